@@ -1,0 +1,166 @@
+//! What can go wrong, split by whose fault it is.
+//!
+//! An [`Error`] is the caller's: its `detail` is read by an admin in the identity provider's log, so it says
+//! what to change. [`Kind::Internal`] is ours: the wire carries a request id only and `cause` goes to the log.
+//! A kind carries no values, so it can label a counter. How an error is written to the wire is `render`'s job.
+
+use serde::{Deserialize, Serialize};
+
+/// Why a request was refused. [`Kind::status`] and [`Kind::scim_type`] say how it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Kind {
+    /// The filter cannot be parsed, or asks what is not supported.
+    InvalidFilter,
+    /// The answer would be larger than the server computes.
+    TooMany,
+    /// A value that has to be unique is taken.
+    Uniqueness,
+    /// The attribute cannot be changed as asked.
+    Mutability,
+    /// The body is not what RFC 7644 describes.
+    InvalidSyntax,
+    /// A PATCH path that cannot be parsed.
+    InvalidPath,
+    /// A PATCH path that points at nothing.
+    NoTarget,
+    /// A value of the wrong type, or missing where one is required.
+    InvalidValue,
+    /// No token, or one that opens nothing here.
+    Unauthorized,
+    /// The token is good and the organisation does not allow the request.
+    Forbidden,
+    /// No such resource or no such path.
+    NotFound,
+    /// The path exists, the method does not.
+    MethodNotAllowed,
+    /// The request contradicts the state, without a uniqueness rule behind it.
+    Conflict,
+    /// What the client asked for is no longer kept.
+    Gone,
+    /// `If-Match` names another version.
+    PreconditionFailed,
+    /// Body or resource above the limit.
+    TooLarge,
+    /// A content type that is plainly not JSON.
+    UnsupportedMediaType,
+    /// More requests than are let through.
+    TooManyRequests,
+    /// Defined by the RFC, not offered here.
+    NotImplemented,
+    /// Try again later.
+    Unavailable,
+    /// Our fault.
+    Internal,
+}
+
+impl Kind {
+    /// The HTTP status (RFC 7644 section 3.12, tables 8 and 9).
+    pub fn status(self) -> u16 {
+        self.answer().0
+    }
+
+    /// The `scimType`, where RFC 7644 table 9 names one.
+    pub fn scim_type(self) -> Option<&'static str> {
+        self.answer().1
+    }
+
+    fn answer(self) -> (u16, Option<&'static str>) {
+        match self {
+            Kind::InvalidFilter => (400, Some("invalidFilter")),
+            Kind::TooMany => (400, Some("tooMany")),
+            Kind::Uniqueness => (409, Some("uniqueness")),
+            Kind::Mutability => (400, Some("mutability")),
+            Kind::InvalidSyntax => (400, Some("invalidSyntax")),
+            Kind::InvalidPath => (400, Some("invalidPath")),
+            Kind::NoTarget => (400, Some("noTarget")),
+            Kind::InvalidValue => (400, Some("invalidValue")),
+            Kind::Unauthorized => (401, None),
+            Kind::Forbidden => (403, None),
+            Kind::NotFound => (404, None),
+            Kind::MethodNotAllowed => (405, None),
+            Kind::Conflict => (409, None),
+            Kind::Gone => (410, None),
+            Kind::PreconditionFailed => (412, None),
+            Kind::TooLarge => (413, None),
+            Kind::UnsupportedMediaType => (415, None),
+            Kind::TooManyRequests => (429, None),
+            Kind::Internal => (500, None),
+            Kind::NotImplemented => (501, None),
+            Kind::Unavailable => (503, None),
+        }
+    }
+}
+
+/// A refused request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Error {
+    /// Decides status and `scimType`.
+    pub kind: Kind,
+    /// One or two sentences for the admin who reads them in the identity provider's log.
+    /// For [`Kind::Internal`] it is the cause and stays in our log.
+    pub detail: String,
+    /// Ids or names that the refusal is about; the journal keeps them apart from the sentence.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
+}
+
+impl Error {
+    /// A refusal with its sentence.
+    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), names: Vec::new() }
+    }
+
+    /// The same, with the ids or names that it is about.
+    #[must_use]
+    pub fn about(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.names = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// A fault of ours; `cause` is logged and never sent.
+    pub fn internal(cause: impl std::fmt::Display) -> Self {
+        Self::new(Kind::Internal, cause.to_string())
+    }
+
+    /// 400 `invalidValue`.
+    pub fn invalid_value(detail: impl Into<String>) -> Self {
+        Self::new(Kind::InvalidValue, detail)
+    }
+
+    /// 400 `invalidSyntax`.
+    pub fn invalid_syntax(detail: impl Into<String>) -> Self {
+        Self::new(Kind::InvalidSyntax, detail)
+    }
+
+    /// 400 `invalidPath`.
+    pub fn invalid_path(detail: impl Into<String>) -> Self {
+        Self::new(Kind::InvalidPath, detail)
+    }
+
+    /// 400 `invalidFilter`.
+    pub fn invalid_filter(detail: impl Into<String>) -> Self {
+        Self::new(Kind::InvalidFilter, detail)
+    }
+
+    /// The one answer to every caller who is not let in (RFC 6750 section 3), so that nothing tells which
+    /// organisations exist.
+    pub fn unauthorized() -> Self {
+        Self::new(
+            Kind::Unauthorized,
+            "The bearer token is missing, unknown, expired or revoked, or it is not a token of this organisation. \
+             Mint a new one for this organisation and paste it into the identity provider.",
+        )
+    }
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}: {}", self.kind, self.detail)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// The result of anything that can be refused.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,199 @@
+//! (method, path, query) to a [`Route`]: every address of the service in one place.
+//!
+//! A path inside an organisation's SCIM base URL always gives [`Route::Scim`], even if nothing is there: who asks
+//! is checked before what is asked is judged, so that nothing leaks about organisations.
+
+use crate::error::{Error, Kind, Result};
+use crate::id::OrgId;
+use std::borrow::Cow;
+
+/// Users or groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kinds {
+    /// `/Users`.
+    Users,
+    /// `/Groups`.
+    Groups,
+}
+
+/// What a SCIM request asks for (RFC 7644 section 3.2, table 2). The id is as it stood in the path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "RFC 7644 table 2")]
+pub enum Scim {
+    Create(Kinds),
+    List(Kinds),
+    Get(Kinds, String),
+    Replace(Kinds, String),
+    Patch(Kinds, String),
+    Delete(Kinds, String),
+    ServiceProviderConfig,
+    ResourceTypes(Option<String>),
+    Schemas(Option<String>),
+}
+
+impl Scim {
+    /// True for the three discovery endpoints (RFC 7644 section 4), which anybody may read.
+    pub fn is_discovery(&self) -> bool {
+        matches!(self, Scim::ServiceProviderConfig | Scim::ResourceTypes(_) | Scim::Schemas(_))
+    }
+}
+
+/// What a Console request asks for, below `/v1/orgs`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the address says it")]
+pub enum Console {
+    ListOrgs,
+    PutOrg(OrgId),
+    GetOrg(OrgId),
+    MintToken(OrgId),
+    ListTokens(OrgId),
+    RevokeToken(OrgId, String),
+    List(OrgId, Kinds),
+    Get(OrgId, Kinds, String),
+    Members(OrgId, String),
+    Changes(OrgId),
+}
+
+/// Where a request goes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Route {
+    /// `GET /healthz`.
+    Health,
+    /// Something in an organisation's SCIM base URL, or why there is nothing.
+    Scim(OrgId, Result<Scim>),
+    /// The Console's API, or why there is nothing.
+    Console(Result<Console>),
+    /// No such address.
+    Nowhere(Error),
+}
+
+/// Finds the route.
+///
+/// Tolerated, because identity providers send it: trailing and doubled slashes, and flags in the base URL that push
+/// the rest of the path into the query (`/acme/scim/v2?aadOptscim062020/Users`).
+/// `host_org` is the organisation that the host name stands for, if it does.
+pub fn route(method: &str, path: &str, query: &str, host_org: Option<OrgId>) -> Route {
+    let mut segments: Vec<Cow<'_, str>> = split(path);
+    let texts = |segments: &[Cow<'_, str>]| segments.iter().map(|s| s.to_string()).collect::<Vec<_>>();
+    let at_base = matches!(texts(&segments).iter().map(String::as_str).collect::<Vec<_>>().as_slice(),
+        ["scim", "v2"] | [_, "scim", "v2"] | ["scim", _]);
+    if at_base && let Some((_, rest)) = query.split_once('/') {
+        segments.extend(split(rest.split(['?', '&']).next().unwrap_or_default()));
+    }
+    let segments = texts(&segments);
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    match (segments.as_slice(), host_org) {
+        (["scim", "v2", rest @ ..], Some(org)) => Route::Scim(org, scim(method, rest)),
+        (["healthz"], _) => match only(method, &["GET"]) {
+            Ok(()) => Route::Health,
+            Err(error) => Route::Nowhere(error),
+        },
+        (["v1", "orgs", rest @ ..], _) => Route::Console(console(method, rest)),
+        ([org, "scim", "v2", rest @ ..], _) | (["scim", org, rest @ ..], _) => match OrgId::parse(org) {
+            Some(org) => Route::Scim(org, scim(method, rest)),
+            None => Route::Nowhere(nothing_at(path)),
+        },
+        _ => Route::Nowhere(nothing_at(path)),
+    }
+}
+
+fn split(path: &str) -> Vec<Cow<'_, str>> {
+    let decode = |s| percent_encoding::percent_decode_str(s).decode_utf8_lossy();
+    path.split('/').filter(|s| !s.is_empty()).map(decode).collect()
+}
+
+/// The organisation that a host name stands for, with the variable `ORG_HOST_SUFFIX` set to `suffix`.
+pub fn host_org(host: &str, suffix: &str) -> Option<OrgId> {
+    let host = host.split(':').next()?;
+    let name = host.strip_suffix(suffix.trim_start_matches('.'))?.strip_suffix('.')?;
+    (!suffix.is_empty()).then(|| OrgId::parse(name))?
+}
+
+fn scim(method: &str, rest: &[&str]) -> Result<Scim> {
+    let kinds = |name: &str| match name {
+        _ if name.eq_ignore_ascii_case("Users") => Some(Kinds::Users),
+        _ if name.eq_ignore_ascii_case("Groups") => Some(Kinds::Groups),
+        _ => None,
+    };
+    match rest {
+        [name] if kinds(name).is_some() => {
+            only(method, &["GET", "POST"])?;
+            let kinds = kinds(name).unwrap_or(Kinds::Users);
+            Ok(if method == "GET" { Scim::List(kinds) } else { Scim::Create(kinds) })
+        }
+        [name, id] if kinds(name).is_some() && *id != ".search" => {
+            only(method, &["GET", "PUT", "PATCH", "DELETE"])?;
+            let (kinds, id) = (kinds(name).unwrap_or(Kinds::Users), (*id).to_owned());
+            Ok(match method {
+                "GET" => Scim::Get(kinds, id),
+                "PUT" => Scim::Replace(kinds, id),
+                "PATCH" => Scim::Patch(kinds, id),
+                _ => Scim::Delete(kinds, id),
+            })
+        }
+        ["ServiceProviderConfig"] => only(method, &["GET"]).map(|()| Scim::ServiceProviderConfig),
+        ["ResourceTypes"] => only(method, &["GET"]).map(|()| Scim::ResourceTypes(None)),
+        ["ResourceTypes", name] => only(method, &["GET"]).map(|()| Scim::ResourceTypes(Some((*name).to_owned()))),
+        ["Schemas"] => only(method, &["GET"]).map(|()| Scim::Schemas(None)),
+        ["Schemas", urn] => only(method, &["GET"]).map(|()| Scim::Schemas(Some((*urn).to_owned()))),
+        ["Me", ..] => Err(not_offered("/Me", "address users by /Users/{id}")),
+        ["Bulk"] => Err(not_offered("/Bulk", "send the requests one by one")),
+        [".search"] | [_, ".search"] => Err(not_offered("/.search", "use GET with a filter")),
+        _ => Err(nothing_at(&format!("/{}", rest.join("/")))),
+    }
+}
+
+fn console(method: &str, rest: &[&str]) -> Result<Console> {
+    let kinds = |name: &str| if name == "users" { Kinds::Users } else { Kinds::Groups };
+    let Some((org, rest)) = rest.split_first() else {
+        return only(method, &["GET"]).map(|()| Console::ListOrgs);
+    };
+    let org = OrgId::parse(org).ok_or_else(|| {
+        Error::new(Kind::NotFound, format!("{org:?} cannot be an organisation: use a-z, 0-9 and -, at most 63, no reserved word."))
+    })?;
+    match rest {
+        [] => {
+            only(method, &["GET", "PUT"])?;
+            Ok(if method == "GET" { Console::GetOrg(org) } else { Console::PutOrg(org) })
+        }
+        ["tokens"] => {
+            only(method, &["GET", "POST"])?;
+            Ok(if method == "GET" { Console::ListTokens(org) } else { Console::MintToken(org) })
+        }
+        ["tokens", id] => only(method, &["DELETE"]).map(|()| Console::RevokeToken(org, (*id).to_owned())),
+        [name @ ("users" | "groups")] => only(method, &["GET"]).map(|()| Console::List(org, kinds(name))),
+        [name @ ("users" | "groups"), id] => {
+            only(method, &["GET"]).map(|()| Console::Get(org, kinds(name), (*id).to_owned()))
+        }
+        ["groups", id, "members"] => only(method, &["GET"]).map(|()| Console::Members(org, (*id).to_owned())),
+        ["changes"] => only(method, &["GET"]).map(|()| Console::Changes(org)),
+        _ => Err(nothing_at(&format!("/v1/orgs/{org}/{}", rest.join("/")))),
+    }
+}
+
+fn only(method: &str, allowed: &[&str]) -> Result<()> {
+    if allowed.contains(&method) {
+        return Ok(());
+    }
+    let list = allowed.join(", ");
+    Err(Error::new(Kind::MethodNotAllowed, format!("{method} is not possible here; use {list}.")).about([list]))
+}
+
+fn not_offered(what: &str, instead: &str) -> Error {
+    Error::new(Kind::NotImplemented, format!("{what} is not offered; {instead}."))
+}
+
+fn nothing_at(path: &str) -> Error {
+    Error::new(
+        Kind::NotFound,
+        format!("There is nothing at {path}. The SCIM base URL is https://HOST/{{organisation}}/scim/v2."),
+    )
+}
+
+/// A query string as pairs: `+` is a space, empty parts are dropped (identity providers leave a trailing `&` or `?`).
+pub fn query(text: &str) -> Vec<(String, String)> {
+    form_urlencoded::parse(text.trim_matches('?').as_bytes())
+        .filter(|(name, _)| !name.is_empty())
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect()
+}

@@ -1,0 +1,172 @@
+//! Attributes as data (RFC 7643 sections 2 and 7): one table per schema.
+//!
+//! Validation, canonical spelling, patch and filter typing and `/Schemas` all read these tables; a rule about one
+//! attribute belongs here and nowhere else. The tables themselves are in [`tables`].
+
+pub mod tables;
+
+use std::borrow::Cow;
+
+/// Text that is `'static` in the built-in tables.
+pub type Text = Cow<'static, str>;
+/// A list that is `'static` in the built-in tables.
+pub type List<T> = Cow<'static, [T]>;
+
+/// RFC 7643 section 2.3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// Section 2.3.1.
+    String,
+    /// Section 2.3.2.
+    Boolean,
+    /// Section 2.3.3.
+    Decimal,
+    /// Section 2.3.4.
+    Integer,
+    /// Section 2.3.5: RFC 3339 with a time zone.
+    DateTime,
+    /// Section 2.3.6: base64.
+    Binary,
+    /// Section 2.3.7.
+    Reference,
+    /// Section 2.3.8.
+    Complex,
+}
+
+/// RFC 7643 section 7, `mutability`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mutability {
+    /// Set by the server only.
+    ReadOnly,
+    /// Set and read by the client.
+    ReadWrite,
+    /// Set at creation, never changed.
+    Immutable,
+    /// Never returned, never filtered on.
+    WriteOnly,
+}
+
+/// RFC 7643 section 7, `returned`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Returned {
+    /// Whatever `attributes` and `excludedAttributes` say.
+    Always,
+    /// Never.
+    Never,
+    /// Unless excluded.
+    Default,
+    /// Only when asked for.
+    Request,
+}
+
+/// RFC 7643 section 7, `uniqueness`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Uniqueness {
+    /// Duplicates are fine.
+    None,
+    /// Unique in the organisation.
+    Server,
+    /// Unique everywhere.
+    Global,
+}
+
+/// One attribute or sub-attribute.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attribute {
+    /// In its canonical case.
+    pub name: Text,
+    /// Its data type; [`Type::Complex`] has `sub`.
+    pub kind: Type,
+    /// An array of such values.
+    pub multi: bool,
+    /// Has to be present in a resource.
+    pub required: bool,
+    /// Compared as it stands; otherwise under [`crate::fold::fold`].
+    pub case_exact: bool,
+    /// Who may change it.
+    pub mutability: Mutability,
+    /// When it is part of an answer.
+    pub returned: Returned,
+    /// Against which other resources it is unique.
+    pub uniqueness: Uniqueness,
+    /// Suggested values; others are accepted (RFC 7643 section 7).
+    pub canonical: List<Text>,
+    /// For [`Type::Reference`]: resource types, `external` or `uri`.
+    pub references: List<Text>,
+    /// Sub-attributes of a complex attribute.
+    pub sub: List<Attribute>,
+    /// For people, in `/Schemas`.
+    pub description: Text,
+}
+
+impl Attribute {
+    /// The sub-attribute of that name, in any case (RFC 7643 section 2.1).
+    pub fn sub(&self, name: &str) -> Option<&Attribute> {
+        find(&self.sub, name)
+    }
+
+    /// True if elements can be marked `primary` (RFC 7643 section 2.4).
+    pub fn has_primary(&self) -> bool {
+        self.multi && self.sub("primary").is_some()
+    }
+}
+
+/// A schema: a name space of attributes (RFC 7643 section 7).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Schema {
+    /// The URN, in its canonical case.
+    pub id: Text,
+    /// For people.
+    pub name: Text,
+    /// For people.
+    pub description: Text,
+    /// In the order of the RFC.
+    pub attributes: List<Attribute>,
+}
+
+impl Schema {
+    /// The attribute of that name, in any case (RFC 7643 section 2.1).
+    pub fn attribute(&self, name: &str) -> Option<&Attribute> {
+        find(&self.attributes, name)
+    }
+}
+
+fn find<'a>(attributes: &'a [Attribute], name: &str) -> Option<&'a Attribute> {
+    attributes.iter().find(|a| a.name.eq_ignore_ascii_case(name))
+}
+
+/// A kind of resource with the schemas that describe it (RFC 7643 section 6).
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResourceType {
+    /// `User` or `Group`.
+    pub name: Text,
+    /// Its path below the base URL, `/Users`.
+    pub endpoint: Text,
+    /// For people.
+    pub description: Text,
+    /// The core schema.
+    pub schema: &'static Schema,
+    /// Attributes of every resource (RFC 7643 section 3.1): `schemas`, `id`, `externalId`, `meta`.
+    pub common: &'static [Attribute],
+    /// Schema extensions (section 3.3). An extension with a required attribute is still optional as a whole.
+    pub extensions: Vec<Cow<'static, Schema>>,
+}
+
+impl ResourceType {
+    /// The common or core attribute of that name, in any case.
+    pub fn attribute(&self, name: &str) -> Option<&Attribute> {
+        find(self.common, name).or_else(|| self.schema.attribute(name))
+    }
+
+    /// The extension with that URN, in any case.
+    pub fn extension(&self, urn: &str) -> Option<&Schema> {
+        self.extensions.iter().map(AsRef::as_ref).find(|s| s.id.eq_ignore_ascii_case(urn))
+    }
+}
+
+/// The URN of the core User schema.
+pub const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+/// The URN of the core Group schema.
+pub const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
+/// The URN of the Enterprise User extension.
+pub const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
