@@ -207,7 +207,6 @@ impl Ids {
         let [r0, r1, r2, r3, r4, r5] = random;
         let tail = [bits(22, 0x0f), bits(14, 0xff), bits(8, 0x3f), bits(0, 0xff), r0, r1, r2, r3, r4, r5];
         let milliseconds = u64::try_from(self.milliseconds).unwrap_or(0);
-        let _ = (a, b, c, d);
         uuid::Builder::from_unix_timestamp_millis(milliseconds, &tail).into_uuid().to_string()
     }
 

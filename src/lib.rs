@@ -1,1 +1,20 @@
-//! placeholder
+//! scim-edge: a SCIM 2.0 service provider (RFC 7643, RFC 7644) at Cloudflare's edge.
+//!
+//! The edge turns a request into a canonical [`directory::command::Command`] ([`ingest`]); the organisation's Durable
+//! Object executes it on its own SQLite ([`org`]); the edge writes the answer ([`render`]). All but [`edge`] is
+//! platform-free and runs natively in the tests. A module names only those below it:
+//!
+//! `edge` > `ingest`, `render`, `route` > `org` > `store` > `directory` > `scim` > `auth`, `id`, `error`, `fold`;
+//! `dialect` stands beside `directory` and is named by `ingest` alone.
+
+pub mod auth;
+pub mod directory;
+#[cfg(target_family = "wasm")]
+mod edge;
+pub mod error;
+pub mod fold;
+pub mod id;
+pub mod org;
+pub mod route;
+pub mod scim;
+pub mod store;

@@ -1,0 +1,195 @@
+//! From the edge to the object.
+
+use crate::error::Error;
+use crate::id::{GroupId, MemberId, OrgId, RequestId, Seq, Timestamp, TokenHash, TokenId, UserId};
+use crate::scim::filter::Filter;
+use crate::scim::patch::Operation;
+use crate::scim::resource::Resource;
+use serde::{Deserialize, Serialize};
+
+/// The version of [`Call`] and of the reply. An object understands the version before its own too: deploys roll.
+pub const VERSION: u8 = 1;
+
+/// One call of an organisation's object.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub struct Call {
+    /// [`VERSION`] of the edge that made it.
+    pub v: u8,
+    /// Whom the edge takes the object for; the object compares it with its own name.
+    pub org: OrgId,
+    /// The request that it answers.
+    pub request: RequestId,
+    /// Who asks.
+    pub actor: Actor,
+    /// The caller's name for the journal, such as `Okta`; nothing depends on it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub idp: String,
+    /// What the request needed to be understood; the journal shows it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repairs: Vec<String>,
+    /// What of the request was passed over, in sentences for the journal.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// The header `Idempotency-Key`, kept with the change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+    /// What is asked.
+    pub ask: Ask,
+}
+
+/// Who asks. Only the edge can call an object, so what it says of the root key holds; a token is looked up.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Actor {
+    /// The holder of `CONSOLE_KEY`.
+    Root,
+    /// The holder of a token, and the dialect that its request was read under.
+    Token {
+        /// Its SHA-256.
+        hash: TokenHash,
+        /// As KV has it; compared with the object's own row.
+        dialect: crate::auth::Dialect,
+    },
+}
+
+/// The three kinds of call. A query has no variant that changes anything.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Ask {
+    /// From an identity provider.
+    Scim(Command),
+    /// From the Console, reading.
+    Read(Query),
+    /// From the Console, configuring.
+    Admin(Admin),
+}
+
+/// A SCIM request, canonical.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[allow(missing_docs, reason = "RFC 7644 section 3 describes them")]
+pub enum Command {
+    /// Discovery with a token: only whether it is let in.
+    Discover,
+    CreateUser { user: Resource },
+    ReplaceUser {
+        id: UserId,
+        user: Resource,
+        /// Drop a `name.formatted` that repeats the old parts beside new ones.
+        #[serde(default)]
+        mend_formatted: bool,
+        /// `null` for a multi-valued attribute keeps it.
+        #[serde(default)]
+        null_keeps: bool,
+    },
+    PatchUser { id: UserId, operations: Vec<Operation> },
+    GetUser { id: UserId },
+    DeleteUser { id: UserId },
+    ListUsers { list: List },
+    CreateGroup { group: Resource, members: Vec<MemberId> },
+    ReplaceGroup {
+        id: GroupId,
+        group: Resource,
+        /// `None`: not said, so kept.
+        members: Option<Vec<MemberId>>,
+    },
+    PatchGroup {
+        id: GroupId,
+        operations: Vec<GroupOperation>,
+        /// `None`: answered without a body.
+        answer: Option<Members>,
+    },
+    GetGroup { id: GroupId, members: Members },
+    DeleteGroup { id: GroupId },
+    ListGroups { list: List, members: Members },
+    /// What the edge refused; the object checks the token, writes it down and refuses it too.
+    Refused { error: Error, method: String, resource: String },
+}
+
+/// Whether a group is read with its members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Members {
+    Shown,
+    Hidden,
+}
+
+/// One page of a list (RFC 7644 section 3.4.2).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct List {
+    /// Which resources; all without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<Filter>,
+    /// From 1.
+    pub start_index: i64,
+    /// How many at most.
+    pub count: i64,
+}
+
+/// One step of a group's PATCH: members are rows, never a part of the document.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum GroupOperation {
+    Attribute(Operation),
+    AddMembers(Vec<MemberId>),
+    RemoveMembers(Vec<MemberId>),
+    ReplaceMembers(Vec<MemberId>),
+}
+
+/// What the Console reads.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Query {
+    Organisation,
+    Tokens,
+    Users { after: Option<String>, limit: i64 },
+    User { id: UserId },
+    Groups { after: Option<String>, limit: i64 },
+    Group { id: GroupId },
+    Members { id: GroupId, after: Option<String>, limit: i64 },
+    Changes { after: Seq, limit: i64 },
+}
+
+/// What the Console changes.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Admin {
+    /// Registers the organisation in its object, or changes its settings. What is `None` stays.
+    Configure { display_name: Option<String>, saml: Option<bool>, scim: Option<bool> },
+    MintToken { id: TokenId, hash: TokenHash, token: TokenSettings },
+    /// Answers the token's hash, so that the edge can shorten KV's record.
+    RevokeToken { id: TokenId },
+}
+
+/// What an admin decides when minting a token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenSettings {
+    /// For people.
+    pub name: String,
+    /// What it is for.
+    pub kind: crate::auth::TokenKind,
+    /// How its requests are read.
+    pub dialect: crate::auth::Dialect,
+    /// What a Console token may do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Scope>,
+    /// When it ends, if ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What a Console token may do in its organisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// Everything but what only the root key may.
+    Admin,
+    /// Reading.
+    Read,
+}

@@ -1,0 +1,61 @@
+//! From the object to the edge.
+
+use crate::error::Error;
+use crate::id::{GroupId, Timestamp, Version};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// What an object answers.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Reply {
+    /// [`super::command::VERSION`] of the object that made it.
+    pub v: u8,
+    /// The answer, or why there is none.
+    pub outcome: Result<Answer, Error>,
+}
+
+/// The answers. Stored resources travel as the text that they are stored as.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Answer {
+    Created(Box<Stored>),
+    Resource(Box<Stored>),
+    List { total: i64, start_index: i64, resources: Vec<Stored> },
+    /// 204.
+    Nothing,
+    /// A discovery request may be answered.
+    Allowed,
+    /// A Console answer, as it is sent.
+    Json(Box<RawValue>),
+}
+
+/// A resource as it is stored.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Stored {
+    /// Its `id`.
+    pub id: String,
+    /// Canonical attributes with `schemas`, without `id`, `meta`, `members` and `groups`.
+    pub doc: Box<RawValue>,
+    /// From 1.
+    pub version: Version,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it last changed.
+    pub modified: Timestamp,
+    /// A user's groups.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupRef>,
+    /// A group's members' ids; `None` if they were not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub members: Option<Vec<String>>,
+}
+
+/// One of a user's groups (RFC 7643 section 4.1.2, `groups`).
+#[derive(Debug, Serialize, Deserialize)]
+pub struct GroupRef {
+    /// Its `id`.
+    pub id: GroupId,
+    /// Its `displayName`.
+    pub display: String,
+}

@@ -1,0 +1,63 @@
+//! Who is let in. The edge has only sorted out what KV does not know; here the token's own row decides.
+
+use crate::auth::TokenKind;
+use crate::directory::command::{Actor, Admin, Ask, Call, Query, Scope};
+use crate::error::{Error, Kind, Result};
+use crate::id::Timestamp;
+use crate::store::{Sql, tokens};
+
+/// Who was let in.
+#[derive(Debug)]
+pub(super) struct Caller {
+    /// The token's public id; `None` for the root key.
+    pub(super) token: Option<String>,
+    /// Whether the organisation takes part in SCIM.
+    pub(super) scim_enabled: bool,
+}
+
+/// Lets the caller in, or answers 401 (one sentence for all), or 403 for what its scope does not allow.
+pub(super) fn check(sql: &dyn Sql, call: &Call, now: Timestamp) -> Result<Caller> {
+    let settings = super::admin::settings(sql)?;
+    let scim_enabled = settings.scim_enabled;
+    let (hash, dialect) = match &call.actor {
+        Actor::Root if matches!(call.ask, Ask::Scim(_)) => return Err(Error::unauthorized()),
+        Actor::Root => return Ok(Caller { token: None, scim_enabled }),
+        Actor::Token { hash, dialect } => (hash, dialect),
+    };
+    let token = tokens::by_hash(sql, hash)?
+        .filter(|token| token.is_alive(now) && token.settings.dialect == *dialect)
+        .ok_or_else(Error::unauthorized)?;
+    match (token.settings.kind, &call.ask) {
+        (TokenKind::Scim, Ask::Scim(_)) | (TokenKind::Console, Ask::Read(_)) => {}
+        (TokenKind::Console, Ask::Admin(admin)) => may_administer(token.settings.scope, admin)?,
+        (TokenKind::Scim, _) | (TokenKind::Console, Ask::Scim(_)) => return Err(Error::unauthorized()),
+    }
+    if matches!(call.ask, Ask::Read(Query::Tokens)) && token.settings.scope != Some(Scope::Admin) {
+        return Err(forbidden("list tokens"));
+    }
+    Ok(Caller { token: Some(token.id.to_string()), scim_enabled })
+}
+
+fn may_administer(scope: Option<Scope>, admin: &Admin) -> Result<()> {
+    match (scope, admin) {
+        (Some(Scope::Admin), Admin::Configure { saml: Some(_), .. }) => Err(forbidden("mark SAML as configured")),
+        (Some(Scope::Admin), Admin::MintToken { token, .. }) if token.scope == Some(Scope::Admin) => {
+            Err(forbidden("mint an admin token"))
+        }
+        (Some(Scope::Admin), _) => Ok(()),
+        _ => Err(forbidden("change anything")),
+    }
+}
+
+fn forbidden(what: &str) -> Error {
+    Error::new(Kind::Forbidden, format!("This token may not {what}; use one of a wider scope, or the root key."))
+}
+
+/// 403 for an organisation that has SCIM switched off.
+pub(super) fn switched_off() -> Error {
+    Error::new(
+        Kind::Forbidden,
+        "SCIM is switched off for this organisation. An administrator turns it on in the Cloud Console, under the \
+         organisation's provisioning settings.",
+    )
+}

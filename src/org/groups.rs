@@ -1,0 +1,198 @@
+//! Groups: created, replaced, patched, deleted (RFC 7644 sections 3.3 to 3.6). Flat, and their members are rows.
+
+use super::membership::{self, Delta, Effect};
+use super::users::{attributes, differing};
+use super::work::Work;
+use crate::directory::command::{GroupOperation, Members};
+use crate::directory::reply::{Answer, Stored};
+use crate::error::{Error, Kind, Result};
+use crate::fold::fold;
+use crate::id::{GroupId, MemberId};
+use crate::scim::patch;
+use crate::scim::resource::{Resource, check_required, check_size, schemas};
+use crate::scim::schema::tables;
+use crate::store::changes::Kind as ChangeKind;
+use crate::store::groups::{self as store, Content, Group};
+use crate::store::{Sql, members, settings};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+/// GET /Groups/{id}.
+pub(super) fn get(sql: &dyn Sql, id: &GroupId, shown: Members) -> Result<Answer> {
+    let group = store::by_id(sql, id)?.ok_or_else(|| not_found(id))?;
+    Ok(Answer::Resource(Box::new(one(sql, group, shown)?)))
+}
+
+/// POST /Groups.
+pub(super) fn create(work: &mut Work<'_>, group: &Resource, ids: &[MemberId]) -> Result<Answer> {
+    let content = content(&group.attributes)?;
+    check_free(work.sql, &content, None)?;
+    let mut delta = Delta::default();
+    delta.add(ids);
+    let effect = membership::effect(work, None, &format!("{:?}", content.display_name), &delta)?;
+    let id = GroupId::parse(&work.new_id()).ok_or_else(|| Error::internal("made an id that is none"))?;
+    let key = store::insert(work.sql, &id, &content, work.next_seq(), work.at())?;
+    work.totals.groups += 1;
+    work.change(ChangeKind::Created, "Group", id.as_str(), None);
+    membership::write(work, key, id.as_str(), &effect)?;
+    let created = work.at();
+    let group = Group { key, id, content, version: 1, created, modified: created };
+    Ok(Answer::Created(Box::new(one(work.sql, group, Members::Shown)?)))
+}
+
+/// PUT /Groups/{id}. Members that are not said are kept, as is `externalId`; `members: []` empties the group.
+pub(super) fn replace(
+    work: &mut Work<'_>,
+    id: &GroupId,
+    group: &Resource,
+    ids: Option<&[MemberId]>,
+) -> Result<Answer> {
+    let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
+    let mut new = group.attributes.clone();
+    if !new.contains_key("externalId") && let Some(external_id) = &old.content.external_id {
+        new.insert("externalId".to_owned(), Value::from(external_id.as_str()));
+    }
+    let delta = ids.map(|ids| {
+        let mut delta = Delta::default();
+        delta.replace(ids);
+        delta
+    });
+    let group = store_changed(work, old, &new, delta.as_ref())?;
+    Ok(Answer::Resource(Box::new(one(work.sql, group, Members::Shown)?)))
+}
+
+/// PATCH /Groups/{id}.
+pub(super) fn patch(
+    work: &mut Work<'_>,
+    id: &GroupId,
+    operations: &[GroupOperation],
+    answer: Option<Members>,
+) -> Result<Answer> {
+    let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
+    let mut new = attributes(&old.content.doc)?;
+    let mut delta = Delta::default();
+    for operation in operations {
+        match operation {
+            GroupOperation::Attribute(one) => patch::apply(&tables::group_type(), &mut new, std::slice::from_ref(one))?,
+            GroupOperation::AddMembers(ids) => delta.add(ids),
+            GroupOperation::RemoveMembers(ids) => delta.remove(ids),
+            GroupOperation::ReplaceMembers(ids) => delta.replace(ids),
+        }
+    }
+    let group = store_changed(work, old, &new, Some(&delta))?;
+    match answer {
+        None => Ok(Answer::Nothing),
+        Some(shown) => Ok(Answer::Resource(Box::new(one(work.sql, group, shown)?))),
+    }
+}
+
+/// DELETE /Groups/{id} (RFC 7644 section 3.6).
+pub(super) fn delete(work: &mut Work<'_>, id: &GroupId) -> Result<Answer> {
+    let group = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
+    let mut delta = Delta::default();
+    delta.replace(&[]);
+    let effect = membership::effect(work, Some(group.key), id.as_str(), &delta)?;
+    if !effect.is_nothing() {
+        // Who was in it stands in the feed before the group goes.
+        membership::write(work, group.key, id.as_str(), &effect)?;
+    }
+    store::delete(work.sql, group.key)?;
+    settings::bury(work.sql, id.as_str(), "Group")?;
+    work.totals.groups -= 1;
+    let before = Value::Object(attributes(&group.content.doc)?);
+    work.change(ChangeKind::Deleted, "Group", id.as_str(), Some(before));
+    Ok(Answer::Nothing)
+}
+
+/// Stores what differs of the attributes and the members, with one new version; nothing if nothing does.
+fn store_changed(work: &mut Work<'_>, old: Group, new: &Map<String, Value>, delta: Option<&Delta>) -> Result<Group> {
+    let content = content(new)?;
+    let effect = match delta {
+        Some(delta) => membership::effect(work, Some(old.key), old.id.as_str(), delta)?,
+        None => Effect::default(),
+    };
+    if content == old.content && effect.is_nothing() {
+        return Ok(old);
+    }
+    check_free(work.sql, &content, Some(&old))?;
+    store::update(work.sql, &old, &content, work.next_seq(), work.at())?;
+    if content != old.content {
+        let before = Value::Object(differing(&attributes(&old.content.doc)?, new));
+        work.change(ChangeKind::Updated, "Group", old.id.as_str(), Some(before));
+    }
+    membership::write(work, old.key, old.id.as_str(), &effect)?;
+    Ok(Group { content, version: old.version + 1, modified: work.at(), ..old })
+}
+
+/// 409 if another group than `old` has the name or the `externalId`.
+fn check_free(sql: &dyn Sql, content: &Content, old: Option<&Group>) -> Result<()> {
+    let other = |found: Option<Group>| found.filter(|group| old.is_none_or(|old| old.key != group.key));
+    if let Some(taken) = other(store::by_display_name(sql, &content.display_name_key)?) {
+        return Err(conflict("displayName", &content.display_name, &taken));
+    }
+    if let Some(external_id) = &content.external_id
+        && let Some(taken) = other(store::by_external_id(sql, external_id)?)
+    {
+        return Err(conflict("externalId", external_id, &taken));
+    }
+    Ok(())
+}
+
+fn content(attributes: &Map<String, Value>) -> Result<Content> {
+    let kind = tables::group_type();
+    check_required(&kind, attributes)?;
+    let mut doc = attributes.clone();
+    doc.insert("schemas".to_owned(), schemas(&kind, attributes));
+    check_size(&doc)?;
+    let text = |name: &str| attributes.get(name).and_then(Value::as_str);
+    let display_name = text("displayName").unwrap_or_default().to_owned();
+    Ok(Content {
+        display_name_key: fold(&display_name),
+        display_name,
+        external_id: text("externalId").map(str::to_owned),
+        doc: Value::Object(doc).to_string(),
+    })
+}
+
+fn one(sql: &dyn Sql, group: Group, shown: Members) -> Result<Stored> {
+    let key = group.key;
+    let members = match shown {
+        Members::Hidden => None,
+        Members::Shown => Some(members::of_groups(sql, &[key])?.remove(&key).unwrap_or_default()),
+    };
+    Ok(Stored { members, ..stored(group)? })
+}
+
+/// A group as it travels, without its members.
+pub(super) fn stored(group: Group) -> Result<Stored> {
+    Ok(Stored {
+        id: group.id.to_string(),
+        doc: RawValue::from_string(group.content.doc).map_err(Error::internal)?,
+        version: group.version,
+        created: group.created,
+        modified: group.modified,
+        groups: Vec::new(),
+        members: None,
+    })
+}
+
+fn conflict(attribute: &str, value: &str, taken: &Group) -> Error {
+    let detail = format!(
+        "{attribute} {value:?} is taken by group {}. Rename one of the two, or link the pushed group to that one.",
+        taken.id
+    );
+    Error::new(Kind::Uniqueness, detail).about([taken.id.as_str()])
+}
+
+/// 404 for a group.
+pub(super) fn not_found(id: &GroupId) -> Error {
+    Error::new(Kind::NotFound, format!("There is no group {id} in this organisation."))
+}
+
+/// A group as the Console sees it.
+pub(super) fn show(group: &Group) -> Result<Value> {
+    Ok(json!({
+        "id": group.id, "version": group.version, "created": group.created.rfc3339(),
+        "modified": group.modified.rfc3339(), "attributes": attributes(&group.content.doc)?,
+    }))
+}

@@ -1,0 +1,244 @@
+//! Users: created, replaced, patched, revived, deleted (RFC 7644 sections 3.3 to 3.6), and what this service adds:
+//! `active` changes only when it is said, and what changes nothing writes nothing.
+
+use super::work::Work;
+use crate::directory::reply::{Answer, Stored};
+use crate::error::{Error, Kind, Result};
+use crate::fold::fold;
+use crate::id::UserId;
+use crate::scim::patch::{self, Operation};
+use crate::scim::resource::{Resource, check_required, check_size, schemas};
+use crate::scim::schema::{ResourceType, tables};
+use crate::store::changes::Kind as ChangeKind;
+use crate::store::users::{self as store, Content, User};
+use crate::store::{Sql, members, settings};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+type Attributes = Map<String, Value>;
+
+/// GET /Users/{id}.
+pub(super) fn get(sql: &dyn Sql, id: &UserId) -> Result<Answer> {
+    let user = store::by_id(sql, id)?.ok_or_else(|| not_found(id))?;
+    Ok(Answer::Resource(Box::new(one(sql, user)?)))
+}
+
+/// POST /Users. Who comes back is revived: an inactive user whose `externalId` and folded `userName` both are this
+/// one's gets its id again. Anything else that is taken is a conflict.
+pub(super) fn create(work: &mut Work<'_>, user: &Resource) -> Result<Answer> {
+    let kind = tables::user_type();
+    let mut attributes = user.attributes.clone();
+    attributes.entry("active").or_insert(Value::Bool(true));
+    let content = content(&kind, &attributes)?;
+    let by_name = store::by_user_name(work.sql, &content.user_name_key)?;
+    let by_external = by_external_id(work.sql, content.external_id.as_deref())?;
+    match (by_name, by_external) {
+        (None, None) => {}
+        (Some(name), Some(external)) if name.key == external.key && !name.content.active => {
+            return revive(work, name, attributes);
+        }
+        (Some(taken), _) => return Err(conflict("userName", &content.user_name, &taken)),
+        (None, Some(taken)) => {
+            return Err(conflict("externalId", content.external_id.as_deref().unwrap_or_default(), &taken));
+        }
+    }
+    let id = UserId::parse(&work.new_id()).ok_or_else(|| Error::internal("made an id that is none"))?;
+    store::insert(work.sql, &id, &content, work.next_seq(), work.at())?;
+    work.totals.users += 1;
+    work.totals.active_users += i64::from(content.active);
+    work.change(ChangeKind::Created, "User", id.as_str(), None);
+    let created = work.at();
+    let user = User { key: 0, id, content, version: 1, created, modified: created };
+    Ok(Answer::Created(Box::new(stored(user)?)))
+}
+
+fn revive(work: &mut Work<'_>, user: User, attributes: Attributes) -> Result<Answer> {
+    let groups = members::of_users(work.sql, &[user.key])?.remove(&user.key).unwrap_or_default();
+    if !groups.is_empty() {
+        members::leave_all(work.sql, user.key, work.next_seq(), work.at())?;
+        work.totals.memberships -= groups.len() as i64;
+    }
+    let left: Vec<&str> = groups.iter().map(|group| group.id.as_str()).collect();
+    match store_changed(work, user, attributes, &left)? {
+        Answer::Resource(stored) => Ok(Answer::Created(stored)),
+        other => Ok(other),
+    }
+}
+
+/// PUT /Users/{id} (RFC 7644 section 3.5.1). What is left out is cleared, but for `externalId` and `active`: clearing
+/// them by omission would break the provider's matching, or let a user in again.
+pub(super) fn replace(
+    work: &mut Work<'_>,
+    id: &UserId,
+    user: &Resource,
+    mend_formatted: bool,
+    null_keeps: bool,
+) -> Result<Answer> {
+    let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
+    let stored = attributes(&old.content.doc)?;
+    let mut new = user.attributes.clone();
+    let nulls = user.nulls.iter().map(String::as_str).filter(|_| null_keeps);
+    for kept in ["externalId", "active"].into_iter().chain(nulls) {
+        if !new.contains_key(kept) && let Some(value) = stored.get(kept) {
+            new.insert(kept.to_owned(), value.clone());
+        }
+    }
+    if mend_formatted {
+        drop_stale_formatted(&stored, &mut new);
+    }
+    store_changed(work, old, new, &[])
+}
+
+/// PATCH /Users/{id} (RFC 7644 section 3.5.2).
+pub(super) fn patch(work: &mut Work<'_>, id: &UserId, operations: &[Operation]) -> Result<Answer> {
+    let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
+    let mut new = attributes(&old.content.doc)?;
+    patch::apply(&tables::user_type(), &mut new, operations)?;
+    store_changed(work, old, new, &[])
+}
+
+/// DELETE /Users/{id} (RFC 7644 section 3.6): the id is remembered and never used again.
+pub(super) fn delete(work: &mut Work<'_>, id: &UserId) -> Result<Answer> {
+    let user = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
+    let groups = members::of_users(work.sql, &[user.key])?.remove(&user.key).unwrap_or_default();
+    if !groups.is_empty() {
+        members::leave_all(work.sql, user.key, work.next_seq(), work.at())?;
+    }
+    store::delete(work.sql, user.key)?;
+    settings::bury(work.sql, id.as_str(), "User")?;
+    work.totals.users -= 1;
+    work.totals.active_users -= i64::from(user.content.active);
+    work.totals.memberships -= groups.len() as i64;
+    let mut before = attributes(&user.content.doc)?;
+    before.insert("groups".to_owned(), groups.iter().map(|group| json!(group.id)).collect());
+    work.change(ChangeKind::Deleted, "User", id.as_str(), Some(Value::Object(before)));
+    Ok(Answer::Nothing)
+}
+
+/// Stores what differs; nothing if nothing does. `left` are groups that the user was taken out of before.
+fn store_changed(work: &mut Work<'_>, old: User, mut new: Attributes, left: &[&str]) -> Result<Answer> {
+    let kind = tables::user_type();
+    // `active` cannot be taken away, only set (RFC 7643 section 4.1.1 gives it no meaning when unassigned).
+    new.entry("active").or_insert(Value::Bool(old.content.active));
+    let content = content(&kind, &new)?;
+    if content == old.content && left.is_empty() {
+        return Ok(Answer::Resource(Box::new(one(work.sql, old)?)));
+    }
+    if content.user_name_key != old.content.user_name_key
+        && let Some(taken) = store::by_user_name(work.sql, &content.user_name_key)?
+    {
+        return Err(conflict("userName", &content.user_name, &taken));
+    }
+    if content.external_id != old.content.external_id
+        && let Some(taken) = by_external_id(work.sql, content.external_id.as_deref())?
+    {
+        return Err(conflict("externalId", content.external_id.as_deref().unwrap_or_default(), &taken));
+    }
+    store::update(work.sql, &old, &content, work.next_seq(), work.at())?;
+    let what = match (old.content.active, content.active) {
+        (true, false) => ChangeKind::Deactivated,
+        (false, true) => ChangeKind::Reactivated,
+        _ => ChangeKind::Updated,
+    };
+    work.totals.active_users += i64::from(content.active) - i64::from(old.content.active);
+    let mut before = differing(&attributes(&old.content.doc)?, &new);
+    if !left.is_empty() {
+        before.insert("groups".to_owned(), json!(left));
+    }
+    work.change(what, "User", old.id.as_str(), Some(Value::Object(before)));
+    let modified = work.at();
+    let user = User { content, version: old.version + 1, modified, ..old };
+    Ok(Answer::Resource(Box::new(one(work.sql, user)?)))
+}
+
+/// The attributes of `old` that `new` has otherwise; `null` for those that `old` did not have.
+pub(super) fn differing(old: &Attributes, new: &Attributes) -> Attributes {
+    let names = old.keys().chain(new.keys().filter(|name| !old.contains_key(*name)));
+    names
+        .filter(|name| *name != "schemas" && old.get(*name) != new.get(*name))
+        .map(|name| (name.clone(), old.get(name).cloned().unwrap_or(Value::Null)))
+        .collect()
+}
+
+/// A `name.formatted` that still spells the old parts beside new ones says nothing: it goes, the parts hold.
+fn drop_stale_formatted(old: &Attributes, new: &mut Attributes) {
+    let part = |name: &Value, key: &str| name.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let parts = |name: &Value| (part(name, "givenName"), part(name, "familyName"));
+    let (Some(before), Some(after)) = (old.get("name"), new.get("name")) else { return };
+    let (given, family) = parts(before);
+    let formatted = part(after, "formatted");
+    let repeats = formatted == part(before, "formatted") || formatted == format!("{given} {family}");
+    if !formatted.is_empty()
+        && repeats
+        && parts(after) != (given, family)
+        && let Some(name) = new.get_mut("name").and_then(Value::as_object_mut)
+    {
+        name.remove("formatted");
+    }
+}
+
+/// The columns and the canonical document of these attributes.
+fn content(kind: &ResourceType, attributes: &Attributes) -> Result<Content> {
+    check_required(kind, attributes)?;
+    let mut doc = attributes.clone();
+    doc.insert("schemas".to_owned(), schemas(kind, attributes));
+    check_size(&doc)?;
+    let text = |name: &str| attributes.get(name).and_then(Value::as_str);
+    let user_name = text("userName").unwrap_or_default().to_owned();
+    let mut work_mails = attributes.get("emails").and_then(Value::as_array).into_iter().flatten().filter_map(|mail| {
+        let work = mail.get("type").and_then(Value::as_str).is_some_and(|kind| fold(kind) == "work");
+        mail.get("value").and_then(Value::as_str).filter(|_| work).map(fold)
+    });
+    Ok(Content {
+        user_name_key: fold(&user_name),
+        user_name,
+        external_id: text("externalId").map(str::to_owned),
+        mail_key: work_mails.next(),
+        more_mail: work_mails.next().is_some(),
+        active: attributes.get("active") != Some(&Value::Bool(false)),
+        doc: Value::Object(doc).to_string(),
+    })
+}
+
+/// The attributes of a stored document, without `schemas`, which follows from them.
+pub(super) fn attributes(doc: &str) -> Result<Attributes> {
+    let mut map: Attributes = serde_json::from_str(doc).map_err(Error::internal)?;
+    map.remove("schemas");
+    Ok(map)
+}
+
+fn one(sql: &dyn Sql, user: User) -> Result<Stored> {
+    let groups = members::of_users(sql, &[user.key])?.remove(&user.key).unwrap_or_default();
+    Ok(Stored { groups, ..stored(user)? })
+}
+
+/// A user as it travels, without its groups.
+pub(super) fn stored(user: User) -> Result<Stored> {
+    Ok(Stored {
+        id: user.id.to_string(),
+        doc: RawValue::from_string(user.content.doc).map_err(Error::internal)?,
+        version: user.version,
+        created: user.created,
+        modified: user.modified,
+        groups: Vec::new(),
+        members: None,
+    })
+}
+
+fn by_external_id(sql: &dyn Sql, external_id: Option<&str>) -> Result<Option<User>> {
+    external_id.map_or(Ok(None), |external_id| store::by_external_id(sql, external_id))
+}
+
+fn conflict(attribute: &str, value: &str, taken: &User) -> Error {
+    let (state, way) = if taken.content.active {
+        ("the active", "Link to that user, or change one of the two.")
+    } else {
+        ("the inactive", "To bring that user back, PATCH its active to true.")
+    };
+    let detail = format!("{attribute} {value:?} is taken by {state} user {}. {way}", taken.id);
+    Error::new(Kind::Uniqueness, detail).about([taken.id.as_str()])
+}
+
+fn not_found(id: &UserId) -> Error {
+    Error::new(Kind::NotFound, format!("There is no user {id} in this organisation."))
+}

@@ -1,0 +1,10 @@
+//! The RFCs as written (RFC 7643, RFC 7644). Nothing here names an identity provider, an organisation or SQL.
+
+pub mod discovery;
+pub mod filter;
+pub mod json;
+pub mod member;
+pub mod patch;
+pub mod path;
+pub mod resource;
+pub mod schema;

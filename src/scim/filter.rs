@@ -1,0 +1,301 @@
+//! Filters (RFC 7644 section 3.4.2.2): syntax, then meaning, then evaluation.
+//!
+//! [`parse`] knows the grammar and no attribute. [`Expression::resolve`] looks every attribute up in the tables and
+//! yields a [`Filter`], in which names are canonical and values have the attribute's type. [`Filter::matches`] is the
+//! definition of what a filter finds; how a store finds it faster is the store's job, and which text of a request is
+//! a filter is the router's.
+
+mod cursor;
+mod evaluate;
+pub(super) mod parse;
+mod print;
+pub(super) mod resolve;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::error::{Error, Kind, Result};
+use crate::fold::fold;
+use crate::scim::schema::{Attribute, ResourceType};
+
+/// The longest filter or path that is read, in bytes. Identity providers send one or two comparisons; eighty of
+/// `id eq "…"` in one `or` chain still fit.
+pub const MAX_TEXT: usize = 4096;
+
+/// How deep parentheses, value paths and the operators under them may stand in each other. A resolved filter takes
+/// at most two levels of JSON for each, so that it stays well below `serde_json`'s limit of 128 on its way.
+pub const MAX_NESTING: usize = 32;
+
+/// How much besides the RFC's grammar is understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Forms {
+    /// RFC 7644 figures 1 and 7, nothing else.
+    Strict,
+    /// Also the forms that identity providers send. Each is marked where it is read.
+    Lenient,
+}
+
+/// Reads a filter (RFC 7644 figure 1). Attributes are not looked up.
+pub fn parse(text: &str, forms: Forms) -> Result<Expression> {
+    parse::Parser::new(text, forms, Kind::InvalidFilter)?.filter()
+}
+
+/// A filter as it was written. It prints as canonical text that is read as the same expression.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expression {
+    /// All of two or more.
+    And(Vec<Expression>),
+    /// Any of two or more.
+    Or(Vec<Expression>),
+    /// `not (…)`.
+    Not(Box<Expression>),
+    /// `attribute pr`.
+    Present(AttributePath),
+    /// `attribute operator value`.
+    Compare {
+        /// What is compared.
+        path: AttributePath,
+        /// How.
+        op: Op,
+        /// With what.
+        value: Literal,
+    },
+    /// `attribute[…]`, a value path.
+    Has {
+        /// The complex attribute.
+        path: AttributePath,
+        /// About its sub-attributes.
+        filter: Box<Expression>,
+    },
+}
+
+/// `attrPath` of RFC 7644 figure 1, with the URN still unknown: `urn` ends at the last colon, whatever schemas exist.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttributePath {
+    /// What stands before the last colon.
+    pub urn: Option<String>,
+    /// Empty if what follows the last colon is no name; `urn` is the whole text then.
+    pub name: String,
+    /// After the dot.
+    pub sub: Option<String>,
+}
+
+/// The compared value, as written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Literal {
+    /// A JSON string, decoded.
+    String(String),
+    /// The text of a JSON number.
+    Number(String),
+    /// `true` or `false`.
+    Boolean(bool),
+    /// `null`.
+    Null,
+}
+
+/// RFC 7644 table 3, without `pr`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Op {
+    /// Equal.
+    Eq,
+    /// Not equal.
+    Ne,
+    /// Contains.
+    Co,
+    /// Starts with.
+    Sw,
+    /// Ends with.
+    Ew,
+    /// Greater than.
+    Gt,
+    /// Greater than or equal.
+    Ge,
+    /// Less than.
+    Lt,
+    /// Less than or equal.
+    Le,
+}
+
+impl Op {
+    /// In the order of RFC 7644 table 3.
+    pub const ALL: [Op; 9] = [Op::Eq, Op::Ne, Op::Co, Op::Sw, Op::Ew, Op::Gt, Op::Ge, Op::Lt, Op::Le];
+
+    /// As it is written, in lower case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Op::Eq => "eq",
+            Op::Ne => "ne",
+            Op::Co => "co",
+            Op::Sw => "sw",
+            Op::Ew => "ew",
+            Op::Gt => "gt",
+            Op::Ge => "ge",
+            Op::Lt => "lt",
+            Op::Le => "le",
+        }
+    }
+}
+
+/// A filter whose attributes exist and whose values have their types. The serialised form is part of a versioned
+/// command between two deployed programs: names are never changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Filter {
+    /// All of them.
+    And(Vec<Filter>),
+    /// Any of them.
+    Or(Vec<Filter>),
+    /// The opposite.
+    Not(Box<Filter>),
+    /// `pr`.
+    #[serde(rename = "pr")]
+    Present(Target),
+    /// A comparison; for a multi-valued attribute, of any of its elements.
+    #[serde(rename = "cmp")]
+    Compare {
+        /// What is compared.
+        target: Target,
+        /// How.
+        op: Op,
+        /// With what.
+        value: Value,
+    },
+    /// One and the same element (or the object of a single-valued attribute) fulfils `filter`.
+    Has {
+        /// The complex attribute.
+        target: Target,
+        /// Its targets are sub-attributes.
+        filter: Box<Filter>,
+    },
+}
+
+/// An attribute in its canonical spelling (RFC 7644 section 3.10). Inside [`Filter::Has`], `name` is a sub-attribute.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Target {
+    /// For attributes of an extension.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub urn: Option<String>,
+    /// Empty for the extension as a whole.
+    pub name: String,
+    /// The sub-attribute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sub: Option<String>,
+}
+
+impl Target {
+    /// The definitions of the attribute and of its sub-attribute; nothing for a whole extension.
+    pub fn attributes<'a>(&self, resource: &'a ResourceType) -> Option<(&'a Attribute, Option<&'a Attribute>)> {
+        let attribute = match &self.urn {
+            None => resource.attribute(&self.name)?,
+            Some(urn) => resource.extension(urn)?.attribute(&self.name)?,
+        };
+        match &self.sub {
+            None => Some((attribute, None)),
+            Some(sub) => Some((attribute, Some(attribute.sub(sub)?))),
+        }
+    }
+}
+
+/// A compared value with the type of its attribute.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Value {
+    /// Compared as it stands: `caseExact` is true, or it is binary.
+    Exact(String),
+    /// Compared without regard to case.
+    Folded {
+        /// As written.
+        text: String,
+        /// [`fold`] of `text`: what is compared.
+        key: String,
+    },
+    /// An integer or a decimal.
+    Number(serde_json::Number),
+    /// Equal or not, nothing else.
+    Boolean(bool),
+    /// A date and time.
+    Instant {
+        /// As written.
+        text: String,
+        /// Milliseconds since 1970: what is compared.
+        ms: i64,
+    },
+}
+
+impl Value {
+    /// `text` under the folding rule.
+    pub fn folded(text: impl Into<String>) -> Self {
+        let text = text.into();
+        Value::Folded { key: fold(&text), text }
+    }
+
+    /// The value as a resource would hold it.
+    pub fn json(&self) -> Json {
+        match self {
+            Value::Exact(text) | Value::Folded { text, .. } | Value::Instant { text, .. } => Json::from(text.as_str()),
+            Value::Number(number) => Json::Number(number.clone()),
+            Value::Boolean(boolean) => Json::Bool(*boolean),
+        }
+    }
+}
+
+impl Filter {
+    /// The parts that all have to be fulfilled; for anything but an `and`, the filter itself.
+    pub fn conjuncts(&self) -> Vec<&Filter> {
+        match self {
+            Filter::And(parts) => parts.iter().flat_map(Filter::conjuncts).collect(),
+            other => vec![other],
+        }
+    }
+
+    /// The attributes that an element needs in order to fulfil the filter, if it is an `eq` comparison or an `and` of
+    /// such: a PATCH that adds to a target which does not exist yet creates it with them. Empty for every other
+    /// filter, and for one that contradicts itself.
+    pub fn assertions(&self) -> Vec<(&str, Json)> {
+        let mut pairs: Vec<(&str, Json)> = Vec::new();
+        for part in self.conjuncts() {
+            let Filter::Compare { target: Target { urn: None, name, sub: None }, op: Op::Eq, value } = part else {
+                return Vec::new();
+            };
+            match pairs.iter().find(|(known, _)| known == name) {
+                None => pairs.push((name, value.json())),
+                Some((_, json)) if *json == value.json() => {}
+                Some(_) => return Vec::new(),
+            }
+        }
+        pairs
+    }
+}
+
+/// Why an attribute path has no meaning here. Unknown attributes are apart, because identity providers send some that
+/// are better ignored and noted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ResolveError {
+    /// No schema of the resource has this attribute. The name is as written, with its URN.
+    Unknown(String),
+    /// The attribute exists and cannot be used in that way.
+    Refused(Error),
+}
+
+impl ResolveError {
+    /// The refusal for those who do not ignore unknown attributes; `kind` is that of an unknown attribute.
+    pub fn into_error(self, kind: Kind, resource: &ResourceType) -> Error {
+        match self {
+            ResolveError::Unknown(name) => {
+                Error::new(kind, format!("{} has no attribute {name:?}", resource.name)).about([name])
+            }
+            ResolveError::Refused(error) => error,
+        }
+    }
+}
+
+/// The instant of an RFC 3339 text, as RFC 7643 section 2.3.5 wants it, in milliseconds since 1970.
+fn instant(text: &str) -> Option<i64> {
+    let time = time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok()?;
+    i64::try_from(time.unix_timestamp_nanos().div_euclid(1_000_000)).ok()
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,117 @@
+//! A place in a text that is being read, and the words for what is wrong there.
+
+use crate::error::{Error, Kind, Result};
+
+/// `at` is always on a character boundary.
+pub(super) struct Cursor<'a> {
+    text: &'a str,
+    pub(super) at: usize,
+    kind: Kind,
+}
+
+impl<'a> Cursor<'a> {
+    pub(super) fn new(text: &'a str, kind: Kind) -> Self {
+        Self { text, at: 0, kind }
+    }
+
+    /// Consumes `word` in any case, with the space around it.
+    pub(super) fn keyword(&mut self, word: &str) -> bool {
+        self.skip_space();
+        let start = self.at;
+        if self.take_while(is_attribute_char).eq_ignore_ascii_case(word) {
+            self.skip_space();
+            return true;
+        }
+        self.at = start;
+        false
+    }
+
+    /// A string of RFC 8259 section 7, from the quotation mark that comes next.
+    pub(super) fn string(&mut self) -> Result<String> {
+        let start = self.at;
+        let mut escaped = false;
+        let end = self.rest().char_indices().skip(1).find_map(|(i, c)| match c {
+            '"' if !escaped => Some(i + 1),
+            _ => {
+                escaped = c == '\\' && !escaped;
+                None
+            }
+        });
+        let Some(end) = end else {
+            self.at = self.text.len();
+            return Err(self.expected("the closing \" of the string"));
+        };
+        let quoted = self.rest().get(..end).unwrap_or_default();
+        self.at += end;
+        serde_json::from_str(quoted).map_err(|_| {
+            self.at = start;
+            self.bad("the string has an escape or a control character that JSON does not allow")
+        })
+    }
+
+    /// Nothing but space is left; `or_else` could have followed as well.
+    pub(super) fn end(&mut self, or_else: &str) -> Result<()> {
+        self.skip_space();
+        if self.at == self.text.len() {
+            return Ok(());
+        }
+        let end = format!("the end of the {}", self.noun());
+        Err(self.expected(&if or_else.is_empty() { end } else { format!("{or_else} or {end}") }))
+    }
+
+    pub(super) fn rest(&self) -> &'a str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    pub(super) fn next_is(&self, c: char) -> bool {
+        self.rest().starts_with(c)
+    }
+
+    pub(super) fn bump(&mut self) {
+        self.at += self.rest().chars().next().map_or(0, char::len_utf8);
+    }
+
+    pub(super) fn take_while(&mut self, wanted: fn(char) -> bool) -> &'a str {
+        let rest = self.rest();
+        let length = rest.find(|c| !wanted(c)).unwrap_or(rest.len());
+        self.at += length;
+        rest.get(..length).unwrap_or_default()
+    }
+
+    pub(super) fn skip_space(&mut self) {
+        self.take_while(char::is_whitespace);
+    }
+
+    fn noun(&self) -> &'static str {
+        if self.kind == Kind::InvalidPath { "path" } else { "filter" }
+    }
+
+    /// The refusal that quotes what comes next.
+    pub(super) fn expected(&self, what: &str) -> Error {
+        let rest = self.rest();
+        let delimiter = |c: &char| c.is_whitespace() || "()[]\"".contains(*c);
+        let Some(first) = rest.chars().next() else {
+            return self.bad(&format!("expected {what}, found the end"));
+        };
+        let more = if delimiter(&first) { 0 } else { 40 };
+        let word: String =
+            [first].into_iter().chain(rest.chars().skip(1).take(more).take_while(|c| !delimiter(c))).collect();
+        self.bad(&format!("expected {what}, found {word:?}"))
+    }
+
+    /// A refusal of what comes next.
+    pub(super) fn bad(&self, what: &str) -> Error {
+        let position = self.text.get(..self.at).unwrap_or_default().chars().count() + 1;
+        Error::new(self.kind, format!("{}, position {position}: {what}", self.noun()))
+    }
+
+    /// A refusal of the text as a whole.
+    pub(super) fn refused(&self, what: &str) -> Error {
+        Error::new(self.kind, format!("{}: {what}", self.noun()))
+    }
+}
+
+/// What names, URNs and words may hold.
+pub(super) fn is_attribute_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "-_$.:/%~".contains(c)
+}

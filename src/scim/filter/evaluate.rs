@@ -1,0 +1,112 @@
+//! What a filter finds (RFC 7644 section 3.4.2.2), as a pure function of one resource.
+
+use std::cmp::Ordering;
+
+use serde_json::{Map, Value as Json};
+
+use super::{Filter, Op, Target, Value, instant};
+use crate::fold::fold;
+
+impl Filter {
+    /// True if `resource` is found. Its keys are canonical, an extension's attributes stand in an object under its
+    /// URN, multi-valued attributes are arrays. For a filter out of a value path, `resource` is the element.
+    ///
+    /// A comparison is true if it is true of any element. RFC 7644 does not say so for `ne` ("The attribute and
+    /// operator values are not identical", table 3) and the rule is kept there: `emails.type ne "work"` finds a user
+    /// who has some other e-mail address too; `not (emails.type eq "work")` finds one who has no such address. An
+    /// attribute without a value (RFC 7643 section 2.5) has none that is identical to anything: `ne` is true of it,
+    /// every other comparison false.
+    pub fn matches(&self, resource: &Map<String, Json>) -> bool {
+        match self {
+            Filter::And(parts) => parts.iter().all(|part| part.matches(resource)),
+            Filter::Or(parts) => parts.iter().any(|part| part.matches(resource)),
+            Filter::Not(inner) => !inner.matches(resource),
+            Filter::Present(target) => values(target, resource).into_iter().flatten().any(has_value),
+            Filter::Compare { target, op, value } => {
+                let values = values(target, resource);
+                values.is_empty() && *op == Op::Ne || values.into_iter().any(|stored| compare(stored, *op, value))
+            }
+            Filter::Has { target, filter } => values(target, resource)
+                .into_iter()
+                .filter_map(|element| element?.as_object())
+                .any(|element| filter.matches(element)),
+        }
+    }
+}
+
+/// "If the attribute has a non-empty or non-null value, or if it contains a non-empty node for complex attributes,
+/// there is a match" (RFC 7644 table 3).
+fn has_value(value: &Json) -> bool {
+    match value {
+        Json::Null => false,
+        Json::Bool(_) | Json::Number(_) => true,
+        Json::String(text) => !text.is_empty(),
+        Json::Array(elements) => elements.iter().any(has_value),
+        Json::Object(object) => object.values().any(has_value),
+    }
+}
+
+/// The values of `target`: one for each element of a multi-valued attribute, `None` where the sub-attribute is absent.
+fn values<'a>(target: &Target, resource: &'a Map<String, Json>) -> Vec<Option<&'a Json>> {
+    let object = match &target.urn {
+        None => Some(resource),
+        Some(urn) if target.name.is_empty() => return elements(resource.get(urn)).collect(),
+        Some(urn) => resource.get(urn).and_then(Json::as_object),
+    };
+    let value = object.and_then(|object| object.get(&target.name));
+    match &target.sub {
+        None => elements(value).collect(),
+        Some(sub) => elements(value).flat_map(|element| elements(element.and_then(|e| e.get(sub)))).collect(),
+    }
+}
+
+fn elements(value: Option<&Json>) -> impl Iterator<Item = Option<&Json>> {
+    let (list, single) = match value {
+        Some(Json::Array(list)) => (list.as_slice(), None),
+        other => (Default::default(), Some(other)),
+    };
+    list.iter().map(Some).chain(single)
+}
+
+fn compare(stored: Option<&Json>, op: Op, value: &Value) -> bool {
+    let found = match (stored, value) {
+        (Some(Json::String(stored)), Value::Exact(text)) => return text_matches(op, stored, text),
+        (Some(Json::String(stored)), Value::Folded { key, .. }) => return text_matches(op, &fold(stored), key),
+        (Some(Json::String(stored)), Value::Instant { ms, .. }) => instant(stored).map(|stored| stored.cmp(ms)),
+        (Some(Json::Number(stored)), Value::Number(number)) => order(stored, number),
+        // No order: only eq and ne come here.
+        (Some(Json::Bool(stored)), Value::Boolean(boolean)) => (stored == boolean).then_some(Ordering::Equal),
+        _ => None,
+    };
+    ordered(op, found)
+}
+
+fn text_matches(op: Op, stored: &str, text: &str) -> bool {
+    match op {
+        Op::Co => stored.contains(text),
+        Op::Sw => stored.starts_with(text),
+        Op::Ew => stored.ends_with(text),
+        _ => ordered(op, Some(stored.cmp(text))),
+    }
+}
+
+/// Nothing to compare is identical to nothing.
+fn ordered(op: Op, found: Option<Ordering>) -> bool {
+    match op {
+        Op::Ne => found != Some(Ordering::Equal),
+        Op::Eq => found == Some(Ordering::Equal),
+        Op::Gt => found == Some(Ordering::Greater),
+        Op::Ge => found.is_some_and(Ordering::is_ge),
+        Op::Lt => found == Some(Ordering::Less),
+        Op::Le => found.is_some_and(Ordering::is_le),
+        Op::Co | Op::Sw | Op::Ew => false,
+    }
+}
+
+/// Integers as such: as `f64`, neighbours above 2^53 would be equal.
+fn order(a: &serde_json::Number, b: &serde_json::Number) -> Option<Ordering> {
+    match (a.as_i64(), b.as_i64()) {
+        (Some(a), Some(b)) => Some(a.cmp(&b)),
+        _ => a.as_f64()?.partial_cmp(&b.as_f64()?),
+    }
+}

@@ -1,0 +1,278 @@
+//! From what was written to what is meant: attributes are looked up, values get their types.
+
+use super::{AttributePath, Expression, Filter, Forms, Literal, Op, ResolveError, Target, Value, instant};
+use crate::error::{Error, Kind, Result};
+use crate::scim::schema::{Attribute, Mutability, ResourceType, Returned, Schema, Type};
+
+impl Expression {
+    /// Looks the attributes up in the schemas of `resource` (RFC 7644 section 3.4.2.2); names are compared without
+    /// regard to case (RFC 7643 section 2.1).
+    pub fn resolve(&self, resource: &ResourceType, forms: Forms) -> Result<Filter> {
+        resolve(self, Scope::Resource(resource), forms).map_err(|error| error.into_error(Kind::InvalidFilter, resource))
+    }
+}
+
+/// What stands in the brackets after `outer`.
+pub(in crate::scim) fn in_value_path(
+    filter: &Expression,
+    outer: &Attribute,
+    forms: Forms,
+) -> Result<Filter, ResolveError> {
+    resolve(filter, Scope::Element(outer), forms)
+}
+
+/// What an attribute path points at.
+pub(in crate::scim) enum Found<'a> {
+    /// All attributes of an extension.
+    Extension(&'a Schema),
+    /// One attribute, or a sub-attribute of it.
+    Attribute(Definition<'a>),
+}
+
+/// An attribute with the place where it was found.
+#[derive(Clone, Copy)]
+pub(in crate::scim) struct Definition<'a> {
+    /// The extension that it belongs to.
+    pub extension: Option<&'a Schema>,
+    /// The attribute.
+    pub attribute: &'a Attribute,
+    /// Its sub-attribute.
+    pub sub: Option<&'a Attribute>,
+}
+
+impl Definition<'_> {
+    /// In canonical spelling.
+    pub(in crate::scim) fn target(&self) -> Target {
+        Target {
+            urn: self.extension.map(|schema| schema.id.to_string()),
+            name: self.attribute.name.to_string(),
+            sub: self.sub.map(|sub| sub.name.to_string()),
+        }
+    }
+
+    /// What a comparison looks at.
+    fn leaf(&self) -> &Attribute {
+        self.sub.unwrap_or(self.attribute)
+    }
+}
+
+/// Finds an attribute of `resource`.
+pub(in crate::scim) fn find<'a>(
+    path: &AttributePath,
+    resource: &'a ResourceType,
+    forms: Forms,
+) -> Result<Found<'a>, ResolveError> {
+    lookup(path, resource, forms).ok_or_else(|| ResolveError::Unknown(path.to_string()))
+}
+
+fn lookup<'a>(path: &AttributePath, resource: &'a ResourceType, forms: Forms) -> Option<Found<'a>> {
+    if path.urn.is_none() {
+        return match resource.attribute(&path.name) {
+            Some(attribute) => define(None, attribute, path.sub.as_deref()),
+            None if forms == Forms::Lenient => in_one_extension(path, resource),
+            None => None,
+        };
+    }
+    // Which part is the URN is known from the schemas only; one URN may be the beginning of another.
+    let text = path.to_string();
+    let ids = resource.extensions.iter().map(|schema| schema.id.as_ref()).chain([resource.schema.id.as_ref()]);
+    let (id, rest) = ids.filter_map(|id| Some((id, after_urn(&text, id, forms)?))).max_by_key(|(id, _)| id.len())?;
+    let extension = resource.extension(id);
+    if rest.is_empty() {
+        return extension.map(Found::Extension);
+    }
+    let (name, sub) = match rest.split_once('.') {
+        Some((name, sub)) => (name, Some(sub)),
+        None => (rest, None),
+    };
+    match extension {
+        // The URN of the core schema may be left out (RFC 7644 section 3.10), so it is.
+        None => define(None, resource.attribute(name)?, sub),
+        Some(schema) => define(Some(schema), schema.attribute(name)?, sub),
+    }
+}
+
+/// What follows `urn` and its colon; nothing follows a URN alone.
+fn after_urn<'a>(text: &'a str, urn: &str, forms: Forms) -> Option<&'a str> {
+    let (head, rest) = text.split_at_checked(urn.len())?;
+    if !head.eq_ignore_ascii_case(urn) {
+        return None;
+    }
+    match forms {
+        _ if rest.is_empty() => Some(rest),
+        Forms::Strict => rest.strip_prefix(':'),
+        // Old Entra ID jobs send `urn:…:User.employeeNumber`.
+        Forms::Lenient => rest.strip_prefix([':', '.']),
+    }
+}
+
+/// Entra ID filters by and patches `manager` without the URN of its extension.
+fn in_one_extension<'a>(path: &AttributePath, resource: &'a ResourceType) -> Option<Found<'a>> {
+    let mut known = resource.extensions.iter().filter_map(|schema| Some((schema, schema.attribute(&path.name)?)));
+    match (known.next(), known.next()) {
+        (Some((schema, attribute)), None) => define(Some(schema), attribute, path.sub.as_deref()),
+        _ => None,
+    }
+}
+
+fn define<'a>(extension: Option<&'a Schema>, attribute: &'a Attribute, sub: Option<&str>) -> Option<Found<'a>> {
+    let sub = match sub {
+        None => None,
+        Some(name) => Some(attribute.sub(name)?),
+    };
+    Some(Found::Attribute(Definition { extension, attribute, sub }))
+}
+
+/// Where the names of an expression are looked up.
+#[derive(Clone, Copy)]
+enum Scope<'a> {
+    Resource(&'a ResourceType),
+    /// Among the sub-attributes of this one.
+    Element(&'a Attribute),
+}
+
+impl<'a> Scope<'a> {
+    fn find(self, path: &AttributePath, forms: Forms) -> Result<Found<'a>, ResolveError> {
+        match self {
+            Scope::Resource(resource) => find(path, resource, forms),
+            Scope::Element(outer) => match path {
+                AttributePath { urn: None, name, sub: None } => outer.sub(name),
+                _ => None,
+            }
+            .map(|attribute| Found::Attribute(Definition { extension: None, attribute, sub: None }))
+            .ok_or_else(|| ResolveError::Unknown(format!("{}.{path}", outer.name))),
+        }
+    }
+}
+
+fn resolve(expression: &Expression, scope: Scope<'_>, forms: Forms) -> Result<Filter, ResolveError> {
+    let all =
+        |parts: &[Expression]| parts.iter().map(|part| resolve(part, scope, forms)).collect::<Result<Vec<_>, _>>();
+    match expression {
+        Expression::And(parts) => Ok(Filter::And(all(parts)?)),
+        Expression::Or(parts) => Ok(Filter::Or(all(parts)?)),
+        Expression::Not(inner) => Ok(Filter::Not(Box::new(resolve(inner, scope, forms)?))),
+        Expression::Present(path) => match scope.find(path, forms)? {
+            Found::Extension(schema) => {
+                Ok(Filter::Present(Target { urn: Some(schema.id.to_string()), name: String::new(), sub: None }))
+            }
+            Found::Attribute(found) => Ok(Filter::Present(readable(found)?.target())),
+        },
+        Expression::Compare { path, op, value } => match scope.find(path, forms)? {
+            Found::Extension(schema) => {
+                Err(refused(format!("{:?} is a schema extension and can only be tested with pr", schema.id)))
+            }
+            Found::Attribute(found) => compare(readable(found)?, *op, value, forms),
+        },
+        Expression::Has { path, filter } => match scope.find(path, forms)? {
+            Found::Attribute(found) if found.leaf().kind == Type::Complex => {
+                let found = readable(found)?;
+                let filter = Box::new(in_value_path(filter, found.leaf(), forms)?);
+                Ok(Filter::Has { target: found.target(), filter })
+            }
+            _ => Err(not_complex(path)),
+        },
+    }
+}
+
+/// The refusal of `path[…]` where `path` has no sub-attributes.
+pub(in crate::scim) fn not_complex(path: &AttributePath) -> ResolveError {
+    refused(format!("\"{path}\" has no sub-attributes, so a filter in brackets cannot follow it"))
+}
+
+/// A filter on what is never returned would tell its value, guess by guess (RFC 7643 section 7, `writeOnly`).
+fn readable(found: Definition<'_>) -> Result<Definition<'_>, ResolveError> {
+    let leaf = found.leaf();
+    if leaf.mutability == Mutability::WriteOnly || leaf.returned == Returned::Never {
+        return Err(refused(format!("\"{}\" is never returned and cannot be filtered by", found.target())));
+    }
+    Ok(found)
+}
+
+fn compare(mut found: Definition<'_>, op: Op, literal: &Literal, forms: Forms) -> Result<Filter, ResolveError> {
+    // "null" stands for no value (RFC 7643 section 2.5).
+    if *literal == Literal::Null {
+        let present = Filter::Present(found.target());
+        return match op {
+            Op::Eq => Ok(Filter::Not(Box::new(present))),
+            Op::Ne => Ok(present),
+            _ => Err(refused(format!("\"{}\" can be compared with null by eq and ne only", found.target()))),
+        };
+    }
+    // RFC 7644 section 3.4.2.2 compares a complex attribute by its "value", as in `emails co "example.com"`.
+    if found.leaf().kind == Type::Complex {
+        found.sub = found.sub.is_none().then(|| found.attribute.sub("value")).flatten();
+        if found.sub.is_none() {
+            let name = found.target();
+            return Err(refused(format!("\"{name}\" is complex: compare one of its sub-attributes, or use pr")));
+        }
+        found = readable(found)?;
+    }
+    let leaf = found.leaf();
+    let possible = match op {
+        Op::Eq | Op::Ne => true,
+        Op::Co | Op::Sw | Op::Ew => matches!(leaf.kind, Type::String | Type::Reference),
+        // "Boolean and Binary attributes SHALL cause a failed response" (RFC 7644 table 3).
+        Op::Gt | Op::Ge | Op::Lt | Op::Le => !matches!(leaf.kind, Type::Boolean | Type::Binary),
+    };
+    if !possible {
+        let (is, target) = (described(leaf.kind).0, found.target());
+        return Err(refused(format!("\"{target}\" is {is} and cannot be compared by {op}")));
+    }
+    match typed(leaf, literal, forms) {
+        Some(value) => Ok(Filter::Compare { target: found.target(), op, value }),
+        None => {
+            let ((is, wanted), target) = (described(leaf.kind), found.target());
+            Err(refused(format!("\"{target}\" is {is}: compare it with {wanted}, not {literal}")))
+        }
+    }
+}
+
+fn typed(attribute: &Attribute, literal: &Literal, forms: Forms) -> Option<Value> {
+    let lenient = forms == Forms::Lenient;
+    match (attribute.kind, literal) {
+        (Type::String | Type::Reference, Literal::String(text)) => Some(string(attribute, text)),
+        // An id or employee number without its quotes.
+        (Type::String | Type::Reference, Literal::Number(text)) if lenient => Some(string(attribute, text)),
+        (Type::Binary, Literal::String(text)) => Some(Value::Exact(text.clone())),
+        (Type::DateTime, Literal::String(text)) => Some(Value::Instant { ms: instant(text)?, text: text.clone() }),
+        (Type::Boolean, Literal::Boolean(boolean)) => Some(Value::Boolean(*boolean)),
+        // Entra ID has `roles[primary eq "True"]`.
+        (Type::Boolean, Literal::String(text)) if lenient => match text.to_ascii_lowercase().as_str() {
+            "true" => Some(Value::Boolean(true)),
+            "false" => Some(Value::Boolean(false)),
+            _ => None,
+        },
+        (Type::Integer | Type::Decimal, Literal::Number(text)) => number(text).map(Value::Number),
+        _ => None,
+    }
+}
+
+fn string(attribute: &Attribute, text: &str) -> Value {
+    if attribute.case_exact { Value::Exact(text.to_owned()) } else { Value::folded(text) }
+}
+
+/// Not by `serde_json`, which without its feature `float_roundtrip` may miss the nearest number.
+fn number(text: &str) -> Option<serde_json::Number> {
+    let whole = text.parse().map(|i: i64| i.into()).or_else(|_| text.parse().map(|u: u64| u.into())).ok();
+    whole.or_else(|| serde_json::Number::from_f64(text.parse().ok()?))
+}
+
+/// What an attribute of that type is, and what it is compared with.
+fn described(kind: Type) -> (&'static str, &'static str) {
+    match kind {
+        Type::String => ("a string", "a string in double quotes"),
+        Type::Reference => ("a reference", "a string in double quotes"),
+        Type::Binary => ("binary", "base64 in double quotes"),
+        Type::Boolean => ("a boolean", "true or false"),
+        Type::Integer => ("an integer", "a number"),
+        Type::Decimal => ("a decimal", "a number"),
+        Type::DateTime => ("a date and time", "a text like \"2026-01-31T08:00:00Z\""),
+        Type::Complex => ("complex", "nothing"),
+    }
+}
+
+fn refused(detail: String) -> ResolveError {
+    // Also in a PATCH path: table 9 lists invalidFilter for "PATCH (Path Filter)".
+    ResolveError::Refused(Error::invalid_filter(detail))
+}

@@ -1,0 +1,233 @@
+//! A resource's attributes in canonical form (RFC 7643 section 2): names in the schema's case, types checked, what is
+//! unassigned left out, at most one `primary`. Two requests that mean the same give the same value.
+//!
+//! Out of scope: what identity providers send instead (`dialect` mends that before), uniqueness and everything else
+//! that needs the directory (`org`).
+
+use super::json::name;
+use super::schema::{Attribute, Mutability, ResourceType, Returned, Type};
+use crate::error::{Error, Kind, Result};
+use crate::id::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// The largest user or group without its members, in bytes of canonical JSON.
+pub const RESOURCE_MAX: usize = 256 * 1024;
+
+/// A resource as a request describes it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Resource {
+    /// Canonical attributes, `schemas` and what only the server sets left out; extensions under their URN.
+    pub attributes: Map<String, Value>,
+    /// Multi-valued attributes that were sent as `null`, which some clients mean as "not said".
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nulls: Vec<String>,
+}
+
+/// A [`Resource`] and the names that were dropped because no schema knows them.
+#[derive(Debug, Default)]
+pub struct Read {
+    /// What the request describes.
+    pub resource: Resource,
+    /// Unknown attributes, as they were spelled.
+    pub unknown: Vec<String>,
+}
+
+/// Reads the body of a POST or PUT.
+///
+/// # Errors
+/// 400 `invalidValue` that names the attribute; 413 above [`RESOURCE_MAX`].
+pub fn read(kind: &ResourceType, body: Map<String, Value>) -> Result<Read> {
+    let mut read = Read::default();
+    let mut unknown = Vec::new();
+    for (key, value) in body {
+        if let Some(attribute) = kind.attribute(&key) {
+            if !is_kept(attribute) || attribute.name == "schemas" {
+                continue;
+            }
+            if value.is_null() && attribute.multi {
+                read.resource.nulls.push(attribute.name.to_string());
+            }
+            put(&mut read.resource.attributes, &attribute.name, canonical(attribute, value, "", &mut unknown)?);
+        } else if let Some(schema) = kind.extension(&key) {
+            let value = extension(&schema.attributes, value, &schema.id, &mut unknown)?;
+            put(&mut read.resource.attributes, &schema.id, value);
+        } else if key.contains(':') {
+            // An extension that nobody registered is kept as it was sent.
+            put(&mut read.resource.attributes, &key, (!is_unassigned(&value)).then_some(value));
+        } else {
+            unknown.push(key);
+        }
+    }
+    read.unknown = unknown;
+    check_size(&read.resource.attributes)?;
+    Ok(read)
+}
+
+/// The canonical form of one value of `attribute`; `None` if it is unassigned (RFC 7643 section 2.5: `null`, `[]`, and
+/// here `""` too). Unknown sub-attributes are dropped and named in `unknown`.
+///
+/// # Errors
+/// 400 `invalidValue` that names the attribute, with `prefix` before its name.
+pub fn canonical(
+    attribute: &Attribute,
+    value: Value,
+    prefix: &str,
+    unknown: &mut Vec<String>,
+) -> Result<Option<Value>> {
+    let path = if prefix.is_empty() { attribute.name.to_string() } else { format!("{prefix}.{}", attribute.name) };
+    if !attribute.multi {
+        return single(attribute, value, &path, unknown);
+    }
+    let items = match value {
+        Value::Null => return Ok(None),
+        Value::Array(items) => items,
+        other => return Err(wrong_type(&path, "an array", &other)),
+    };
+    let mut kept = Vec::with_capacity(items.len());
+    for item in items {
+        if let Some(item) = single(attribute, item, &path, unknown)? {
+            kept.push(item);
+        }
+    }
+    keep_primary(&mut kept, false);
+    Ok((!kept.is_empty()).then_some(Value::Array(kept)))
+}
+
+/// The canonical form of one element of a multi-valued attribute, or of a single value.
+///
+/// # Errors
+/// As [`canonical`].
+pub fn single(attribute: &Attribute, value: Value, path: &str, unknown: &mut Vec<String>) -> Result<Option<Value>> {
+    if is_unassigned(&value) {
+        return Ok(None);
+    }
+    let wrong = |expected: &str, value: &Value| Err(wrong_type(path, expected, value));
+    let value = match (attribute.kind, value) {
+        (Type::Complex, Value::Object(map)) => return complex(attribute, map, path, unknown),
+        (Type::Complex, other) => return wrong("an object", &other),
+        (Type::Boolean, value @ Value::Bool(_)) => value,
+        (Type::Boolean, other) => return wrong("true or false", &other),
+        (Type::Integer, Value::Number(number)) if number.is_i64() || number.is_u64() => Value::Number(number),
+        (Type::Integer, other) => return wrong("a whole number", &other),
+        (Type::Decimal, value @ Value::Number(_)) => value,
+        (Type::Decimal, other) => return wrong("a number", &other),
+        (Type::DateTime, Value::String(text)) if Timestamp::parse(&text).is_some() => Value::String(text),
+        (Type::DateTime, other) => return wrong("a date and time such as 2026-01-31T09:30:00Z", &other),
+        (Type::String | Type::Reference | Type::Binary, value @ Value::String(_)) => value,
+        (Type::String | Type::Reference | Type::Binary, other) => return wrong("a string", &other),
+    };
+    Ok(Some(value))
+}
+
+fn complex(
+    attribute: &Attribute,
+    map: Map<String, Value>,
+    path: &str,
+    unknown: &mut Vec<String>,
+) -> Result<Option<Value>> {
+    let mut kept = Map::new();
+    for (key, value) in map {
+        match attribute.sub(&key) {
+            Some(sub) if is_kept(sub) => put(&mut kept, &sub.name, canonical(sub, value, path, unknown)?),
+            Some(_) => {}
+            None => unknown.push(format!("{path}.{key}")),
+        }
+    }
+    // An element that says nothing but what kind it would be is unassigned: no value to go with the label.
+    let says = kept.keys().any(|k| !matches!(k.as_str(), "type" | "primary" | "display"));
+    Ok((says || (!attribute.multi && !kept.is_empty())).then_some(Value::Object(kept)))
+}
+
+fn extension(attributes: &[Attribute], value: Value, urn: &str, unknown: &mut Vec<String>) -> Result<Option<Value>> {
+    let map = match value {
+        Value::Null => return Ok(None),
+        Value::Object(map) => map,
+        other => return Err(wrong_type(urn, "an object", &other)),
+    };
+    let mut kept = Map::new();
+    for (key, value) in map {
+        match attributes.iter().find(|a| a.name.eq_ignore_ascii_case(&key)) {
+            Some(a) if is_kept(a) => put(&mut kept, &a.name, canonical(a, value, urn, unknown)?),
+            Some(_) => {}
+            None => unknown.push(format!("{urn}:{key}")),
+        }
+    }
+    Ok((!kept.is_empty()).then_some(Value::Object(kept)))
+}
+
+/// Read-only attributes are ignored (RFC 7644 section 3.5.1); what is never returned (`password`) is never kept.
+fn is_kept(attribute: &Attribute) -> bool {
+    attribute.mutability != Mutability::ReadOnly && attribute.returned != Returned::Never
+}
+
+fn put(map: &mut Map<String, Value>, key: &str, value: Option<Value>) {
+    if let Some(value) = value {
+        map.insert(key.to_owned(), value);
+    }
+}
+
+/// RFC 7643 section 2.5, and the empty text that clients send for "no value".
+pub fn is_unassigned(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(map) => map.is_empty(),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// Leaves at most one element `primary` (RFC 7643 section 2.4): the first of several, or with `last` the last.
+pub fn keep_primary(items: &mut [Value], last: bool) {
+    let is_primary = |item: &Value| item.get("primary") == Some(&Value::Bool(true));
+    let chosen =
+        if last { items.iter().rposition(is_primary) } else { items.iter().position(is_primary) };
+    for (index, item) in items.iter_mut().enumerate() {
+        if Some(index) != chosen && is_primary(item) && let Some(map) = item.as_object_mut() {
+            map.insert("primary".to_owned(), Value::Bool(false));
+        }
+    }
+}
+
+/// The attributes that a resource cannot be without.
+///
+/// # Errors
+/// 400 `invalidValue` that names the first one missing.
+pub fn check_required(kind: &ResourceType, attributes: &Map<String, Value>) -> Result<()> {
+    for required in kind.schema.attributes.iter().filter(|a| a.required) {
+        let blank = |v: &Value| v.as_str().is_some_and(|text| text.trim().is_empty());
+        if attributes.get(required.name.as_ref()).is_none_or(blank) {
+            return Err(Error::invalid_value(format!(
+                "{} is required for a {} and is missing or empty. Map it in the identity provider.",
+                required.name, kind.name
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The `schemas` of a resource: its core schema and every extension that it has values of.
+pub fn schemas(kind: &ResourceType, attributes: &Map<String, Value>) -> Value {
+    let extensions = attributes.keys().filter(|key| key.contains(':')).cloned().map(Value::String);
+    std::iter::once(Value::String(kind.schema.id.to_string())).chain(extensions).collect()
+}
+
+/// # Errors
+/// 413 above [`RESOURCE_MAX`].
+pub fn check_size(attributes: &Map<String, Value>) -> Result<()> {
+    let size = serde_json::to_vec(attributes).map_err(Error::internal)?.len();
+    if size <= RESOURCE_MAX {
+        return Ok(());
+    }
+    let detail = format!("The resource has {size} bytes without its members; at most {RESOURCE_MAX} are kept.");
+    Err(Error::new(Kind::TooLarge, detail))
+}
+
+fn wrong_type(path: &str, expected: &str, value: &Value) -> Error {
+    let found = match value {
+        Value::String(text) if text.len() <= 64 => format!("the text {text:?}"),
+        other => name(other).to_owned(),
+    };
+    Error::invalid_value(format!("{path} has to be {expected}, not {found}."))
+}

@@ -1,0 +1,153 @@
+//! SQL text and rows. Everything the object keeps is read and written here, by one small synchronous trait with two
+//! implementations: the platform's storage in the Worker, rusqlite under the platform's limits in native tests.
+//! No rule of SCIM is decided here; constraints in the schema hold what must never be otherwise.
+
+pub mod changes;
+pub mod groups;
+pub mod journal;
+pub mod members;
+pub mod schema;
+pub mod settings;
+pub mod tokens;
+pub mod users;
+
+use crate::error::{Error, Result};
+
+/// The largest text that is bound or read back, in bytes. The platform's limit is 2 MB a row; local workerd enforces
+/// none, so the adapters do.
+pub const TEXT_MAX: usize = 1024 * 1024;
+
+/// A bound parameter. Integers arrive in SQL as REAL, as the platform binds them: columns are STRICT.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[allow(missing_docs, reason = "SQL's own types")]
+pub enum Param<'a> {
+    Null,
+    Integer(i64),
+    Text(&'a str),
+}
+
+impl From<i64> for Param<'_> {
+    fn from(value: i64) -> Self {
+        Param::Integer(value)
+    }
+}
+
+impl<'a> From<&'a str> for Param<'a> {
+    fn from(value: &'a str) -> Self {
+        Param::Text(value)
+    }
+}
+
+impl<'a> From<Option<&'a str>> for Param<'a> {
+    fn from(value: Option<&'a str>) -> Self {
+        value.map_or(Param::Null, Param::Text)
+    }
+}
+
+/// One value of a row.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "SQL's own types")]
+pub enum Cell {
+    Null,
+    Integer(i64),
+    Text(String),
+}
+
+/// One row. Its cells are taken from left to right.
+#[derive(Debug)]
+pub struct Row(std::vec::IntoIter<Cell>);
+
+impl Row {
+    /// A row of these cells.
+    pub fn new(cells: Vec<Cell>) -> Self {
+        Self(cells.into_iter())
+    }
+
+    /// The next cell as an integer.
+    ///
+    /// # Errors
+    /// Internal, if it is none: the schema is not what this code was written for.
+    pub fn integer(&mut self) -> Result<i64> {
+        match self.0.next() {
+            Some(Cell::Integer(value)) => Ok(value),
+            other => Err(Error::internal(format!("expected an integer, read {other:?}"))),
+        }
+    }
+
+    /// The next cell as text.
+    ///
+    /// # Errors
+    /// As [`Row::integer`].
+    pub fn text(&mut self) -> Result<String> {
+        self.optional_text()?.ok_or_else(|| Error::internal("expected text, read NULL"))
+    }
+
+    /// The next cell as text or NULL.
+    ///
+    /// # Errors
+    /// As [`Row::integer`].
+    pub fn optional_text(&mut self) -> Result<Option<String>> {
+        match self.0.next() {
+            Some(Cell::Text(value)) => Ok(Some(value)),
+            Some(Cell::Null) => Ok(None),
+            other => Err(Error::internal(format!("expected text, read {other:?}"))),
+        }
+    }
+
+    /// The next cell as an integer or NULL.
+    ///
+    /// # Errors
+    /// As [`Row::integer`].
+    pub fn optional_integer(&mut self) -> Result<Option<i64>> {
+        match self.0.next() {
+            Some(Cell::Integer(value)) => Ok(Some(value)),
+            Some(Cell::Null) => Ok(None),
+            other => Err(Error::internal(format!("expected an integer, read {other:?}"))),
+        }
+    }
+}
+
+/// SQLite, synchronously.
+pub trait Sql {
+    /// Runs one statement and gives all its rows.
+    ///
+    /// # Errors
+    /// Internal, for whatever SQLite says. Nothing is read from a statement that failed.
+    fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>>;
+
+    /// Runs `body` in a transaction: rolled back if it fails or panics, committed otherwise. Transactions nest.
+    ///
+    /// # Errors
+    /// What `body` answers, or internal.
+    fn transaction(&self, body: &mut dyn FnMut() -> Result<()>) -> Result<()>;
+}
+
+/// [`Sql::transaction`] with a value.
+///
+/// # Errors
+/// As [`Sql::transaction`].
+pub fn transact<T>(sql: &dyn Sql, mut body: impl FnMut() -> Result<T>) -> Result<T> {
+    let mut value = None;
+    sql.transaction(&mut || {
+        value = Some(body()?);
+        Ok(())
+    })?;
+    value.ok_or_else(|| Error::internal("the transaction did not run"))
+}
+
+/// The first row, if any.
+///
+/// # Errors
+/// As [`Sql::query`].
+pub fn first(sql: &dyn Sql, text: &str, params: &[Param<'_>]) -> Result<Option<Row>> {
+    Ok(sql.query(text, params)?.into_iter().next())
+}
+
+/// Many values as one JSON parameter, in pieces that stay below [`TEXT_MAX`].
+///
+/// # Errors
+/// Internal only.
+pub fn pieces<T: serde::Serialize>(values: &[T]) -> Result<Vec<String>> {
+    // An id has at most 128 bytes: 131 with its quotes and comma.
+    values.chunks(TEXT_MAX / 140).map(|chunk| serde_json::to_string(chunk).map_err(Error::internal)).collect()
+}

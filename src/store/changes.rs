@@ -1,0 +1,197 @@
+//! The organisation's one sequence of changes. The last row carries the running totals and is never pruned.
+
+use super::{Param, Row, Sql, first};
+use crate::error::{Error, Result};
+use crate::id::{RequestId, Seq, Timestamp};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// How long a change is kept, in milliseconds.
+pub const KEPT_MILLISECONDS: i64 = 30 * 24 * 3_600_000;
+/// How many changes are kept.
+pub const KEPT_ROWS: i64 = 1_000_000;
+
+/// What an organisation holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Totals {
+    pub users: i64,
+    pub active_users: i64,
+    pub groups: i64,
+    pub memberships: i64,
+}
+
+/// Where the sequence stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// 0 before the first change.
+    pub seq: Seq,
+    /// When that was; the next change is not before it.
+    pub at: Timestamp,
+    /// After that change.
+    pub totals: Totals,
+}
+
+/// What a change did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Kind {
+    Created,
+    Updated,
+    Deactivated,
+    Reactivated,
+    Deleted,
+    Members,
+}
+
+impl Kind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Kind::Created => "created",
+            Kind::Updated => "updated",
+            Kind::Deactivated => "deactivated",
+            Kind::Reactivated => "reactivated",
+            Kind::Deleted => "deleted",
+            Kind::Members => "members",
+        }
+    }
+}
+
+/// One change, not yet written.
+#[derive(Debug)]
+pub struct Change {
+    /// What it did.
+    pub kind: Kind,
+    /// `User` or `Group`.
+    pub resource: &'static str,
+    /// Of that resource.
+    pub id: String,
+    /// The attributes that changed, as they were; for [`Kind::Members`] the ids `added` and `removed`.
+    pub before: Option<Value>,
+    /// After it.
+    pub totals: Totals,
+}
+
+/// What a request writes beside each of its changes.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// The request.
+    pub request: &'a RequestId,
+    /// The header `Idempotency-Key`.
+    pub idempotency_key: Option<&'a str>,
+    /// The token's public id; `None` for the root key.
+    pub token: Option<&'a str>,
+    /// The caller's name.
+    pub idp: &'a str,
+    /// What the request needed to be understood, then what was passed over.
+    pub repairs: Vec<String>,
+}
+
+/// The last change.
+///
+/// # Errors
+/// Internal only, as of every function here.
+pub fn head(sql: &dyn Sql) -> Result<Head> {
+    let text = "SELECT seq, at, users, active_users, groups, memberships FROM changes ORDER BY seq DESC LIMIT 1";
+    let Some(mut row) = first(sql, text, &[])? else {
+        return Ok(Head { seq: 0, at: Timestamp(0), totals: Totals::default() });
+    };
+    let (seq, at) = (row.integer()?, Timestamp(row.integer()?));
+    let totals = Totals {
+        users: row.integer()?,
+        active_users: row.integer()?,
+        groups: row.integer()?,
+        memberships: row.integer()?,
+    };
+    Ok(Head { seq, at, totals })
+}
+
+/// Writes a request's changes after `head`.
+///
+/// # Errors
+/// Internal only.
+pub fn append(sql: &dyn Sql, head: &Head, at: Timestamp, facts: &Facts<'_>, changes: &[Change]) -> Result<()> {
+    let text = "INSERT INTO changes (seq, request_seq, at, request_id, idempotency_key, token, idp, repairs, kind, resource, \
+                id, before, users, active_users, groups, memberships) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let repairs = serde_json::to_string(&facts.repairs).map_err(Error::internal)?;
+    let last = head.seq + changes.len() as i64;
+    for (seq, change) in (head.seq + 1..).zip(changes) {
+        let before = change.before.as_ref().map(Value::to_string);
+        let params = [
+            seq.into(),
+            last.into(),
+            at.0.into(),
+            Param::Text(facts.request.as_str()),
+            facts.idempotency_key.into(),
+            facts.token.into(),
+            Param::Text(facts.idp),
+            Param::Text(&repairs),
+            Param::Text(change.kind.as_str()),
+            Param::Text(change.resource),
+            Param::Text(&change.id),
+            before.as_deref().into(),
+            change.totals.users.into(),
+            change.totals.active_users.into(),
+            change.totals.groups.into(),
+            change.totals.memberships.into(),
+        ];
+        sql.query(text, &params)?;
+    }
+    Ok(())
+}
+
+/// The oldest change that is kept; `None` if there is none.
+///
+/// # Errors
+/// Internal only.
+pub fn oldest(sql: &dyn Sql) -> Result<Option<Seq>> {
+    first(sql, "SELECT seq FROM changes ORDER BY seq LIMIT 1", &[])?.map(|mut row| row.integer()).transpose()
+}
+
+/// The changes after `after`, as the feed shows them: a resource as it is now, or `null` if it is gone; a membership
+/// change with the ids added and removed; a deleted or revived user with the groups that it left.
+///
+/// # Errors
+/// Internal only.
+pub fn page(sql: &dyn Sql, after: Seq, limit: i64) -> Result<Vec<(Seq, Value)>> {
+    let text = "SELECT c.seq, c.at, c.kind, c.resource, c.id, CASE WHEN c.kind = 'members' THEN c.before \
+                WHEN json_extract(c.before, '$.groups') IS NOT NULL \
+                THEN json_object('groups', json_extract(c.before, '$.groups')) END, \
+                CASE c.resource WHEN 'User' THEN u.doc ELSE g.doc END \
+                FROM changes c LEFT JOIN users u ON c.resource = 'User' AND u.id = c.id \
+                LEFT JOIN groups g ON c.resource = 'Group' AND g.id = c.id AND g.gone = 0 \
+                WHERE c.seq > ? ORDER BY c.seq LIMIT ?";
+    sql.query(text, &[after.into(), limit.into()])?.into_iter().map(change).collect()
+}
+
+fn change(mut row: Row) -> Result<(Seq, Value)> {
+    let (seq, at) = (row.integer()?, Timestamp(row.integer()?));
+    let mut shown = json!({
+        "seq": seq, "at": at.rfc3339(), "kind": row.text()?, "resourceType": row.text()?, "id": row.text()?,
+    });
+    let parse = |text: String| serde_json::from_str::<Value>(&text).map_err(Error::internal);
+    let (members, doc) = (row.optional_text()?.map(parse).transpose()?, row.optional_text()?.map(parse).transpose()?);
+    if let Some(map) = shown.as_object_mut() {
+        if let Some(Value::Object(ids)) = members {
+            map.extend(ids);
+        }
+        if !map.contains_key("added") {
+            map.insert("resource".to_owned(), doc.unwrap_or(Value::Null));
+        }
+    }
+    Ok((seq, shown))
+}
+
+/// Forgets changes that are too old or too many, at most `rows`, never the last one. True if there may be more.
+///
+/// # Errors
+/// Internal only.
+pub fn prune(sql: &dyn Sql, now: Timestamp, rows: i64) -> Result<bool> {
+    let head = head(sql)?;
+    let text = "DELETE FROM changes WHERE seq IN (SELECT seq FROM changes WHERE seq < ?1 AND (at < ?2 OR seq <= ?3) \
+                ORDER BY seq LIMIT ?4) RETURNING seq";
+    let params =
+        [head.seq.into(), now.plus(-KEPT_MILLISECONDS).0.into(), (head.seq - KEPT_ROWS).into(), Param::Integer(rows)];
+    Ok(sql.query(text, &params)?.len() as i64 == rows)
+}

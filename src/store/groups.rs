@@ -1,0 +1,151 @@
+//! Rows of groups. One that is `gone` is left out by every read here.
+
+use super::{Param, Row, Sql, first};
+use crate::error::{Error, Result};
+use crate::id::{GroupId, Seq, Timestamp, Version};
+
+/// A stored group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    /// Its row, below 0.
+    pub key: i64,
+    /// Its `id`.
+    pub id: GroupId,
+    /// The document and what is looked up in it.
+    pub content: Content,
+    /// From 1.
+    pub version: Version,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it or its members last changed.
+    pub modified: Timestamp,
+}
+
+/// The document of a group, without its members, with the columns that are derived from it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Content {
+    /// As the client spells it.
+    pub display_name: String,
+    /// [`crate::fold::fold`] of it.
+    pub display_name_key: String,
+    /// Unique and case-exact where present.
+    pub external_id: Option<String>,
+    /// Canonical JSON.
+    pub doc: String,
+}
+
+const COLUMNS: &str = "key, id, display_name, display_name_key, external_id, doc, version, created, modified";
+
+fn group(mut row: Row) -> Result<Group> {
+    Ok(Group {
+        key: row.integer()?,
+        id: GroupId::parse(&row.text()?).ok_or_else(|| Error::internal("a stored id is none"))?,
+        content: Content {
+            display_name: row.text()?,
+            display_name_key: row.text()?,
+            external_id: row.optional_text()?,
+            doc: row.text()?,
+        },
+        version: row.integer()?,
+        created: Timestamp(row.integer()?),
+        modified: Timestamp(row.integer()?),
+    })
+}
+
+/// The group with that id.
+///
+/// # Errors
+/// Internal only, as of every function here.
+pub fn by_id(sql: &dyn Sql, id: &GroupId) -> Result<Option<Group>> {
+    one(sql, "id = ?", id.as_str().into())
+}
+
+/// The group with that folded `displayName`.
+///
+/// # Errors
+/// Internal only.
+pub fn by_display_name(sql: &dyn Sql, key: &str) -> Result<Option<Group>> {
+    one(sql, "display_name_key = ?", key.into())
+}
+
+/// The group with that `externalId`.
+///
+/// # Errors
+/// Internal only.
+pub fn by_external_id(sql: &dyn Sql, external_id: &str) -> Result<Option<Group>> {
+    one(sql, "external_id = ?", external_id.into())
+}
+
+fn one(sql: &dyn Sql, condition: &str, param: Param<'_>) -> Result<Option<Group>> {
+    first(sql, &format!("SELECT {COLUMNS} FROM groups WHERE {condition} AND gone = 0"), &[param])?.map(group).transpose()
+}
+
+/// A page in the order of the ids, which is that of creation, after `skip` groups.
+///
+/// # Errors
+/// Internal only.
+pub fn page(sql: &dyn Sql, skip: i64, count: i64) -> Result<Vec<Group>> {
+    let text = format!("SELECT {COLUMNS} FROM groups WHERE gone = 0 ORDER BY id LIMIT ? OFFSET ?");
+    sql.query(&text, &[count.into(), skip.into()])?.into_iter().map(group).collect()
+}
+
+/// A page in the order of the ids, after one of them.
+///
+/// # Errors
+/// Internal only.
+pub fn after(sql: &dyn Sql, id: &str, count: i64) -> Result<Vec<Group>> {
+    let text = format!("SELECT {COLUMNS} FROM groups WHERE id > ? AND gone = 0 ORDER BY id LIMIT ?");
+    sql.query(&text, &[id.into(), count.into()])?.into_iter().map(group).collect()
+}
+
+/// A new row at version 1; its key.
+///
+/// # Errors
+/// Internal only: uniqueness is checked before, the indexes only hold it.
+pub fn insert(sql: &dyn Sql, id: &GroupId, content: &Content, seq: Seq, now: Timestamp) -> Result<i64> {
+    let text = "INSERT INTO groups (key, id, display_name, display_name_key, external_id, doc, gone, version, seq, created, \
+                modified) VALUES ((SELECT min(coalesce(min(key), 0), 0) - 1 FROM groups), ?, ?, ?, ?, ?, 0, 1, ?, ?, ?) \
+                RETURNING key";
+    let params = [
+        Param::Text(id.as_str()),
+        Param::Text(&content.display_name),
+        Param::Text(&content.display_name_key),
+        content.external_id.as_deref().into(),
+        Param::Text(&content.doc),
+        seq.into(),
+        now.0.into(),
+        now.0.into(),
+    ];
+    first(sql, text, &params)?.ok_or_else(|| Error::internal("INSERT returned no key"))?.integer()
+}
+
+/// A new document, or with the old one only a new version: its members changed.
+///
+/// # Errors
+/// Internal only.
+pub fn update(sql: &dyn Sql, old: &Group, content: &Content, seq: Seq, now: Timestamp) -> Result<()> {
+    if old.content == *content {
+        let text = "UPDATE groups SET version = version + 1, seq = ?, modified = ? WHERE key = ?";
+        return sql.query(text, &[seq.into(), now.0.into(), old.key.into()]).map(|_| ());
+    }
+    let text = "UPDATE groups SET display_name = ?, display_name_key = ?, external_id = ?, doc = ?, version = version + 1, \
+                seq = ?, modified = ? WHERE key = ?";
+    let params = [
+        Param::Text(&content.display_name),
+        Param::Text(&content.display_name_key),
+        content.external_id.as_deref().into(),
+        Param::Text(&content.doc),
+        seq.into(),
+        now.0.into(),
+        old.key.into(),
+    ];
+    sql.query(text, &params).map(|_| ())
+}
+
+/// Takes the row away; memberships have to be gone.
+///
+/// # Errors
+/// Internal only.
+pub fn delete(sql: &dyn Sql, key: i64) -> Result<()> {
+    sql.query("DELETE FROM groups WHERE key = ?", &[key.into()]).map(|_| ())
+}

@@ -1,0 +1,140 @@
+//! The tables, as migrations that are only ever appended, and the ledger that says which were applied.
+
+use super::{Param, Sql, first, transact};
+use crate::error::Result;
+use crate::fold::FOLD_VERSION;
+use crate::id::Timestamp;
+
+/// Every migration adds; an applied one is never edited. Each statement stands alone, as the platform runs them.
+const MIGRATIONS: &[&[&str]] = &[&[
+    // A user's key is above 0 and a group's below, so that neither can ever stand for the other.
+    "CREATE TABLE users (
+        key INTEGER PRIMARY KEY CHECK (key > 0),
+        id TEXT NOT NULL UNIQUE,
+        user_name TEXT NOT NULL,
+        user_name_key TEXT NOT NULL UNIQUE,
+        external_id TEXT,
+        mail_key TEXT,
+        more_mail INTEGER NOT NULL CHECK (more_mail IN (0, 1)),
+        active INTEGER NOT NULL CHECK (active IN (0, 1)),
+        doc TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        created INTEGER NOT NULL,
+        modified INTEGER NOT NULL
+    ) STRICT",
+    "CREATE UNIQUE INDEX users_external_id ON users (external_id) WHERE external_id IS NOT NULL",
+    "CREATE INDEX users_mail ON users (mail_key) WHERE mail_key IS NOT NULL",
+    "CREATE INDEX users_more_mail ON users (key) WHERE more_mail = 1",
+    "CREATE TABLE groups (
+        key INTEGER PRIMARY KEY CHECK (key < 0),
+        id TEXT NOT NULL UNIQUE,
+        display_name TEXT NOT NULL,
+        display_name_key TEXT UNIQUE,
+        external_id TEXT,
+        doc TEXT NOT NULL,
+        gone INTEGER NOT NULL CHECK (gone IN (0, 1)),
+        version INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        created INTEGER NOT NULL,
+        modified INTEGER NOT NULL,
+        CHECK (gone = 1 OR display_name_key IS NOT NULL)
+    ) STRICT",
+    "CREATE UNIQUE INDEX groups_external_id ON groups (external_id) WHERE external_id IS NOT NULL",
+    // A group cannot be a member: user_key refers to users, and no group's key is a user's.
+    "CREATE TABLE members (
+        group_key INTEGER NOT NULL REFERENCES groups (key),
+        user_key INTEGER NOT NULL REFERENCES users (key),
+        PRIMARY KEY (group_key, user_key)
+    ) STRICT, WITHOUT ROWID",
+    "CREATE INDEX members_user ON members (user_key, group_key)",
+    "CREATE TABLE changes (
+        seq INTEGER PRIMARY KEY,
+        request_seq INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        request_id TEXT NOT NULL,
+        idempotency_key TEXT,
+        token TEXT,
+        idp TEXT NOT NULL,
+        repairs TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        resource TEXT NOT NULL,
+        id TEXT NOT NULL,
+        before TEXT,
+        users INTEGER NOT NULL,
+        active_users INTEGER NOT NULL,
+        groups INTEGER NOT NULL,
+        memberships INTEGER NOT NULL
+    ) STRICT",
+    "CREATE TABLE refusals (
+        fingerprint TEXT PRIMARY KEY,
+        outcome TEXT NOT NULL,
+        first_at INTEGER NOT NULL,
+        last_at INTEGER NOT NULL,
+        request_id TEXT NOT NULL,
+        token TEXT,
+        idp TEXT NOT NULL,
+        method TEXT NOT NULL,
+        resource TEXT NOT NULL,
+        error TEXT NOT NULL,
+        names TEXT NOT NULL,
+        count INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID",
+    "CREATE TABLE tombstones (id TEXT PRIMARY KEY, kind TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    "CREATE TABLE tokens (
+        hash TEXT PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        name TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        dialect TEXT NOT NULL,
+        scope TEXT,
+        created INTEGER NOT NULL,
+        expires INTEGER,
+        revoked INTEGER,
+        last_used INTEGER
+    ) STRICT, WITHOUT ROWID",
+    "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    "CREATE TABLE schemas (urn TEXT PRIMARY KEY, doc TEXT NOT NULL, generation INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    "CREATE TABLE jobs (id TEXT PRIMARY KEY, kind TEXT NOT NULL, state TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    "CREATE TABLE due (what TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+]];
+
+/// True once the object was registered: before that nothing is ever written, not even these tables.
+///
+/// # Errors
+/// Internal only.
+pub fn exists(sql: &dyn Sql) -> Result<bool> {
+    Ok(first(sql, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migrations'", &[])?.is_some())
+}
+
+/// Applies what is missing, each migration and its line in the ledger in one transaction.
+///
+/// # Errors
+/// Internal only; then nothing of the failing migration is kept.
+pub fn migrate(sql: &dyn Sql, now: Timestamp) -> Result<()> {
+    if !exists(sql)? {
+        sql.query("CREATE TABLE migrations (version INTEGER PRIMARY KEY, at INTEGER NOT NULL) STRICT", &[])?;
+    }
+    let applied = match first(sql, "SELECT coalesce(max(version), 0) FROM migrations", &[])? {
+        Some(mut row) => row.integer()?,
+        None => 0,
+    };
+    for (version, statements) in (1_i64..).zip(MIGRATIONS).skip_while(|(version, _)| *version <= applied) {
+        transact(sql, || {
+            for statement in *statements {
+                sql.query(statement, &[])?;
+            }
+            if version == 1 {
+                let fold = FOLD_VERSION.to_string();
+                sql.query("INSERT INTO settings (name, value) VALUES ('fold', ?)", &[Param::Text(&fold)])?;
+            }
+            sql.query("INSERT INTO migrations (version, at) VALUES (?, ?)", &[version.into(), now.0.into()])
+        })?;
+    }
+    Ok(())
+}
+
+/// The newest version, for the check whether a registered object is up to date.
+pub fn newest() -> i64 {
+    MIGRATIONS.len() as i64
+}

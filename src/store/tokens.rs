@@ -1,0 +1,123 @@
+//! The tokens of an organisation: the only place that says whether one is alive.
+
+use super::{Param, Row, Sql, first};
+use crate::auth::{Dialect, TokenKind};
+use crate::directory::command::{Scope, TokenSettings};
+use crate::error::{Error, Result};
+use crate::id::{Timestamp, TokenHash, TokenId};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+/// A stored token, without its secret, which is nowhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// Its key.
+    pub hash: TokenHash,
+    /// Its public name in the Console's API.
+    pub id: TokenId,
+    /// As the admin chose.
+    pub settings: TokenSettings,
+    /// When it was minted.
+    pub created: Timestamp,
+    /// When it was revoked.
+    pub revoked: Option<Timestamp>,
+    /// When it was last used, within a minute.
+    pub last_used: Option<Timestamp>,
+}
+
+impl Token {
+    /// True if it opens anything at `now`.
+    pub fn is_alive(&self, now: Timestamp) -> bool {
+        let over = |end: Option<Timestamp>| end.is_some_and(|end| end <= now);
+        !over(self.revoked) && !over(self.settings.expires_at)
+    }
+}
+
+const COLUMNS: &str = "hash, id, name, kind, dialect, scope, created, expires, revoked, last_used";
+
+fn token(mut row: Row) -> Result<Token> {
+    let broken = || Error::internal("a stored token is none");
+    let hash = TokenHash::parse(&row.text()?).ok_or_else(broken)?;
+    let id = TokenId::parse(&row.text()?).ok_or_else(broken)?;
+    let (name, kind, dialect): (_, TokenKind, Dialect) = (row.text()?, word(&row.text()?)?, word(&row.text()?)?);
+    let scope: Option<Scope> = row.optional_text()?.map(|text| word(&text)).transpose()?;
+    let created = Timestamp(row.integer()?);
+    let expires_at = row.optional_integer()?.map(Timestamp);
+    let settings = TokenSettings { name, kind, dialect, scope, expires_at };
+    let (revoked, last_used) = (row.optional_integer()?.map(Timestamp), row.optional_integer()?.map(Timestamp));
+    Ok(Token { hash, id, settings, created, revoked, last_used })
+}
+
+/// An enumeration's name, as serde spells it.
+fn word<T: DeserializeOwned>(text: &str) -> Result<T> {
+    serde_json::from_value(Value::from(text)).map_err(Error::internal)
+}
+
+/// What [`word`] reads.
+fn spelled(value: impl Serialize) -> Result<String> {
+    let value = serde_json::to_value(value).map_err(Error::internal)?;
+    value.as_str().map(str::to_owned).ok_or_else(|| Error::internal("not a name"))
+}
+
+/// The token with that hash.
+///
+/// # Errors
+/// Internal only, as of every function here.
+pub fn by_hash(sql: &dyn Sql, hash: &TokenHash) -> Result<Option<Token>> {
+    let text = format!("SELECT {COLUMNS} FROM tokens WHERE hash = ?");
+    first(sql, &text, &[hash.hex().as_str().into()])?.map(token).transpose()
+}
+
+/// The token with that public id.
+///
+/// # Errors
+/// Internal only.
+pub fn by_id(sql: &dyn Sql, id: &TokenId) -> Result<Option<Token>> {
+    first(sql, &format!("SELECT {COLUMNS} FROM tokens WHERE id = ?"), &[id.as_str().into()])?.map(token).transpose()
+}
+
+/// All tokens, the oldest first.
+///
+/// # Errors
+/// Internal only.
+pub fn all(sql: &dyn Sql) -> Result<Vec<Token>> {
+    sql.query(&format!("SELECT {COLUMNS} FROM tokens ORDER BY created, id"), &[])?.into_iter().map(token).collect()
+}
+
+/// A new token.
+///
+/// # Errors
+/// Internal only.
+pub fn insert(sql: &dyn Sql, id: &TokenId, hash: &TokenHash, settings: &TokenSettings, now: Timestamp) -> Result<()> {
+    let text = "INSERT INTO tokens (hash, id, name, kind, dialect, scope, created, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    let (hash, kind, dialect) = (hash.hex(), spelled(settings.kind)?, spelled(settings.dialect)?);
+    let scope = settings.scope.map(spelled).transpose()?;
+    let params = [
+        Param::Text(&hash),
+        Param::Text(id.as_str()),
+        Param::Text(&settings.name),
+        Param::Text(&kind),
+        Param::Text(&dialect),
+        scope.as_deref().into(),
+        now.0.into(),
+        settings.expires_at.map_or(Param::Null, |end| end.0.into()),
+    ];
+    sql.query(text, &params).map(|_| ())
+}
+
+/// Ends a token now; one that has ended stays as it is.
+///
+/// # Errors
+/// Internal only.
+pub fn revoke(sql: &dyn Sql, id: &TokenId, now: Timestamp) -> Result<()> {
+    let text = "UPDATE tokens SET revoked = ? WHERE id = ? AND revoked IS NULL";
+    sql.query(text, &[now.0.into(), id.as_str().into()]).map(|_| ())
+}
+
+/// Notes that a token was used.
+///
+/// # Errors
+/// Internal only.
+pub fn used(sql: &dyn Sql, id: &str, at: Timestamp) -> Result<()> {
+    sql.query("UPDATE tokens SET last_used = ? WHERE id = ?", &[at.0.into(), id.into()]).map(|_| ())
+}

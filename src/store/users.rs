@@ -1,0 +1,184 @@
+//! Rows of users.
+
+use super::{Param, Row, Sql, first};
+use crate::error::{Error, Result};
+use crate::id::{Seq, Timestamp, UserId, Version};
+
+/// A stored user.
+#[derive(Clone, Debug, PartialEq)]
+pub struct User {
+    /// Its row.
+    pub key: i64,
+    /// Its `id`.
+    pub id: UserId,
+    /// The document and what is looked up in it.
+    pub content: Content,
+    /// From 1.
+    pub version: Version,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it last changed.
+    pub modified: Timestamp,
+}
+
+/// The document of a user, with the columns that are derived from it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Content {
+    /// As the client spells it.
+    pub user_name: String,
+    /// [`crate::fold::fold`] of it.
+    pub user_name_key: String,
+    /// Unique and case-exact where present.
+    pub external_id: Option<String>,
+    /// The first work address, folded.
+    pub mail_key: Option<String>,
+    /// True if there are other addresses; a look-up by address then reads the document.
+    pub more_mail: bool,
+    /// RFC 7643 section 4.1.1.
+    pub active: bool,
+    /// Canonical JSON.
+    pub doc: String,
+}
+
+const COLUMNS: &str = "key, id, user_name, user_name_key, external_id, mail_key, more_mail, active, doc, version, created, modified";
+
+fn user(mut row: Row) -> Result<User> {
+    Ok(User {
+        key: row.integer()?,
+        id: UserId::parse(&row.text()?).ok_or_else(|| Error::internal("a stored id is none"))?,
+        content: Content {
+            user_name: row.text()?,
+            user_name_key: row.text()?,
+            external_id: row.optional_text()?,
+            mail_key: row.optional_text()?,
+            more_mail: row.integer()? == 1,
+            active: row.integer()? == 1,
+            doc: row.text()?,
+        },
+        version: row.integer()?,
+        created: Timestamp(row.integer()?),
+        modified: Timestamp(row.integer()?),
+    })
+}
+
+/// The user with that id.
+///
+/// # Errors
+/// Internal only, as of every function here.
+pub fn by_id(sql: &dyn Sql, id: &UserId) -> Result<Option<User>> {
+    one(sql, "id = ?", id.as_str().into())
+}
+
+/// The user with that folded `userName`.
+///
+/// # Errors
+/// Internal only.
+pub fn by_user_name(sql: &dyn Sql, key: &str) -> Result<Option<User>> {
+    one(sql, "user_name_key = ?", key.into())
+}
+
+/// The user with that `externalId`.
+///
+/// # Errors
+/// Internal only.
+pub fn by_external_id(sql: &dyn Sql, external_id: &str) -> Result<Option<User>> {
+    one(sql, "external_id = ?", external_id.into())
+}
+
+fn one(sql: &dyn Sql, condition: &str, param: Param<'_>) -> Result<Option<User>> {
+    first(sql, &format!("SELECT {COLUMNS} FROM users WHERE {condition}"), &[param])?.map(user).transpose()
+}
+
+/// Users whose first work address folds to `key`, and those who have more addresses than that.
+///
+/// # Errors
+/// Internal only.
+pub fn by_mail(sql: &dyn Sql, key: &str) -> Result<Vec<User>> {
+    let text = format!(
+        "SELECT {COLUMNS} FROM users WHERE key IN \
+         (SELECT key FROM users WHERE mail_key = ? UNION SELECT key FROM users WHERE more_mail = 1) ORDER BY id"
+    );
+    sql.query(&text, &[key.into()])?.into_iter().map(user).collect()
+}
+
+/// A page in the order of the ids, which is that of creation, after `skip` users.
+///
+/// # Errors
+/// Internal only.
+pub fn page(sql: &dyn Sql, skip: i64, count: i64) -> Result<Vec<User>> {
+    let text = format!("SELECT {COLUMNS} FROM users ORDER BY id LIMIT ? OFFSET ?");
+    sql.query(&text, &[count.into(), skip.into()])?.into_iter().map(user).collect()
+}
+
+/// A page in the order of the ids, after one of them.
+///
+/// # Errors
+/// Internal only.
+pub fn after(sql: &dyn Sql, id: &str, count: i64) -> Result<Vec<User>> {
+    let text = format!("SELECT {COLUMNS} FROM users WHERE id > ? ORDER BY id LIMIT ?");
+    sql.query(&text, &[id.into(), count.into()])?.into_iter().map(user).collect()
+}
+
+/// A new row at version 1.
+///
+/// # Errors
+/// Internal only: uniqueness is checked before, the indexes only hold it.
+pub fn insert(sql: &dyn Sql, id: &UserId, content: &Content, seq: Seq, now: Timestamp) -> Result<()> {
+    let text = "INSERT INTO users (id, user_name, user_name_key, external_id, mail_key, more_mail, active, doc, version, \
+                seq, created, modified) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?)";
+    let mut params = vec![Param::Text(id.as_str())];
+    params.extend(content.params());
+    params.extend([seq, now.0, now.0].map(Param::Integer));
+    sql.query(text, &params).map(|_| ())
+}
+
+/// A new document; columns that stay as they are leave their indexes alone.
+///
+/// # Errors
+/// Internal only.
+pub fn update(sql: &dyn Sql, old: &User, content: &Content, seq: Seq, now: Timestamp) -> Result<()> {
+    // An UPDATE writes an index only if its columns are named; so the common change names the document alone.
+    if old.content.keys() == content.keys() {
+        let text = "UPDATE users SET user_name = ?, active = ?, doc = ?, version = version + 1, seq = ?, modified = ? WHERE key = ?";
+        let params = [
+            Param::Text(&content.user_name),
+            Param::Integer(content.active.into()),
+            Param::Text(&content.doc),
+            seq.into(),
+            now.0.into(),
+            old.key.into(),
+        ];
+        return sql.query(text, &params).map(|_| ());
+    }
+    let text = "UPDATE users SET user_name = ?, user_name_key = ?, external_id = ?, mail_key = ?, more_mail = ?, \
+                active = ?, doc = ?, version = version + 1, seq = ?, modified = ? WHERE key = ?";
+    let mut params = content.params().to_vec();
+    params.extend([seq, now.0, old.key].map(Param::Integer));
+    sql.query(text, &params).map(|_| ())
+}
+
+/// Takes the row away; memberships have to be gone.
+///
+/// # Errors
+/// Internal only.
+pub fn delete(sql: &dyn Sql, key: i64) -> Result<()> {
+    sql.query("DELETE FROM users WHERE key = ?", &[key.into()]).map(|_| ())
+}
+
+impl Content {
+    fn keys(&self) -> (&str, Option<&str>, Option<&str>, bool) {
+        (&self.user_name_key, self.external_id.as_deref(), self.mail_key.as_deref(), self.more_mail)
+    }
+
+    fn params(&self) -> [Param<'_>; 7] {
+        [
+            Param::Text(&self.user_name),
+            Param::Text(&self.user_name_key),
+            self.external_id.as_deref().into(),
+            self.mail_key.as_deref().into(),
+            Param::Integer(self.more_mail.into()),
+            Param::Integer(self.active.into()),
+            Param::Text(&self.doc),
+        ]
+    }
+}
