@@ -7,14 +7,19 @@
 //! `edge` > `ingest`, `render`, `route` > `org` > `store` > `directory` > `scim` > `auth`, `id`, `error`, `fold`;
 //! `dialect` stands beside `directory` and is named by `ingest` alone.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
 pub mod auth;
+pub mod dialect;
 pub mod directory;
 #[cfg(target_family = "wasm")]
 mod edge;
 pub mod error;
 pub mod fold;
 pub mod id;
+pub mod ingest;
 pub mod org;
+pub mod render;
 pub mod route;
 pub mod scim;
 pub mod store;

@@ -1,116 +1,178 @@
-//! What the service says of itself (RFC 7644 section 4), rendered from the schema tables.
+//! The discovery documents (RFC 7643 sections 5, 6 and 7; RFC 7644 section 4), rendered from the schema tables.
+//!
+//! Out of scope: who may read them, and that a filter on them is 403; the route decides that. What has no value is
+//! left out: a client that reads `null` may give up on the whole document.
+
+use serde_json::{Value, json};
 
 use super::schema::tables::{RESOURCE_TYPE_SCHEMA, SCHEMA_SCHEMA, SERVICE_PROVIDER_CONFIG_SCHEMA};
 use super::schema::{Attribute, Mutability, ResourceType, Returned, Schema, Type, Uniqueness};
-use serde_json::{Map, Value, json};
-
-/// The largest page of a list, which `filter.maxResults` announces.
-pub const PAGE_MAX: i64 = 1000;
 
 /// The URN of a list answer (RFC 7644 section 3.4.2).
 pub const LIST_RESPONSE: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
 
-/// `GET /ServiceProviderConfig` (RFC 7643 section 5). `base` is the SCIM base URL.
+/// The largest page of a list.
+pub const PAGE_MAX: i64 = 1_000;
+
+/// What the service offers, as its configuration says it (RFC 7643 section 5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// PATCH.
+    pub patch: bool,
+    /// `/Bulk`.
+    pub bulk: bool,
+    /// Operations in one Bulk request; 0 without Bulk.
+    pub bulk_operations: u32,
+    /// Bytes in one Bulk request; 0 without Bulk.
+    pub bulk_bytes: u32,
+    /// Filters.
+    pub filter: bool,
+    /// Resources in one page.
+    pub filter_results: i64,
+    /// Passwords are accepted and dropped, so this stays false.
+    pub change_password: bool,
+    /// `sortBy` and `sortOrder`.
+    pub sort: bool,
+    /// `ETag`, `If-Match` and `If-None-Match`.
+    pub etag: bool,
+}
+
+/// What is offered now. Clients obey it, so a feature is switched on here when it works and not before.
+pub const CAPABILITIES: Capabilities = Capabilities {
+    patch: true,
+    bulk: false,
+    bulk_operations: 0,
+    bulk_bytes: 0,
+    filter: true,
+    filter_results: PAGE_MAX,
+    change_password: false,
+    sort: false,
+    etag: false,
+};
+
+/// `/ServiceProviderConfig` (RFC 7643 section 5). Here and below `base` is the SCIM base URL without a slash at
+/// its end.
 pub fn service_provider_config(base: &str) -> Value {
-    let supported = |yes: bool| json!({ "supported": yes });
+    let can = CAPABILITIES;
     json!({
         "schemas": [SERVICE_PROVIDER_CONFIG_SCHEMA.id],
-        "patch": supported(true),
-        "bulk": { "supported": false, "maxOperations": 0, "maxPayloadSize": 0 },
-        "filter": { "supported": true, "maxResults": PAGE_MAX },
-        "changePassword": supported(false),
-        "sort": supported(false),
-        "etag": supported(false),
+        "patch": { "supported": can.patch },
+        "bulk": {
+            "supported": can.bulk,
+            "maxOperations": can.bulk_operations,
+            "maxPayloadSize": can.bulk_bytes,
+        },
+        "filter": { "supported": can.filter, "maxResults": can.filter_results },
+        "changePassword": { "supported": can.change_password },
+        "sort": { "supported": can.sort },
+        "etag": { "supported": can.etag },
         "authenticationSchemes": [{
             "type": "oauthbearertoken",
             "name": "Bearer token",
-            "description": "A token that an administrator mints for this organisation",
+            "description": "A token of this organisation in the Authorization header.",
             "specUri": "https://www.rfc-editor.org/rfc/rfc6750",
             "primary": true,
         }],
-        "meta": meta(base, "ServiceProviderConfig", "/ServiceProviderConfig"),
+        "meta": { "resourceType": "ServiceProviderConfig", "location": format!("{base}/ServiceProviderConfig") },
     })
 }
 
-/// `GET /ResourceTypes` (RFC 7643 section 6).
+/// `/ResourceTypes` (RFC 7643 section 6).
 pub fn resource_types(base: &str, types: &[ResourceType]) -> Value {
-    list(types.iter().map(|kind| show_type(base, kind)).collect())
+    list(types.iter().map(|t| render_type(base, t)).collect())
 }
 
-/// `GET /ResourceTypes/{name}`; `None` if there is none of that name.
+/// `/ResourceTypes/{name}`, or nothing if there is no such type.
 pub fn resource_type(base: &str, types: &[ResourceType], name: &str) -> Option<Value> {
-    types.iter().find(|kind| kind.name == name).map(|kind| show_type(base, kind))
+    types.iter().find(|t| t.name == name).map(|t| render_type(base, t))
 }
 
-/// `GET /Schemas` (RFC 7643 section 7).
+/// `/Schemas` (RFC 7643 section 7): the core schemas, each extension once, then the three of the discovery
+/// documents.
 pub fn schemas(base: &str, types: &[ResourceType]) -> Value {
-    list(all(types).into_iter().map(|schema| show_schema(base, schema)).collect())
+    list(published(types).into_iter().map(|s| render_schema(base, s)).collect())
 }
 
-/// `GET /Schemas/{urn}`, the URN in any case; `None` if there is none.
+/// `/Schemas/{urn}`, in any case, or nothing if there is no such schema.
 pub fn schema(base: &str, types: &[ResourceType], urn: &str) -> Option<Value> {
-    all(types).into_iter().find(|s| s.id.eq_ignore_ascii_case(urn)).map(|s| show_schema(base, s))
+    published(types).into_iter().find(|s| s.id.eq_ignore_ascii_case(urn)).map(|s| render_schema(base, s))
 }
 
-fn all(types: &[ResourceType]) -> Vec<&Schema> {
-    let core = types.iter().map(|kind| kind.schema);
-    let extensions = types.iter().flat_map(|kind| kind.extensions.iter().map(AsRef::as_ref));
-    core.chain(extensions).chain([&SERVICE_PROVIDER_CONFIG_SCHEMA, &RESOURCE_TYPE_SCHEMA, &SCHEMA_SCHEMA]).collect()
+/// An extension of two types is published once.
+fn published(types: &[ResourceType]) -> Vec<&Schema> {
+    let mut found: Vec<&Schema> = Vec::new();
+    let core = types.iter().map(|t| t.schema);
+    let extensions = types.iter().flat_map(|t| t.extensions.iter().map(AsRef::as_ref));
+    let own = [&SERVICE_PROVIDER_CONFIG_SCHEMA, &RESOURCE_TYPE_SCHEMA, &SCHEMA_SCHEMA];
+    for schema in core.chain(extensions).chain(own) {
+        if !found.iter().any(|s| s.id.eq_ignore_ascii_case(&schema.id)) {
+            found.push(schema);
+        }
+    }
+    found
 }
 
-fn show_type(base: &str, kind: &ResourceType) -> Value {
-    let mut shown = json!({
+/// RFC 7644 section 3.4.2. Discovery knows no paging (section 4), so everything is on one page.
+fn list(resources: Vec<Value>) -> Value {
+    json!({
+        "schemas": [LIST_RESPONSE],
+        "totalResults": resources.len(),
+        "startIndex": 1,
+        "itemsPerPage": resources.len(),
+        "Resources": resources,
+    })
+}
+
+fn render_type(base: &str, kind: &ResourceType) -> Value {
+    let extensions: Vec<_> = kind.extensions.iter().map(|s| json!({ "schema": s.id, "required": false })).collect();
+    without_empty(json!({
         "schemas": [RESOURCE_TYPE_SCHEMA.id],
         "id": kind.name,
         "name": kind.name,
-        "endpoint": kind.endpoint,
         "description": kind.description,
+        "endpoint": kind.endpoint,
         "schema": kind.schema.id,
-        "meta": meta(base, "ResourceType", &format!("/ResourceTypes/{}", kind.name)),
-    });
-    if !kind.extensions.is_empty() && let Some(map) = shown.as_object_mut() {
-        let extensions = kind.extensions.iter().map(|schema| json!({ "schema": schema.id, "required": false }));
-        map.insert("schemaExtensions".to_owned(), extensions.collect());
-    }
-    shown
+        "schemaExtensions": extensions,
+        "meta": { "resourceType": "ResourceType", "location": format!("{base}/ResourceTypes/{}", kind.name) },
+    }))
 }
 
-fn show_schema(base: &str, schema: &Schema) -> Value {
+fn render_schema(base: &str, schema: &Schema) -> Value {
     json!({
         "schemas": [SCHEMA_SCHEMA.id],
         "id": schema.id,
         "name": schema.name,
         "description": schema.description,
-        "attributes": schema.attributes.iter().map(show).collect::<Vec<_>>(),
-        "meta": meta(base, "Schema", &format!("/Schemas/{}", schema.id)),
+        "attributes": schema.attributes.iter().map(render_attribute).collect::<Vec<_>>(),
+        "meta": { "resourceType": "Schema", "location": format!("{base}/Schemas/{}", schema.id) },
     })
 }
 
-/// One attribute (RFC 7643 section 7). What is empty is left out: some clients stop at `null` and `[]`.
-fn show(attribute: &Attribute) -> Value {
-    let mut shown = Map::new();
-    let mut put = |name: &str, value: Value| shown.insert(name.to_owned(), value);
-    put("name", json!(attribute.name));
-    put("type", json!(type_name(attribute.kind)));
-    put("multiValued", json!(attribute.multi));
-    put("description", json!(attribute.description));
-    put("required", json!(attribute.required));
-    if matches!(attribute.kind, Type::String | Type::Reference | Type::Binary) {
-        put("caseExact", json!(attribute.case_exact));
+fn render_attribute(attribute: &Attribute) -> Value {
+    // Only what is compared as text has a case.
+    let cased = matches!(attribute.kind, Type::String | Type::Reference | Type::Binary);
+    without_empty(json!({
+        "name": attribute.name,
+        "type": type_name(attribute.kind),
+        "multiValued": attribute.multi,
+        "description": attribute.description,
+        "required": attribute.required,
+        "canonicalValues": attribute.canonical,
+        "caseExact": cased.then_some(attribute.case_exact),
+        "mutability": mutability_name(attribute.mutability),
+        "returned": returned_name(attribute.returned),
+        "uniqueness": uniqueness_name(attribute.uniqueness),
+        "referenceTypes": attribute.references,
+        "subAttributes": attribute.sub.iter().map(render_attribute).collect::<Vec<_>>(),
+    }))
+}
+
+/// The object without its nulls and empty arrays; both mean that there is no value (RFC 7643 section 2.5).
+fn without_empty(mut object: Value) -> Value {
+    if let Some(fields) = object.as_object_mut() {
+        fields.retain(|_, value| !value.is_null() && value.as_array().is_none_or(|list| !list.is_empty()));
     }
-    put("mutability", json!(mutability_name(attribute.mutability)));
-    put("returned", json!(returned_name(attribute.returned)));
-    put("uniqueness", json!(uniqueness_name(attribute.uniqueness)));
-    if !attribute.canonical.is_empty() {
-        put("canonicalValues", json!(attribute.canonical));
-    }
-    if !attribute.references.is_empty() {
-        put("referenceTypes", json!(attribute.references));
-    }
-    if !attribute.sub.is_empty() {
-        put("subAttributes", attribute.sub.iter().map(show).collect());
-    }
-    Value::Object(shown)
+    object
 }
 
 fn type_name(kind: Type) -> &'static str {
@@ -152,49 +214,182 @@ fn uniqueness_name(uniqueness: Uniqueness) -> &'static str {
     }
 }
 
-fn meta(base: &str, kind: &str, path: &str) -> Value {
-    json!({ "resourceType": kind, "location": format!("{base}{path}") })
-}
-
-fn list(resources: Vec<Value>) -> Value {
-    json!({
-        "schemas": [LIST_RESPONSE],
-        "totalResults": resources.len(),
-        "startIndex": 1,
-        "itemsPerPage": resources.len(),
-        "Resources": resources,
-    })
-}
-
 #[cfg(test)]
-#[allow(clippy::indexing_slicing, clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 mod tests {
-    use super::*;
-    use crate::scim::schema::tables::{group_type, user_type};
+    use std::borrow::Cow;
 
-    fn nulls(value: &Value) -> usize {
-        match value {
-            Value::Null => 1,
-            Value::Array(items) => items.iter().map(nulls).sum(),
-            Value::Object(map) => map.values().map(nulls).sum(),
-            _ => 0,
+    use super::super::schema::tables::{USER_SCHEMA, group_type, user_type};
+    use super::super::schema::{ENTERPRISE, GROUP, USER};
+    use super::*;
+
+    const BASE: &str = "https://scim.example/acme/scim/v2";
+    const BADGE: &str = "urn:example:2.0:Badge";
+
+    fn types() -> Vec<ResourceType> {
+        vec![user_type(), group_type()]
+    }
+
+    /// Both types with one more extension, which the organisation registered for both.
+    fn extended() -> Vec<ResourceType> {
+        let mut types = types();
+        for (kind, id) in types.iter_mut().zip([BADGE.to_owned(), BADGE.to_uppercase()]) {
+            kind.extensions.push(Cow::Owned(Schema {
+                id: Cow::Owned(id),
+                name: Cow::Borrowed("Badge"),
+                description: Cow::Borrowed("A badge."),
+                attributes: Cow::Owned(Vec::new()),
+            }));
+        }
+        types
+    }
+
+    fn documents() -> Vec<(Value, &'static Schema)> {
+        let mut all = vec![(service_provider_config(BASE), &SERVICE_PROVIDER_CONFIG_SCHEMA)];
+        let resources = |list: Value| list["Resources"].as_array().unwrap().clone();
+        all.extend(resources(resource_types(BASE, &extended())).into_iter().map(|d| (d, &RESOURCE_TYPE_SCHEMA)));
+        all.extend(resources(schemas(BASE, &extended())).into_iter().map(|d| (d, &SCHEMA_SCHEMA)));
+        all
+    }
+
+    /// Each key is an attribute with a value of its type, and no required one is missing.
+    #[track_caller]
+    fn conforms(value: &Value, attributes: &[Attribute], path: &str) {
+        let object = value.as_object().unwrap();
+        for attribute in attributes {
+            assert!(!attribute.required || object.contains_key(&*attribute.name), "{path} has no {}", attribute.name);
+        }
+        for (key, value) in object {
+            let path = format!("{path}.{key}");
+            if path.ends_with(".subAttributes.subAttributes") {
+                // Only in the schema of schemas, which is one level deeper than it can say.
+                continue;
+            }
+            let attribute = attributes.iter().find(|a| a.name == *key).unwrap_or_else(|| panic!("{path}: unknown"));
+            let values = if attribute.multi { value.as_array().unwrap().iter().collect() } else { vec![value] };
+            for value in values {
+                match attribute.kind {
+                    Type::Complex => conforms(value, &attribute.sub, &path),
+                    Type::Boolean => assert!(value.is_boolean(), "{path}"),
+                    Type::Integer => assert!(value.is_u64(), "{path}"),
+                    _ => assert!(value.is_string(), "{path}"),
+                }
+                let suggested = attribute.canonical.is_empty() || attribute.canonical.iter().any(|c| *value == **c);
+                assert!(suggested, "{path}: {value}");
+            }
         }
     }
 
     #[test]
-    fn documents() {
-        let (base, types) = ("https://h/acme/scim/v2", [user_type(), group_type()]);
-        let (config, kinds, all) = (service_provider_config(base), resource_types(base, &types), schemas(base, &types));
-        assert_eq!(nulls(&config) + nulls(&kinds) + nulls(&all), 0);
-        assert_eq!((kinds["totalResults"].as_i64(), all["totalResults"].as_i64()), (Some(2), Some(6)));
-        let user = resource_type(base, &types, "User").unwrap();
-        assert_eq!(user["schemaExtensions"][0]["schema"], super::super::schema::ENTERPRISE);
-        assert_eq!(user["meta"]["location"], "https://h/acme/scim/v2/ResourceTypes/User");
-        let group = schema(base, &types, "URN:ietf:params:scim:schemas:core:2.0:group").unwrap();
-        let members = &group["attributes"][1]["subAttributes"];
-        assert_eq!(members[1]["referenceTypes"], json!(["User"]));
-        assert_eq!(members[2]["canonicalValues"], json!(["User"]));
-        assert_eq!(resource_type(base, &types, "Role"), None);
-        assert_eq!(schema(base, &types, "urn:x"), None);
+    fn documents_follow_their_own_schemas() {
+        for (mut document, schema) in documents() {
+            let fields = document.as_object_mut().unwrap();
+            assert_eq!(fields.remove("schemas").unwrap(), json!([schema.id]));
+            let meta = fields.remove("meta").unwrap();
+            let kind = meta["resourceType"].as_str().unwrap();
+            assert!(schema.id.ends_with(&format!(":{kind}")), "{kind}");
+            let plural = if kind == "ServiceProviderConfig" { kind.to_owned() } else { format!("{kind}s") };
+            let id = fields.get("id").map_or(String::new(), |id| format!("/{}", id.as_str().unwrap()));
+            assert_eq!(meta["location"], format!("{BASE}/{plural}{id}"));
+            conforms(&document, &schema.attributes, kind);
+        }
+    }
+
+    #[test]
+    fn nothing_is_null() {
+        fn walk(value: &Value) {
+            assert!(!value.is_null());
+            value.as_array().into_iter().flatten().for_each(walk);
+            value.as_object().into_iter().flat_map(|fields| fields.values()).for_each(walk);
+        }
+        documents().iter().for_each(|(document, _)| walk(document));
+        walk(&resource_types(BASE, &extended()));
+        walk(&schemas(BASE, &extended()));
+    }
+
+    #[test]
+    fn bulk_limits_only_with_bulk() {
+        let Capabilities { bulk, bulk_operations, bulk_bytes, .. } = CAPABILITIES;
+        assert_eq!([bulk; 2], [bulk_operations > 0, bulk_bytes > 0]);
+    }
+
+    #[test]
+    fn one_resource_type() {
+        assert_eq!(
+            resource_type(BASE, &types(), "User").unwrap(),
+            json!({
+                "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ResourceType"],
+                "id": "User",
+                "name": "User",
+                "description": "People with an account.",
+                "endpoint": "/Users",
+                "schema": USER,
+                "schemaExtensions": [{ "schema": ENTERPRISE, "required": false }],
+                "meta": { "resourceType": "ResourceType", "location": format!("{BASE}/ResourceTypes/User") },
+            })
+        );
+        assert_eq!(resource_type(BASE, &types(), "Group").unwrap().get("schemaExtensions"), None);
+        assert_eq!(resource_type(BASE, &types(), "Users"), None);
+    }
+
+    #[test]
+    fn lists() {
+        let ids = |list: &Value| {
+            let resources = list["Resources"].as_array().unwrap();
+            assert_eq!(list["schemas"], json!(["urn:ietf:params:scim:api:messages:2.0:ListResponse"]));
+            assert_eq!([&list["totalResults"], &list["itemsPerPage"]], [resources.len(); 2]);
+            assert_eq!(list["startIndex"], 1);
+            resources.iter().map(|r| r["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(&resource_types(BASE, &types())), ["User", "Group"]);
+        let own = [&SERVICE_PROVIDER_CONFIG_SCHEMA.id, &RESOURCE_TYPE_SCHEMA.id, &SCHEMA_SCHEMA.id];
+        let [config, kind, schema] = own.map(|id| &**id);
+        assert_eq!(ids(&schemas(BASE, &types())), [USER, GROUP, ENTERPRISE, config, kind, schema]);
+        assert_eq!(ids(&schemas(BASE, &extended())), [USER, GROUP, ENTERPRISE, BADGE, config, kind, schema]);
+    }
+
+    #[test]
+    fn one_schema_in_any_case() {
+        let found = schema(BASE, &types(), &USER.to_uppercase()).unwrap();
+        assert_eq!(found, schemas(BASE, &types())["Resources"][0]);
+        assert_eq!(found["id"], USER);
+        assert_eq!(schema(BASE, &types(), BADGE), None);
+        assert_eq!(schema(BASE, &extended(), BADGE).unwrap()["attributes"], json!([]));
+    }
+
+    #[test]
+    fn characteristics_as_written() {
+        let written = |name| render_attribute(USER_SCHEMA.attribute(name).unwrap());
+        assert_eq!(
+            written("userName"),
+            json!({
+                "name": "userName",
+                "type": "string",
+                "multiValued": false,
+                "description": "Name that the user signs in with; unique in the organisation, whatever its case.",
+                "required": true,
+                "caseExact": false,
+                "mutability": "readWrite",
+                "returned": "default",
+                "uniqueness": "server",
+            })
+        );
+        assert_eq!(
+            written("active"),
+            json!({
+                "name": "active",
+                "type": "boolean",
+                "multiValued": false,
+                "description": "Whether the user may sign in.",
+                "required": false,
+                "mutability": "readWrite",
+                "returned": "default",
+                "uniqueness": "none",
+            })
+        );
+        let photos = written("photos");
+        assert_eq!([photos.get("caseExact"), photos.get("canonicalValues"), photos.get("referenceTypes")], [None; 3]);
+        assert_eq!(photos["subAttributes"][0]["referenceTypes"], json!(["external"]));
+        assert_eq!(photos["subAttributes"][2]["canonicalValues"], json!(["photo", "thumbnail"]));
     }
 }

@@ -1,161 +1,144 @@
-//! The schemas of the discovery documents (RFC 7643 sections 5 to 7 and 8.7.2).
+//! The schemas of the discovery documents (RFC 7643 sections 5, 6 and 7): all read-only.
 
 use super::super::{Attribute, Schema, Text};
-use super::{URI, attribute, boolean, choice, complex, list, reference, string, text};
-use crate::scim::schema::Type;
-use std::borrow::Cow;
+use super::{EXTERNAL, URI, boolean, choice, complex, integer, reference, schema, string, text};
 
-const EXTERNAL: &[Text] = &[text("external")];
+/// The schema of the service provider's configuration (RFC 7643 section 5).
+pub static SERVICE_PROVIDER_CONFIG_SCHEMA: Schema = schema(
+    "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig",
+    "Service Provider Configuration",
+    "What the service provider supports.",
+    &CONFIG,
+);
 
-const SUPPORTED: &[Attribute] = &[boolean("supported", "Whether it is offered.").read_only().required()];
-
-/// RFC 7643 section 5.
-pub static SERVICE_PROVIDER_CONFIG_SCHEMA: Schema = Schema {
-    id: text("urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"),
-    name: text("Service Provider Configuration"),
-    description: text("What this service offers"),
-    attributes: Cow::Borrowed(list![
-        reference("documentationUri", "Documentation for people.", EXTERNAL).read_only(),
-        complex("patch", "PATCH.", SUPPORTED).read_only().required(),
-        complex(
-            "bulk",
-            "Bulk requests.",
-            list![
-                boolean("supported", "Whether it is offered.").read_only().required(),
-                attribute("maxOperations", Type::Integer, "The most operations.").read_only().required(),
-                attribute("maxPayloadSize", Type::Integer, "The largest body, in bytes.").read_only().required(),
-            ],
-        )
-        .read_only()
-        .required(),
-        complex(
-            "filter",
-            "Filters.",
-            list![
-                boolean("supported", "Whether it is offered.").read_only().required(),
-                attribute("maxResults", Type::Integer, "The largest page.").read_only().required(),
-            ],
-        )
-        .read_only()
-        .required(),
-        complex("changePassword", "Changing passwords.", SUPPORTED).read_only().required(),
-        complex("sort", "Sorting.", SUPPORTED).read_only().required(),
-        complex("etag", "Entity tags.", SUPPORTED).read_only().required(),
-        complex(
-            "authenticationSchemes",
-            "How clients authenticate.",
-            list![
-                choice(
-                    "type",
-                    "The scheme.",
-                    list![
-                        text("oauth"),
-                        text("oauth2"),
-                        text("oauthbearertoken"),
-                        text("httpbasic"),
-                        text("httpdigest"),
-                    ],
-                )
-                .read_only()
-                .required(),
-                string("name", "Its name.").read_only().required(),
-                string("description", "What it is.").read_only().required(),
-                reference("specUri", "Its specification.", EXTERNAL).read_only(),
-                reference("documentationUri", "Documentation for people.", EXTERNAL).read_only(),
-                boolean("primary", "True for the preferred one.").read_only(),
-            ],
-        )
-        .multi()
-        .read_only()
-        .required(),
-    ]),
-};
-
-/// RFC 7643 section 6.
-pub static RESOURCE_TYPE_SCHEMA: Schema = Schema {
-    id: text("urn:ietf:params:scim:schemas:core:2.0:ResourceType"),
-    name: text("ResourceType"),
-    description: text("A kind of resource"),
-    attributes: Cow::Borrowed(list![
-        string("name", "Its name.").read_only().required(),
-        string("description", "What it is.").read_only(),
-        reference("endpoint", "Its path below the base URL.", URI).read_only().required(),
-        reference("schema", "Its core schema.", URI).read_only().required(),
-        complex(
-            "schemaExtensions",
-            "Its extensions.",
-            list![
-                reference("schema", "The extension's URN.", URI).read_only().required(),
-                boolean("required", "Whether every resource has it.").read_only().required(),
-            ],
-        )
-        .multi()
-        .read_only(),
-    ]),
-};
-
-/// RFC 7643 section 7.
-pub static SCHEMA_SCHEMA: Schema = Schema {
-    id: text("urn:ietf:params:scim:schemas:core:2.0:Schema"),
-    name: text("Schema"),
-    description: text("The attributes of a kind of resource"),
-    attributes: Cow::Borrowed(list![
-        string("name", "Its name.").read_only().required(),
-        string("description", "What it is.").read_only(),
-        complex("attributes", "Its attributes.", ATTRIBUTES).multi().read_only().required(),
-    ]),
-};
-
-const ATTRIBUTES: &[Attribute] = &[
-    string("name", "Its name.").read_only().required(),
-    choice(
-        "type",
-        "Its data type.",
-        list![
-            text("string"),
-            text("complex"),
-            text("boolean"),
-            text("decimal"),
-            text("integer"),
-            text("dateTime"),
-            text("reference"),
-            text("binary"),
-        ],
-    )
-    .read_only()
-    .required(),
-    complex("subAttributes", "The attributes of a complex one.", SUB_ATTRIBUTES).multi().read_only(),
-    boolean("multiValued", "Whether it is an array.").read_only().required(),
-    string("description", "What it is.").read_only(),
-    boolean("required", "Whether a resource has to have it.").read_only().required(),
-    string("canonicalValues", "Suggested values.").multi().read_only(),
-    boolean("caseExact", "Whether case counts.").read_only(),
-    choice(
-        "mutability",
-        "Who may change it.",
-        list![text("readOnly"), text("readWrite"), text("immutable"), text("writeOnly")],
-    )
-    .read_only(),
-    choice(
-        "returned",
-        "When it is part of an answer.",
-        list![text("always"), text("never"), text("default"), text("request")],
-    )
-    .read_only(),
-    choice("uniqueness", "Where it is unique.", list![text("none"), text("server"), text("global")]).read_only(),
-    string("referenceTypes", "What a reference points at.").multi().read_only(),
+static CONFIG: [Attribute; 8] = [
+    reference("documentationUri", "Where to read about the service.", &EXTERNAL).read_only(),
+    complex("patch", "PATCH.", &FEATURE).required().read_only(),
+    complex("bulk", "Bulk requests.", &BULK).required().read_only(),
+    complex("filter", "Filters.", &FILTER).required().read_only(),
+    complex("changePassword", "Changing passwords.", &FEATURE).required().read_only(),
+    complex("sort", "Sorting.", &FEATURE).required().read_only(),
+    complex("etag", "Entity tags.", &FEATURE).required().read_only(),
+    complex("authenticationSchemes", "Ways to authenticate.", &SCHEME).multi().required().read_only(),
 ];
 
-const SUB_ATTRIBUTES: &[Attribute] = &[
-    string("name", "Its name.").read_only().required(),
-    string("type", "Its data type.").read_only().required(),
-    boolean("multiValued", "Whether it is an array.").read_only().required(),
-    string("description", "What it is.").read_only(),
-    boolean("required", "Whether it has to be there.").read_only().required(),
-    string("canonicalValues", "Suggested values.").multi().read_only(),
-    boolean("caseExact", "Whether case counts.").read_only(),
-    string("mutability", "Who may change it.").read_only(),
-    string("returned", "When it is part of an answer.").read_only(),
-    string("uniqueness", "Where it is unique.").read_only(),
-    string("referenceTypes", "What a reference points at.").multi().read_only(),
+const SUPPORTED: Attribute = boolean("supported", "Whether it is supported.").required().read_only();
+
+static FEATURE: [Attribute; 1] = [SUPPORTED];
+
+static BULK: [Attribute; 3] = [
+    SUPPORTED,
+    integer("maxOperations", "Most operations in one request.").required().read_only(),
+    integer("maxPayloadSize", "Largest request in bytes.").required().read_only(),
 ];
+
+static FILTER: [Attribute; 2] =
+    [SUPPORTED, integer("maxResults", "Most resources in one answer.").required().read_only()];
+
+/// The table of section 8.7.2 lacks `type`, which section 5 requires, and `primary`, which section 8.5 uses.
+static SCHEME: [Attribute; 6] = [
+    choice("type", "Kind of the scheme.", &SCHEMES).required().read_only(),
+    string("name", "Name of the scheme.").required().read_only(),
+    string("description", "How the scheme is used.").required().read_only(),
+    reference("specUri", "Where the scheme is specified.", &EXTERNAL).read_only(),
+    reference("documentationUri", "Where to read about its use.", &EXTERNAL).read_only(),
+    boolean("primary", "Whether it is the preferred scheme.").read_only(),
+];
+
+static SCHEMES: [Text; 5] =
+    [text("oauth"), text("oauth2"), text("oauthbearertoken"), text("httpbasic"), text("httpdigest")];
+
+/// The schema of a resource type (RFC 7643 section 6).
+pub static RESOURCE_TYPE_SCHEMA: Schema = schema(
+    "urn:ietf:params:scim:schemas:core:2.0:ResourceType",
+    "ResourceType",
+    "A kind of resource and the schemas that describe it.",
+    &RESOURCE_TYPE,
+);
+
+/// Section 8.7.2 requires `schemaExtensions`, section 6 does not: a type without extensions leaves it out.
+static RESOURCE_TYPE: [Attribute; 6] = [
+    string("id", "Identifier of the resource type: its name.").read_only(),
+    string("name", "Name of the resource type.").required().case_exact().read_only().unique(),
+    string("description", "What such resources are.").read_only(),
+    reference("endpoint", "Path of such resources below the base URL.", &URI).required().read_only().unique(),
+    reference("schema", "URN of the core schema.", &URI).required().read_only(),
+    complex("schemaExtensions", "Extensions of the core schema.", &EXTENSION).multi().read_only(),
+];
+
+static EXTENSION: [Attribute; 2] = [
+    reference("schema", "URN of the extension.", &URI).required().read_only(),
+    boolean("required", "Whether every such resource has the extension.").required().read_only(),
+];
+
+/// The schema of a schema (RFC 7643 section 7).
+pub static SCHEMA_SCHEMA: Schema =
+    schema("urn:ietf:params:scim:schemas:core:2.0:Schema", "Schema", "Attributes under a URN.", &SCHEMA);
+
+static SCHEMA: [Attribute; 4] = [
+    string("id", "URN of the schema.").required().read_only(),
+    string("name", "Name of the schema.").required().read_only(),
+    string("description", "What the schema describes.").read_only(),
+    complex("attributes", "Attributes of the schema.", &ATTRIBUTE).multi().required().read_only(),
+];
+
+static ATTRIBUTE: [Attribute; 12] = [
+    NAME,
+    TYPE,
+    MULTI_VALUED,
+    DESCRIPTION,
+    REQUIRED,
+    CANONICAL_VALUES,
+    CASE_EXACT,
+    MUTABILITY,
+    RETURNED,
+    UNIQUENESS,
+    REFERENCE_TYPES,
+    complex("subAttributes", "Sub-attributes of a complex attribute.", &SUB_ATTRIBUTE).multi().read_only(),
+];
+
+/// No deeper: a sub-attribute is never complex (RFC 7643 section 2.3.8). Only this schema itself is, and so it cannot
+/// describe all of itself; section 8.7.2 has the same gap.
+static SUB_ATTRIBUTE: [Attribute; 11] = [
+    NAME,
+    TYPE,
+    MULTI_VALUED,
+    DESCRIPTION,
+    REQUIRED,
+    CANONICAL_VALUES,
+    CASE_EXACT,
+    MUTABILITY,
+    RETURNED,
+    UNIQUENESS,
+    REFERENCE_TYPES,
+];
+
+const NAME: Attribute = string("name", "Name of the attribute.").required().case_exact().read_only();
+const TYPE: Attribute = choice("type", "Data type.", &TYPES).required().read_only();
+const MULTI_VALUED: Attribute = boolean("multiValued", "Whether it is an array of such values.").required().read_only();
+const DESCRIPTION: Attribute = string("description", "What the attribute is for.").case_exact().read_only();
+const REQUIRED: Attribute = boolean("required", "Whether a resource has to have it.").read_only();
+const CANONICAL_VALUES: Attribute =
+    string("canonicalValues", "Suggested values; others are accepted.").multi().case_exact().read_only();
+const CASE_EXACT: Attribute = boolean("caseExact", "Whether upper and lower case differ.").read_only();
+const MUTABILITY: Attribute =
+    choice("mutability", "Who may change it and when.", &MUTABILITIES).case_exact().read_only();
+const RETURNED: Attribute = choice("returned", "When it is part of an answer.", &RETURNS).case_exact().read_only();
+const UNIQUENESS: Attribute =
+    choice("uniqueness", "Among which resources a value is unique.", &UNIQUENESSES).case_exact().read_only();
+const REFERENCE_TYPES: Attribute =
+    string("referenceTypes", "What a reference may point at.").multi().case_exact().read_only();
+
+static TYPES: [Text; 8] = [
+    text("string"),
+    text("complex"),
+    text("boolean"),
+    text("decimal"),
+    text("integer"),
+    text("dateTime"),
+    text("reference"),
+    text("binary"),
+];
+static MUTABILITIES: [Text; 4] = [text("readOnly"), text("readWrite"), text("immutable"), text("writeOnly")];
+static RETURNS: [Text; 4] = [text("always"), text("never"), text("default"), text("request")];
+static UNIQUENESSES: [Text; 3] = [text("none"), text("server"), text("global")];

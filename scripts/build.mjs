@@ -1,0 +1,43 @@
+// Compiles the Worker: `npm run build` into build/, `npm run build:test` into build-test/ with the hooks that tests call.
+// Nothing happens when nothing that goes into the build has changed; --force builds all the same.
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { ensurePackages } from "./lib/packages.mjs";
+import { main, root, run, say } from "./lib/run.mjs";
+import { toolchain } from "./lib/toolchain.mjs";
+import { ensureTools, helperEnv, workerBuild } from "./lib/tools.mjs";
+
+const hooks = process.argv.includes("--test-hooks");
+const force = process.argv.includes("--force");
+const out = hooks ? "build-test" : "build";
+const stamp = join(root, out, ".stamp");
+
+/** One hash of everything that decides the output. */
+function inputs() {
+  const sources = readdirSync(join(root, "src"), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(root, join(entry.parentPath ?? entry.path, entry.name)))
+    .sort();
+  const hash = createHash("sha256").update(out);
+  for (const path of ["Cargo.toml", "Cargo.lock", "package-lock.json", ...sources]) {
+    hash.update(`\0${path}\0`).update(readFileSync(join(root, path)));
+  }
+  return hash.digest("hex");
+}
+
+await main(async () => {
+  const now = inputs();
+  const done = existsSync(stamp) && existsSync(join(root, out, "index_bg.wasm")) && readFileSync(stamp, "utf8") === now;
+  if (done && !force) return say(`${out}/ is up to date`);
+  const started = Date.now();
+  await ensurePackages();
+  const rust = await toolchain();
+  await ensureTools();
+  say(`Compiling ${out}/ with ${rust.name} (about a minute the first time)`);
+  const features = hooks ? ["--features", "test-hooks"] : [];
+  const args = ["--release", "--out-dir", out, ...rust.workerBuild(features)];
+  await run(workerBuild, args, { env: { ...rust.env, ...helperEnv() } });
+  writeFileSync(stamp, now);
+  say(`${out}/ is ready after ${Math.round((Date.now() - started) / 1000)} s`);
+});

@@ -1,0 +1,32 @@
+// The two programs that turn a crate into a Worker, installed below .tools at exact versions.
+import { join } from "node:path";
+import { capture, root, run, say } from "./run.mjs";
+import { lockedVersion } from "./toolchain.mjs";
+
+const WORKER_BUILD = "0.8.7";
+const tools = join(root, ".tools");
+
+export const workerBuild = join(tools, "bin/worker-build");
+
+/** Installs worker-build, and the wasm-bindgen program of the version that the crate is locked to. */
+export async function ensureTools() {
+  await ensure("worker-build", "worker-build", WORKER_BUILD, "4 minutes");
+  await ensure("wasm-bindgen-cli", "wasm-bindgen", lockedVersion("wasm-bindgen"), "2 minutes");
+}
+
+async function ensure(crate, program, version, time) {
+  const installed = capture(join(tools, "bin", program), ["--version"]);
+  if (installed?.split(" ").at(-1) === version) return;
+  say(`Installing ${crate} ${version} into .tools (about ${time}, once)`);
+  await run("cargo", ["install", "--locked", "--force", "--root", tools, crate, "--version", version]);
+}
+
+/** worker-build's helpers: named here, so that it downloads none. */
+export function helperEnv() {
+  const bin = join(root, "node_modules/.bin");
+  return {
+    WASM_BINDGEN_BIN: join(tools, "bin/wasm-bindgen"),
+    WASM_OPT_BIN: join(bin, "wasm-opt"),
+    ESBUILD_BIN: join(bin, "esbuild"),
+  };
+}

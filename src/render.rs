@@ -1,0 +1,329 @@
+//! A reply to SCIM JSON (RFC 7644 sections 3.1 and 3.9 to 3.14). A stored document is spliced into its answer as it
+//! stands; it is parsed only if the request asks for some attributes of it.
+
+use crate::directory::reply::{Answer, Stored};
+use crate::error::{Error, Kind, Result};
+use crate::id::RequestId;
+use crate::scim::discovery::LIST_RESPONSE;
+use crate::scim::schema::{ENTERPRISE, GROUP, USER};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+/// An HTTP answer.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Response {
+    /// The status.
+    pub status: u16,
+    /// Beside content type and request id, which every answer has.
+    pub headers: Vec<(&'static str, String)>,
+    /// Empty for 204.
+    pub body: Vec<u8>,
+    /// Its type.
+    pub content_type: &'static str,
+}
+
+/// The media type of SCIM (RFC 7644 section 8.1).
+pub const SCIM_JSON: &str = "application/scim+json";
+/// The media type of the Console's API.
+pub const JSON: &str = "application/json";
+/// The media type of the Console's problems (RFC 9457).
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// Users or groups: decides addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Shape {
+    User,
+    Group,
+}
+
+impl Shape {
+    fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Shape::User => ("User", "Users"),
+            Shape::Group => ("Group", "Groups"),
+        }
+    }
+}
+
+/// `attributes` and `excludedAttributes` (RFC 7644 section 3.9).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Projection {
+    wanted: Option<Vec<Path>>,
+    excluded: Vec<Path>,
+}
+
+/// A name with its URN or parent: `(Some(urn), name, sub)`, lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Path {
+    top: String,
+    sub: Option<String>,
+}
+
+impl Path {
+    fn parse(text: &str) -> Self {
+        let text = text.trim().to_ascii_lowercase();
+        let core = [USER, GROUP].iter().find_map(|urn| text.strip_prefix(&format!("{}:", urn.to_ascii_lowercase())));
+        let text = core.map(str::to_owned).unwrap_or(text);
+        let split = match text.rfind(':') {
+            // An attribute of an extension; a URN alone ends in a name too, so the known one is looked at first.
+            Some(_) if text == ENTERPRISE.to_ascii_lowercase() => None,
+            Some(at) => text.split_at_checked(at).map(|(urn, name)| (urn.to_owned(), name.trim_start_matches(':').to_owned())),
+            None => text.split_once('.').map(|(name, sub)| (name.to_owned(), sub.to_owned())),
+        };
+        match split {
+            Some((top, sub)) => Self { top, sub: Some(sub) },
+            None => Self { top: text, sub: None },
+        }
+    }
+}
+
+impl Projection {
+    /// Reads the two query parameters.
+    pub fn parse(query: &[(String, String)]) -> Self {
+        let list = |wanted: &str| {
+            let (_, text) = query.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted))?;
+            Some(text.split(',').filter(|name| !name.trim().is_empty()).map(Path::parse).collect::<Vec<_>>())
+        };
+        Self {
+            wanted: list("attributes").filter(|names| !names.is_empty()),
+            excluded: list("excludedAttributes").unwrap_or_default(),
+        }
+    }
+
+    /// True if the request names neither.
+    pub fn is_default(&self) -> bool {
+        self.wanted.is_none() && self.excluded.is_empty()
+    }
+
+    /// True if any of the attribute is part of the answer.
+    pub fn shows(&self, name: &str) -> bool {
+        let names = |paths: &[Path]| paths.iter().any(|path| path.top.eq_ignore_ascii_case(name));
+        let dropped = self.excluded.iter().any(|path| path.top.eq_ignore_ascii_case(name) && path.sub.is_none());
+        self.wanted.as_deref().is_none_or(names) && !dropped
+    }
+
+    /// `id` and `schemas` are always part of the answer (RFC 7643 section 7, `returned`).
+    fn apply(&self, resource: &mut Map<String, Value>) {
+        let always = |name: &str| matches!(name, "id" | "schemas");
+        if let Some(wanted) = &self.wanted {
+            resource.retain(|name, value| always(name) || keep(wanted, name, value));
+        }
+        for path in &self.excluded {
+            match &path.sub {
+                None => resource.retain(|name, _| always(name) || !name.eq_ignore_ascii_case(&path.top)),
+                Some(sub) => {
+                    let found = resource.iter_mut().find(|(name, _)| name.eq_ignore_ascii_case(&path.top));
+                    found.into_iter().for_each(|(_, value)| retain(value, |name| !name.eq_ignore_ascii_case(sub)));
+                }
+            }
+        }
+    }
+}
+
+fn keep(wanted: &[Path], name: &str, value: &mut Value) -> bool {
+    let of: Vec<&Path> = wanted.iter().filter(|path| path.top.eq_ignore_ascii_case(name)).collect();
+    if of.iter().all(|path| path.sub.is_some()) {
+        let named = |name: &str| of.iter().any(|path| path.sub.as_deref().is_some_and(|sub| sub.eq_ignore_ascii_case(name)));
+        retain(value, named);
+    }
+    !of.is_empty()
+}
+
+fn retain(value: &mut Value, keep: impl Fn(&str) -> bool + Copy) {
+    match value {
+        Value::Object(map) => map.retain(|name, _| keep(name)),
+        Value::Array(items) => items.iter_mut().for_each(|item| retain(item, keep)),
+        _ => {}
+    }
+}
+
+/// The answer to a SCIM request. `base` is the SCIM base URL without a slash at its end.
+///
+/// # Errors
+/// Internal only.
+pub fn answer(answer: Answer, shape: Shape, base: &str, projection: &Projection) -> Result<Response> {
+    let ok = |status, headers, body| Response { status, headers, body, content_type: SCIM_JSON };
+    Ok(match answer {
+        Answer::Created(stored) => {
+            let headers = vec![("Location", location(&stored.id, shape, base)), ("ETag", etag(&stored))];
+            ok(201, headers, resource(&stored, shape, base, projection)?.into_bytes())
+        }
+        Answer::Resource(stored) => {
+            let headers = vec![("Location", location(&stored.id, shape, base)), ("ETag", etag(&stored))];
+            ok(200, headers, resource(&stored, shape, base, projection)?.into_bytes())
+        }
+        Answer::List { total, start_index, resources } => {
+            let shown: Vec<String> =
+                resources.iter().map(|one| resource(one, shape, base, projection)).collect::<Result<_>>()?;
+            let body = format!(
+                r#"{{"schemas":["{LIST_RESPONSE}"],"totalResults":{total},"startIndex":{start_index},"itemsPerPage":{},"Resources":[{}]}}"#,
+                shown.len(),
+                shown.join(",")
+            );
+            ok(200, Vec::new(), body.into_bytes())
+        }
+        Answer::Nothing => ok(204, Vec::new(), Vec::new()),
+        Answer::Allowed | Answer::Json(_) => return Err(Error::internal("not the answer to a SCIM request")),
+    })
+}
+
+/// A document that this service makes itself.
+pub fn document(status: u16, body: &Value, content_type: &'static str) -> Response {
+    Response { status, headers: Vec::new(), body: body.to_string().into_bytes(), content_type }
+}
+
+fn location(id: &str, shape: Shape, base: &str) -> String {
+    format!("{base}/{}/{id}", shape.names().1)
+}
+
+/// The weak entity tag (RFC 7644 section 3.14). A user shown with groups has a suffix that names them, because they
+/// are part of the answer and not of the user's version.
+fn etag(stored: &Stored) -> String {
+    if stored.groups.is_empty() {
+        return format!("W/\"{}\"", stored.version);
+    }
+    let mut hasher = Sha256::new();
+    for group in &stored.groups {
+        hasher.update(group.id.as_str());
+        hasher.update([0]);
+        hasher.update(&group.display);
+        hasher.update([0]);
+    }
+    let digest: [u8; 32] = hasher.finalize().into();
+    let hex = crate::id::TokenHash(digest).hex();
+    format!("W/\"{}-{}\"", stored.version, hex.get(..12).unwrap_or_default())
+}
+
+fn resource(stored: &Stored, shape: Shape, base: &str, projection: &Projection) -> Result<String> {
+    let kind = shape.names().0;
+    let meta = json!({
+        "resourceType": kind,
+        "created": stored.created.rfc3339(),
+        "lastModified": stored.modified.rfc3339(),
+        "location": location(&stored.id, shape, base),
+        "version": etag(stored),
+    });
+    let mut computed = Map::new();
+    computed.insert("meta".to_owned(), meta);
+    if !stored.groups.is_empty() {
+        let groups = stored.groups.iter().map(|group| {
+            let reference = location(group.id.as_str(), Shape::Group, base);
+            json!({ "value": group.id, "$ref": reference, "display": group.display, "type": "direct" })
+        });
+        computed.insert("groups".to_owned(), groups.collect());
+    }
+    if let Some(members) = stored.members.as_ref().filter(|members| !members.is_empty()) {
+        let members = members.iter().map(|id| {
+            json!({ "value": id, "$ref": location(id, Shape::User, base), "type": "User" })
+        });
+        computed.insert("members".to_owned(), members.collect());
+    }
+    let doc = stored.doc.get();
+    if !projection.is_default() {
+        let mut map: Map<String, Value> = serde_json::from_str(doc).map_err(Error::internal)?;
+        map.insert("id".to_owned(), Value::from(stored.id.as_str()));
+        map.extend(computed);
+        projection.apply(&mut map);
+        return Ok(Value::Object(map).to_string());
+    }
+    let (doc, computed) = (inner(doc), Value::Object(computed).to_string());
+    Ok(format!("{{\"id\":{},{doc},{}}}", Value::from(stored.id.as_str()), inner(&computed)))
+}
+
+/// What stands between the braces of an object that is not empty.
+fn inner(object: &str) -> &str {
+    object.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default()
+}
+
+/// A refusal in SCIM's form (RFC 7644 section 3.12). A fault of ours says the request id and nothing else.
+pub fn error(error: &Error, request: &RequestId) -> Response {
+    let status = error.kind.status();
+    let mut body = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"],
+        "status": status.to_string(),
+        "detail": detail(error, request),
+    });
+    if let (Some(scim_type), Some(map)) = (error.kind.scim_type(), body.as_object_mut()) {
+        map.insert("scimType".to_owned(), Value::from(scim_type));
+    }
+    Response { headers: error_headers(error), ..document(status, &body, SCIM_JSON) }
+}
+
+/// A refusal of the Console's API (RFC 9457).
+pub fn problem(error: &Error, request: &RequestId) -> Response {
+    let status = error.kind.status();
+    let body = json!({
+        "type": "about:blank",
+        "title": error.kind,
+        "status": status,
+        "detail": detail(error, request),
+        "requestId": request,
+    });
+    Response { headers: error_headers(error), ..document(status, &body, PROBLEM_JSON) }
+}
+
+fn detail(error: &Error, request: &RequestId) -> String {
+    match error.kind {
+        Kind::Internal => format!("An error of ours. Give support this request id: {request}."),
+        _ => error.detail.clone(),
+    }
+}
+
+fn error_headers(error: &Error) -> Vec<(&'static str, String)> {
+    match error.kind {
+        Kind::Unauthorized => vec![("WWW-Authenticate", "Bearer".to_owned())],
+        Kind::MethodNotAllowed => vec![("Allow", error.names.join(", "))],
+        Kind::Unavailable | Kind::TooManyRequests => vec![("Retry-After", "30".to_owned())],
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::id::Timestamp;
+    use serde_json::value::RawValue;
+
+    fn stored() -> Stored {
+        let doc = r#"{"emails":[{"type":"work","value":"a@b"}],"name":{"familyName":"B","givenName":"A"},"schemas":["x"],"userName":"a"}"#;
+        let doc = RawValue::from_string(doc.to_owned()).unwrap();
+        let time = Timestamp(0);
+        Stored { id: "1".into(), doc, version: 3, created: time, modified: time, groups: Vec::new(), members: None }
+    }
+
+    #[test]
+    fn projections() {
+        let all = r#"{"id":"1","emails":[{"type":"work","value":"a@b"}],"name":{"familyName":"B","givenName":"A"},"schemas":["x"],"userName":"a","meta":{"created":"1970-01-01T00:00:00.000Z","lastModified":"1970-01-01T00:00:00.000Z","location":"https://h/Users/1","resourceType":"User","version":"W/\"3\""}}"#;
+        for (query, expected) in [
+            ("", all),
+            ("attributes=USERNAME", r#"{"id":"1","schemas":["x"],"userName":"a"}"#),
+            ("attributes=name.givenName", r#"{"id":"1","name":{"givenName":"A"},"schemas":["x"]}"#),
+            (
+                "attributes=urn:ietf:params:scim:schemas:core:2.0:User:emails.value",
+                r#"{"emails":[{"value":"a@b"}],"id":"1","schemas":["x"]}"#,
+            ),
+            (
+                "excludedAttributes=meta,emails,id,name.familyName",
+                r#"{"id":"1","name":{"givenName":"A"},"schemas":["x"],"userName":"a"}"#,
+            ),
+        ] {
+            let projection = Projection::parse(&crate::route::query(query));
+            assert_eq!(resource(&stored(), Shape::User, "https://h", &projection).unwrap(), expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn errors() {
+        let request = RequestId::parse("r-1").unwrap();
+        let text = |response: Response| String::from_utf8(response.body).unwrap();
+        assert_eq!(
+            text(error(&Error::invalid_value("x"), &request)),
+            r#"{"detail":"x","schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"scimType":"invalidValue","status":"400"}"#
+        );
+        let ours = text(error(&Error::internal("secret cause"), &request));
+        assert!(ours.contains("r-1") && !ours.contains("secret"), "{ours}");
+        assert_eq!(error(&Error::unauthorized(), &request).headers, [("WWW-Authenticate", "Bearer".to_owned())]);
+    }
+}
