@@ -69,6 +69,13 @@ resource_id! {
     RequestId
 }
 
+impl RequestId {
+    /// Stands in where none could be made.
+    pub fn nil() -> Self {
+        Self("00000000-0000-0000-0000-000000000000".to_owned())
+    }
+}
+
 macro_rules! text_type {
     ($($name:ident),*) => {$(
         impl $name {

@@ -4,15 +4,17 @@
 //! Object executes it on its own SQLite ([`org`]); the edge writes the answer ([`render`]). All but [`edge`] is
 //! platform-free and runs natively in the tests. A module names only those below it:
 //!
-//! `edge` > `ingest`, `render`, `route` > `org` > `store` > `directory` > `scim` > `auth`, `id`, `error`, `fold`;
+//! `edge` > `console`, `ingest`, `render`, `route` > `org` > `store` > `directory` > `scim` > `auth`, `id`, `error`, `fold`;
 //! `dialect` stands beside `directory` and is named by `ingest` alone.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 pub mod auth;
+pub mod console;
 pub mod dialect;
 pub mod directory;
 #[cfg(target_family = "wasm")]
+#[allow(missing_docs, reason = "the macros that export the objects write undocumented methods")]
 mod edge;
 pub mod error;
 pub mod fold;

@@ -1,6 +1,6 @@
 // The two programs that turn a crate into a Worker, installed below .tools at exact versions.
 import { join } from "node:path";
-import { capture, root, run, say } from "./run.mjs";
+import { Failure, capture, root, run, say } from "./run.mjs";
 import { lockedVersion } from "./toolchain.mjs";
 
 const WORKER_BUILD = "0.8.7";
@@ -18,6 +18,7 @@ async function ensure(crate, program, version, time) {
   const installed = capture(join(tools, "bin", program), ["--version"]);
   if (installed?.split(" ").at(-1) === version) return;
   say(`Installing ${crate} ${version} into .tools (about ${time}, once)`);
+  if (capture("cargo", ["--version"]) === null) throw new Failure("No cargo: install Rust with rustup (https://rustup.rs)");
   await run("cargo", ["install", "--locked", "--force", "--root", tools, crate, "--version", version]);
 }
 

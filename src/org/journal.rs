@@ -132,6 +132,17 @@ fn target(command: &Command) -> (&str, String) {
     }
 }
 
+/// When the alarm is wanted; with `starting`, for what is due in the storage too. An object that is not registered
+/// wants none.
+///
+/// # Errors
+/// Internal only.
+pub fn wanted(sql: &dyn Sql, memory: &Memory, now: Timestamp, starting: bool) -> Result<Option<Timestamp>> {
+    let unsaved = memory.unsaved.due(now);
+    let stored = if starting && memory.migrated { settings::next_due(sql)? } else { None };
+    Ok(unsaved.into_iter().chain(stored).min())
+}
+
 /// The alarm: saves the counters, then does what is due, one bounded step. Answers when it wants to run again.
 ///
 /// # Errors

@@ -1,0 +1,9 @@
+// `npm run check`: form and lints, without running anything.
+import { main } from "./lib/run.mjs";
+import { clippyNative, clippyWasm, format } from "./lib/steps.mjs";
+
+await main(async () => {
+  await format();
+  await clippyNative();
+  await clippyWasm();
+});

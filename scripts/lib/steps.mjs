@@ -1,0 +1,53 @@
+// The checks, one function each. Those that run tests return what the runner printed.
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { node22, node22Env } from "./packages.mjs";
+import { Failure, root, run, say } from "./run.mjs";
+import { BUILD_STD, toolchain } from "./toolchain.mjs";
+
+const LIMIT_KIB = 400;
+const STRICT = ["--", "-D", "warnings"];
+
+export function format() {
+  return run("cargo", ["fmt", "--check"]);
+}
+
+export function clippyNative() {
+  return run("cargo", ["clippy", "--locked", "--all-targets", ...STRICT]);
+}
+
+/** The part that only exists on wasm32, with the hooks, as the Worker is compiled. */
+export async function clippyWasm() {
+  const { cargo, cargoEnv } = await toolchain();
+  const [command, ...before] = cargo;
+  const what = ["--lib", "--target", "wasm32-unknown-unknown", BUILD_STD, "--features", "test-hooks"];
+  return run(command, [...before, "clippy", "--locked", ...what, ...STRICT], { env: cargoEnv });
+}
+
+export function cargoTest() {
+  return run("cargo", ["test", "--locked"], { collect: true });
+}
+
+export function build(...flags) {
+  return run(process.execPath, [join(root, "scripts/build.mjs"), ...flags]);
+}
+
+/** The tests against the Worker in workerd, one file after the other. */
+export async function workerTests() {
+  const folder = join(root, "tests/worker");
+  const files = readdirSync(folder).filter((name) => name.endsWith(".test.mjs")).sort();
+  if (files.length === 0) throw new Failure("tests/worker has no *.test.mjs");
+  const flags = ["--test", "--test-concurrency=1", "--test-reporter=spec"];
+  return run(node22, [...flags, ...files.map((name) => join(folder, name))], { collect: true, env: node22Env() });
+}
+
+/** What a deploy would upload; fails when it has grown too large. */
+export async function size() {
+  const wrangler = join(root, "node_modules/wrangler/bin/wrangler.js");
+  const args = [wrangler, "deploy", "--dry-run", "--outdir", join(root, "target/dry-run")];
+  const output = await run(node22, args, { collect: true, quiet: true, env: node22Env() });
+  const upload = output.match(/Total Upload: ([\d.]+) KiB \/ gzip: ([\d.]+) KiB/);
+  if (!upload) throw new Failure(`wrangler reported no upload size:\n${output}`);
+  say(`Upload ${upload[1]} KiB, gzip ${upload[2]} KiB of at most ${LIMIT_KIB} KiB`);
+  if (Number(upload[2]) > LIMIT_KIB) throw new Failure(`The Worker is larger than ${LIMIT_KIB} KiB after gzip`);
+}

@@ -1,0 +1,67 @@
+// `npm test`: everything that has to hold, in order, up to the first failure. The last line is the sum of all tests.
+import { stripVTControlCharacters } from "node:util";
+import { ensurePackages } from "./lib/packages.mjs";
+import { Failure, say } from "./lib/run.mjs";
+import * as steps from "./lib/steps.mjs";
+
+const order = [
+  ["npm packages", ensurePackages],
+  ["cargo fmt", steps.format],
+  ["clippy, native", steps.clippyNative],
+  ["clippy, wasm32", steps.clippyWasm],
+  ["cargo test", steps.cargoTest],
+  ["build", () => steps.build()],
+  ["build with test hooks", () => steps.build("--test-hooks")],
+  ["tests in workerd", steps.workerTests],
+  ["size", steps.size],
+];
+const SLOWEST = 5;
+
+// What cargo writes for each test program, and Node for all files together.
+const COUNTS = {
+  passed: [/^test result: .*?(\d+) passed/gm, /^. pass (\d+)$/gm],
+  failed: [/^test result: .*?(\d+) failed/gm, /^. fail (\d+)$/gm],
+};
+
+const total = { passed: 0, failed: 0 };
+const times = [];
+
+function count(output) {
+  const text = stripVTControlCharacters(output ?? "");
+  for (const [kind, patterns] of Object.entries(COUNTS)) {
+    for (const match of patterns.flatMap((pattern) => [...text.matchAll(pattern)])) total[kind] += Number(match[1]);
+  }
+}
+
+/** Runs one step; says whether it went well. */
+async function step(name, body) {
+  say(`== ${name}`);
+  const started = Date.now();
+  const failedBefore = total.failed;
+  try {
+    count(await body());
+    return true;
+  } catch (error) {
+    count(error.output);
+    // A step that fails without a failed test, such as a lint, counts as one.
+    if (total.failed === failedBefore) total.failed += 1;
+    console.error(error instanceof Failure ? `[scim-edge] ${name}: ${error.message}` : error);
+    return false;
+  } finally {
+    times.push([name, (Date.now() - started) / 1000]);
+  }
+}
+
+let ok = true;
+for (const [name, body] of order) {
+  ok = await step(name, body);
+  if (!ok) break;
+}
+
+const sum = times.reduce((seconds, [, own]) => seconds + own, 0);
+console.log(`\nSlowest steps (${sum.toFixed(0)} s in all)`);
+for (const [name, seconds] of times.sort((a, b) => b[1] - a[1]).slice(0, SLOWEST)) {
+  console.log(`${seconds.toFixed(1).padStart(8)} s  ${name}`);
+}
+console.log(`\n${total.passed} passed, ${total.failed} failed`);
+process.exitCode = ok && total.failed === 0 ? 0 : 1;

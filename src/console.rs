@@ -1,0 +1,142 @@
+//! The Console's API, as far as it is pure: bodies and parameters to calls. Unknown fields are refused by name.
+
+use crate::auth::{Dialect, TokenKind};
+use crate::directory::command::{Admin, Query, Scope, TokenSettings};
+use crate::error::{Error, Result};
+use crate::id::{GroupId, Timestamp, UserId};
+use crate::route::{Console, Kinds};
+use crate::scim::json;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// The largest page.
+const LIMIT_MAX: i64 = 1000;
+/// The page of a request that names no limit.
+const LIMIT_DEFAULT: i64 = 100;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct OrgBody {
+    display_name: Option<String>,
+    saml: Option<Saml>,
+    scim: Option<Scim>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Saml {
+    configured: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Scim {
+    enabled: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct TokenBody {
+    name: String,
+    kind: TokenKind,
+    dialect: Option<Dialect>,
+    scope: Option<Scope>,
+    expires_at: Option<String>,
+}
+
+/// The body of `PUT /v1/orgs/{org}`.
+///
+/// # Errors
+/// 400 that names the field.
+pub fn configure(body: &[u8]) -> Result<Admin> {
+    let body: OrgBody = parse(body)?;
+    if body.display_name.as_deref().is_some_and(|name| name.trim().is_empty() || name.len() > 200) {
+        return Err(Error::invalid_value("displayName has to be 1 to 200 bytes."));
+    }
+    Ok(Admin::Configure {
+        display_name: body.display_name,
+        saml: body.saml.map(|saml| saml.configured),
+        scim: body.scim.map(|scim| scim.enabled),
+    })
+}
+
+/// The body of `POST /v1/orgs/{org}/tokens`.
+///
+/// # Errors
+/// 400 that names the field.
+pub fn mint(body: &[u8]) -> Result<TokenSettings> {
+    let body: TokenBody = parse(body)?;
+    let time = |text: String| {
+        Timestamp::parse(&text)
+            .ok_or_else(|| Error::invalid_value(format!("expiresAt has to be a time such as 2027-01-31T09:30:00Z, not {text:?}.")))
+    };
+    Ok(TokenSettings {
+        name: body.name,
+        kind: body.kind,
+        dialect: body.dialect.unwrap_or_default(),
+        scope: body.scope,
+        expires_at: body.expires_at.map(time).transpose()?,
+    })
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    let object = json::object(body)?;
+    serde_json::from_value(Value::Object(object)).map_err(|error| Error::invalid_value(format!("The body is refused: {error}.")))
+}
+
+/// A reading route as a query; `None` for one that changes something.
+///
+/// # Errors
+/// 400 that names the parameter, 404 for what cannot be an id.
+pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<Query>> {
+    let parameter = |wanted: &str| parameters.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
+    let number = |name: &str, default: i64| match parameter(name) {
+        None => Ok(default),
+        Some(text) => text.parse::<i64>().ok().filter(|number| *number >= 0).ok_or_else(|| {
+            Error::invalid_value(format!("{name} has to be a whole number from 0, not {text:?}."))
+        }),
+    };
+    let (after, limit) = (parameter("after"), number("limit", LIMIT_DEFAULT)?.clamp(1, LIMIT_MAX));
+    let user = |id: &str| UserId::parse(id).ok_or_else(|| missing("user", id));
+    let group = |id: &str| GroupId::parse(id).ok_or_else(|| missing("group", id));
+    Ok(Some(match route {
+        Console::GetOrg(_) => Query::Organisation,
+        Console::ListTokens(_) => Query::Tokens,
+        Console::List(_, Kinds::Users) => Query::Users { after, limit },
+        Console::List(_, Kinds::Groups) => Query::Groups { after, limit },
+        Console::Get(_, Kinds::Users, id) => Query::User { id: user(id)? },
+        Console::Get(_, Kinds::Groups, id) => Query::Group { id: group(id)? },
+        Console::Members(_, id) => Query::Members { id: group(id)?, after, limit },
+        Console::Changes(_) => Query::Changes { after: number("after", 0)?, limit },
+        Console::ListOrgs | Console::PutOrg(_) | Console::MintToken(_) | Console::RevokeToken(..) => return Ok(None),
+    }))
+}
+
+fn missing(what: &str, id: &str) -> Error {
+    let shown: String = id.chars().take(128).collect();
+    Error::new(crate::error::Kind::NotFound, format!("There is no {what} {shown} in this organisation."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies() {
+        for (body, expected) in [
+            (r#"{"displayName":"A","saml":{"configured":true}}"#, Ok(())),
+            (r#"{"dispalyName":"A"}"#, Err("unknown field `dispalyName`")),
+            (r#"{"scim":{"enabled":"yes"}}"#, Err("invalid type: string \"yes\", expected a boolean")),
+            ("[]", Err("The body has to be a JSON object, not an array.")),
+        ] {
+            match (configure(body.as_bytes()), expected) {
+                (Ok(_), Ok(())) => {}
+                (Err(error), Err(part)) => assert!(error.detail.contains(part), "{error}"),
+                (found, expected) => panic!("{body}: {found:?}, wanted {expected:?}"),
+            }
+        }
+        let token = mint(br#"{"name":"n","kind":"scim","expiresAt":"tomorrow"}"#);
+        assert!(token.is_err_and(|error| error.detail.contains("expiresAt")));
+    }
+}

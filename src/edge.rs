@@ -1,0 +1,269 @@
+//! The platform, thinly: HTTP, KV, objects, clock, randomness. It decides nothing; what it calls does.
+
+mod console;
+mod objects;
+mod sql;
+mod tokens;
+
+use crate::auth::{self, Record, Token, TokenKind};
+use crate::directory::command::{Actor, Ask, Call, Command, VERSION};
+use crate::directory::reply::Answer;
+use crate::error::{Error, Kind, Result};
+use crate::id::{Ids, OrgId, RequestId, Timestamp};
+use crate::ingest::{self, Ingested};
+use crate::render::{self, Projection, Response, Shape};
+use crate::route::{self, Kinds, Route, Scim};
+use crate::scim::{discovery, json, schema::tables};
+use futures_util::FutureExt;
+use serde_json::json;
+use std::panic::AssertUnwindSafe;
+use worker::{Context, Env, Headers, Request, event};
+
+/// What a request is handled with.
+struct Edge<'a> {
+    env: &'a Env,
+    request_id: RequestId,
+    /// Scheme and host that addresses in answers begin with.
+    origin: String,
+    /// What the organisation's object counted; shown by test builds only.
+    rows: std::cell::Cell<Option<String>>,
+    /// Where the object is to panic; read by test builds only.
+    panic_at: Option<String>,
+}
+
+#[event(start)]
+fn start() {
+    console_error_panic_hook::set_once();
+}
+
+/// Every request comes in here. A panic is a 500 for this request alone.
+#[event(fetch)]
+async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<worker::Response> {
+    let request_id = new_request_id();
+    let origin = origin(&request, &env);
+    let panic_at = if cfg!(feature = "test-hooks") { header(&request, "X-Test-Panic") } else { None };
+    let edge = Edge { env: &env, request_id, origin, rows: std::cell::Cell::new(None), panic_at };
+    // The request's own state is dropped with it, and what isolates share is replaced whole: nothing half-changed is seen.
+    let response = match AssertUnwindSafe(edge.handle(request)).catch_unwind().await {
+        Ok(response) => response,
+        Err(_) => render::error(&Error::internal("panic"), &edge.request_id),
+    };
+    edge.send(response)
+}
+
+impl Edge<'_> {
+    async fn handle(&self, request: Request) -> Response {
+        if cfg!(feature = "test-hooks") && self.panic_at.as_deref() == Some("edge") {
+            #[allow(clippy::panic, reason = "what the tests ask for, in a test build")]
+            {
+                panic!("asked for");
+            }
+        }
+        let method = request.method().to_string();
+        let (path, query) = match request.url() {
+            Ok(url) => (url.path().to_owned(), url.query().unwrap_or_default().to_owned()),
+            Err(error) => return self.scim_error(&Error::internal(error)),
+        };
+        let suffix = variable(self.env, "ORG_HOST_SUFFIX");
+        let host_org = header(&request, "Host").and_then(|host| route::host_org(&host, &suffix));
+        match route::route(&method, &path, &query, host_org) {
+            Route::Health => render::document(200, &json!({ "status": "ok" }), render::JSON),
+            Route::Nowhere(error) => self.scim_error(&error),
+            Route::Console(route) => console::handle(self, route, request, &query).await,
+            Route::Scim(org, route) => match self.scim(&org, route, request, &method, &path, &query).await {
+                Ok(response) => response,
+                Err(error) => self.scim_error(&error),
+            },
+        }
+    }
+
+    /// One SCIM request.
+    ///
+    /// 1. Discovery without a token is the same for everybody.
+    /// 2. The token's form, then KV: who is not known goes no further, and nothing is stored of it.
+    /// 3. The request is read; a refusal goes to the object too, which checks the token first and writes it down.
+    /// 4. One object call.
+    /// 5. The answer.
+    async fn scim(
+        &self,
+        org: &OrgId,
+        route: Result<Scim>,
+        mut request: Request,
+        method: &str,
+        path: &str,
+        query: &str,
+    ) -> Result<Response> {
+        let base = format!("{}/{org}/scim/v2", self.origin);
+        let authorization = header(&request, "Authorization");
+        if let (None, Ok(found)) = (&authorization, &route)
+            && found.is_discovery()
+        {
+            return self.discovery(found, &base);
+        }
+        let (token, record) = self.token(authorization.as_deref(), TokenKind::Scim).await?;
+        if record.org != *org {
+            return Err(Error::unauthorized());
+        }
+        let query = route::query(query);
+        let (ingested, route) = match route {
+            Ok(route) => (self.ingest(&route, &mut request, &query, &record).await, Some(route)),
+            Err(error) => (Err(error), None),
+        };
+        let refused = |error| Ingested {
+            command: Command::Refused { error, method: method.to_owned(), resource: path.chars().take(300).collect() },
+            projection: Projection::default(),
+            repairs: Vec::new(),
+            notes: Vec::new(),
+        };
+        let Ingested { command, projection, repairs, notes } = ingested.unwrap_or_else(refused);
+        let call = Call {
+            v: VERSION,
+            org: org.clone(),
+            request: self.request_id.clone(),
+            actor: Actor::Token { hash: token.hash(), dialect: record.dialect },
+            idp: crate::dialect::caller(record.dialect, &header(&request, "User-Agent").unwrap_or_default()),
+            repairs,
+            notes,
+            idempotency_key: header(&request, "Idempotency-Key").filter(|key| key.len() <= 256),
+            ask: Ask::Scim(command),
+        };
+        match (self.object(&call).await?, route) {
+            (Answer::Allowed, Some(route)) => self.discovery(&route, &base),
+            (answer, Some(route)) => render::answer(answer, shape(&route), &base, &projection),
+            (_, None) => Err(Error::internal("a refused request was answered")),
+        }
+    }
+
+    async fn ingest(
+        &self,
+        route: &Scim,
+        request: &mut Request,
+        query: &[(String, String)],
+        record: &Record,
+    ) -> Result<Ingested> {
+        let body = body(request).await?;
+        ingest::ingest(
+            route,
+            &ingest::Request {
+                query,
+                content_type: header(request, "Content-Type").as_deref(),
+                user_agent: &header(request, "User-Agent").unwrap_or_default(),
+                body: &body,
+                dialect: record.dialect,
+            },
+        )
+    }
+
+    fn discovery(&self, route: &Scim, base: &str) -> Result<Response> {
+        let types = [tables::user_type(), tables::group_type()];
+        let missing = |what: &str| Error::new(Kind::NotFound, format!("There is no {what}."));
+        let body = match route {
+            Scim::ServiceProviderConfig => discovery::service_provider_config(base),
+            Scim::ResourceTypes(None) => discovery::resource_types(base, &types),
+            Scim::ResourceTypes(Some(name)) => {
+                discovery::resource_type(base, &types, name).ok_or_else(|| missing(&format!("resource type {name}")))?
+            }
+            Scim::Schemas(None) => discovery::schemas(base, &types),
+            Scim::Schemas(Some(urn)) => {
+                discovery::schema(base, &types, urn).ok_or_else(|| missing(&format!("schema {urn}")))?
+            }
+            _ => return Err(Error::internal("not a discovery request")),
+        };
+        Ok(render::document(200, &body, render::SCIM_JSON))
+    }
+
+    /// The token of a header and what KV knows of it.
+    async fn token(&self, authorization: Option<&str>, kind: TokenKind) -> Result<(Token, Record)> {
+        let credentials = auth::credentials(authorization).ok_or_else(Error::unauthorized)?;
+        let token = Token::parse(credentials).ok_or_else(|| Error::new(Kind::Unauthorized, auth::INCOMPLETE))?;
+        let known = tokens::look_up(self.env, &token.hash(), now()).await?;
+        let record = known.filter(|record| record.kind == kind && token.kind() == kind);
+        record.map(|record| (token, record)).ok_or_else(Error::unauthorized)
+    }
+
+    fn scim_error(&self, error: &Error) -> Response {
+        self.log(error);
+        render::error(error, &self.request_id)
+    }
+
+    fn log(&self, error: &Error) {
+        if error.kind == Kind::Internal {
+            worker::console_error!("{} {}", self.request_id, error.detail);
+        }
+    }
+
+    fn send(&self, response: Response) -> worker::Result<worker::Response> {
+        let headers = Headers::new();
+        headers.set("X-Request-Id", self.request_id.as_str())?;
+        for (name, value) in &response.headers {
+            headers.set(name, value)?;
+        }
+        if let Some(rows) = self.rows.take() {
+            headers.set("X-Test-Rows", &rows)?;
+        }
+        let builder = worker::Response::builder().with_status(response.status);
+        if response.body.is_empty() {
+            return Ok(builder.with_headers(headers).empty());
+        }
+        headers.set("Content-Type", response.content_type)?;
+        Ok(builder.with_headers(headers).fixed(response.body))
+    }
+}
+
+fn shape(route: &Scim) -> Shape {
+    match route {
+        Scim::Create(kinds)
+        | Scim::List(kinds)
+        | Scim::Get(kinds, _)
+        | Scim::Replace(kinds, _)
+        | Scim::Patch(kinds, _)
+        | Scim::Delete(kinds, _) => match kinds {
+            Kinds::Users => Shape::User,
+            Kinds::Groups => Shape::Group,
+        },
+        _ => Shape::User,
+    }
+}
+
+/// The body, if it is not announced as too large.
+async fn body(request: &mut Request) -> Result<Vec<u8>> {
+    let announced = header(request, "Content-Length").and_then(|length| length.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > json::BODY_MAX) {
+        return Err(json::too_large());
+    }
+    request.bytes().await.map_err(|_| Error::invalid_syntax("The body did not arrive whole."))
+}
+
+fn header(request: &Request, name: &str) -> Option<String> {
+    request.headers().get(name).ok().flatten()
+}
+
+fn variable(env: &Env, name: &str) -> String {
+    env.var(name).map(|value| value.to_string()).unwrap_or_default()
+}
+
+/// The configured public origin, else the request's.
+fn origin(request: &Request, env: &Env) -> String {
+    let configured = variable(env, "PUBLIC_ORIGIN");
+    if !configured.is_empty() {
+        return configured.trim_end_matches('/').to_owned();
+    }
+    request.url().map(|url| url.origin().ascii_serialization()).unwrap_or_default()
+}
+
+/// The clock. In an object it stands still while it computes.
+fn now() -> Timestamp {
+    Timestamp(js_sys::Date::now() as i64)
+}
+
+/// Random bytes from the platform's generator.
+fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(Error::internal)?;
+    Ok(bytes)
+}
+
+fn new_request_id() -> RequestId {
+    let text = Ids::default().next(now(), random().unwrap_or_default());
+    RequestId::parse(&text).unwrap_or_else(RequestId::nil)
+}

@@ -1,0 +1,168 @@
+//! The Console's API over HTTP: who asks, the registry, the organisation's object, KV.
+
+use super::{Edge, body, header, now, random, tokens};
+use crate::auth::{self, Record, Token, TokenKind};
+use crate::console;
+use crate::directory::command::{Actor, Admin, Ask, Call, TokenSettings, VERSION};
+use crate::directory::reply::Answer;
+use crate::error::{Error, Kind, Result};
+use crate::id::{Ids, OrgId, TokenHash, TokenId};
+use crate::org::registry;
+use crate::render::{self, Response};
+use crate::route::{self, Console};
+use serde_json::{Value, json};
+use worker::Request;
+
+/// One Console request; a refusal is a problem (RFC 9457).
+pub(super) async fn handle(edge: &Edge<'_>, route: Result<Console>, request: Request, query: &str) -> Response {
+    let outcome = match authenticate(edge, &request).await {
+        Ok(actor) => match route {
+            Ok(route) => run(edge, route, actor, request, query).await,
+            Err(error) => Err(error),
+        },
+        Err(error) => Err(error),
+    };
+    outcome.unwrap_or_else(|error| {
+        edge.log(&error);
+        render::problem(&error, &edge.request_id)
+    })
+}
+
+/// The root key, or a Console token with the organisation that KV names for it.
+async fn authenticate(edge: &Edge<'_>, request: &Request) -> Result<(Actor, Option<OrgId>)> {
+    let key = edge.env.secret("CONSOLE_KEY").map(|key| key.to_string()).unwrap_or_default();
+    if key.is_empty() {
+        let detail = "The Console API has no key yet. Set one with: wrangler secret put CONSOLE_KEY";
+        return Err(Error::new(Kind::Unavailable, detail));
+    }
+    let authorization = header(request, "Authorization");
+    if auth::credentials(authorization.as_deref()).is_some_and(|credentials| auth::is_root(credentials, &key)) {
+        return Ok((Actor::Root, None));
+    }
+    let (token, record) = edge.token(authorization.as_deref(), TokenKind::Console).await?;
+    Ok((Actor::Token { hash: token.hash(), dialect: record.dialect }, Some(record.org)))
+}
+
+async fn run(
+    edge: &Edge<'_>,
+    route: Console,
+    (actor, own): (Actor, Option<OrgId>),
+    mut request: Request,
+    query: &str,
+) -> Result<Response> {
+    let org = match &route {
+        Console::ListOrgs => None,
+        Console::PutOrg(org)
+        | Console::GetOrg(org)
+        | Console::MintToken(org)
+        | Console::ListTokens(org)
+        | Console::RevokeToken(org, _)
+        | Console::List(org, _)
+        | Console::Get(org, ..)
+        | Console::Members(org, _)
+        | Console::Changes(org) => Some(org.clone()),
+    };
+    // A Console token sees its own organisation only, and of others not even whether they exist.
+    if own.is_some() && own != org {
+        return Err(Error::unauthorized());
+    }
+    let Some(org) = org else {
+        let entries = edge.registry(&registry::Ask::List).await?;
+        return Ok(render::document(200, &json!({ "organisations": entries }), render::JSON));
+    };
+    let ask = match console::query(&route, &route::query(query))? {
+        Some(query) => Ask::Read(query),
+        None => match route {
+            Console::PutOrg(_) => {
+                let admin = console::configure(&body(&mut request).await?)?;
+                if own.is_none()
+                    && let Admin::Configure { display_name, .. } = &admin
+                {
+                    let display_name = display_name.clone();
+                    edge.registry(&registry::Ask::Put { org: org.clone(), display_name }).await?;
+                }
+                Ask::Admin(admin)
+            }
+            Console::MintToken(_) => return mint(edge, actor, own, org, console::mint(&body(&mut request).await?)?).await,
+            Console::RevokeToken(_, id) => return revoke(edge, actor, own, org, &id).await,
+            _ => return Err(Error::internal("a reading route gave no query")),
+        },
+    };
+    registered(edge, &own, &org).await?;
+    shown(200, edge.console(org, actor, ask).await?)
+}
+
+/// The root key may name any organisation, so the registry is asked before an object is called into being.
+async fn registered(edge: &Edge<'_>, own: &Option<OrgId>, org: &OrgId) -> Result<()> {
+    if own.is_none() {
+        edge.registry(&registry::Ask::Get { org: org.clone() }).await?;
+    }
+    Ok(())
+}
+
+/// The object stores the hash, then KV its record; only then is the token shown, once. If KV fails, nobody has it.
+async fn mint(
+    edge: &Edge<'_>,
+    actor: Actor,
+    own: Option<OrgId>,
+    org: OrgId,
+    settings: TokenSettings,
+) -> Result<Response> {
+    registered(edge, &own, &org).await?;
+    let token = Token::mint(settings.kind, random()?);
+    let id = Ids::default().next(now(), random()?);
+    let id = TokenId::parse(&id).ok_or_else(|| Error::internal("made an id that is none"))?;
+    let record = Record {
+        v: 1,
+        org: org.clone(),
+        jurisdiction: None,
+        kind: settings.kind,
+        dialect: settings.dialect,
+        expires_at: settings.expires_at,
+    };
+    let admin = Admin::MintToken { id, hash: token.hash(), token: settings };
+    let answer = edge.console(org, actor, Ask::Admin(admin)).await?;
+    tokens::put(edge.env, &token.hash(), &record).await?;
+    let mut shown: Value = value(answer)?;
+    if let Some(map) = shown.as_object_mut() {
+        map.insert("token".to_owned(), Value::from(token.reveal()));
+    }
+    Ok(render::document(201, &shown, render::JSON))
+}
+
+/// The object refuses the token from now on; KV's record only ends later.
+async fn revoke(edge: &Edge<'_>, actor: Actor, own: Option<OrgId>, org: OrgId, id: &str) -> Result<Response> {
+    registered(edge, &own, &org).await?;
+    let missing = || Error::new(Kind::NotFound, "There is no such token in this organisation.");
+    let id = TokenId::parse(id).ok_or_else(missing)?;
+    let answer = value(edge.console(org, actor, Ask::Admin(Admin::RevokeToken { id })).await?)?;
+    let hash = answer.get("hash").and_then(Value::as_str).and_then(TokenHash::parse);
+    let hash = hash.ok_or_else(|| Error::internal("the object named no hash"))?;
+    tokens::expire(edge.env, &hash, now()).await?;
+    Ok(Response { status: 204, headers: Vec::new(), body: Vec::new(), content_type: render::JSON })
+}
+
+impl Edge<'_> {
+    async fn console(&self, org: OrgId, actor: Actor, ask: Ask) -> Result<Answer> {
+        let request = self.request_id.clone();
+        let (idp, repairs, notes) = (String::new(), Vec::new(), Vec::new());
+        self.object(&Call { v: VERSION, org, request, actor, idp, repairs, notes, idempotency_key: None, ask }).await
+    }
+}
+
+fn value(answer: Answer) -> Result<Value> {
+    match answer {
+        Answer::Json(text) => serde_json::from_str(text.get()).map_err(Error::internal),
+        _ => Err(Error::internal("not a Console answer")),
+    }
+}
+
+fn shown(status: u16, answer: Answer) -> Result<Response> {
+    match answer {
+        Answer::Json(text) => {
+            let body = text.get().as_bytes().to_vec();
+            Ok(Response { status, headers: Vec::new(), body, content_type: render::JSON })
+        }
+        _ => Err(Error::internal("not a Console answer")),
+    }
+}

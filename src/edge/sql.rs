@@ -1,0 +1,169 @@
+//! [`Sql`] on the object's storage. Every call into the platform that can throw is bound as one that can fail, so
+//! that nothing is thrown through wasm.
+
+use crate::error::{Error, Result};
+use crate::store::{Cell as Value, Param, Row, Sql, TEXT_MAX};
+use js_sys::{Array, Object};
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen]
+extern "C" {
+    /// `DurableObjectStorage`.
+    #[wasm_bindgen(extends = Object)]
+    #[derive(Clone, Debug)]
+    pub(super) type JsStorage;
+
+    #[wasm_bindgen(method, getter)]
+    fn sql(this: &JsStorage) -> JsSql;
+
+    #[wasm_bindgen(method, catch, js_name = transactionSync)]
+    fn transaction_sync(
+        this: &JsStorage,
+        body: &mut dyn FnMut() -> std::result::Result<JsValue, JsValue>,
+    ) -> std::result::Result<JsValue, JsValue>;
+
+    /// `SqlStorage`.
+    #[wasm_bindgen(extends = Object)]
+    #[derive(Clone, Debug)]
+    type JsSql;
+
+    #[wasm_bindgen(method, catch, variadic)]
+    fn exec(this: &JsSql, query: &str, bindings: &Array) -> std::result::Result<JsCursor, JsValue>;
+
+    /// `SqlStorageCursor`.
+    #[wasm_bindgen(extends = Object)]
+    #[derive(Clone, Debug)]
+    type JsCursor;
+
+    #[wasm_bindgen(method, catch)]
+    fn raw(this: &JsCursor) -> std::result::Result<JsRows, JsValue>;
+
+    #[wasm_bindgen(method, catch, getter, js_name = rowsRead)]
+    fn rows_read(this: &JsCursor) -> std::result::Result<f64, JsValue>;
+
+    #[wasm_bindgen(method, catch, getter, js_name = rowsWritten)]
+    fn rows_written(this: &JsCursor) -> std::result::Result<f64, JsValue>;
+
+    /// What `raw()` gives: all rows in one crossing, each an array.
+    #[wasm_bindgen(extends = Object)]
+    #[derive(Clone, Debug)]
+    type JsRows;
+
+    #[wasm_bindgen(method, catch, js_name = toArray)]
+    fn to_array(this: &JsRows) -> std::result::Result<Array, JsValue>;
+}
+
+/// The storage of one object.
+pub(super) struct Storage {
+    storage: JsStorage,
+    sql: JsSql,
+    /// Rows read and written, and where to panic: test builds only.
+    read: Cell<f64>,
+    written: Cell<f64>,
+    panic_at: Cell<Option<u32>>,
+}
+
+impl Storage {
+    pub(super) fn new(state: &worker::State) -> Self {
+        let storage: JsStorage = state.storage().as_raw().unchecked_ref::<JsStorage>().clone();
+        let sql = storage.sql();
+        Self { storage, sql, read: Cell::new(0.0), written: Cell::new(0.0), panic_at: Cell::new(None) }
+    }
+
+    /// Counts from nothing, and panics at the given statement inside a transaction: test builds only.
+    pub(super) fn test(&self, panic_at: Option<u32>) {
+        self.read.set(0.0);
+        self.written.set(0.0);
+        self.panic_at.set(panic_at);
+    }
+
+    /// `read,written` since [`Storage::test`].
+    pub(super) fn rows(&self) -> String {
+        format!("{},{}", self.read.get(), self.written.get())
+    }
+
+    fn tested(&self) {
+        match self.panic_at.get() {
+            Some(0) => {
+                self.panic_at.set(None);
+                #[allow(clippy::panic, reason = "what the tests ask for, in a test build")]
+                {
+                    panic!("asked for");
+                }
+            }
+            Some(left) => self.panic_at.set(Some(left - 1)),
+            None => {}
+        }
+    }
+}
+
+impl Sql for Storage {
+    fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>> {
+        if cfg!(feature = "test-hooks") {
+            self.tested();
+        }
+        let bindings = Array::new();
+        for param in params {
+            bindings.push(&match param {
+                Param::Null => JsValue::NULL,
+                Param::Integer(number) => JsValue::from_f64(*number as f64),
+                Param::Text(text) if text.len() > TEXT_MAX => return Err(too_long(text.len())),
+                Param::Text(text) => JsValue::from_str(text),
+            });
+        }
+        let failed = |error: JsValue| Error::internal(format!("{error:?} in {sql}"));
+        let cursor = self.sql.exec(sql, &bindings).map_err(failed)?;
+        let rows = cursor.raw().and_then(|rows| rows.to_array()).map_err(failed)?;
+        if cfg!(feature = "test-hooks") {
+            self.read.set(self.read.get() + cursor.rows_read().map_err(failed)?);
+            self.written.set(self.written.get() + cursor.rows_written().map_err(failed)?);
+        }
+        rows.iter().map(|row| row.unchecked_into::<Array>().iter().map(cell).collect::<Result<_>>().map(Row::new)).collect()
+    }
+
+    fn transaction(&self, body: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+        let mut refused: Option<Error> = None;
+        // A panic in `body` becomes an error, so the transaction rolls back; neither is looked at again but `refused`,
+        // which is set whole.
+        let mut parts = AssertUnwindSafe((body, &mut refused));
+        let result = self.storage.transaction_sync(&mut move || {
+            let (body, refused) = &mut *parts;
+            match catch_unwind(AssertUnwindSafe(body)) {
+                Ok(Ok(())) => Ok(JsValue::UNDEFINED),
+                Ok(Err(error)) => {
+                    **refused = Some(error);
+                    Err(JsValue::NULL)
+                }
+                Err(_) => {
+                    **refused = Some(Error::internal("a panic in a transaction, which was rolled back"));
+                    Err(JsValue::NULL)
+                }
+            }
+        });
+        match (refused, result) {
+            (Some(error), _) => Err(error),
+            (None, Err(error)) => Err(Error::internal(format!("{error:?} from transactionSync"))),
+            (None, Ok(_)) => Ok(()),
+        }
+    }
+}
+
+fn cell(value: JsValue) -> Result<Value> {
+    if value.is_null() {
+        return Ok(Value::Null);
+    }
+    if let Some(number) = value.as_f64() {
+        return Ok(Value::Integer(number as i64));
+    }
+    match value.as_string() {
+        Some(text) if text.len() > TEXT_MAX => Err(too_long(text.len())),
+        Some(text) => Ok(Value::Text(text)),
+        None => Err(Error::internal("a value that is neither a number nor text")),
+    }
+}
+
+fn too_long(bytes: usize) -> Error {
+    Error::internal(format!("a text of {bytes} bytes; at most {TEXT_MAX} are bound or read"))
+}

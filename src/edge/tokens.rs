@@ -1,0 +1,64 @@
+//! Token records in KV, with a small cache in the isolate.
+
+use crate::auth::{RECORD_GRACE_SECONDS, Record, record_key};
+use crate::error::{Error, Result};
+use crate::id::{Timestamp, TokenHash};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use worker::Env;
+
+/// How long a known token is believed without asking KV, in milliseconds. The object decides at every request anyway.
+const KNOWN: i64 = 60_000;
+/// How long an unknown one is: a token that was just minted may be on its way.
+const UNKNOWN: i64 = 10_000;
+/// How many tokens are cached: some 300 KB.
+const CACHED: usize = 1000;
+
+thread_local! {
+    static CACHE: RefCell<HashMap<TokenHash, (Timestamp, Option<Record>)>> = RefCell::default();
+}
+
+/// What KV knows of a token; `None` for nothing.
+pub(super) async fn look_up(env: &Env, hash: &TokenHash, now: Timestamp) -> Result<Option<Record>> {
+    let cached = CACHE.with_borrow(|cache| cache.get(hash).filter(|(until, _)| *until > now).cloned());
+    if let Some((_, record)) = cached {
+        return Ok(record);
+    }
+    let kv = env.kv("TOKENS").map_err(Error::internal)?;
+    let text = kv.get(&record_key(hash)).text().await.map_err(Error::internal)?;
+    // A record that cannot be read, or is of a later version, opens nothing.
+    let record = text.and_then(|text| serde_json::from_str::<Record>(&text).ok()).filter(|record| record.v == 1);
+    CACHE.with_borrow_mut(|cache| {
+        if cache.len() >= CACHED {
+            cache.clear();
+        }
+        let kept = if record.is_some() { KNOWN } else { UNKNOWN };
+        cache.insert(*hash, (now.plus(kept), record.clone()));
+    });
+    Ok(record)
+}
+
+/// Writes a new token's record.
+pub(super) async fn put(env: &Env, hash: &TokenHash, record: &Record) -> Result<()> {
+    let text = serde_json::to_string(record).map_err(Error::internal)?;
+    let kv = env.kv("TOKENS").map_err(Error::internal)?;
+    let mut put = kv.put(&record_key(hash), text).map_err(Error::internal)?;
+    if let Some(end) = record.expires_at {
+        put = put.expiration((end.0 / 1000 + RECORD_GRACE_SECONDS).unsigned_abs());
+    }
+    put.execute().await.map_err(Error::internal)?;
+    CACHE.with_borrow_mut(|cache| cache.remove(hash));
+    Ok(())
+}
+
+/// Lets a revoked token's record end, late enough that the object still counts who uses it.
+pub(super) async fn expire(env: &Env, hash: &TokenHash, now: Timestamp) -> Result<()> {
+    let kv = env.kv("TOKENS").map_err(Error::internal)?;
+    let key = record_key(hash);
+    if let Some(text) = kv.get(&key).text().await.map_err(Error::internal)? {
+        let end = (now.0 / 1000 + RECORD_GRACE_SECONDS).unsigned_abs();
+        let put = kv.put(&key, text).map_err(Error::internal)?.expiration(end);
+        put.execute().await.map_err(Error::internal)?;
+    }
+    Ok(())
+}
