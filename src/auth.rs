@@ -179,9 +179,9 @@ mod tests {
     fn the_format_is_pinned() {
         let random: [u8; 32] = std::array::from_fn(|i| i as u8);
         let token = Token::mint(TokenKind::Scim, random);
-        assert_eq!(token.reveal(), "PINNED_SCIM");
-        assert_eq!(token.hash().hex(), "PINNED_HASH");
-        assert_eq!(Token::mint(TokenKind::Console, [0xff; 32]).reveal(), "PINNED_CONSOLE");
+        assert_eq!(token.reveal(), "scim_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf2VqCaK");
+        assert_eq!(token.hash().hex(), "b4c8b2ef8a0f1827425a1c5c211a75a69eab227c5280016ec58e25fff8434b02");
+        assert_eq!(Token::mint(TokenKind::Console, [0xff; 32]).reveal(), "console_yhjskwdA6OZ1AL1YmHWZWm8LLG7HjnuCA2j5rOw8Xp10Eqr0e");
         assert_eq!(format!("{token:?}"), "scim_REDACTED");
     }
 

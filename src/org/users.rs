@@ -9,7 +9,7 @@ use crate::id::UserId;
 use crate::scim::patch::{self, Operation};
 use crate::scim::resource::{Resource, check_required, check_size, schemas};
 use crate::scim::schema::{ResourceType, tables};
-use crate::store::changes::Kind as ChangeKind;
+use crate::store::changes::{self, Kind as ChangeKind};
 use crate::store::users::{self as store, Content, User};
 use crate::store::{Sql, members, settings};
 use serde_json::value::RawValue;
@@ -48,7 +48,7 @@ pub(super) fn create(work: &mut Work<'_>, user: &Resource) -> Result<Answer> {
     work.totals.active_users += i64::from(content.active);
     work.change(ChangeKind::Created, "User", id.as_str(), None);
     let created = work.at();
-    let user = User { key: 0, id, content, version: 1, created, modified: created };
+    let user = User { key: 0, id, content, version: 1, seq: 0, created, modified: created };
     Ok(Answer::Created(Box::new(stored(user)?)))
 }
 
@@ -83,8 +83,9 @@ pub(super) fn replace(
             new.insert(kept.to_owned(), value.clone());
         }
     }
-    if mend_formatted {
-        drop_stale_formatted(&stored, &mut new);
+    if mend_formatted && new.get("name").is_some_and(|name| name.get("formatted").is_some()) {
+        let before = changes::before(work.sql, old.seq)?;
+        drop_stale_formatted(&[stored.get("name"), before.get("name")], &mut new);
     }
     store_changed(work, old, new, &[])
 }
@@ -160,19 +161,19 @@ pub(super) fn differing(old: &Attributes, new: &Attributes) -> Attributes {
         .collect()
 }
 
-/// A `name.formatted` that still spells the old parts beside new ones says nothing: it goes, the parts hold.
-fn drop_stale_formatted(old: &Attributes, new: &mut Attributes) {
+/// A `name.formatted` that spells the name as it was before is left over: it goes, the new parts hold. `earlier` are
+/// the name as it is stored and as it was before the last change, so that the same request finds nothing to do.
+fn drop_stale_formatted(earlier: &[Option<&Value>], new: &mut Attributes) {
     let part = |name: &Value, key: &str| name.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let parts = |name: &Value| (part(name, "givenName"), part(name, "familyName"));
-    let (Some(before), Some(after)) = (old.get("name"), new.get("name")) else { return };
-    let (given, family) = parts(before);
-    let formatted = part(after, "formatted");
-    let repeats = formatted == part(before, "formatted") || formatted == format!("{given} {family}");
-    if !formatted.is_empty()
-        && repeats
-        && parts(after) != (given, family)
-        && let Some(name) = new.get_mut("name").and_then(Value::as_object_mut)
-    {
+    let Some(name) = new.get_mut("name") else { return };
+    let formatted = part(name, "formatted");
+    let stale = earlier.iter().flatten().any(|before| {
+        let (given, family) = parts(before);
+        let spelled = formatted == part(before, "formatted") || formatted == format!("{given} {family}");
+        spelled && parts(name) != (given, family)
+    });
+    if stale && !formatted.is_empty() && let Some(name) = name.as_object_mut() {
         name.remove("formatted");
     }
 }

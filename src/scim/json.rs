@@ -147,7 +147,7 @@ mod tests {
         for (text, expected) in [
             (r#"{"a":[1,-2,3.5,null,true,"x\n"]}"#.to_owned(), Ok(json!({"a":[1,-2,3.5,null,true,"x\n"]}))),
             (deep(32), Ok(value(deep(32).as_bytes()).unwrap_or_default())),
-            (deep(33), Err("The body is not acceptable JSON: nested deeper than 32 levels at line 1 column 161.")),
+            (deep(33), Err("The body is not acceptable JSON: nested deeper than 32 levels at line 1 column 164.")),
             (
                 r#"{"a":1,"A":2}"#.to_owned(),
                 Err("The body is not acceptable JSON: the key \"A\" stands twice in one object at line 1 column 10."),

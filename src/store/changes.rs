@@ -141,6 +141,16 @@ pub fn append(sql: &dyn Sql, head: &Head, at: Timestamp, facts: &Facts<'_>, chan
     Ok(())
 }
 
+/// What a change kept of how it was before; empty if the change is gone or kept nothing.
+///
+/// # Errors
+/// Internal only.
+pub fn before(sql: &dyn Sql, seq: Seq) -> Result<Value> {
+    let text = first(sql, "SELECT before FROM changes WHERE seq = ?", &[seq.into()])?;
+    let text = text.map(|mut row| row.optional_text()).transpose()?.flatten();
+    text.map_or(Ok(Value::Null), |text| serde_json::from_str(&text).map_err(Error::internal))
+}
+
 /// The oldest change that is kept; `None` if there is none.
 ///
 /// # Errors

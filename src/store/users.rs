@@ -15,6 +15,8 @@ pub struct User {
     pub content: Content,
     /// From 1.
     pub version: Version,
+    /// Of its last change.
+    pub seq: Seq,
     /// When it was made.
     pub created: Timestamp,
     /// When it last changed.
@@ -40,7 +42,8 @@ pub struct Content {
     pub doc: String,
 }
 
-const COLUMNS: &str = "key, id, user_name, user_name_key, external_id, mail_key, more_mail, active, doc, version, created, modified";
+const COLUMNS: &str = "key, id, user_name, user_name_key, external_id, mail_key, more_mail, active, doc, version, seq, \
+                       created, modified";
 
 fn user(mut row: Row) -> Result<User> {
     Ok(User {
@@ -56,6 +59,7 @@ fn user(mut row: Row) -> Result<User> {
             doc: row.text()?,
         },
         version: row.integer()?,
+        seq: row.integer()?,
         created: Timestamp(row.integer()?),
         modified: Timestamp(row.integer()?),
     })

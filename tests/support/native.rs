@@ -1,0 +1,137 @@
+//! The service without its platform: the same functions in the same order as the edge calls them.
+
+use super::sqlite::Sqlite;
+use super::{Request, Response, Server};
+use scim_edge::auth::{Dialect, Token, TokenKind};
+use scim_edge::directory::command::{Actor, Admin, Ask, Call, Command, Query, TokenSettings, VERSION};
+use scim_edge::directory::reply::{Answer, Reply};
+use scim_edge::id::{OrgId, RequestId, Timestamp, TokenId};
+use scim_edge::ingest::{self, Ingested};
+use scim_edge::org::{self, Context, Memory};
+use scim_edge::render::{self, Projection, Shape};
+use scim_edge::route::{self, Kinds, Route, Scim};
+use scim_edge::{console, dialect, error};
+use serde_json::Value;
+use std::cell::Cell;
+
+pub struct Native {
+    pub sql: Sqlite,
+    pub memory: Memory,
+    pub org: OrgId,
+    pub token: Token,
+    pub dialect: Dialect,
+    pub now: Timestamp,
+    random: Cell<u64>,
+}
+
+impl Native {
+    pub fn new(dialect: Dialect) -> Self {
+        let token = Token::mint(TokenKind::Scim, [7; 32]);
+        let org = OrgId::parse("acme").unwrap();
+        let now = Timestamp(1_795_000_000_000);
+        let mut native =
+            Self { sql: Sqlite::new(), memory: Memory::default(), org, token, dialect, now, random: Cell::new(0) };
+        let settings = Admin::Configure { display_name: Some("Acme".into()), saml: Some(true), scim: Some(true) };
+        native.call(Actor::Root, Ask::Admin(settings)).outcome.unwrap();
+        let settings = TokenSettings { name: "t".into(), kind: TokenKind::Scim, dialect, scope: None, expires_at: None };
+        native.mint("t-1", &settings);
+        native
+    }
+
+    pub fn mint(&mut self, id: &str, token: &TokenSettings) {
+        let admin =
+            Admin::MintToken { id: TokenId::parse(id).unwrap(), hash: self.token.hash(), token: token.clone() };
+        self.call(Actor::Root, Ask::Admin(admin)).outcome.unwrap();
+    }
+
+    /// A call of the object, through both of its formats.
+    pub fn call(&mut self, actor: Actor, ask: Ask) -> Reply {
+        self.call_noted(actor, ask, Vec::new(), Vec::new())
+    }
+
+    fn call_noted(&mut self, actor: Actor, ask: Ask, repairs: Vec<String>, notes: Vec<String>) -> Reply {
+        let request = RequestId::parse("r-1").unwrap();
+        let idp = dialect::caller(self.dialect, "");
+        let call =
+            Call { v: VERSION, org: self.org.clone(), request, actor, idp, repairs, notes, idempotency_key: None, ask };
+        let sent = serde_json::to_string(&call).unwrap();
+        let call: Call = serde_json::from_str(&sent).unwrap();
+        assert_eq!(serde_json::to_string(&call).unwrap(), sent, "a call is read as it was written");
+        let random = || {
+            self.random.set(self.random.get() + 1);
+            let [_, _, rest @ ..] = self.random.get().to_be_bytes();
+            rest
+        };
+        let context = Context { org: Some(&self.org), now: self.now, random: &random };
+        let reply = org::execute(&self.sql, &mut self.memory, call, &context);
+        serde_json::from_str(&serde_json::to_string(&reply).unwrap()).unwrap()
+    }
+
+    fn answer(&mut self, request: Request) -> render::Response {
+        let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
+        let path = format!("/acme/scim/v2{path}");
+        let header = |wanted: &str| {
+            request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.as_str())
+        };
+        let id = RequestId::parse("r-1").unwrap();
+        let Route::Scim(_, route) = route::route(&request.method, &path, query, None) else {
+            panic!("{path} is not SCIM's");
+        };
+        let query = route::query(query);
+        let ingested = route.clone().and_then(|route| {
+            let body = request.body.as_deref().unwrap_or_default();
+            let dialect = self.dialect;
+            let content_type = header("Content-Type");
+            let user_agent = header("User-Agent").unwrap_or_default();
+            ingest::ingest(&route, &ingest::Request { query: &query, content_type, user_agent, body, dialect })
+        });
+        let Ingested { command, projection, repairs, notes } = ingested.unwrap_or_else(|error| Ingested {
+            command: Command::Refused { error, method: request.method.clone(), resource: path.clone() },
+            projection: Projection::default(),
+            repairs: Vec::new(),
+            notes: Vec::new(),
+        });
+        let actor = Actor::Token { hash: self.token.hash(), dialect: self.dialect };
+        let shape = match &route {
+            Ok(
+                Scim::Create(Kinds::Groups)
+                | Scim::List(Kinds::Groups)
+                | Scim::Get(Kinds::Groups, _)
+                | Scim::Replace(Kinds::Groups, _)
+                | Scim::Patch(Kinds::Groups, _)
+                | Scim::Delete(Kinds::Groups, _),
+            ) => Shape::Group,
+            _ => Shape::User,
+        };
+        match self.call_noted(actor, Ask::Scim(command), repairs, notes).outcome {
+            Ok(answer) => render::answer(answer, shape, "https://edge.test/acme/scim/v2", &projection).unwrap(),
+            Err(error) => render::error(&error, &id),
+        }
+    }
+
+    pub fn query(&mut self, query: Query) -> error::Result<Value> {
+        match self.call(Actor::Root, Ask::Read(query)).outcome? {
+            Answer::Json(text) => Ok(serde_json::from_str(text.get()).unwrap()),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+impl Server for Native {
+    fn scim(&mut self, request: Request) -> Response {
+        self.now = self.now.plus(7);
+        let before = self.sql.written();
+        let response = self.answer(request);
+        let body = serde_json::from_slice(&response.body).unwrap_or_default();
+        Response { status: response.status, body, rows_written: self.sql.written() - before }
+    }
+
+    fn console(&mut self, path: &str) -> Value {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let Route::Console(route) = route::route("GET", &format!("/v1/orgs/acme{path}"), query, None) else {
+            panic!("{path} is not the Console's");
+        };
+        let query = console::query(&route.unwrap(), &route::query(query)).unwrap().unwrap();
+        self.query(query).unwrap()
+    }
+}

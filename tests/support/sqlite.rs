@@ -1,0 +1,90 @@
+//! [`Sql`] on SQLite as Cloudflare runs it: its limits, and every integer bound as REAL.
+
+use rusqlite::limits::Limit;
+use rusqlite::types::{ToSqlOutput, Value, ValueRef};
+use rusqlite::{Connection, ToSql, params_from_iter};
+use scim_edge::error::{Error, Result};
+use scim_edge::store::{Cell, Param, Row, Sql, TEXT_MAX};
+use std::cell::Cell as Counter;
+
+pub struct Sqlite {
+    pub connection: Connection,
+    depth: Counter<u32>,
+    /// Statements that may still run before one fails: the storage's fault, at a chosen place.
+    pub fail_after: Counter<Option<u32>>,
+}
+
+struct Bound<'a>(&'a Param<'a>);
+
+impl ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(match self.0 {
+            Param::Null => ToSqlOutput::Owned(Value::Null),
+            Param::Integer(number) => ToSqlOutput::Owned(Value::Real(*number as f64)),
+            Param::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
+        })
+    }
+}
+
+impl Sqlite {
+    pub fn new() -> Self {
+        let connection = Connection::open_in_memory().unwrap();
+        for (limit, value) in [
+            (Limit::SQLITE_LIMIT_LENGTH, 2_000_000),
+            (Limit::SQLITE_LIMIT_SQL_LENGTH, 100_000),
+            (Limit::SQLITE_LIMIT_COLUMN, 100),
+            (Limit::SQLITE_LIMIT_EXPR_DEPTH, 100),
+            (Limit::SQLITE_LIMIT_COMPOUND_SELECT, 5),
+            (Limit::SQLITE_LIMIT_FUNCTION_ARG, 32),
+            (Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 50),
+            (Limit::SQLITE_LIMIT_VARIABLE_NUMBER, 100),
+        ] {
+            connection.set_limit(limit, value).unwrap();
+        }
+        connection.execute_batch("PRAGMA foreign_keys = ON").unwrap();
+        Self { connection, depth: Counter::new(0), fail_after: Counter::new(None) }
+    }
+
+    /// Rows written so far, index rows left out.
+    pub fn written(&self) -> u64 {
+        self.connection.query_row("SELECT total_changes()", [], |row| row.get::<_, i64>(0)).unwrap() as u64
+    }
+}
+
+impl Sql for Sqlite {
+    fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>> {
+        match self.fail_after.get() {
+            Some(0) => return Err(Error::internal("the storage fails here")),
+            left => self.fail_after.set(left.map(|left| left - 1)),
+        }
+        let too_long = |param: &Param<'_>| matches!(param, Param::Text(text) if text.len() > TEXT_MAX);
+        assert!(!params.iter().any(too_long), "a parameter above {TEXT_MAX} bytes in {sql}");
+        let failed = |error| Error::internal(format!("{error} in {sql}"));
+        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
+        let columns = statement.column_count();
+        let mut rows = statement.query(params_from_iter(params.iter().map(Bound))).map_err(failed)?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().map_err(failed)? {
+            let cells = (0..columns).map(|column| match row.get_ref(column).unwrap() {
+                ValueRef::Null => Cell::Null,
+                ValueRef::Integer(number) => Cell::Integer(number),
+                ValueRef::Real(number) => Cell::Integer(number as i64),
+                ValueRef::Text(text) => Cell::Text(String::from_utf8(text.to_vec()).unwrap()),
+                ValueRef::Blob(_) => panic!("a blob from {sql}"),
+            });
+            found.push(Row::new(cells.collect()));
+        }
+        Ok(found)
+    }
+
+    fn transaction(&self, body: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+        let name = format!("s{}", self.depth.get());
+        self.depth.set(self.depth.get() + 1);
+        self.connection.execute_batch(&format!("SAVEPOINT {name}")).unwrap();
+        let result = body();
+        self.depth.set(self.depth.get() - 1);
+        let end = if result.is_ok() { format!("RELEASE {name}") } else { format!("ROLLBACK TO {name}; RELEASE {name}") };
+        self.connection.execute_batch(&end).unwrap();
+        result
+    }
+}
