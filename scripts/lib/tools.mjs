@@ -19,7 +19,15 @@ async function ensure(crate, program, version, time) {
   if (installed?.split(" ").at(-1) === version) return;
   say(`Installing ${crate} ${version} into .tools (about ${time}, once)`);
   if (capture("cargo", ["--version"]) === null) throw new Failure("No cargo: install Rust with rustup (https://rustup.rs)");
-  await run("cargo", ["install", "--locked", "--force", "--root", tools, crate, "--version", version]);
+  const args = ["install", "--force", "--root", tools, crate, "--version", version];
+  try {
+    await run("cargo", [...args, "--locked"]);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    // A mirror may lag behind the versions that the crate's own lock file names.
+    say(`${crate} cannot be had with its own lock file; taking the dependencies that this registry has`);
+    await run("cargo", args);
+  }
 }
 
 /** worker-build's helpers: named here, so that it downloads none. */

@@ -1,0 +1,73 @@
+// The demo organisation of `npm start`: the Console key, the organisation, one SCIM token, and how they are shown.
+import { randomBytes } from "node:crypto";
+import { appendFileSync, chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Failure, root, say } from "./run.mjs";
+
+const ORG = "acme";
+const secrets = join(root, ".dev.vars");
+const memory = join(root, ".dev/demo.json");
+
+/** The Console key of .dev.vars, which is made the first time. */
+export function consoleKey() {
+  const text = existsSync(secrets) ? readFileSync(secrets, "utf8") : "";
+  const known = text.match(/^\s*CONSOLE_KEY\s*=\s*["']?([^"'\s]+)/m)?.[1];
+  if (known) return known;
+  const key = randomBytes(32).toString("hex");
+  appendFileSync(secrets, `${text === "" || text.endsWith("\n") ? "" : "\n"}CONSOLE_KEY="${key}"\n`, { mode: 0o600 });
+  chmodSync(secrets, 0o600);
+  say("Wrote a random CONSOLE_KEY into .dev.vars");
+  return key;
+}
+
+/** Makes or updates the organisation, gives it a fresh token, and takes the token of the last run away. */
+export async function makeDemo(origin, key) {
+  const orgUrl = `${origin}/v1/orgs/${ORG}`;
+  await ask("PUT", orgUrl, key, { displayName: "Acme", saml: { configured: true }, scim: { enabled: true } });
+  const token = await ask("POST", `${orgUrl}/tokens`, key, { name: "demo", kind: "scim", dialect: "auto" });
+  const before = lastRun();
+  if (before?.tokenId) await ask("DELETE", `${orgUrl}/tokens/${encodeURIComponent(before.tokenId)}`, key, undefined, [404]);
+  const demo = {
+    scimBaseUrl: `${origin}/${ORG}/scim/v2`,
+    scimToken: token.token,
+    consoleUrl: orgUrl,
+    consoleKey: key,
+    org: ORG,
+    tokenId: token.id,
+  };
+  mkdirSync(join(root, ".dev"), { recursive: true });
+  writeFileSync(memory, `${JSON.stringify(demo, null, 2)}\n`, { mode: 0o600 });
+  return demo;
+}
+
+function lastRun() {
+  try {
+    return JSON.parse(readFileSync(memory, "utf8"));
+  } catch {
+    return null;
+  }
+}
+
+async function ask(method, url, key, body, alsoGood = []) {
+  const headers = { Authorization: `Bearer ${key}`, "Content-Type": "application/json" };
+  const answer = await fetch(url, { method, headers, body: body && JSON.stringify(body) });
+  const text = await answer.text();
+  if (!answer.ok && !alsoGood.includes(answer.status)) {
+    throw new Failure(`${method} ${url} answered ${answer.status}: ${text.slice(0, 500)}`);
+  }
+  return answer.ok && text ? JSON.parse(text) : null;
+}
+
+export function printDemo({ scimBaseUrl, scimToken, consoleUrl, consoleKey }) {
+  console.log(`
+SCIM base URL   ${scimBaseUrl}
+SCIM token      ${scimToken}
+Console URL     ${consoleUrl}
+Console key     ${consoleKey}
+
+curl -H "Authorization: Bearer ${scimToken}" ${scimBaseUrl}/Users
+curl -H "Authorization: Bearer ${consoleKey}" ${consoleUrl}
+
+Ctrl-C stops it; what was written stays.
+`);
+}

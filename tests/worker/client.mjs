@@ -1,0 +1,65 @@
+// What the tests ask of a running Worker: organisations, tokens, SCIM requests. Not a test.
+import assert from "node:assert/strict";
+
+/** Registers `org` with SCIM enabled and mints a token; gives the organisation's SCIM and Console callers. */
+export async function organisation(server, org, token = { name: "test", kind: "scim", dialect: "auto" }) {
+  const settings = { displayName: org, saml: { configured: true }, scim: { enabled: true } };
+  const put = await consoleCall(server, "PUT", `/v1/orgs/${org}`, settings);
+  assert.equal(put.status, 200, JSON.stringify(put.body));
+  const minted = await consoleCall(server, "POST", `/v1/orgs/${org}/tokens`, token);
+  assert.equal(minted.status, 201, JSON.stringify(minted.body));
+  const base = `${server.url}/${org}/scim/v2`;
+  return {
+    org,
+    base,
+    token: minted.body.token,
+    tokenId: minted.body.id,
+    scim: (method, path, body, headers = {}) => scimCall(base, minted.body.token, method, path, body, headers),
+    console: (path, method = "GET", body) => consoleCall(server, method, `/v1/orgs/${org}${path}`, body),
+    seq: async () => (await consoleCall(server, "GET", `/v1/orgs/${org}`)).body.lastSeq,
+  };
+}
+
+/** A Console request with the root key. */
+export function consoleCall(server, method, path, body) {
+  return call(server.url + path, method, { Authorization: `Bearer ${server.consoleKey}` }, body);
+}
+
+/** A SCIM request with a token; a text body goes as it is. */
+export function scimCall(base, token, method, path, body, headers = {}) {
+  const credentials = token ? { Authorization: `Bearer ${token}` } : {};
+  return call(base + path, method, { ...credentials, ...headers }, body);
+}
+
+async function call(url, method, headers, body) {
+  const text = body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body);
+  const type = text === undefined ? {} : { "Content-Type": "application/scim+json" };
+  const response = await fetch(url, { method, headers: { ...type, ...headers }, body: text });
+  const answer = await response.text();
+  const [read, written] = (response.headers.get("X-Test-Rows") ?? "0,0").split(",").map(Number);
+  return { status: response.status, headers: response.headers, body: parsed(answer), read, written };
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text === "" ? null : text;
+  }
+}
+
+export const USER = "urn:ietf:params:scim:schemas:core:2.0:User";
+export const GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group";
+
+export function user(name, more = {}) {
+  const emails = [{ type: "work", primary: true, value: `${name}@example.com` }];
+  return { schemas: [USER], userName: name, externalId: `x-${name}`, emails, active: true, ...more };
+}
+
+export function group(name, members = []) {
+  return { schemas: [GROUP], displayName: name, members: members.map((value) => ({ value })) };
+}
+
+export function patch(...Operations) {
+  return { schemas: ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], Operations };
+}
