@@ -20,7 +20,7 @@ function inputs() {
     .map((entry) => relative(root, join(entry.parentPath ?? entry.path, entry.name)))
     .sort();
   const hash = createHash("sha256").update(out);
-  for (const path of ["Cargo.toml", "Cargo.lock", "package-lock.json", ...sources]) {
+  for (const path of ["Cargo.toml", "Cargo.lock", "package-lock.json", "scripts/build.mjs", "scripts/lib/toolchain.mjs", ...sources]) {
     hash.update(`\0${path}\0`).update(readFileSync(join(root, path)));
   }
   return hash.digest("hex");
@@ -35,9 +35,13 @@ await main(async () => {
   const rust = await toolchain();
   await ensureTools();
   say(`Compiling ${out}/ with ${rust.name} (about a minute the first time)`);
-  const features = hooks ? ["--features", "test-hooks"] : [];
-  const args = ["--release", "--out-dir", out, ...rust.workerBuild(features)];
+  const hooked = hooks ? ["--features", "test-hooks"] : [];
+  const args = ["--release", "--out-dir", out, ...rust.workerBuild(hooked)];
   await run(workerBuild, args, { env: { ...rust.env, ...helperEnv() } });
+  // worker-build keeps the names of all functions, a fifth of the file; nothing at the edge reads them.
+  const wasm = join(root, out, "index_bg.wasm");
+  const features = ["reference-types", "multivalue", "exception-handling", "bulk-memory", "sign-ext", "mutable-globals", "nontrapping-float-to-int"];
+  await run(helperEnv().WASM_OPT_BIN, [...features.map((name) => `--enable-${name}`), "--strip-debug", "--strip-producers", wasm, "-o", wasm]);
   writeFileSync(stamp, now);
   say(`${out}/ is ready after ${Math.round((Date.now() - started) / 1000)} s`);
 });

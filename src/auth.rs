@@ -168,7 +168,8 @@ pub fn record_key(hash: &TokenHash) -> String {
 }
 
 /// What is said of a token whose form or check sum is wrong: an admin pasted a part of it.
-pub const INCOMPLETE: &str = "This is not a complete scim-edge token: cut off or mistyped? Copy it again, or mint a new one.";
+pub const INCOMPLETE: &str =
+    "This is not a complete scim-edge token: cut off or mistyped? Copy it again, or mint a new one.";
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -181,7 +182,10 @@ mod tests {
         let token = Token::mint(TokenKind::Scim, random);
         assert_eq!(token.reveal(), "scim_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf2VqCaK");
         assert_eq!(token.hash().hex(), "b4c8b2ef8a0f1827425a1c5c211a75a69eab227c5280016ec58e25fff8434b02");
-        assert_eq!(Token::mint(TokenKind::Console, [0xff; 32]).reveal(), "console_yhjskwdA6OZ1AL1YmHWZWm8LLG7HjnuCA2j5rOw8Xp10Eqr0e");
+        assert_eq!(
+            Token::mint(TokenKind::Console, [0xff; 32]).reveal(),
+            "console_yhjskwdA6OZ1AL1YmHWZWm8LLG7HjnuCA2j5rOw8Xp10Eqr0e"
+        );
         assert_eq!(format!("{token:?}"), "scim_REDACTED");
     }
 

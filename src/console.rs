@@ -68,8 +68,9 @@ pub fn configure(body: &[u8]) -> Result<Admin> {
 pub fn mint(body: &[u8]) -> Result<TokenSettings> {
     let body: TokenBody = parse(body)?;
     let time = |text: String| {
-        Timestamp::parse(&text)
-            .ok_or_else(|| Error::invalid_value(format!("expiresAt has to be a time such as 2027-01-31T09:30:00Z, not {text:?}.")))
+        Timestamp::parse(&text).ok_or_else(|| {
+            Error::invalid_value(format!("expiresAt has to be a time such as 2027-01-31T09:30:00Z, not {text:?}."))
+        })
     };
     Ok(TokenSettings {
         name: body.name,
@@ -82,7 +83,8 @@ pub fn mint(body: &[u8]) -> Result<TokenSettings> {
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     let object = json::object(body)?;
-    serde_json::from_value(Value::Object(object)).map_err(|error| Error::invalid_value(format!("The body is refused: {error}.")))
+    serde_json::from_value(Value::Object(object))
+        .map_err(|error| Error::invalid_value(format!("The body is refused: {error}.")))
 }
 
 /// A reading route as a query; `None` for one that changes something.
@@ -93,9 +95,11 @@ pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<
     let parameter = |wanted: &str| parameters.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
     let number = |name: &str, default: i64| match parameter(name) {
         None => Ok(default),
-        Some(text) => text.parse::<i64>().ok().filter(|number| *number >= 0).ok_or_else(|| {
-            Error::invalid_value(format!("{name} has to be a whole number from 0, not {text:?}."))
-        }),
+        Some(text) => text
+            .parse::<i64>()
+            .ok()
+            .filter(|number| *number >= 0)
+            .ok_or_else(|| Error::invalid_value(format!("{name} has to be a whole number from 0, not {text:?}."))),
     };
     let (after, limit) = (parameter("after"), number("limit", LIMIT_DEFAULT)?.clamp(1, LIMIT_MAX));
     let user = |id: &str| UserId::parse(id).ok_or_else(|| missing("user", id));

@@ -76,18 +76,16 @@ pub fn ingest(route: &Scim, request: &Request<'_>) -> Result<Ingested> {
     Ok(Ingested { command, projection, repairs: reading.repairs.names(), notes: reading.notes })
 }
 
-fn command(
-    route: &Scim,
-    request: &Request<'_>,
-    reading: &mut Reading,
-    projection: &Projection,
-) -> Result<Command> {
+fn command(route: &Scim, request: &Request<'_>, reading: &mut Reading, projection: &Projection) -> Result<Command> {
     let members = if projection.shows("members") { Members::Shown } else { Members::Hidden };
     Ok(match route {
         Scim::ServiceProviderConfig | Scim::ResourceTypes(_) | Scim::Schemas(_) => {
             // RFC 7644 section 4: a filter on discovery is forbidden, not ignored.
             if request.query.iter().any(|(name, _)| name.eq_ignore_ascii_case("filter")) {
-                return Err(Error::new(Kind::Forbidden, "The discovery endpoints take no filter; read the list whole."));
+                return Err(Error::new(
+                    Kind::Forbidden,
+                    "The discovery endpoints take no filter; read the list whole.",
+                ));
             }
             Command::Discover
         }
@@ -133,9 +131,9 @@ fn list(kind: &ResourceType, request: &Request<'_>, reading: &mut Reading) -> Re
     };
     let number = |name: &str, default: i64| match parameter(name).map(str::trim) {
         None | Some("") => Ok(default),
-        Some(text) => text.parse::<i64>().map_err(|_| {
-            Error::invalid_value(format!("{name} has to be a whole number, not {text:?}."))
-        }),
+        Some(text) => text
+            .parse::<i64>()
+            .map_err(|_| Error::invalid_value(format!("{name} has to be a whole number, not {text:?}."))),
     };
     let filter = match parameter("filter").map(str::trim) {
         None | Some("") => None,
@@ -159,11 +157,7 @@ fn user(id: Option<&str>, request: &Request<'_>, reading: &mut Reading) -> Resul
     resource_of(&kind, body, reading)
 }
 
-fn group(
-    id: Option<&str>,
-    request: &Request<'_>,
-    reading: &mut Reading,
-) -> Result<(Resource, Option<Vec<MemberId>>)> {
+fn group(id: Option<&str>, request: &Request<'_>, reading: &mut Reading) -> Result<(Resource, Option<Vec<MemberId>>)> {
     let kind = tables::group_type();
     let mut body = body(request)?;
     check_id(id, &body)?;
@@ -202,7 +196,8 @@ fn resource_of(kind: &ResourceType, body: Map<String, Value>, reading: &mut Read
 
 /// RFC 7643 section 3: `schemas` names the resource's core schema.
 fn check_schemas(kind: &ResourceType, body: &Map<String, Value>) -> Result<()> {
-    let named = body.iter().find(|(key, _)| key.eq_ignore_ascii_case("schemas")).and_then(|(_, value)| value.as_array());
+    let named =
+        body.iter().find(|(key, _)| key.eq_ignore_ascii_case("schemas")).and_then(|(_, value)| value.as_array());
     let core = |urn: &Value| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(&kind.schema.id));
     match named {
         Some(urns) if urns.iter().any(core) => Ok(()),

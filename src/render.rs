@@ -68,7 +68,9 @@ impl Path {
         let split = match text.rfind(':') {
             // An attribute of an extension; a URN alone ends in a name too, so the known one is looked at first.
             Some(_) if text == ENTERPRISE.to_ascii_lowercase() => None,
-            Some(at) => text.split_at_checked(at).map(|(urn, name)| (urn.to_owned(), name.trim_start_matches(':').to_owned())),
+            Some(at) => {
+                text.split_at_checked(at).map(|(urn, name)| (urn.to_owned(), name.trim_start_matches(':').to_owned()))
+            }
             None => text.split_once('.').map(|(name, sub)| (name.to_owned(), sub.to_owned())),
         };
         match split {
@@ -124,7 +126,8 @@ impl Projection {
 fn keep(wanted: &[Path], name: &str, value: &mut Value) -> bool {
     let of: Vec<&Path> = wanted.iter().filter(|path| path.top.eq_ignore_ascii_case(name)).collect();
     if of.iter().all(|path| path.sub.is_some()) {
-        let named = |name: &str| of.iter().any(|path| path.sub.as_deref().is_some_and(|sub| sub.eq_ignore_ascii_case(name)));
+        let named =
+            |name: &str| of.iter().any(|path| path.sub.as_deref().is_some_and(|sub| sub.eq_ignore_ascii_case(name)));
         retain(value, named);
     }
     !of.is_empty()
@@ -214,9 +217,8 @@ fn resource(stored: &Stored, shape: Shape, base: &str, projection: &Projection) 
         computed.insert("groups".to_owned(), groups.collect());
     }
     if let Some(members) = stored.members.as_ref().filter(|members| !members.is_empty()) {
-        let members = members.iter().map(|id| {
-            json!({ "value": id, "$ref": location(id, Shape::User, base), "type": "User" })
-        });
+        let members =
+            members.iter().map(|id| json!({ "value": id, "$ref": location(id, Shape::User, base), "type": "User" }));
         computed.insert("members".to_owned(), members.collect());
     }
     let doc = stored.doc.get();

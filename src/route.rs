@@ -75,8 +75,10 @@ pub enum Route {
 pub fn route(method: &str, path: &str, query: &str, host_org: Option<OrgId>) -> Route {
     let mut segments: Vec<Cow<'_, str>> = split(path);
     let texts = |segments: &[Cow<'_, str>]| segments.iter().map(|s| s.to_string()).collect::<Vec<_>>();
-    let at_base = matches!(texts(&segments).iter().map(String::as_str).collect::<Vec<_>>().as_slice(),
-        ["scim", "v2"] | [_, "scim", "v2"] | ["scim", _]);
+    let at_base = matches!(
+        texts(&segments).iter().map(String::as_str).collect::<Vec<_>>().as_slice(),
+        ["scim", "v2"] | [_, "scim", "v2"] | ["scim", _]
+    );
     if at_base && let Some((_, rest)) = query.split_once('/') {
         segments.extend(split(rest.split(['?', '&']).next().unwrap_or_default()));
     }
@@ -149,7 +151,10 @@ fn console(method: &str, rest: &[&str]) -> Result<Console> {
         return only(method, &["GET"]).map(|()| Console::ListOrgs);
     };
     let org = OrgId::parse(org).ok_or_else(|| {
-        Error::new(Kind::NotFound, format!("{org:?} cannot be an organisation: use a-z, 0-9 and -, at most 63, no reserved word."))
+        Error::new(
+            Kind::NotFound,
+            format!("{org:?} cannot be an organisation: use a-z, 0-9 and -, at most 63, no reserved word."),
+        )
     })?;
     match rest {
         [] => {

@@ -13,6 +13,10 @@ const DEBIAN_PACKAGES = ["rustc-web", "cargo-web", "rust-web-src", "rust-web-cli
 const DEBIAN_FILES = ["/usr/bin/rustc", "/usr/bin/cargo", "/usr/bin/cargo-clippy", "/usr/lib/rustlib/src/rust/library/Cargo.toml"];
 // Both compilers write the final exception-handling instructions, not the legacy ones.
 const EXCEPTIONS = "-Cllvm-args=-wasm-use-legacy-eh=false";
+// Nobody reads source positions of panics at the edge; a request id leads to the log line that says what failed.
+const SMALL = "-Zlocation-detail=none";
+// Smaller sorting, searching and number formatting in the standard library.
+const SMALL_STD = "-Zbuild-std-features=optimize_for_size";
 const failedStamp = join(root, ".tools/rustup-failed");
 
 export const BUILD_STD = "-Zbuild-std=std,panic_unwind";
@@ -33,14 +37,14 @@ const common = { CARGO_TARGET_DIR: join(root, "target/wasm") };
 
 function nightly() {
   // The variable makes plain `rustc` the nightly one too: worker-build looks there for the wasm32 target.
-  const env = { ...common, RUSTUP_TOOLCHAIN: "nightly", RUSTFLAGS: EXCEPTIONS };
+  const env = { ...common, RUSTUP_TOOLCHAIN: "nightly", RUSTFLAGS: `${EXCEPTIONS} ${SMALL}` };
   return {
     name: "rustup's nightly",
     // worker-build adds -Cpanic=unwind itself; clippy has to be told.
     env,
-    cargoEnv: { ...env, RUSTFLAGS: `-Cpanic=unwind ${EXCEPTIONS}` },
+    cargoEnv: { ...env, RUSTFLAGS: `-Cpanic=unwind ${EXCEPTIONS} ${SMALL}` },
     cargo: ["cargo", "+nightly"],
-    workerBuild: (features) => ["--panic-unwind", ...(features.length ? [".", ...features] : [])],
+    workerBuild: (features) => ["--panic-unwind", ".", SMALL_STD, ...features],
   };
 }
 
@@ -92,16 +96,16 @@ async function debian() {
     PATH: `/usr/bin:${process.env.PATH}`,
     // -Zbuild-std is not stable, and Debian's compiler is a stable one.
     RUSTC_BOOTSTRAP: "1",
-    RUSTFLAGS: `-Cpanic=unwind ${EXCEPTIONS}`,
+    RUSTFLAGS: `-Cpanic=unwind ${EXCEPTIONS} ${SMALL}`,
     CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER: linker(),
   };
-  const workerBuild = (features) => [".", BUILD_STD, ...features];
+  const workerBuild = (features) => [".", BUILD_STD, SMALL_STD, ...features];
   return { name: "Debian's rustc-web", env, cargoEnv: env, cargo: ["/usr/bin/cargo"], workerBuild };
 }
 
 async function installDebianPackages() {
   if (capture("apt-get", ["--version"]) === null) {
-    throw new Failure("Needed: rustup with access to static.rust-lang.org, or a Debian whose apt has rustc-web");
+    throw new Failure("Needed: rustup with a network that reaches its server, or a Debian whose apt has rustc-web");
   }
   say(`rustup has no nightly with rust-src; installing ${DEBIAN_PACKAGES.join(", ")} with apt (about half a minute)`);
   const install = ["install", "--yes", "--no-install-recommends", ...DEBIAN_PACKAGES];

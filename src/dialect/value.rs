@@ -148,7 +148,11 @@ mod tests {
                 json!({"emails": [{"value": "a@b"}, {"value": "c@d"}]}),
                 "string_for_object",
             ),
-            (json!({ENTERPRISE: {"manager": "271"}}), json!({ENTERPRISE: {"manager": {"value": "271"}}}), "string_for_object"),
+            (
+                json!({ENTERPRISE: {"manager": "271"}}),
+                json!({ENTERPRISE: {"manager": {"value": "271"}}}),
+                "string_for_object",
+            ),
             (
                 json!({"urn:scim:schemas:extension:enterprise:2.0": {"department": 7}}),
                 json!({ENTERPRISE: {"department": "7"}}),

@@ -71,7 +71,9 @@ pub enum Ask {
 pub enum Command {
     /// Discovery with a token: only whether it is let in.
     Discover,
-    CreateUser { user: Resource },
+    CreateUser {
+        user: Resource,
+    },
     ReplaceUser {
         id: UserId,
         user: Resource,
@@ -82,11 +84,23 @@ pub enum Command {
         #[serde(default)]
         null_keeps: bool,
     },
-    PatchUser { id: UserId, operations: Vec<Operation> },
-    GetUser { id: UserId },
-    DeleteUser { id: UserId },
-    ListUsers { list: List },
-    CreateGroup { group: Resource, members: Vec<MemberId> },
+    PatchUser {
+        id: UserId,
+        operations: Vec<Operation>,
+    },
+    GetUser {
+        id: UserId,
+    },
+    DeleteUser {
+        id: UserId,
+    },
+    ListUsers {
+        list: List,
+    },
+    CreateGroup {
+        group: Resource,
+        members: Vec<MemberId>,
+    },
     ReplaceGroup {
         id: GroupId,
         group: Resource,
@@ -99,11 +113,23 @@ pub enum Command {
         /// `None`: answered without a body.
         answer: Option<Members>,
     },
-    GetGroup { id: GroupId, members: Members },
-    DeleteGroup { id: GroupId },
-    ListGroups { list: List, members: Members },
+    GetGroup {
+        id: GroupId,
+        members: Members,
+    },
+    DeleteGroup {
+        id: GroupId,
+    },
+    ListGroups {
+        list: List,
+        members: Members,
+    },
     /// What the edge refused; the object checks the token, writes it down and refuses it too.
-    Refused { error: Error, method: String, resource: String },
+    Refused {
+        error: Error,
+        method: String,
+        resource: String,
+    },
 }
 
 /// Whether a group is read with its members.
@@ -133,7 +159,7 @@ pub struct List {
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum GroupOperation {
-    Attribute(Operation),
+    Attribute(Box<Operation>),
     AddMembers(Vec<MemberId>),
     RemoveMembers(Vec<MemberId>),
     ReplaceMembers(Vec<MemberId>),
@@ -160,10 +186,20 @@ pub enum Query {
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Admin {
     /// Registers the organisation in its object, or changes its settings. What is `None` stays.
-    Configure { display_name: Option<String>, saml: Option<bool>, scim: Option<bool> },
-    MintToken { id: TokenId, hash: TokenHash, token: TokenSettings },
+    Configure {
+        display_name: Option<String>,
+        saml: Option<bool>,
+        scim: Option<bool>,
+    },
+    MintToken {
+        id: TokenId,
+        hash: TokenHash,
+        token: TokenSettings,
+    },
     /// Answers the token's hash, so that the edge can shorten KV's record.
-    RevokeToken { id: TokenId },
+    RevokeToken {
+        id: TokenId,
+    },
 }
 
 /// What an admin decides when minting a token.

@@ -21,7 +21,11 @@ pub struct Reply {
 pub enum Answer {
     Created(Box<Stored>),
     Resource(Box<Stored>),
-    List { total: i64, start_index: i64, resources: Vec<Stored> },
+    List {
+        total: i64,
+        start_index: i64,
+        resources: Vec<Stored>,
+    },
     /// 204.
     Nothing,
     /// A discovery request may be answered.

@@ -83,7 +83,9 @@ async fn run(
                 }
                 Ask::Admin(admin)
             }
-            Console::MintToken(_) => return mint(edge, actor, own, org, console::mint(&body(&mut request).await?)?).await,
+            Console::MintToken(_) => {
+                return mint(edge, actor, own, org, console::mint(&body(&mut request).await?)?).await;
+            }
             Console::RevokeToken(_, id) => return revoke(edge, actor, own, org, &id).await,
             _ => return Err(Error::internal("a reading route gave no query")),
         },

@@ -45,7 +45,8 @@ impl Edge<'_> {
             self.rows.set(response.headers().get("X-Test-Rows").ok().flatten());
         }
         let bytes = response.bytes().await.map_err(failed)?;
-        serde_json::from_slice(&bytes).map_err(|error| Error::internal(format!("{error} in the reply of {class} {name}")))
+        serde_json::from_slice(&bytes)
+            .map_err(|error| Error::internal(format!("{error} in the reply of {class} {name}")))
     }
 }
 

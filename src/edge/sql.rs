@@ -120,7 +120,9 @@ impl Sql for Storage {
             self.read.set(self.read.get() + cursor.rows_read().map_err(failed)?);
             self.written.set(self.written.get() + cursor.rows_written().map_err(failed)?);
         }
-        rows.iter().map(|row| row.unchecked_into::<Array>().iter().map(cell).collect::<Result<_>>().map(Row::new)).collect()
+        rows.iter()
+            .map(|row| row.unchecked_into::<Array>().iter().map(cell).collect::<Result<_>>().map(Row::new))
+            .collect()
     }
 
     fn transaction(&self, body: &mut dyn FnMut() -> Result<()>) -> Result<()> {

@@ -42,12 +42,15 @@ pub(super) fn group(id: &str, body: Map<String, Value>, reading: &mut Reading) -
             for step in members(&kind, id, sent, reading)? {
                 match (operations.last_mut(), step) {
                     (Some(GroupOperation::AddMembers(ids)), GroupOperation::AddMembers(more))
-                    | (Some(GroupOperation::RemoveMembers(ids)), GroupOperation::RemoveMembers(more)) => ids.extend(more),
+                    | (Some(GroupOperation::RemoveMembers(ids)), GroupOperation::RemoveMembers(more)) => {
+                        ids.extend(more)
+                    }
                     (_, step) => operations.push(step),
                 }
             }
         } else {
-            operations.extend(canonical(&kind, sent, reading)?.into_iter().map(GroupOperation::Attribute));
+            operations
+                .extend(canonical(&kind, sent, reading)?.into_iter().map(Box::new).map(GroupOperation::Attribute));
         }
     }
     limited(operations)
@@ -105,7 +108,11 @@ fn one(
         Some("add") => Op::Add,
         Some("remove") => Op::Remove,
         Some("replace") => Op::Replace,
-        _ => return Err(Error::invalid_syntax(format!("Operation {number} has to have an op: add, remove or replace."))),
+        _ => {
+            return Err(Error::invalid_syntax(format!(
+                "Operation {number} has to have an op: add, remove or replace."
+            )));
+        }
     };
     match (path, value) {
         (Some(text), value) => place(kind, id, op, &text, value, true, reading, sent),
@@ -143,13 +150,15 @@ fn place(
         }
         Err(error) => return Err(error.into_error(Kind::InvalidPath, kind)),
     };
-    if path.target.name.is_empty() && let (Op::Add | Op::Replace, Some(urn)) = (op, &path.target.urn) {
+    if path.target.name.is_empty()
+        && let (Op::Add | Op::Replace, Some(urn)) = (op, &path.target.urn)
+    {
         let Value::Object(map) = value else {
             return Err(Error::invalid_value(format!("{urn} has to be an object, not {}.", json::name(&value))));
         };
-        return map.into_iter().try_for_each(|(key, value)| {
-            place(kind, id, op, &format!("{urn}:{key}"), value, explicit, reading, sent)
-        });
+        return map
+            .into_iter()
+            .try_for_each(|(key, value)| place(kind, id, op, &format!("{urn}:{key}"), value, explicit, reading, sent));
     }
     if let Some((attribute, sub)) = path.attributes(kind) {
         let read_only = [Some(attribute), sub].into_iter().flatten().any(|a| a.mutability == Mutability::ReadOnly);
@@ -258,7 +267,8 @@ fn members(kind: &ResourceType, group: &str, sent: Sent, reading: &mut Reading) 
 
 /// Ids to remove. What cannot be an id is nobody's, and nobody is not a member already.
 fn named(items: &[Value]) -> Vec<MemberId> {
-    let text = |item: &Value| item.get("value").or(Some(item)).and_then(Value::as_str).and_then(|t| MemberId::parse(t.trim()));
+    let text =
+        |item: &Value| item.get("value").or(Some(item)).and_then(Value::as_str).and_then(|t| MemberId::parse(t.trim()));
     items.iter().filter_map(text).collect()
 }
 

@@ -41,15 +41,12 @@ pub(super) fn create(work: &mut Work<'_>, group: &Resource, ids: &[MemberId]) ->
 }
 
 /// PUT /Groups/{id}. Members that are not said are kept, as is `externalId`; `members: []` empties the group.
-pub(super) fn replace(
-    work: &mut Work<'_>,
-    id: &GroupId,
-    group: &Resource,
-    ids: Option<&[MemberId]>,
-) -> Result<Answer> {
+pub(super) fn replace(work: &mut Work<'_>, id: &GroupId, group: &Resource, ids: Option<&[MemberId]>) -> Result<Answer> {
     let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
     let mut new = group.attributes.clone();
-    if !new.contains_key("externalId") && let Some(external_id) = &old.content.external_id {
+    if !new.contains_key("externalId")
+        && let Some(external_id) = &old.content.external_id
+    {
         new.insert("externalId".to_owned(), Value::from(external_id.as_str()));
     }
     let delta = ids.map(|ids| {
@@ -73,7 +70,9 @@ pub(super) fn patch(
     let mut delta = Delta::default();
     for operation in operations {
         match operation {
-            GroupOperation::Attribute(one) => patch::apply(&tables::group_type(), &mut new, std::slice::from_ref(one))?,
+            GroupOperation::Attribute(one) => {
+                patch::apply(&tables::group_type(), &mut new, std::slice::from_ref(one.as_ref()))?
+            }
             GroupOperation::AddMembers(ids) => delta.add(ids),
             GroupOperation::RemoveMembers(ids) => delta.remove(ids),
             GroupOperation::ReplaceMembers(ids) => delta.replace(ids),

@@ -57,7 +57,8 @@ impl Effect {
 /// Checks every id that is to be added and compares with the rows. `key` is `None` for a group that is being made;
 /// `group` names it in a refusal.
 pub(super) fn effect(work: &mut Work<'_>, key: Option<i64>, group: &str, delta: &Delta) -> Result<Effect> {
-    let ids: Vec<MemberId> = delta.wanted.keys().chain(&delta.named).collect::<BTreeSet<_>>().into_iter().cloned().collect();
+    let ids: Vec<MemberId> =
+        delta.wanted.keys().chain(&delta.named).collect::<BTreeSet<_>>().into_iter().cloned().collect();
     let found = members::resolve(work.sql, &ids)?;
     let groups: Vec<&str> = named_as(delta, &found, Found::Group);
     if !groups.is_empty() {

@@ -12,8 +12,13 @@ use serde::{Deserialize, Serialize};
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Ask {
     /// Registers an organisation, or renames a registered one if a name is given.
-    Put { org: OrgId, display_name: Option<String> },
-    Get { org: OrgId },
+    Put {
+        org: OrgId,
+        display_name: Option<String>,
+    },
+    Get {
+        org: OrgId,
+    },
     List,
 }
 
@@ -65,7 +70,8 @@ pub fn execute(sql: &dyn Sql, ask: &Ask, now: Timestamp) -> Reply {
 fn get(sql: &dyn Sql, org: &OrgId) -> Reply {
     let text = "SELECT id, display_name, created FROM organisations WHERE id = ?";
     let row = first(sql, text, &[org.as_str().into()])?;
-    let missing = || Error::new(Kind::NotFound, format!("There is no organisation {org}. PUT /v1/orgs/{org} registers it."));
+    let missing =
+        || Error::new(Kind::NotFound, format!("There is no organisation {org}. PUT /v1/orgs/{org} registers it."));
     Ok(vec![entry(row.ok_or_else(missing)?)?])
 }
 

@@ -79,10 +79,11 @@ pub(super) fn groups(sql: &dyn Sql, list: &List, shown: Members) -> Result<Answe
 /// The equality that a conjunct is, with `emails` for a work address.
 fn equality(filter: &Filter) -> Option<Equal<'_>> {
     let compared = |filter| match filter {
-        &Filter::Compare { target: Target { urn: None, ref name, sub: None }, op: Op::Eq, ref value } => match value {
-            Wanted::Exact(text) | Wanted::Folded { text, .. } => Some(Equal { name, text }),
-            _ => None,
-        },
+        &Filter::Compare {
+            target: Target { urn: None, ref name, sub: None },
+            op: Op::Eq,
+            value: Wanted::Exact(ref text) | Wanted::Folded { ref text, .. },
+        } => Some(Equal { name, text }),
         _ => None,
     };
     match filter {

@@ -79,7 +79,9 @@ pub(super) fn replace(
     let mut new = user.attributes.clone();
     let nulls = user.nulls.iter().map(String::as_str).filter(|_| null_keeps);
     for kept in ["externalId", "active"].into_iter().chain(nulls) {
-        if !new.contains_key(kept) && let Some(value) = stored.get(kept) {
+        if !new.contains_key(kept)
+            && let Some(value) = stored.get(kept)
+        {
             new.insert(kept.to_owned(), value.clone());
         }
     }
@@ -173,7 +175,10 @@ fn drop_stale_formatted(earlier: &[Option<&Value>], new: &mut Attributes) {
         let spelled = formatted == part(before, "formatted") || formatted == format!("{given} {family}");
         spelled && parts(name) != (given, family)
     });
-    if stale && !formatted.is_empty() && let Some(name) = name.as_object_mut() {
+    if stale
+        && !formatted.is_empty()
+        && let Some(name) = name.as_object_mut()
+    {
         name.remove("formatted");
     }
 }

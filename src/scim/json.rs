@@ -34,7 +34,8 @@ pub fn value(body: &[u8]) -> Result<Value> {
         return Err(too_large());
     }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let parsed = Strict { depth: DEPTH_MAX }.deserialize(&mut deserializer).and_then(|v| deserializer.end().map(|()| v));
+    let parsed =
+        Strict { depth: DEPTH_MAX }.deserialize(&mut deserializer).and_then(|v| deserializer.end().map(|()| v));
     parsed.map_err(|error| {
         if body.iter().all(u8::is_ascii_whitespace) {
             Error::invalid_syntax("The body is empty; this request needs a JSON object.")
@@ -46,7 +47,10 @@ pub fn value(body: &[u8]) -> Result<Value> {
 
 /// 413 for a body above [`BODY_MAX`].
 pub fn too_large() -> Error {
-    Error::new(Kind::TooLarge, format!("The body is larger than {BODY_MAX} bytes. Send fewer members or operations at once."))
+    Error::new(
+        Kind::TooLarge,
+        format!("The body is larger than {BODY_MAX} bytes. Send fewer members or operations at once."),
+    )
 }
 
 /// What a value is, with its article, for sentences.
@@ -75,7 +79,8 @@ impl<'de> DeserializeSeed<'de> for Strict {
 
 impl Strict {
     fn inner<E: serde::de::Error>(&self) -> Result<Self, E> {
-        let depth = self.depth.checked_sub(1).ok_or_else(|| E::custom(format!("nested deeper than {DEPTH_MAX} levels")))?;
+        let depth =
+            self.depth.checked_sub(1).ok_or_else(|| E::custom(format!("nested deeper than {DEPTH_MAX} levels")))?;
         Ok(Self { depth })
     }
 }

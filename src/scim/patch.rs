@@ -79,7 +79,7 @@ pub fn apply(kind: &ResourceType, attributes: &mut Map<String, Value>, operation
 fn one(kind: &ResourceType, container: &mut Map<String, Value>, operation: &Operation) -> Result<()> {
     let Some((attribute, sub)) = operation.path.attributes(kind) else {
         // A schema was unregistered since the edge read it; the object answers `Stale` before it comes to this.
-        return Err(Error::internal(format!("no attribute for {:?}", operation.path)));
+        return Err(Error::internal(format!("no attribute for {}", operation.path)));
     };
     let name = attribute.name.as_ref();
     let mut stored = container.remove(name).unwrap_or(Value::Null);
@@ -204,7 +204,10 @@ fn yield_primary(items: &mut [Value], touched: &[usize]) {
         return keep_primary(items, true);
     };
     for (index, item) in items.iter_mut().enumerate() {
-        if index != chosen && is_primary(item) && let Some(map) = item.as_object_mut() {
+        if index != chosen
+            && is_primary(item)
+            && let Some(map) = item.as_object_mut()
+        {
             map.insert("primary".to_owned(), Value::Bool(false));
         }
     }

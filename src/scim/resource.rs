@@ -181,10 +181,12 @@ pub fn is_unassigned(value: &Value) -> bool {
 /// Leaves at most one element `primary` (RFC 7643 section 2.4): the first of several, or with `last` the last.
 pub fn keep_primary(items: &mut [Value], last: bool) {
     let is_primary = |item: &Value| item.get("primary") == Some(&Value::Bool(true));
-    let chosen =
-        if last { items.iter().rposition(is_primary) } else { items.iter().position(is_primary) };
+    let chosen = if last { items.iter().rposition(is_primary) } else { items.iter().position(is_primary) };
     for (index, item) in items.iter_mut().enumerate() {
-        if Some(index) != chosen && is_primary(item) && let Some(map) = item.as_object_mut() {
+        if Some(index) != chosen
+            && is_primary(item)
+            && let Some(map) = item.as_object_mut()
+        {
             map.insert("primary".to_owned(), Value::Bool(false));
         }
     }

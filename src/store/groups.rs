@@ -77,7 +77,9 @@ pub fn by_external_id(sql: &dyn Sql, external_id: &str) -> Result<Option<Group>>
 }
 
 fn one(sql: &dyn Sql, condition: &str, param: Param<'_>) -> Result<Option<Group>> {
-    first(sql, &format!("SELECT {COLUMNS} FROM groups WHERE {condition} AND gone = 0"), &[param])?.map(group).transpose()
+    first(sql, &format!("SELECT {COLUMNS} FROM groups WHERE {condition} AND gone = 0"), &[param])?
+        .map(group)
+        .transpose()
 }
 
 /// A page in the order of the ids, which is that of creation, after `skip` groups.

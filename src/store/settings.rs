@@ -17,7 +17,8 @@ pub fn get(sql: &dyn Sql, name: &str) -> Result<Option<String>> {
 /// # Errors
 /// Internal only.
 pub fn put(sql: &dyn Sql, name: &str, value: &str) -> Result<()> {
-    let text = "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    let text =
+        "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
     sql.query(text, &[name.into(), value.into()]).map(|_| ())
 }
 

@@ -89,7 +89,8 @@ pub fn all(sql: &dyn Sql) -> Result<Vec<Token>> {
 /// # Errors
 /// Internal only.
 pub fn insert(sql: &dyn Sql, id: &TokenId, hash: &TokenHash, settings: &TokenSettings, now: Timestamp) -> Result<()> {
-    let text = "INSERT INTO tokens (hash, id, name, kind, dialect, scope, created, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    let text =
+        "INSERT INTO tokens (hash, id, name, kind, dialect, scope, created, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
     let (hash, kind, dialect) = (hash.hex(), spelled(settings.kind)?, spelled(settings.dialect)?);
     let scope = settings.scope.map(spelled).transpose()?;
     let params = [

@@ -33,14 +33,14 @@ impl Native {
             Self { sql: Sqlite::new(), memory: Memory::default(), org, token, dialect, now, random: Cell::new(0) };
         let settings = Admin::Configure { display_name: Some("Acme".into()), saml: Some(true), scim: Some(true) };
         native.call(Actor::Root, Ask::Admin(settings)).outcome.unwrap();
-        let settings = TokenSettings { name: "t".into(), kind: TokenKind::Scim, dialect, scope: None, expires_at: None };
+        let settings =
+            TokenSettings { name: "t".into(), kind: TokenKind::Scim, dialect, scope: None, expires_at: None };
         native.mint("t-1", &settings);
         native
     }
 
     pub fn mint(&mut self, id: &str, token: &TokenSettings) {
-        let admin =
-            Admin::MintToken { id: TokenId::parse(id).unwrap(), hash: self.token.hash(), token: token.clone() };
+        let admin = Admin::MintToken { id: TokenId::parse(id).unwrap(), hash: self.token.hash(), token: token.clone() };
         self.call(Actor::Root, Ask::Admin(admin)).outcome.unwrap();
     }
 

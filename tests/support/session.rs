@@ -5,6 +5,13 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
+/// The sessions by name.
+pub const SESSIONS: [(&str, &str); 3] = [
+    ("okta-aiw-put", include_str!("../sessions/okta-aiw-put.json")),
+    ("okta-oin-patch", include_str!("../sessions/okta-oin-patch.json")),
+    ("entra-legacy", include_str!("../sessions/entra-legacy.json")),
+];
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Session {
@@ -101,9 +108,12 @@ fn sorted(items: &[Value]) -> Vec<String> {
 
 /// `name.givenName`, `emails[0].value`, `emails.length`, `members.value` of all, and paths behind a URN.
 fn look(body: &Value, path: &str) -> Value {
-    let urn = body.as_object().into_iter().flatten().map(|(key, _)| key).find(|key| {
-        key.starts_with("urn:") && path.starts_with(&format!("{key}."))
-    });
+    let urn = body
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(key, _)| key)
+        .find(|key| key.starts_with("urn:") && path.starts_with(&format!("{key}.")));
     if let Some(urn) = urn {
         return look(&body[urn], &path[urn.len() + 1..]);
     }
@@ -126,7 +136,13 @@ fn look(body: &Value, path: &str) -> Value {
 fn console_agrees(name: &str, server: &mut dyn Server) {
     let organisation = server.console("");
     let feed = server.console("/changes?after=0&limit=1000");
-    let created: Vec<&str> = feed["changes"].as_array().unwrap().iter().filter(|c| c["kind"] == "created").map(|c| c["id"].as_str().unwrap()).collect();
+    let created: Vec<&str> = feed["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|c| c["kind"] == "created")
+        .map(|c| c["id"].as_str().unwrap())
+        .collect();
     assert_eq!(feed["next"], organisation["lastSeq"], "{name}");
     for (kind, lower) in [("Users", "users"), ("Groups", "groups")] {
         let pushed = server.get(&format!("/{kind}?count=1000")).body;
@@ -146,7 +162,9 @@ fn console_agrees(name: &str, server: &mut dyn Server) {
             assert_eq!(Some(&scim), console["attributes"].as_object(), "{name}");
             if kind == "Groups" {
                 let page = server.console(&format!("/groups/{id}/members?limit=1000"));
-                let ids = |list: &Value, key: &str| list.as_array().unwrap().iter().map(|m| m[key].clone()).collect::<Vec<_>>();
+                let ids = |list: &Value, key: &str| {
+                    list.as_array().unwrap().iter().map(|m| m[key].clone()).collect::<Vec<_>>()
+                };
                 assert_eq!(sorted(&ids(&members, "value")), sorted(&ids(&page["members"], "id")), "{name}");
             }
         }

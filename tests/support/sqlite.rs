@@ -83,7 +83,8 @@ impl Sql for Sqlite {
         self.connection.execute_batch(&format!("SAVEPOINT {name}")).unwrap();
         let result = body();
         self.depth.set(self.depth.get() - 1);
-        let end = if result.is_ok() { format!("RELEASE {name}") } else { format!("ROLLBACK TO {name}; RELEASE {name}") };
+        let end =
+            if result.is_ok() { format!("RELEASE {name}") } else { format!("ROLLBACK TO {name}; RELEASE {name}") };
         self.connection.execute_batch(&end).unwrap();
         result
     }

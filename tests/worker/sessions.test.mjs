@@ -22,7 +22,7 @@ for (const session of ["okta-aiw-put", "okta-oin-patch", "entra-legacy"]) {
       SCIM_EDGE_CONSOLE: `${server.url}/v1/orgs/${org}`,
       SCIM_EDGE_KEY: server.consoleKey,
     };
-    const args = ["test", "--quiet", "--locked", "--test", "sessions", "--", "--exact", "over_http"];
+    const args = ["test", "--quiet", "--locked", "--test", "http"];
     const child = spawn("cargo", args, { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => (output += text));

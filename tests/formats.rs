@@ -1,0 +1,74 @@
+//! What travels between two deployed programs, byte for byte: a deploy rolls, so yesterday's has to be read today.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use scim_edge::directory::command::Call;
+use scim_edge::directory::reply::Reply;
+
+const HASH: &str = "b4c8b2ef8a0f1827425a1c5c211a75a69eab227c5280016ec58e25fff8434b02";
+
+#[test]
+fn calls() {
+    let actor = format!(r#"{{"token":{{"hash":"{HASH}","dialect":"auto"}}}}"#);
+    for (actor, more, ask) in [
+        (&actor, "", r#"{"scim":"discover"}"#),
+        (&actor, r#","idp":"Okta""#, r#"{"scim":{"createUser":{"user":{"attributes":{"userName":"a"}}}}}"#),
+        (
+            &actor,
+            r#","repairs":["string_booleans"],"notes":["n"],"idempotencyKey":"k""#,
+            r#"{"scim":{"replaceUser":{"id":"u","user":{"attributes":{},"nulls":["emails"]},"mendFormatted":true,"nullKeeps":true}}}"#,
+        ),
+        (
+            &actor,
+            "",
+            r#"{"scim":{"patchUser":{"id":"u","operations":[{"op":"replace","path":{"target":{"name":"emails","sub":"value"},"filter":{"cmp":{"target":{"name":"type"},"op":"eq","value":{"folded":{"text":"Work","key":"work"}}}}},"value":"a@b","missing":"make"}]}}}"#,
+        ),
+        (&actor, "", r#"{"scim":{"listUsers":{"list":{"startIndex":1,"count":100}}}}"#),
+        (&actor, "", r#"{"scim":{"createGroup":{"group":{"attributes":{"displayName":"g"}},"members":["u"]}}}"#),
+        (&actor, "", r#"{"scim":{"replaceGroup":{"id":"g","group":{"attributes":{}},"members":null}}}"#),
+        (
+            &actor,
+            "",
+            r#"{"scim":{"patchGroup":{"id":"g","operations":[{"addMembers":["u"]},{"removeMembers":["v"]},{"replaceMembers":[]}],"answer":null}}}"#,
+        ),
+        (&actor, "", r#"{"scim":{"getGroup":{"id":"g","members":"hidden"}}}"#),
+        (
+            &actor,
+            "",
+            r#"{"scim":{"refused":{"error":{"kind":"invalidValue","detail":"d","names":["x"]},"method":"POST","resource":"/Users"}}}"#,
+        ),
+        (&r#""root""#.to_owned(), "", r#"{"read":{"changes":{"after":0,"limit":100}}}"#),
+        (&r#""root""#.to_owned(), "", r#"{"admin":{"configure":{"displayName":"A","saml":true,"scim":null}}}"#),
+        (&r#""root""#.to_owned(), "", r#"{"admin":{"revokeToken":{"id":"t"}}}"#),
+    ] {
+        let head = r#"{"v":1,"org":"acme","request":"r","actor":"#;
+        let more = more.replace("idempotencyKey", "idempotency_key");
+        let text = format!(r#"{head}{actor}{more},"ask":{ask}}}"#);
+        let call: Call = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"));
+        assert_eq!(serde_json::to_string(&call).unwrap(), text);
+    }
+}
+
+#[test]
+fn replies() {
+    let stored = r#"{"id":"u","doc":{"userName":"a"},"version":1,"created":5,"modified":6"#;
+    for outcome in [
+        format!(r#"{{"Ok":{{"created":{stored}}}}}}}"#),
+        format!(r#"{{"Ok":{{"resource":{stored},"groups":[{{"id":"g","display":"G"}}]}}}}}}"#),
+        format!(r#"{{"Ok":{{"list":{{"total":1,"startIndex":1,"resources":[{stored},"members":["m"]}}]}}}}}}"#),
+        r#"{"Ok":"nothing"}"#.to_owned(),
+        r#"{"Ok":"allowed"}"#.to_owned(),
+        r#"{"Ok":{"json":{"lastSeq":3}}}"#.to_owned(),
+        r#"{"Err":{"kind":"uniqueness","detail":"d"}}"#.to_owned(),
+    ] {
+        let text = format!(r#"{{"v":1,"outcome":{outcome}}}"#);
+        let reply: Reply = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"));
+        assert_eq!(serde_json::to_string(&reply).unwrap(), text);
+    }
+}
+
+#[test]
+fn fields_of_a_later_version_are_passed_over() {
+    let text = r#"{"v":1,"outcome":{"Ok":"nothing"},"later":1}"#;
+    assert!(serde_json::from_str::<Reply>(text).is_ok());
+}

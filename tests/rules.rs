@@ -1,0 +1,216 @@
+//! What a mutation does, on real SQLite under the platform's limits.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+#[allow(unreachable_pub)]
+mod support;
+
+use scim_edge::auth::Dialect;
+use serde_json::{Value, json};
+use support::native::Native;
+use support::{Request, Response, Server};
+
+const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+
+fn server() -> Native {
+    Native::new(Dialect::Auto)
+}
+
+fn create(server: &mut Native, body: Value) -> String {
+    let response = server.send("POST", "/Users", body);
+    assert_eq!(response.status, 201, "{}", response.body);
+    response.text("id").to_owned()
+}
+
+fn refused(response: &Response, status: u16, scim_type: &str, says: &str) {
+    assert_eq!((response.status, response.text("scimType")), (status, scim_type), "{}", response.body);
+    assert!(response.text("detail").contains(says), "{}", response.body);
+}
+
+#[test]
+fn what_a_put_leaves_out() {
+    let mut server = server();
+    let id = create(
+        &mut server,
+        json!({"userName": "a", "externalId": "x", "active": false, "title": "t", "nickName": "n",
+               "emails": [{"value": "a@b", "type": "work"}], ENTERPRISE: {"department": "d"}}),
+    );
+    let path = format!("/Users/{id}");
+    for (body, name, expected) in [
+        (json!({"userName": "a", "emails": null}), "externalId", json!("x")),
+        (json!({"userName": "a", "emails": null}), "active", json!(false)),
+        (json!({"userName": "a", "emails": null}), "title", Value::Null),
+        (json!({"userName": "a", "emails": null}), ENTERPRISE, Value::Null),
+        (json!({"userName": "a", "emails": null}), "emails", json!([{"value": "a@b", "type": "work"}])),
+        (json!({"userName": "a", "emails": []}), "emails", Value::Null),
+        (json!({"userName": "a", "nickName": ""}), "nickName", Value::Null),
+        (json!({"userName": "a", "password": "p", "groups": [{"value": "g"}], "meta": {}}), "password", Value::Null),
+    ] {
+        let response = server.send("PUT", &path, body.clone());
+        assert_eq!((response.status, &response.body[name]), (200, &expected), "{name} after {body}: {}", response.body);
+    }
+    refused(&server.send("PUT", &path, json!({"userName": "a", "id": "other"})), 400, "mutability", "other");
+}
+
+#[test]
+fn who_comes_back_and_who_does_not() {
+    let mut server = server();
+    let person = json!({"userName": "A@b", "externalId": "x"});
+    let id = create(&mut server, person.clone());
+    let group = server.send("POST", "/Groups", json!({"displayName": "g", "members": [{"value": id}]}));
+    refused(&server.send("POST", "/Users", person.clone()), 409, "uniqueness", "userName");
+    let off = json!({"Operations": [{"op": "replace", "value": {"active": false}}]});
+    assert_eq!(server.send("PATCH", &format!("/Users/{id}"), off).body["groups"][0]["display"], "g");
+    for (body, says) in [
+        (json!({"userName": "a@B"}), "userName"),
+        (json!({"userName": "a@B", "externalId": "y"}), "PATCH its active to true"),
+        (json!({"userName": "c", "externalId": "x"}), "externalId"),
+    ] {
+        refused(&server.send("POST", "/Users", body), 409, "uniqueness", says);
+    }
+    let back = server.send("POST", "/Users", json!({"userName": "a@B", "externalId": "x", "title": "t"}));
+    assert_eq!((back.status, back.text("id"), &back.body["active"]), (201, id.as_str(), &json!(true)));
+    assert_eq!(back.body["groups"], Value::Null, "memberships start anew");
+    let feed = server.console("/changes");
+    let last = feed["changes"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!((&last["kind"], &last["groups"]), (&json!("reactivated"), &json!([group.body["id"]])));
+    assert_eq!(server.console("")["counts"], json!({"users": 1, "activeUsers": 1, "groups": 1, "memberships": 0}));
+}
+
+#[test]
+fn a_deleted_user_leaves_its_groups_and_its_id() {
+    let mut server = server();
+    let id = create(&mut server, json!({"userName": "a"}));
+    let group = server.send("POST", "/Groups", json!({"displayName": "g", "members": [{"value": id}]}));
+    let path = format!("/Groups/{}", group.text("id"));
+    assert_eq!(server.scim(Request::new("DELETE", &format!("/Users/{id}"))).status, 204);
+    let read = server.get(&path);
+    assert_eq!((&read.body["members"], &read.body["meta"]["version"]), (&Value::Null, &json!("W/\"2\"")));
+    assert_eq!(server.get(&format!("/Users/{id}")).status, 404);
+    let stale = json!({"Operations": [{"op": "add", "path": "members", "value": [{"value": id}]}]});
+    let first = server.send("PATCH", &path, stale.clone());
+    assert_eq!((first.status, first.rows_written), (204, 1), "passed over, and written down");
+    assert_eq!(server.send("PATCH", &path, stale).rows_written, 0);
+}
+
+#[test]
+fn patches_of_a_group() {
+    let mut server = server();
+    let ids: Vec<String> = ["a", "b", "c"].map(|name| create(&mut server, json!({"userName": name}))).into();
+    let made = server.send("POST", "/Groups", json!({"displayName": "g", "externalId": "x"}));
+    let path = format!("/Groups/{}", made.text("id"));
+    let (a, b, c) = (&ids[0], &ids[1], &ids[2]);
+    for (operations, members) in [
+        (json!([{"op": "Add", "path": "members", "value": [{"value": a, "$ref": null}, {"value": a}]}]), vec![a]),
+        (json!([{"op": "add", "value": {"members": [{"value": b}]}}]), vec![a, b]),
+        (json!([{"op": "replace", "path": "displayName", "value": "h"}]), vec![a, b]),
+        (json!([{"op": "Remove", "path": "members", "value": [{"value": a}]}]), vec![b]),
+        (json!([{"op": "remove", "path": "members", "value": []}]), vec![b]),
+        (json!([{"op": "remove", "path": format!("members[value eq \"{c}\"]")}]), vec![b]),
+        (json!([{"op": "Add", "path": format!("members[value eq \"{c}\"]"), "value": "[]"}]), vec![b, c]),
+        (json!([{"op": "remove", "path": format!("members[value eq \"{b}\" or value eq \"{c}\"]")}]), vec![]),
+        (json!([{"op": "replace", "path": "members", "value": [{"value": c}, {"value": a}]}]), vec![a, c]),
+        (json!([{"op": "remove", "path": "members", "value": {"members": [{"value": a}]}}]), vec![c]),
+        (json!([{"op": "remove", "path": "members", "value": null}]), vec![]),
+    ] {
+        let response = server.send("PATCH", &path, json!({"Operations": operations}));
+        assert_eq!(response.status, 204, "{operations}: {}", response.body);
+        let read = server.get(&path).body;
+        let mut found: Vec<&str> =
+            read["members"].as_array().into_iter().flatten().map(|m| m["value"].as_str().unwrap()).collect();
+        found.sort_unstable();
+        assert_eq!(found, members, "{operations}");
+        assert_eq!((&read["externalId"], read["schemas"].as_array().unwrap().len()), (&json!("x"), 1));
+    }
+}
+
+#[test]
+fn refused_patches_change_nothing() {
+    let mut server = server();
+    let id = create(&mut server, json!({"userName": "a", "title": "t"}));
+    create(&mut server, json!({"userName": "b", "externalId": "b"}));
+    let path = format!("/Users/{id}");
+    let before = server.get(&path).body;
+    for (operations, status, scim_type, says) in [
+        (json!([]), 400, "invalidSyntax", "Operations"),
+        (json!([{"op": "move"}]), 400, "invalidSyntax", "add, remove or replace"),
+        (json!([{"op": "remove"}]), 400, "noTarget", "path"),
+        (json!([{"op": "add", "value": 7}]), 400, "invalidSyntax", "object"),
+        (json!([{"op": "replace", "path": "emails[type eq", "value": "x"}]), 400, "invalidPath", "position"),
+        (json!([{"op": "replace", "path": "id", "value": "other"}]), 400, "mutability", "id"),
+        (json!([{"op": "replace", "path": "active", "value": "perhaps"}]), 400, "invalidValue", "active"),
+        (json!([{"op": "remove", "path": "userName"}]), 400, "invalidValue", "userName"),
+        (
+            json!([{"op": "replace", "path": "title", "value": "new"}, {"op": "replace", "path": "userName", "value": "B"}]),
+            409,
+            "uniqueness",
+            "userName",
+        ),
+        (json!([{"op": "replace", "path": "externalId", "value": "b"}]), 409, "uniqueness", "externalId"),
+    ] {
+        refused(&server.send("PATCH", &path, json!({"Operations": operations})), status, scim_type, says);
+        assert_eq!(server.get(&path).body, before, "{operations}");
+    }
+    let unknown = json!({"Operations": [{"op": "add", "path": "shoeSize", "value": 43}]});
+    assert_eq!(server.send("PATCH", &path, unknown.clone()).status, 200, "an unknown path is passed over");
+    let mut strict = Native::new(Dialect::Rfc);
+    let id = create(&mut strict, json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "a"}));
+    refused(&strict.send("PATCH", &format!("/Users/{id}"), unknown), 400, "invalidPath", "shoeSize");
+}
+
+#[test]
+fn a_new_primary_takes_the_place_of_the_old_one() {
+    let mut server = server();
+    let id = create(
+        &mut server,
+        json!({"userName": "a", "emails": [{"value": "1", "primary": "True"}, {"value": "2", "primary": true}]}),
+    );
+    let path = format!("/Users/{id}");
+    assert_eq!(server.get(&path).body["emails"][1]["primary"], false);
+    let add = json!({"Operations": [{"op": "add", "path": "emails", "value": [{"value": "3", "primary": true}]}]});
+    let emails = server.send("PATCH", &path, add).body["emails"].clone();
+    let primary: Vec<&Value> =
+        emails.as_array().unwrap().iter().filter(|e| e["primary"] == true).map(|e| &e["value"]).collect();
+    assert_eq!(primary, [&json!("3")]);
+}
+
+/// The storage fails at every statement in turn: the request is refused as ours and nothing of it stays.
+#[test]
+fn a_failing_storage_leaves_nothing_behind() {
+    let mut server = server();
+    let id = create(&mut server, json!({"userName": "a"}));
+    let group = server.send("POST", "/Groups", json!({"displayName": "g", "members": [{"value": id}]}));
+    let requests = [
+        Request::json("POST", "/Users", &json!({"userName": "b"})),
+        Request::json("PUT", &format!("/Groups/{}", group.text("id")), &json!({"displayName": "h", "members": []})),
+        Request::new("DELETE", &format!("/Users/{id}")),
+    ];
+    for request in requests {
+        let mut failures = 0;
+        loop {
+            let before = (server.console(""), server.console("/changes"), server.get("/Groups").body);
+            server.sql.fail_after.set(Some(failures));
+            let response = server.scim(request.clone());
+            server.sql.fail_after.set(None);
+            if response.status < 300 {
+                break;
+            }
+            failures += 1;
+            assert_eq!(response.status, 500, "{}", response.body);
+            assert!(!response.text("detail").contains("storage"), "{}", response.body);
+            let after = (server.console(""), server.console("/changes"), server.get("/Groups").body);
+            assert_eq!(after, before, "{} {} at statement {failures}", request.method, request.path);
+        }
+        assert!(failures >= 6, "{failures} statements");
+    }
+}
+
+#[test]
+fn a_group_cannot_be_a_member_even_in_sql() {
+    let mut server = server();
+    let group = server.send("POST", "/Groups", json!({"displayName": "g"}));
+    assert_eq!(group.status, 201);
+    let insert = "INSERT INTO members (group_key, user_key) VALUES (-1, -1)";
+    let error = server.sql.connection.execute(insert, []).unwrap_err().to_string();
+    assert!(error.contains("FOREIGN KEY"), "{error}");
+}
