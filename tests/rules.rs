@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-#[allow(unreachable_pub)]
 mod support;
 
 use scim_edge::auth::Dialect;

@@ -1,6 +1,5 @@
 //! What identity providers really send, replayed natively. `tests/http.rs` replays the same over HTTP.
 
-#[allow(unreachable_pub)]
 mod support;
 
 use scim_edge::auth::Dialect;
