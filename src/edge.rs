@@ -60,17 +60,15 @@ impl Edge<'_> {
             }
         }
         let method = request.method().to_string();
-        let (path, query) = match request.url() {
-            Ok(url) => (url.path().to_owned(), url.query().unwrap_or_default().to_owned()),
-            Err(error) => return self.scim_error(&Error::internal(error)),
-        };
+        let url = request.inner().url();
+        let (_, path, query) = route::parts(&url);
         let suffix = variable(self.env, "ORG_HOST_SUFFIX");
         let host_org = header(&request, "Host").and_then(|host| route::host_org(&host, &suffix));
-        match route::route(&method, &path, &query, host_org) {
+        match route::route(&method, path, query, host_org) {
             Route::Health => render::document(200, &json!({ "status": "ok" }), render::JSON),
             Route::Nowhere(error) => self.scim_error(&error),
-            Route::Console(route) => console::handle(self, route, request, &query).await,
-            Route::Scim(org, route) => match self.scim(&org, route, request, &method, &path, &query).await {
+            Route::Console(route) => console::handle(self, route, request, query).await,
+            Route::Scim(org, route) => match self.scim(&org, route, request, &method, path, query).await {
                 Ok(response) => response,
                 Err(error) => self.scim_error(&error),
             },
@@ -248,7 +246,7 @@ fn origin(request: &Request, env: &Env) -> String {
     if !configured.is_empty() {
         return configured.trim_end_matches('/').to_owned();
     }
-    request.url().map(|url| url.origin().ascii_serialization()).unwrap_or_default()
+    route::parts(&request.inner().url()).0.to_owned()
 }
 
 /// The clock. In an object it stands still while it computes.

@@ -5,7 +5,7 @@
 //! filter finds is what a unique index refuses. Lower-casing goes character by character, so that the fold of a part
 //! is part of the fold: capital sigma always becomes `σ`.
 
-use unicode_normalization::{UnicodeNormalization, char::decompose_compatible};
+use unicode_normalization::UnicodeNormalization;
 
 /// Stands in the settings of every organisation: stored keys were made by this version.
 pub const FOLD_VERSION: i64 = 1;
@@ -16,29 +16,35 @@ pub fn fold(text: &str) -> String {
         return text.to_ascii_lowercase();
     }
     let mut mapped = String::with_capacity(text.len());
-    text.nfc().for_each(|c| width_map(c, |c| mapped.extend(c.to_lowercase())));
+    mapped.extend(text.nfc().map(width_map).flat_map(char::to_lowercase));
     mapped.nfc().collect()
 }
 
-/// Full-width and half-width forms become the ordinary character (RFC 8265 section 3.3.2, step 1).
-fn width_map(c: char, mut put: impl FnMut(char)) {
-    let hangul = |first: u32, jamo: u32| char::from_u32(jamo + (c as u32 - first));
-    // These decompose further than their width; their mapping is a shift into Hangul Compatibility Jamo.
-    let shifted = match c as u32 {
-        0xffa0 => char::from_u32(0x3164),
-        0xffa1..=0xffbe => hangul(0xffa1, 0x3131),
-        0xffc2..=0xffc7 => hangul(0xffc2, 0x314f),
-        0xffca..=0xffcf => hangul(0xffca, 0x3155),
-        0xffd2..=0xffd7 => hangul(0xffd2, 0x315b),
-        0xffda..=0xffdc => hangul(0xffda, 0x3161),
-        0xffe3 => Some('\u{af}'),
+/// U+FF61 to U+FF9F, half-width Katakana and its marks.
+const KATAKANA: &str = "。「」、・ヲァィゥェォャュョッーアイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワン\u{3099}\u{309a}";
+/// U+FFE0 to U+FFEE; U+FFE7 is not assigned.
+const SIGNS: [char; 15] = ['¢', '£', '¬', '¯', '¦', '¥', '₩', '\u{ffe7}', '│', '←', '↑', '→', '↓', '■', '○'];
+
+/// The ordinary character of a full-width or half-width one (RFC 8265 section 3.3.2, step 1): the `<wide>` and
+/// `<narrow>` mappings of the Unicode Character Database, which are all in this one block.
+fn width_map(c: char) -> char {
+    let code = c as u32;
+    let shift = |first: u32, to: u32| char::from_u32(to + (code - first));
+    let mapped = match code {
+        0x3000 => Some(' '),
+        0xff01..=0xff5e => shift(0xff01, 0x21),
+        0xff5f..=0xff60 => shift(0xff5f, 0x2985),
+        0xff61..=0xff9f => KATAKANA.chars().nth((code - 0xff61) as usize),
+        0xffa0 => Some('\u{3164}'),
+        0xffa1..=0xffbe => shift(0xffa1, 0x3131),
+        0xffc2..=0xffc7 => shift(0xffc2, 0x314f),
+        0xffca..=0xffcf => shift(0xffca, 0x3155),
+        0xffd2..=0xffd7 => shift(0xffd2, 0x315b),
+        0xffda..=0xffdc => shift(0xffda, 0x3161),
+        0xffe0..=0xffee => SIGNS.get((code - 0xffe0) as usize).copied(),
         _ => None,
     };
-    match (shifted, c) {
-        (Some(c), _) => put(c),
-        (None, '\u{3000}' | '\u{ff01}'..='\u{ffef}') => decompose_compatible(c, put),
-        (None, c) => put(c),
-    }
+    mapped.unwrap_or(c)
 }
 
 #[cfg(test)]
@@ -61,6 +67,17 @@ mod tests {
         }
         for (a, b) in [("ß", "SS"), ("σας", "σασ"), ("ı", "i"), ("a", "ä"), ("ﬁ", "fi")] {
             assert_ne!(fold(a), fold(b), "{a} and {b}");
+        }
+    }
+
+    /// The tables above are right where a compatibility decomposition goes no further than the width.
+    #[test]
+    fn widths_are_those_of_the_database() {
+        let further = |c: char| matches!(c as u32, 0xffa0..=0xffdc | 0xffe3);
+        for c in ('\u{ff00}'..='\u{ffef}').filter(|c| !further(*c)).chain(['\u{3000}']) {
+            let mut expected = String::new();
+            unicode_normalization::char::decompose_compatible(c, |c| expected.push(c));
+            assert_eq!(super::width_map(c).to_string(), expected, "{c}");
         }
     }
 

@@ -195,10 +195,51 @@ fn nothing_at(path: &str) -> Error {
     )
 }
 
+/// An absolute URL, as the platform gives it, in origin, path and query.
+pub fn parts(url: &str) -> (&str, &str, &str) {
+    let url = url.split('#').next().unwrap_or_default();
+    let (whole, query) = url.split_once('?').unwrap_or((url, ""));
+    let host = whole.find("://").map_or(0, |at| at + 3);
+    let path = whole.get(host..).and_then(|rest| rest.find('/')).map_or(whole.len(), |at| host + at);
+    let (origin, path) = whole.split_at_checked(path).unwrap_or((whole, ""));
+    (origin, path, query)
+}
+
 /// A query string as pairs: `+` is a space, empty parts are dropped (identity providers leave a trailing `&` or `?`).
 pub fn query(text: &str) -> Vec<(String, String)> {
     form_urlencoded::parse(text.trim_matches('?').as_bytes())
         .filter(|(name, _)| !name.is_empty())
         .map(|(name, value)| (name.into_owned(), value.into_owned()))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls() {
+        for (url, expected) in [
+            ("https://h:1/a/b?c=d/e#f", ("https://h:1", "/a/b", "c=d/e")),
+            ("https://h/?", ("https://h", "/", "")),
+            ("https://h", ("https://h", "", "")),
+        ] {
+            assert_eq!(parts(url), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn organisations_by_host() {
+        let org = OrgId::parse("acme");
+        for (host, suffix, expected) in [
+            ("acme.scim.example.com", ".scim.example.com", org.clone()),
+            ("acme.scim.example.com:8787", "scim.example.com", org),
+            ("acme.example.com", ".scim.example.com", None),
+            ("scim.example.com", ".scim.example.com", None),
+            ("www.scim.example.com", ".scim.example.com", None),
+            ("acme", "", None),
+        ] {
+            assert_eq!(host_org(host, suffix), expected, "{host} {suffix}");
+        }
+    }
 }

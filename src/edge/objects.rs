@@ -13,7 +13,9 @@ use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, RefUnwindSafe, catch_unwind};
 use std::time::Duration;
 use worker::js_sys::{Reflect, Uint8Array};
-use worker::{DurableObject, Env, Method, Request, RequestInit, Response, State, durable_object};
+use worker::wasm_bindgen::JsValue;
+use worker::web_sys::{Request, RequestInit};
+use worker::{DurableObject, Env, Response, State, durable_object};
 
 /// The registry's object has this name; it must never change.
 const REGISTRY: &str = "registry";
@@ -34,12 +36,15 @@ impl Edge<'_> {
         let bytes = serde_json::to_vec(call).map_err(Error::internal)?;
         let namespace = self.env.durable_object(class).map_err(Error::internal)?;
         let stub = namespace.get_by_name(name).map_err(Error::internal)?;
-        let mut init = RequestInit::new();
-        init.with_method(Method::Post).with_body(Some(Uint8Array::from(bytes.as_slice()).into()));
+        let failed_here = |error: JsValue| Error::internal(format!("{error:?}"));
+        let init = RequestInit::new();
+        init.set_method("POST");
+        init.set_body(&Uint8Array::from(bytes.as_slice()));
+        let request = Request::new_with_str_and_init("https://object/", &init).map_err(failed_here)?;
         if let Some(at) = &self.panic_at {
-            init.headers.set("X-Test-Panic", at).map_err(Error::internal)?;
+            request.headers().set("X-Test-Panic", at).map_err(failed_here)?;
         }
-        let request = Request::new_with_init("https://object/", &init).map_err(Error::internal)?;
+        let request = worker::Request::from(request);
         let mut response = stub.fetch_with_request(request).await.map_err(failed)?;
         if cfg!(feature = "test-hooks") {
             self.rows.set(response.headers().get("X-Test-Rows").ok().flatten());
@@ -86,7 +91,7 @@ impl DurableObject for Org {
         Self { state, name, storage, memory: RefCell::default(), armed: Cell::new(None) }
     }
 
-    async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
+    async fn fetch(&self, mut request: worker::Request) -> worker::Result<Response> {
         let panic_at = request.headers().get("X-Test-Panic")?.and_then(|at| at.parse().ok());
         let body = request.bytes().await?;
         if cfg!(feature = "test-hooks") {
@@ -147,7 +152,7 @@ impl DurableObject for Registry {
         Self { storage: Storage::new(&state) }
     }
 
-    async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
+    async fn fetch(&self, mut request: worker::Request) -> worker::Result<Response> {
         let body = request.bytes().await?;
         let reply = catch_unwind(AssertUnwindSafe(|| {
             let ask = serde_json::from_slice(&body).map_err(Error::internal)?;

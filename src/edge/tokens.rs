@@ -4,7 +4,7 @@ use crate::auth::{RECORD_GRACE_SECONDS, Record, record_key};
 use crate::error::{Error, Result};
 use crate::id::{Timestamp, TokenHash};
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use worker::Env;
 
 /// How long a known token is believed without asking KV, in milliseconds. The object decides at every request anyway.
@@ -15,7 +15,7 @@ const UNKNOWN: i64 = 10_000;
 const CACHED: usize = 1000;
 
 thread_local! {
-    static CACHE: RefCell<HashMap<TokenHash, (Timestamp, Option<Record>)>> = RefCell::default();
+    static CACHE: RefCell<BTreeMap<TokenHash, (Timestamp, Option<Record>)>> = const { RefCell::new(BTreeMap::new()) };
 }
 
 /// What KV knows of a token; `None` for nothing.

@@ -6,7 +6,7 @@
 use crate::error::{Error, Kind, Result};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// The largest request body, in bytes: a group PUT of 100,000 members, 80 bytes each.
@@ -130,7 +130,7 @@ impl<'de> Visitor<'de> for Strict {
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
-        let mut seen = HashSet::new();
+        let mut seen = BTreeSet::new();
         while let Some(key) = access.next_key::<String>()? {
             if !seen.insert(key.to_ascii_lowercase()) {
                 return Err(A::Error::custom(format!("the key {key:?} stands twice in one object")));
