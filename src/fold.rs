@@ -5,7 +5,7 @@
 //! filter finds is what a unique index refuses. Lower-casing goes character by character, so that the fold of a part
 //! is part of the fold: capital sigma always becomes `σ`.
 
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::{canonical_combining_class, compose, decompose_canonical};
 
 /// Stands in the settings of every organisation: stored keys were made by this version.
 pub const FOLD_VERSION: i64 = 1;
@@ -16,8 +16,41 @@ pub fn fold(text: &str) -> String {
         return text.to_ascii_lowercase();
     }
     let mut mapped = String::with_capacity(text.len());
-    mapped.extend(text.nfc().map(width_map).flat_map(char::to_lowercase));
-    mapped.nfc().collect()
+    mapped.extend(nfc(text.chars()).into_iter().map(width_map).flat_map(char::to_lowercase));
+    nfc(mapped.chars()).into_iter().collect()
+}
+
+/// Normalization Form C (UAX #15), from the library's character functions: its iterators would bring the tables of
+/// the compatibility forms along, a tenth of the upload.
+fn nfc(text: impl Iterator<Item = char>) -> Vec<char> {
+    let mut chars: Vec<char> = Vec::new();
+    text.for_each(|c| decompose_canonical(c, |c| chars.push(c)));
+    // Marks between two starters are put in the order of their classes; equal ones keep theirs.
+    for marks in chars.split_mut(|c| canonical_combining_class(*c) == 0) {
+        marks.sort_by_key(|c| canonical_combining_class(*c));
+    }
+    let mut composed: Vec<char> = Vec::with_capacity(chars.len());
+    let mut starter: Option<usize> = None;
+    let mut last_class = 0;
+    for c in chars {
+        let class = canonical_combining_class(c);
+        let next_to_starter = starter.is_some_and(|at| at + 1 == composed.len());
+        // Not blocked: nothing stands between, or only marks of lower classes.
+        let free = next_to_starter || (last_class != 0 && last_class < class);
+        if free
+            && let Some(base) = starter.and_then(|at| composed.get_mut(at))
+            && let Some(one) = compose(*base, c)
+        {
+            *base = one;
+            continue;
+        }
+        if class == 0 {
+            starter = Some(composed.len());
+        }
+        last_class = class;
+        composed.push(c);
+    }
+    composed
 }
 
 /// U+FF61 to U+FF9F, half-width Katakana and its marks.
@@ -78,6 +111,20 @@ mod tests {
             let mut expected = String::new();
             unicode_normalization::char::decompose_compatible(c, |c| expected.push(c));
             assert_eq!(super::width_map(c).to_string(), expected, "{c}");
+        }
+    }
+
+    #[test]
+    fn normalization_is_the_library_s() {
+        use unicode_normalization::UnicodeNormalization;
+        let all = ('\u{80}'..=char::MAX)
+            .flat_map(|c| [c.to_string(), format!("e{c}\u{323}\u{301}"), format!("\u{1100}{c}\u{11a8}")]);
+        for text in all.chain(["\u{1e9b}\u{323}\u{315}\u{300}".into(), "a\u{35c}\u{315}\u{300}\u{5ae}\u{62}".into()]) {
+            assert_eq!(
+                super::nfc(text.chars()).into_iter().collect::<String>(),
+                text.nfc().collect::<String>(),
+                "{text:?}"
+            );
         }
     }
 

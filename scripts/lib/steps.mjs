@@ -5,9 +5,7 @@ import { node22, node22Env } from "./packages.mjs";
 import { Failure, root, run, say } from "./run.mjs";
 import { BUILD_STD, toolchain } from "./toolchain.mjs";
 
-// What the upload is meant to stay within, and what it must not grow above until it does.
-const BUDGET_KIB = 400;
-const LIMIT_KIB = 520;
+const LIMIT_KIB = 400;
 const STRICT = ["--", "-D", "warnings"];
 
 export function format() {
@@ -50,6 +48,6 @@ export async function size() {
   const output = await run(node22, args, { collect: true, quiet: true, env: node22Env() });
   const upload = output.match(/Total Upload: ([\d.]+) KiB \/ gzip: ([\d.]+) KiB/);
   if (!upload) throw new Failure(`wrangler reported no upload size:\n${output}`);
-  say(`Upload ${upload[1]} KiB, gzip ${upload[2]} KiB; the budget is ${BUDGET_KIB} KiB, the limit ${LIMIT_KIB} KiB`);
+  say(`Upload ${upload[1]} KiB, gzip ${upload[2]} KiB of at most ${LIMIT_KIB} KiB`);
   if (Number(upload[2]) > LIMIT_KIB) throw new Failure(`The Worker is larger than ${LIMIT_KIB} KiB after gzip`);
 }
