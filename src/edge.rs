@@ -14,7 +14,7 @@ use crate::ingest::{self, Ingested};
 use crate::render::{self, Projection, Response, Shape};
 use crate::route::{self, Kinds, Route, Scim};
 use crate::scim::{discovery, json, schema::tables};
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt};
 use serde_json::json;
 use std::panic::AssertUnwindSafe;
 use worker::{Context, Env, Headers, Request, event};
@@ -223,14 +223,36 @@ fn shape(route: &Scim) -> Shape {
     }
 }
 
-/// The body, if it is not announced as too large.
+/// The body, at most [`json::BODY_MAX`] of it.
 async fn body(request: &mut Request) -> Result<Vec<u8>> {
     let announced = header(request, "Content-Length").and_then(|length| length.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > json::BODY_MAX) {
-        return Err(json::too_large());
+    let broken = |_| Error::invalid_syntax("The body did not arrive whole.");
+    if announced.is_some_and(|length| length <= json::BODY_MAX) {
+        return request.bytes().await.map_err(broken);
     }
-    request.bytes().await.map_err(|_| Error::invalid_syntax("The body did not arrive whole."))
+    // Of unknown length, or too long. What is too much is read and dropped, up to a bound: an answer that comes while
+    // the client still writes would reach it as a broken connection.
+    if request.inner().body().is_none() {
+        return Ok(Vec::new());
+    }
+    let mut stream = request.stream().map_err(broken)?;
+    let (mut bytes, mut read) = (Vec::new(), 0);
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(broken)?;
+        read += chunk.len();
+        if read <= json::BODY_MAX {
+            bytes.extend_from_slice(&chunk);
+        } else if read > DRAINED_MAX {
+            break;
+        } else {
+            bytes = Vec::new();
+        }
+    }
+    if read > json::BODY_MAX { Err(json::too_large()) } else { Ok(bytes) }
 }
+
+/// How much of a body that is too large is read to its end, in bytes.
+const DRAINED_MAX: usize = 4 * json::BODY_MAX;
 
 fn header(request: &Request, name: &str) -> Option<String> {
     request.headers().get(name).ok().flatten()
