@@ -14,7 +14,7 @@ mod search;
 mod users;
 mod work;
 
-use crate::directory::command::{Ask, Call, Command, VERSION};
+use crate::directory::command::{Actor, Admin, Ask, Call, Command, VERSION};
 use crate::directory::reply::{Answer, Reply};
 use crate::error::{Error, Kind, Result};
 use crate::id::{Ids, OrgId, Timestamp};
@@ -58,7 +58,7 @@ fn outcome(sql: &dyn Sql, memory: &mut Memory, call: Call, context: &Context<'_>
         return Err(Error::new(Kind::Unavailable, "A new version is being deployed. Try again in a minute."));
     }
     let named = context.org.is_none_or(|name| *name == call.org);
-    let registering = matches!(call.ask, Ask::Admin(crate::directory::command::Admin::Configure { .. }));
+    let registering = call.actor == Actor::Root && matches!(call.ask, Ask::Admin(Admin::Configure { .. }));
     if !named || !(memory.migrated || registering || schema::exists(sql)?) {
         return Err(Error::unauthorized());
     }

@@ -124,6 +124,57 @@ fn patches_of_a_group() {
 }
 
 #[test]
+fn nested_groups() {
+    let mut server = server();
+    let person = create(&mut server, json!({"userName": "a"}));
+    let inner = server.send("POST", "/Groups", json!({"displayName": "inner"})).text("id").to_owned();
+    let outer = server.send("POST", "/Groups", json!({"displayName": "outer"})).text("id").to_owned();
+    let path = format!("/Groups/{outer}");
+    let before = (server.get("/Groups").body, server.console("")["lastSeq"].clone());
+    for member in [
+        json!({"value": "x-1", "type": "Group"}),
+        json!({"value": "x-1", "type": " gROUP "}),
+        json!({"value": "x-1", "$ref": "../Groups/x-1"}),
+        json!({"value": "x-1", "$ref": "Groups/x-1"}),
+        json!({"value": inner}),
+        json!({"value": outer}),
+    ] {
+        let members = json!([{"value": person}, member]);
+        let add = json!({"Operations": [{"op": "add", "path": "members", "value": members}]});
+        let put = json!({"displayName": "outer", "members": members});
+        for (method, path, body, name) in [
+            ("PATCH", path.as_str(), add, outer.as_str()),
+            ("PUT", path.as_str(), put.clone(), outer.as_str()),
+            ("POST", "/Groups", json!({"displayName": "third", "members": members}), "third"),
+        ] {
+            let response = server.send(method, path, body);
+            refused(&response, 400, "invalidValue", name);
+            assert!(response.text("detail").contains(member["value"].as_str().unwrap()), "{}", response.body);
+        }
+    }
+    assert_eq!((server.get("/Groups").body, server.console("")["lastSeq"].clone()), before);
+}
+
+/// Whoever finds a way to an object that was never registered leaves no row in it.
+#[test]
+fn an_unregistered_object_writes_nothing() {
+    let sql = support::sqlite::Sqlite::new();
+    let actor =
+        r#"{"token":{"hash":"b4c8b2ef8a0f1827425a1c5c211a75a69eab227c5280016ec58e25fff8434b02","dialect":"auto"}}"#;
+    for ask in [r#"{"scim":"discover"}"#, r#"{"admin":{"configure":{"displayName":"A","saml":true,"scim":true}}}"#] {
+        let call = format!(r#"{{"v":1,"org":"acme","request":"r","actor":{actor},"ask":{ask}}}"#);
+        let org = scim_edge::id::OrgId::parse("acme");
+        let now = scim_edge::id::Timestamp(0);
+        let context = scim_edge::org::Context { org: org.as_ref(), now, random: &|| [0; 6] };
+        let call = serde_json::from_str(&call).unwrap();
+        let reply = scim_edge::org::execute(&sql, &mut Default::default(), call, &context);
+        assert_eq!(reply.outcome.unwrap_err().kind, scim_edge::error::Kind::Unauthorized, "{ask}");
+    }
+    let tables: i64 = sql.connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)).unwrap();
+    assert_eq!(tables, 0);
+}
+
+#[test]
 fn refused_patches_change_nothing() {
     let mut server = server();
     let id = create(&mut server, json!({"userName": "a", "title": "t"}));
