@@ -11,9 +11,9 @@ use crate::directory::reply::Answer;
 use crate::error::{Error, Kind, Result};
 use crate::id::{Ids, OrgId, RequestId, Timestamp};
 use crate::ingest::{self, Ingested};
-use crate::render::{self, Projection, Response, Shape};
-use crate::route::{self, Kinds, Route, Scim};
-use crate::scim::{discovery, json, schema::tables};
+use crate::render::{self, Projection, Response};
+use crate::route::{self, Route, Scim};
+use crate::scim::{discovery, json, schema::Types};
 use futures_util::{FutureExt, StreamExt};
 use serde_json::json;
 use std::panic::AssertUnwindSafe;
@@ -127,7 +127,7 @@ impl Edge<'_> {
         };
         match (self.object(&call).await?, route) {
             (Answer::Allowed, Some(route)) => self.discovery(&route, &base),
-            (answer, Some(route)) => render::answer(answer, shape(&route), &base, &projection),
+            (answer, Some(route)) => render::answer(answer, route.kinds(), &base, &projection),
             (_, None) => Err(Error::internal("a refused request was answered")),
         }
     }
@@ -143,6 +143,7 @@ impl Edge<'_> {
         ingest::ingest(
             route,
             &ingest::Request {
+                types: &Types::default(),
                 query,
                 content_type: header(request, "Content-Type").as_deref(),
                 user_agent: &header(request, "User-Agent").unwrap_or_default(),
@@ -153,7 +154,7 @@ impl Edge<'_> {
     }
 
     fn discovery(&self, route: &Scim, base: &str) -> Result<Response> {
-        let types = [tables::user_type(), tables::group_type()];
+        let types = Types::default();
         let missing = |what: &str| Error::new(Kind::NotFound, format!("There is no {what}."));
         let body = match route {
             Scim::ServiceProviderConfig => discovery::service_provider_config(base),
@@ -205,21 +206,6 @@ impl Edge<'_> {
         }
         headers.set("Content-Type", response.content_type)?;
         Ok(builder.with_headers(headers).fixed(response.body))
-    }
-}
-
-fn shape(route: &Scim) -> Shape {
-    match route {
-        Scim::Create(kinds)
-        | Scim::List(kinds)
-        | Scim::Get(kinds, _)
-        | Scim::Replace(kinds, _)
-        | Scim::Patch(kinds, _)
-        | Scim::Delete(kinds, _) => match kinds {
-            Kinds::Users => Shape::User,
-            Kinds::Groups => Shape::Group,
-        },
-        _ => Shape::User,
     }
 }
 

@@ -8,17 +8,19 @@ use crate::directory::command::{Command, List, Members};
 use crate::error::{Error, Kind, Result};
 use crate::id::{GroupId, MemberId, UserId};
 use crate::render::Projection;
-use crate::route::{Kinds, Scim};
+use crate::route::Scim;
 use crate::scim::discovery::PAGE_MAX;
 use crate::scim::filter::{self, Forms};
 use crate::scim::resource::{self, Resource};
-use crate::scim::schema::{ResourceType, tables};
+use crate::scim::schema::{Kinds, ResourceType, Types};
 use crate::scim::{json, member};
 use serde_json::{Map, Value};
 
 /// What of a request matters here.
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
+    /// The organisation's resource types.
+    pub types: &'a Types,
     /// Decoded.
     pub query: &'a [(String, String)],
     /// The header.
@@ -89,9 +91,9 @@ fn command(route: &Scim, request: &Request<'_>, reading: &mut Reading, projectio
             }
             Command::Discover
         }
-        Scim::List(Kinds::Users) => Command::ListUsers { list: list(&tables::user_type(), request, reading)? },
+        Scim::List(Kinds::Users) => Command::ListUsers { list: list(&request.types.user, request, reading)? },
         Scim::List(Kinds::Groups) => {
-            Command::ListGroups { list: list(&tables::group_type(), request, reading)?, members }
+            Command::ListGroups { list: list(&request.types.group, request, reading)?, members }
         }
         Scim::Get(Kinds::Users, id) => Command::GetUser { id: user_id(id)? },
         Scim::Get(Kinds::Groups, id) => Command::GetGroup { id: group_id(id)?, members },
@@ -113,11 +115,11 @@ fn command(route: &Scim, request: &Request<'_>, reading: &mut Reading, projectio
             Command::ReplaceGroup { id: group_id(id)?, group, members }
         }
         Scim::Patch(Kinds::Users, id) => {
-            let operations = patch::user(id, body(request)?, reading)?;
+            let operations = patch::user(&request.types.user, id, body(request)?, reading)?;
             Command::PatchUser { id: user_id(id)?, operations }
         }
         Scim::Patch(Kinds::Groups, id) => {
-            let operations = patch::group(id, body(request)?, reading)?;
+            let operations = patch::group(&request.types.group, id, body(request)?, reading)?;
             let shown = request.dialect == Dialect::Rfc || !projection.is_default();
             Command::PatchGroup { id: group_id(id)?, operations, answer: shown.then_some(members) }
         }
@@ -151,22 +153,21 @@ fn list(kind: &ResourceType, request: &Request<'_>, reading: &mut Reading) -> Re
 const PAGE_DEFAULT: i64 = 100;
 
 fn user(id: Option<&str>, request: &Request<'_>, reading: &mut Reading) -> Result<Resource> {
-    let kind = tables::user_type();
     let body = body(request)?;
     check_id(id, &body)?;
-    resource_of(&kind, body, reading)
+    resource_of(&request.types.user, body, reading)
 }
 
 fn group(id: Option<&str>, request: &Request<'_>, reading: &mut Reading) -> Result<(Resource, Option<Vec<MemberId>>)> {
-    let kind = tables::group_type();
+    let kind = &request.types.group;
     let mut body = body(request)?;
     check_id(id, &body)?;
     let sent = body.keys().find(|key| key.eq_ignore_ascii_case("members")).cloned();
     let sent = sent.and_then(|key| body.remove(&key));
-    let resource = resource_of(&kind, body, reading)?;
+    let resource = resource_of(kind, body, reading)?;
     let name = resource.attributes.get("displayName").and_then(Value::as_str).unwrap_or_default();
     let label = id.map_or_else(|| format!("{name:?}"), str::to_owned);
-    let members = match sent.map(|value| reading.mended(&kind, "members", value)) {
+    let members = match sent.map(|value| reading.mended(kind, "members", value)) {
         None | Some(Value::Null) => None,
         Some(value) => Some(member::read(&value, &label)?),
     };

@@ -18,7 +18,9 @@ use crate::directory::command::{Actor, Admin, Ask, Call, Command, VERSION};
 use crate::directory::reply::{Answer, Reply};
 use crate::error::{Error, Kind, Result};
 use crate::id::{Ids, OrgId, Timestamp};
+use crate::scim::schema::Types;
 use crate::store::{Sql, schema};
+use std::rc::Rc;
 
 /// What a call needs from the platform.
 pub struct Context<'a> {
@@ -35,6 +37,8 @@ pub struct Context<'a> {
 pub struct Memory {
     /// Set once the migrations were found applied.
     migrated: bool,
+    /// The resource types with what is registered.
+    types: Rc<Types>,
     /// Continues after the last change.
     ids: Option<Ids>,
     /// Counters on their way to the storage.

@@ -5,7 +5,7 @@ use crate::directory::reply::{Answer, Stored};
 use crate::error::{Error, Kind, Result};
 use crate::id::RequestId;
 use crate::scim::discovery::LIST_RESPONSE;
-use crate::scim::schema::{ENTERPRISE, GROUP, USER};
+use crate::scim::schema::{ENTERPRISE, GROUP, Kinds, USER};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -28,23 +28,6 @@ pub const SCIM_JSON: &str = "application/scim+json";
 pub const JSON: &str = "application/json";
 /// The media type of the Console's problems (RFC 9457).
 pub const PROBLEM_JSON: &str = "application/problem+json";
-
-/// Users or groups: decides addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names say it")]
-pub enum Shape {
-    User,
-    Group,
-}
-
-impl Shape {
-    fn names(self) -> (&'static str, &'static str) {
-        match self {
-            Shape::User => ("User", "Users"),
-            Shape::Group => ("Group", "Groups"),
-        }
-    }
-}
 
 /// `attributes` and `excludedAttributes` (RFC 7644 section 3.9).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -145,20 +128,20 @@ fn retain(value: &mut Value, keep: impl Fn(&str) -> bool + Copy) {
 ///
 /// # Errors
 /// Internal only.
-pub fn answer(answer: Answer, shape: Shape, base: &str, projection: &Projection) -> Result<Response> {
+pub fn answer(answer: Answer, kinds: Kinds, base: &str, projection: &Projection) -> Result<Response> {
     let ok = |status, headers, body| Response { status, headers, body, content_type: SCIM_JSON };
     Ok(match answer {
         Answer::Created(stored) => {
-            let headers = vec![("Location", location(&stored.id, shape, base)), ("ETag", etag(&stored))];
-            ok(201, headers, resource(&stored, shape, base, projection)?.into_bytes())
+            let headers = vec![("Location", location(&stored.id, kinds, base)), ("ETag", etag(&stored))];
+            ok(201, headers, resource(&stored, kinds, base, projection)?.into_bytes())
         }
         Answer::Resource(stored) => {
-            let headers = vec![("Location", location(&stored.id, shape, base)), ("ETag", etag(&stored))];
-            ok(200, headers, resource(&stored, shape, base, projection)?.into_bytes())
+            let headers = vec![("Location", location(&stored.id, kinds, base)), ("ETag", etag(&stored))];
+            ok(200, headers, resource(&stored, kinds, base, projection)?.into_bytes())
         }
         Answer::List { total, start_index, resources } => {
             let shown: Vec<String> =
-                resources.iter().map(|one| resource(one, shape, base, projection)).collect::<Result<_>>()?;
+                resources.iter().map(|one| resource(one, kinds, base, projection)).collect::<Result<_>>()?;
             let body = format!(
                 r#"{{"schemas":["{LIST_RESPONSE}"],"totalResults":{total},"startIndex":{start_index},"itemsPerPage":{},"Resources":[{}]}}"#,
                 shown.len(),
@@ -176,8 +159,8 @@ pub fn document(status: u16, body: &Value, content_type: &'static str) -> Respon
     Response { status, headers: Vec::new(), body: body.to_string().into_bytes(), content_type }
 }
 
-fn location(id: &str, shape: Shape, base: &str) -> String {
-    format!("{base}/{}/{id}", shape.names().1)
+fn location(id: &str, kinds: Kinds, base: &str) -> String {
+    format!("{base}/{}/{id}", kinds.endpoint())
 }
 
 /// The weak entity tag (RFC 7644 section 3.14). A user shown with groups has a suffix that names them, because they
@@ -198,27 +181,27 @@ fn etag(stored: &Stored) -> String {
     format!("W/\"{}-{}\"", stored.version, hex.get(..12).unwrap_or_default())
 }
 
-fn resource(stored: &Stored, shape: Shape, base: &str, projection: &Projection) -> Result<String> {
-    let kind = shape.names().0;
+fn resource(stored: &Stored, kinds: Kinds, base: &str, projection: &Projection) -> Result<String> {
+    let kind = kinds.name();
     let meta = json!({
         "resourceType": kind,
         "created": stored.created.rfc3339(),
         "lastModified": stored.modified.rfc3339(),
-        "location": location(&stored.id, shape, base),
+        "location": location(&stored.id, kinds, base),
         "version": etag(stored),
     });
     let mut computed = Map::new();
     computed.insert("meta".to_owned(), meta);
     if !stored.groups.is_empty() {
         let groups = stored.groups.iter().map(|group| {
-            let reference = location(group.id.as_str(), Shape::Group, base);
+            let reference = location(group.id.as_str(), Kinds::Groups, base);
             json!({ "value": group.id, "$ref": reference, "display": group.display, "type": "direct" })
         });
         computed.insert("groups".to_owned(), groups.collect());
     }
     if let Some(members) = stored.members.as_ref().filter(|members| !members.is_empty()) {
         let members =
-            members.iter().map(|id| json!({ "value": id, "$ref": location(id, Shape::User, base), "type": "User" }));
+            members.iter().map(|id| json!({ "value": id, "$ref": location(id, Kinds::Users, base), "type": "User" }));
         computed.insert("members".to_owned(), members.collect());
     }
     let doc = stored.doc.get();
@@ -312,7 +295,7 @@ mod tests {
             ),
         ] {
             let projection = Projection::parse(&crate::route::query(query));
-            assert_eq!(resource(&stored(), Shape::User, "https://h", &projection).unwrap(), expected, "{query}");
+            assert_eq!(resource(&stored(), Kinds::Users, "https://h", &projection).unwrap(), expected, "{query}");
         }
     }
 

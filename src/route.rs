@@ -5,16 +5,8 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::id::OrgId;
+use crate::scim::schema::Kinds;
 use std::borrow::Cow;
-
-/// Users or groups.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kinds {
-    /// `/Users`.
-    Users,
-    /// `/Groups`.
-    Groups,
-}
 
 /// What a SCIM request asks for (RFC 7644 section 3.2, table 2). The id is as it stood in the path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +27,19 @@ impl Scim {
     /// True for the three discovery endpoints (RFC 7644 section 4), which anybody may read.
     pub fn is_discovery(&self) -> bool {
         matches!(self, Scim::ServiceProviderConfig | Scim::ResourceTypes(_) | Scim::Schemas(_))
+    }
+
+    /// What is answered: users where the route names no kind.
+    pub fn kinds(&self) -> Kinds {
+        match self {
+            Scim::Create(kinds)
+            | Scim::List(kinds)
+            | Scim::Get(kinds, _)
+            | Scim::Replace(kinds, _)
+            | Scim::Patch(kinds, _)
+            | Scim::Delete(kinds, _) => *kinds,
+            _ => Kinds::Users,
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::id::MemberId;
 use crate::scim::filter::{Filter, Op as Compare, Value as Wanted};
 use crate::scim::patch::{Missing, OPERATIONS_MAX, Op, Operation};
 use crate::scim::path::{self, ResolveError, Resolved};
-use crate::scim::schema::{Attribute, Mutability, ResourceType, Returned, tables};
+use crate::scim::schema::{Attribute, Mutability, ResourceType, Returned};
 use crate::scim::{json, member, resource};
 use serde_json::{Map, Value, json};
 
@@ -23,23 +23,31 @@ struct Sent {
 }
 
 /// The operations of a user's PATCH. `id` is the address's.
-pub(super) fn user(id: &str, body: Map<String, Value>, reading: &mut Reading) -> Result<Vec<Operation>> {
-    let kind = tables::user_type();
+pub(super) fn user(
+    kind: &ResourceType,
+    id: &str,
+    body: Map<String, Value>,
+    reading: &mut Reading,
+) -> Result<Vec<Operation>> {
     let mut operations = Vec::new();
-    for sent in sent(&kind, id, body, reading)? {
-        operations.extend(canonical(&kind, sent, reading)?);
+    for sent in sent(kind, id, body, reading)? {
+        operations.extend(canonical(kind, sent, reading)?);
     }
     limited(operations)
 }
 
 /// The operations of a group's PATCH. Neighbouring ones on members are gathered before they are counted: some
 /// providers send one for each member.
-pub(super) fn group(id: &str, body: Map<String, Value>, reading: &mut Reading) -> Result<Vec<GroupOperation>> {
-    let kind = tables::group_type();
+pub(super) fn group(
+    kind: &ResourceType,
+    id: &str,
+    body: Map<String, Value>,
+    reading: &mut Reading,
+) -> Result<Vec<GroupOperation>> {
     let mut operations: Vec<GroupOperation> = Vec::new();
-    for sent in sent(&kind, id, body, reading)? {
+    for sent in sent(kind, id, body, reading)? {
         if sent.path.target.urn.is_none() && sent.path.target.name == "members" {
-            for step in members(&kind, id, sent, reading)? {
+            for step in members(kind, id, sent, reading)? {
                 match (operations.last_mut(), step) {
                     (Some(GroupOperation::AddMembers(ids)), GroupOperation::AddMembers(more))
                     | (Some(GroupOperation::RemoveMembers(ids)), GroupOperation::RemoveMembers(more)) => {
@@ -49,8 +57,7 @@ pub(super) fn group(id: &str, body: Map<String, Value>, reading: &mut Reading) -
                 }
             }
         } else {
-            operations
-                .extend(canonical(&kind, sent, reading)?.into_iter().map(Box::new).map(GroupOperation::Attribute));
+            operations.extend(canonical(kind, sent, reading)?.into_iter().map(Box::new).map(GroupOperation::Attribute));
         }
     }
     limited(operations)

@@ -10,7 +10,7 @@ use crate::fold::fold;
 use crate::id::{GroupId, MemberId};
 use crate::scim::patch;
 use crate::scim::resource::{Resource, check_required, check_size, schemas};
-use crate::scim::schema::tables;
+use crate::scim::schema::ResourceType;
 use crate::store::changes::Kind as ChangeKind;
 use crate::store::groups::{self as store, Content, Group};
 use crate::store::{Sql, members, settings};
@@ -25,7 +25,7 @@ pub(super) fn get(sql: &dyn Sql, id: &GroupId, shown: Members) -> Result<Answer>
 
 /// POST /Groups.
 pub(super) fn create(work: &mut Work<'_>, group: &Resource, ids: &[MemberId]) -> Result<Answer> {
-    let content = content(&group.attributes)?;
+    let content = content(&work.types.group, &group.attributes)?;
     check_free(work.sql, &content, None)?;
     let mut delta = Delta::default();
     delta.add(ids);
@@ -71,7 +71,7 @@ pub(super) fn patch(
     for operation in operations {
         match operation {
             GroupOperation::Attribute(one) => {
-                patch::apply(&tables::group_type(), &mut new, std::slice::from_ref(one.as_ref()))?
+                patch::apply(&work.types.group, &mut new, std::slice::from_ref(one.as_ref()))?
             }
             GroupOperation::AddMembers(ids) => delta.add(ids),
             GroupOperation::RemoveMembers(ids) => delta.remove(ids),
@@ -105,7 +105,7 @@ pub(super) fn delete(work: &mut Work<'_>, id: &GroupId) -> Result<Answer> {
 
 /// Stores what differs of the attributes and the members, with one new version; nothing if nothing does.
 fn store_changed(work: &mut Work<'_>, old: Group, new: &Map<String, Value>, delta: Option<&Delta>) -> Result<Group> {
-    let content = content(new)?;
+    let content = content(&work.types.group, new)?;
     let effect = match delta {
         Some(delta) => membership::effect(work, Some(old.key), old.id.as_str(), delta)?,
         None => Effect::default(),
@@ -137,11 +137,10 @@ fn check_free(sql: &dyn Sql, content: &Content, old: Option<&Group>) -> Result<(
     Ok(())
 }
 
-fn content(attributes: &Map<String, Value>) -> Result<Content> {
-    let kind = tables::group_type();
-    check_required(&kind, attributes)?;
+fn content(kind: &ResourceType, attributes: &Map<String, Value>) -> Result<Content> {
+    check_required(kind, attributes)?;
     let mut doc = attributes.clone();
-    doc.insert("schemas".to_owned(), schemas(&kind, attributes));
+    doc.insert("schemas".to_owned(), schemas(kind, attributes));
     check_size(&doc)?;
     let text = |name: &str| attributes.get(name).and_then(Value::as_str);
     let display_name = text("displayName").unwrap_or_default().to_owned();

@@ -8,7 +8,7 @@ use crate::fold::fold;
 use crate::id::UserId;
 use crate::scim::patch::{self, Operation};
 use crate::scim::resource::{Resource, check_required, check_size, schemas};
-use crate::scim::schema::{ResourceType, tables};
+use crate::scim::schema::ResourceType;
 use crate::store::changes::{self, Kind as ChangeKind};
 use crate::store::users::{self as store, Content, User};
 use crate::store::{Sql, members, settings};
@@ -26,10 +26,10 @@ pub(super) fn get(sql: &dyn Sql, id: &UserId) -> Result<Answer> {
 /// POST /Users. Who comes back is revived: an inactive user whose `externalId` and folded `userName` both are this
 /// one's gets its id again. Anything else that is taken is a conflict.
 pub(super) fn create(work: &mut Work<'_>, user: &Resource) -> Result<Answer> {
-    let kind = tables::user_type();
+    let kind = &work.types.user;
     let mut attributes = user.attributes.clone();
     attributes.entry("active").or_insert(Value::Bool(true));
-    let content = content(&kind, &attributes)?;
+    let content = content(kind, &attributes)?;
     let by_name = store::by_user_name(work.sql, &content.user_name_key)?;
     let by_external = by_external_id(work.sql, content.external_id.as_deref())?;
     match (by_name, by_external) {
@@ -96,7 +96,7 @@ pub(super) fn replace(
 pub(super) fn patch(work: &mut Work<'_>, id: &UserId, operations: &[Operation]) -> Result<Answer> {
     let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
     let mut new = attributes(&old.content.doc)?;
-    patch::apply(&tables::user_type(), &mut new, operations)?;
+    patch::apply(&work.types.user, &mut new, operations)?;
     store_changed(work, old, new, &[])
 }
 
@@ -120,10 +120,9 @@ pub(super) fn delete(work: &mut Work<'_>, id: &UserId) -> Result<Answer> {
 
 /// Stores what differs; nothing if nothing does. `left` are groups that the user was taken out of before.
 fn store_changed(work: &mut Work<'_>, old: User, mut new: Attributes, left: &[&str]) -> Result<Answer> {
-    let kind = tables::user_type();
     // `active` cannot be taken away, only set (RFC 7643 section 4.1.1 gives it no meaning when unassigned).
     new.entry("active").or_insert(Value::Bool(old.content.active));
-    let content = content(&kind, &new)?;
+    let content = content(&work.types.user, &new)?;
     if content == old.content && left.is_empty() {
         return Ok(Answer::Resource(Box::new(one(work.sql, old)?)));
     }

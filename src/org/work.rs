@@ -6,13 +6,17 @@ use crate::directory::command::{Call, Command};
 use crate::directory::reply::Answer;
 use crate::error::{Error, Result};
 use crate::id::{Ids, Seq, Timestamp};
+use crate::scim::schema::Types;
 use crate::store::changes::{self, Change, Facts, Head, Kind, Totals};
 use crate::store::{Sql, transact};
 use serde_json::Value;
+use std::rc::Rc;
 
 /// The request that is being applied. Nothing of it is kept unless [`run`] comes to its end.
 pub(super) struct Work<'a> {
     pub(super) sql: &'a dyn Sql,
+    /// The organisation's resource types.
+    pub(super) types: &'a Types,
     /// What the organisation holds after the changes so far.
     pub(super) totals: Totals,
     /// What was passed over, in sentences for the journal.
@@ -66,12 +70,14 @@ pub(super) fn run(
         Command::ListGroups { list, members } => return search::groups(sql, list, *members),
         _ => {}
     }
+    let types = Rc::clone(&memory.types);
     let mut passed_over = Vec::new();
     let answer = transact(sql, || {
         let head = changes::head(sql)?;
         let ids = memory.ids.get_or_insert_with(|| Ids::after(head.at));
         let mut work = Work {
             sql,
+            types: &types,
             totals: head.totals,
             notes: call.notes.clone(),
             ids,

@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::schema::tables::{RESOURCE_TYPE_SCHEMA, SCHEMA_SCHEMA, SERVICE_PROVIDER_CONFIG_SCHEMA};
-use super::schema::{Attribute, Mutability, ResourceType, Returned, Schema, Type, Uniqueness};
+use super::schema::{Attribute, Mutability, ResourceType, Returned, Schema, Type, Types, Uniqueness};
 
 /// The URN of a list answer (RFC 7644 section 3.4.2).
 pub const LIST_RESPONSE: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
@@ -78,31 +78,31 @@ pub fn service_provider_config(base: &str) -> Value {
 }
 
 /// `/ResourceTypes` (RFC 7643 section 6).
-pub fn resource_types(base: &str, types: &[ResourceType]) -> Value {
-    list(types.iter().map(|t| render_type(base, t)).collect())
+pub fn resource_types(base: &str, types: &Types) -> Value {
+    list(types.all().into_iter().map(|t| render_type(base, t)).collect())
 }
 
 /// `/ResourceTypes/{name}`, or nothing if there is no such type.
-pub fn resource_type(base: &str, types: &[ResourceType], name: &str) -> Option<Value> {
-    types.iter().find(|t| t.name == name).map(|t| render_type(base, t))
+pub fn resource_type(base: &str, types: &Types, name: &str) -> Option<Value> {
+    types.all().into_iter().find(|t| t.name == name).map(|t| render_type(base, t))
 }
 
 /// `/Schemas` (RFC 7643 section 7): the core schemas, each extension once, then the three of the discovery
 /// documents.
-pub fn schemas(base: &str, types: &[ResourceType]) -> Value {
+pub fn schemas(base: &str, types: &Types) -> Value {
     list(published(types).into_iter().map(|s| render_schema(base, s)).collect())
 }
 
 /// `/Schemas/{urn}`, in any case, or nothing if there is no such schema.
-pub fn schema(base: &str, types: &[ResourceType], urn: &str) -> Option<Value> {
+pub fn schema(base: &str, types: &Types, urn: &str) -> Option<Value> {
     published(types).into_iter().find(|s| s.id.eq_ignore_ascii_case(urn)).map(|s| render_schema(base, s))
 }
 
 /// An extension of two types is published once.
-fn published(types: &[ResourceType]) -> Vec<&Schema> {
+fn published(types: &Types) -> Vec<&Schema> {
     let mut found: Vec<&Schema> = Vec::new();
-    let core = types.iter().map(|t| t.schema);
-    let extensions = types.iter().flat_map(|t| t.extensions.iter().map(AsRef::as_ref));
+    let core = types.all().into_iter().map(|t| t.schema);
+    let extensions = types.all().into_iter().flat_map(|t| t.extensions.iter().map(AsRef::as_ref));
     let own = [&SERVICE_PROVIDER_CONFIG_SCHEMA, &RESOURCE_TYPE_SCHEMA, &SCHEMA_SCHEMA];
     for schema in core.chain(extensions).chain(own) {
         if !found.iter().any(|s| s.id.eq_ignore_ascii_case(&schema.id)) {
@@ -219,21 +219,21 @@ fn uniqueness_name(uniqueness: Uniqueness) -> &'static str {
 mod tests {
     use std::borrow::Cow;
 
-    use super::super::schema::tables::{USER_SCHEMA, group_type, user_type};
+    use super::super::schema::tables::USER_SCHEMA;
     use super::super::schema::{ENTERPRISE, GROUP, USER};
     use super::*;
 
     const BASE: &str = "https://scim.example/acme/scim/v2";
     const BADGE: &str = "urn:example:2.0:Badge";
 
-    fn types() -> Vec<ResourceType> {
-        vec![user_type(), group_type()]
+    fn types() -> Types {
+        Types::default()
     }
 
     /// Both types with one more extension, which the organisation registered for both.
-    fn extended() -> Vec<ResourceType> {
+    fn extended() -> Types {
         let mut types = types();
-        for (kind, id) in types.iter_mut().zip([BADGE.to_owned(), BADGE.to_uppercase()]) {
+        for (kind, id) in [(&mut types.user, BADGE.to_owned()), (&mut types.group, BADGE.to_uppercase())] {
             kind.extensions.push(Cow::Owned(Schema {
                 id: Cow::Owned(id),
                 name: Cow::Borrowed("Badge"),

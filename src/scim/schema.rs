@@ -164,6 +164,66 @@ impl ResourceType {
     }
 }
 
+/// Users or groups: the two kinds of resource that are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kinds {
+    /// `/Users`.
+    Users,
+    /// `/Groups`.
+    Groups,
+}
+
+impl Kinds {
+    /// `User` or `Group`, as in `meta.resourceType`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kinds::Users => "User",
+            Kinds::Groups => "Group",
+        }
+    }
+
+    /// The last part of the endpoint's address.
+    pub fn endpoint(self) -> &'static str {
+        match self {
+            Kinds::Users => "Users",
+            Kinds::Groups => "Groups",
+        }
+    }
+}
+
+/// The resource types of one organisation, with the extensions that it registered.
+#[derive(Clone, Debug)]
+pub struct Types {
+    /// Users.
+    pub user: ResourceType,
+    /// Groups.
+    pub group: ResourceType,
+    /// Counts the changes of what is registered; 0 before the first.
+    pub generation: i64,
+}
+
+impl Types {
+    /// Both.
+    pub fn all(&self) -> [&ResourceType; 2] {
+        [&self.user, &self.group]
+    }
+
+    /// The type of one kind.
+    pub fn of(&self, kinds: Kinds) -> &ResourceType {
+        match kinds {
+            Kinds::Users => &self.user,
+            Kinds::Groups => &self.group,
+        }
+    }
+}
+
+impl Default for Types {
+    /// What every organisation has.
+    fn default() -> Self {
+        Self { user: tables::user_type(), group: tables::group_type(), generation: 0 }
+    }
+}
+
 /// The URN of the core User schema.
 pub const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 /// The URN of the core Group schema.

@@ -8,8 +8,9 @@ use scim_edge::directory::reply::{Answer, Reply};
 use scim_edge::id::{OrgId, RequestId, Timestamp, TokenId};
 use scim_edge::ingest::{self, Ingested};
 use scim_edge::org::{self, Context, Memory};
-use scim_edge::render::{self, Projection, Shape};
-use scim_edge::route::{self, Kinds, Route, Scim};
+use scim_edge::render::{self, Projection};
+use scim_edge::route::{self, Route, Scim};
+use scim_edge::scim::schema::{Kinds, Types};
 use scim_edge::{console, dialect, error};
 use serde_json::Value;
 use std::cell::Cell;
@@ -78,12 +79,16 @@ impl Native {
             panic!("{path} is not SCIM's");
         };
         let query = route::query(query);
+        let kinds = route.as_ref().map_or(Kinds::Users, Scim::kinds);
         let ingested = route.clone().and_then(|route| {
             let body = request.body.as_deref().unwrap_or_default();
             let dialect = self.dialect;
             let content_type = header("Content-Type");
             let user_agent = header("User-Agent").unwrap_or_default();
-            ingest::ingest(&route, &ingest::Request { query: &query, content_type, user_agent, body, dialect })
+            ingest::ingest(
+                &route,
+                &ingest::Request { types: &Types::default(), query: &query, content_type, user_agent, body, dialect },
+            )
         });
         let Ingested { command, projection, repairs, notes } = ingested.unwrap_or_else(|error| Ingested {
             command: Command::Refused { error, method: request.method.clone(), resource: path.clone() },
@@ -92,19 +97,8 @@ impl Native {
             notes: Vec::new(),
         });
         let actor = Actor::Token { hash: self.token.hash(), dialect: self.dialect };
-        let shape = match &route {
-            Ok(
-                Scim::Create(Kinds::Groups)
-                | Scim::List(Kinds::Groups)
-                | Scim::Get(Kinds::Groups, _)
-                | Scim::Replace(Kinds::Groups, _)
-                | Scim::Patch(Kinds::Groups, _)
-                | Scim::Delete(Kinds::Groups, _),
-            ) => Shape::Group,
-            _ => Shape::User,
-        };
         match self.call_noted(actor, Ask::Scim(command), repairs, notes).outcome {
-            Ok(answer) => render::answer(answer, shape, "https://edge.test/acme/scim/v2", &projection).unwrap(),
+            Ok(answer) => render::answer(answer, kinds, "https://edge.test/acme/scim/v2", &projection).unwrap(),
             Err(error) => render::error(&error, &id),
         }
     }
