@@ -30,8 +30,10 @@ pub struct Content {
     pub display_name_key: String,
     /// Unique and case-exact where present.
     pub external_id: Option<String>,
-    /// Canonical JSON.
+    /// Canonical JSON. The rest follows from it.
     pub doc: String,
+    /// [`super::folded::folded`] of it; written, never read back.
+    pub folded: Option<String>,
 }
 
 const COLUMNS: &str = "key, id, display_name, display_name_key, external_id, doc, version, created, modified";
@@ -45,6 +47,7 @@ fn group(mut row: Row) -> Result<Group> {
             display_name_key: row.text()?,
             external_id: row.optional_text()?,
             doc: row.text()?,
+            folded: None,
         },
         version: row.integer()?,
         created: Timestamp(row.integer()?),
@@ -105,8 +108,8 @@ pub fn after(sql: &dyn Sql, id: &str, count: i64) -> Result<Vec<Group>> {
 /// # Errors
 /// Internal only: uniqueness is checked before, the indexes only hold it.
 pub fn insert(sql: &dyn Sql, id: &GroupId, content: &Content, seq: Seq, now: Timestamp) -> Result<i64> {
-    let text = "INSERT INTO groups (key, id, display_name, display_name_key, external_id, doc, gone, version, seq, created, \
-                modified) VALUES ((SELECT min(coalesce(min(key), 0), 0) - 1 FROM groups), ?, ?, ?, ?, ?, 0, 1, ?, ?, ?) \
+    let text = "INSERT INTO groups (key, id, display_name, display_name_key, external_id, doc, folded, gone, version, seq, \
+                created, modified) VALUES ((SELECT min(coalesce(min(key), 0), 0) - 1 FROM groups), ?, ?, ?, ?, ?, ?, 0, 1, ?, ?, ?) \
                 RETURNING key";
     let params = [
         Param::Text(id.as_str()),
@@ -114,6 +117,7 @@ pub fn insert(sql: &dyn Sql, id: &GroupId, content: &Content, seq: Seq, now: Tim
         Param::Text(&content.display_name_key),
         content.external_id.as_deref().into(),
         Param::Text(&content.doc),
+        content.folded.as_deref().into(),
         seq.into(),
         now.0.into(),
         now.0.into(),
@@ -126,17 +130,18 @@ pub fn insert(sql: &dyn Sql, id: &GroupId, content: &Content, seq: Seq, now: Tim
 /// # Errors
 /// Internal only.
 pub fn update(sql: &dyn Sql, old: &Group, content: &Content, seq: Seq, now: Timestamp) -> Result<()> {
-    if old.content == *content {
+    if old.content.doc == content.doc {
         let text = "UPDATE groups SET version = version + 1, seq = ?, modified = ? WHERE key = ?";
         return sql.query(text, &[seq.into(), now.0.into(), old.key.into()]).map(|_| ());
     }
-    let text = "UPDATE groups SET display_name = ?, display_name_key = ?, external_id = ?, doc = ?, version = version + 1, \
-                seq = ?, modified = ? WHERE key = ?";
+    let text = "UPDATE groups SET display_name = ?, display_name_key = ?, external_id = ?, doc = ?, folded = ?, \
+                version = version + 1, seq = ?, modified = ? WHERE key = ?";
     let params = [
         Param::Text(&content.display_name),
         Param::Text(&content.display_name_key),
         content.external_id.as_deref().into(),
         Param::Text(&content.doc),
+        content.folded.as_deref().into(),
         seq.into(),
         now.0.into(),
         old.key.into(),
