@@ -139,11 +139,14 @@ pub fn answer(answer: Answer, kinds: Kinds, base: &str, projection: &Projection)
             let headers = vec![("Location", view::location(&stored.id, kinds, base)), ("ETag", view::etag(&stored))];
             ok(200, headers, resource(&stored, kinds, base, projection)?.into_bytes())
         }
-        Answer::List { total, start_index, resources } => {
-            let shown: Vec<String> =
-                resources.iter().map(|one| resource(one, kinds, base, projection)).collect::<Result<_>>()?;
+        Answer::List { total, start_index, resources, next_cursor } => {
+            let shown: Vec<String> = resources
+                .iter()
+                .map(|one| resource(one, if one.group { Kinds::Groups } else { kinds }, base, projection))
+                .collect::<Result<_>>()?;
+            let next = next_cursor.map_or_else(String::new, |cursor| format!(r#""nextCursor":"{cursor}","#));
             let body = format!(
-                r#"{{"schemas":["{LIST_RESPONSE}"],"totalResults":{total},"startIndex":{start_index},"itemsPerPage":{},"Resources":[{}]}}"#,
+                r#"{{"schemas":["{LIST_RESPONSE}"],"totalResults":{total},"startIndex":{start_index},"itemsPerPage":{},{next}"Resources":[{}]}}"#,
                 shown.len(),
                 shown.join(",")
             );
@@ -229,7 +232,16 @@ mod tests {
         let doc = r#"{"emails":[{"type":"work","value":"a@b"}],"name":{"familyName":"B","givenName":"A"},"schemas":["x"],"userName":"a"}"#;
         let doc = RawValue::from_string(doc.to_owned()).unwrap();
         let time = Timestamp(0);
-        Stored { id: "1".into(), doc, version: 3, created: time, modified: time, groups: Vec::new(), members: None }
+        Stored {
+            id: "1".into(),
+            doc,
+            version: 3,
+            created: time,
+            modified: time,
+            group: false,
+            groups: Vec::new(),
+            members: None,
+        }
     }
 
     #[test]

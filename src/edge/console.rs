@@ -148,7 +148,9 @@ impl Edge<'_> {
     async fn console(&self, org: OrgId, actor: Actor, ask: Ask) -> Result<Answer> {
         let request = self.request_id.clone();
         let (idp, repairs, notes) = (String::new(), Vec::new(), Vec::new());
-        self.object(&Call { v: VERSION, org, request, actor, idp, repairs, notes, idempotency_key: None, ask }).await
+        let base = String::new();
+        self.object(&Call { v: VERSION, org, request, base, actor, idp, repairs, notes, idempotency_key: None, ask })
+            .await
     }
 }
 

@@ -171,6 +171,7 @@ pub(super) fn stored(group: Group) -> Result<Stored> {
         version: group.version,
         created: group.created,
         modified: group.modified,
+        group: false,
         groups: Vec::new(),
         members: None,
     })

@@ -227,6 +227,7 @@ pub(super) fn stored(user: User) -> Result<Stored> {
         version: user.version,
         created: user.created,
         modified: user.modified,
+        group: false,
         groups: Vec::new(),
         members: None,
     })

@@ -7,13 +7,16 @@ use scim_edge::directory::command::{Actor, Admin, Ask, Call, Command, Query, Tok
 use scim_edge::directory::reply::{Answer, Reply};
 use scim_edge::id::{OrgId, RequestId, Timestamp, TokenId};
 use scim_edge::ingest::{self, Ingested};
-use scim_edge::org::{self, Context, Memory};
+use scim_edge::org::{self, Context, Memory, Progress};
 use scim_edge::render::{self, Projection};
 use scim_edge::route::{self, Route, Scim};
 use scim_edge::scim::schema::{Kinds, Types};
 use scim_edge::{console, dialect, error};
 use serde_json::Value;
 use std::cell::Cell;
+
+/// The SCIM base URL.
+pub const BASE: &str = "https://edge.test/acme/scim/v2";
 
 pub struct Native {
     pub sql: Sqlite,
@@ -53,8 +56,18 @@ impl Native {
     fn call_noted(&mut self, actor: Actor, ask: Ask, repairs: Vec<String>, notes: Vec<String>) -> Reply {
         let request = RequestId::parse("r-1").unwrap();
         let idp = dialect::caller(self.dialect, "");
-        let call =
-            Call { v: VERSION, org: self.org.clone(), request, actor, idp, repairs, notes, idempotency_key: None, ask };
+        let call = Call {
+            v: VERSION,
+            org: self.org.clone(),
+            request,
+            base: BASE.to_owned(),
+            actor,
+            idp,
+            repairs,
+            notes,
+            idempotency_key: None,
+            ask,
+        };
         let sent = serde_json::to_string(&call).unwrap();
         let call: Call = serde_json::from_str(&sent).unwrap();
         assert_eq!(serde_json::to_string(&call).unwrap(), sent, "a call is read as it was written");
@@ -64,7 +77,13 @@ impl Native {
             rest
         };
         let context = Context { org: Some(&self.org), now: self.now, random: &random };
-        let reply = org::execute(&self.sql, &mut self.memory, call, &context);
+        let mut progress = org::execute(&self.sql, &mut self.memory, call, &context);
+        let reply = loop {
+            match progress {
+                Progress::Done(reply) => break reply,
+                Progress::Scan(pending) => progress = org::resume(&self.sql, &mut self.memory, *pending, self.now),
+            }
+        };
         serde_json::from_str(&serde_json::to_string(&reply).unwrap()).unwrap()
     }
 
@@ -98,7 +117,7 @@ impl Native {
         });
         let actor = Actor::Token { hash: self.token.hash(), dialect: self.dialect };
         match self.call_noted(actor, Ask::Scim(command), repairs, notes).outcome {
-            Ok(answer) => render::answer(answer, kinds, "https://edge.test/acme/scim/v2", &projection).unwrap(),
+            Ok(answer) => render::answer(answer, kinds, BASE, &projection).unwrap(),
             Err(error) => render::error(&error, &id),
         }
     }

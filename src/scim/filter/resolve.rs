@@ -8,7 +8,12 @@ impl Expression {
     /// Looks the attributes up in the schemas of `resource` (RFC 7644 section 3.4.2.2); names are compared without
     /// regard to case (RFC 7643 section 2.1).
     pub fn resolve(&self, resource: &ResourceType, forms: Forms) -> Result<Filter> {
-        resolve(self, Scope::Resource(resource), forms).map_err(|error| error.into_error(Kind::InvalidFilter, resource))
+        self.look_up(resource, forms).map_err(|error| error.into_error(Kind::InvalidFilter, resource))
+    }
+
+    /// The same, for those to whom an unknown attribute is no error.
+    pub fn look_up(&self, resource: &ResourceType, forms: Forms) -> Result<Filter, ResolveError> {
+        resolve(self, Scope::Resource(resource), forms)
     }
 }
 
