@@ -82,7 +82,7 @@ pub enum Progress {
 
 /// A call that goes through the directory in steps.
 pub struct Pending {
-    scan: search::Scan,
+    scan: Box<search::Scan>,
     call: Call,
     caller: access::Caller,
 }
@@ -152,7 +152,7 @@ fn admitted(sql: &dyn Sql, memory: &mut Memory, call: &Call, context: &Context<'
 /// A search that is answered, or one that goes on.
 enum Searched {
     At(Answer),
-    Scan(search::Scan),
+    Scan(Box<search::Scan>),
 }
 
 /// `None` for a command that searches nothing.
@@ -167,8 +167,7 @@ fn searched(
         Command::ListUsers { list } => (vec![(Kinds::Users, list)], Members::Hidden),
         Command::ListGroups { list, members } => (vec![(Kinds::Groups, list)], *members),
         Command::Search { users, groups, members } => {
-            let kinds = [(Kinds::Users, users), (Kinds::Groups, groups)];
-            (kinds.into_iter().filter_map(|(kinds, list)| Some((kinds, list.as_ref()?))).collect(), *members)
+            (vec![(Kinds::Users, users.as_ref()), (Kinds::Groups, groups.as_ref())], *members)
         }
         _ => return None,
     };
@@ -177,7 +176,7 @@ fn searched(
         let scan = search::Scan::new(&lists, members, &call.base, &memory.types)?;
         Ok(match scan.at_once(sql, &mut memory.pages, token)? {
             Some(answer) => Searched::At(answer),
-            None => Searched::Scan(scan),
+            None => Searched::Scan(Box::new(scan)),
         })
     };
     Some(begin())

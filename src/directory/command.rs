@@ -128,10 +128,10 @@ pub enum Command {
         list: List,
         members: Members,
     },
-    /// `POST /.search` at the root: users, then groups. A kind that the filter cannot be about is left out.
+    /// `POST /.search` at the root: users, then groups.
     Search {
-        users: Option<List>,
-        groups: Option<List>,
+        users: Box<List>,
+        groups: Box<List>,
         members: Members,
     },
     /// What the edge refused; the object checks the token, writes it down and refuses it too.

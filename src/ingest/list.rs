@@ -5,7 +5,7 @@ use super::Reading;
 use crate::directory::command::List;
 use crate::error::{Error, Kind, Result};
 use crate::scim::discovery::{PAGE_DEFAULT, PAGE_MAX};
-use crate::scim::filter::{self, Expression, ResolveError};
+use crate::scim::filter::{self, Expression};
 use crate::scim::json;
 use crate::scim::schema::ResourceType;
 use crate::scim::sort::{self, Sort};
@@ -77,13 +77,12 @@ impl<'a> Parameters<'a> {
         self.list(filter, by.map(|found| found.ok_or_else(|| self.unsorted(kind.name.as_ref()))).transpose()?)
     }
 
-    /// The lists of both kinds for one search (RFC 7644 section 3.4.2.1). A kind that lacks an attribute of the filter
-    /// has no resource that fulfils it; one that lacks `sortBy` has none with a value.
+    /// The lists of both kinds for one search (RFC 7644 section 3.4.2.1). An attribute that only one of them has, has no
+    /// value in the other.
     ///
     /// # Errors
     /// 400 that names an attribute which neither has.
-    pub(super) fn of_both(&self, kinds: [&ResourceType; 2], reading: &Reading) -> Result<[Option<List>; 2]> {
-        let mut unknown = None;
+    pub(super) fn of_both(&self, kinds: [&ResourceType; 2], reading: &Reading) -> Result<[Box<List>; 2]> {
         let mut by = None;
         if let Some(text) = self.sort_by {
             for kind in kinds {
@@ -91,25 +90,12 @@ impl<'a> Parameters<'a> {
             }
             by = Some(by.ok_or_else(|| self.unsorted("resource"))?);
         }
-        let mut lists = [None, None];
-        for (list, kind) in lists.iter_mut().zip(kinds) {
-            let filter = match &self.filter {
-                None => None,
-                Some(filter) => match filter.look_up(kind, reading.forms) {
-                    Ok(filter) => Some(filter),
-                    Err(ResolveError::Refused(error)) => return Err(error),
-                    Err(error) => {
-                        unknown = Some(error.into_error(Kind::InvalidFilter, kind));
-                        continue;
-                    }
-                },
-            };
-            *list = Some(self.list(filter, by.clone())?);
-        }
-        match (unknown, &lists) {
-            (Some(error), [None, None]) => Err(error),
-            _ => Ok(lists),
-        }
+        let of = |kind: &ResourceType| {
+            let resolved = self.filter.as_ref().map(|filter| filter.resolve_among(kind, &kinds, reading.forms));
+            self.list(resolved.transpose()?, by.clone()).map(Box::new)
+        };
+        let [users, groups] = kinds.map(of);
+        Ok([users?, groups?])
     }
 
     fn list(&self, filter: Option<filter::Filter>, by: Option<filter::Target>) -> Result<List> {

@@ -24,6 +24,8 @@ pub struct Condition {
     pub exact: bool,
 }
 
+const AND: &str = " AND ";
+const OR: &str = " OR ";
 /// Expressions may be 100 levels high on the platform; the statement around a condition takes some.
 const HEIGHT_MAX: usize = 90;
 /// What one comparison takes of it.
@@ -116,8 +118,8 @@ impl Compiler<'_> {
             return self.open(negated);
         }
         let text = match filter {
-            Filter::And(parts) => return self.chain(parts, " AND ", scope, negated, height),
-            Filter::Or(parts) => return self.chain(parts, " OR ", scope, negated, height),
+            Filter::And(parts) => return self.chain(parts, AND, scope, negated, height),
+            Filter::Or(parts) => return self.chain(parts, OR, scope, negated, height),
             Filter::Not(inner) => return format!("NOT ({})", self.node(inner, scope, !negated, height - 1)),
             Filter::Present(target) => self.present(target, scope),
             Filter::Compare { target, op, value } => self.compare(target, *op, value, scope, negated),
@@ -135,7 +137,10 @@ impl Compiler<'_> {
                 let left = self.chain(left, word, scope, negated, below);
                 format!("({left}{word}{})", self.chain(right, word, scope, negated, below))
             }
-            _ => parts.first().map_or_else(String::new, |one| self.node(one, scope, negated, height)),
+            _ => match parts.first() {
+                Some(one) => self.node(one, scope, negated, height),
+                None => if word == AND { "1" } else { "0" }.to_owned(),
+            },
         }
     }
 

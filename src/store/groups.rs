@@ -85,15 +85,6 @@ fn one(sql: &dyn Sql, condition: &str, param: Param<'_>) -> Result<Option<Group>
         .transpose()
 }
 
-/// A page in the order of the ids, which is that of creation, after `skip` groups.
-///
-/// # Errors
-/// Internal only.
-pub fn page(sql: &dyn Sql, skip: i64, count: i64) -> Result<Vec<Group>> {
-    let text = format!("SELECT {COLUMNS} FROM groups WHERE gone = 0 ORDER BY id LIMIT ? OFFSET ?");
-    sql.query(&text, &[count.into(), skip.into()])?.into_iter().map(group).collect()
-}
-
 /// A page in the order of the ids, after one of them.
 ///
 /// # Errors

@@ -96,27 +96,6 @@ fn one(sql: &dyn Sql, condition: &str, param: Param<'_>) -> Result<Option<User>>
     first(sql, &format!("SELECT {COLUMNS} FROM users WHERE {condition}"), &[param])?.map(user).transpose()
 }
 
-/// Users whose first work address folds to `key`, and those who have more addresses than that.
-///
-/// # Errors
-/// Internal only.
-pub fn by_mail(sql: &dyn Sql, key: &str) -> Result<Vec<User>> {
-    let text = format!(
-        "SELECT {COLUMNS} FROM users WHERE key IN \
-         (SELECT key FROM users WHERE mail_key = ? UNION SELECT key FROM users WHERE more_mail = 1) ORDER BY id"
-    );
-    sql.query(&text, &[key.into()])?.into_iter().map(user).collect()
-}
-
-/// A page in the order of the ids, which is that of creation, after `skip` users.
-///
-/// # Errors
-/// Internal only.
-pub fn page(sql: &dyn Sql, skip: i64, count: i64) -> Result<Vec<User>> {
-    let text = format!("SELECT {COLUMNS} FROM users ORDER BY id LIMIT ? OFFSET ?");
-    sql.query(&text, &[count.into(), skip.into()])?.into_iter().map(user).collect()
-}
-
 /// A page in the order of the ids, after one of them.
 ///
 /// # Errors

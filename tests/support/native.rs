@@ -25,6 +25,8 @@ pub struct Native {
     pub token: Token,
     pub dialect: Dialect,
     pub now: Timestamp,
+    /// How long each further step of a scan takes, in milliseconds.
+    pub step_takes: i64,
     random: Cell<u64>,
 }
 
@@ -33,8 +35,16 @@ impl Native {
         let token = Token::mint(TokenKind::Scim, [7; 32]);
         let org = OrgId::parse("acme").unwrap();
         let now = Timestamp(1_795_000_000_000);
-        let mut native =
-            Self { sql: Sqlite::new(), memory: Memory::default(), org, token, dialect, now, random: Cell::new(0) };
+        let mut native = Self {
+            sql: Sqlite::new(),
+            memory: Memory::default(),
+            org,
+            token,
+            dialect,
+            now,
+            step_takes: 0,
+            random: Cell::new(0),
+        };
         let settings = Admin::Configure { display_name: Some("Acme".into()), saml: Some(true), scim: Some(true) };
         native.call(Actor::Root, Ask::Admin(settings)).outcome.unwrap();
         let settings =
@@ -81,7 +91,10 @@ impl Native {
         let reply = loop {
             match progress {
                 Progress::Done(reply) => break reply,
-                Progress::Scan(pending) => progress = org::resume(&self.sql, &mut self.memory, *pending, self.now),
+                Progress::Scan(pending) => {
+                    self.now = self.now.plus(self.step_takes);
+                    progress = org::resume(&self.sql, &mut self.memory, *pending, self.now);
+                }
             }
         };
         serde_json::from_str(&serde_json::to_string(&reply).unwrap()).unwrap()

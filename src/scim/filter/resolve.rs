@@ -11,8 +11,32 @@ impl Expression {
         self.look_up(resource, forms).map_err(|error| error.into_error(Kind::InvalidFilter, resource))
     }
 
-    /// The same, for those to whom an unknown attribute is no error.
-    pub fn look_up(&self, resource: &ResourceType, forms: Forms) -> Result<Filter, ResolveError> {
+    /// The same in a search over several types (section 3.4.2.1): an attribute that only another of them has, has no
+    /// value here.
+    pub fn resolve_among(&self, resource: &ResourceType, all: &[&ResourceType], forms: Forms) -> Result<Filter> {
+        let each = |parts: &[Expression]| -> Result<Vec<Filter>> {
+            parts.iter().map(|part| part.resolve_among(resource, all, forms)).collect()
+        };
+        match self {
+            Expression::And(parts) => Ok(Filter::And(each(parts)?)),
+            Expression::Or(parts) => Ok(Filter::Or(each(parts)?)),
+            Expression::Not(inner) => Ok(Filter::Not(Box::new(inner.resolve_among(resource, all, forms)?))),
+            leaf => match leaf.look_up(resource, forms) {
+                Err(ResolveError::Unknown(_)) if all.iter().any(|other| leaf.look_up(other, forms).is_ok()) => {
+                    let absent = match leaf {
+                        Expression::Compare { op: Op::Ne, value, .. } => *value != Literal::Null,
+                        Expression::Compare { op: Op::Eq, value: Literal::Null, .. } => true,
+                        _ => false,
+                    };
+                    // All of nothing holds, any of nothing does not.
+                    Ok(if absent { Filter::And(Vec::new()) } else { Filter::Or(Vec::new()) })
+                }
+                found => found.map_err(|error| error.into_error(Kind::InvalidFilter, resource)),
+            },
+        }
+    }
+
+    fn look_up(&self, resource: &ResourceType, forms: Forms) -> Result<Filter, ResolveError> {
         resolve(self, Scope::Resource(resource), forms)
     }
 }
