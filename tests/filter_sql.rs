@@ -1,16 +1,11 @@
 //! What SQL finds is what the evaluator finds: random filters on random directories, in SQLite under the platform's
 //! limits. `FILTERS` in the environment sets how many.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, unreachable_pub, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
-#[path = "filter_sql/directory.rs"]
-mod directory;
-#[path = "filter_sql/filters.rs"]
-mod filters;
 mod support;
 
-use directory::types;
-use filters::Cells;
+use scim_edge::auth::Dialect;
 use scim_edge::directory::view;
 use scim_edge::scim::filter::{self, Filter, Forms};
 use scim_edge::scim::schema::{Kinds, Types};
@@ -18,31 +13,10 @@ use scim_edge::store::filter::{Condition, compile, is_look_up};
 use scim_edge::store::search::{Order, Range, Record, places, records};
 use scim_edge::store::{Sql, members};
 use std::collections::BTreeSet;
+use support::directory::{self, types};
+use support::filters::Cells;
 use support::native::{BASE, Native};
-
-/// xorshift64*: the same run every time.
-pub struct Random(pub u64);
-
-impl Random {
-    fn draw(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    pub fn below(&mut self, bound: usize) -> usize {
-        (self.draw() >> 33) as usize % bound
-    }
-
-    pub fn one_in(&mut self, n: usize) -> bool {
-        self.below(n) == 0
-    }
-
-    pub fn of<'a>(&mut self, pool: &[&'a str]) -> &'a str {
-        pool[self.below(pool.len())]
-    }
-}
+use support::random::Random;
 
 const USERS: usize = 40;
 /// How many filters one directory serves.
@@ -54,7 +28,8 @@ fn sql_finds_what_the_evaluator_finds() {
     let (types, mut random, mut cells) = (types(), Random(20_261_125), Cells::default());
     let (mut pairs, mut telling, mut left_open) = (0, 0, 0);
     for _ in 0..filters.div_ceil(FILTERS_EACH) {
-        let server = directory::fill(&mut random, USERS);
+        let mut server = Native::new(Dialect::Auto);
+        directory::fill(&mut server, &mut random, USERS);
         let (users, groups) = (whole(&server, Kinds::Users), whole(&server, Kinds::Groups));
         for _ in 0..FILTERS_EACH {
             let kinds = if random.one_in(8) { Kinds::Groups } else { Kinds::Users };
@@ -119,7 +94,7 @@ fn resolved(text: &str, kinds: Kinds, types: &Types) -> Filter {
 /// The look-ups that providers make, each answered from an index and never by going through the rows.
 #[test]
 fn look_ups_use_indexes() {
-    let (server, types) = (Native::new(scim_edge::auth::Dialect::Auto), Types::default());
+    let (server, types) = (Native::new(Dialect::Auto), Types::default());
     let ids = (0..120).map(|n| format!("id eq \"{n}\"")).collect::<Vec<_>>().join(" or ");
     for (kinds, text, indexes) in [
         (Kinds::Users, "id eq \"a\"", &["sqlite_autoindex_users_1 (id=?)"][..]),
@@ -160,7 +135,7 @@ fn plan(server: &Native, kinds: Kinds, condition: &Condition) -> String {
 /// Filters as large as they may be, under the platform's limits on expressions and statements.
 #[test]
 fn filters_at_their_limits() {
-    let (server, types) = (Native::new(scim_edge::auth::Dialect::Auto), types());
+    let (server, types) = (Native::new(Dialect::Auto), types());
     let deep = format!("{}userName eq \"a\"{}", "not (title pr and ".repeat(16), ")".repeat(16));
     let chain = (0..120).map(|n| format!("nickName eq \"{n}\"")).collect::<Vec<_>>().join(" or ");
     let wide = format!("{}userName pr{}", "title pr and (active eq true or ".repeat(16), ")".repeat(16));

@@ -46,6 +46,14 @@ impl Http {
     }
 }
 
+impl Http {
+    /// A Console request that changes something, with the root key.
+    pub fn configure(&mut self, method: &str, path: &str, body: &Value) -> Response {
+        let url = format!("{}{path}", self.console_url);
+        self.call(method, &url, &self.console_key, &Request::json(method, path, body))
+    }
+}
+
 impl Server for Http {
     fn scim(&mut self, request: Request) -> Response {
         let url = format!("{}{}", self.scim_base_url, request.path);

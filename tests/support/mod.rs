@@ -2,8 +2,11 @@
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+pub mod directory;
+pub mod filters;
 pub mod http;
 pub mod native;
+pub mod random;
 pub mod session;
 pub mod sqlite;
 

@@ -1,7 +1,7 @@
 //! Random filters, and a table of what they compared: every operator with every type of attribute, where it stands.
 
-use super::Random;
 use super::directory::{BADGE, DATES, ENTERPRISE, NUMBERS, TEXTS};
+use super::random::Random;
 use scim_edge::scim::filter::Op;
 use scim_edge::scim::schema::{Attribute, Kinds, Type, Types};
 use std::collections::BTreeMap;

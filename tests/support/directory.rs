@@ -1,9 +1,7 @@
 //! A random directory: users with every kind of attribute, values from small pools so that filters find some of them.
 
-use super::Random;
-use crate::support::Server;
-use crate::support::native::Native;
-use scim_edge::auth::Dialect;
+use super::Server;
+use super::random::Random;
 use scim_edge::scim::schema::{Attribute, Mutability, Returned, Schema, Type, Types, Uniqueness};
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
@@ -84,9 +82,8 @@ fn attribute(name: String, kind: Type, exact: bool, multi: bool, sub: &[Attribut
     }
 }
 
-/// A directory of so many users and a few groups.
-pub fn fill(random: &mut Random, users: usize) -> Native {
-    let mut server = Native::new(Dialect::Auto);
+/// Creates so many users and a few groups.
+pub fn fill(server: &mut dyn Server, random: &mut Random, users: usize) {
     let mut ids = Vec::new();
     for number in 0..users {
         let response = server.send("POST", "/Users", user(random, number));
@@ -104,7 +101,6 @@ pub fn fill(random: &mut Random, users: usize) -> Native {
         }
         assert_eq!(server.send("POST", "/Groups", group).status, 201);
     }
-    server
 }
 
 fn user(random: &mut Random, number: usize) -> Value {
