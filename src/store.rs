@@ -7,6 +7,7 @@ pub mod groups;
 pub mod journal;
 pub mod members;
 pub mod schema;
+pub mod schemas;
 pub mod settings;
 pub mod tokens;
 pub mod users;

@@ -119,20 +119,30 @@ fn keep(attributes: &[Attribute], old: &Attributes, new: &mut Attributes) {
     }
 }
 
-/// Gives the values of the extensions that `urns` name the spelling of their schemas: they may have been stored before
-/// it was registered, as they were sent. What does not fit the schema stays as it is.
-pub fn adopt<'a>(kind: &ResourceType, attributes: &mut Attributes, urns: impl Iterator<Item = &'a str>) {
-    for schema in urns.filter_map(|urn| kind.extension(urn)) {
+/// `attributes` with the values of the extensions that `urns` name in their schemas' spelling, before a PATCH looks for
+/// them there: they may have been stored as they were sent, before the schema was registered. What does not fit the
+/// schema stays as it is.
+#[must_use]
+pub fn adopted(kind: &ResourceType, mut attributes: Attributes, urns: &[&str]) -> Attributes {
+    for schema in urns.iter().filter_map(|urn| kind.extension(urn)) {
         let key = attributes.keys().find(|key| key.eq_ignore_ascii_case(&schema.id)).cloned();
         let Some(value) = key.and_then(|key| attributes.remove(&key)) else { continue };
         let value = match value {
-            Value::Object(inner) => {
-                Value::Object(inner.into_iter().map(|(key, value)| fit(schema, key, value)).collect())
-            }
+            Value::Object(inner) => inner.into_iter().map(|(key, value)| fit(schema, key, value)).collect(),
             other => other,
         };
         attributes.insert(schema.id.to_string(), value);
     }
+    attributes
+}
+
+/// What a PATCH of the extensions that `urns` name has made of them.
+///
+/// # Errors
+/// As [`check_immutable`] and [`check_required`].
+pub fn check_patched(kind: &ResourceType, old: &Attributes, new: &Attributes, urns: &[&str]) -> Result<()> {
+    check_immutable(kind, old, new)?;
+    check_required(kind, new, |id| urns.iter().any(|urn| urn.eq_ignore_ascii_case(id)))
 }
 
 fn fit(schema: &Schema, key: String, value: Value) -> (String, Value) {
@@ -250,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn adopted() {
+    fn values_from_before_the_schema() {
         for (urns, expected) in [
             (vec![], json!({"URN:ACME:badge": {"NUMBER": "1", "Tags": "a", "other": 1}})),
             (vec!["urn:else"], json!({"URN:ACME:badge": {"NUMBER": "1", "Tags": "a", "other": 1}})),
@@ -258,8 +268,7 @@ mod tests {
         ] {
             let mut attributes = Attributes::new();
             attributes.insert("URN:ACME:badge".to_owned(), json!({"NUMBER": "1", "Tags": "a", "other": 1}));
-            adopt(&kind(), &mut attributes, urns.into_iter());
-            assert_eq!(Value::Object(attributes), expected);
+            assert_eq!(Value::Object(adopted(&kind(), attributes, &urns)), expected);
         }
     }
 }

@@ -60,7 +60,8 @@ impl Document {
         if size > DOCUMENT_MAX { Err(too_large(size)) } else { Ok(document) }
     }
 
-    /// Reads a whole document, as [`Document::write`] writes it.
+    /// Reads a whole document, as [`Document::write`] writes it. Documents that are stored come through here too, so a
+    /// rule that is added later belongs into [`Document::parse`].
     ///
     /// # Errors
     /// 400 `invalidValue` that names the attribute and its key.
@@ -95,6 +96,19 @@ impl Document {
 }
 
 impl Types {
+    /// What every organisation has, and what this one registered: an array of documents as text.
+    ///
+    /// # Errors
+    /// Internal: what was registered was accepted once.
+    pub fn read(generation: i64, documents: &str) -> Result<Self> {
+        let documents: Vec<Value> = serde_json::from_str(documents).map_err(Error::internal)?;
+        let documents = documents.into_iter().map(|document| match document {
+            Value::Object(map) => Document::read(map),
+            _ => Err(Error::internal("a registered schema is not an object")),
+        });
+        Ok(Self::with(generation, documents.collect::<Result<_>>().map_err(Error::internal)?))
+    }
+
     /// What every organisation has, and what this one registered.
     pub fn with(generation: i64, documents: Vec<Document>) -> Self {
         let mut types = Self { generation, ..Self::default() };
