@@ -192,7 +192,7 @@ mod tests {
         })
     }
 
-    /// What is left of the resource: top-level names, and for the three objects in question their parts.
+    /// What is left of the resource under these lists.
     fn left(attributes: &str, excluded: &str) -> Value {
         let query =
             [("ATTRIBUTES".to_owned(), attributes.to_owned()), ("excludedattributes".to_owned(), excluded.into())];

@@ -68,7 +68,9 @@ impl Document {
     pub fn read(map: Map<String, Value>) -> Result<Self> {
         let mut fields = Fields { place: "The schema".to_owned(), map };
         // What `/Schemas` shows can be sent back.
-        let (_, _) = (take(&mut fields.map, "schemas"), take(&mut fields.map, "meta"));
+        for shown in ["schemas", "meta"] {
+            take(&mut fields.map, shown);
+        }
         let id = fields.text("id")?.ok_or_else(|| fields.wrong("id is missing"))?;
         let last = id.rsplit(':').next().unwrap_or_default().to_owned();
         let name = fields.text("name")?.filter(|name| !name.trim().is_empty()).unwrap_or(last);
