@@ -130,6 +130,7 @@ impl Edge<'_> {
                 v: VERSION,
                 org: org.clone(),
                 request: self.request_id.clone(),
+                base: base.clone(),
                 actor: Actor::Token { hash: token.hash(), dialect: record.dialect },
                 idp: crate::dialect::caller(record.dialect, &header(&request, "User-Agent").unwrap_or_default()),
                 repairs,

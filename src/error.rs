@@ -14,6 +14,10 @@ pub enum Kind {
     InvalidFilter,
     /// The answer would be larger than the server computes.
     TooMany,
+    /// A cursor that is none of this query's (RFC 9865 section 2.1).
+    InvalidCursor,
+    /// A page size that a cursor cannot have (RFC 9865 section 2.1).
+    InvalidCount,
     /// A value that has to be unique is taken.
     Uniqueness,
     /// The attribute cannot be changed as asked.
@@ -69,6 +73,8 @@ impl Kind {
         match self {
             Kind::InvalidFilter => (400, Some("invalidFilter")),
             Kind::TooMany => (400, Some("tooMany")),
+            Kind::InvalidCursor => (400, Some("invalidCursor")),
+            Kind::InvalidCount => (400, Some("invalidCount")),
             Kind::Uniqueness => (409, Some("uniqueness")),
             Kind::Mutability => (400, Some("mutability")),
             Kind::InvalidSyntax => (400, Some("invalidSyntax")),

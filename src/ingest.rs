@@ -1,19 +1,20 @@
 //! A request to a [`Command`]: parse, mend, validate, everything that needs no directory.
 
+mod list;
 mod patch;
 
 use crate::auth::Dialect;
 use crate::dialect::{self, Repairs};
-use crate::directory::command::{Command, List, Members};
+use crate::directory::command::{Command, Members};
 use crate::error::{Error, Kind, Result};
 use crate::id::{GroupId, MemberId, UserId};
 use crate::render::{self, Projection};
 use crate::route::Scim;
-use crate::scim::discovery::PAGE_MAX;
-use crate::scim::filter::{self, Forms};
+use crate::scim::filter::Forms;
 use crate::scim::resource::{self, Resource};
 use crate::scim::schema::{Kinds, ResourceType, Types};
 use crate::scim::{extension, json, member};
+use list::Parameters;
 use serde_json::{Map, Value};
 
 /// What of a request matters here.
@@ -73,21 +74,40 @@ impl Reading {
 pub fn ingest(route: &Scim, request: &Request<'_>) -> Result<Ingested> {
     let forms = if request.dialect == Dialect::Rfc { Forms::Strict } else { Forms::Lenient };
     let mut reading = Reading { forms, repairs: Repairs::default(), notes: Vec::new() };
-    let projection = Projection::parse(request.query);
-    let command = command(route, request, &mut reading, &projection)?;
+    // A search says in its body what a list says in its address.
+    let body = match route {
+        Scim::Search(_) => Some(list::search_request(body(request)?, &reading)?),
+        _ => None,
+    };
+    let query = body.as_deref().unwrap_or(request.query);
+    let projection = Projection::parse(query);
+    let command = command(route, request, query, &mut reading, &projection)?;
     Ok(Ingested { command, projection, repairs: reading.repairs.names(), notes: reading.notes })
 }
 
-fn command(route: &Scim, request: &Request<'_>, reading: &mut Reading, projection: &Projection) -> Result<Command> {
+fn command(
+    route: &Scim,
+    request: &Request<'_>,
+    query: &[(String, String)],
+    reading: &mut Reading,
+    projection: &Projection,
+) -> Result<Command> {
     let members = if projection.shows("members") { Members::Shown } else { Members::Hidden };
     Ok(match route {
         Scim::ServiceProviderConfig | Scim::ResourceTypes(_) | Scim::Schemas(_) => {
             render::check_query(request.query)?;
             Command::Discover
         }
-        Scim::List(Kinds::Users) => Command::ListUsers { list: list(&request.types.user, request, reading)? },
-        Scim::List(Kinds::Groups) => {
-            Command::ListGroups { list: list(&request.types.group, request, reading)?, members }
+        Scim::List(kinds) | Scim::Search(Some(kinds)) => {
+            let list = Parameters::read(query, reading)?.of(request.types.of(*kinds), reading)?;
+            match kinds {
+                Kinds::Users => Command::ListUsers { list },
+                Kinds::Groups => Command::ListGroups { list, members },
+            }
+        }
+        Scim::Search(None) => {
+            let [users, groups] = Parameters::read(query, reading)?.of_both(request.types.all(), reading)?;
+            Command::Search { users, groups, members }
         }
         Scim::Get(Kinds::Users, id) => Command::GetUser { id: user_id(id)? },
         Scim::Get(Kinds::Groups, id) => Command::GetGroup { id: group_id(id)?, members },
@@ -119,32 +139,6 @@ fn command(route: &Scim, request: &Request<'_>, reading: &mut Reading, projectio
         }
     })
 }
-
-/// The page and the filter of a list (RFC 7644 section 3.4.2).
-fn list(kind: &ResourceType, request: &Request<'_>, reading: &mut Reading) -> Result<List> {
-    let parameter = |wanted: &str| {
-        request.query.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.as_str())
-    };
-    let number = |name: &str, default: i64| match parameter(name).map(str::trim) {
-        None | Some("") => Ok(default),
-        Some(text) => text
-            .parse::<i64>()
-            .map_err(|_| Error::invalid_value(format!("{name} has to be a whole number, not {text:?}."))),
-    };
-    let filter = match parameter("filter").map(str::trim) {
-        None | Some("") => None,
-        Some(text) => Some(filter::parse(text, reading.forms)?.resolve(kind, reading.forms)?),
-    };
-    Ok(List {
-        filter,
-        // Section 3.4.2.4: less than 1 is 1, a negative count is 0.
-        start_index: number("startIndex", 1)?.max(1),
-        count: number("count", PAGE_DEFAULT)?.clamp(0, PAGE_MAX),
-    })
-}
-
-/// The page size of a request that names none.
-const PAGE_DEFAULT: i64 = 100;
 
 fn user(id: Option<&str>, request: &Request<'_>, reading: &mut Reading) -> Result<Resource> {
     let body = body(request)?;

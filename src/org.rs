@@ -5,6 +5,7 @@
 
 mod access;
 mod admin;
+mod cursor;
 mod groups;
 pub mod journal;
 mod membership;
@@ -15,12 +16,13 @@ mod search;
 mod users;
 mod work;
 
-use crate::directory::command::{Actor, Admin, Ask, Call, Command, VERSION};
+use crate::directory::command::{Actor, Admin, Ask, Call, Command, Members, VERSION};
 use crate::directory::reply::{Answer, Reply};
 use crate::error::{Error, Kind, Result};
 use crate::id::{Ids, OrgId, Timestamp};
-use crate::scim::schema::Types;
+use crate::scim::schema::{Kinds, Types};
 use crate::store::{Sql, schema};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// What a call needs from the platform.
@@ -40,26 +42,105 @@ pub struct Memory {
     migrated: bool,
     /// The resource types with what is registered.
     types: Rc<Types>,
+    /// Where readers left off.
+    pages: Pages,
     /// Continues after the last change.
     ids: Option<Ids>,
     /// Counters on their way to the storage.
     pub unsaved: journal::Unsaved,
 }
 
-/// Executes one call.
+/// Where readers that page through everything left off, so that the next page starts there: one place for each token
+/// and query.
+#[derive(Debug, Default)]
+struct Pages(BTreeMap<(String, String), (i64, String)>);
+
+/// How many readers are remembered: some 200 KB.
+const READERS: usize = 1000;
+
+impl Pages {
+    /// The place after which the resource of that index comes, if the last page ended there.
+    fn end(&self, token: &str, query: &str, index: i64) -> Option<String> {
+        let key = (token.to_owned(), query.to_owned());
+        self.0.get(&key).filter(|(next, _)| *next == index).map(|(_, place)| place.clone())
+    }
+
+    fn remember(&mut self, token: &str, query: &str, next: i64, place: String) {
+        if self.0.len() >= READERS {
+            self.0.clear();
+        }
+        self.0.insert((token.to_owned(), query.to_owned()), (next, place));
+    }
+}
+
+/// How far a call has come.
+pub enum Progress {
+    /// To its end.
+    Done(Reply),
+    /// Other requests may run before [`resume`].
+    Scan(Box<Pending>),
+}
+
+/// A call that goes through the directory in steps.
+pub struct Pending {
+    scan: Box<search::Scan>,
+    call: Call,
+    caller: access::Caller,
+}
+
+/// Executes one call, or its first step.
 ///
 /// 1. The formats fit: this object understands [`VERSION`] and the one before.
 /// 2. The edge and the object mean the same organisation, and it is registered; otherwise nothing is written.
 /// 3. The schema is up to date.
 /// 4. The token is alive and fits; the organisation allows it.
 /// 5. The edge read the request under the schemas that hold now; otherwise it gets them and nothing else happens.
-/// 6. The request runs in one transaction.
+/// 6. The request runs in one transaction; a search that no index answers runs in steps, without one.
 /// 7. A refusal, or a request that was passed over in part and changed nothing, is written down.
-pub fn execute(sql: &dyn Sql, memory: &mut Memory, call: Call, context: &Context<'_>) -> Reply {
-    Reply { v: VERSION, outcome: outcome(sql, memory, call, context) }
+pub fn execute(sql: &dyn Sql, memory: &mut Memory, call: Call, context: &Context<'_>) -> Progress {
+    let caller = match admitted(sql, memory, &call, context) {
+        Ok(caller) => caller,
+        Err(error) => return done(Err(error)),
+    };
+    // Nothing is written down of a request that is read again.
+    if matches!(call.ask, Ask::Scim(_)) && call.generation != memory.types.generation {
+        return done(schemas::stale(sql, &memory.types));
+    }
+    if let Some(token) = &caller.token {
+        memory.unsaved.token_used(token, context.now);
+    }
+    let outcome = match &call.ask {
+        Ask::Read(query) => read::read(sql, &call.org, query, context.now),
+        Ask::Admin(Admin::PutSchema { document }) => schemas::put(sql, memory, document),
+        Ask::Admin(Admin::DeleteSchema { urn }) => schemas::delete(sql, memory, urn),
+        Ask::Admin(admin) => admin::run(sql, &call.org, admin, context.now),
+        Ask::Scim(Command::Refused { error, .. }) => Err(error.clone()),
+        Ask::Scim(_) if !caller.scim_enabled => Err(access::switched_off()),
+        Ask::Scim(command) => match searched(sql, memory, command, &call, &caller) {
+            None => work::run(sql, memory, command, &call, &caller, context),
+            Some(Ok(Searched::At(answer))) => Ok(answer),
+            Some(Ok(Searched::Scan(scan))) => return resume(sql, memory, Pending { scan, call, caller }, context.now),
+            Some(Err(error)) => Err(error),
+        },
+    };
+    done(noted(sql, memory, outcome, &call, &caller, context.now))
 }
 
-fn outcome(sql: &dyn Sql, memory: &mut Memory, call: Call, context: &Context<'_>) -> Result<Answer> {
+/// Takes one more step.
+pub fn resume(sql: &dyn Sql, memory: &mut Memory, mut pending: Pending, now: Timestamp) -> Progress {
+    let types = Rc::clone(&memory.types);
+    match pending.scan.step(sql, &types, now) {
+        Ok(None) => Progress::Scan(Box::new(pending)),
+        Ok(Some(answer)) => done(Ok(answer)),
+        Err(error) => done(noted(sql, memory, Err(error), &pending.call, &pending.caller, now)),
+    }
+}
+
+fn done(outcome: Result<Answer>) -> Progress {
+    Progress::Done(Reply { v: VERSION, outcome })
+}
+
+fn admitted(sql: &dyn Sql, memory: &mut Memory, call: &Call, context: &Context<'_>) -> Result<access::Caller> {
     if call.v > VERSION {
         return Err(Error::new(Kind::Unavailable, "A new version is being deployed. Try again in a minute."));
     }
@@ -73,27 +154,55 @@ fn outcome(sql: &dyn Sql, memory: &mut Memory, call: Call, context: &Context<'_>
         memory.types = Rc::new(schemas::types(sql)?);
         memory.migrated = true;
     }
-    let caller = access::check(sql, &call, context.now)?;
-    if matches!(call.ask, Ask::Scim(_)) && call.generation != memory.types.generation {
-        return schemas::stale(sql, &memory.types);
-    }
-    if let Some(token) = &caller.token {
-        memory.unsaved.token_used(token, context.now);
-    }
-    let result = match &call.ask {
-        Ask::Read(query) => read::read(sql, &call.org, query, context.now),
-        Ask::Admin(Admin::PutSchema { document }) => schemas::put(sql, memory, document),
-        Ask::Admin(Admin::DeleteSchema { urn }) => schemas::delete(sql, memory, urn),
-        Ask::Admin(admin) => admin::run(sql, &call.org, admin, context.now),
-        Ask::Scim(Command::Refused { error, .. }) => Err(error.clone()),
-        Ask::Scim(_) if !caller.scim_enabled => Err(access::switched_off()),
-        Ask::Scim(command) => work::run(sql, memory, command, &call, &caller, context),
-    };
-    match (result, &call.ask) {
-        (Err(error), Ask::Scim(command)) if error.kind != Kind::Internal => {
-            journal::refused(sql, memory, command, &call, &caller, &error, context.now)?;
-            Err(error)
+    access::check(sql, call, context.now)
+}
+
+/// A search that is answered, or one that goes on.
+enum Searched {
+    At(Answer),
+    Scan(Box<search::Scan>),
+}
+
+/// `None` for a command that searches nothing.
+fn searched(
+    sql: &dyn Sql,
+    memory: &mut Memory,
+    command: &Command,
+    call: &Call,
+    caller: &access::Caller,
+) -> Option<Result<Searched>> {
+    let (lists, members) = match command {
+        Command::ListUsers { list } => (vec![(Kinds::Users, list)], Members::Hidden),
+        Command::ListGroups { list, members } => (vec![(Kinds::Groups, list)], *members),
+        Command::Search { users, groups, members } => {
+            (vec![(Kinds::Users, users.as_ref()), (Kinds::Groups, groups.as_ref())], *members)
         }
-        (result, _) => result,
+        _ => return None,
+    };
+    let token = caller.token.as_deref().unwrap_or_default();
+    let mut begin = || {
+        let scan = search::Scan::new(&lists, members, &call.base, &memory.types)?;
+        Ok(match scan.at_once(sql, &mut memory.pages, token)? {
+            Some(answer) => Searched::At(answer),
+            None => Searched::Scan(Box::new(scan)),
+        })
+    };
+    Some(begin())
+}
+
+/// Writes a refusal down.
+fn noted(
+    sql: &dyn Sql,
+    memory: &mut Memory,
+    outcome: Result<Answer>,
+    call: &Call,
+    caller: &access::Caller,
+    now: Timestamp,
+) -> Result<Answer> {
+    if let (Err(error), Ask::Scim(command)) = (&outcome, &call.ask)
+        && error.kind != Kind::Internal
+    {
+        journal::refused(sql, memory, command, call, caller, error, now)?;
     }
+    outcome
 }

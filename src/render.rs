@@ -8,12 +8,12 @@ pub use discovery::{check_query, discovery};
 pub use projection::Projection;
 
 use crate::directory::reply::{Answer, Stored};
+use crate::directory::view;
 use crate::error::{Error, Kind, Result};
 use crate::id::RequestId;
 use crate::scim::discovery::LIST_RESPONSE;
 use crate::scim::schema::{Kinds, Types};
-use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
+use serde_json::{Value, json};
 
 /// An HTTP answer.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,18 +43,21 @@ pub fn answer(answer: Answer, kinds: Kinds, base: &str, projection: &Projection,
     let ok = |status, headers, body| Response { status, headers, body, content_type: SCIM_JSON };
     Ok(match answer {
         Answer::Created(stored) => {
-            let headers = vec![("Location", location(&stored.id, kinds, base)), ("ETag", etag(&stored))];
+            let headers = vec![("Location", view::location(&stored.id, kinds, base)), ("ETag", view::etag(&stored))];
             ok(201, headers, resource(&stored, kinds, base, projection, types)?.into_bytes())
         }
         Answer::Resource(stored) => {
-            let headers = vec![("Location", location(&stored.id, kinds, base)), ("ETag", etag(&stored))];
+            let headers = vec![("Location", view::location(&stored.id, kinds, base)), ("ETag", view::etag(&stored))];
             ok(200, headers, resource(&stored, kinds, base, projection, types)?.into_bytes())
         }
-        Answer::List { total, start_index, resources } => {
-            let shown: Vec<String> =
-                resources.iter().map(|one| resource(one, kinds, base, projection, types)).collect::<Result<_>>()?;
+        Answer::List { total, start_index, resources, next_cursor } => {
+            let shown: Vec<String> = resources
+                .iter()
+                .map(|one| resource(one, if one.group { Kinds::Groups } else { kinds }, base, projection, types))
+                .collect::<Result<_>>()?;
+            let next = next_cursor.map_or_else(String::new, |cursor| format!(r#""nextCursor":"{cursor}","#));
             let body = format!(
-                r#"{{"schemas":["{LIST_RESPONSE}"],"totalResults":{total},"startIndex":{start_index},"itemsPerPage":{},"Resources":[{}]}}"#,
+                r#"{{"schemas":["{LIST_RESPONSE}"],"totalResults":{total},"startIndex":{start_index},"itemsPerPage":{},{next}"Resources":[{}]}}"#,
                 shown.len(),
                 shown.join(",")
             );
@@ -86,61 +89,16 @@ pub fn document(status: u16, body: &Value, content_type: &'static str) -> Respon
     Response { status, headers: Vec::new(), body: body.to_string().into_bytes(), content_type }
 }
 
-fn location(id: &str, kinds: Kinds, base: &str) -> String {
-    format!("{base}/{}/{id}", kinds.endpoint())
-}
-
-/// The weak entity tag (RFC 7644 section 3.14). A user shown with groups has a suffix that names them, because they
-/// are part of the answer and not of the user's version.
-fn etag(stored: &Stored) -> String {
-    if stored.groups.is_empty() {
-        return format!("W/\"{}\"", stored.version);
-    }
-    let mut hasher = Sha256::new();
-    for group in &stored.groups {
-        hasher.update(group.id.as_str());
-        hasher.update([0]);
-        hasher.update(&group.display);
-        hasher.update([0]);
-    }
-    let digest: [u8; 32] = hasher.finalize().into();
-    let hex = crate::id::TokenHash(digest).hex();
-    format!("W/\"{}-{}\"", stored.version, hex.get(..12).unwrap_or_default())
-}
-
 fn resource(stored: &Stored, kinds: Kinds, base: &str, projection: &Projection, types: &Types) -> Result<String> {
     let kind = types.of(kinds);
-    let meta = json!({
-        "resourceType": kind.name,
-        "created": stored.created.rfc3339(),
-        "lastModified": stored.modified.rfc3339(),
-        "location": location(&stored.id, kinds, base),
-        "version": etag(stored),
-    });
-    let mut computed = Map::new();
-    computed.insert("meta".to_owned(), meta);
-    if !stored.groups.is_empty() {
-        let groups = stored.groups.iter().map(|group| {
-            let reference = location(group.id.as_str(), Kinds::Groups, base);
-            json!({ "value": group.id, "$ref": reference, "display": group.display, "type": "direct" })
-        });
-        computed.insert("groups".to_owned(), groups.collect());
-    }
-    if let Some(members) = stored.members.as_ref().filter(|members| !members.is_empty()) {
-        let members =
-            members.iter().map(|id| json!({ "value": id, "$ref": location(id, Kinds::Users, base), "type": "User" }));
-        computed.insert("members".to_owned(), members.collect());
-    }
-    let doc = stored.doc.get();
     if !projection.is_whole(kind) {
-        let mut map: Map<String, Value> = serde_json::from_str(doc).map_err(Error::internal)?;
-        map.insert("id".to_owned(), Value::from(stored.id.as_str()));
-        map.extend(computed);
+        let mut map = view::whole(stored, kinds, base)?;
         projection.apply(kind, &mut map);
         return Ok(Value::Object(map).to_string());
     }
-    let (doc, computed) = (inner(doc), Value::Object(computed).to_string());
-    Ok(format!("{{\"id\":{},{doc},{}}}", Value::from(stored.id.as_str()), inner(&computed)))
+    let computed = Value::Object(view::computed(stored, kinds, base)).to_string();
+    let (id, doc) = (Value::from(stored.id.as_str()), inner(stored.doc.get()));
+    Ok(format!("{{\"id\":{id},{doc},{}}}", inner(&computed)))
 }
 
 /// What stands between the braces of an object that is not empty.
@@ -202,7 +160,16 @@ mod tests {
         let doc = r#"{"emails":[{"type":"work","value":"a@b"}],"name":{"familyName":"B","givenName":"A"},"schemas":["x"],"userName":"a"}"#;
         let doc = RawValue::from_string(doc.to_owned()).unwrap();
         let time = Timestamp(0);
-        Stored { id: "1".into(), doc, version: 3, created: time, modified: time, groups: Vec::new(), members: None }
+        Stored {
+            id: "1".into(),
+            doc,
+            version: 3,
+            created: time,
+            modified: time,
+            group: false,
+            groups: Vec::new(),
+            members: None,
+        }
     }
 
     #[test]

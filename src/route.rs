@@ -21,6 +21,8 @@ pub enum Scim {
     ServiceProviderConfig,
     ResourceTypes(Option<String>),
     Schemas(Option<String>),
+    /// `/.search`, for one kind or for both (RFC 7644 section 3.4.3).
+    Search(Option<Kinds>),
 }
 
 impl Scim {
@@ -37,7 +39,8 @@ impl Scim {
             | Scim::Get(kinds, _)
             | Scim::Replace(kinds, _)
             | Scim::Patch(kinds, _)
-            | Scim::Delete(kinds, _) => *kinds,
+            | Scim::Delete(kinds, _)
+            | Scim::Search(Some(kinds)) => *kinds,
             _ => Kinds::Users,
         }
     }
@@ -149,7 +152,8 @@ fn scim(method: &str, rest: &[&str]) -> Result<Scim> {
         ["Schemas", urn] => only(method, &["GET"]).map(|()| Scim::Schemas(Some((*urn).to_owned()))),
         ["Me", ..] => Err(not_offered("/Me", "address users by /Users/{id}")),
         ["Bulk"] => Err(not_offered("/Bulk", "send the requests one by one")),
-        [".search"] | [_, ".search"] => Err(not_offered("/.search", "use GET with a filter")),
+        [".search"] => only(method, &["POST"]).map(|()| Scim::Search(None)),
+        [name, ".search"] if kinds(name).is_some() => only(method, &["POST"]).map(|()| Scim::Search(kinds(name))),
         _ => Err(nothing_at(&format!("/{}", rest.join("/")))),
     }
 }

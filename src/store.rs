@@ -3,11 +3,14 @@
 //! No rule of SCIM is decided here; constraints in the schema hold what must never be otherwise.
 
 pub mod changes;
+pub mod filter;
+pub mod folded;
 pub mod groups;
 pub mod journal;
 pub mod members;
 pub mod schema;
 pub mod schemas;
+pub mod search;
 pub mod settings;
 pub mod tokens;
 pub mod users;

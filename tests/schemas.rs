@@ -1,6 +1,6 @@
 //! Extension schemas that an organisation registers, on real SQLite: from the Console's PUT to what resources obey.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 mod support;
 
@@ -338,4 +338,27 @@ fn who_may_register() {
         assert_eq!(asked(Ask::Admin(put)), changes);
         assert_eq!(asked(Ask::Admin(Admin::DeleteSchema { urn: "urn:x:y".into() })), changes.or(Some(404)));
     }
+}
+
+#[test]
+fn filters_and_sorting_know_the_attributes() {
+    let mut server = registered(Dialect::Auto);
+    for (name, uid, keys) in [("a", 2, json!(["K1"])), ("b", 1, json!(["k1", "k2"])), ("c", 3, json!([]))] {
+        let body = person(name, json!({"uid": uid, "sunkSshKeys": keys, "desk": {"room": name, "floor": uid}}));
+        assert_eq!(server.send("POST", "/Users", body).status, 201);
+    }
+    for (query, expected) in [
+        (format!("filter={URN}:uid+gt+1&sortBy={URN}:uid&sortOrder=descending"), "c a"),
+        (format!("filter={}:SUNKSSHKEYS+eq+%22k1%22", URN.to_uppercase()), "b"),
+        (format!("filter={URN}:sunkSshKeys+pr&sortBy={URN}:uid"), "b a"),
+        (format!("filter={URN}:desk[room+eq+%22c%22+and+floor+eq+3]"), "c"),
+        (format!("filter=userName+eq+%22a%22+and+{URN}:desk.floor+eq+2"), "a"),
+    ] {
+        let found = server.get(&format!("/Users?{query}")).body;
+        let resources = found["Resources"].as_array().unwrap_or_else(|| panic!("{query}: {found}"));
+        let names: Vec<&str> = resources.iter().map(|user| user["userName"].as_str().unwrap()).collect();
+        assert_eq!(names.join(" "), expected, "{query}");
+    }
+    let wrong = server.get(&format!("/Users?filter={URN}:nothing+eq+1"));
+    refused(&wrong, 400, "invalidFilter", "nothing");
 }

@@ -5,6 +5,7 @@ use crate::id::{GroupId, MemberId, OrgId, RequestId, Seq, Timestamp, TokenHash, 
 use crate::scim::filter::Filter;
 use crate::scim::patch::Operation;
 use crate::scim::resource::Resource;
+use crate::scim::sort::Sort;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -20,6 +21,9 @@ pub struct Call {
     pub org: OrgId,
     /// The request that it answers.
     pub request: RequestId,
+    /// The SCIM base URL that addresses begin with.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub base: String,
     /// Who asks.
     pub actor: Actor,
     /// The caller's name for the journal, such as `Okta`; nothing depends on it.
@@ -132,6 +136,12 @@ pub enum Command {
         list: List,
         members: Members,
     },
+    /// `POST /.search` at the root: users, then groups.
+    Search {
+        users: Box<List>,
+        groups: Box<List>,
+        members: Members,
+    },
     /// What the edge refused; the object checks the token, writes it down and refuses it too.
     Refused {
         error: Error,
@@ -160,6 +170,12 @@ pub struct List {
     pub start_index: i64,
     /// How many at most.
     pub count: i64,
+    /// In which order; by `id` without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sort: Option<Sort>,
+    /// The cursor that was sent (RFC 9865), empty for the first page. Without one the page is found by its index.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
 }
 
 /// One step of a group's PATCH: members are rows, never a part of the document.

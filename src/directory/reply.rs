@@ -25,6 +25,9 @@ pub enum Answer {
         total: i64,
         start_index: i64,
         resources: Vec<Stored>,
+        /// The pages are chained by cursors (RFC 9865); `Some` but on the last one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next_cursor: Option<String>,
     },
     /// 204.
     Nothing,
@@ -55,6 +58,9 @@ pub struct Stored {
     pub created: Timestamp,
     /// When it last changed.
     pub modified: Timestamp,
+    /// A group in an answer that mixes it with users.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub group: bool,
     /// A user's groups.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<GroupRef>,

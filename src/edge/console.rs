@@ -158,6 +158,7 @@ impl Edge<'_> {
             v: VERSION,
             org,
             request,
+            base: String::new(),
             actor,
             idp,
             repairs,

@@ -6,7 +6,7 @@ use crate::directory::command::{Call, VERSION};
 use crate::directory::reply::{Answer, Reply};
 use crate::error::{Error, Kind, Result};
 use crate::id::{OrgId, Timestamp};
-use crate::org::{self, Context, Memory, registry};
+use crate::org::{self, Context, Memory, Progress, registry};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::cell::{Cell, RefCell};
@@ -15,7 +15,7 @@ use std::time::Duration;
 use worker::js_sys::{Reflect, Uint8Array};
 use worker::wasm_bindgen::JsValue;
 use worker::web_sys::{Request, RequestInit};
-use worker::{DurableObject, Env, Response, State, durable_object};
+use worker::{Delay, DurableObject, Env, Response, State, durable_object};
 
 /// The registry's object has this name; it must never change.
 const REGISTRY: &str = "registry";
@@ -97,8 +97,7 @@ impl DurableObject for Org {
         if cfg!(feature = "test-hooks") {
             self.storage.test(panic_at);
         }
-        let reply = catch_unwind(AssertUnwindSafe(|| self.execute(&body)))
-            .unwrap_or_else(|_| Err(Error::internal("a panic in the object")));
+        let reply = self.reply(&body).await;
         let rows = self.storage.rows();
         self.arm().await?;
         answer(&reply.unwrap_or_else(|error| Reply { v: VERSION, outcome: Err(error) }), rows)
@@ -113,7 +112,26 @@ impl DurableObject for Org {
 }
 
 impl Org {
-    fn execute(&self, body: &[u8]) -> Result<Reply> {
+    /// One call, step by step. Between two steps other requests run: nothing is borrowed and no transaction is open.
+    async fn reply(&self, body: &[u8]) -> Result<Reply> {
+        let caught = |step: &dyn Fn() -> Result<Progress>| {
+            catch_unwind(AssertUnwindSafe(step)).unwrap_or_else(|_| Err(Error::internal("a panic in the object")))
+        };
+        let mut progress = caught(&|| self.execute(body))?;
+        loop {
+            let pending = match progress {
+                Progress::Done(reply) => return Ok(reply),
+                Progress::Scan(pending) => RefCell::new(Some(pending)),
+            };
+            Delay::from(Duration::ZERO).await;
+            progress = caught(&|| {
+                let pending = pending.take().ok_or_else(|| Error::internal("a step was taken twice"))?;
+                Ok(org::resume(&self.storage, &mut self.memory.borrow_mut(), *pending, now()))
+            })?;
+        }
+    }
+
+    fn execute(&self, body: &[u8]) -> Result<Progress> {
         let call: Call = serde_json::from_slice(body).map_err(Error::internal)?;
         let random = || random().unwrap_or_default();
         let context = Context { org: self.name.as_ref(), now: now(), random: &random };

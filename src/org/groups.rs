@@ -13,6 +13,7 @@ use crate::scim::patch;
 use crate::scim::resource::{Resource, check_required, check_size, schemas};
 use crate::scim::schema::ResourceType;
 use crate::store::changes::Kind as ChangeKind;
+use crate::store::folded::folded;
 use crate::store::groups::{self as store, Content, Group};
 use crate::store::{Sql, members, settings};
 use serde_json::value::RawValue;
@@ -123,12 +124,12 @@ fn store_changed(work: &mut Work<'_>, old: Group, new: &Map<String, Value>, delt
         Some(delta) => membership::effect(work, Some(old.key), old.id.as_str(), delta)?,
         None => Effect::default(),
     };
-    if content == old.content && effect.is_nothing() {
+    if content.doc == old.content.doc && effect.is_nothing() {
         return Ok(old);
     }
     check_free(work.sql, &content, Some(&old))?;
     store::update(work.sql, &old, &content, work.next_seq(), work.at())?;
-    if content != old.content {
+    if content.doc != old.content.doc {
         let before = Value::Object(differing(&attributes(&old.content.doc)?, new));
         work.change(ChangeKind::Updated, "Group", old.id.as_str(), Some(before));
     }
@@ -161,6 +162,7 @@ fn content(kind: &ResourceType, attributes: &Map<String, Value>) -> Result<Conte
         display_name_key: fold(&display_name),
         display_name,
         external_id: text("externalId").map(str::to_owned),
+        folded: folded(&doc),
         doc: Value::Object(doc).to_string(),
     })
 }
@@ -182,6 +184,7 @@ pub(super) fn stored(group: Group) -> Result<Stored> {
         version: group.version,
         created: group.created,
         modified: group.modified,
+        group: false,
         groups: Vec::new(),
         members: None,
     })

@@ -129,6 +129,7 @@ fn target(command: &Command) -> (&str, String) {
         Command::GetGroup { id, .. } => ("GET", group(id)),
         Command::DeleteGroup { id } => ("DELETE", group(id)),
         Command::ListGroups { .. } => ("GET", "/Groups".to_owned()),
+        Command::Search { .. } => ("POST", "/.search".to_owned()),
     }
 }
 

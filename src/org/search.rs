@@ -1,146 +1,400 @@
-//! Lists and look-ups (RFC 7644 section 3.4.2).
+//! Lists and searches (RFC 7644 section 3.4.2, RFC 9865).
 //!
-//! A filter is answered if one of its conjuncts is an equality that an index serves; the pure evaluator judges the few
-//! rows that the index gives by the whole filter. Any other filter is refused: an empty answer to a question that was
-//! not understood makes identity providers create duplicates.
+//! What one index answers is read at once. Anything else is a [`Scan`]: it goes through the rows in pieces, with other
+//! requests between them, and ends with its request. It holds a position and the places of a page, never the rows.
 
-use super::{groups as group_rules, users as user_rules};
+use super::Pages;
+use super::cursor::{Cursor, Mark};
 use crate::directory::command::{List, Members};
 use crate::directory::reply::{Answer, Stored};
-use crate::error::{Error, Result};
-use crate::fold::fold;
-use crate::id::{GroupId, UserId};
-use crate::scim::filter::{Filter, Op, Target, Value as Wanted};
-use crate::store::{Sql, changes, groups, members, users};
-use serde_json::Value;
+use crate::directory::view;
+use crate::error::{Error, Kind, Result};
+use crate::id::Timestamp;
+use crate::scim::filter::Filter;
+use crate::scim::schema::{Kinds, Types};
+use crate::scim::sort;
+use crate::store::filter::{self, Condition};
+use crate::store::search::{self as store, Order, Range, Record};
+use crate::store::{Sql, changes, members};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
-/// One equality.
-struct Equal<'a> {
-    name: &'a str,
-    text: &'a str,
+/// How many rows a piece goes through: some 20 ms.
+const PIECE: i64 = 2_000;
+/// How long a scan may take, in milliseconds.
+const SCAN_MAX: i64 = 10_000;
+/// How many resources are sorted when no index serves it.
+const SORTED_MAX: usize = 50_000;
+/// Where a page ends early, in bytes of its resources.
+const PAGE_BYTES: usize = 4 * 1024 * 1024;
+/// How many rows a piece goes through when their documents are read.
+const READ_PIECE: i64 = 250;
+/// How many users are read at once; a group is read alone, with its members.
+const USERS_AT_ONCE: usize = 50;
+
+/// One kind of resource of a query.
+struct Source {
+    kinds: Kinds,
+    filter: Option<Filter>,
+    condition: Condition,
+    /// One statement finds all: the filter asks an index.
+    look_up: bool,
 }
 
-/// GET /Users.
-pub(super) fn users(sql: &dyn Sql, list: &List) -> Result<Answer> {
-    let (total, page) = match &list.filter {
-        None => (changes::head(sql)?.totals.users, users::page(sql, list.start_index - 1, list.count)?),
-        Some(filter) => {
-            let mut found = None;
-            for equal in filter.conjuncts().into_iter().filter_map(equality) {
-                found = candidate_users(sql, &equal)?;
-                if found.is_some() {
-                    break;
+/// Which of the resources that were found are answered.
+enum Window {
+    Index { start: i64, count: i64 },
+    Cursor { after: Option<Cursor>, count: i64 },
+}
+
+/// A resource that was found.
+struct Hit {
+    key: i64,
+    mark: Mark,
+}
+
+/// A query on its way.
+pub(super) struct Scan {
+    base: String,
+    query: String,
+    sources: Vec<Source>,
+    members: Members,
+    order: Order,
+    /// The order of the index, or of what is sorted here.
+    descending: bool,
+    sort: Option<sort::Sort>,
+    window: Window,
+    /// The source that is read, and up to where.
+    at: usize,
+    place: Option<String>,
+    total: i64,
+    hits: Vec<Hit>,
+    started: Option<Timestamp>,
+}
+
+impl Scan {
+    /// A query over one kind of resource or both, each with its own filter, all with the page and order of the first.
+    ///
+    /// # Errors
+    /// 400 `invalidCursor`.
+    pub(super) fn new(lists: &[(Kinds, &List)], members: Members, base: &str, types: &Types) -> Result<Self> {
+        let list = lists.first().map(|(_, list)| *list).ok_or_else(|| Error::internal("a search for nothing"))?;
+        let (order, sort) = match (&list.sort, lists) {
+            (None, _) => (Order::Id, None),
+            (Some(sort), [(kinds, _)]) if is_indexed(sort, *kinds, "id") => (Order::Id, None),
+            (Some(sort), [(kinds, _)]) if is_indexed(sort, *kinds, "name") => (Order::Name, None),
+            (Some(sort), _) => (Order::Id, Some(sort.clone())),
+        };
+        let sources = lists.iter().map(|(kinds, list)| {
+            let condition = match &list.filter {
+                Some(filter) => filter::compile(filter, *kinds, types.of(*kinds), base),
+                None => Condition { text: "1".to_owned(), constants: "[]".to_owned(), exact: true },
+            };
+            let look_up = list.filter.as_ref().is_some_and(|filter| filter::is_look_up(filter, *kinds));
+            Source { kinds: *kinds, filter: list.filter.clone(), condition, look_up }
+        });
+        let sources: Vec<Source> = sources.collect();
+        let query = fingerprint(&sources, list);
+        let window = match &list.cursor {
+            None => Window::Index { start: list.start_index, count: list.count },
+            Some(text) if text.is_empty() => Window::Cursor { after: None, count: list.count },
+            Some(text) => Window::Cursor { after: Some(Cursor::read(text, &query)?), count: list.count },
+        };
+        let descending = list.sort.as_ref().is_some_and(|sort| sort.descending);
+        let mut scan = Self {
+            base: base.to_owned(),
+            query,
+            sources,
+            members,
+            order,
+            descending,
+            sort,
+            window,
+            at: 0,
+            place: None,
+            total: 0,
+            hits: Vec::new(),
+            started: None,
+        };
+        if let (Window::Cursor { after: Some(cursor), .. }, None) = (&scan.window, &scan.sort) {
+            (scan.at, scan.place) = (cursor.after.source, Some(cursor.after.place.clone()));
+        }
+        Ok(scan)
+    }
+
+    /// The whole answer, if it takes no filter and an index has the order.
+    pub(super) fn at_once(&self, sql: &dyn Sql, pages: &mut Pages, token: &str) -> Result<Option<Answer>> {
+        let [Source { kinds, filter: None, .. }] = self.sources.as_slice() else { return Ok(None) };
+        if self.sort.is_some() {
+            return Ok(None);
+        }
+        let totals = changes::head(sql)?.totals;
+        let total = if *kinds == Kinds::Users { totals.users } else { totals.groups };
+        let mut range = Range { kinds: *kinds, order: self.order, descending: self.descending, after: None };
+        let hit = |(key, place)| Hit { key, mark: Mark { source: 0, key: Value::Null, place } };
+        let (hits, start) = match &self.window {
+            Window::Cursor { count, .. } => {
+                range.after = self.place.as_deref();
+                (store::page(sql, &range, 0, count + 1)?, 1)
+            }
+            Window::Index { start, count } => {
+                // A reader that goes on where its last page ended pays for no row that it skips.
+                let known = pages.end(token, &self.query, *start);
+                range.after = known.as_deref();
+                let skip = if known.is_some() { 0 } else { start - 1 };
+                (store::page(sql, &range, skip, *count)?, *start)
+            }
+        };
+        let hits: Vec<Hit> = hits.into_iter().map(hit).collect();
+        let (answer, last) = self.answer(sql, hits, total, start)?;
+        if let (Window::Index { start, .. }, Some((shown, place))) = (&self.window, last) {
+            pages.remember(token, &self.query, start + shown, place);
+        }
+        Ok(Some(answer))
+    }
+
+    /// Goes through one piece; the answer once there is none left.
+    ///
+    /// # Errors
+    /// 400 `tooMany` after [`SCAN_MAX`], or for more than [`SORTED_MAX`] resources to sort.
+    pub(super) fn step(&mut self, sql: &dyn Sql, types: &Types, now: Timestamp) -> Result<Option<Answer>> {
+        if now > self.started.get_or_insert(now).plus(SCAN_MAX) {
+            let detail =
+                "The search took longer than 10 seconds. Narrow the filter, best by eq on userName, externalId or id.";
+            return Err(Error::new(Kind::TooMany, detail));
+        }
+        if let Some(source) = self.sources.get(self.at) {
+            let range = Range {
+                kinds: source.kinds,
+                order: self.order,
+                descending: self.descending && self.sort.is_none(),
+                after: self.place.as_deref(),
+            };
+            let rows = if source.condition.exact && self.sort.is_none() { PIECE } else { READ_PIECE };
+            let until = if source.look_up { None } else { store::end_of_piece(sql, &range, rows)? };
+            let found = self.found(sql, types, source, &range, until.as_deref())?;
+            for hit in found {
+                self.take(hit)?;
+            }
+            match until {
+                Some(place) => self.place = Some(place),
+                None => (self.at, self.place) = (self.at + 1, None),
+            }
+            if self.at < self.sources.len() && !self.has_enough() {
+                return Ok(None);
+            }
+        }
+        self.finish(sql).map(Some)
+    }
+
+    /// What of a piece is meant. Where SQL left something open, the evaluator judges.
+    fn found(
+        &self,
+        sql: &dyn Sql,
+        types: &Types,
+        source: &Source,
+        range: &Range<'_>,
+        until: Option<&str>,
+    ) -> Result<Vec<Hit>> {
+        let hit = |key, sorted, place| Hit { key, mark: Mark { source: self.at, key: sorted, place } };
+        if source.condition.exact && self.sort.is_none() {
+            let places = store::places(sql, range, until, &source.condition)?;
+            return Ok(places.into_iter().map(|(key, place)| hit(key, Value::Null, place)).collect());
+        }
+        let records = store::records(sql, range, until, &source.condition)?;
+        let judged = source.filter.as_ref().filter(|_| !source.condition.exact);
+        let (kind, mut found) = (types.of(source.kinds), Vec::with_capacity(records.len()));
+        for part in records.chunks(at_once(source.kinds)) {
+            let mut related = match judged {
+                Some(_) => Related::of(sql, source.kinds, part, true)?,
+                None => Related::default(),
+            };
+            for record in part {
+                let stored = related.complete(record);
+                let whole = view::whole(&stored, source.kinds, &self.base)?;
+                if judged.is_none_or(|filter| filter.matches(&whole)) {
+                    let sorted = self.sort.as_ref().map_or(Value::Null, |sort| sort::key(&sort.by, kind, &whole));
+                    found.push(hit(record.key, sorted, record.place.clone()));
                 }
             }
-            let served = "userName, externalId, id or emails[type eq \"work\"].value";
-            let candidates = found.ok_or_else(|| unserved("Users", served))?;
-            let fit = judge(candidates, filter, |user| (user.id.as_str(), &user.content.doc))?;
-            paged(fit, list)
         }
-    };
-    let keys: Vec<i64> = page.iter().map(|user| user.key).collect();
-    let mut groups = members::of_users(sql, &keys)?;
-    let resources = page.into_iter().map(|user| {
-        let groups = groups.remove(&user.key).unwrap_or_default();
-        Ok(Stored { groups, ..user_rules::stored(user)? })
-    });
-    Ok(Answer::List { total, start_index: list.start_index, resources: resources.collect::<Result<_>>()? })
-}
+        Ok(found)
+    }
 
-/// GET /Groups.
-pub(super) fn groups(sql: &dyn Sql, list: &List, shown: Members) -> Result<Answer> {
-    let (total, page) = match &list.filter {
-        None => (changes::head(sql)?.totals.groups, groups::page(sql, list.start_index - 1, list.count)?),
-        Some(filter) => {
-            let mut found = None;
-            for equal in filter.conjuncts().into_iter().filter_map(equality) {
-                found = candidate_groups(sql, &equal)?;
-                if found.is_some() {
-                    break;
-                }
+    fn take(&mut self, hit: Hit) -> Result<()> {
+        self.total += 1;
+        if self.sort.is_some() {
+            self.hits.push(hit);
+            if self.hits.len() > SORTED_MAX {
+                let detail = format!(
+                    "More than {SORTED_MAX} resources would have to be sorted. Narrow the filter, or sort by id, \
+                     userName, or a group's displayName."
+                );
+                return Err(Error::new(Kind::TooMany, detail));
             }
-            let candidates = found.ok_or_else(|| unserved("Groups", "displayName, externalId or id"))?;
-            let fit = judge(candidates, filter, |group| (group.id.as_str(), &group.content.doc))?;
-            paged(fit, list)
+        } else if match self.window {
+            Window::Index { start, count } => self.total >= start && (self.hits.len() as i64) < count,
+            Window::Cursor { count, .. } => (self.hits.len() as i64) <= count,
+        } {
+            self.hits.push(hit);
         }
-    };
-    let keys: Vec<i64> = page.iter().map(|group| group.key).collect();
-    let mut ids = match shown {
-        Members::Shown => members::of_groups(sql, &keys)?,
-        Members::Hidden => Default::default(),
-    };
-    let resources = page.into_iter().map(|group| {
-        let members = (shown == Members::Shown).then(|| ids.remove(&group.key).unwrap_or_default());
-        Ok(Stored { members, ..group_rules::stored(group)? })
-    });
-    Ok(Answer::List { total, start_index: list.start_index, resources: resources.collect::<Result<_>>()? })
-}
-
-/// The equality that a conjunct is, with `emails` for a work address.
-fn equality(filter: &Filter) -> Option<Equal<'_>> {
-    let compared = |filter| match filter {
-        &Filter::Compare {
-            target: Target { urn: None, ref name, sub: None },
-            op: Op::Eq,
-            value: Wanted::Exact(ref text) | Wanted::Folded { ref text, .. },
-        } => Some(Equal { name, text }),
-        _ => None,
-    };
-    match filter {
-        Filter::Has { target: Target { urn: None, name, sub: None }, filter } if name == "emails" => {
-            let parts: Vec<Equal<'_>> = filter.conjuncts().into_iter().filter_map(compared).collect();
-            let work = parts.iter().any(|part| part.name == "type" && fold(part.text) == "work");
-            let value = parts.iter().find(|part| part.name == "value").filter(|_| work)?;
-            Some(Equal { name: "emails", text: value.text })
-        }
-        other => compared(other),
+        Ok(())
     }
-}
 
-/// All users who can fulfil the equality; `None` if no index knows.
-fn candidate_users(sql: &dyn Sql, equal: &Equal<'_>) -> Result<Option<Vec<users::User>>> {
-    let one = |found: Option<users::User>| Ok(Some(found.into_iter().collect()));
-    match equal.name {
-        "userName" => one(users::by_user_name(sql, &fold(equal.text))?),
-        "externalId" => one(users::by_external_id(sql, equal.text)?),
-        "id" => one(UserId::parse(equal.text).map_or(Ok(None), |id| users::by_id(sql, &id))?),
-        "emails" => users::by_mail(sql, &fold(equal.text)).map(Some),
-        _ => Ok(None),
-    }
-}
-
-/// All groups that can fulfil the equality; `None` if no index knows.
-fn candidate_groups(sql: &dyn Sql, equal: &Equal<'_>) -> Result<Option<Vec<groups::Group>>> {
-    let one = |found: Option<groups::Group>| Ok(Some(found.into_iter().collect()));
-    match equal.name {
-        "displayName" => one(groups::by_display_name(sql, &fold(equal.text))?),
-        "externalId" => one(groups::by_external_id(sql, equal.text)?),
-        "id" => one(GroupId::parse(equal.text).map_or(Ok(None), |id| groups::by_id(sql, &id))?),
-        _ => Ok(None),
-    }
-}
-
-fn judge<T>(candidates: Vec<T>, filter: &Filter, parts: impl Fn(&T) -> (&str, &String)) -> Result<Vec<T>> {
-    let mut fit = Vec::new();
-    for candidate in candidates {
-        let (id, doc) = parts(&candidate);
-        let mut attributes = user_rules::attributes(doc)?;
-        attributes.insert("id".to_owned(), Value::from(id));
-        if filter.matches(&attributes) {
-            fit.push(candidate);
+    /// A page after the first knows the total, so it need not go on once it is full.
+    fn has_enough(&self) -> bool {
+        match &self.window {
+            Window::Cursor { after: Some(_), count } if self.sort.is_none() => self.hits.len() as i64 > *count,
+            _ => false,
         }
     }
-    Ok(fit)
+
+    fn finish(&mut self, sql: &dyn Sql) -> Result<Answer> {
+        let mut hits = std::mem::take(&mut self.hits);
+        let mut total = self.total;
+        if self.sort.is_some() {
+            hits.sort_by(|a, b| self.compare(&a.mark, &b.mark));
+            match &self.window {
+                Window::Index { start, .. } => drop(hits.drain(..bound(start - 1).min(hits.len()))),
+                Window::Cursor { after: Some(cursor), .. } => {
+                    hits.retain(|hit| self.compare(&hit.mark, &cursor.after).is_gt());
+                }
+                Window::Cursor { after: None, .. } => {}
+            }
+        }
+        let start = match &self.window {
+            Window::Index { start, .. } => *start,
+            Window::Cursor { after: Some(cursor), .. } => {
+                total = cursor.total;
+                1
+            }
+            Window::Cursor { after: None, .. } => 1,
+        };
+        Ok(self.answer(sql, hits, total, start)?.0)
+    }
+
+    fn compare(&self, a: &Mark, b: &Mark) -> std::cmp::Ordering {
+        let keys = sort::compare(&a.key, &b.key);
+        let keys = if self.descending { keys.reverse() } else { keys };
+        keys.then(a.source.cmp(&b.source)).then_with(|| a.place.cmp(&b.place))
+    }
+
+    /// Reads the page's resources, up to [`PAGE_BYTES`]. Answers also how many are shown, and the place of the last.
+    fn answer(
+        &self,
+        sql: &dyn Sql,
+        hits: Vec<Hit>,
+        total: i64,
+        start_index: i64,
+    ) -> Result<(Answer, Option<(i64, String)>)> {
+        let (count, chained) = match &self.window {
+            Window::Index { count, .. } => (*count, false),
+            Window::Cursor { count, .. } => (*count, true),
+        };
+        let (mut resources, mut bytes, mut last) = (Vec::new(), 0, None);
+        let wanted = hits.get(..bound(count).min(hits.len())).unwrap_or_default();
+        let groups_alone = self.sources.iter().any(|source| source.kinds == Kinds::Groups);
+        'page: for part in wanted.chunks(at_once(if groups_alone { Kinds::Groups } else { Kinds::Users })) {
+            for (hit, stored) in part.iter().zip(self.read(sql, part)?) {
+                let size = stored.as_ref().map_or(0, size);
+                if bytes > 0 && bytes + size > PAGE_BYTES {
+                    break 'page;
+                }
+                bytes += size;
+                last = Some(&hit.mark);
+                resources.extend(stored);
+            }
+        }
+        let more = hits.last().map(|hit| &hit.mark) != last;
+        let next_cursor =
+            last.filter(|_| chained && more).map(|mark| Cursor { after: mark.clone(), total }.write(&self.query));
+        let shown = (resources.len() as i64, last.map(|mark| mark.place.clone()));
+        let answer = Answer::List { total, start_index, resources, next_cursor };
+        Ok((answer, shown.1.map(|place| (shown.0, place))))
+    }
+
+    /// The resources of these hits, complete; `None` for one that is gone meanwhile.
+    fn read(&self, sql: &dyn Sql, hits: &[Hit]) -> Result<Vec<Option<Stored>>> {
+        let mut read = BTreeMap::new();
+        for (at, source) in self.sources.iter().enumerate() {
+            let keys: Vec<i64> = hits.iter().filter(|hit| hit.mark.source == at).map(|hit| hit.key).collect();
+            if keys.is_empty() {
+                continue;
+            }
+            let records = store::by_keys(sql, source.kinds, &keys)?;
+            let mut related = Related::of(sql, source.kinds, &records, self.members == Members::Shown)?;
+            let mixed = self.sources.len() > 1 && source.kinds == Kinds::Groups;
+            read.extend(records.iter().map(|record| (record.key, Stored { group: mixed, ..related.complete(record) })));
+        }
+        Ok(hits.iter().map(|hit| read.remove(&hit.key)).collect())
+    }
 }
 
-fn paged<T>(fit: Vec<T>, list: &List) -> (i64, Vec<T>) {
-    let total = fit.len() as i64;
-    let bound = |number: i64| usize::try_from(number).unwrap_or(0);
-    (total, fit.into_iter().skip(bound(list.start_index - 1)).take(bound(list.count)).collect())
+/// What belongs to some resources and is not in their rows.
+#[derive(Default)]
+struct Related {
+    groups: BTreeMap<i64, Vec<crate::directory::reply::GroupRef>>,
+    members: Option<BTreeMap<i64, Vec<String>>>,
 }
 
-fn unserved(what: &str, served: &str) -> Error {
-    Error::invalid_filter(format!(
-        "This filter on {what} is not supported: one of its terms, alone or joined by and, has to be eq on {served}."
-    ))
+impl Related {
+    fn of(sql: &dyn Sql, kinds: Kinds, records: &[Record], with_members: bool) -> Result<Self> {
+        let keys: Vec<i64> = records.iter().map(|record| record.key).collect();
+        Ok(match kinds {
+            Kinds::Users => Self { groups: members::of_users(sql, &keys)?, members: None },
+            Kinds::Groups if with_members => {
+                Self { groups: BTreeMap::new(), members: Some(members::of_groups(sql, &keys)?) }
+            }
+            Kinds::Groups => Self::default(),
+        })
+    }
+
+    fn complete(&mut self, record: &Record) -> Stored {
+        let stored = &record.stored;
+        Stored {
+            id: stored.id.clone(),
+            doc: stored.doc.clone(),
+            groups: self.groups.remove(&record.key).unwrap_or_default(),
+            members: self.members.as_mut().map(|members| members.remove(&record.key).unwrap_or_default()),
+            ..*stored
+        }
+    }
+}
+
+/// Whether an index has that order: by `id`, or by the kind's unique name.
+fn is_indexed(sort: &sort::Sort, kinds: Kinds, by: &str) -> bool {
+    let name = match (by, kinds) {
+        ("name", Kinds::Users) => "userName",
+        ("name", Kinds::Groups) => "displayName",
+        _ => "id",
+    };
+    sort.by.urn.is_none() && sort.by.sub.is_none() && sort.by.name == name
+}
+
+/// Everything of a query but its page: a cursor holds for this query alone.
+fn fingerprint(sources: &[Source], list: &List) -> String {
+    let filters: Vec<Value> = sources
+        .iter()
+        .map(|source| json!([source.kinds.name(), source.filter.as_ref().map(Filter::to_string)]))
+        .collect();
+    let text = json!([filters, list.sort]).to_string();
+    let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
+    crate::id::TokenHash(digest).hex().chars().take(16).collect()
+}
+
+/// What a resource takes in a page, in bytes; groups and members by what one of them comes to.
+fn size(stored: &Stored) -> usize {
+    stored.doc.get().len() + 250 * stored.groups.len() + 150 * stored.members.as_ref().map_or(0, Vec::len)
+}
+
+fn at_once(kinds: Kinds) -> usize {
+    match kinds {
+        Kinds::Users => USERS_AT_ONCE,
+        Kinds::Groups => 1,
+    }
+}
+
+fn bound(number: i64) -> usize {
+    usize::try_from(number).unwrap_or(0)
 }

@@ -11,6 +11,7 @@ use crate::scim::patch::{self, Operation};
 use crate::scim::resource::{Resource, check_required, check_size, schemas};
 use crate::scim::schema::ResourceType;
 use crate::store::changes::{self, Kind as ChangeKind};
+use crate::store::folded::folded;
 use crate::store::users::{self as store, Content, User};
 use crate::store::{Sql, members, settings};
 use serde_json::value::RawValue;
@@ -129,7 +130,7 @@ fn store_changed(work: &mut Work<'_>, old: User, mut new: Attributes, left: &[&s
     // `active` cannot be taken away, only set (RFC 7643 section 4.1.1 gives it no meaning when unassigned).
     new.entry("active").or_insert(Value::Bool(old.content.active));
     let content = content(&work.types.user, &new)?;
-    if content == old.content && left.is_empty() {
+    if content.doc == old.content.doc && left.is_empty() {
         return Ok(Answer::Resource(Box::new(one(work.sql, old)?)));
     }
     if content.user_name_key != old.content.user_name_key
@@ -207,6 +208,7 @@ fn content(kind: &ResourceType, attributes: &Attributes) -> Result<Content> {
         mail_key: work_mails.next(),
         more_mail: work_mails.next().is_some(),
         active: attributes.get("active") != Some(&Value::Bool(false)),
+        folded: folded(&doc),
         doc: Value::Object(doc).to_string(),
     })
 }
@@ -231,6 +233,7 @@ pub(super) fn stored(user: User) -> Result<Stored> {
         version: user.version,
         created: user.created,
         modified: user.modified,
+        group: false,
         groups: Vec::new(),
         members: None,
     })

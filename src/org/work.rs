@@ -1,7 +1,7 @@
 //! One SCIM request at work: its transaction, its changes, its ids.
 
 use super::access::Caller;
-use super::{Context, Memory, groups, journal, search, users};
+use super::{Context, Memory, groups, journal, users};
 use crate::directory::command::{Call, Command};
 use crate::directory::reply::Answer;
 use crate::error::{Error, Result};
@@ -65,9 +65,7 @@ pub(super) fn run(
     match command {
         Command::Discover => return Ok(Answer::Allowed),
         Command::GetUser { id } => return users::get(sql, id),
-        Command::ListUsers { list } => return search::users(sql, list),
         Command::GetGroup { id, members } => return groups::get(sql, id, *members),
-        Command::ListGroups { list, members } => return search::groups(sql, list, *members),
         _ => {}
     }
     let types = Rc::clone(&memory.types);

@@ -14,6 +14,9 @@ pub const LIST_RESPONSE: &str = "urn:ietf:params:scim:api:messages:2.0:ListRespo
 /// The largest page of a list.
 pub const PAGE_MAX: i64 = 1_000;
 
+/// The page of a list that names no size.
+pub const PAGE_DEFAULT: i64 = 100;
+
 /// What the service offers, as its configuration says it (RFC 7643 section 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capabilities {
@@ -46,7 +49,7 @@ pub const CAPABILITIES: Capabilities = Capabilities {
     filter: true,
     filter_results: PAGE_MAX,
     change_password: false,
-    sort: false,
+    sort: true,
     etag: false,
 };
 
@@ -67,6 +70,13 @@ pub fn service_provider_config(base: &str) -> Value {
         "changePassword": { "supported": can.change_password },
         "sort": { "supported": can.sort },
         "etag": { "supported": can.etag },
+        "pagination": {
+            "cursor": true,
+            "index": true,
+            "defaultPaginationMethod": "index",
+            "defaultPageSize": PAGE_DEFAULT,
+            "maxPageSize": PAGE_MAX,
+        },
         "authenticationSchemes": [{
             "type": "oauthbearertoken",
             "name": "Bearer token",

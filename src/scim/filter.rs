@@ -6,7 +6,7 @@
 //! a filter is the router's.
 
 mod cursor;
-mod evaluate;
+pub(super) mod evaluate;
 pub(super) mod parse;
 mod print;
 pub(super) mod resolve;
@@ -172,7 +172,7 @@ pub enum Filter {
 }
 
 /// An attribute in its canonical spelling (RFC 7644 section 3.10). Inside [`Filter::Has`], `name` is a sub-attribute.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Target {
     /// For attributes of an extension.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -30,8 +30,10 @@ pub struct Content {
     pub display_name_key: String,
     /// Unique and case-exact where present.
     pub external_id: Option<String>,
-    /// Canonical JSON.
+    /// Canonical JSON. The rest follows from it.
     pub doc: String,
+    /// [`super::folded::folded`] of it; written, never read back.
+    pub folded: Option<String>,
 }
 
 const COLUMNS: &str = "key, id, display_name, display_name_key, external_id, doc, version, created, modified";
@@ -45,6 +47,7 @@ fn group(mut row: Row) -> Result<Group> {
             display_name_key: row.text()?,
             external_id: row.optional_text()?,
             doc: row.text()?,
+            folded: None,
         },
         version: row.integer()?,
         created: Timestamp(row.integer()?),
@@ -82,15 +85,6 @@ fn one(sql: &dyn Sql, condition: &str, param: Param<'_>) -> Result<Option<Group>
         .transpose()
 }
 
-/// A page in the order of the ids, which is that of creation, after `skip` groups.
-///
-/// # Errors
-/// Internal only.
-pub fn page(sql: &dyn Sql, skip: i64, count: i64) -> Result<Vec<Group>> {
-    let text = format!("SELECT {COLUMNS} FROM groups WHERE gone = 0 ORDER BY id LIMIT ? OFFSET ?");
-    sql.query(&text, &[count.into(), skip.into()])?.into_iter().map(group).collect()
-}
-
 /// A page in the order of the ids, after one of them.
 ///
 /// # Errors
@@ -105,8 +99,8 @@ pub fn after(sql: &dyn Sql, id: &str, count: i64) -> Result<Vec<Group>> {
 /// # Errors
 /// Internal only: uniqueness is checked before, the indexes only hold it.
 pub fn insert(sql: &dyn Sql, id: &GroupId, content: &Content, seq: Seq, now: Timestamp) -> Result<i64> {
-    let text = "INSERT INTO groups (key, id, display_name, display_name_key, external_id, doc, gone, version, seq, created, \
-                modified) VALUES ((SELECT min(coalesce(min(key), 0), 0) - 1 FROM groups), ?, ?, ?, ?, ?, 0, 1, ?, ?, ?) \
+    let text = "INSERT INTO groups (key, id, display_name, display_name_key, external_id, doc, folded, gone, version, seq, \
+                created, modified) VALUES ((SELECT min(coalesce(min(key), 0), 0) - 1 FROM groups), ?, ?, ?, ?, ?, ?, 0, 1, ?, ?, ?) \
                 RETURNING key";
     let params = [
         Param::Text(id.as_str()),
@@ -114,6 +108,7 @@ pub fn insert(sql: &dyn Sql, id: &GroupId, content: &Content, seq: Seq, now: Tim
         Param::Text(&content.display_name_key),
         content.external_id.as_deref().into(),
         Param::Text(&content.doc),
+        content.folded.as_deref().into(),
         seq.into(),
         now.0.into(),
         now.0.into(),
@@ -126,17 +121,18 @@ pub fn insert(sql: &dyn Sql, id: &GroupId, content: &Content, seq: Seq, now: Tim
 /// # Errors
 /// Internal only.
 pub fn update(sql: &dyn Sql, old: &Group, content: &Content, seq: Seq, now: Timestamp) -> Result<()> {
-    if old.content == *content {
+    if old.content.doc == content.doc {
         let text = "UPDATE groups SET version = version + 1, seq = ?, modified = ? WHERE key = ?";
         return sql.query(text, &[seq.into(), now.0.into(), old.key.into()]).map(|_| ());
     }
-    let text = "UPDATE groups SET display_name = ?, display_name_key = ?, external_id = ?, doc = ?, version = version + 1, \
-                seq = ?, modified = ? WHERE key = ?";
+    let text = "UPDATE groups SET display_name = ?, display_name_key = ?, external_id = ?, doc = ?, folded = ?, \
+                version = version + 1, seq = ?, modified = ? WHERE key = ?";
     let params = [
         Param::Text(&content.display_name),
         Param::Text(&content.display_name_key),
         content.external_id.as_deref().into(),
         Param::Text(&content.doc),
+        content.folded.as_deref().into(),
         seq.into(),
         now.0.into(),
         old.key.into(),

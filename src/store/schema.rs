@@ -6,9 +6,10 @@ use crate::fold::FOLD_VERSION;
 use crate::id::Timestamp;
 
 /// Every migration adds; an applied one is never edited. Each statement stands alone, as the platform runs them.
-const MIGRATIONS: &[&[&str]] = &[&[
-    // A user's key is above 0 and a group's below, so that neither can ever stand for the other.
-    "CREATE TABLE users (
+const MIGRATIONS: &[&[&str]] = &[
+    &[
+        // A user's key is above 0 and a group's below, so that neither can ever stand for the other.
+        "CREATE TABLE users (
         key INTEGER PRIMARY KEY CHECK (key > 0),
         id TEXT NOT NULL UNIQUE,
         user_name TEXT NOT NULL,
@@ -23,10 +24,10 @@ const MIGRATIONS: &[&[&str]] = &[&[
         created INTEGER NOT NULL,
         modified INTEGER NOT NULL
     ) STRICT",
-    "CREATE UNIQUE INDEX users_external_id ON users (external_id) WHERE external_id IS NOT NULL",
-    "CREATE INDEX users_mail ON users (mail_key) WHERE mail_key IS NOT NULL",
-    "CREATE INDEX users_more_mail ON users (key) WHERE more_mail = 1",
-    "CREATE TABLE groups (
+        "CREATE UNIQUE INDEX users_external_id ON users (external_id) WHERE external_id IS NOT NULL",
+        "CREATE INDEX users_mail ON users (mail_key) WHERE mail_key IS NOT NULL",
+        "CREATE INDEX users_more_mail ON users (key) WHERE more_mail = 1",
+        "CREATE TABLE groups (
         key INTEGER PRIMARY KEY CHECK (key < 0),
         id TEXT NOT NULL UNIQUE,
         display_name TEXT NOT NULL,
@@ -40,15 +41,15 @@ const MIGRATIONS: &[&[&str]] = &[&[
         modified INTEGER NOT NULL,
         CHECK (gone = 1 OR display_name_key IS NOT NULL)
     ) STRICT",
-    "CREATE UNIQUE INDEX groups_external_id ON groups (external_id) WHERE external_id IS NOT NULL",
-    // A group cannot be a member: user_key refers to users, and no group's key is a user's.
-    "CREATE TABLE members (
+        "CREATE UNIQUE INDEX groups_external_id ON groups (external_id) WHERE external_id IS NOT NULL",
+        // A group cannot be a member: user_key refers to users, and no group's key is a user's.
+        "CREATE TABLE members (
         group_key INTEGER NOT NULL REFERENCES groups (key),
         user_key INTEGER NOT NULL REFERENCES users (key),
         PRIMARY KEY (group_key, user_key)
     ) STRICT, WITHOUT ROWID",
-    "CREATE INDEX members_user ON members (user_key, group_key)",
-    "CREATE TABLE changes (
+        "CREATE INDEX members_user ON members (user_key, group_key)",
+        "CREATE TABLE changes (
         seq INTEGER PRIMARY KEY,
         request_seq INTEGER NOT NULL,
         at INTEGER NOT NULL,
@@ -66,7 +67,7 @@ const MIGRATIONS: &[&[&str]] = &[&[
         groups INTEGER NOT NULL,
         memberships INTEGER NOT NULL
     ) STRICT",
-    "CREATE TABLE refusals (
+        "CREATE TABLE refusals (
         fingerprint TEXT PRIMARY KEY,
         outcome TEXT NOT NULL,
         first_at INTEGER NOT NULL,
@@ -80,8 +81,8 @@ const MIGRATIONS: &[&[&str]] = &[&[
         names TEXT NOT NULL,
         count INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID",
-    "CREATE TABLE tombstones (id TEXT PRIMARY KEY, kind TEXT NOT NULL) STRICT, WITHOUT ROWID",
-    "CREATE TABLE tokens (
+        "CREATE TABLE tombstones (id TEXT PRIMARY KEY, kind TEXT NOT NULL) STRICT, WITHOUT ROWID",
+        "CREATE TABLE tokens (
         hash TEXT PRIMARY KEY,
         id TEXT NOT NULL UNIQUE,
         name TEXT NOT NULL,
@@ -93,11 +94,17 @@ const MIGRATIONS: &[&[&str]] = &[&[
         revoked INTEGER,
         last_used INTEGER
     ) STRICT, WITHOUT ROWID",
-    "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
-    "CREATE TABLE schemas (urn TEXT PRIMARY KEY, doc TEXT NOT NULL, generation INTEGER NOT NULL) STRICT, WITHOUT ROWID",
-    "CREATE TABLE jobs (id TEXT PRIMARY KEY, kind TEXT NOT NULL, state TEXT NOT NULL) STRICT, WITHOUT ROWID",
-    "CREATE TABLE due (what TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID",
-]];
+        "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
+        "CREATE TABLE schemas (urn TEXT PRIMARY KEY, doc TEXT NOT NULL, generation INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+        "CREATE TABLE jobs (id TEXT PRIMARY KEY, kind TEXT NOT NULL, state TEXT NOT NULL) STRICT, WITHOUT ROWID",
+        "CREATE TABLE due (what TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    ],
+    &[
+        // What is compared without regard to case, where SQLite's lower() makes something else of the document.
+        "ALTER TABLE users ADD COLUMN folded TEXT",
+        "ALTER TABLE groups ADD COLUMN folded TEXT",
+    ],
+];
 
 /// True once the object was registered: before that nothing is ever written, not even these tables.
 ///

@@ -38,8 +38,10 @@ pub struct Content {
     pub more_mail: bool,
     /// RFC 7643 section 4.1.1.
     pub active: bool,
-    /// Canonical JSON.
+    /// Canonical JSON. The rest follows from it.
     pub doc: String,
+    /// [`super::folded::folded`] of it; written, never read back.
+    pub folded: Option<String>,
 }
 
 const COLUMNS: &str = "key, id, user_name, user_name_key, external_id, mail_key, more_mail, active, doc, version, seq, \
@@ -57,6 +59,7 @@ fn user(mut row: Row) -> Result<User> {
             more_mail: row.integer()? == 1,
             active: row.integer()? == 1,
             doc: row.text()?,
+            folded: None,
         },
         version: row.integer()?,
         seq: row.integer()?,
@@ -93,27 +96,6 @@ fn one(sql: &dyn Sql, condition: &str, param: Param<'_>) -> Result<Option<User>>
     first(sql, &format!("SELECT {COLUMNS} FROM users WHERE {condition}"), &[param])?.map(user).transpose()
 }
 
-/// Users whose first work address folds to `key`, and those who have more addresses than that.
-///
-/// # Errors
-/// Internal only.
-pub fn by_mail(sql: &dyn Sql, key: &str) -> Result<Vec<User>> {
-    let text = format!(
-        "SELECT {COLUMNS} FROM users WHERE key IN \
-         (SELECT key FROM users WHERE mail_key = ? UNION SELECT key FROM users WHERE more_mail = 1) ORDER BY id"
-    );
-    sql.query(&text, &[key.into()])?.into_iter().map(user).collect()
-}
-
-/// A page in the order of the ids, which is that of creation, after `skip` users.
-///
-/// # Errors
-/// Internal only.
-pub fn page(sql: &dyn Sql, skip: i64, count: i64) -> Result<Vec<User>> {
-    let text = format!("SELECT {COLUMNS} FROM users ORDER BY id LIMIT ? OFFSET ?");
-    sql.query(&text, &[count.into(), skip.into()])?.into_iter().map(user).collect()
-}
-
 /// A page in the order of the ids, after one of them.
 ///
 /// # Errors
@@ -128,8 +110,8 @@ pub fn after(sql: &dyn Sql, id: &str, count: i64) -> Result<Vec<User>> {
 /// # Errors
 /// Internal only: uniqueness is checked before, the indexes only hold it.
 pub fn insert(sql: &dyn Sql, id: &UserId, content: &Content, seq: Seq, now: Timestamp) -> Result<()> {
-    let text = "INSERT INTO users (id, user_name, user_name_key, external_id, mail_key, more_mail, active, doc, version, \
-                seq, created, modified) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?)";
+    let text = "INSERT INTO users (id, user_name, user_name_key, external_id, mail_key, more_mail, active, doc, folded, \
+                version, seq, created, modified) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?)";
     let mut params = vec![Param::Text(id.as_str())];
     params.extend(content.params());
     params.extend([seq, now.0, now.0].map(Param::Integer));
@@ -143,11 +125,13 @@ pub fn insert(sql: &dyn Sql, id: &UserId, content: &Content, seq: Seq, now: Time
 pub fn update(sql: &dyn Sql, old: &User, content: &Content, seq: Seq, now: Timestamp) -> Result<()> {
     // An UPDATE writes an index only if its columns are named; so the common change names the document alone.
     if old.content.keys() == content.keys() {
-        let text = "UPDATE users SET user_name = ?, active = ?, doc = ?, version = version + 1, seq = ?, modified = ? WHERE key = ?";
+        let text = "UPDATE users SET user_name = ?, active = ?, doc = ?, folded = ?, version = version + 1, seq = ?, modified = ? \
+                    WHERE key = ?";
         let params = [
             Param::Text(&content.user_name),
             Param::Integer(content.active.into()),
             Param::Text(&content.doc),
+            content.folded.as_deref().into(),
             seq.into(),
             now.0.into(),
             old.key.into(),
@@ -155,7 +139,7 @@ pub fn update(sql: &dyn Sql, old: &User, content: &Content, seq: Seq, now: Times
         return sql.query(text, &params).map(|_| ());
     }
     let text = "UPDATE users SET user_name = ?, user_name_key = ?, external_id = ?, mail_key = ?, more_mail = ?, \
-                active = ?, doc = ?, version = version + 1, seq = ?, modified = ? WHERE key = ?";
+                active = ?, doc = ?, folded = ?, version = version + 1, seq = ?, modified = ? WHERE key = ?";
     let mut params = content.params().to_vec();
     params.extend([seq, now.0, old.key].map(Param::Integer));
     sql.query(text, &params).map(|_| ())
@@ -174,7 +158,7 @@ impl Content {
         (&self.user_name_key, self.external_id.as_deref(), self.mail_key.as_deref(), self.more_mail)
     }
 
-    fn params(&self) -> [Param<'_>; 7] {
+    fn params(&self) -> [Param<'_>; 8] {
         [
             Param::Text(&self.user_name),
             Param::Text(&self.user_name_key),
@@ -183,6 +167,7 @@ impl Content {
             Param::Integer(self.more_mail.into()),
             Param::Integer(self.active.into()),
             Param::Text(&self.doc),
+            self.folded.as_deref().into(),
         ]
     }
 }

@@ -7,7 +7,7 @@ use scim_edge::directory::command::{Actor, Admin, Ask, Call, Command, Query, Tok
 use scim_edge::directory::reply::{Answer, Reply};
 use scim_edge::id::{OrgId, RequestId, Timestamp, TokenId};
 use scim_edge::ingest::{self, Ingested};
-use scim_edge::org::{self, Context, Memory};
+use scim_edge::org::{self, Context, Memory, Progress};
 use scim_edge::render::{self, Projection};
 use scim_edge::route::{self, Console, Route, Scim};
 use scim_edge::scim::schema::{Kinds, Types};
@@ -15,6 +15,9 @@ use scim_edge::{console, dialect, error};
 use serde_json::Value;
 use std::cell::Cell;
 use std::rc::Rc;
+
+/// The SCIM base URL.
+pub const BASE: &str = "https://edge.test/acme/scim/v2";
 
 pub struct Native {
     pub sql: Sqlite,
@@ -27,6 +30,8 @@ pub struct Native {
     pub types: Rc<Types>,
     /// How often the object was called for SCIM requests.
     pub calls: u32,
+    /// How long each further step of a scan takes, in milliseconds.
+    pub step_takes: i64,
     random: Cell<u64>,
 }
 
@@ -35,8 +40,18 @@ impl Native {
         let token = Token::mint(TokenKind::Scim, [7; 32]);
         let org = OrgId::parse("acme").unwrap();
         let now = Timestamp(1_795_000_000_000);
-        let (sql, memory, types) = (Sqlite::new(), Memory::default(), Rc::default());
-        let mut native = Self { sql, memory, org, token, dialect, now, types, calls: 0, random: Cell::new(0) };
+        let mut native = Self {
+            sql: Sqlite::new(),
+            memory: Memory::default(),
+            org,
+            token,
+            dialect,
+            now,
+            types: Rc::default(),
+            calls: 0,
+            step_takes: 0,
+            random: Cell::new(0),
+        };
         let settings = Admin::Configure { display_name: Some("Acme".into()), saml: Some(true), scim: Some(true) };
         native.call(Actor::Root, Ask::Admin(settings)).outcome.unwrap();
         let settings =
@@ -62,6 +77,7 @@ impl Native {
             v: VERSION,
             org: self.org.clone(),
             request,
+            base: BASE.to_owned(),
             actor,
             idp,
             repairs,
@@ -79,7 +95,16 @@ impl Native {
             rest
         };
         let context = Context { org: Some(&self.org), now: self.now, random: &random };
-        let reply = org::execute(&self.sql, &mut self.memory, call, &context);
+        let mut progress = org::execute(&self.sql, &mut self.memory, call, &context);
+        let reply = loop {
+            match progress {
+                Progress::Done(reply) => break reply,
+                Progress::Scan(pending) => {
+                    self.now = self.now.plus(self.step_takes);
+                    progress = org::resume(&self.sql, &mut self.memory, *pending, self.now);
+                }
+            }
+        };
         serde_json::from_str(&serde_json::to_string(&reply).unwrap()).unwrap()
     }
 
@@ -112,17 +137,16 @@ impl Native {
                 notes: Vec::new(),
             });
             let actor = Actor::Token { hash: self.token.hash(), dialect: self.dialect };
-            let base = "https://edge.test/acme/scim/v2";
             self.calls += 1;
             match (self.call_noted(actor, Ask::Scim(command), repairs, notes).outcome, &route) {
                 (Ok(Answer::Stale { generation, schemas }), _) => {
                     self.types = Rc::new(Types::read(generation, schemas.get()).unwrap());
                 }
                 (Ok(Answer::Allowed), Ok(route)) => {
-                    return render::discovery(route, &query, base, &types)
+                    return render::discovery(route, &query, BASE, &types)
                         .unwrap_or_else(|error| render::error(&error, &id));
                 }
-                (Ok(answer), _) => return render::answer(answer, kinds, base, &projection, &types).unwrap(),
+                (Ok(answer), _) => return render::answer(answer, kinds, BASE, &projection, &types).unwrap(),
                 (Err(error), _) => return render::error(&error, &id),
             }
         }

@@ -103,10 +103,22 @@ fn ordered(op: Op, found: Option<Ordering>) -> bool {
     }
 }
 
-/// Integers as such: as `f64`, neighbours above 2^53 would be equal.
-fn order(a: &serde_json::Number, b: &serde_json::Number) -> Option<Ordering> {
+/// By their exact values: as `f64`, neighbouring integers above 2^53 would be equal. What is above `i64` is a float, as
+/// it is for SQLite.
+pub(in crate::scim) fn order(a: &serde_json::Number, b: &serde_json::Number) -> Option<Ordering> {
     match (a.as_i64(), b.as_i64()) {
         (Some(a), Some(b)) => Some(a.cmp(&b)),
-        _ => a.as_f64()?.partial_cmp(&b.as_f64()?),
+        (Some(a), None) => order_mixed(a, b.as_f64()?),
+        (None, Some(b)) => order_mixed(b, a.as_f64()?).map(Ordering::reverse),
+        (None, None) => a.as_f64()?.partial_cmp(&b.as_f64()?),
+    }
+}
+
+fn order_mixed(whole: i64, float: f64) -> Option<Ordering> {
+    const BEYOND: f64 = 9_223_372_036_854_775_808.0;
+    match float {
+        f if f >= BEYOND => Some(Ordering::Less),
+        f if f < -BEYOND => Some(Ordering::Greater),
+        f => Some(whole.cmp(&(f.trunc() as i64)).then(0.0.partial_cmp(&f.fract())?)),
     }
 }

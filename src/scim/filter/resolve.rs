@@ -8,7 +8,36 @@ impl Expression {
     /// Looks the attributes up in the schemas of `resource` (RFC 7644 section 3.4.2.2); names are compared without
     /// regard to case (RFC 7643 section 2.1).
     pub fn resolve(&self, resource: &ResourceType, forms: Forms) -> Result<Filter> {
-        resolve(self, Scope::Resource(resource), forms).map_err(|error| error.into_error(Kind::InvalidFilter, resource))
+        self.look_up(resource, forms).map_err(|error| error.into_error(Kind::InvalidFilter, resource))
+    }
+
+    /// The same in a search over several types (section 3.4.2.1): an attribute that only another of them has, has no
+    /// value here.
+    pub fn resolve_among(&self, resource: &ResourceType, all: &[&ResourceType], forms: Forms) -> Result<Filter> {
+        let each = |parts: &[Expression]| -> Result<Vec<Filter>> {
+            parts.iter().map(|part| part.resolve_among(resource, all, forms)).collect()
+        };
+        match self {
+            Expression::And(parts) => Ok(Filter::And(each(parts)?)),
+            Expression::Or(parts) => Ok(Filter::Or(each(parts)?)),
+            Expression::Not(inner) => Ok(Filter::Not(Box::new(inner.resolve_among(resource, all, forms)?))),
+            leaf => match leaf.look_up(resource, forms) {
+                Err(ResolveError::Unknown(_)) if all.iter().any(|other| leaf.look_up(other, forms).is_ok()) => {
+                    let absent = match leaf {
+                        Expression::Compare { op: Op::Ne, value, .. } => *value != Literal::Null,
+                        Expression::Compare { op: Op::Eq, value: Literal::Null, .. } => true,
+                        _ => false,
+                    };
+                    // All of nothing holds, any of nothing does not.
+                    Ok(if absent { Filter::And(Vec::new()) } else { Filter::Or(Vec::new()) })
+                }
+                found => found.map_err(|error| error.into_error(Kind::InvalidFilter, resource)),
+            },
+        }
+    }
+
+    fn look_up(&self, resource: &ResourceType, forms: Forms) -> Result<Filter, ResolveError> {
+        resolve(self, Scope::Resource(resource), forms)
     }
 }
 

@@ -11,7 +11,7 @@ pub static SERVICE_PROVIDER_CONFIG_SCHEMA: Schema = schema(
     &CONFIG,
 );
 
-static CONFIG: [Attribute; 8] = [
+static CONFIG: [Attribute; 9] = [
     reference("documentationUri", "Where to read about the service.", &EXTERNAL).read_only(),
     complex("patch", "PATCH.", &FEATURE).required().read_only(),
     complex("bulk", "Bulk requests.", &BULK).required().read_only(),
@@ -19,6 +19,7 @@ static CONFIG: [Attribute; 8] = [
     complex("changePassword", "Changing passwords.", &FEATURE).required().read_only(),
     complex("sort", "Sorting.", &FEATURE).required().read_only(),
     complex("etag", "Entity tags.", &FEATURE).required().read_only(),
+    complex("pagination", "Ways to page through a list.", &PAGINATION).read_only(),
     complex("authenticationSchemes", "Ways to authenticate.", &SCHEME).multi().required().read_only(),
 ];
 
@@ -34,6 +35,17 @@ static BULK: [Attribute; 3] = [
 
 static FILTER: [Attribute; 2] =
     [SUPPORTED, integer("maxResults", "Most resources in one answer.").required().read_only()];
+
+/// RFC 9865 section 4.
+static PAGINATION: [Attribute; 5] = [
+    boolean("cursor", "Whether pages can be chained by cursors.").required().read_only(),
+    boolean("index", "Whether pages can be found by index.").required().read_only(),
+    choice("defaultPaginationMethod", "What a request gets that names neither.", &METHODS).read_only(),
+    integer("defaultPageSize", "Resources in a page of a request that names no count.").read_only(),
+    integer("maxPageSize", "Most resources in one page.").read_only(),
+];
+
+static METHODS: [Text; 2] = [text("cursor"), text("index")];
 
 /// The table of section 8.7.2 lacks `type`, which section 5 requires, and `primary`, which section 8.5 uses.
 static SCHEME: [Attribute; 6] = [

@@ -1,0 +1,149 @@
+//! Which resources are asked for, in which order, on which page (RFC 7644 sections 3.4.2 and 3.4.3, RFC 9865): the
+//! parameters of an address, or the body of a search, which says the same.
+
+use super::Reading;
+use crate::directory::command::List;
+use crate::error::{Error, Kind, Result};
+use crate::scim::discovery::{PAGE_DEFAULT, PAGE_MAX};
+use crate::scim::filter::{self, Expression};
+use crate::scim::json;
+use crate::scim::schema::ResourceType;
+use crate::scim::sort::{self, Sort};
+use serde_json::{Map, Value};
+
+/// The URN of a search's body.
+const SEARCH_REQUEST: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
+
+/// The parameters of a list, before any attribute is looked up.
+pub(super) struct Parameters<'a> {
+    filter: Option<Expression>,
+    sort_by: Option<&'a str>,
+    page: List,
+}
+
+impl<'a> Parameters<'a> {
+    /// # Errors
+    /// 400 that names the parameter.
+    pub(super) fn read(query: &'a [(String, String)], reading: &Reading) -> Result<Self> {
+        let parameter = |wanted: &str| {
+            query.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.trim())
+        };
+        let stated = |name: &str| parameter(name).filter(|text| !text.is_empty());
+        let number = |name: &str, default: i64| match stated(name) {
+            None => Ok(default),
+            Some(text) => text
+                .parse::<i64>()
+                .map_err(|_| Error::invalid_value(format!("{name} has to be a whole number, not {text:?}."))),
+        };
+        let descending = match stated("sortOrder") {
+            None => false,
+            Some(text) if text.eq_ignore_ascii_case("ascending") => false,
+            Some(text) if text.eq_ignore_ascii_case("descending") => true,
+            Some(text) => {
+                let detail = format!("sortOrder has to be ascending or descending, not {text:?}.");
+                return Err(Error::invalid_value(detail));
+            }
+        };
+        let (cursor, count) = (parameter("cursor").map(str::to_owned), number("count", PAGE_DEFAULT)?);
+        if cursor.is_some() && stated("startIndex").is_some() {
+            let detail = "cursor and startIndex are two ways of paging; send one of them.";
+            return Err(Error::invalid_value(detail));
+        }
+        if cursor.is_some() && count < 1 {
+            let detail = format!("count has to be from 1 to {PAGE_MAX} with a cursor, not {count}.");
+            return Err(Error::new(Kind::InvalidCount, detail));
+        }
+        Ok(Self {
+            filter: stated("filter").map(|text| filter::parse(text, reading.forms)).transpose()?,
+            sort_by: stated("sortBy"),
+            page: List {
+                filter: None,
+                // RFC 7644 section 3.4.2.4: less than 1 is 1, a negative count is 0.
+                start_index: number("startIndex", 1)?.max(1),
+                count: count.clamp(0, PAGE_MAX),
+                sort: stated("sortBy").map(|_| Sort { by: Default::default(), descending }),
+                cursor,
+            },
+        })
+    }
+
+    /// The list of one kind of resource.
+    ///
+    /// # Errors
+    /// 400 that names an attribute it does not have.
+    pub(super) fn of(&self, kind: &ResourceType, reading: &Reading) -> Result<List> {
+        let filter = self.filter.as_ref().map(|filter| filter.resolve(kind, reading.forms)).transpose()?;
+        let by = self.sort_by.map(|text| sort::resolve(text, kind, reading.forms)).transpose()?;
+        self.list(filter, by.map(|found| found.ok_or_else(|| self.unsorted(kind.name.as_ref()))).transpose()?)
+    }
+
+    /// The lists of both kinds for one search (RFC 7644 section 3.4.2.1). An attribute that only one of them has, has no
+    /// value in the other.
+    ///
+    /// # Errors
+    /// 400 that names an attribute which neither has.
+    pub(super) fn of_both(&self, kinds: [&ResourceType; 2], reading: &Reading) -> Result<[Box<List>; 2]> {
+        let mut by = None;
+        if let Some(text) = self.sort_by {
+            for kind in kinds {
+                by = by.or(sort::resolve(text, kind, reading.forms)?);
+            }
+            by = Some(by.ok_or_else(|| self.unsorted("resource"))?);
+        }
+        let of = |kind: &ResourceType| {
+            let resolved = self.filter.as_ref().map(|filter| filter.resolve_among(kind, &kinds, reading.forms));
+            self.list(resolved.transpose()?, by.clone()).map(Box::new)
+        };
+        let [users, groups] = kinds.map(of);
+        Ok([users?, groups?])
+    }
+
+    fn list(&self, filter: Option<filter::Filter>, by: Option<filter::Target>) -> Result<List> {
+        let descending = self.page.sort.as_ref().is_some_and(|sort| sort.descending);
+        Ok(List { filter, sort: by.map(|by| Sort { by, descending }), ..self.page.clone() })
+    }
+
+    fn unsorted(&self, what: &str) -> Error {
+        let text = self.sort_by.unwrap_or_default();
+        Error::invalid_value(format!("sortBy names {text:?}, which no {what} has.")).about([text])
+    }
+}
+
+/// The body of `POST /.search` as the parameters that it stands for (RFC 7644 section 3.4.3).
+///
+/// # Errors
+/// 400 that names the member.
+pub(super) fn search_request(body: Map<String, Value>, reading: &Reading) -> Result<Vec<(String, String)>> {
+    let names = |value: &Value, wanted: &str| {
+        value.as_array().is_some_and(|urns| urns.iter().any(|urn| urn.as_str() == Some(wanted)))
+    };
+    let schemas = body.iter().find(|(key, _)| key.eq_ignore_ascii_case("schemas"));
+    if !reading.mends() && !schemas.is_some_and(|(_, value)| names(value, SEARCH_REQUEST)) {
+        return Err(Error::invalid_syntax(format!("schemas has to name {SEARCH_REQUEST}.")));
+    }
+    let mut query = Vec::new();
+    for (key, value) in body {
+        let lower = key.to_ascii_lowercase();
+        let text = match (lower.as_str(), value) {
+            (_, Value::Null) => continue,
+            ("attributes" | "excludedattributes", Value::Array(items)) => {
+                let texts: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
+                texts.ok_or_else(|| wrong(&key, "an array of strings", &Value::Array(items.clone())))?.join(",")
+            }
+            ("attributes" | "excludedattributes", Value::String(text)) if reading.mends() => text,
+            ("attributes" | "excludedattributes", other) => return Err(wrong(&key, "an array of strings", &other)),
+            ("filter" | "sortby" | "sortorder" | "cursor", Value::String(text)) => text,
+            ("filter" | "sortby" | "sortorder" | "cursor", other) => return Err(wrong(&key, "a string", &other)),
+            ("startindex" | "count", Value::Number(number)) => number.to_string(),
+            ("startindex" | "count", Value::String(text)) if reading.mends() => text,
+            ("startindex" | "count", other) => return Err(wrong(&key, "a whole number", &other)),
+            _ => continue,
+        };
+        query.push((lower, text));
+    }
+    Ok(query)
+}
+
+fn wrong(key: &str, expected: &str, value: &Value) -> Error {
+    Error::invalid_value(format!("{key} has to be {expected}, not {}.", json::name(value)))
+}

@@ -1,0 +1,88 @@
+//! Cursors (RFC 9865): a place in a query's order, so that a page starts after the last resource of the page before,
+//! whatever was created or deleted meanwhile. Nothing is kept for them, so they do not expire.
+
+use crate::error::{Error, Kind, Result};
+use serde_json::{Value, json};
+
+/// A place in the order of a query's results.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Mark {
+    /// Which of the query's kinds of resource.
+    pub(super) source: usize,
+    /// By what the query sorts; `null` where an index gives the order.
+    pub(super) key: Value,
+    /// The place in the index.
+    pub(super) place: String,
+}
+
+/// What a cursor carries: where to go on, and how many resources the first page found.
+#[derive(Debug, PartialEq)]
+pub(super) struct Cursor {
+    pub(super) after: Mark,
+    pub(super) total: i64,
+}
+
+impl Cursor {
+    /// Unreserved characters only (RFC 9865 section 2). `query` is the fingerprint of everything else in the request.
+    pub(super) fn write(&self, query: &str) -> String {
+        let Mark { source, key, place } = &self.after;
+        let text = json!([query, source, key, place, self.total]).to_string();
+        text.bytes().flat_map(|b| [b >> 4, b & 15]).filter_map(|d| char::from_digit(d.into(), 16)).collect()
+    }
+
+    /// # Errors
+    /// 400 `invalidCursor` for what [`Cursor::write`] did not write for this query.
+    pub(super) fn read(text: &str, query: &str) -> Result<Self> {
+        let invalid = |why: &str| {
+            let detail =
+                format!("The cursor {why}. Start again with an empty cursor, then send each nextCursor as it is.");
+            Error::new(Kind::InvalidCursor, detail)
+        };
+        let digits: Option<Vec<u8>> = text.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect();
+        let bytes: Vec<u8> = digits
+            .unwrap_or_default()
+            .chunks(2)
+            .map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit))
+            .collect();
+        let parts: Vec<Value> = serde_json::from_slice::<Value>(&bytes)
+            .ok()
+            .and_then(|value| if let Value::Array(parts) = value { Some(parts) } else { None })
+            .ok_or_else(|| invalid("is none of this service's"))?;
+        match parts.as_slice() {
+            [Value::String(made_for), ..] if made_for != query => {
+                Err(invalid("belongs to another query: filter, sorting and address have to stay the same"))
+            }
+            [_, source, key, Value::String(place), total] => {
+                let source = source.as_u64().and_then(|source| usize::try_from(source).ok());
+                let (Some(source), Some(total)) = (source, total.as_i64()) else {
+                    return Err(invalid("is none of this service's"));
+                };
+                Ok(Self { after: Mark { source, key: key.clone(), place: place.clone() }, total })
+            }
+            _ => Err(invalid("is none of this service's")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn written_and_read() {
+        let cursor = Cursor { after: Mark { source: 1, key: json!("é"), place: "id-1".to_owned() }, total: 7 };
+        let text = cursor.write("q");
+        assert!(text.bytes().all(|b| b.is_ascii_alphanumeric()));
+        assert_eq!(Cursor::read(&text, "q"), Ok(cursor));
+        for (text, query, says) in [
+            (text.as_str(), "another", "another query"),
+            ("", "q", "none of this"),
+            ("zz", "q", "none of this"),
+            (&text[2..], "q", "none of this"),
+            ("5b5d", "q", "none of this"),
+        ] {
+            let error = Cursor::read(text, query).unwrap_err();
+            assert!(error.kind == Kind::InvalidCursor && error.detail.contains(says), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Sorting (RFC 7644 section 3.4.2.3): the key of a resource, and the order of keys.
+
+use super::filter::evaluate::order;
+use super::filter::{Forms, Target};
+use super::path;
+use super::schema::{Attribute, Mutability, ResourceType, Returned, Type};
+use crate::error::{Error, Kind, Result};
+use crate::fold::fold;
+use crate::id::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::cmp::Ordering;
+
+/// `sortBy` and `sortOrder`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sort {
+    /// The attribute; of a complex one the sub-attribute that is compared.
+    pub by: Target,
+    /// `sortOrder` is `descending`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub descending: bool,
+}
+
+/// Looks the attribute of `sortBy` up; `None` if the type has none of that name.
+///
+/// # Errors
+/// 400 `invalidPath` for what is no path, `invalidValue` for an attribute that has no order.
+pub fn resolve(text: &str, kind: &ResourceType, forms: Forms) -> Result<Option<Target>> {
+    let path = match path::parse(text, forms)?.resolve(kind, forms) {
+        Ok(path) => path,
+        Err(path::ResolveError::Unknown(_)) => return Ok(None),
+        Err(path::ResolveError::Refused(error)) => return Err(error),
+    };
+    let refused = |why: &str| Err(Error::new(Kind::InvalidValue, format!("sortBy cannot be {text:?}: {why}.")));
+    if path.filter.is_some() {
+        return refused("it takes an attribute, not a filter");
+    }
+    let mut target = path.target;
+    let Some((attribute, sub)) = target.attributes(kind) else {
+        return refused("it takes an attribute, not a whole extension");
+    };
+    let leaf = sub.unwrap_or(attribute);
+    if leaf.returned == Returned::Never || leaf.mutability == Mutability::WriteOnly {
+        return refused("that attribute is never returned");
+    }
+    if leaf.kind == Type::Complex {
+        // As in a filter, the name of a complex attribute stands for its "value".
+        if leaf.sub("value").is_none() {
+            return refused("it is complex, so name one of its sub-attributes");
+        }
+        target.sub = Some("value".to_owned());
+    }
+    Ok(Some(target))
+}
+
+/// What a resource is sorted by: `null` without a value. Of a multi-valued attribute the primary value counts, else the
+/// first.
+pub fn key(target: &Target, kind: &ResourceType, resource: &Map<String, Value>) -> Value {
+    let object = match &target.urn {
+        None => Some(resource),
+        Some(urn) => resource.get(urn).and_then(Value::as_object),
+    };
+    let value = object.and_then(|object| object.get(&target.name));
+    let value = match value {
+        Some(Value::Array(items)) => {
+            items.iter().find(|item| item.get("primary") == Some(&Value::Bool(true))).or(items.first())
+        }
+        other => other,
+    };
+    let value = match &target.sub {
+        None => value,
+        Some(sub) => value.and_then(|value| value.get(sub)),
+    };
+    let leaf = target.attributes(kind).map(|(attribute, sub)| sub.unwrap_or(attribute));
+    value.zip(leaf).map_or(Value::Null, |(value, leaf)| comparable(value, leaf))
+}
+
+/// Text as a filter compares it, dates by their instant.
+fn comparable(value: &Value, leaf: &Attribute) -> Value {
+    match (leaf.kind, value) {
+        (Type::DateTime, Value::String(text)) => Timestamp::parse(text).map_or(Value::Null, |time| time.0.into()),
+        (_, Value::String(text)) if !leaf.case_exact => fold(text).into(),
+        (_, Value::String(_) | Value::Number(_) | Value::Bool(_)) => value.clone(),
+        _ => Value::Null,
+    }
+}
+
+/// Ascending. What has no value is last; so is, after all that compares with it, what has another type.
+pub fn compare(a: &Value, b: &Value) -> Ordering {
+    let rank = |value: &Value| match value {
+        Value::Bool(_) => 0,
+        Value::Number(_) => 1,
+        Value::String(_) => 2,
+        _ => 3,
+    };
+    match (a, b) {
+        (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
+        (Value::Number(a), Value::Number(b)) => order(a, b).unwrap_or(Ordering::Equal),
+        (Value::String(a), Value::String(b)) => a.cmp(b),
+        _ => rank(a).cmp(&rank(b)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scim::schema::ENTERPRISE;
+    use crate::scim::schema::tables::user_type;
+    use serde_json::json;
+
+    #[test]
+    fn keys() {
+        let resource = json!({
+            "userName": "ÉCOLE", "externalId": "X", "active": false, "meta": {"created": "1970-01-01T01:00:00.001+01:00"},
+            "emails": [{"value": "B@x", "type": "home"}, {"value": "A@x", "type": "work", "primary": true}],
+            "ims": [{"value": "one"}, {"value": "two"}], ENTERPRISE: {"manager": {"value": "M"}},
+        });
+        for (text, expected) in [
+            ("USERNAME", json!("école")),
+            ("externalId", json!("X")),
+            ("active", json!(false)),
+            ("meta.created", json!(1)),
+            ("emails", json!("a@x")),
+            ("emails.type", json!("work")),
+            ("ims.value", json!("one")),
+            ("title", json!(null)),
+            (&format!("{ENTERPRISE}:manager.value"), json!("M")),
+        ] {
+            let target = resolve(text, &user_type(), Forms::Strict).unwrap().unwrap();
+            assert_eq!(key(&target, &user_type(), resource.as_object().unwrap()), expected, "{text}");
+        }
+        assert_eq!(resolve("shoeSize", &user_type(), Forms::Strict), Ok(None));
+        for (text, says) in [
+            ("password", "never returned"),
+            ("name", "sub-attributes"),
+            ("emails[type eq \"work\"].value", "not a filter"),
+            (ENTERPRISE, "whole extension"),
+        ] {
+            let error = resolve(text, &user_type(), Forms::Strict).unwrap_err();
+            assert!(error.kind == Kind::InvalidValue && error.detail.contains(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_value_is_last() {
+        let mut keys = [json!(null), json!("b"), json!(2), json!("a"), json!(1.5), json!(true), json!(false)];
+        keys.sort_by(compare);
+        assert_eq!(json!(keys), json!([false, true, 1.5, 2, "a", "b", null]));
+    }
+}

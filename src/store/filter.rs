@@ -1,0 +1,302 @@
+//! Filters as SQL (RFC 7644 section 3.4.2.2). The text is put together from fixed fragments; everything that a request
+//! or a schema brings along, values, attribute names, addresses, is a constant in one JSON parameter, `?1`.
+//!
+//! A condition is about a row `r` of users or groups. `r.doc` is the canonical document; `coalesce(r.folded, r.doc)`
+//! under `lower()` is the document folded (see [`super::folded`]), so that SQLite, which knows the case of ASCII alone,
+//! compares as [`crate::fold::fold`] does. What SQL cannot say, or only at a length that the platform refuses, is left
+//! open: the condition then finds more rows than the filter and says so, and [`Filter::matches`] has the last word.
+
+mod document;
+
+use crate::fold::fold;
+use crate::scim::filter::{Filter, Op, Target, Value};
+use crate::scim::schema::{ENTERPRISE, Kinds, ResourceType};
+use serde_json::Value as Json;
+
+/// A compiled filter.
+#[derive(Debug)]
+pub struct Condition {
+    /// True of the rows that may be meant. False or NULL otherwise.
+    pub text: String,
+    /// A JSON array, bound as `?1`.
+    pub constants: String,
+    /// The rows are those that the filter finds, no more.
+    pub exact: bool,
+}
+
+const AND: &str = " AND ";
+const OR: &str = " OR ";
+/// Expressions may be 100 levels high on the platform; the statement around a condition takes some.
+const HEIGHT_MAX: usize = 90;
+/// What one comparison takes of it.
+const LEAF_HEIGHT: usize = 16;
+/// A statement may have 100 KB on the platform.
+const TEXT_MAX: usize = 80_000;
+
+/// The condition of a filter on users or groups. `base` is the SCIM base URL, which addresses begin with.
+pub fn compile(filter: &Filter, kinds: Kinds, kind: &ResourceType, base: &str) -> Condition {
+    let mut compiler = Compiler { kinds, kind, base, constants: Vec::new(), length: 0, exact: true };
+    let text = compiler.node(filter, &Scope::Row, false, HEIGHT_MAX);
+    Condition { text, constants: Json::Array(compiler.constants).to_string(), exact: compiler.exact }
+}
+
+/// True if an index gives at most a few rows for each term, so that one statement may look them all up at once.
+pub fn is_look_up(filter: &Filter, kinds: Kinds) -> bool {
+    match filter {
+        Filter::And(parts) => parts.iter().any(|part| is_look_up(part, kinds)),
+        Filter::Or(parts) => parts.iter().all(|part| is_look_up(part, kinds)),
+        Filter::Compare { target: Target { urn: None, name, sub: None }, op: Op::Eq, .. } => {
+            matches!(
+                (kinds, name.as_str()),
+                (_, "id" | "externalId") | (Kinds::Users, "userName") | (Kinds::Groups, "displayName")
+            )
+        }
+        Filter::Has { .. } => kinds == Kinds::Users && work_mail(filter).is_some(),
+        _ => false,
+    }
+}
+
+/// The folded address of `emails[type eq "work" and value eq "…"]`.
+fn work_mail(filter: &Filter) -> Option<&str> {
+    let Filter::Has { target: Target { urn: None, name, sub: None }, filter } = filter else { return None };
+    let parts = filter.conjuncts();
+    let equal = |wanted: &str| {
+        parts.iter().find_map(|part| match part {
+            Filter::Compare { target, op: Op::Eq, value: Value::Folded { key, .. } } if target.name == wanted => {
+                Some(key.as_str())
+            }
+            _ => None,
+        })
+    };
+    (name == "emails" && equal("type") == Some("work")).then(|| equal("value"))?
+}
+
+struct Compiler<'a> {
+    kinds: Kinds,
+    kind: &'a ResourceType,
+    base: &'a str,
+    constants: Vec<Json>,
+    length: usize,
+    exact: bool,
+}
+
+/// What the targets of a filter are looked up in.
+enum Scope<'a> {
+    /// The row.
+    Row,
+    /// A group of the user, or a member of the group.
+    Relation(Relation),
+    /// An element of a complex attribute, `e`.
+    Element(&'a document::Elements),
+}
+
+/// Rows that stand for the elements of a computed attribute.
+#[derive(Clone, Copy)]
+enum Relation {
+    /// A user's `groups`.
+    Groups,
+    /// A group's `members`.
+    Members,
+}
+
+impl Relation {
+    /// The rows of `r`, up to a further condition.
+    fn rows(self) -> &'static str {
+        match self {
+            Relation::Groups => {
+                "SELECT 1 FROM members m JOIN groups g ON g.key = m.group_key WHERE m.user_key = r.key AND g.gone = 0"
+            }
+            Relation::Members => "SELECT 1 FROM members m JOIN users u ON u.key = m.user_key WHERE m.group_key = r.key",
+        }
+    }
+}
+
+impl Compiler<'_> {
+    /// `negated` is true under an odd number of `not`: what is left open is then too few rows, not too many.
+    fn node(&mut self, filter: &Filter, scope: &Scope<'_>, negated: bool, height: usize) -> String {
+        if height < LEAF_HEIGHT || self.length > TEXT_MAX {
+            return self.open(negated);
+        }
+        let text = match filter {
+            Filter::And(parts) => return self.chain(parts, AND, scope, negated, height),
+            Filter::Or(parts) => return self.chain(parts, OR, scope, negated, height),
+            Filter::Not(inner) => return format!("NOT ({})", self.node(inner, scope, !negated, height - 1)),
+            Filter::Present(target) => self.present(target, scope),
+            Filter::Compare { target, op, value } => self.compare(target, *op, value, scope, negated),
+            Filter::Has { target, filter: inner } => self.has(filter, target, inner, negated, height),
+        };
+        self.length += text.len();
+        text
+    }
+
+    /// A chain as a balanced tree: its height is the logarithm of its length.
+    fn chain(&mut self, parts: &[Filter], word: &str, scope: &Scope<'_>, negated: bool, height: usize) -> String {
+        match parts.split_at_checked(parts.len() / 2) {
+            Some((left, right)) if !left.is_empty() => {
+                let below = height.saturating_sub(1);
+                let left = self.chain(left, word, scope, negated, below);
+                format!("({left}{word}{})", self.chain(right, word, scope, negated, below))
+            }
+            _ => match parts.first() {
+                Some(one) => self.node(one, scope, negated, height),
+                None => if word == AND { "1" } else { "0" }.to_owned(),
+            },
+        }
+    }
+
+    /// Anything may be: too many rows rather than too few.
+    fn open(&mut self, negated: bool) -> String {
+        self.exact = false;
+        if negated { "0" } else { "1" }.to_owned()
+    }
+
+    fn constant(&mut self, value: impl Into<Json>) -> String {
+        self.constants.push(value.into());
+        format!("json_extract(?1, '$[{}]')", self.constants.len() - 1)
+    }
+
+    /// The address of a resource, `id` being its column.
+    fn address(&mut self, kinds: Kinds, id: &str) -> String {
+        let prefix = self.constant(format!("{}/{}/", self.base, kinds.endpoint()));
+        format!("({prefix} || {id})")
+    }
+
+    fn relation(&self, target: &Target) -> Option<Relation> {
+        match (self.kinds, &target.urn, target.name.as_str()) {
+            (Kinds::Users, None, "groups") => Some(Relation::Groups),
+            (Kinds::Groups, None, "members") => Some(Relation::Members),
+            _ => None,
+        }
+    }
+
+    /// A sub-attribute of a computed attribute; its text is folded already.
+    fn related(&mut self, relation: Relation, sub: &str) -> String {
+        match (relation, sub) {
+            (Relation::Groups, "value") => "g.id".to_owned(),
+            (Relation::Groups, "display") => "g.display_name_key".to_owned(),
+            (Relation::Groups, "$ref") => self.address(Kinds::Groups, "g.id"),
+            (Relation::Groups, _) => self.constant("direct"),
+            (Relation::Members, "value") => "u.id".to_owned(),
+            (Relation::Members, "$ref") => self.address(Kinds::Users, "u.id"),
+            (Relation::Members, _) => self.constant(fold(Kinds::Users.name())),
+        }
+    }
+
+    /// An attribute that has a column of its own, with its text folded where it is compared so.
+    fn column(&mut self, target: &Target) -> Option<String> {
+        if target.urn.is_some() {
+            return None;
+        }
+        Some(match (self.kinds, target.name.as_str(), target.sub.as_deref()) {
+            (_, "id", None) => "r.id".to_owned(),
+            (_, "externalId", None) => "r.external_id".to_owned(),
+            (Kinds::Users, "userName", None) => "r.user_name_key".to_owned(),
+            (Kinds::Users, "active", None) => "r.active".to_owned(),
+            (Kinds::Groups, "displayName", None) => "r.display_name_key".to_owned(),
+            (_, "meta", Some("created")) => "r.created".to_owned(),
+            (_, "meta", Some("lastModified")) => "r.modified".to_owned(),
+            (kinds, "meta", Some("location")) => self.address(kinds, "r.id"),
+            (kinds, "meta", Some("resourceType")) => self.constant(kinds.name()),
+            _ => return None,
+        })
+    }
+
+    fn present(&mut self, target: &Target, scope: &Scope<'_>) -> String {
+        match scope {
+            Scope::Relation(_) => "1".to_owned(),
+            Scope::Element(elements) => self.element_present(elements, target),
+            Scope::Row => match (self.relation(target), target.name.as_str(), &target.urn) {
+                (Some(relation), ..) => format!("EXISTS ({})", relation.rows()),
+                (None, "externalId", None) => "r.external_id IS NOT NULL".to_owned(),
+                (None, "id" | "meta" | "schemas", None) => "1".to_owned(),
+                _ => self.document_present(target),
+            },
+        }
+    }
+
+    fn compare(&mut self, target: &Target, op: Op, value: &Value, scope: &Scope<'_>, negated: bool) -> String {
+        match scope {
+            Scope::Element(elements) => self.element_compare(elements, target, op, value, negated),
+            Scope::Relation(relation) => {
+                let column = self.related(*relation, &target.name);
+                self.compare_column(&column, op, value, negated)
+            }
+            Scope::Row => {
+                if let Some(relation) = self.relation(target) {
+                    let column = self.related(relation, target.sub.as_deref().unwrap_or("value"));
+                    let (rows, fits) = (relation.rows(), self.compare_column(&column, op, value, false));
+                    let none = if op == Op::Ne { format!("NOT EXISTS ({rows}) OR ") } else { String::new() };
+                    return format!("({none}EXISTS ({rows} AND {fits}))");
+                }
+                match self.column(target) {
+                    Some(column) => self.compare_column(&column, op, value, negated),
+                    // A version names the groups that are shown with a user.
+                    None if target.urn.is_none() && target.name == "meta" => self.open(negated),
+                    None => self.document_compare(target, op, value, negated),
+                }
+            }
+        }
+    }
+
+    fn has(&mut self, whole: &Filter, target: &Target, inner: &Filter, negated: bool, height: usize) -> String {
+        if let Some(relation) = self.relation(target) {
+            let fits = self.node(inner, &Scope::Relation(relation), negated, height - 4);
+            return format!("EXISTS ({} AND {fits})", relation.rows());
+        }
+        if target.urn.is_none() && target.name == "meta" {
+            return self.open(negated);
+        }
+        let exact = self.document_has(target, inner, negated, height - 4);
+        match work_mail(whole).filter(|_| self.kinds == Kinds::Users && !negated) {
+            None => exact,
+            // The first work address has an index; who has another is looked through.
+            Some(key) => {
+                let key = self.constant(key);
+                format!(
+                    "(r.key IN (SELECT key FROM users WHERE mail_key = {key} UNION ALL \
+                     SELECT key FROM users WHERE more_mail = 1) AND {exact})"
+                )
+            }
+        }
+    }
+
+    /// A column, or an expression like one: NULL where there is no value.
+    fn compare_column(&mut self, column: &str, op: Op, value: &Value, negated: bool) -> String {
+        let constant = match value {
+            Value::Exact(text) | Value::Folded { key: text, .. } => self.constant(text.as_str()),
+            Value::Instant { ms, .. } => self.constant(*ms),
+            Value::Boolean(boolean) => self.constant(i64::from(*boolean)),
+            Value::Number(number) => self.constant(Json::Number(number.clone())),
+        };
+        match op {
+            Op::Ne => format!("{column} IS NOT {constant}"),
+            // An index serves `=`; NULL is as good as false, but not under NOT.
+            Op::Eq if negated => format!("{column} IS {constant}"),
+            _ if negated => format!("coalesce({}, 0)", compared(column, op, &constant, value)),
+            _ => compared(column, op, &constant, value),
+        }
+    }
+}
+
+/// `left op constant`, for anything but `ne`. SQLite orders text by its UTF-8 bytes, as Rust does.
+fn compared(left: &str, op: Op, constant: &str, value: &Value) -> String {
+    let empty = matches!(value, Value::Exact(text) | Value::Folded { key: text, .. } if text.is_empty());
+    match op {
+        Op::Eq => format!("{left} = {constant}"),
+        Op::Ne => format!("{left} <> {constant}"),
+        Op::Gt => format!("{left} > {constant}"),
+        Op::Ge => format!("{left} >= {constant}"),
+        Op::Lt => format!("{left} < {constant}"),
+        Op::Le => format!("{left} <= {constant}"),
+        Op::Co | Op::Sw | Op::Ew if empty => format!("{left} IS NOT NULL"),
+        Op::Co => format!("instr({left}, {constant}) > 0"),
+        Op::Sw => format!("substr({left}, 1, length({constant})) = {constant}"),
+        Op::Ew => format!("substr({left}, -length({constant})) = {constant}"),
+    }
+}
+
+/// Only the schemas of the RFC are sure to be in a document as this service writes them: an extension may have been
+/// stored as it was sent, before it was registered.
+fn is_canonical(target: &Target) -> bool {
+    target.urn.as_deref().is_none_or(|urn| urn == ENTERPRISE)
+}

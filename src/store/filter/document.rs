@@ -1,0 +1,233 @@
+//! Conditions on what only the document holds.
+//!
+//! Attributes of the RFC's schemas are there in canonical form: nothing empty, every value of its type. An extension
+//! that was registered later may hold anything; its conditions ask for the type of whatever they find, one value being
+//! as good as a list of one, as the evaluator does.
+
+use super::{Compiler, Scope, compared, is_canonical};
+use crate::scim::filter::{Filter, Op, Target, Value};
+
+/// The elements `e` of a complex attribute.
+pub(super) struct Elements {
+    canonical: bool,
+}
+
+/// What a comparison looks at: the value as it was sent, its text folded, and its `json_type`.
+struct Place {
+    exact: String,
+    folded: String,
+    kind: String,
+}
+
+/// The document with its text folded, but for ASCII.
+const FOLDED: &str = "coalesce(r.folded, r.doc)";
+/// A row of `json_tree` that is a value (RFC 7644 table 3, `pr`).
+const NOT_EMPTY: &str = "(t.type IN ('true', 'false', 'integer', 'real') OR (t.type = 'text' AND t.value <> ''))";
+
+impl Compiler<'_> {
+    /// The constant that is the JSON path of an attribute, without its sub-attribute.
+    fn path(&mut self, target: &Target) -> String {
+        let path = match (&target.urn, target.name.as_str()) {
+            (None, name) => format!("$.\"{name}\""),
+            (Some(urn), "") => format!("$.\"{urn}\""),
+            (Some(urn), name) => format!("$.\"{urn}\".\"{name}\""),
+        };
+        self.constant(path)
+    }
+
+    /// The constant that is the JSON path of a sub-attribute in its element.
+    fn sub_path(&mut self, sub: &str) -> String {
+        self.constant(format!("$.\"{sub}\""))
+    }
+
+    fn is_multi(&self, target: &Target) -> bool {
+        target.attributes(self.kind).is_some_and(|(attribute, _)| attribute.multi)
+    }
+
+    /// A single value of the row.
+    fn value(&mut self, target: &Target) -> Place {
+        let path = match &target.sub {
+            None => self.path(target),
+            Some(sub) => {
+                let name = format!("{}\".\"{sub}", target.name);
+                self.path(&Target { urn: target.urn.clone(), name, sub: None })
+            }
+        };
+        Place {
+            exact: format!("json_extract(r.doc, {path})"),
+            folded: format!("lower(json_extract({FOLDED}, {path}))"),
+            kind: format!("json_type(r.doc, {path})"),
+        }
+    }
+
+    /// A sub-attribute of the element `e`, or the element itself. Both documents have the same structure, so the
+    /// element's key leads to its text as it was sent.
+    fn of_element(&mut self, sub: Option<&str>) -> Place {
+        match sub {
+            None => Place {
+                exact: "json_extract(r.doc, e.fullkey)".to_owned(),
+                folded: "lower(e.value)".to_owned(),
+                kind: "e.type".to_owned(),
+            },
+            Some(sub) => {
+                let (path, below) = (self.sub_path(sub), self.constant(format!(".\"{sub}\"")));
+                Place {
+                    exact: format!("json_extract(r.doc, e.fullkey || {below})"),
+                    folded: format!("lower(json_extract(e.value, {path}))"),
+                    kind: format!("json_type(e.value, {path})"),
+                }
+            }
+        }
+    }
+
+    pub(super) fn document_present(&mut self, target: &Target) -> String {
+        if !is_canonical(target) {
+            let path = self.path(target);
+            let Some(sub) = &target.sub else {
+                return format!("EXISTS (SELECT 1 FROM json_tree(r.doc, {path}) t WHERE {NOT_EMPTY})");
+            };
+            let (sub, list, element) = (self.sub_path(sub), list("r.doc", &path), element("e"));
+            return format!("EXISTS (SELECT 1 FROM {list} e, json_tree({element}, {sub}) t WHERE {NOT_EMPTY})");
+        }
+        match &target.sub {
+            Some(sub) if self.is_multi(target) => {
+                let (path, sub) = (self.path(target), self.sub_path(sub));
+                format!("EXISTS (SELECT 1 FROM json_each(r.doc, {path}) e WHERE json_type(e.value, {sub}) IS NOT NULL)")
+            }
+            _ => format!("{} IS NOT NULL", self.value(target).kind),
+        }
+    }
+
+    pub(super) fn document_compare(&mut self, target: &Target, op: Op, value: &Value, negated: bool) -> String {
+        if matches!(value, Value::Instant { .. }) {
+            // One instant is written in many ways, and SQLite reads them otherwise than RFC 3339 has it.
+            return self.open(negated);
+        }
+        if !is_canonical(target) {
+            let path = self.path(target);
+            let list = list(if matches!(value, Value::Folded { .. }) { FOLDED } else { "r.doc" }, &path);
+            return match &target.sub {
+                None => self.any(&format!("SELECT 1 FROM {list} f"), op, value),
+                Some(sub) => {
+                    let sub = self.sub_path(sub);
+                    let inner = self::list(&element("e"), &sub);
+                    self.any(&format!("SELECT 1 FROM {list} e, {inner} f"), op, value)
+                }
+            };
+        }
+        if !self.is_multi(target) {
+            let place = self.value(target);
+            return self.compare_place(&place, op, value);
+        }
+        let (path, place) = (self.path(target), self.of_element(target.sub.as_deref()));
+        let fits = self.compare_place(&place, op, value);
+        let none = if op == Op::Ne { format!("json_type(r.doc, {path}) IS NULL OR ") } else { String::new() };
+        format!("({none}EXISTS (SELECT 1 FROM json_each({FOLDED}, {path}) e WHERE {fits}))")
+    }
+
+    pub(super) fn document_has(&mut self, target: &Target, inner: &Filter, negated: bool, height: usize) -> String {
+        let canonical = is_canonical(target);
+        if !canonical && compares(inner, false) && compares(inner, true) {
+            // Either document has the element; which of the other's it is, is not looked for.
+            return self.open(negated);
+        }
+        let path = self.path(target);
+        let rows = match (canonical, self.is_multi(target)) {
+            (true, true) => format!("json_each({FOLDED}, {path}) e WHERE"),
+            // The object alone, under the names that `json_each` gives to elements.
+            (true, false) => format!(
+                "(SELECT json_extract({FOLDED}, {path}) AS value, {path} AS fullkey) e WHERE e.value IS NOT NULL AND"
+            ),
+            (false, _) => {
+                let document = if compares(inner, true) { FOLDED } else { "r.doc" };
+                format!("{} e WHERE e.type = 'object' AND", list(document, &path))
+            }
+        };
+        let fits = self.node(inner, &Scope::Element(&Elements { canonical }), negated, height);
+        format!("EXISTS (SELECT 1 FROM {rows} {fits})")
+    }
+
+    pub(super) fn element_present(&mut self, elements: &Elements, target: &Target) -> String {
+        let path = self.sub_path(&target.name);
+        match elements.canonical {
+            true => format!("json_type(e.value, {path}) IS NOT NULL"),
+            false => format!("EXISTS (SELECT 1 FROM json_tree(e.value, {path}) t WHERE {NOT_EMPTY})"),
+        }
+    }
+
+    pub(super) fn element_compare(
+        &mut self,
+        elements: &Elements,
+        target: &Target,
+        op: Op,
+        value: &Value,
+        negated: bool,
+    ) -> String {
+        if matches!(value, Value::Instant { .. }) {
+            return self.open(negated);
+        }
+        if elements.canonical {
+            let place = self.of_element(Some(&target.name));
+            return self.compare_place(&place, op, value);
+        }
+        let path = self.sub_path(&target.name);
+        self.any(&format!("SELECT 1 FROM {} f", list("e.value", &path)), op, value)
+    }
+
+    /// True of any `f` of the rows; where there is none, no value is there to be equal.
+    fn any(&mut self, rows: &str, op: Op, value: &Value) -> String {
+        let place =
+            Place { exact: "f.value".to_owned(), folded: "lower(f.value)".to_owned(), kind: "f.type".to_owned() };
+        let fits = self.compare_place(&place, op, value);
+        let none = if op == Op::Ne { format!("NOT EXISTS ({rows}) OR ") } else { String::new() };
+        format!("({none}EXISTS ({rows} WHERE {fits}))")
+    }
+
+    /// Never NULL. A value of another type is identical to nothing.
+    fn compare_place(&mut self, place: &Place, op: Op, value: &Value) -> String {
+        let kind = &place.kind;
+        let (left, constant) = match value {
+            Value::Boolean(boolean) => {
+                let is = if op == Op::Ne { "IS NOT" } else { "IS" };
+                return format!("{kind} {is} '{boolean}'");
+            }
+            Value::Number(number) => {
+                let constant = self.constant(serde_json::Value::Number(number.clone()));
+                let fits = compared(&place.exact, if op == Op::Ne { Op::Eq } else { op }, &constant, value);
+                let not = if op == Op::Ne { "NOT " } else { "" };
+                return format!("{not}(coalesce({kind} IN ('integer', 'real'), 0) AND {fits})");
+            }
+            Value::Folded { key, .. } => (&place.folded, self.constant(key.as_str())),
+            Value::Exact(text) | Value::Instant { text, .. } => (&place.exact, self.constant(text.as_str())),
+        };
+        let fits = compared(left, op, &constant, value);
+        match op {
+            Op::Ne => format!("({kind} IS NOT 'text' OR {fits})"),
+            _ => format!("({kind} IS 'text' AND {fits})"),
+        }
+    }
+}
+
+/// Whatever is at `path`, as rows: the elements of an array, or the one value, or a JSON null.
+fn list(document: &str, path: &str) -> String {
+    format!(
+        "json_each(CASE json_type({document}, {path}) WHEN 'array' THEN json_extract({document}, {path}) \
+         ELSE json_array({document} -> {path}) END)"
+    )
+}
+
+/// The element as a document, NULL if it is no object.
+fn element(alias: &str) -> String {
+    format!("CASE {alias}.type WHEN 'object' THEN {alias}.value END")
+}
+
+/// Whether text is compared, folded or as it stands.
+fn compares(filter: &Filter, folded: bool) -> bool {
+    match filter {
+        Filter::And(parts) | Filter::Or(parts) => parts.iter().any(|part| compares(part, folded)),
+        Filter::Not(inner) | Filter::Has { filter: inner, .. } => compares(inner, folded),
+        Filter::Compare { value: Value::Folded { .. }, .. } => folded,
+        Filter::Compare { value: Value::Exact(_), .. } => !folded,
+        Filter::Compare { .. } | Filter::Present(_) => false,
+    }
+}
