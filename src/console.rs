@@ -7,6 +7,7 @@ use crate::id::{GroupId, Timestamp, UserId};
 use crate::route::Console;
 use crate::scim::json;
 use crate::scim::schema::Kinds;
+use crate::scim::schema::document::Document;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -82,6 +83,17 @@ pub fn mint(body: &[u8]) -> Result<TokenSettings> {
     })
 }
 
+/// The body of `PUT /v1/orgs/{org}/schemas/{urn}`: a Schema document (RFC 7643 section 7) with `resourceTypes`.
+///
+/// # Errors
+/// 400 that names the attribute, 409 for a URN of the standard, 413 above 64 KiB.
+pub fn schema(urn: &str, body: &[u8]) -> Result<Admin> {
+    match Document::parse(urn, body)?.write() {
+        Value::Object(document) => Ok(Admin::PutSchema { document }),
+        _ => Err(Error::internal("a document is an object")),
+    }
+}
+
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     let object = json::object(body)?;
     serde_json::from_value(Value::Object(object))
@@ -114,7 +126,14 @@ pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<
         Console::Get(_, Kinds::Groups, id) => Query::Group { id: group(id)? },
         Console::Members(_, id) => Query::Members { id: group(id)?, after, limit },
         Console::Changes(_) => Query::Changes { after: number("after", 0)?, limit },
-        Console::ListOrgs | Console::PutOrg(_) | Console::MintToken(_) | Console::RevokeToken(..) => return Ok(None),
+        Console::Schemas(_) => Query::Schemas,
+        Console::GetSchema(_, urn) => Query::Schema { urn: urn.clone() },
+        Console::ListOrgs
+        | Console::PutOrg(_)
+        | Console::MintToken(_)
+        | Console::RevokeToken(..)
+        | Console::PutSchema(..)
+        | Console::DeleteSchema(..) => return Ok(None),
     }))
 }
 

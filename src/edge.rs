@@ -2,6 +2,7 @@
 
 mod console;
 mod objects;
+mod schemas;
 mod sql;
 mod tokens;
 
@@ -13,7 +14,7 @@ use crate::id::{Ids, OrgId, RequestId, Timestamp};
 use crate::ingest::{self, Ingested};
 use crate::render::{self, Projection, Response};
 use crate::route::{self, Route, Scim};
-use crate::scim::{discovery, json, schema::Types};
+use crate::scim::{json, schema::Types};
 use futures_util::{FutureExt, StreamExt};
 use serde_json::json;
 use std::panic::AssertUnwindSafe;
@@ -80,7 +81,8 @@ impl Edge<'_> {
     /// 1. Discovery without a token is the same for everybody.
     /// 2. The token's form, then KV: who is not known goes no further, and nothing is stored of it.
     /// 3. The request is read; a refusal goes to the object too, which checks the token first and writes it down.
-    /// 4. One object call.
+    /// 4. One object call; if the organisation's schemas are not those that this isolate knew, the request is read again
+    ///    under the object's, and there is a second call.
     /// 5. The answer.
     async fn scim(
         &self,
@@ -96,80 +98,81 @@ impl Edge<'_> {
         if let (None, Ok(found)) = (&authorization, &route)
             && found.is_discovery()
         {
-            return self.discovery(found, &base);
+            return render::discovery(found, &route::query(query), &base, &Types::default());
         }
         let (token, record) = self.token(authorization.as_deref(), TokenKind::Scim).await?;
         if record.org != *org {
             return Err(Error::unauthorized());
         }
         let query = route::query(query);
-        let (ingested, route) = match route {
-            Ok(route) => (self.ingest(&route, &mut request, &query, &record).await, Some(route)),
-            Err(error) => (Err(error), None),
+        let body = match &route {
+            Ok(_) => body(&mut request).await,
+            Err(_) => Ok(Vec::new()),
         };
-        let refused = |error| Ingested {
-            command: Command::Refused { error, method: method.to_owned(), resource: path.chars().take(300).collect() },
-            projection: Projection::default(),
-            repairs: Vec::new(),
-            notes: Vec::new(),
-        };
-        let Ingested { command, projection, repairs, notes } = ingested.unwrap_or_else(refused);
-        let call = Call {
-            v: VERSION,
-            org: org.clone(),
-            request: self.request_id.clone(),
-            base: base.clone(),
-            actor: Actor::Token { hash: token.hash(), dialect: record.dialect },
-            idp: crate::dialect::caller(record.dialect, &header(&request, "User-Agent").unwrap_or_default()),
-            repairs,
-            notes,
-            idempotency_key: header(&request, "Idempotency-Key").filter(|key| key.len() <= 256),
-            ask: Ask::Scim(command),
-        };
-        match (self.object(&call).await?, route) {
-            (Answer::Allowed, Some(route)) => self.discovery(&route, &base),
-            (answer, Some(route)) => render::answer(answer, route.kinds(), &base, &projection),
-            (_, None) => Err(Error::internal("a refused request was answered")),
+        for _ in 0..2 {
+            let types = schemas::known(org);
+            let ingested = match (&route, &body) {
+                (Ok(route), Ok(body)) => self.ingest(route, &request, &query, body, &types, &record),
+                (Err(error), _) | (_, Err(error)) => Err(error.clone()),
+            };
+            let refused = |error| Ingested {
+                command: Command::Refused {
+                    error,
+                    method: method.to_owned(),
+                    resource: path.chars().take(300).collect(),
+                },
+                projection: Projection::default(),
+                repairs: Vec::new(),
+                notes: Vec::new(),
+            };
+            let Ingested { command, projection, repairs, notes } = ingested.unwrap_or_else(refused);
+            let call = Call {
+                v: VERSION,
+                org: org.clone(),
+                request: self.request_id.clone(),
+                base: base.clone(),
+                actor: Actor::Token { hash: token.hash(), dialect: record.dialect },
+                idp: crate::dialect::caller(record.dialect, &header(&request, "User-Agent").unwrap_or_default()),
+                repairs,
+                notes,
+                idempotency_key: header(&request, "Idempotency-Key").filter(|key| key.len() <= 256),
+                generation: types.generation,
+                ask: Ask::Scim(command),
+            };
+            return match (self.object(&call).await?, &route) {
+                (Answer::Stale { generation, schemas }, _) => {
+                    schemas::learn(org, generation, schemas.get())?;
+                    continue;
+                }
+                (Answer::Allowed, Ok(route)) => render::discovery(route, &query, &base, &types),
+                (answer, Ok(route)) => render::answer(answer, route.kinds(), &base, &projection, &types),
+                (_, Err(_)) => Err(Error::internal("a refused request was answered")),
+            };
         }
+        let detail = "The organisation's schemas are being changed. Try again in half a minute.";
+        Err(Error::new(Kind::Unavailable, detail))
     }
 
-    async fn ingest(
+    fn ingest(
         &self,
         route: &Scim,
-        request: &mut Request,
+        request: &Request,
         query: &[(String, String)],
+        body: &[u8],
+        types: &Types,
         record: &Record,
     ) -> Result<Ingested> {
-        let body = body(request).await?;
         ingest::ingest(
             route,
             &ingest::Request {
-                types: &Types::default(),
+                types,
                 query,
                 content_type: header(request, "Content-Type").as_deref(),
                 user_agent: &header(request, "User-Agent").unwrap_or_default(),
-                body: &body,
+                body,
                 dialect: record.dialect,
             },
         )
-    }
-
-    fn discovery(&self, route: &Scim, base: &str) -> Result<Response> {
-        let types = Types::default();
-        let missing = |what: &str| Error::new(Kind::NotFound, format!("There is no {what}."));
-        let body = match route {
-            Scim::ServiceProviderConfig => discovery::service_provider_config(base),
-            Scim::ResourceTypes(None) => discovery::resource_types(base, &types),
-            Scim::ResourceTypes(Some(name)) => {
-                discovery::resource_type(base, &types, name).ok_or_else(|| missing(&format!("resource type {name}")))?
-            }
-            Scim::Schemas(None) => discovery::schemas(base, &types),
-            Scim::Schemas(Some(urn)) => {
-                discovery::schema(base, &types, urn).ok_or_else(|| missing(&format!("schema {urn}")))?
-            }
-            _ => return Err(Error::internal("not a discovery request")),
-        };
-        Ok(render::document(200, &body, render::SCIM_JSON))
     }
 
     /// The token of a header and what KV knows of it.

@@ -8,12 +8,12 @@ use crate::dialect::{self, Repairs};
 use crate::directory::command::{Command, Members};
 use crate::error::{Error, Kind, Result};
 use crate::id::{GroupId, MemberId, UserId};
-use crate::render::Projection;
+use crate::render::{self, Projection};
 use crate::route::Scim;
 use crate::scim::filter::Forms;
 use crate::scim::resource::{self, Resource};
 use crate::scim::schema::{Kinds, ResourceType, Types};
-use crate::scim::{json, member};
+use crate::scim::{extension, json, member};
 use list::Parameters;
 use serde_json::{Map, Value};
 
@@ -95,13 +95,7 @@ fn command(
     let members = if projection.shows("members") { Members::Shown } else { Members::Hidden };
     Ok(match route {
         Scim::ServiceProviderConfig | Scim::ResourceTypes(_) | Scim::Schemas(_) => {
-            // RFC 7644 section 4: a filter on discovery is forbidden, not ignored.
-            if request.query.iter().any(|(name, _)| name.eq_ignore_ascii_case("filter")) {
-                return Err(Error::new(
-                    Kind::Forbidden,
-                    "The discovery endpoints take no filter; read the list whole.",
-                ));
-            }
+            render::check_query(request.query)?;
             Command::Discover
         }
         Scim::List(kinds) | Scim::Search(Some(kinds)) => {
@@ -184,6 +178,7 @@ fn resource_of(kind: &ResourceType, body: Map<String, Value>, reading: &mut Read
     }
     let read = resource::read(kind, body)?;
     resource::check_required(kind, &read.resource.attributes)?;
+    extension::check_required(kind, &read.resource.attributes, |_| true)?;
     let unknown = read.unknown.iter().map(|name| format!("The attribute {name} is unknown and was dropped."));
     reading.notes.extend(unknown);
     Ok(read.resource)

@@ -11,6 +11,7 @@ pub mod journal;
 mod membership;
 mod read;
 pub mod registry;
+mod schemas;
 mod search;
 mod users;
 mod work;
@@ -93,15 +94,25 @@ pub struct Pending {
 /// 2. The edge and the object mean the same organisation, and it is registered; otherwise nothing is written.
 /// 3. The schema is up to date.
 /// 4. The token is alive and fits; the organisation allows it.
-/// 5. The request runs in one transaction; a search that no index answers runs in steps, without one.
-/// 6. A refusal, or a request that was passed over in part and changed nothing, is written down.
+/// 5. The edge read the request under the schemas that hold now; otherwise it gets them and nothing else happens.
+/// 6. The request runs in one transaction; a search that no index answers runs in steps, without one.
+/// 7. A refusal, or a request that was passed over in part and changed nothing, is written down.
 pub fn execute(sql: &dyn Sql, memory: &mut Memory, call: Call, context: &Context<'_>) -> Progress {
     let caller = match admitted(sql, memory, &call, context) {
         Ok(caller) => caller,
         Err(error) => return done(Err(error)),
     };
+    // Nothing is written down of a request that is read again.
+    if matches!(call.ask, Ask::Scim(_)) && call.generation != memory.types.generation {
+        return done(schemas::stale(sql, &memory.types));
+    }
+    if let Some(token) = &caller.token {
+        memory.unsaved.token_used(token, context.now);
+    }
     let outcome = match &call.ask {
         Ask::Read(query) => read::read(sql, &call.org, query, context.now),
+        Ask::Admin(Admin::PutSchema { document }) => schemas::put(sql, memory, document),
+        Ask::Admin(Admin::DeleteSchema { urn }) => schemas::delete(sql, memory, urn),
         Ask::Admin(admin) => admin::run(sql, &call.org, admin, context.now),
         Ask::Scim(Command::Refused { error, .. }) => Err(error.clone()),
         Ask::Scim(_) if !caller.scim_enabled => Err(access::switched_off()),
@@ -140,13 +151,10 @@ fn admitted(sql: &dyn Sql, memory: &mut Memory, call: &Call, context: &Context<'
     }
     if !memory.migrated {
         schema::migrate(sql, context.now)?;
+        memory.types = Rc::new(schemas::types(sql)?);
         memory.migrated = true;
     }
-    let caller = access::check(sql, call, context.now)?;
-    if let Some(token) = &caller.token {
-        memory.unsaved.token_used(token, context.now);
-    }
-    Ok(caller)
+    access::check(sql, call, context.now)
 }
 
 /// A search that is answered, or one that goes on.

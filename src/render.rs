@@ -1,13 +1,19 @@
 //! A reply to SCIM JSON (RFC 7644 sections 3.1 and 3.9 to 3.14). A stored document is spliced into its answer as it
-//! stands; it is parsed only if the request asks for some attributes of it.
+//! stands; it is parsed only if a part of it is not to be seen.
+
+mod discovery;
+mod projection;
+
+pub use discovery::{check_query, discovery};
+pub use projection::Projection;
 
 use crate::directory::reply::{Answer, Stored};
 use crate::directory::view;
 use crate::error::{Error, Kind, Result};
 use crate::id::RequestId;
 use crate::scim::discovery::LIST_RESPONSE;
-use crate::scim::schema::{ENTERPRISE, GROUP, Kinds, USER};
-use serde_json::{Map, Value, json};
+use crate::scim::schema::{Kinds, Types};
+use serde_json::{Value, json};
 
 /// An HTTP answer.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,120 +35,25 @@ pub const JSON: &str = "application/json";
 /// The media type of the Console's problems (RFC 9457).
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
-/// `attributes` and `excludedAttributes` (RFC 7644 section 3.9).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Projection {
-    wanted: Option<Vec<Path>>,
-    excluded: Vec<Path>,
-}
-
-/// A name with its URN or parent: `(Some(urn), name, sub)`, lower case.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Path {
-    top: String,
-    sub: Option<String>,
-}
-
-impl Path {
-    fn parse(text: &str) -> Self {
-        let text = text.trim().to_ascii_lowercase();
-        let core = [USER, GROUP].iter().find_map(|urn| text.strip_prefix(&format!("{}:", urn.to_ascii_lowercase())));
-        let text = core.map(str::to_owned).unwrap_or(text);
-        let split = match text.rfind(':') {
-            // An attribute of an extension; a URN alone ends in a name too, so the known one is looked at first.
-            Some(_) if text == ENTERPRISE.to_ascii_lowercase() => None,
-            Some(at) => {
-                text.split_at_checked(at).map(|(urn, name)| (urn.to_owned(), name.trim_start_matches(':').to_owned()))
-            }
-            None => text.split_once('.').map(|(name, sub)| (name.to_owned(), sub.to_owned())),
-        };
-        match split {
-            Some((top, sub)) => Self { top, sub: Some(sub) },
-            None => Self { top: text, sub: None },
-        }
-    }
-}
-
-impl Projection {
-    /// Reads the two query parameters.
-    pub fn parse(query: &[(String, String)]) -> Self {
-        let list = |wanted: &str| {
-            let (_, text) = query.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted))?;
-            Some(text.split(',').filter(|name| !name.trim().is_empty()).map(Path::parse).collect::<Vec<_>>())
-        };
-        Self {
-            wanted: list("attributes").filter(|names| !names.is_empty()),
-            excluded: list("excludedAttributes").unwrap_or_default(),
-        }
-    }
-
-    /// True if the request names neither.
-    pub fn is_default(&self) -> bool {
-        self.wanted.is_none() && self.excluded.is_empty()
-    }
-
-    /// True if any of the attribute is part of the answer.
-    pub fn shows(&self, name: &str) -> bool {
-        let names = |paths: &[Path]| paths.iter().any(|path| path.top.eq_ignore_ascii_case(name));
-        let dropped = self.excluded.iter().any(|path| path.top.eq_ignore_ascii_case(name) && path.sub.is_none());
-        self.wanted.as_deref().is_none_or(names) && !dropped
-    }
-
-    /// `id` and `schemas` are always part of the answer (RFC 7643 section 7, `returned`).
-    fn apply(&self, resource: &mut Map<String, Value>) {
-        let always = |name: &str| matches!(name, "id" | "schemas");
-        if let Some(wanted) = &self.wanted {
-            resource.retain(|name, value| always(name) || keep(wanted, name, value));
-        }
-        for path in &self.excluded {
-            match &path.sub {
-                None => resource.retain(|name, _| always(name) || !name.eq_ignore_ascii_case(&path.top)),
-                Some(sub) => {
-                    let found = resource.iter_mut().find(|(name, _)| name.eq_ignore_ascii_case(&path.top));
-                    found.into_iter().for_each(|(_, value)| retain(value, |name| !name.eq_ignore_ascii_case(sub)));
-                }
-            }
-        }
-    }
-}
-
-fn keep(wanted: &[Path], name: &str, value: &mut Value) -> bool {
-    let of: Vec<&Path> = wanted.iter().filter(|path| path.top.eq_ignore_ascii_case(name)).collect();
-    if of.iter().all(|path| path.sub.is_some()) {
-        let named =
-            |name: &str| of.iter().any(|path| path.sub.as_deref().is_some_and(|sub| sub.eq_ignore_ascii_case(name)));
-        retain(value, named);
-    }
-    !of.is_empty()
-}
-
-fn retain(value: &mut Value, keep: impl Fn(&str) -> bool + Copy) {
-    match value {
-        Value::Object(map) => map.retain(|name, _| keep(name)),
-        Value::Array(items) => items.iter_mut().for_each(|item| retain(item, keep)),
-        _ => {}
-    }
-}
-
 /// The answer to a SCIM request. `base` is the SCIM base URL without a slash at its end.
 ///
 /// # Errors
 /// Internal only.
-pub fn answer(answer: Answer, kinds: Kinds, base: &str, projection: &Projection) -> Result<Response> {
+pub fn answer(answer: Answer, kinds: Kinds, base: &str, projection: &Projection, types: &Types) -> Result<Response> {
     let ok = |status, headers, body| Response { status, headers, body, content_type: SCIM_JSON };
     Ok(match answer {
         Answer::Created(stored) => {
             let headers = vec![("Location", view::location(&stored.id, kinds, base)), ("ETag", view::etag(&stored))];
-            ok(201, headers, resource(&stored, kinds, base, projection)?.into_bytes())
+            ok(201, headers, resource(&stored, kinds, base, projection, types)?.into_bytes())
         }
         Answer::Resource(stored) => {
             let headers = vec![("Location", view::location(&stored.id, kinds, base)), ("ETag", view::etag(&stored))];
-            ok(200, headers, resource(&stored, kinds, base, projection)?.into_bytes())
+            ok(200, headers, resource(&stored, kinds, base, projection, types)?.into_bytes())
         }
         Answer::List { total, start_index, resources, next_cursor } => {
             let shown: Vec<String> = resources
                 .iter()
-                .map(|one| resource(one, if one.group { Kinds::Groups } else { kinds }, base, projection))
+                .map(|one| resource(one, if one.group { Kinds::Groups } else { kinds }, base, projection, types))
                 .collect::<Result<_>>()?;
             let next = next_cursor.map_or_else(String::new, |cursor| format!(r#""nextCursor":"{cursor}","#));
             let body = format!(
@@ -153,8 +64,24 @@ pub fn answer(answer: Answer, kinds: Kinds, base: &str, projection: &Projection)
             ok(200, Vec::new(), body.into_bytes())
         }
         Answer::Nothing => ok(204, Vec::new(), Vec::new()),
-        Answer::Allowed | Answer::Json(_) => return Err(Error::internal("not the answer to a SCIM request")),
+        Answer::Allowed | Answer::Json(_) | Answer::New(_) | Answer::Stale { .. } => {
+            return Err(Error::internal("not the answer to a SCIM request"));
+        }
     })
+}
+
+/// The answer to a Console request.
+///
+/// # Errors
+/// Internal only.
+pub fn console(answer: Answer) -> Result<Response> {
+    let (status, body) = match &answer {
+        Answer::Json(text) => (200, text.get()),
+        Answer::New(text) => (201, text.get()),
+        Answer::Nothing => (204, ""),
+        _ => return Err(Error::internal("not a Console answer")),
+    };
+    Ok(Response { status, headers: Vec::new(), body: body.as_bytes().to_vec(), content_type: JSON })
 }
 
 /// A document that this service makes itself.
@@ -162,10 +89,11 @@ pub fn document(status: u16, body: &Value, content_type: &'static str) -> Respon
     Response { status, headers: Vec::new(), body: body.to_string().into_bytes(), content_type }
 }
 
-fn resource(stored: &Stored, kinds: Kinds, base: &str, projection: &Projection) -> Result<String> {
-    if !projection.is_default() {
+fn resource(stored: &Stored, kinds: Kinds, base: &str, projection: &Projection, types: &Types) -> Result<String> {
+    let kind = types.of(kinds);
+    if !projection.is_whole(kind) {
         let mut map = view::whole(stored, kinds, base)?;
-        projection.apply(&mut map);
+        projection.apply(kind, &mut map);
         return Ok(Value::Object(map).to_string());
     }
     let computed = Value::Object(view::computed(stored, kinds, base)).to_string();
@@ -261,7 +189,9 @@ mod tests {
             ),
         ] {
             let projection = Projection::parse(&crate::route::query(query));
-            assert_eq!(resource(&stored(), Kinds::Users, "https://h", &projection).unwrap(), expected, "{query}");
+            let types = Types::default();
+            let found = resource(&stored(), Kinds::Users, "https://h", &projection, &types).unwrap();
+            assert_eq!(found, expected, "{query}");
         }
     }
 

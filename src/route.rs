@@ -60,6 +60,10 @@ pub enum Console {
     Get(OrgId, Kinds, String),
     Members(OrgId, String),
     Changes(OrgId),
+    Schemas(OrgId),
+    GetSchema(OrgId, String),
+    PutSchema(OrgId, String),
+    DeleteSchema(OrgId, String),
 }
 
 /// Where a request goes.
@@ -181,6 +185,16 @@ fn console(method: &str, rest: &[&str]) -> Result<Console> {
         }
         ["groups", id, "members"] => only(method, &["GET"]).map(|()| Console::Members(org, (*id).to_owned())),
         ["changes"] => only(method, &["GET"]).map(|()| Console::Changes(org)),
+        ["schemas"] => only(method, &["GET"]).map(|()| Console::Schemas(org)),
+        ["schemas", urn] => {
+            only(method, &["GET", "PUT", "DELETE"])?;
+            let urn = (*urn).to_owned();
+            Ok(match method {
+                "GET" => Console::GetSchema(org, urn),
+                "PUT" => Console::PutSchema(org, urn),
+                _ => Console::DeleteSchema(org, urn),
+            })
+        }
         _ => Err(nothing_at(&format!("/v1/orgs/{org}/{}", rest.join("/")))),
     }
 }

@@ -9,6 +9,7 @@ pub mod groups;
 pub mod journal;
 pub mod members;
 pub mod schema;
+pub mod schemas;
 pub mod search;
 pub mod settings;
 pub mod tokens;

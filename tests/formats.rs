@@ -40,6 +40,11 @@ fn calls() {
         (&r#""root""#.to_owned(), "", r#"{"read":{"changes":{"after":0,"limit":100}}}"#),
         (&r#""root""#.to_owned(), "", r#"{"admin":{"configure":{"displayName":"A","saml":true,"scim":null}}}"#),
         (&r#""root""#.to_owned(), "", r#"{"admin":{"revokeToken":{"id":"t"}}}"#),
+        (&actor, r#","generation":3"#, r#"{"scim":"discover"}"#),
+        (&r#""root""#.to_owned(), "", r#"{"read":"schemas"}"#),
+        (&r#""root""#.to_owned(), "", r#"{"read":{"schema":{"urn":"urn:a:b"}}}"#),
+        (&r#""root""#.to_owned(), "", r#"{"admin":{"putSchema":{"document":{"id":"urn:a:b"}}}}"#),
+        (&r#""root""#.to_owned(), "", r#"{"admin":{"deleteSchema":{"urn":"urn:a:b"}}}"#),
     ] {
         let head = r#"{"v":1,"org":"acme","request":"r","actor":"#;
         let more = more.replace("idempotencyKey", "idempotency_key");
@@ -59,6 +64,8 @@ fn replies() {
         r#"{"Ok":"nothing"}"#.to_owned(),
         r#"{"Ok":"allowed"}"#.to_owned(),
         r#"{"Ok":{"json":{"lastSeq":3}}}"#.to_owned(),
+        r#"{"Ok":{"new":{"id":"urn:a:b"}}}"#.to_owned(),
+        r#"{"Ok":{"stale":{"generation":3,"schemas":[{"id":"urn:a:b"}]}}}"#.to_owned(),
         r#"{"Err":{"kind":"uniqueness","detail":"d"}}"#.to_owned(),
     ] {
         let text = format!(r#"{{"v":1,"outcome":{outcome}}}"#);

@@ -7,6 +7,7 @@ use crate::scim::patch::Operation;
 use crate::scim::resource::Resource;
 use crate::scim::sort::Sort;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// The version of [`Call`] and of the reply. An object understands the version before its own too: deploys roll.
 pub const VERSION: u8 = 1;
@@ -37,8 +38,15 @@ pub struct Call {
     /// The header `Idempotency-Key`, kept with the change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
+    /// The generation of the organisation's registered schemas that a SCIM request was read under; 0 before the first.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub generation: i64,
     /// What is asked.
     pub ask: Ask,
+}
+
+fn is_first(generation: &i64) -> bool {
+    *generation == 0
 }
 
 /// Who asks. Only the edge can call an object, so what it says of the root key holds; a token is looked up.
@@ -194,6 +202,8 @@ pub enum Query {
     Group { id: GroupId },
     Members { id: GroupId, after: Option<String>, limit: i64 },
     Changes { after: Seq, limit: i64 },
+    Schemas,
+    Schema { urn: String },
 }
 
 /// What the Console changes.
@@ -215,6 +225,13 @@ pub enum Admin {
     /// Answers the token's hash, so that the edge can shorten KV's record.
     RevokeToken {
         id: TokenId,
+    },
+    /// Registers an extension schema, or replaces the one of that URN; canonical.
+    PutSchema {
+        document: Map<String, Value>,
+    },
+    DeleteSchema {
+        urn: String,
     },
 }
 

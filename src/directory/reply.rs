@@ -35,6 +35,14 @@ pub enum Answer {
     Allowed,
     /// A Console answer, as it is sent.
     Json(Box<RawValue>),
+    /// The same for something new: 201.
+    New(Box<RawValue>),
+    /// The request was read under another generation of the registered schemas than this one: nothing was done, and the
+    /// edge reads it once more under these documents, an array.
+    Stale {
+        generation: i64,
+        schemas: Box<RawValue>,
+    },
 }
 
 /// A resource as it is stored.

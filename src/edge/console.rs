@@ -60,7 +60,11 @@ async fn run(
         | Console::List(org, _)
         | Console::Get(org, ..)
         | Console::Members(org, _)
-        | Console::Changes(org) => Some(org.clone()),
+        | Console::Changes(org)
+        | Console::Schemas(org)
+        | Console::GetSchema(org, _)
+        | Console::PutSchema(org, _)
+        | Console::DeleteSchema(org, _) => Some(org.clone()),
     };
     // A Console token sees its own organisation only, and of others not even whether they exist.
     if own.is_some() && own != org {
@@ -87,11 +91,13 @@ async fn run(
                 return mint(edge, actor, own, org, console::mint(&body(&mut request).await?)?).await;
             }
             Console::RevokeToken(_, id) => return revoke(edge, actor, own, org, &id).await,
+            Console::PutSchema(_, urn) => Ask::Admin(console::schema(&urn, &body(&mut request).await?)?),
+            Console::DeleteSchema(_, urn) => Ask::Admin(Admin::DeleteSchema { urn }),
             _ => return Err(Error::internal("a reading route gave no query")),
         },
     };
     registered(edge, &own, &org).await?;
-    shown(200, edge.console(org, actor, ask).await?)
+    render::console(edge.console(org, actor, ask).await?)
 }
 
 /// The root key may name any organisation, so the registry is asked before an object is called into being.
@@ -148,25 +154,27 @@ impl Edge<'_> {
     async fn console(&self, org: OrgId, actor: Actor, ask: Ask) -> Result<Answer> {
         let request = self.request_id.clone();
         let (idp, repairs, notes) = (String::new(), Vec::new(), Vec::new());
-        let base = String::new();
-        self.object(&Call { v: VERSION, org, request, base, actor, idp, repairs, notes, idempotency_key: None, ask })
-            .await
+        let call = Call {
+            v: VERSION,
+            org,
+            request,
+            base: String::new(),
+            actor,
+            idp,
+            repairs,
+            notes,
+            idempotency_key: None,
+            // Console requests are not read under the schemas.
+            generation: 0,
+            ask,
+        };
+        self.object(&call).await
     }
 }
 
 fn value(answer: Answer) -> Result<Value> {
     match answer {
         Answer::Json(text) => serde_json::from_str(text.get()).map_err(Error::internal),
-        _ => Err(Error::internal("not a Console answer")),
-    }
-}
-
-fn shown(status: u16, answer: Answer) -> Result<Response> {
-    match answer {
-        Answer::Json(text) => {
-            let body = text.get().as_bytes().to_vec();
-            Ok(Response { status, headers: Vec::new(), body, content_type: render::JSON })
-        }
         _ => Err(Error::internal("not a Console answer")),
     }
 }

@@ -9,7 +9,7 @@ use crate::id::MemberId;
 use crate::scim::filter::{Filter, Op as Compare, Value as Wanted};
 use crate::scim::patch::{Missing, OPERATIONS_MAX, Op, Operation};
 use crate::scim::path::{self, ResolveError, Resolved};
-use crate::scim::schema::{Attribute, Mutability, ResourceType, Returned};
+use crate::scim::schema::{Attribute, Mutability, ResourceType};
 use crate::scim::{json, member, resource};
 use serde_json::{Map, Value, json};
 
@@ -176,7 +176,8 @@ fn place(
         }
         // RFC 7644 section 3.5.1 in spirit: read-only attributes that are echoed in a value are ignored; a password
         // is accepted and kept nowhere; `schemas` follows from the attributes.
-        if read_only || attribute.returned == Returned::Never || attribute.name == "schemas" {
+        let write_only = [Some(attribute), sub].into_iter().flatten().any(|a| a.mutability == Mutability::WriteOnly);
+        if read_only || write_only || attribute.name == "schemas" {
             return Ok(());
         }
     }
@@ -202,6 +203,7 @@ fn canonical(kind: &ResourceType, sent: Sent, reading: &mut Reading) -> Result<V
         Value::Array(mut items) if element && items.len() == 1 => items.pop().unwrap_or(Value::Null),
         // In a PATCH one object for a multi-valued attribute is one value (RFC 7644 section 3.5.2.1).
         one @ Value::Object(_) if attribute.multi && sub.is_none() && !element => json!([one]),
+        one @ Value::String(_) if attribute.multi && attribute.sub.is_empty() => json!([one]),
         other => other,
     };
     if explicit && value.is_null() && op == Op::Add {
@@ -227,7 +229,13 @@ fn removals(attribute: &Attribute, path: Resolved, value: Value, missing: Missin
         _ => Vec::new(),
     };
     if named.is_empty() {
-        return vec![Operation { op: Op::Remove, path, value: Value::Null, missing }];
+        // Values without sub-attributes stand for themselves.
+        let value = match value {
+            list @ Value::Array(_) if attribute.multi && attribute.sub.is_empty() => list,
+            one @ Value::String(_) if attribute.multi && attribute.sub.is_empty() => json!([one]),
+            _ => Value::Null,
+        };
+        return vec![Operation { op: Op::Remove, path, value, missing }];
     }
     let equal = |text: String| {
         let target = crate::scim::filter::Target { urn: None, name: "value".to_owned(), sub: None };

@@ -8,6 +8,7 @@ use crate::directory::reply::{Answer, Stored};
 use crate::error::{Error, Kind, Result};
 use crate::fold::fold;
 use crate::id::{GroupId, MemberId};
+use crate::scim::extension;
 use crate::scim::patch;
 use crate::scim::resource::{Resource, check_required, check_size, schemas};
 use crate::scim::schema::ResourceType;
@@ -50,6 +51,9 @@ pub(super) fn replace(work: &mut Work<'_>, id: &GroupId, group: &Resource, ids: 
     {
         new.insert("externalId".to_owned(), Value::from(external_id.as_str()));
     }
+    let (kind, stored) = (&work.types.group, attributes(&old.content.doc)?);
+    extension::keep_immutable(kind, &stored, &mut new);
+    extension::check_immutable(kind, &stored, &new)?;
     let delta = ids.map(|ids| {
         let mut delta = Delta::default();
         delta.replace(ids);
@@ -67,22 +71,31 @@ pub(super) fn patch(
     answer: Option<Members>,
 ) -> Result<Answer> {
     let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
-    let mut new = attributes(&old.content.doc)?;
+    let (kind, stored) = (&work.types.group, attributes(&old.content.doc)?);
+    let urns: Vec<&str> = operations.iter().filter_map(urn).collect();
+    let mut new = extension::adopted(kind, stored.clone(), &urns);
     let mut delta = Delta::default();
     for operation in operations {
         match operation {
-            GroupOperation::Attribute(one) => {
-                patch::apply(&work.types.group, &mut new, std::slice::from_ref(one.as_ref()))?
-            }
+            GroupOperation::Attribute(one) => patch::apply(kind, &mut new, std::slice::from_ref(one.as_ref()))?,
             GroupOperation::AddMembers(ids) => delta.add(ids),
             GroupOperation::RemoveMembers(ids) => delta.remove(ids),
             GroupOperation::ReplaceMembers(ids) => delta.replace(ids),
         }
     }
+    extension::check_patched(kind, &stored, &new, &urns)?;
     let group = store_changed(work, old, &new, Some(&delta))?;
     match answer {
         None => Ok(Answer::Nothing),
         Some(shown) => Ok(Answer::Resource(Box::new(one(work.sql, group, shown)?))),
+    }
+}
+
+/// The extension that an operation is about.
+fn urn(operation: &GroupOperation) -> Option<&str> {
+    match operation {
+        GroupOperation::Attribute(one) => one.path.target.urn.as_deref(),
+        _ => None,
     }
 }
 

@@ -58,6 +58,8 @@ pub(super) fn read(sql: &dyn Sql, org: &OrgId, query: &Query, now: Timestamp) ->
             answer(&json!({ "members": ids, "next": next }))
         }
         Query::Changes { after, limit } => feed(sql, *after, *limit),
+        Query::Schemas => super::schemas::list(sql),
+        Query::Schema { urn } => super::schemas::get(sql, urn),
     }
 }
 

@@ -6,6 +6,7 @@ use crate::directory::reply::{Answer, Stored};
 use crate::error::{Error, Kind, Result};
 use crate::fold::fold;
 use crate::id::UserId;
+use crate::scim::extension;
 use crate::scim::patch::{self, Operation};
 use crate::scim::resource::{Resource, check_required, check_size, schemas};
 use crate::scim::schema::ResourceType;
@@ -90,14 +91,19 @@ pub(super) fn replace(
         let before = changes::before(work.sql, old.seq)?;
         drop_stale_formatted(&[stored.get("name"), before.get("name")], &mut new);
     }
+    extension::keep_immutable(&work.types.user, &stored, &mut new);
+    extension::check_immutable(&work.types.user, &stored, &new)?;
     store_changed(work, old, new, &[])
 }
 
 /// PATCH /Users/{id} (RFC 7644 section 3.5.2).
 pub(super) fn patch(work: &mut Work<'_>, id: &UserId, operations: &[Operation]) -> Result<Answer> {
     let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
-    let mut new = attributes(&old.content.doc)?;
-    patch::apply(&work.types.user, &mut new, operations)?;
+    let (kind, stored) = (&work.types.user, attributes(&old.content.doc)?);
+    let urns: Vec<&str> = operations.iter().filter_map(|operation| operation.path.target.urn.as_deref()).collect();
+    let mut new = extension::adopted(kind, stored.clone(), &urns);
+    patch::apply(kind, &mut new, operations)?;
+    extension::check_patched(kind, &stored, &new, &urns)?;
     store_changed(work, old, new, &[])
 }
 

@@ -59,6 +59,7 @@ pub fn service_provider_config(base: &str) -> Value {
     let can = CAPABILITIES;
     json!({
         "schemas": [SERVICE_PROVIDER_CONFIG_SCHEMA.id],
+        "documentationUri": "https://www.rfc-editor.org/rfc/rfc7644",
         "patch": { "supported": can.patch },
         "bulk": {
             "supported": can.bulk,
@@ -81,6 +82,7 @@ pub fn service_provider_config(base: &str) -> Value {
             "name": "Bearer token",
             "description": "A token of this organisation in the Authorization header.",
             "specUri": "https://www.rfc-editor.org/rfc/rfc6750",
+            "documentationUri": "https://www.rfc-editor.org/rfc/rfc7644#section-2",
             "primary": true,
         }],
         "meta": { "resourceType": "ServiceProviderConfig", "location": format!("{base}/ServiceProviderConfig") },
@@ -148,14 +150,26 @@ fn render_type(base: &str, kind: &ResourceType) -> Value {
 }
 
 fn render_schema(base: &str, schema: &Schema) -> Value {
-    json!({
+    let mut document = describe(schema);
+    if let Some(map) = document.as_object_mut() {
+        let location = format!("{base}/Schemas/{}", schema.id);
+        map.insert("meta".to_owned(), json!({ "resourceType": "Schema", "location": location }));
+    }
+    document
+}
+
+/// A schema without `meta` (RFC 7643 section 7).
+pub(super) fn describe(schema: &Schema) -> Value {
+    let mut document = json!({
         "schemas": [SCHEMA_SCHEMA.id],
         "id": schema.id,
         "name": schema.name,
-        "description": schema.description,
         "attributes": schema.attributes.iter().map(render_attribute).collect::<Vec<_>>(),
-        "meta": { "resourceType": "Schema", "location": format!("{base}/Schemas/{}", schema.id) },
-    })
+    });
+    if let Some(map) = document.as_object_mut().filter(|_| !schema.description.is_empty()) {
+        map.insert("description".to_owned(), json!(schema.description));
+    }
+    document
 }
 
 fn render_attribute(attribute: &Attribute) -> Value {
@@ -165,7 +179,7 @@ fn render_attribute(attribute: &Attribute) -> Value {
         "name": attribute.name,
         "type": type_name(attribute.kind),
         "multiValued": attribute.multi,
-        "description": attribute.description,
+        "description": (!attribute.description.is_empty()).then_some(&attribute.description),
         "required": attribute.required,
         "canonicalValues": attribute.canonical,
         "caseExact": cased.then_some(attribute.case_exact),
@@ -185,7 +199,7 @@ fn without_empty(mut object: Value) -> Value {
     object
 }
 
-fn type_name(kind: Type) -> &'static str {
+pub(super) fn type_name(kind: Type) -> &'static str {
     match kind {
         Type::String => "string",
         Type::Boolean => "boolean",
@@ -198,7 +212,7 @@ fn type_name(kind: Type) -> &'static str {
     }
 }
 
-fn mutability_name(mutability: Mutability) -> &'static str {
+pub(super) fn mutability_name(mutability: Mutability) -> &'static str {
     match mutability {
         Mutability::ReadOnly => "readOnly",
         Mutability::ReadWrite => "readWrite",
@@ -207,7 +221,7 @@ fn mutability_name(mutability: Mutability) -> &'static str {
     }
 }
 
-fn returned_name(returned: Returned) -> &'static str {
+pub(super) fn returned_name(returned: Returned) -> &'static str {
     match returned {
         Returned::Always => "always",
         Returned::Never => "never",
@@ -216,7 +230,7 @@ fn returned_name(returned: Returned) -> &'static str {
     }
 }
 
-fn uniqueness_name(uniqueness: Uniqueness) -> &'static str {
+pub(super) fn uniqueness_name(uniqueness: Uniqueness) -> &'static str {
     match uniqueness {
         Uniqueness::None => "none",
         Uniqueness::Server => "server",

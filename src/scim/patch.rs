@@ -41,7 +41,7 @@ pub struct Operation {
     pub op: Op,
     /// Where.
     pub path: Resolved,
-    /// With what; `null` for a removal, and for an assignment of nothing.
+    /// With what; `null` for an assignment of nothing, and for a removal that does not list the values to remove.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub value: Value,
     /// If there is no such place.
@@ -152,6 +152,7 @@ fn whole(items: &mut Vec<Value>, operation: &Operation, touched: &mut Vec<usize>
         one => vec![one.clone()],
     };
     match operation.op {
+        Op::Remove if operation.value.is_array() => items.retain(|item| !values.contains(item)),
         Op::Remove => items.clear(),
         Op::Replace => *items = values,
         Op::Add => {

@@ -5,7 +5,7 @@
 //! that needs the directory (`org`).
 
 use super::json::name;
-use super::schema::{Attribute, Mutability, ResourceType, Returned, Type};
+use super::schema::{Attribute, Mutability, ResourceType, Schema, Type};
 use crate::error::{Error, Kind, Result};
 use crate::id::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -50,7 +50,7 @@ pub fn read(kind: &ResourceType, body: Map<String, Value>) -> Result<Read> {
             }
             put(&mut read.resource.attributes, &attribute.name, canonical(attribute, value, "", &mut unknown)?);
         } else if let Some(schema) = kind.extension(&key) {
-            let value = extension(&schema.attributes, value, &schema.id, &mut unknown)?;
+            let value = extension(schema, value, &mut unknown)?;
             put(&mut read.resource.attributes, &schema.id, value);
         } else if key.contains(':') {
             // An extension that nobody registered is kept as it was sent.
@@ -68,14 +68,14 @@ pub fn read(kind: &ResourceType, body: Map<String, Value>) -> Result<Read> {
 /// here `""` too). Unknown sub-attributes are dropped and named in `unknown`.
 ///
 /// # Errors
-/// 400 `invalidValue` that names the attribute, with `prefix` before its name.
+/// 400 `invalidValue` that names the attribute, with `prefix` before its name (`name.` or a URN and its colon).
 pub fn canonical(
     attribute: &Attribute,
     value: Value,
     prefix: &str,
     unknown: &mut Vec<String>,
 ) -> Result<Option<Value>> {
-    let path = if prefix.is_empty() { attribute.name.to_string() } else { format!("{prefix}.{}", attribute.name) };
+    let path = format!("{prefix}{}", attribute.name);
     if !attribute.multi {
         return single(attribute, value, &path, unknown);
     }
@@ -127,38 +127,41 @@ fn complex(
     unknown: &mut Vec<String>,
 ) -> Result<Option<Value>> {
     let mut kept = Map::new();
+    let prefix = format!("{path}.");
     for (key, value) in map {
         match attribute.sub(&key) {
-            Some(sub) if is_kept(sub) => put(&mut kept, &sub.name, canonical(sub, value, path, unknown)?),
+            Some(sub) if is_kept(sub) => put(&mut kept, &sub.name, canonical(sub, value, &prefix, unknown)?),
             Some(_) => {}
             None => unknown.push(format!("{path}.{key}")),
         }
     }
     // An element that says nothing but what kind it would be is unassigned: no value to go with the label.
-    let says = kept.keys().any(|k| !matches!(k.as_str(), "type" | "primary" | "display"));
-    Ok((says || (!attribute.multi && !kept.is_empty())).then_some(Value::Object(kept)))
+    let label = |name: &str| matches!(name, "type" | "primary" | "display");
+    let says = kept.keys().any(|name| !label(name)) || attribute.sub.iter().all(|sub| label(&sub.name));
+    Ok(((says && !kept.is_empty()) || (!attribute.multi && !kept.is_empty())).then_some(Value::Object(kept)))
 }
 
-fn extension(attributes: &[Attribute], value: Value, urn: &str, unknown: &mut Vec<String>) -> Result<Option<Value>> {
+fn extension(schema: &Schema, value: Value, unknown: &mut Vec<String>) -> Result<Option<Value>> {
     let map = match value {
         Value::Null => return Ok(None),
         Value::Object(map) => map,
-        other => return Err(wrong_type(urn, "an object", &other)),
+        other => return Err(wrong_type(&schema.id, "an object", &other)),
     };
     let mut kept = Map::new();
+    let prefix = format!("{}:", schema.id);
     for (key, value) in map {
-        match attributes.iter().find(|a| a.name.eq_ignore_ascii_case(&key)) {
-            Some(a) if is_kept(a) => put(&mut kept, &a.name, canonical(a, value, urn, unknown)?),
+        match schema.attribute(&key) {
+            Some(a) if is_kept(a) => put(&mut kept, &a.name, canonical(a, value, &prefix, unknown)?),
             Some(_) => {}
-            None => unknown.push(format!("{urn}:{key}")),
+            None => unknown.push(format!("{prefix}{key}")),
         }
     }
     Ok((!kept.is_empty()).then_some(Value::Object(kept)))
 }
 
-/// Read-only attributes are ignored (RFC 7644 section 3.5.1); what is never returned (`password`) is never kept.
+/// Read-only attributes are ignored (RFC 7644 section 3.5.1); write-only ones (`password`) are accepted and not kept.
 fn is_kept(attribute: &Attribute) -> bool {
-    attribute.mutability != Mutability::ReadOnly && attribute.returned != Returned::Never
+    !matches!(attribute.mutability, Mutability::ReadOnly | Mutability::WriteOnly)
 }
 
 fn put(map: &mut Map<String, Value>, key: &str, value: Option<Value>) {

@@ -3,6 +3,7 @@
 //! Validation, canonical spelling, patch and filter typing and `/Schemas` all read these tables; a rule about one
 //! attribute belongs here and nowhere else. The tables themselves are in [`tables`].
 
+pub mod document;
 pub mod tables;
 
 use std::borrow::Cow;

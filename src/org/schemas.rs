@@ -1,0 +1,97 @@
+//! The extension schemas that the organisation registered. They are read once when the object starts and kept in
+//! memory; every change of them starts a new generation, which is how an edge that still has the old ones is found out.
+
+use super::Memory;
+use crate::directory::reply::Answer;
+use crate::error::{Error, Kind, Result};
+use crate::scim::schema::Types;
+use crate::scim::schema::document::{Document, REGISTERED_MAX};
+use crate::store::{Sql, schemas as store, transact};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use std::rc::Rc;
+
+/// The resource types with what is registered.
+pub(super) fn types(sql: &dyn Sql) -> Result<Types> {
+    match store::generation(sql)? {
+        0 => Ok(Types::default()),
+        generation => Types::read(generation, &documents(sql)?),
+    }
+}
+
+/// What tells an edge that it read a request under another generation.
+pub(super) fn stale(sql: &dyn Sql, types: &Types) -> Result<Answer> {
+    Ok(Answer::Stale { generation: types.generation, schemas: raw(documents(sql)?)? })
+}
+
+/// All documents, as the text of an array.
+fn documents(sql: &dyn Sql) -> Result<String> {
+    let documents: Vec<String> = store::all(sql)?.into_iter().map(|(_, doc)| doc).collect();
+    Ok(format!("[{}]", documents.join(",")))
+}
+
+fn raw(text: String) -> Result<Box<RawValue>> {
+    RawValue::from_string(text).map_err(Error::internal)
+}
+
+/// `GET /v1/orgs/{org}/schemas`.
+pub(super) fn list(sql: &dyn Sql) -> Result<Answer> {
+    Ok(Answer::Json(raw(format!("{{\"schemas\":{}}}", documents(sql)?))?))
+}
+
+/// `GET /v1/orgs/{org}/schemas/{urn}`.
+pub(super) fn get(sql: &dyn Sql, urn: &str) -> Result<Answer> {
+    let (_, doc) = find(store::all(sql)?, urn).ok_or_else(|| missing(urn))?;
+    Ok(Answer::Json(raw(doc)?))
+}
+
+/// `PUT /v1/orgs/{org}/schemas/{urn}`: the document's own spelling of the URN is the one that holds from now on. An
+/// equal document changes nothing.
+pub(super) fn put(sql: &dyn Sql, memory: &mut Memory, document: &Map<String, Value>) -> Result<Answer> {
+    let document = Document::read(document.clone())?;
+    let (urn, text) = (document.schema.id.as_ref(), document.write().to_string());
+    let stored = store::all(sql)?;
+    let (count, old) = (stored.len(), find(stored, urn));
+    if old.is_none() && count >= REGISTERED_MAX {
+        let detail = format!("The organisation has {count} schemas already; at most {REGISTERED_MAX} are kept.");
+        return Err(Error::invalid_value(detail));
+    }
+    let shown = raw(text.clone())?;
+    if old.as_ref().is_some_and(|(_, doc)| *doc == text) {
+        return Ok(Answer::Json(shown));
+    }
+    change(sql, memory, |generation| {
+        if let Some((spelled, _)) = old.as_ref().filter(|(spelled, _)| spelled != urn) {
+            store::delete(sql, spelled)?;
+        }
+        store::put(sql, urn, &text, generation)
+    })?;
+    Ok(if old.is_some() { Answer::Json(shown) } else { Answer::New(shown) })
+}
+
+/// `DELETE /v1/orgs/{org}/schemas/{urn}`. Values that resources have stay as they are, as those of an extension that
+/// nobody registered.
+pub(super) fn delete(sql: &dyn Sql, memory: &mut Memory, urn: &str) -> Result<Answer> {
+    let (spelled, _) = find(store::all(sql)?, urn).ok_or_else(|| missing(urn))?;
+    change(sql, memory, |_| store::delete(sql, &spelled))?;
+    Ok(Answer::Nothing)
+}
+
+/// One change in one transaction. The types are made before it ends, so that memory and storage change together.
+fn change(sql: &dyn Sql, memory: &mut Memory, body: impl Fn(i64) -> Result<()>) -> Result<()> {
+    let types = transact(sql, || {
+        body(store::next_generation(sql)?)?;
+        types(sql)
+    })?;
+    memory.types = Rc::new(types);
+    Ok(())
+}
+
+fn find(stored: Vec<(String, String)>, urn: &str) -> Option<(String, String)> {
+    stored.into_iter().find(|(spelled, _)| spelled.eq_ignore_ascii_case(urn))
+}
+
+fn missing(urn: &str) -> Error {
+    let shown: String = urn.chars().take(200).collect();
+    Error::new(Kind::NotFound, format!("No schema {shown} is registered in this organisation."))
+}

@@ -1,0 +1,318 @@
+//! Which attributes an answer has: `attributes`, `excludedAttributes` (RFC 7644 section 3.9) and each attribute's own
+//! `returned` (RFC 7643 section 7).
+//!
+//! Names are kept as they were sent and looked up where they are applied, because one request may answer resources of
+//! both types. What no schema knows is looked up by name alone: a name that is nobody's takes nothing away, and the
+//! parts of an extension that nobody registered can be named like any others.
+
+use crate::scim::schema::{Attribute, GROUP, Mutability, ResourceType, Returned, USER};
+use serde_json::{Map, Value};
+
+/// The two lists of a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Projection {
+    /// `attributes`; `None` for the default ones.
+    wanted: Option<Vec<String>>,
+    /// `excludedAttributes`.
+    excluded: Vec<String>,
+}
+
+impl Projection {
+    /// Reads the two query parameters.
+    pub fn parse(query: &[(String, String)]) -> Self {
+        let list = |wanted: &str| {
+            let found = query.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+            found.into_iter().flat_map(|(_, text)| text.split(',')).map(str::to_owned).collect()
+        };
+        Self::new(list("attributes"), list("excludedAttributes"))
+    }
+
+    /// The two lists of a search request (RFC 7644 section 3.4.3). An empty one is none.
+    pub fn new(attributes: Vec<String>, excluded: Vec<String>) -> Self {
+        let names = |list: Vec<String>| -> Vec<String> {
+            list.iter().map(|name| name.trim()).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+        };
+        Self { wanted: Some(names(attributes)).filter(|names| !names.is_empty()), excluded: names(excluded) }
+    }
+
+    /// True if the request names neither.
+    pub fn is_default(&self) -> bool {
+        self.wanted.is_none() && self.excluded.is_empty()
+    }
+
+    /// True if any of a core attribute that is returned by default is part of the answer.
+    pub fn shows(&self, name: &str) -> bool {
+        let of = |names: &[String], fits: fn(&str) -> bool| {
+            let cores = [USER, GROUP].into_iter().flat_map(|urn| core(names, urn));
+            cores.filter_map(|path| if path.is_empty() { Some("") } else { under(path, name) }).any(fits)
+        };
+        self.wanted.as_deref().is_none_or(|names| of(names, |_| true)) && !of(&self.excluded, str::is_empty)
+    }
+
+    /// True if a stored resource of that type goes out as it is stored.
+    pub fn is_whole(&self, kind: &ResourceType) -> bool {
+        // What is write-only is not even stored.
+        fn plain(attributes: &[Attribute]) -> bool {
+            attributes.iter().all(|attribute| {
+                let shown = matches!(attribute.returned, Returned::Always | Returned::Default);
+                (shown || attribute.mutability == Mutability::WriteOnly) && plain(&attribute.sub)
+            })
+        }
+        let core = plain(kind.common) && plain(&kind.schema.attributes);
+        self.is_default() && core && kind.extensions.iter().all(|schema| plain(&schema.attributes))
+    }
+
+    /// Takes out of a resource what is not part of the answer.
+    pub fn apply(&self, kind: &ResourceType, resource: &mut Map<String, Value>) {
+        let of_core = self.relative(|names| core(names, &kind.schema.id));
+        resource.retain(|key, value| {
+            if !key.contains(':') {
+                return of_core.keep(kind.attribute(key), key, value);
+            }
+            let (schema, inside) = (kind.extension(key), self.relative(|names| within(names, key)));
+            let Value::Object(object) = value else { return inside.whole() };
+            object.retain(|name, value| inside.keep(schema.and_then(|schema| schema.attribute(name)), name, value));
+            !object.is_empty()
+        });
+    }
+
+    fn relative<'a>(&'a self, of: impl Fn(&'a [String]) -> Vec<&'a str>) -> Names<'a> {
+        Names { wanted: self.wanted.as_deref().map(&of), excluded: of(&self.excluded) }
+    }
+}
+
+/// The names that are about the attributes of one object, relative to it. An empty one is the object as a whole.
+struct Names<'a> {
+    wanted: Option<Vec<&'a str>>,
+    excluded: Vec<&'a str>,
+}
+
+impl<'a> Names<'a> {
+    /// True if the object is wanted as a whole.
+    fn whole(&self) -> bool {
+        self.wanted.as_ref().is_none_or(|paths| paths.contains(&"")) && !self.excluded.contains(&"")
+    }
+
+    /// Whether an attribute of the object stays, and what of its value. `attribute` is its definition, if it has one.
+    fn keep(&self, attribute: Option<&Attribute>, name: &str, value: &mut Value) -> bool {
+        let below =
+            |paths: &Vec<&'a str>| -> Vec<&'a str> { paths.iter().filter_map(|path| under(path, name)).collect() };
+        let (wanted, mut excluded) = (self.wanted.as_ref().map(below), below(&self.excluded));
+        let named = wanted.as_ref().is_some_and(|paths| !paths.is_empty());
+        let dropped = self.excluded.contains(&"") || excluded.contains(&"");
+        let always = match attribute.map_or(Returned::Default, |attribute| attribute.returned) {
+            Returned::Never => return false,
+            Returned::Always => true,
+            Returned::Default if dropped || !(named || self.whole()) => return false,
+            Returned::Request if dropped || !named => return false,
+            Returned::Default | Returned::Request => false,
+        };
+        // Only if the names are all of sub-attributes is the attribute not meant as a whole.
+        excluded.retain(|path| !path.is_empty());
+        let inner = Names { wanted: wanted.filter(|paths| named && !paths.contains(&"")), excluded };
+        inner.trim(attribute, value) || always
+    }
+
+    /// Takes out of a value what is not named; false if nothing is left.
+    fn trim(&self, attribute: Option<&Attribute>, value: &mut Value) -> bool {
+        match value {
+            Value::Object(map) => {
+                map.retain(|name, value| self.keep(attribute.and_then(|attribute| attribute.sub(name)), name, value));
+                !map.is_empty()
+            }
+            Value::Array(items) => {
+                items.retain_mut(|item| self.trim(attribute, item));
+                !items.is_empty()
+            }
+            _ => self.whole(),
+        }
+    }
+}
+
+/// The names of core and common attributes; the URN of the core schema may stand before them (RFC 7644 section 3.10).
+fn core<'a>(names: &'a [String], urn: &str) -> Vec<&'a str> {
+    names.iter().filter_map(|name| if name.contains(':') { after(name, urn) } else { Some(name) }).collect()
+}
+
+/// The names of an extension's attributes.
+fn within<'a>(names: &'a [String], urn: &str) -> Vec<&'a str> {
+    names.iter().filter_map(|name| after(name, urn)).collect()
+}
+
+/// What follows a URN; nothing follows the URN alone.
+fn after<'a>(name: &'a str, urn: &str) -> Option<&'a str> {
+    let (head, rest) = name.split_at_checked(urn.len())?;
+    match head.eq_ignore_ascii_case(urn) {
+        true if rest.is_empty() => Some(rest),
+        true => rest.strip_prefix([':', '.']),
+        false => None,
+    }
+}
+
+/// What of a path is below the attribute `name`; nothing is below the attribute itself.
+fn under<'a>(path: &'a str, name: &str) -> Option<&'a str> {
+    let (head, rest) = path.split_once('.').unwrap_or((path, ""));
+    head.eq_ignore_ascii_case(name).then_some(rest)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::scim::schema::document::Document;
+    use crate::scim::schema::{ENTERPRISE, Types};
+    use serde_json::json;
+
+    const URN: &str = "urn:acme:2.0:Badge";
+
+    fn kind() -> ResourceType {
+        let body = json!({"attributes": [
+            {"name": "number", "returned": "always"},
+            {"name": "color"},
+            {"name": "pin", "returned": "request"},
+            {"name": "seal", "returned": "never"},
+            {"name": "desk", "type": "complex", "subAttributes": [
+                {"name": "id", "returned": "always"}, {"name": "room"},
+                {"name": "code", "returned": "request"}, {"name": "lock", "returned": "never"},
+            ]},
+        ]});
+        Types::with(1, vec![Document::parse(URN, body.to_string().as_bytes()).unwrap()]).user
+    }
+
+    fn resource() -> Value {
+        json!({
+            "id": "1", "schemas": ["s"], "userName": "a", "title": "t", "name": {"givenName": "A", "familyName": "B"},
+            "emails": [{"value": "a@b", "type": "work"}, {"value": "c@d"}],
+            "meta": {"version": "v", "created": "c"},
+            ENTERPRISE: {"department": "d", "manager": {"value": "m", "displayName": "M"}},
+            URN: {"number": "1", "color": "red", "pin": "p", "seal": "s",
+                  "desk": {"id": "i", "room": "r", "code": "c", "lock": "l"}},
+            "urn:else:X": {"a": {"b": 1, "c": 2}, "d": 3},
+            "urn:else:Y": "text",
+        })
+    }
+
+    /// What is left of the resource under these lists.
+    fn left(attributes: &str, excluded: &str) -> Value {
+        let query =
+            [("ATTRIBUTES".to_owned(), attributes.to_owned()), ("excludedattributes".to_owned(), excluded.into())];
+        let projection = Projection::parse(&query);
+        let lists = [attributes, excluded].map(|list| list.split(',').map(str::to_owned).collect());
+        let [attributes, excluded] = lists;
+        assert_eq!(projection, Projection::new(attributes, excluded));
+        let Value::Object(mut map) = resource() else { return Value::Null };
+        projection.apply(&kind(), &mut map);
+        Value::Object(map)
+    }
+
+    #[test]
+    fn by_default_what_is_returned_by_default() {
+        let mut expected = resource();
+        expected[URN] = json!({"number": "1", "color": "red", "desk": {"id": "i", "room": "r"}});
+        assert_eq!(left("", ""), expected);
+        assert_eq!(left(" , ", ","), expected, "empty names are none");
+    }
+
+    #[test]
+    fn attributes() {
+        let always = json!({"id": "1", "schemas": ["s"], URN: {"number": "1"}});
+        for (names, more) in [
+            ("nothing", json!({})),
+            ("userName.nothing,urn:nothing:x", json!({})),
+            ("USERNAME", json!({"userName": "a"})),
+            ("userName, title", json!({"userName": "a", "title": "t"})),
+            ("name.GIVENNAME", json!({"name": {"givenName": "A"}})),
+            ("name.middleName", json!({})),
+            ("name,name.givenName", json!({"name": {"givenName": "A", "familyName": "B"}})),
+            ("emails.type", json!({"emails": [{"type": "work"}]})),
+            (
+                "urn:ietf:params:scim:schemas:core:2.0:user:Emails.Value",
+                json!({"emails": [{"value": "a@b"}, {"value": "c@d"}]}),
+            ),
+            ("urn:ietf:params:scim:schemas:core:2.0:Group:title", json!({})),
+            ("meta.version", json!({"meta": {"version": "v"}})),
+            ("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User", json!({ENTERPRISE: resource()[ENTERPRISE]})),
+            (
+                "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value",
+                json!({ENTERPRISE: {"manager": {"value": "m"}}}),
+            ),
+            ("URN:ACME:2.0:BADGE", json!({URN: {"number": "1", "color": "red", "desk": {"id": "i", "room": "r"}}})),
+            ("urn:acme:2.0:Badge:PIN", json!({URN: {"number": "1", "pin": "p"}})),
+            ("urn:acme:2.0:Badge:seal", json!({})),
+            ("urn:acme:2.0:Badge:desk", json!({URN: {"number": "1", "desk": {"id": "i", "room": "r"}}})),
+            ("urn:acme:2.0:Badge:desk.code", json!({URN: {"number": "1", "desk": {"id": "i", "code": "c"}}})),
+            ("urn:acme:2.0:Badge:desk.lock", json!({URN: {"number": "1", "desk": {"id": "i"}}})),
+            ("urn:else:x", json!({"urn:else:X": resource()["urn:else:X"]})),
+            ("urn:else:X:A.b", json!({"urn:else:X": {"a": {"b": 1}}})),
+            ("urn:else:Y", json!({"urn:else:Y": "text"})),
+        ] {
+            let mut expected = always.clone();
+            for (name, value) in more.as_object().unwrap() {
+                expected[name] = value.clone();
+            }
+            assert_eq!(left(names, ""), expected, "{names}");
+        }
+        let core = left("urn:ietf:params:scim:schemas:core:2.0:User", "");
+        assert_eq!([&core["title"], &core[ENTERPRISE]], [&json!("t"), &Value::Null]);
+    }
+
+    #[test]
+    fn excluded_attributes() {
+        for (names, path, expected) in [
+            ("title", "/title", Value::Null),
+            ("TITLE,id,schemas", "/id", json!("1")),
+            ("id", "/schemas", json!(["s"])),
+            ("name.familyName", "/name", json!({"givenName": "A"})),
+            ("name.familyName,name.givenName", "/name", Value::Null),
+            ("emails.value", "/emails", json!([{"type": "work"}])),
+            ("meta", "/meta", Value::Null),
+            ("urn:ietf:params:scim:schemas:core:2.0:User:title", "/title", Value::Null),
+            ("urn:acme:2.0:Badge", "/urn:acme:2.0:Badge", json!({"number": "1"})),
+            (
+                "urn:acme:2.0:Badge:number,urn:acme:2.0:Badge:desk",
+                "/urn:acme:2.0:Badge",
+                json!({"number": "1", "color": "red"}),
+            ),
+            ("urn:acme:2.0:Badge:desk.id,urn:acme:2.0:Badge:desk.room", "/urn:acme:2.0:Badge/desk", json!({"id": "i"})),
+            ("urn:else:X", "/urn:else:X", Value::Null),
+            ("urn:else:X:a.b", "/urn:else:X", json!({"a": {"c": 2}, "d": 3})),
+            ("urn:else:Y", "/urn:else:Y", Value::Null),
+            ("nothing,urn:nothing:x", "/title", json!("t")),
+        ] {
+            let found = left("", names).pointer(path).cloned().unwrap_or_default();
+            assert_eq!(found, expected, "{names}");
+        }
+        assert_eq!(left("title,name", "name.givenName,title")["name"], json!({"familyName": "B"}));
+        assert_eq!(left("title,name", "name.givenName,title")["title"], Value::Null);
+    }
+
+    #[test]
+    fn members() {
+        let group = "urn:ietf:params:scim:schemas:core:2.0:Group";
+        for (attributes, excluded, shown) in [
+            ("", "", true),
+            ("", "MEMBERS", false),
+            ("", "members.value", true),
+            ("", &format!("{group}:members"), false),
+            ("", group, false),
+            ("displayName", "", false),
+            ("displayName,members.value", "", true),
+            (group, "", true),
+            (&format!("{group}:Members"), "", true),
+            ("members", "members", false),
+        ] {
+            let lists = [attributes, excluded].map(|list| list.split(',').map(str::to_owned).collect());
+            let [attributes, excluded] = lists;
+            let projection = Projection::new(attributes, excluded);
+            assert_eq!(projection.shows("members"), shown, "{projection:?}");
+        }
+    }
+
+    #[test]
+    fn what_goes_out_as_it_is_stored() {
+        let types = Types::default();
+        assert!(types.all().into_iter().all(|kind| Projection::default().is_whole(kind)));
+        assert!(!Projection::default().is_whole(&kind()));
+        assert!(!Projection::new(vec!["title".to_owned()], Vec::new()).is_whole(&types.user));
+    }
+}

@@ -1,0 +1,51 @@
+//! The extension schemas that an organisation registered, as the text that was accepted.
+
+use super::{Sql, settings};
+use crate::error::{Error, Result};
+
+const GENERATION: &str = "schemas";
+
+/// How often the schemas have changed; 0 before the first.
+///
+/// # Errors
+/// Internal only, as of every function here.
+pub fn generation(sql: &dyn Sql) -> Result<i64> {
+    settings::get(sql, GENERATION)?.map_or(Ok(0), |text| text.parse().map_err(Error::internal))
+}
+
+/// Starts the next generation. It is a setting and not read off the rows, so that it rises when one is deleted too.
+///
+/// # Errors
+/// Internal only.
+pub fn next_generation(sql: &dyn Sql) -> Result<i64> {
+    let next = generation(sql)? + 1;
+    settings::put(sql, GENERATION, &next.to_string())?;
+    Ok(next)
+}
+
+/// All documents with their URNs, in the order of these.
+///
+/// # Errors
+/// Internal only.
+pub fn all(sql: &dyn Sql) -> Result<Vec<(String, String)>> {
+    let rows = sql.query("SELECT urn, doc FROM schemas ORDER BY urn", &[])?;
+    rows.into_iter().map(|mut row| Ok((row.text()?, row.text()?))).collect()
+}
+
+/// Writes a document.
+///
+/// # Errors
+/// Internal only.
+pub fn put(sql: &dyn Sql, urn: &str, doc: &str, generation: i64) -> Result<()> {
+    let text = "INSERT INTO schemas (urn, doc, generation) VALUES (?, ?, ?)
+         ON CONFLICT (urn) DO UPDATE SET doc = excluded.doc, generation = excluded.generation";
+    sql.query(text, &[urn.into(), doc.into(), generation.into()]).map(|_| ())
+}
+
+/// Forgets a document; `urn` is spelled as it is stored.
+///
+/// # Errors
+/// Internal only.
+pub fn delete(sql: &dyn Sql, urn: &str) -> Result<()> {
+    sql.query("DELETE FROM schemas WHERE urn = ?", &[urn.into()]).map(|_| ())
+}
