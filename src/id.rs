@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+mod time;
 
 /// First path segments that no organisation can have.
 pub const RESERVED: [&str; 10] = ["v1", "v2", "scim", "oauth", "api", "www", "admin", "console", "docs", "assets"];
@@ -158,25 +159,12 @@ pub struct Timestamp(pub i64);
 impl Timestamp {
     /// RFC 3339 in UTC with milliseconds, `2026-11-24T09:30:00.000Z`.
     pub fn rfc3339(self) -> String {
-        let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
-            .unwrap_or(OffsetDateTime::UNIX_EPOCH);
-        let (date, clock) = (time.date(), time.time());
-        format!(
-            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
-            date.year(),
-            u8::from(date.month()),
-            date.day(),
-            clock.hour(),
-            clock.minute(),
-            clock.second(),
-            clock.millisecond()
-        )
+        time::write(self.0)
     }
 
     /// Reads RFC 3339 with any offset; parts of a millisecond are dropped.
     pub fn parse(text: &str) -> Option<Self> {
-        let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
-        i64::try_from(time.unix_timestamp_nanos() / 1_000_000).ok().map(Self)
+        time::read(text).map(Self)
     }
 
     /// This many milliseconds later.

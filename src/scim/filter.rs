@@ -16,6 +16,7 @@ use serde_json::Value as Json;
 
 use crate::error::{Error, Kind, Result};
 use crate::fold::fold;
+use crate::id::Timestamp;
 use crate::scim::schema::{Attribute, ResourceType};
 
 /// The longest filter or path that is read, in bytes. Identity providers send one or two comparisons; eighty of
@@ -293,8 +294,7 @@ impl ResolveError {
 
 /// The instant of an RFC 3339 text, as RFC 7643 section 2.3.5 wants it, in milliseconds since 1970.
 fn instant(text: &str) -> Option<i64> {
-    let time = time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok()?;
-    i64::try_from(time.unix_timestamp_nanos().div_euclid(1_000_000)).ok()
+    Timestamp::parse(text).map(|time| time.0)
 }
 
 #[cfg(test)]
