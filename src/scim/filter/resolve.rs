@@ -281,10 +281,9 @@ fn string(attribute: &Attribute, text: &str) -> Value {
     if attribute.case_exact { Value::Exact(text.to_owned()) } else { Value::folded(text) }
 }
 
-/// Not by `serde_json`, which without its feature `float_roundtrip` may miss the nearest number.
+/// A whole number first: -0 is one.
 fn number(text: &str) -> Option<serde_json::Number> {
-    let whole = text.parse().map(|i: i64| i.into()).or_else(|_| text.parse().map(|u: u64| u.into())).ok();
-    whole.or_else(|| serde_json::Number::from_f64(text.parse().ok()?))
+    text.parse::<i64>().map(Into::into).or_else(|_| serde_json::from_str(text)).ok()
 }
 
 /// What an attribute of that type is, and what it is compared with.
