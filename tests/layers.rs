@@ -21,7 +21,7 @@ fn sources(folder: &Path, found: &mut Vec<(String, String)>) {
         let path = entry.unwrap().path();
         if path.is_dir() {
             sources(&path, found);
-        } else {
+        } else if path.extension().is_some_and(|name| name == "rs") {
             let name = path.strip_prefix("src").unwrap().to_string_lossy().replace('\\', "/");
             // Comments may say what they like.
             let text = fs::read_to_string(&path).unwrap();
