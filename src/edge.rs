@@ -6,7 +6,7 @@ mod sql;
 mod tokens;
 
 use crate::auth::{self, Record, Token, TokenKind};
-use crate::directory::command::{Actor, Ask, Call, Command, VERSION};
+use crate::directory::command::{Actor, Ask, Call, Command, Precondition, VERSION};
 use crate::directory::reply::Answer;
 use crate::error::{Error, Kind, Result};
 use crate::id::{Ids, OrgId, RequestId, Timestamp};
@@ -109,11 +109,12 @@ impl Edge<'_> {
         };
         let refused = |error| Ingested {
             command: Command::Refused { error, method: method.to_owned(), resource: path.chars().take(300).collect() },
+            precondition: Precondition::default(),
             projection: Projection::default(),
             repairs: Vec::new(),
             notes: Vec::new(),
         };
-        let Ingested { command, projection, repairs, notes } = ingested.unwrap_or_else(refused);
+        let Ingested { command, precondition, projection, repairs, notes } = ingested.unwrap_or_else(refused);
         let call = Call {
             v: VERSION,
             org: org.clone(),
@@ -124,6 +125,7 @@ impl Edge<'_> {
             repairs,
             notes,
             idempotency_key: header(&request, "Idempotency-Key").filter(|key| key.len() <= 256),
+            precondition,
             ask: Ask::Scim(command),
         };
         match (self.object(&call).await?, route) {
@@ -148,6 +150,8 @@ impl Edge<'_> {
                 query,
                 content_type: header(request, "Content-Type").as_deref(),
                 user_agent: &header(request, "User-Agent").unwrap_or_default(),
+                if_match: header(request, "If-Match").as_deref(),
+                if_none_match: header(request, "If-None-Match").as_deref(),
                 body: &body,
                 dialect: record.dialect,
             },

@@ -1,11 +1,12 @@
 //! A request to a [`Command`]: parse, mend, validate, everything that needs no directory.
 
+mod condition;
 mod list;
 mod patch;
 
 use crate::auth::Dialect;
 use crate::dialect::{self, Repairs};
-use crate::directory::command::{Command, Members};
+use crate::directory::command::{Command, Members, Precondition};
 use crate::error::{Error, Kind, Result};
 use crate::id::{GroupId, MemberId, UserId};
 use crate::render::Projection;
@@ -28,6 +29,10 @@ pub struct Request<'a> {
     pub content_type: Option<&'a str>,
     /// The header.
     pub user_agent: &'a str,
+    /// The header.
+    pub if_match: Option<&'a str>,
+    /// The header.
+    pub if_none_match: Option<&'a str>,
     /// The bytes, at most [`json::BODY_MAX`].
     pub body: &'a [u8],
     /// As KV has it for the token.
@@ -39,7 +44,9 @@ pub struct Request<'a> {
 pub struct Ingested {
     /// For the object.
     pub command: Command,
-    /// `attributes` and `excludedAttributes`.
+    /// For the object too.
+    pub precondition: Precondition,
+    /// `attributes` and `excludedAttributes`, and what the client has already.
     pub projection: Projection,
     /// What the request needed to be understood.
     pub repairs: Vec<String>,
@@ -63,7 +70,7 @@ impl Reading {
 
 /// Reads a request.
 ///
-/// 1. Query parameters.
+/// 1. Conditions, query parameters.
 /// 2. Content type, then JSON: size, depth, duplicate keys.
 /// 3. Repairs, unless the dialect is `rfc`.
 /// 4. The schema: canonical names, types, required attributes.
@@ -74,15 +81,16 @@ impl Reading {
 pub fn ingest(route: &Scim, request: &Request<'_>) -> Result<Ingested> {
     let forms = if request.dialect == Dialect::Rfc { Forms::Strict } else { Forms::Lenient };
     let mut reading = Reading { forms, repairs: Repairs::default(), notes: Vec::new() };
+    let (precondition, known) = condition::read(route, request)?;
     // A search says in its body what a list says in its address.
     let body = match route {
         Scim::Search(_) => Some(list::search_request(body(request)?, &reading)?),
         _ => None,
     };
     let query = body.as_deref().unwrap_or(request.query);
-    let projection = Projection::parse(query);
+    let projection = Projection::parse(query).unless(known);
     let command = command(route, request, query, &mut reading, &projection)?;
-    Ok(Ingested { command, projection, repairs: reading.repairs.names(), notes: reading.notes })
+    Ok(Ingested { command, precondition, projection, repairs: reading.repairs.names(), notes: reading.notes })
 }
 
 fn command(

@@ -9,6 +9,7 @@ mod cursor;
 mod groups;
 pub mod journal;
 mod membership;
+mod precondition;
 mod read;
 pub mod registry;
 mod search;

@@ -6,6 +6,7 @@ use crate::directory::view;
 use crate::error::{Error, Kind, Result};
 use crate::id::RequestId;
 use crate::scim::discovery::LIST_RESPONSE;
+use crate::scim::etag::Tags;
 use crate::scim::schema::{ENTERPRISE, GROUP, Kinds, USER};
 use serde_json::{Map, Value, json};
 
@@ -16,7 +17,7 @@ pub struct Response {
     pub status: u16,
     /// Beside content type and request id, which every answer has.
     pub headers: Vec<(&'static str, String)>,
-    /// Empty for 204.
+    /// Empty for 204 and 304.
     pub body: Vec<u8>,
     /// Its type.
     pub content_type: &'static str,
@@ -29,11 +30,13 @@ pub const JSON: &str = "application/json";
 /// The media type of the Console's problems (RFC 9457).
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
-/// `attributes` and `excludedAttributes` (RFC 7644 section 3.9).
+/// What of the answer the client wants: `attributes` and `excludedAttributes` (RFC 7644 section 3.9), and nothing of a
+/// resource that it has already (`If-None-Match`, section 3.14).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Projection {
     wanted: Option<Vec<Path>>,
     excluded: Vec<Path>,
+    known: Option<Tags>,
 }
 
 /// A name with its URN or parent: `(Some(urn), name, sub)`, lower case.
@@ -73,10 +76,17 @@ impl Projection {
         Self {
             wanted: list("attributes").filter(|names| !names.is_empty()),
             excluded: list("excludedAttributes").unwrap_or_default(),
+            known: None,
         }
     }
 
-    /// True if the request names neither.
+    /// The same, and 304 for a resource whose tag is one of these.
+    #[must_use]
+    pub fn unless(self, known: Option<Tags>) -> Self {
+        Self { known, ..self }
+    }
+
+    /// True if the request names no attributes.
     pub fn is_default(&self) -> bool {
         self.wanted.is_none() && self.excluded.is_empty()
     }
@@ -134,6 +144,9 @@ pub fn answer(answer: Answer, kinds: Kinds, base: &str, projection: &Projection)
         Answer::Created(stored) => {
             let headers = vec![("Location", view::location(&stored.id, kinds, base)), ("ETag", view::etag(&stored))];
             ok(201, headers, resource(&stored, kinds, base, projection)?.into_bytes())
+        }
+        Answer::Resource(stored) if projection.known.as_ref().is_some_and(|known| known.has(&view::etag(&stored))) => {
+            ok(304, vec![("ETag", view::etag(&stored))], Vec::new())
         }
         Answer::Resource(stored) => {
             let headers = vec![("Location", view::location(&stored.id, kinds, base)), ("ETag", view::etag(&stored))];

@@ -23,6 +23,11 @@ fn calls() {
             "",
             r#"{"scim":{"patchUser":{"id":"u","operations":[{"op":"replace","path":{"target":{"name":"emails","sub":"value"},"filter":{"cmp":{"target":{"name":"type"},"op":"eq","value":{"folded":{"text":"Work","key":"work"}}}}},"value":"a@b","missing":"make"}]}}}"#,
         ),
+        (
+            &actor,
+            r#","precondition":{"ifMatch":{"listed":["3"]},"ifNoneMatch":"any"}"#,
+            r#"{"scim":{"deleteUser":{"id":"u"}}}"#,
+        ),
         (&actor, "", r#"{"scim":{"listUsers":{"list":{"startIndex":1,"count":100}}}}"#),
         (&actor, "", r#"{"scim":{"createGroup":{"group":{"attributes":{"displayName":"g"}},"members":["u"]}}}"#),
         (&actor, "", r#"{"scim":{"replaceGroup":{"id":"g","group":{"attributes":{}},"members":null}}}"#),

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::id::{GroupId, MemberId, OrgId, RequestId, Seq, Timestamp, TokenHash, TokenId, UserId};
+use crate::scim::etag::Tags;
 use crate::scim::filter::Filter;
 use crate::scim::patch::Operation;
 use crate::scim::resource::Resource;
@@ -37,8 +38,30 @@ pub struct Call {
     /// The header `Idempotency-Key`, kept with the change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
+    /// What has to hold of the resource, or nothing is done.
+    #[serde(default, skip_serializing_if = "Precondition::is_empty")]
+    pub precondition: Precondition,
     /// What is asked.
     pub ask: Ask,
+}
+
+/// `If-Match` and `If-None-Match` (RFC 9110 section 13.1); for a POST only `If-None-Match: *` has a meaning.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Precondition {
+    /// One of these is the resource's tag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub if_match: Option<Tags>,
+    /// None of these is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub if_none_match: Option<Tags>,
+}
+
+impl Precondition {
+    /// True if anything is fine.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Who asks. Only the edge can call an object, so what it says of the root key holds; a token is looked up.

@@ -3,7 +3,7 @@
 use super::{Edge, body, header, now, random, tokens};
 use crate::auth::{self, Record, Token, TokenKind};
 use crate::console;
-use crate::directory::command::{Actor, Admin, Ask, Call, TokenSettings, VERSION};
+use crate::directory::command::{Actor, Admin, Ask, Call, Precondition, TokenSettings, VERSION};
 use crate::directory::reply::Answer;
 use crate::error::{Error, Kind, Result};
 use crate::id::{Ids, OrgId, TokenHash, TokenId};
@@ -148,9 +148,21 @@ impl Edge<'_> {
     async fn console(&self, org: OrgId, actor: Actor, ask: Ask) -> Result<Answer> {
         let request = self.request_id.clone();
         let (idp, repairs, notes) = (String::new(), Vec::new(), Vec::new());
-        let base = String::new();
-        self.object(&Call { v: VERSION, org, request, base, actor, idp, repairs, notes, idempotency_key: None, ask })
-            .await
+        let (base, idempotency_key, precondition) = (String::new(), None, Precondition::default());
+        self.object(&Call {
+            v: VERSION,
+            org,
+            request,
+            base,
+            actor,
+            idp,
+            repairs,
+            notes,
+            idempotency_key,
+            precondition,
+            ask,
+        })
+        .await
     }
 }
 

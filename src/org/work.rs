@@ -1,7 +1,7 @@
 //! One SCIM request at work: its transaction, its changes, its ids.
 
 use super::access::Caller;
-use super::{Context, Memory, groups, journal, users};
+use super::{Context, Memory, groups, journal, precondition, users};
 use crate::directory::command::{Call, Command};
 use crate::directory::reply::Answer;
 use crate::error::{Error, Result};
@@ -64,6 +64,10 @@ pub(super) fn run(
 ) -> Result<Answer> {
     match command {
         Command::Discover => return Ok(Answer::Allowed),
+        Command::GetUser { .. } | Command::GetGroup { .. } => precondition::check(sql, command, &call.precondition)?,
+        _ => {}
+    }
+    match command {
         Command::GetUser { id } => return users::get(sql, id),
         Command::GetGroup { id, members } => return groups::get(sql, id, *members),
         _ => {}
@@ -84,6 +88,7 @@ pub(super) fn run(
             head,
             changes: Vec::new(),
         };
+        precondition::check(sql, command, &call.precondition)?;
         let answer = apply(&mut work, command)?;
         if work.changes.is_empty() {
             passed_over = work.notes;

@@ -50,7 +50,7 @@ pub const CAPABILITIES: Capabilities = Capabilities {
     filter_results: PAGE_MAX,
     change_password: false,
     sort: true,
-    etag: false,
+    etag: true,
 };
 
 /// `/ServiceProviderConfig` (RFC 7643 section 5). Here and below `base` is the SCIM base URL without a slash at
