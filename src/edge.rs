@@ -104,7 +104,7 @@ impl Edge<'_> {
         }
         let query = route::query(query);
         let (ingested, route) = match route {
-            Ok(route) => (self.ingest(&route, &mut request, &query, &record).await, Some(route)),
+            Ok(route) => (self.ingest(&route, &mut request, &base, &query, &record).await, Some(route)),
             Err(error) => (Err(error), None),
         };
         let refused = |error| Ingested {
@@ -139,6 +139,7 @@ impl Edge<'_> {
         &self,
         route: &Scim,
         request: &mut Request,
+        base: &str,
         query: &[(String, String)],
         record: &Record,
     ) -> Result<Ingested> {
@@ -146,6 +147,8 @@ impl Edge<'_> {
         ingest::ingest(
             route,
             &ingest::Request {
+                id: &self.request_id,
+                base,
                 types: &Types::default(),
                 query,
                 content_type: header(request, "Content-Type").as_deref(),

@@ -1,5 +1,6 @@
 //! A request to a [`Command`]: parse, mend, validate, everything that needs no directory.
 
+mod bulk;
 mod condition;
 mod list;
 mod patch;
@@ -8,7 +9,7 @@ use crate::auth::Dialect;
 use crate::dialect::{self, Repairs};
 use crate::directory::command::{Command, Members, Precondition};
 use crate::error::{Error, Kind, Result};
-use crate::id::{GroupId, MemberId, UserId};
+use crate::id::{GroupId, MemberId, RequestId, UserId};
 use crate::render::Projection;
 use crate::route::Scim;
 use crate::scim::filter::Forms;
@@ -21,6 +22,10 @@ use serde_json::{Map, Value};
 /// What of a request matters here.
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
+    /// The request's own id.
+    pub id: &'a RequestId,
+    /// The SCIM base URL, without a slash at its end.
+    pub base: &'a str,
     /// The organisation's resource types.
     pub types: &'a Types,
     /// Decoded.
@@ -59,6 +64,8 @@ struct Reading {
     forms: Forms,
     repairs: Repairs,
     notes: Vec<String>,
+    /// The parsed body of one operation of a Bulk request.
+    data: Option<Map<String, Value>>,
 }
 
 impl Reading {
@@ -80,11 +87,11 @@ impl Reading {
 /// 400, 413 or 415 with the attribute or parameter in the sentence.
 pub fn ingest(route: &Scim, request: &Request<'_>) -> Result<Ingested> {
     let forms = if request.dialect == Dialect::Rfc { Forms::Strict } else { Forms::Lenient };
-    let mut reading = Reading { forms, repairs: Repairs::default(), notes: Vec::new() };
+    let mut reading = Reading { forms, repairs: Repairs::default(), notes: Vec::new(), data: None };
     let (precondition, known) = condition::read(route, request)?;
     // A search says in its body what a list says in its address.
     let body = match route {
-        Scim::Search(_) => Some(list::search_request(body(request)?, &reading)?),
+        Scim::Search(_) => Some(list::search_request(body(request, &mut reading)?, &reading)?),
         _ => None,
     };
     let query = body.as_deref().unwrap_or(request.query);
@@ -127,6 +134,7 @@ fn command(
         Scim::Get(Kinds::Groups, id) => Command::GetGroup { id: group_id(id)?, members },
         Scim::Delete(Kinds::Users, id) => Command::DeleteUser { id: user_id(id)? },
         Scim::Delete(Kinds::Groups, id) => Command::DeleteGroup { id: group_id(id)? },
+        Scim::Bulk => Command::Bulk(bulk::read(request, reading)?),
         Scim::Create(Kinds::Users) => Command::CreateUser { user: user(None, request, reading)? },
         Scim::Replace(Kinds::Users, id) => Command::ReplaceUser {
             id: user_id(id)?,
@@ -143,11 +151,11 @@ fn command(
             Command::ReplaceGroup { id: group_id(id)?, group, members }
         }
         Scim::Patch(Kinds::Users, id) => {
-            let operations = patch::user(&request.types.user, id, body(request)?, reading)?;
+            let operations = patch::user(&request.types.user, id, body(request, reading)?, reading)?;
             Command::PatchUser { id: user_id(id)?, operations }
         }
         Scim::Patch(Kinds::Groups, id) => {
-            let operations = patch::group(&request.types.group, id, body(request)?, reading)?;
+            let operations = patch::group(&request.types.group, id, body(request, reading)?, reading)?;
             let shown = request.dialect == Dialect::Rfc || !projection.is_default();
             Command::PatchGroup { id: group_id(id)?, operations, answer: shown.then_some(members) }
         }
@@ -155,14 +163,14 @@ fn command(
 }
 
 fn user(id: Option<&str>, request: &Request<'_>, reading: &mut Reading) -> Result<Resource> {
-    let body = body(request)?;
+    let body = body(request, reading)?;
     check_id(id, &body)?;
     resource_of(&request.types.user, body, reading)
 }
 
 fn group(id: Option<&str>, request: &Request<'_>, reading: &mut Reading) -> Result<(Resource, Option<Vec<MemberId>>)> {
     let kind = &request.types.group;
-    let mut body = body(request)?;
+    let mut body = body(request, reading)?;
     check_id(id, &body)?;
     let sent = body.keys().find(|key| key.eq_ignore_ascii_case("members")).cloned();
     let sent = sent.and_then(|key| body.remove(&key));
@@ -208,7 +216,10 @@ fn check_schemas(kind: &ResourceType, body: &Map<String, Value>) -> Result<()> {
     }
 }
 
-fn body(request: &Request<'_>) -> Result<Map<String, Value>> {
+fn body(request: &Request<'_>, reading: &mut Reading) -> Result<Map<String, Value>> {
+    if let Some(data) = reading.data.take() {
+        return Ok(data);
+    }
     let media = request.content_type.unwrap_or_default().to_ascii_lowercase();
     let foreign = ["xml", "html", "form", "multipart", "image/", "audio/", "video/"];
     if !media.contains("json") && foreign.iter().any(|part| media.contains(part)) {

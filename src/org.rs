@@ -5,6 +5,7 @@
 
 mod access;
 mod admin;
+mod bulk;
 mod cursor;
 mod groups;
 pub mod journal;

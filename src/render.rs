@@ -1,6 +1,8 @@
 //! A reply to SCIM JSON (RFC 7644 sections 3.1 and 3.9 to 3.14). A stored document is spliced into its answer as it
 //! stands; it is parsed only if the request asks for some attributes of it.
 
+mod bulk;
+
 use crate::directory::reply::{Answer, Stored};
 use crate::directory::view;
 use crate::error::{Error, Kind, Result};
@@ -165,6 +167,7 @@ pub fn answer(answer: Answer, kinds: Kinds, base: &str, projection: &Projection)
             );
             ok(200, Vec::new(), body.into_bytes())
         }
+        Answer::Bulk(operations) => document(200, &bulk::response(operations, base), SCIM_JSON),
         Answer::Nothing => ok(204, Vec::new(), Vec::new()),
         Answer::Allowed | Answer::Json(_) => return Err(Error::internal("not the answer to a SCIM request")),
     })
@@ -194,15 +197,20 @@ fn inner(object: &str) -> &str {
 /// A refusal in SCIM's form (RFC 7644 section 3.12). A fault of ours says the request id and nothing else.
 pub fn error(error: &Error, request: &RequestId) -> Response {
     let status = error.kind.status();
+    let body = error_body(error, detail(error, request));
+    Response { headers: error_headers(error), ..document(status, &body, SCIM_JSON) }
+}
+
+fn error_body(error: &Error, detail: String) -> Value {
     let mut body = json!({
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"],
-        "status": status.to_string(),
-        "detail": detail(error, request),
+        "status": error.kind.status().to_string(),
+        "detail": detail,
     });
     if let (Some(scim_type), Some(map)) = (error.kind.scim_type(), body.as_object_mut()) {
         map.insert("scimType".to_owned(), Value::from(scim_type));
     }
-    Response { headers: error_headers(error), ..document(status, &body, SCIM_JSON) }
+    body
 }
 
 /// A refusal of the Console's API (RFC 9457).

@@ -1,5 +1,6 @@
 //! From the edge to the object.
 
+use super::bulk::Bulk;
 use crate::error::Error;
 use crate::id::{GroupId, MemberId, OrgId, RequestId, Seq, Timestamp, TokenHash, TokenId, UserId};
 use crate::scim::etag::Tags;
@@ -157,6 +158,7 @@ pub enum Command {
         groups: Box<List>,
         members: Members,
     },
+    Bulk(Bulk),
     /// What the edge refused; the object checks the token, writes it down and refuses it too.
     Refused {
         error: Error,

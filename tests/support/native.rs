@@ -120,6 +120,8 @@ impl Native {
             ingest::ingest(
                 &route,
                 &ingest::Request {
+                    id: &id,
+                    base: BASE,
                     types: &Types::default(),
                     query: &query,
                     content_type,
