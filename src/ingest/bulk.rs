@@ -11,7 +11,7 @@ use crate::scim::bulk::{BULK_REQUEST, OPERATIONS_MAX, Placeholders, order};
 use crate::scim::etag::Tags;
 use crate::scim::json;
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Reads the request.
 ///
@@ -42,21 +42,29 @@ pub(super) fn read(request: &Request<'_>, reading: &mut Reading) -> Result<Bulk>
         return Err(Error::new(Kind::TooLarge, detail));
     }
     let sent = items.into_iter().zip(1..).map(|(item, number)| Sent::read(item, number)).collect::<Result<Vec<_>>>()?;
-    let made = made(&sent)?;
-    let mut references =
-        References { made: &made, placeholders: Placeholders::new(request.id), found: BTreeSet::new(), unknown: None };
+    let mut references = References {
+        made: made(&sent)?,
+        placeholders: Placeholders::new(request.id),
+        found: vec![false; sent.len()],
+        unknown: None,
+    };
     let operations =
         sent.into_iter().map(|one| one.operation(request, reading, &mut references)).collect::<Result<Vec<_>>>()?;
     let refers: Vec<Vec<usize>> = operations.iter().map(|one| one.refers.clone()).collect();
     Ok(Bulk { steps: order(&refers), operations, fail_on_errors })
 }
 
+/// The longest `bulkId`, in bytes: refusals name several.
+const BULK_ID_MAX: usize = 256;
+/// How much of an unknown method is shown.
+const METHOD_MAX: usize = 16;
+
 /// One operation as it was sent.
 struct Sent {
     method: String,
     bulk_id: Option<String>,
     path: String,
-    version: Option<String>,
+    version: Value,
     data: Value,
 }
 
@@ -70,24 +78,31 @@ impl Sent {
             Value::String(text) => Some(text).filter(|text| !text.is_empty()),
             _ => None,
         };
+        let (method, bulk_id, path) = (text("method"), text("bulkId"), text("path"));
+        if bulk_id.as_ref().is_some_and(|name| name.len() > BULK_ID_MAX) {
+            let detail = format!("The bulkId of operation {number} is longer than {BULK_ID_MAX} bytes.");
+            return Err(Error::invalid_syntax(detail));
+        }
         Ok(Self {
-            method: text("method").unwrap_or_default().to_ascii_uppercase(),
-            bulk_id: text("bulkId"),
-            path: text("path").unwrap_or_default(),
-            version: text("version"),
+            method: method.unwrap_or_default().chars().take(METHOD_MAX).collect::<String>().to_ascii_uppercase(),
+            bulk_id,
+            path: path.unwrap_or_default(),
+            version: take(&mut item, "version"),
             data: take(&mut item, "data"),
         })
     }
 
-    fn operation(self, request: &Request<'_>, reading: &mut Reading, known: &mut References<'_>) -> Result<Operation> {
+    fn operation(self, request: &Request<'_>, reading: &mut Reading, known: &mut References) -> Result<Operation> {
         let (method, bulk_id) = (self.method.clone(), self.bulk_id.clone());
-        let resource: String = self.path.chars().take(300).collect();
+        let resource = shortened(&self.path);
         let notes = reading.notes.len();
-        (known.found, known.unknown) = (BTreeSet::new(), None);
+        known.found.fill(false);
+        (known.unknown, reading.data) = (None, None);
         let mut path = None;
         let read = self.command(request, reading, known, &mut path);
         // What is refused here needs nobody: its own sentence says more than that another one failed.
-        let refers = known.found.iter().copied().filter(|_| read.is_ok()).collect();
+        let found = known.found.iter().enumerate().filter(|(_, found)| **found && read.is_ok());
+        let refers = found.map(|(at, _)| at).collect();
         let shown = |text: &str| known.placeholders.replace(text, |other| known.name(other));
         let (command, precondition) = read.unwrap_or_else(|error| {
             reading.notes.truncate(notes);
@@ -104,15 +119,14 @@ impl Sent {
         self,
         request: &Request<'_>,
         reading: &mut Reading,
-        known: &mut References<'_>,
+        known: &mut References,
         path: &mut Option<String>,
     ) -> Result<(Command, Precondition)> {
         let route = self.route(request.base, known)?;
+        let endpoint = route.kinds().endpoint();
         *path = Some(match &route {
-            Scim::Replace(kinds, id) | Scim::Patch(kinds, id) | Scim::Delete(kinds, id) => {
-                format!("/{}/{id}", kinds.endpoint())
-            }
-            other => format!("/{}", other.kinds().endpoint()),
+            Scim::Replace(_, id) | Scim::Patch(_, id) | Scim::Delete(_, id) => shortened(&format!("/{endpoint}/{id}")),
+            _ => format!("/{endpoint}"),
         });
         let creates = matches!(route, Scim::Create(_));
         if creates && self.bulk_id.is_none() {
@@ -136,18 +150,25 @@ impl Sent {
             let detail = format!("There is no POST with the bulkId {name:?} in this request.");
             return Err(Error::invalid_value(detail).about([name]));
         }
-        let if_match = self.version.filter(|_| !creates).map(|text| Tags::parse("version", &text)).transpose()?;
+        let if_match = match &self.version {
+            _ if creates => None,
+            Value::Null => None,
+            Value::String(text) if text.is_empty() => None,
+            Value::String(text) => Some(Tags::parse("version", text)?),
+            // Never passed over: the client relies on it.
+            other => Some(Tags::parse("version", &other.to_string())?),
+        };
         // A result has no resource in it (RFC 7644 section 3.7), so no members are read for it.
         let brief = [("excludedAttributes".to_owned(), "members".to_owned())];
         let command = command(&route, request, &[], reading, &Projection::parse(&brief))?;
         Ok((command, Precondition { if_match, if_none_match: None }))
     }
 
-    fn route(&self, base: &str, known: &mut References<'_>) -> Result<Scim> {
+    fn route(&self, base: &str, known: &mut References) -> Result<Scim> {
         let route = match route::operation(&self.method, &self.path, base) {
             Ok(route @ (Scim::Create(_) | Scim::Replace(..) | Scim::Patch(..) | Scim::Delete(..))) => route,
             _ => {
-                let (method, path) = (&self.method, self.path.chars().take(300).collect::<String>());
+                let (method, path) = (&self.method, shortened(&self.path));
                 return Err(Error::invalid_syntax(format!(
                     "An operation is a POST of /Users or /Groups, or a PUT, PATCH or DELETE of /Users/{{id}} or \
                      /Groups/{{id}}, not {method:?} of {path:?}."
@@ -165,19 +186,20 @@ impl Sent {
 }
 
 /// Finds references to other operations (RFC 7644 section 3.7.2) and puts placeholders in their place.
-struct References<'a> {
-    made: &'a BTreeMap<String, usize>,
+struct References {
+    /// What each `bulkId` stands for: the position of the operation, and whether it is a POST.
+    made: BTreeMap<String, (usize, bool)>,
     placeholders: Placeholders,
-    /// Of the operation at hand: whom it refers to.
-    found: BTreeSet<usize>,
+    /// Of the operation at hand: for each position, whether it refers to that.
+    found: Vec<bool>,
     /// A reference to nobody.
     unknown: Option<String>,
 }
 
-impl References<'_> {
+impl References {
     /// `bulkId:NAME` for the operation at that position.
     fn name(&self, operation: usize) -> String {
-        let name = self.made.iter().find(|(_, made)| **made == operation).map(|(name, _)| name.as_str());
+        let name = self.made.iter().find(|(_, (made, _))| *made == operation).map(|(name, _)| name.as_str());
         format!("bulkId:{}", name.unwrap_or_default())
     }
 
@@ -211,27 +233,26 @@ impl References<'_> {
             Some((address, name)) => (Some(address), name),
             None => (None, text.strip_prefix("bulkId:")?),
         };
-        let Some(operation) = self.made.get(name) else {
+        let Some((operation, true)) = self.made.get(name).copied() else {
             self.unknown = Some(name.chars().take(128).collect());
             return None;
         };
-        self.found.insert(*operation);
-        let placeholder = self.placeholders.of(*operation);
+        if let Some(found) = self.found.get_mut(operation) {
+            *found = true;
+        }
+        let placeholder = self.placeholders.of(operation);
         Some(address.map_or_else(|| placeholder.clone(), |address| format!("{address}/{placeholder}")))
     }
 }
 
-/// The operations that make what a `bulkId` stands for: the POSTs.
-fn made(sent: &[Sent]) -> Result<BTreeMap<String, usize>> {
-    let (mut made, mut seen) = (BTreeMap::new(), BTreeSet::new());
+/// What each `bulkId` stands for.
+fn made(sent: &[Sent]) -> Result<BTreeMap<String, (usize, bool)>> {
+    let mut made = BTreeMap::new();
     for (position, one) in sent.iter().enumerate() {
         let Some(bulk_id) = &one.bulk_id else { continue };
-        if !seen.insert(bulk_id) {
+        if made.insert(bulk_id.clone(), (position, one.method == "POST")).is_some() {
             let detail = format!("Two operations have the bulkId {bulk_id:?}; each needs its own.");
             return Err(Error::invalid_syntax(detail).about([bulk_id.as_str()]));
-        }
-        if one.method == "POST" {
-            made.insert(bulk_id.clone(), position);
         }
     }
     Ok(made)
@@ -250,4 +271,9 @@ fn check_schemas(body: &Map<String, Value>) -> Result<()> {
 /// Takes a field, whose name may be in any case; `null` if it is not there.
 fn take(map: &mut Map<String, Value>, name: &str) -> Value {
     map.iter_mut().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.take()).unwrap_or_default()
+}
+
+/// As much of an address as is written down.
+fn shortened(path: &str) -> String {
+    path.chars().take(300).collect()
 }

@@ -8,9 +8,9 @@ use crate::directory::command::Command;
 use crate::directory::reply::Answer;
 use crate::directory::view;
 use crate::error::{Error, Kind, Result};
-use crate::id::RequestId;
+use crate::id::{MemberId, RequestId};
 use crate::scim::bulk::Placeholders;
-use std::collections::BTreeMap;
+use crate::scim::member::listed;
 
 /// Runs the steps. What is to be written down of operations that failed is added to `refused`.
 ///
@@ -22,7 +22,8 @@ pub(super) fn run(
     refused: &mut Vec<journal::Refusal>,
 ) -> Result<Answer> {
     let placeholders = Placeholders::new(request);
-    let mut run = Run { bulk, placeholders, ids: BTreeMap::new(), done: BTreeMap::new(), refused };
+    let (ids, done) = bulk.operations.iter().map(|_| (None, None)).unzip();
+    let mut run = Run { bulk, placeholders, ids, done, refused };
     for step in &bulk.steps {
         match step.as_slice() {
             [one] if !run.operation(*one)?.refers.contains(one) => run.single(work, *one)?,
@@ -32,21 +33,26 @@ pub(super) fn run(
             break;
         }
     }
-    Ok(Answer::Bulk(run.done.into_values().collect()))
+    Ok(Answer::Bulk(run.done.into_iter().flatten().collect()))
 }
 
 struct Run<'a> {
     bulk: &'a Bulk,
     placeholders: Placeholders,
     /// What the POSTs made, by their position.
-    ids: BTreeMap<usize, String>,
-    done: BTreeMap<usize, Done>,
+    ids: Vec<Option<String>>,
+    done: Vec<Option<Done>>,
     refused: &'a mut Vec<journal::Refusal>,
 }
 
 impl<'a> Run<'a> {
     fn operation(&self, at: usize) -> Result<&'a Operation> {
         self.bulk.operations.get(at).ok_or_else(|| Error::internal("a step of no operation"))
+    }
+
+    /// The id that an operation made.
+    fn id(&self, at: usize) -> Option<&str> {
+        self.ids.get(at).and_then(|id| id.as_deref())
     }
 
     /// `bulkId:NAME`.
@@ -72,7 +78,7 @@ impl<'a> Run<'a> {
             }
         }
         let reserved: Vec<(usize, String)> = circle.iter().map(|at| (*at, work.new_id())).collect();
-        self.ids.extend(reserved.iter().cloned());
+        reserved.iter().for_each(|(at, id)| put(&mut self.ids, *at, Some(id.clone())));
         let is_user =
             |(at, _): &&(usize, String)| self.operation(*at).is_ok_and(|one| one.path.as_deref() == Some("/Users"));
         let (users, groups): (Vec<_>, Vec<_>) = reserved.iter().partition(is_user);
@@ -98,21 +104,21 @@ impl<'a> Run<'a> {
         let named =
             |text: &str| reserved.iter().fold(text.to_owned(), |text, (at, id)| text.replace(id, &self.name(*at)));
         let all: Vec<String> = circle.iter().map(|at| self.name(*at)).collect();
+        let all = listed(&all.iter().map(String::as_str).collect::<Vec<_>>());
         let detail = format!(
-            "{} refer to each other and cannot be made together: {} Nothing of them was kept. Make them without the \
+            "{all} refer to each other and cannot be made together: {} Nothing of them was kept. Make them without the \
              references, then PATCH these.",
-            all.join(", "),
             named(&error.detail)
         );
-        let error = Error::new(Kind::Conflict, detail).about(error.names.iter().map(|name| named(name)));
-        reserved.iter().for_each(|(at, _)| drop(self.ids.remove(at)));
+        let error = Error::new(Kind::Conflict, detail);
+        circle.iter().for_each(|at| put(&mut self.ids, *at, None));
         circle.iter().try_for_each(|at| self.finish(*at, Err(error.clone())))
     }
 
     /// The refusal of an operation that refers to one that failed. Those `beside` it are still to run.
     fn missing(&self, at: usize, beside: &[usize]) -> Result<Option<Error>> {
         let refers = &self.operation(at)?.refers;
-        let missing = refers.iter().find(|other| !self.ids.contains_key(other) && !beside.contains(other));
+        let missing = refers.iter().find(|other| self.id(**other).is_none() && !beside.contains(other));
         Ok(missing.map(|other| {
             let name = self.name(*other);
             Error::invalid_value(format!("This operation refers to {name}, which failed.")).about([name])
@@ -122,7 +128,7 @@ impl<'a> Run<'a> {
     /// Runs an operation whose references are known.
     fn apply(&self, work: &mut Work<'_>, at: usize) -> Result<Done> {
         let operation = self.operation(at)?;
-        let id = |other: usize| self.ids.get(&other).cloned().unwrap_or_default();
+        let id = |other: usize| self.id(other).unwrap_or_default().to_owned();
         let text = self.placeholders.replace(operation.command.as_str(), id);
         let command: Command = serde_json::from_slice(text.as_bytes()).map_err(Error::internal)?;
         precondition::check(work.sql, &command, &operation.precondition)?;
@@ -138,7 +144,7 @@ impl<'a> Run<'a> {
 
     /// The operation's path, with ids where they are known.
     fn path(&self, operation: &Operation) -> Option<String> {
-        let id = |other: usize| self.ids.get(&other).cloned().unwrap_or_else(|| self.name(other));
+        let id = |other: usize| self.id(other).map_or_else(|| self.name(other), str::to_owned);
         operation.path.as_ref().map(|path| self.placeholders.replace(path, id))
     }
 
@@ -151,9 +157,9 @@ impl<'a> Run<'a> {
                 if let ("POST", Some((_, id))) =
                     (done.method.as_str(), done.path.as_ref().and_then(|p| p.rsplit_once('/')))
                 {
-                    self.ids.insert(at, id.to_owned());
+                    put(&mut self.ids, at, Some(id.to_owned()));
                 }
-                self.done.insert(at, done);
+                put(&mut self.done, at, Some(done));
                 return Ok(());
             }
         };
@@ -163,10 +169,17 @@ impl<'a> Run<'a> {
             Some(path) => journal::Refusal { method: method.clone(), resource: path.clone(), error: error.clone() },
             None => refusal_at_the_edge(operation)?,
         });
-        // A POST that failed has made no resource, and neither has one that the path refers to (no id has a colon).
-        let path = path.filter(|path| method != "POST" && !path.contains(':'));
-        self.done.insert(at, Done { method, bulk_id, path, version: None, error: Some(error) });
+        // A POST that failed has no location, nor has what is no id: one that was never made is named by its bulkId.
+        let path = path.filter(|path| path.rsplit('/').next().and_then(MemberId::parse).is_some() && method != "POST");
+        let done = Done { method, bulk_id, path, version: None, error: Some(error) };
+        put(&mut self.done, at, Some(done));
         Ok(())
+    }
+}
+
+fn put<T>(list: &mut [T], at: usize, value: T) {
+    if let Some(place) = list.get_mut(at) {
+        *place = value;
     }
 }
 

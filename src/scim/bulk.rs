@@ -4,7 +4,6 @@
 //! Out of scope: reading the request (`ingest`), running it (`org`).
 
 use crate::id::RequestId;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// The URN of a request (RFC 7644 section 3.7).
 pub const BULK_REQUEST: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
@@ -51,65 +50,80 @@ impl Placeholders {
 /// The steps in which operations run, given the positions that each refers to: after all that it refers to, otherwise
 /// in the order of the request. A step of several is a circle of references, which can only be tried together.
 pub fn order(refers: &[Vec<usize>]) -> Vec<Vec<usize>> {
-    let circles = circles(refers);
-    let first_of: BTreeMap<usize, usize> = circles
-        .iter()
-        .flat_map(|circle| circle.iter().map(|one| (*one, circle.first().copied().unwrap_or(*one))))
-        .collect();
-    // By the first of each step: those it waits for, and those that wait for it.
-    let mut waits: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
-    let mut awaited: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (one, others) in refers.iter().enumerate() {
-        let Some(own) = first_of.get(&one) else { continue };
-        for other in others.iter().filter_map(|other| first_of.get(other)).filter(|other| *other != own) {
-            if waits.entry(*own).or_default().insert(*other) {
-                awaited.entry(*other).or_default().push(*own);
-            }
+    let referred = reversed(refers);
+    let root_of = roots(refers, &referred);
+    // Steps are numbered by their first operation.
+    let (mut circles, mut step_of): (Vec<Vec<usize>>, Vec<usize>) = (Vec::new(), Vec::new());
+    for (one, root) in root_of.iter().enumerate() {
+        let earlier = root_of.iter().position(|other| other == root).and_then(|first| step_of.get(first).copied());
+        let step = earlier.unwrap_or(circles.len());
+        match circles.get_mut(step) {
+            Some(circle) => circle.push(one),
+            None => circles.push(vec![one]),
         }
+        step_of.push(step);
     }
-    let mut circles: BTreeMap<usize, Vec<usize>> =
-        circles.into_iter().filter_map(|circle| Some((*circle.first()?, circle))).collect();
-    let mut ready: BTreeSet<usize> = circles.keys().copied().filter(|first| !waits.contains_key(first)).collect();
-    let mut steps = Vec::new();
-    while let Some(first) = ready.pop_first() {
-        steps.extend(circles.remove(&first));
-        for waiting in awaited.remove(&first).unwrap_or_default() {
-            if waits.get_mut(&waiting).is_some_and(|left| left.remove(&first) && left.is_empty()) {
-                ready.insert(waiting);
+    let step_of = |one: usize| step_of.get(one).copied().unwrap_or_default();
+    // For each step, how many references to other steps are open; `None` once it has run.
+    let mut open: Vec<Option<usize>> = circles
+        .iter()
+        .enumerate()
+        .map(|(step, circle)| Some(others(circle, refers).filter(|other| step_of(*other) != step).count()))
+        .collect();
+    let mut steps = Vec::with_capacity(circles.len());
+    while let Some(step) = open.iter().position(|open| *open == Some(0)) {
+        let circle = circles.get_mut(step).map(std::mem::take).unwrap_or_default();
+        if let Some(open) = open.get_mut(step) {
+            *open = None;
+        }
+        for waiting in others(&circle, &referred).map(step_of).filter(|waiting| *waiting != step) {
+            if let Some(Some(open)) = open.get_mut(waiting) {
+                *open -= 1;
             }
         }
+        steps.push(circle);
     }
     steps
 }
 
-/// The strongly connected components (Kosaraju's algorithm), each in the order of the request.
-fn circles(refers: &[Vec<usize>]) -> Vec<Vec<usize>> {
-    let mut referred = vec![Vec::new(); refers.len()];
-    for (one, others) in refers.iter().enumerate() {
+/// Where the edges of these operations lead.
+fn others<'a>(circle: &'a [usize], edges: &'a [Vec<usize>]) -> impl Iterator<Item = usize> + 'a {
+    circle.iter().filter_map(|one| edges.get(*one)).flatten().copied()
+}
+
+fn reversed(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
+    let mut reversed = vec![Vec::new(); edges.len()];
+    for (one, others) in edges.iter().enumerate() {
         for other in others {
-            if let Some(by) = referred.get_mut(*other) {
+            if let Some(by) = reversed.get_mut(*other) {
                 by.push(one);
             }
         }
     }
-    let (mut seen, mut finished) = (BTreeSet::new(), Vec::new());
+    reversed
+}
+
+/// For each operation, one that stands for its strongly connected component (Kosaraju's algorithm).
+fn roots(refers: &[Vec<usize>], referred: &[Vec<usize>]) -> Vec<usize> {
+    let (mut seen, mut finished) = (vec![false; refers.len()], Vec::new());
     (0..refers.len()).for_each(|one| visit(one, refers, &mut seen, &mut finished));
-    seen.clear();
-    let mut circles = Vec::new();
-    for one in finished.into_iter().rev() {
+    seen.fill(false);
+    let mut root_of = vec![0; refers.len()];
+    for root in finished.into_iter().rev() {
         let mut circle = Vec::new();
-        visit(one, &referred, &mut seen, &mut circle);
-        circle.sort_unstable();
-        if !circle.is_empty() {
-            circles.push(circle);
+        visit(root, referred, &mut seen, &mut circle);
+        for one in circle {
+            if let Some(place) = root_of.get_mut(one) {
+                *place = root;
+            }
         }
     }
-    circles
+    root_of
 }
 
 /// Adds what can be reached and was not seen, each after what it leads to. Recurses once an operation at most.
-fn visit(one: usize, edges: &[Vec<usize>], seen: &mut BTreeSet<usize>, finished: &mut Vec<usize>) {
-    if !seen.insert(one) {
+fn visit(one: usize, edges: &[Vec<usize>], seen: &mut [bool], finished: &mut Vec<usize>) {
+    if seen.get_mut(one).is_none_or(|seen| std::mem::replace(seen, true)) {
         return;
     }
     for next in edges.get(one).into_iter().flatten() {

@@ -51,6 +51,7 @@ fn refusals() {
         (json!({"schemas": schemas, "Operations": [7]}), 400, "Operation 1"),
         (json!({"schemas": schemas, "failOnErrors": 0, "Operations": [ok]}), 400, "failOnErrors"),
         (json!({"schemas": schemas, "Operations": [user("a"), user("a")]}), 400, "\"a\""),
+        (json!({"schemas": schemas, "Operations": [user(&"a".repeat(257))]}), 400, "bulkId of operation 1"),
         (json!({"schemas": schemas, "Operations": vec![ok.clone(); 1001]}), 413, "1000"),
         (json!({"schemas": schemas, "Operations": [], "pad": "a".repeat(8 << 20)}), 413, "8388608"),
     ] {
@@ -74,7 +75,10 @@ fn refusals() {
         (json!({"method": "PUT", "path": "/Users/x", "data": []}), "400 invalidSyntax", "an array"),
         (json!({"method": "PUT", "path": "/Users/x", "data": {}}), "400 invalidValue", "userName"),
         (json!({"method": "PUT", "path": "/Users/x", "data": data, "version": "1"}), "400 invalidValue", "version"),
+        (json!({"method": "PUT", "path": "/Users/x", "data": data, "version": 1}), "400 invalidValue", "version"),
         (json!({"method": "PUT", "path": "/Users/x", "data": data}), "404", "x"),
+        (json!({"method": "DELETE", "path": format!("/Users/{}", "x".repeat(1 << 21))}), "404", "no user"),
+        (json!({"method": "x".repeat(1 << 21), "path": "/Users"}), "400 invalidSyntax", "XXXX"),
         (json!({"method": "DELETE", "path": "/Users/bulkId:no"}), "400 invalidValue", "\"no\""),
         (managed("m", "no"), "400 invalidValue m", "\"no\""),
     ] {
