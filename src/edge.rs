@@ -7,7 +7,7 @@ mod sql;
 mod tokens;
 
 use crate::auth::{self, Record, Token, TokenKind};
-use crate::directory::command::{Actor, Ask, Call, Command, VERSION};
+use crate::directory::command::{Actor, Ask, Call, Command, Precondition, VERSION};
 use crate::directory::reply::Answer;
 use crate::error::{Error, Kind, Result};
 use crate::id::{Ids, OrgId, RequestId, Timestamp};
@@ -112,7 +112,7 @@ impl Edge<'_> {
         for _ in 0..2 {
             let types = schemas::known(org);
             let ingested = match (&route, &body) {
-                (Ok(route), Ok(body)) => self.ingest(route, &request, &query, body, &types, &record),
+                (Ok(route), Ok(body)) => self.ingest(route, &request, &base, &query, body, &types, &record),
                 (Err(error), _) | (_, Err(error)) => Err(error.clone()),
             };
             let refused = |error| Ingested {
@@ -121,11 +121,12 @@ impl Edge<'_> {
                     method: method.to_owned(),
                     resource: path.chars().take(300).collect(),
                 },
+                precondition: Precondition::default(),
                 projection: Projection::default(),
                 repairs: Vec::new(),
                 notes: Vec::new(),
             };
-            let Ingested { command, projection, repairs, notes } = ingested.unwrap_or_else(refused);
+            let Ingested { command, precondition, projection, repairs, notes } = ingested.unwrap_or_else(refused);
             let call = Call {
                 v: VERSION,
                 org: org.clone(),
@@ -137,6 +138,7 @@ impl Edge<'_> {
                 notes,
                 idempotency_key: header(&request, "Idempotency-Key").filter(|key| key.len() <= 256),
                 generation: types.generation,
+                precondition,
                 ask: Ask::Scim(command),
             };
             return match (self.object(&call).await?, &route) {
@@ -157,6 +159,7 @@ impl Edge<'_> {
         &self,
         route: &Scim,
         request: &Request,
+        base: &str,
         query: &[(String, String)],
         body: &[u8],
         types: &Types,
@@ -165,10 +168,14 @@ impl Edge<'_> {
         ingest::ingest(
             route,
             &ingest::Request {
+                id: &self.request_id,
+                base,
                 types,
                 query,
                 content_type: header(request, "Content-Type").as_deref(),
                 user_agent: &header(request, "User-Agent").unwrap_or_default(),
+                if_match: header(request, "If-Match").as_deref(),
+                if_none_match: header(request, "If-None-Match").as_deref(),
                 body,
                 dialect: record.dialect,
             },

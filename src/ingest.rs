@@ -1,13 +1,15 @@
 //! A request to a [`Command`]: parse, mend, validate, everything that needs no directory.
 
+mod bulk;
+mod condition;
 mod list;
 mod patch;
 
 use crate::auth::Dialect;
 use crate::dialect::{self, Repairs};
-use crate::directory::command::{Command, Members};
+use crate::directory::command::{Command, Members, Precondition};
 use crate::error::{Error, Kind, Result};
-use crate::id::{GroupId, MemberId, UserId};
+use crate::id::{GroupId, MemberId, RequestId, UserId};
 use crate::render::{self, Projection};
 use crate::route::Scim;
 use crate::scim::filter::Forms;
@@ -20,6 +22,10 @@ use serde_json::{Map, Value};
 /// What of a request matters here.
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
+    /// The request's own id.
+    pub id: &'a RequestId,
+    /// The SCIM base URL, without a slash at its end.
+    pub base: &'a str,
     /// The organisation's resource types.
     pub types: &'a Types,
     /// Decoded.
@@ -28,6 +34,10 @@ pub struct Request<'a> {
     pub content_type: Option<&'a str>,
     /// The header.
     pub user_agent: &'a str,
+    /// The header.
+    pub if_match: Option<&'a str>,
+    /// The header.
+    pub if_none_match: Option<&'a str>,
     /// The bytes, at most [`json::BODY_MAX`].
     pub body: &'a [u8],
     /// As KV has it for the token.
@@ -39,7 +49,9 @@ pub struct Request<'a> {
 pub struct Ingested {
     /// For the object.
     pub command: Command,
-    /// `attributes` and `excludedAttributes`.
+    /// For the object too.
+    pub precondition: Precondition,
+    /// `attributes` and `excludedAttributes`, and what the client has already.
     pub projection: Projection,
     /// What the request needed to be understood.
     pub repairs: Vec<String>,
@@ -52,6 +64,8 @@ struct Reading {
     forms: Forms,
     repairs: Repairs,
     notes: Vec<String>,
+    /// The parsed body of one operation of a Bulk request.
+    data: Option<Map<String, Value>>,
 }
 
 impl Reading {
@@ -63,7 +77,7 @@ impl Reading {
 
 /// Reads a request.
 ///
-/// 1. Query parameters.
+/// 1. Conditions, query parameters.
 /// 2. Content type, then JSON: size, depth, duplicate keys.
 /// 3. Repairs, unless the dialect is `rfc`.
 /// 4. The schema: canonical names, types, required attributes.
@@ -73,16 +87,17 @@ impl Reading {
 /// 400, 413 or 415 with the attribute or parameter in the sentence.
 pub fn ingest(route: &Scim, request: &Request<'_>) -> Result<Ingested> {
     let forms = if request.dialect == Dialect::Rfc { Forms::Strict } else { Forms::Lenient };
-    let mut reading = Reading { forms, repairs: Repairs::default(), notes: Vec::new() };
+    let mut reading = Reading { forms, repairs: Repairs::default(), notes: Vec::new(), data: None };
+    let (precondition, known) = condition::read(route, request)?;
     // A search says in its body what a list says in its address.
     let body = match route {
-        Scim::Search(_) => Some(list::search_request(body(request)?, &reading)?),
+        Scim::Search(_) => Some(list::search_request(body(request, &mut reading)?, &reading)?),
         _ => None,
     };
     let query = body.as_deref().unwrap_or(request.query);
-    let projection = Projection::parse(query);
+    let projection = Projection::parse(query).unless(known);
     let command = command(route, request, query, &mut reading, &projection)?;
-    Ok(Ingested { command, projection, repairs: reading.repairs.names(), notes: reading.notes })
+    Ok(Ingested { command, precondition, projection, repairs: reading.repairs.names(), notes: reading.notes })
 }
 
 fn command(
@@ -113,6 +128,7 @@ fn command(
         Scim::Get(Kinds::Groups, id) => Command::GetGroup { id: group_id(id)?, members },
         Scim::Delete(Kinds::Users, id) => Command::DeleteUser { id: user_id(id)? },
         Scim::Delete(Kinds::Groups, id) => Command::DeleteGroup { id: group_id(id)? },
+        Scim::Bulk => Command::Bulk(bulk::read(request, reading)?),
         Scim::Create(Kinds::Users) => Command::CreateUser { user: user(None, request, reading)? },
         Scim::Replace(Kinds::Users, id) => Command::ReplaceUser {
             id: user_id(id)?,
@@ -129,11 +145,11 @@ fn command(
             Command::ReplaceGroup { id: group_id(id)?, group, members }
         }
         Scim::Patch(Kinds::Users, id) => {
-            let operations = patch::user(&request.types.user, id, body(request)?, reading)?;
+            let operations = patch::user(&request.types.user, id, body(request, reading)?, reading)?;
             Command::PatchUser { id: user_id(id)?, operations }
         }
         Scim::Patch(Kinds::Groups, id) => {
-            let operations = patch::group(&request.types.group, id, body(request)?, reading)?;
+            let operations = patch::group(&request.types.group, id, body(request, reading)?, reading)?;
             let shown = request.dialect == Dialect::Rfc || !projection.is_default();
             Command::PatchGroup { id: group_id(id)?, operations, answer: shown.then_some(members) }
         }
@@ -141,14 +157,14 @@ fn command(
 }
 
 fn user(id: Option<&str>, request: &Request<'_>, reading: &mut Reading) -> Result<Resource> {
-    let body = body(request)?;
+    let body = body(request, reading)?;
     check_id(id, &body)?;
     resource_of(&request.types.user, body, reading)
 }
 
 fn group(id: Option<&str>, request: &Request<'_>, reading: &mut Reading) -> Result<(Resource, Option<Vec<MemberId>>)> {
     let kind = &request.types.group;
-    let mut body = body(request)?;
+    let mut body = body(request, reading)?;
     check_id(id, &body)?;
     let sent = body.keys().find(|key| key.eq_ignore_ascii_case("members")).cloned();
     let sent = sent.and_then(|key| body.remove(&key));
@@ -195,7 +211,10 @@ fn check_schemas(kind: &ResourceType, body: &Map<String, Value>) -> Result<()> {
     }
 }
 
-fn body(request: &Request<'_>) -> Result<Map<String, Value>> {
+fn body(request: &Request<'_>, reading: &mut Reading) -> Result<Map<String, Value>> {
+    if let Some(data) = reading.data.take() {
+        return Ok(data);
+    }
     let media = request.content_type.unwrap_or_default().to_ascii_lowercase();
     let foreign = ["xml", "html", "form", "multipart", "image/", "audio/", "video/"];
     if !media.contains("json") && foreign.iter().any(|part| media.contains(part)) {

@@ -5,10 +5,12 @@
 
 mod access;
 mod admin;
+mod bulk;
 mod cursor;
 mod groups;
 pub mod journal;
 mod membership;
+mod precondition;
 mod read;
 pub mod registry;
 mod schemas;

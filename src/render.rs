@@ -1,6 +1,7 @@
 //! A reply to SCIM JSON (RFC 7644 sections 3.1 and 3.9 to 3.14). A stored document is spliced into its answer as it
 //! stands; it is parsed only if a part of it is not to be seen.
 
+mod bulk;
 mod discovery;
 mod projection;
 
@@ -22,7 +23,7 @@ pub struct Response {
     pub status: u16,
     /// Beside content type and request id, which every answer has.
     pub headers: Vec<(&'static str, String)>,
-    /// Empty for 204.
+    /// Empty for 204 and 304.
     pub body: Vec<u8>,
     /// Its type.
     pub content_type: &'static str,
@@ -46,6 +47,9 @@ pub fn answer(answer: Answer, kinds: Kinds, base: &str, projection: &Projection,
             let headers = vec![("Location", view::location(&stored.id, kinds, base)), ("ETag", view::etag(&stored))];
             ok(201, headers, resource(&stored, kinds, base, projection, types)?.into_bytes())
         }
+        Answer::Resource(stored) if projection.known.as_ref().is_some_and(|known| known.has(&view::etag(&stored))) => {
+            ok(304, vec![("ETag", view::etag(&stored))], Vec::new())
+        }
         Answer::Resource(stored) => {
             let headers = vec![("Location", view::location(&stored.id, kinds, base)), ("ETag", view::etag(&stored))];
             ok(200, headers, resource(&stored, kinds, base, projection, types)?.into_bytes())
@@ -63,6 +67,7 @@ pub fn answer(answer: Answer, kinds: Kinds, base: &str, projection: &Projection,
             );
             ok(200, Vec::new(), body.into_bytes())
         }
+        Answer::Bulk(operations) => document(200, &bulk::response(operations, base), SCIM_JSON),
         Answer::Nothing => ok(204, Vec::new(), Vec::new()),
         Answer::Allowed | Answer::Json(_) | Answer::New(_) | Answer::Stale { .. } => {
             return Err(Error::internal("not the answer to a SCIM request"));
@@ -109,15 +114,20 @@ fn inner(object: &str) -> &str {
 /// A refusal in SCIM's form (RFC 7644 section 3.12). A fault of ours says the request id and nothing else.
 pub fn error(error: &Error, request: &RequestId) -> Response {
     let status = error.kind.status();
+    let body = error_body(error, detail(error, request));
+    Response { headers: error_headers(error), ..document(status, &body, SCIM_JSON) }
+}
+
+fn error_body(error: &Error, detail: String) -> Value {
     let mut body = json!({
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"],
-        "status": status.to_string(),
-        "detail": detail(error, request),
+        "status": error.kind.status().to_string(),
+        "detail": detail,
     });
     if let (Some(scim_type), Some(map)) = (error.kind.scim_type(), body.as_object_mut()) {
         map.insert("scimType".to_owned(), Value::from(scim_type));
     }
-    Response { headers: error_headers(error), ..document(status, &body, SCIM_JSON) }
+    body
 }
 
 /// A refusal of the Console's API (RFC 9457).

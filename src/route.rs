@@ -18,6 +18,7 @@ pub enum Scim {
     Replace(Kinds, String),
     Patch(Kinds, String),
     Delete(Kinds, String),
+    Bulk,
     ServiceProviderConfig,
     ResourceTypes(Option<String>),
     Schemas(Option<String>),
@@ -123,6 +124,19 @@ pub fn host_org(host: &str, suffix: &str) -> Option<OrgId> {
     (!suffix.is_empty()).then(|| OrgId::parse(name))?
 }
 
+/// What one operation of a Bulk request asks for, whose path is relative to the SCIM base URL (RFC 7644 section 3.7).
+/// `base` is that URL; a path may begin with it.
+///
+/// # Errors
+/// As for a request of its own.
+pub fn operation(method: &str, path: &str, base: &str) -> Result<Scim> {
+    let (path, _) = path.split_once(['?', '#']).unwrap_or((path, ""));
+    let (_, root, _) = parts(base);
+    let path = path.strip_prefix(base).or_else(|| path.strip_prefix(root)).unwrap_or(path);
+    let segments = split(path);
+    scim(method, &segments.iter().map(AsRef::as_ref).collect::<Vec<_>>())
+}
+
 fn scim(method: &str, rest: &[&str]) -> Result<Scim> {
     let kinds = |name: &str| match name {
         _ if name.eq_ignore_ascii_case("Users") => Some(Kinds::Users),
@@ -151,7 +165,7 @@ fn scim(method: &str, rest: &[&str]) -> Result<Scim> {
         ["Schemas"] => only(method, &["GET"]).map(|()| Scim::Schemas(None)),
         ["Schemas", urn] => only(method, &["GET"]).map(|()| Scim::Schemas(Some((*urn).to_owned()))),
         ["Me", ..] => Err(not_offered("/Me", "address users by /Users/{id}")),
-        ["Bulk"] => Err(not_offered("/Bulk", "send the requests one by one")),
+        ["Bulk"] => only(method, &["POST"]).map(|()| Scim::Bulk),
         [".search"] => only(method, &["POST"]).map(|()| Scim::Search(None)),
         [name, ".search"] if kinds(name).is_some() => only(method, &["POST"]).map(|()| Scim::Search(kinds(name))),
         _ => Err(nothing_at(&format!("/{}", rest.join("/")))),

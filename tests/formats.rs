@@ -23,6 +23,11 @@ fn calls() {
             "",
             r#"{"scim":{"patchUser":{"id":"u","operations":[{"op":"replace","path":{"target":{"name":"emails","sub":"value"},"filter":{"cmp":{"target":{"name":"type"},"op":"eq","value":{"folded":{"text":"Work","key":"work"}}}}},"value":"a@b","missing":"make"}]}}}"#,
         ),
+        (
+            &actor,
+            r#","precondition":{"ifMatch":{"listed":["3"]},"ifNoneMatch":"any"}"#,
+            r#"{"scim":{"deleteUser":{"id":"u"}}}"#,
+        ),
         (&actor, "", r#"{"scim":{"listUsers":{"list":{"startIndex":1,"count":100}}}}"#),
         (&actor, "", r#"{"scim":{"createGroup":{"group":{"attributes":{"displayName":"g"}},"members":["u"]}}}"#),
         (&actor, "", r#"{"scim":{"replaceGroup":{"id":"g","group":{"attributes":{}},"members":null}}}"#),
@@ -30,6 +35,11 @@ fn calls() {
             &actor,
             "",
             r#"{"scim":{"patchGroup":{"id":"g","operations":[{"addMembers":["u"]},{"removeMembers":["v"]},{"replaceMembers":[]}],"answer":null}}}"#,
+        ),
+        (
+            &actor,
+            "",
+            r#"{"scim":{"bulk":{"operations":[{"method":"POST","path":"/Users","bulkId":"a","refers":[0],"command":{"createUser":{"user":{"attributes":{"nickName":"~r~0~"}}}}},{"method":"DELETE","path":"/Users/u","precondition":{"ifMatch":"any"},"command":{"deleteUser":{"id":"u"}}},{"method":"GET","command":{"refused":{"error":{"kind":"invalidSyntax","detail":"d"},"method":"GET","resource":"/Me"}}}],"steps":[[0],[1],[2]],"failOnErrors":1}}}"#,
         ),
         (&actor, "", r#"{"scim":{"getGroup":{"id":"g","members":"hidden"}}}"#),
         (
@@ -61,6 +71,7 @@ fn replies() {
         format!(r#"{{"Ok":{{"created":{stored}}}}}}}"#),
         format!(r#"{{"Ok":{{"resource":{stored},"groups":[{{"id":"g","display":"G"}}]}}}}}}"#),
         format!(r#"{{"Ok":{{"list":{{"total":1,"startIndex":1,"resources":[{stored},"members":["m"]}}]}}}}}}"#),
+        r#"{"Ok":{"bulk":[{"method":"PUT","bulkId":"a","path":"/Users/u","version":"W/\"2\""},{"method":"POST","error":{"kind":"uniqueness","detail":"d"}}]}}"#.to_owned(),
         r#"{"Ok":"nothing"}"#.to_owned(),
         r#"{"Ok":"allowed"}"#.to_owned(),
         r#"{"Ok":{"json":{"lastSeq":3}}}"#.to_owned(),

@@ -1,7 +1,9 @@
 //! From the edge to the object.
 
+use super::bulk::Bulk;
 use crate::error::Error;
 use crate::id::{GroupId, MemberId, OrgId, RequestId, Seq, Timestamp, TokenHash, TokenId, UserId};
+use crate::scim::etag::Tags;
 use crate::scim::filter::Filter;
 use crate::scim::patch::Operation;
 use crate::scim::resource::Resource;
@@ -41,12 +43,34 @@ pub struct Call {
     /// The generation of the organisation's registered schemas that a SCIM request was read under; 0 before the first.
     #[serde(default, skip_serializing_if = "is_first")]
     pub generation: i64,
+    /// What has to hold of the resource, or nothing is done.
+    #[serde(default, skip_serializing_if = "Precondition::is_empty")]
+    pub precondition: Precondition,
     /// What is asked.
     pub ask: Ask,
 }
 
 fn is_first(generation: &i64) -> bool {
     *generation == 0
+}
+
+/// `If-Match` and `If-None-Match` (RFC 9110 section 13.1); for a POST only `If-None-Match: *` has a meaning.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Precondition {
+    /// One of these is the resource's tag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub if_match: Option<Tags>,
+    /// None of these is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub if_none_match: Option<Tags>,
+}
+
+impl Precondition {
+    /// True if anything is fine.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Who asks. Only the edge can call an object, so what it says of the root key holds; a token is looked up.
@@ -142,6 +166,7 @@ pub enum Command {
         groups: Box<List>,
         members: Members,
     },
+    Bulk(Bulk),
     /// What the edge refused; the object checks the token, writes it down and refuses it too.
     Refused {
         error: Error,

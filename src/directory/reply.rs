@@ -1,5 +1,6 @@
 //! From the object to the edge.
 
+use super::bulk::Done;
 use crate::error::Error;
 use crate::id::{GroupId, Timestamp, Version};
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,8 @@ pub enum Answer {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         next_cursor: Option<String>,
     },
+    /// What became of each operation that ran, in the order of the request.
+    Bulk(Vec<Done>),
     /// 204.
     Nothing,
     /// A discovery request may be answered.

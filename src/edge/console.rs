@@ -3,7 +3,7 @@
 use super::{Edge, body, header, now, random, tokens};
 use crate::auth::{self, Record, Token, TokenKind};
 use crate::console;
-use crate::directory::command::{Actor, Admin, Ask, Call, TokenSettings, VERSION};
+use crate::directory::command::{Actor, Admin, Ask, Call, Precondition, TokenSettings, VERSION};
 use crate::directory::reply::Answer;
 use crate::error::{Error, Kind, Result};
 use crate::id::{Ids, OrgId, TokenHash, TokenId};
@@ -166,6 +166,7 @@ impl Edge<'_> {
             idempotency_key: None,
             // Console requests are not read under the schemas.
             generation: 0,
+            precondition: Precondition::default(),
             ask,
         };
         self.object(&call).await

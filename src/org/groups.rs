@@ -39,7 +39,7 @@ pub(super) fn create(work: &mut Work<'_>, group: &Resource, ids: &[MemberId]) ->
     membership::write(work, key, id.as_str(), &effect)?;
     let created = work.at();
     let group = Group { key, id, content, version: 1, created, modified: created };
-    Ok(Answer::Created(Box::new(one(work.sql, group, Members::Shown)?)))
+    Ok(Answer::Created(Box::new(one(work.sql, group, work.members)?)))
 }
 
 /// PUT /Groups/{id}. Members that are not said are kept, as is `externalId`; `members: []` empties the group.
@@ -60,7 +60,7 @@ pub(super) fn replace(work: &mut Work<'_>, id: &GroupId, group: &Resource, ids: 
         delta
     });
     let group = store_changed(work, old, &new, delta.as_ref())?;
-    Ok(Answer::Resource(Box::new(one(work.sql, group, Members::Shown)?)))
+    Ok(Answer::Resource(Box::new(one(work.sql, group, work.members)?)))
 }
 
 /// PATCH /Groups/{id}.

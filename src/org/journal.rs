@@ -44,6 +44,14 @@ impl Unsaved {
     }
 }
 
+/// The refusal of one operation of a Bulk request.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) method: String,
+    pub(super) resource: String,
+    pub(super) error: Error,
+}
+
 /// Writes a refusal down.
 pub(super) fn refused(
     sql: &dyn Sql,
@@ -54,9 +62,35 @@ pub(super) fn refused(
     error: &Error,
     now: Timestamp,
 ) -> Result<()> {
-    let text = json!({ "kind": error.kind, "status": error.kind.status(), "detail": error.detail }).to_string();
     let (method, resource) = target(command);
-    write(sql, memory, call, caller, ("refused", method, &resource), (&text, &error.names), now)
+    refused_at(sql, memory, call, caller, (method, &resource), error, now)
+}
+
+/// Writes the refusals of a Bulk request down, each as that of a request of its own.
+pub(super) fn refused_operations(
+    sql: &dyn Sql,
+    memory: &mut Memory,
+    refusals: &[Refusal],
+    call: &Call,
+    caller: &Caller,
+    now: Timestamp,
+) -> Result<()> {
+    refusals.iter().try_for_each(|Refusal { method, resource, error }| {
+        refused_at(sql, memory, call, caller, (method, resource), error, now)
+    })
+}
+
+fn refused_at(
+    sql: &dyn Sql,
+    memory: &mut Memory,
+    call: &Call,
+    caller: &Caller,
+    (method, resource): (&str, &str),
+    error: &Error,
+    now: Timestamp,
+) -> Result<()> {
+    let text = json!({ "kind": error.kind, "status": error.kind.status(), "detail": error.detail }).to_string();
+    write(sql, memory, call, caller, ("refused", method, resource), (&text, &error.names), now)
 }
 
 /// Writes down what was passed over in a request that changed nothing.
@@ -116,6 +150,7 @@ fn target(command: &Command) -> (&str, String) {
     let group = |id: &dyn std::fmt::Display| format!("/Groups/{id}");
     match command {
         Command::Refused { method, resource, .. } => (method, resource.clone()),
+        Command::Bulk(_) => ("POST", "/Bulk".to_owned()),
         Command::Discover => ("GET", "/".to_owned()),
         Command::CreateUser { .. } => ("POST", "/Users".to_owned()),
         Command::ReplaceUser { id, .. } => ("PUT", user(id)),

@@ -10,7 +10,7 @@ use crate::scim::extension;
 use crate::scim::patch::{self, Operation};
 use crate::scim::resource::{Resource, check_required, check_size, schemas};
 use crate::scim::schema::ResourceType;
-use crate::store::changes::{self, Kind as ChangeKind};
+use crate::store::changes::Kind as ChangeKind;
 use crate::store::folded::folded;
 use crate::store::users::{self as store, Content, User};
 use crate::store::{Sql, members, settings};
@@ -88,7 +88,7 @@ pub(super) fn replace(
         }
     }
     if mend_formatted && new.get("name").is_some_and(|name| name.get("formatted").is_some()) {
-        let before = changes::before(work.sql, old.seq)?;
+        let before = work.before(old.seq)?;
         drop_stale_formatted(&[stored.get("name"), before.get("name")], &mut new);
     }
     extension::keep_immutable(&work.types.user, &stored, &mut new);

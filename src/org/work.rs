@@ -1,8 +1,8 @@
 //! One SCIM request at work: its transaction, its changes, its ids.
 
 use super::access::Caller;
-use super::{Context, Memory, groups, journal, users};
-use crate::directory::command::{Call, Command};
+use super::{Context, Memory, bulk, groups, journal, precondition, users};
+use crate::directory::command::{Call, Command, Members};
 use crate::directory::reply::Answer;
 use crate::error::{Error, Result};
 use crate::id::{Ids, Seq, Timestamp};
@@ -10,7 +10,11 @@ use crate::scim::schema::Types;
 use crate::store::changes::{self, Change, Facts, Head, Kind, Totals};
 use crate::store::{Sql, transact};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::rc::Rc;
+
+/// How many notes a request keeps: each of its changes has them all.
+const NOTES_MAX: usize = 20;
 
 /// The request that is being applied. Nothing of it is kept unless [`run`] comes to its end.
 pub(super) struct Work<'a> {
@@ -21,6 +25,10 @@ pub(super) struct Work<'a> {
     pub(super) totals: Totals,
     /// What was passed over, in sentences for the journal.
     pub(super) notes: Vec<String>,
+    /// Whether a created or replaced group is answered with its members.
+    pub(super) members: Members,
+    /// The next id, if it was taken beforehand.
+    reserved: Option<String>,
     ids: &'a mut Ids,
     random: &'a dyn Fn() -> [u8; 6],
     now: Timestamp,
@@ -41,7 +49,43 @@ impl Work<'_> {
 
     /// A new id, above all that were made before.
     pub(super) fn new_id(&mut self) -> String {
-        self.ids.next(self.now, (self.random)())
+        self.reserved.take().unwrap_or_else(|| self.ids.next(self.now, (self.random)()))
+    }
+
+    /// The next [`Work::new_id`] is this one, which was made before.
+    pub(super) fn reserve(&mut self, id: &str) {
+        self.reserved = Some(id.to_owned());
+    }
+
+    /// What the change at that position kept of how it was before: one of this request's, or a stored one.
+    pub(super) fn before(&self, seq: Seq) -> Result<Value> {
+        match usize::try_from(seq - self.head.seq - 1).ok().and_then(|own| self.changes.get(own)) {
+            Some(own) => Ok(own.before.clone().unwrap_or_default()),
+            None => changes::before(self.sql, seq),
+        }
+    }
+
+    /// Runs one of several operations in a transaction inside the request's: if it fails, nothing of it stays.
+    pub(super) fn nested<T>(&mut self, mut body: impl FnMut(&mut Self) -> Result<T>) -> Result<T> {
+        let (sql, totals, changes, notes) = (self.sql, self.totals, self.changes.len(), self.notes.len());
+        let result = transact(sql, || body(self));
+        self.reserved = None;
+        if result.is_err() {
+            self.totals = totals;
+            self.changes.truncate(changes);
+            self.notes.truncate(notes);
+        }
+        result
+    }
+
+    /// Each note once, and of very many the first ones.
+    fn bound_notes(&mut self) {
+        let mut seen = BTreeSet::new();
+        self.notes.retain(|note| seen.insert(note.clone()));
+        if let Some(more) = self.notes.len().checked_sub(NOTES_MAX).filter(|more| *more > 0) {
+            self.notes.truncate(NOTES_MAX);
+            self.notes.push(format!("{more} more notes were not kept."));
+        }
     }
 
     /// Adds a change; [`Work::totals`] already counts it.
@@ -64,6 +108,10 @@ pub(super) fn run(
 ) -> Result<Answer> {
     match command {
         Command::Discover => return Ok(Answer::Allowed),
+        Command::GetUser { .. } | Command::GetGroup { .. } => precondition::check(sql, command, &call.precondition)?,
+        _ => {}
+    }
+    match command {
         Command::GetUser { id } => return users::get(sql, id),
         Command::GetGroup { id, members } => return groups::get(sql, id, *members),
         _ => {}
@@ -71,6 +119,7 @@ pub(super) fn run(
     let types = Rc::clone(&memory.types);
     let mut passed_over = Vec::new();
     let answer = transact(sql, || {
+        let mut refused = Vec::new();
         let head = changes::head(sql)?;
         let ids = memory.ids.get_or_insert_with(|| Ids::after(head.at));
         let mut work = Work {
@@ -78,25 +127,34 @@ pub(super) fn run(
             types: &types,
             totals: head.totals,
             notes: call.notes.clone(),
+            members: if matches!(command, Command::Bulk(_)) { Members::Hidden } else { Members::Shown },
+            reserved: None,
             ids,
             random: context.random,
             now: context.now,
             head,
             changes: Vec::new(),
         };
-        let answer = apply(&mut work, command)?;
+        precondition::check(sql, command, &call.precondition)?;
+        let answer = match command {
+            Command::Bulk(bulk) => bulk::run(&mut work, bulk, &call.request, &mut refused)?,
+            _ => apply(&mut work, command)?,
+        };
+        work.bound_notes();
         if work.changes.is_empty() {
             passed_over = work.notes;
-            return Ok(answer);
+        } else {
+            let facts = Facts {
+                request: &call.request,
+                idempotency_key: call.idempotency_key.as_deref(),
+                token: caller.token.as_deref(),
+                idp: &call.idp,
+                repairs: call.repairs.iter().chain(&work.notes).cloned().collect(),
+            };
+            changes::append(sql, &work.head, work.at(), &facts, &work.changes)?;
         }
-        let facts = Facts {
-            request: &call.request,
-            idempotency_key: call.idempotency_key.as_deref(),
-            token: caller.token.as_deref(),
-            idp: &call.idp,
-            repairs: call.repairs.iter().chain(&work.notes).cloned().collect(),
-        };
-        changes::append(sql, &work.head, work.at(), &facts, &work.changes)?;
+        // A failed operation is written down with what the others did: either all of it is there or nothing.
+        journal::refused_operations(sql, memory, &refused, call, caller, context.now)?;
         Ok(answer)
     })?;
     if !passed_over.is_empty() {
@@ -105,7 +163,8 @@ pub(super) fn run(
     Ok(answer)
 }
 
-fn apply(work: &mut Work<'_>, command: &Command) -> Result<Answer> {
+/// Applies a command that changes one resource.
+pub(super) fn apply(work: &mut Work<'_>, command: &Command) -> Result<Answer> {
     match command {
         Command::CreateUser { user } => users::create(work, user),
         Command::ReplaceUser { id, user, mend_formatted, null_keeps } => {
@@ -117,6 +176,7 @@ fn apply(work: &mut Work<'_>, command: &Command) -> Result<Answer> {
         Command::ReplaceGroup { id, group, members } => groups::replace(work, id, group, members.as_deref()),
         Command::PatchGroup { id, operations, answer } => groups::patch(work, id, operations, *answer),
         Command::DeleteGroup { id } => groups::delete(work, id),
+        Command::Refused { error, .. } => Err(error.clone()),
         _ => Err(Error::internal("a command that reads is not applied in a transaction")),
     }
 }

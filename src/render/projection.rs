@@ -5,6 +5,7 @@
 //! both types. What no schema knows is looked up by name alone: a name that is nobody's takes nothing away, and the
 //! parts of an extension that nobody registered can be named like any others.
 
+use crate::scim::etag::Tags;
 use crate::scim::schema::{Attribute, GROUP, Mutability, ResourceType, Returned, USER};
 use serde_json::{Map, Value};
 
@@ -15,6 +16,8 @@ pub struct Projection {
     wanted: Option<Vec<String>>,
     /// `excludedAttributes`.
     excluded: Vec<String>,
+    /// `If-None-Match` of a GET: the client has a resource with one of these tags already.
+    pub(super) known: Option<Tags>,
 }
 
 impl Projection {
@@ -32,7 +35,17 @@ impl Projection {
         let names = |list: Vec<String>| -> Vec<String> {
             list.iter().map(|name| name.trim()).filter(|name| !name.is_empty()).map(str::to_owned).collect()
         };
-        Self { wanted: Some(names(attributes)).filter(|names| !names.is_empty()), excluded: names(excluded) }
+        Self {
+            wanted: Some(names(attributes)).filter(|names| !names.is_empty()),
+            excluded: names(excluded),
+            known: None,
+        }
+    }
+
+    /// The same, and 304 for a resource whose tag is one of these (RFC 7644 section 3.14).
+    #[must_use]
+    pub fn unless(self, known: Option<Tags>) -> Self {
+        Self { known, ..self }
     }
 
     /// True if the request names neither.

@@ -5,6 +5,8 @@
 
 use serde_json::{Value, json};
 
+use super::bulk::OPERATIONS_MAX;
+use super::json::BODY_MAX;
 use super::schema::tables::{RESOURCE_TYPE_SCHEMA, SCHEMA_SCHEMA, SERVICE_PROVIDER_CONFIG_SCHEMA};
 use super::schema::{Attribute, Mutability, ResourceType, Returned, Schema, Type, Types, Uniqueness};
 
@@ -43,14 +45,14 @@ pub struct Capabilities {
 /// What is offered now. Clients obey it, so a feature is switched on here when it works and not before.
 pub const CAPABILITIES: Capabilities = Capabilities {
     patch: true,
-    bulk: false,
-    bulk_operations: 0,
-    bulk_bytes: 0,
+    bulk: true,
+    bulk_operations: OPERATIONS_MAX as u32,
+    bulk_bytes: BODY_MAX as u32,
     filter: true,
     filter_results: PAGE_MAX,
     change_password: false,
     sort: true,
-    etag: false,
+    etag: true,
 };
 
 /// `/ServiceProviderConfig` (RFC 7643 section 5). Here and below `base` is the SCIM base URL without a slash at

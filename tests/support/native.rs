@@ -3,7 +3,7 @@
 use super::sqlite::Sqlite;
 use super::{Request, Response, Server};
 use scim_edge::auth::{Dialect, Token, TokenKind};
-use scim_edge::directory::command::{Actor, Admin, Ask, Call, Command, Query, TokenSettings, VERSION};
+use scim_edge::directory::command::{Actor, Admin, Ask, Call, Command, Precondition, Query, TokenSettings, VERSION};
 use scim_edge::directory::reply::{Answer, Reply};
 use scim_edge::id::{OrgId, RequestId, Timestamp, TokenId};
 use scim_edge::ingest::{self, Ingested};
@@ -67,10 +67,17 @@ impl Native {
 
     /// A call of the object, through both of its formats.
     pub fn call(&mut self, actor: Actor, ask: Ask) -> Reply {
-        self.call_noted(actor, ask, Vec::new(), Vec::new())
+        self.call_noted(actor, ask, Precondition::default(), Vec::new(), Vec::new())
     }
 
-    fn call_noted(&mut self, actor: Actor, ask: Ask, repairs: Vec<String>, notes: Vec<String>) -> Reply {
+    fn call_noted(
+        &mut self,
+        actor: Actor,
+        ask: Ask,
+        precondition: Precondition,
+        repairs: Vec<String>,
+        notes: Vec<String>,
+    ) -> Reply {
         let request = RequestId::parse("r-1").unwrap();
         let idp = dialect::caller(self.dialect, "");
         let call = Call {
@@ -84,6 +91,7 @@ impl Native {
             notes,
             idempotency_key: None,
             generation: self.types.generation,
+            precondition,
             ask,
         };
         let sent = serde_json::to_string(&call).unwrap();
@@ -108,7 +116,8 @@ impl Native {
         serde_json::from_str(&serde_json::to_string(&reply).unwrap()).unwrap()
     }
 
-    fn answer(&mut self, request: Request) -> render::Response {
+    /// What a SCIM request is answered with.
+    pub fn answer(&mut self, request: Request) -> render::Response {
         let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
         let path = format!("/acme/scim/v2{path}");
         let header = |wanted: &str| {
@@ -127,18 +136,32 @@ impl Native {
                 let dialect = self.dialect;
                 let content_type = header("Content-Type");
                 let user_agent = header("User-Agent").unwrap_or_default();
-                let request = ingest::Request { types: &types, query: &query, content_type, user_agent, body, dialect };
+                let (if_match, if_none_match) = (header("If-Match"), header("If-None-Match"));
+                let request = ingest::Request {
+                    id: &id,
+                    base: BASE,
+                    types: &types,
+                    query: &query,
+                    content_type,
+                    user_agent,
+                    if_match,
+                    if_none_match,
+                    body,
+                    dialect,
+                };
                 ingest::ingest(&route, &request)
             });
-            let Ingested { command, projection, repairs, notes } = ingested.unwrap_or_else(|error| Ingested {
-                command: Command::Refused { error, method: request.method.clone(), resource: path.clone() },
-                projection: Projection::default(),
-                repairs: Vec::new(),
-                notes: Vec::new(),
-            });
+            let Ingested { command, precondition, projection, repairs, notes } =
+                ingested.unwrap_or_else(|error| Ingested {
+                    command: Command::Refused { error, method: request.method.clone(), resource: path.clone() },
+                    precondition: Precondition::default(),
+                    projection: Projection::default(),
+                    repairs: Vec::new(),
+                    notes: Vec::new(),
+                });
             let actor = Actor::Token { hash: self.token.hash(), dialect: self.dialect };
             self.calls += 1;
-            match (self.call_noted(actor, Ask::Scim(command), repairs, notes).outcome, &route) {
+            match (self.call_noted(actor, Ask::Scim(command), precondition, repairs, notes).outcome, &route) {
                 (Ok(Answer::Stale { generation, schemas }), _) => {
                     self.types = Rc::new(Types::read(generation, schemas.get()).unwrap());
                 }

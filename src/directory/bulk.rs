@@ -1,0 +1,88 @@
+//! A Bulk request on its way to the object, and what became of it (RFC 7644 section 3.7).
+
+use super::command::{Command, Precondition};
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+
+/// A Bulk request.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Bulk {
+    /// In the order of the request.
+    pub operations: Vec<Operation>,
+    /// Which of them run, step by step: [`crate::scim::bulk::order`].
+    pub steps: Vec<Vec<usize>>,
+    /// After so many errors nothing more runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fail_on_errors: Option<usize>,
+}
+
+/// One operation.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Operation {
+    /// In upper case.
+    pub method: String,
+    /// `/Users` or `/Users/{id}`; `None` if it is no address of a user or group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// The client's name for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bulk_id: Option<String>,
+    /// The positions of the operations whose ids stand as placeholders ([`crate::scim::bulk::Placeholders`]) in its
+    /// path and its command.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refers: Vec<usize>,
+    /// Its `version`.
+    #[serde(default, skip_serializing_if = "Precondition::is_empty")]
+    pub precondition: Precondition,
+    /// What it does, or what the edge refused.
+    pub command: CommandText,
+}
+
+/// A [`Command`] as JSON text, in which ids can still be replaced.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CommandText(Box<RawValue>);
+
+impl CommandText {
+    /// The text of a command.
+    ///
+    /// # Errors
+    /// Internal only.
+    pub fn of(command: &Command) -> Result<Self> {
+        to_raw_value(command).map(Self).map_err(Error::internal)
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        self.0.get()
+    }
+}
+
+impl PartialEq for CommandText {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+/// What became of one operation.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Done {
+    /// In upper case.
+    pub method: String,
+    /// The client's name for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bulk_id: Option<String>,
+    /// `/Users/{id}`; `None` if there is no such resource.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// The entity tag of the resource as the operation left it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Error>,
+}

@@ -1,0 +1,279 @@
+//! A Bulk request (RFC 7644 section 3.7) to one command: every operation is read as a request of its own would be, with
+//! placeholders for the ids that operations of the same request are yet to make.
+
+use super::{Reading, Request, command};
+use crate::directory::bulk::{Bulk, CommandText, Operation};
+use crate::directory::command::{Command, Precondition};
+use crate::error::{Error, Kind, Result};
+use crate::render::Projection;
+use crate::route::{self, Scim};
+use crate::scim::bulk::{BULK_REQUEST, OPERATIONS_MAX, Placeholders, order};
+use crate::scim::etag::Tags;
+use crate::scim::json;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// Reads the request.
+///
+/// 1. The envelope: what is wrong with it refuses the whole request.
+/// 2. Which operation makes the id that each `bulkId` stands for.
+/// 3. Each operation; what is wrong with one is its own result.
+/// 4. The order in which they run.
+pub(super) fn read(request: &Request<'_>, reading: &mut Reading) -> Result<Bulk> {
+    let mut body = super::body(request, reading)?;
+    if !reading.mends() {
+        check_schemas(&body)?;
+    }
+    let fail_on_errors = match take(&mut body, "failOnErrors") {
+        Value::Null => None,
+        value => Some(value.as_u64().and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0).ok_or_else(|| {
+            Error::invalid_syntax(format!("failOnErrors has to be a whole number above 0, not {value}."))
+        })?),
+    };
+    let items = match take(&mut body, "Operations") {
+        Value::Array(items) if !items.is_empty() => items,
+        _ => return Err(Error::invalid_syntax("A Bulk request needs Operations: an array of at least one operation.")),
+    };
+    if items.len() > OPERATIONS_MAX {
+        let detail = format!(
+            "The Bulk request has {} operations; at most {OPERATIONS_MAX} are taken at once. Split it.",
+            items.len()
+        );
+        return Err(Error::new(Kind::TooLarge, detail));
+    }
+    let sent = items.into_iter().zip(1..).map(|(item, number)| Sent::read(item, number)).collect::<Result<Vec<_>>>()?;
+    let mut references = References {
+        made: made(&sent)?,
+        placeholders: Placeholders::new(request.id),
+        found: vec![false; sent.len()],
+        unknown: None,
+    };
+    let operations =
+        sent.into_iter().map(|one| one.operation(request, reading, &mut references)).collect::<Result<Vec<_>>>()?;
+    let refers: Vec<Vec<usize>> = operations.iter().map(|one| one.refers.clone()).collect();
+    Ok(Bulk { steps: order(&refers), operations, fail_on_errors })
+}
+
+/// The longest `bulkId`, in bytes: refusals name several.
+const BULK_ID_MAX: usize = 256;
+/// How much of an unknown method is shown.
+const METHOD_MAX: usize = 16;
+
+/// One operation as it was sent.
+struct Sent {
+    method: String,
+    bulk_id: Option<String>,
+    path: String,
+    version: Value,
+    data: Value,
+}
+
+impl Sent {
+    fn read(item: Value, number: usize) -> Result<Self> {
+        let Value::Object(mut item) = item else {
+            let detail = format!("Operation {number} has to be an object, not {}.", json::name(&item));
+            return Err(Error::invalid_syntax(detail));
+        };
+        let mut text = |name: &str| match take(&mut item, name) {
+            Value::String(text) => Some(text).filter(|text| !text.is_empty()),
+            _ => None,
+        };
+        let (method, bulk_id, path) = (text("method"), text("bulkId"), text("path"));
+        if bulk_id.as_ref().is_some_and(|name| name.len() > BULK_ID_MAX) {
+            let detail = format!("The bulkId of operation {number} is longer than {BULK_ID_MAX} bytes.");
+            return Err(Error::invalid_syntax(detail));
+        }
+        Ok(Self {
+            method: method.unwrap_or_default().chars().take(METHOD_MAX).collect::<String>().to_ascii_uppercase(),
+            bulk_id,
+            path: path.unwrap_or_default(),
+            version: take(&mut item, "version"),
+            data: take(&mut item, "data"),
+        })
+    }
+
+    fn operation(self, request: &Request<'_>, reading: &mut Reading, known: &mut References) -> Result<Operation> {
+        let (method, bulk_id) = (self.method.clone(), self.bulk_id.clone());
+        let resource = shortened(&self.path);
+        let notes = reading.notes.len();
+        known.found.fill(false);
+        (known.unknown, reading.data) = (None, None);
+        let mut path = None;
+        let read = self.command(request, reading, known, &mut path);
+        // What is refused here needs nobody: its own sentence says more than that another one failed.
+        let found = known.found.iter().enumerate().filter(|(_, found)| **found && read.is_ok());
+        let refers = found.map(|(at, _)| at).collect();
+        let shown = |text: &str| known.placeholders.replace(text, |other| known.name(other));
+        let (command, precondition) = read.unwrap_or_else(|error| {
+            reading.notes.truncate(notes);
+            let names = error.names.iter().map(|name| shown(name)).collect();
+            let error = Error { detail: shown(&error.detail), names, ..error };
+            (Command::Refused { error, method: method.clone(), resource }, Precondition::default())
+        });
+        reading.notes.iter_mut().skip(notes).for_each(|note| *note = shown(note));
+        Ok(Operation { method, path, bulk_id, refers, precondition, command: CommandText::of(&command)? })
+    }
+
+    /// What a request of its own would be read as; `path` is where it goes, as soon as that is known.
+    fn command(
+        self,
+        request: &Request<'_>,
+        reading: &mut Reading,
+        known: &mut References,
+        path: &mut Option<String>,
+    ) -> Result<(Command, Precondition)> {
+        let route = self.route(request.base, known)?;
+        let endpoint = route.kinds().endpoint();
+        *path = Some(match &route {
+            Scim::Replace(_, id) | Scim::Patch(_, id) | Scim::Delete(_, id) => shortened(&format!("/{endpoint}/{id}")),
+            _ => format!("/{endpoint}"),
+        });
+        let creates = matches!(route, Scim::Create(_));
+        if creates && self.bulk_id.is_none() {
+            return Err(Error::invalid_syntax("A POST in a Bulk request needs a bulkId."));
+        }
+        if !matches!(route, Scim::Delete(..)) {
+            let mut data = self.data;
+            known.put_placeholders(&mut data, matches!(route, Scim::Patch(..)));
+            reading.data = match data {
+                Value::Object(map) => Some(map),
+                Value::Null => return Err(Error::invalid_syntax(format!("{} needs data.", self.method))),
+                other => {
+                    return Err(Error::invalid_syntax(format!(
+                        "data has to be an object, not {}.",
+                        json::name(&other)
+                    )));
+                }
+            };
+        }
+        if let Some(name) = known.unknown.take() {
+            let detail = format!("There is no POST with the bulkId {name:?} in this request.");
+            return Err(Error::invalid_value(detail).about([name]));
+        }
+        let if_match = match &self.version {
+            _ if creates => None,
+            Value::Null => None,
+            Value::String(text) if text.is_empty() => None,
+            Value::String(text) => Some(Tags::parse("version", text)?),
+            // Never passed over: the client relies on it.
+            other => Some(Tags::parse("version", &other.to_string())?),
+        };
+        // A result has no resource in it (RFC 7644 section 3.7), so no members are read for it.
+        let brief = [("excludedAttributes".to_owned(), "members".to_owned())];
+        let command = command(&route, request, &[], reading, &Projection::parse(&brief))?;
+        Ok((command, Precondition { if_match, if_none_match: None }))
+    }
+
+    fn route(&self, base: &str, known: &mut References) -> Result<Scim> {
+        let route = match route::operation(&self.method, &self.path, base) {
+            Ok(route @ (Scim::Create(_) | Scim::Replace(..) | Scim::Patch(..) | Scim::Delete(..))) => route,
+            _ => {
+                let (method, path) = (&self.method, shortened(&self.path));
+                return Err(Error::invalid_syntax(format!(
+                    "An operation is a POST of /Users or /Groups, or a PUT, PATCH or DELETE of /Users/{{id}} or \
+                     /Groups/{{id}}, not {method:?} of {path:?}."
+                )));
+            }
+        };
+        let mut id = |id: String| known.placed(&id).unwrap_or(id);
+        Ok(match route {
+            Scim::Replace(kinds, at) => Scim::Replace(kinds, id(at)),
+            Scim::Patch(kinds, at) => Scim::Patch(kinds, id(at)),
+            Scim::Delete(kinds, at) => Scim::Delete(kinds, id(at)),
+            other => other,
+        })
+    }
+}
+
+/// Finds references to other operations (RFC 7644 section 3.7.2) and puts placeholders in their place.
+struct References {
+    /// What each `bulkId` stands for: the position of the operation, and whether it is a POST.
+    made: BTreeMap<String, (usize, bool)>,
+    placeholders: Placeholders,
+    /// Of the operation at hand: for each position, whether it refers to that.
+    found: Vec<bool>,
+    /// A reference to nobody.
+    unknown: Option<String>,
+}
+
+impl References {
+    /// `bulkId:NAME` for the operation at that position.
+    fn name(&self, operation: usize) -> String {
+        let name = self.made.iter().find(|(_, (made, _))| *made == operation).map(|(name, _)| name.as_str());
+        format!("bulkId:{}", name.unwrap_or_default())
+    }
+
+    /// In every text of a value: members, a manager, a `$ref`; in a PATCH, in a path's filter too.
+    fn put_placeholders(&mut self, value: &mut Value, patches: bool) {
+        match value {
+            Value::String(text) => {
+                if let Some(placed) = self.placed(text) {
+                    *text = placed;
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.put_placeholders(item, patches)),
+            Value::Object(map) => map.iter_mut().for_each(|(key, value)| match value {
+                Value::String(path) if patches && key.eq_ignore_ascii_case("path") => {
+                    // Inside quotes: members[value eq "bulkId:x"].
+                    *path = path
+                        .split('"')
+                        .map(|part| self.placed(part).unwrap_or(part.to_owned()))
+                        .collect::<Vec<_>>()
+                        .join("\"");
+                }
+                value => self.put_placeholders(value, patches),
+            }),
+            _ => {}
+        }
+    }
+
+    /// The text with a placeholder, if it is `bulkId:NAME` or an address that ends in it.
+    fn placed(&mut self, text: &str) -> Option<String> {
+        let (address, name) = match text.rsplit_once("/bulkId:") {
+            Some((address, name)) => (Some(address), name),
+            None => (None, text.strip_prefix("bulkId:")?),
+        };
+        let Some((operation, true)) = self.made.get(name).copied() else {
+            self.unknown = Some(name.chars().take(128).collect());
+            return None;
+        };
+        if let Some(found) = self.found.get_mut(operation) {
+            *found = true;
+        }
+        let placeholder = self.placeholders.of(operation);
+        Some(address.map_or_else(|| placeholder.clone(), |address| format!("{address}/{placeholder}")))
+    }
+}
+
+/// What each `bulkId` stands for.
+fn made(sent: &[Sent]) -> Result<BTreeMap<String, (usize, bool)>> {
+    let mut made = BTreeMap::new();
+    for (position, one) in sent.iter().enumerate() {
+        let Some(bulk_id) = &one.bulk_id else { continue };
+        if made.insert(bulk_id.clone(), (position, one.method == "POST")).is_some() {
+            let detail = format!("Two operations have the bulkId {bulk_id:?}; each needs its own.");
+            return Err(Error::invalid_syntax(detail).about([bulk_id.as_str()]));
+        }
+    }
+    Ok(made)
+}
+
+fn check_schemas(body: &Map<String, Value>) -> Result<()> {
+    let named =
+        body.iter().find(|(key, _)| key.eq_ignore_ascii_case("schemas")).and_then(|(_, value)| value.as_array());
+    let ours = |urn: &Value| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(BULK_REQUEST));
+    match named {
+        Some(urns) if urns.iter().any(ours) => Ok(()),
+        _ => Err(Error::invalid_syntax(format!("schemas has to name {BULK_REQUEST}."))),
+    }
+}
+
+/// Takes a field, whose name may be in any case; `null` if it is not there.
+fn take(map: &mut Map<String, Value>, name: &str) -> Value {
+    map.iter_mut().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.take()).unwrap_or_default()
+}
+
+/// As much of an address as is written down.
+fn shortened(path: &str) -> String {
+    path.chars().take(300).collect()
+}

@@ -1,0 +1,192 @@
+//! A Bulk request (RFC 7644 section 3.7): every operation in a transaction of its own inside the request's, so that one
+//! that fails changes nothing and the others stay.
+
+use super::work::{Work, apply};
+use super::{journal, precondition};
+use crate::directory::bulk::{Bulk, Done, Operation};
+use crate::directory::command::Command;
+use crate::directory::reply::Answer;
+use crate::directory::view;
+use crate::error::{Error, Kind, Result};
+use crate::id::{MemberId, RequestId};
+use crate::scim::bulk::Placeholders;
+use crate::scim::member::listed;
+
+/// Runs the steps. What is to be written down of operations that failed is added to `refused`.
+///
+/// A fault of ours fails the whole request: nobody could tell what is done and what is left to do.
+pub(super) fn run(
+    work: &mut Work<'_>,
+    bulk: &Bulk,
+    request: &RequestId,
+    refused: &mut Vec<journal::Refusal>,
+) -> Result<Answer> {
+    let placeholders = Placeholders::new(request);
+    let (ids, done) = bulk.operations.iter().map(|_| (None, None)).unzip();
+    let mut run = Run { bulk, placeholders, ids, done, refused };
+    for step in &bulk.steps {
+        match step.as_slice() {
+            [one] if !run.operation(*one)?.refers.contains(one) => run.single(work, *one)?,
+            several => run.together(work, several)?,
+        }
+        if bulk.fail_on_errors.is_some_and(|most| run.refused.len() >= most) {
+            break;
+        }
+    }
+    Ok(Answer::Bulk(run.done.into_iter().flatten().collect()))
+}
+
+struct Run<'a> {
+    bulk: &'a Bulk,
+    placeholders: Placeholders,
+    /// What the POSTs made, by their position.
+    ids: Vec<Option<String>>,
+    done: Vec<Option<Done>>,
+    refused: &'a mut Vec<journal::Refusal>,
+}
+
+impl<'a> Run<'a> {
+    fn operation(&self, at: usize) -> Result<&'a Operation> {
+        self.bulk.operations.get(at).ok_or_else(|| Error::internal("a step of no operation"))
+    }
+
+    /// The id that an operation made.
+    fn id(&self, at: usize) -> Option<&str> {
+        self.ids.get(at).and_then(|id| id.as_deref())
+    }
+
+    /// `bulkId:NAME`.
+    fn name(&self, at: usize) -> String {
+        let name = self.bulk.operations.get(at).and_then(|one| one.bulk_id.as_deref());
+        format!("bulkId:{}", name.unwrap_or_default())
+    }
+
+    fn single(&mut self, work: &mut Work<'_>, at: usize) -> Result<()> {
+        let result = match self.missing(at, &[])? {
+            Some(error) => Err(error),
+            None => work.nested(|work| self.apply(work, at)),
+        };
+        self.finish(at, result)
+    }
+
+    /// Operations that refer to each other in a circle: their ids are taken beforehand, users come before the groups
+    /// that hold them, and either all succeed or none (RFC 7644 section 3.7.1: one failed attempt may be the last).
+    fn together(&mut self, work: &mut Work<'_>, circle: &[usize]) -> Result<()> {
+        for at in circle {
+            if let Some(error) = self.missing(*at, circle)? {
+                return circle.iter().try_for_each(|at| self.finish(*at, Err(error.clone())));
+            }
+        }
+        let reserved: Vec<(usize, String)> = circle.iter().map(|at| (*at, work.new_id())).collect();
+        reserved.iter().for_each(|(at, id)| put(&mut self.ids, *at, Some(id.clone())));
+        let is_user =
+            |(at, _): &&(usize, String)| self.operation(*at).is_ok_and(|one| one.path.as_deref() == Some("/Users"));
+        let (users, groups): (Vec<_>, Vec<_>) = reserved.iter().partition(is_user);
+        let results = work.nested(|work| {
+            let mut results = Vec::new();
+            for (at, id) in users.iter().chain(&groups) {
+                work.reserve(id);
+                let done = self.apply(work, *at)?;
+                if done.path.as_ref().is_none_or(|path| !path.ends_with(id.as_str())) {
+                    let detail = format!("{} is somebody who comes back with another id", self.name(*at));
+                    return Err(Error::new(Kind::Conflict, detail));
+                }
+                results.push((*at, done));
+            }
+            Ok(results)
+        });
+        let error = match results {
+            Ok(results) => return results.into_iter().try_for_each(|(at, done)| self.finish(at, Ok(done))),
+            Err(error) if error.kind == Kind::Internal => return Err(error),
+            Err(error) => error,
+        };
+        // The ids that were taken are nobody's: the sentence has to make sense without them, and be the same next time.
+        let named =
+            |text: &str| reserved.iter().fold(text.to_owned(), |text, (at, id)| text.replace(id, &self.name(*at)));
+        let all: Vec<String> = circle.iter().map(|at| self.name(*at)).collect();
+        let all = listed(&all.iter().map(String::as_str).collect::<Vec<_>>());
+        let detail = format!(
+            "{all} refer to each other and cannot be made together: {} Nothing of them was kept. Make them without the \
+             references, then PATCH these.",
+            named(&error.detail)
+        );
+        let error = Error::new(Kind::Conflict, detail);
+        circle.iter().for_each(|at| put(&mut self.ids, *at, None));
+        circle.iter().try_for_each(|at| self.finish(*at, Err(error.clone())))
+    }
+
+    /// The refusal of an operation that refers to one that failed. Those `beside` it are still to run.
+    fn missing(&self, at: usize, beside: &[usize]) -> Result<Option<Error>> {
+        let refers = &self.operation(at)?.refers;
+        let missing = refers.iter().find(|other| self.id(**other).is_none() && !beside.contains(other));
+        Ok(missing.map(|other| {
+            let name = self.name(*other);
+            Error::invalid_value(format!("This operation refers to {name}, which failed.")).about([name])
+        }))
+    }
+
+    /// Runs an operation whose references are known.
+    fn apply(&self, work: &mut Work<'_>, at: usize) -> Result<Done> {
+        let operation = self.operation(at)?;
+        let id = |other: usize| self.id(other).unwrap_or_default().to_owned();
+        let text = self.placeholders.replace(operation.command.as_str(), id);
+        let command: Command = serde_json::from_slice(text.as_bytes()).map_err(Error::internal)?;
+        precondition::check(work.sql, &command, &operation.precondition)?;
+        let (path, stored) = match (apply(work, &command)?, self.path(operation)) {
+            (Answer::Created(stored), Some(path)) => (Some(format!("{path}/{}", stored.id)), Some(stored)),
+            (Answer::Resource(stored), path) => (path, Some(stored)),
+            (_, path) => (path, None),
+        };
+        let version = stored.map(|stored| view::etag(&stored));
+        let (method, bulk_id) = (operation.method.clone(), operation.bulk_id.clone());
+        Ok(Done { method, bulk_id, path, version, error: None })
+    }
+
+    /// The operation's path, with ids where they are known.
+    fn path(&self, operation: &Operation) -> Option<String> {
+        let id = |other: usize| self.id(other).map_or_else(|| self.name(other), str::to_owned);
+        operation.path.as_ref().map(|path| self.placeholders.replace(path, id))
+    }
+
+    fn finish(&mut self, at: usize, result: Result<Done>) -> Result<()> {
+        let operation = self.operation(at)?;
+        let error = match result {
+            Err(error) if error.kind == Kind::Internal => return Err(error),
+            Err(error) => error,
+            Ok(done) => {
+                if let ("POST", Some((_, id))) =
+                    (done.method.as_str(), done.path.as_ref().and_then(|p| p.rsplit_once('/')))
+                {
+                    put(&mut self.ids, at, Some(id.to_owned()));
+                }
+                put(&mut self.done, at, Some(done));
+                return Ok(());
+            }
+        };
+        let (method, bulk_id) = (operation.method.clone(), operation.bulk_id.clone());
+        let path = self.path(operation);
+        self.refused.push(match &path {
+            Some(path) => journal::Refusal { method: method.clone(), resource: path.clone(), error: error.clone() },
+            None => refusal_at_the_edge(operation)?,
+        });
+        // A POST that failed has no location, nor has what is no id: one that was never made is named by its bulkId.
+        let path = path.filter(|path| path.rsplit('/').next().and_then(MemberId::parse).is_some() && method != "POST");
+        let done = Done { method, bulk_id, path, version: None, error: Some(error) };
+        put(&mut self.done, at, Some(done));
+        Ok(())
+    }
+}
+
+fn put<T>(list: &mut [T], at: usize, value: T) {
+    if let Some(place) = list.get_mut(at) {
+        *place = value;
+    }
+}
+
+/// Only the edge refuses what is no address of a user or group, and says what was sent.
+fn refusal_at_the_edge(operation: &Operation) -> Result<journal::Refusal> {
+    match serde_json::from_slice(operation.command.as_str().as_bytes()).map_err(Error::internal)? {
+        Command::Refused { error, method, resource } => Ok(journal::Refusal { method, resource, error }),
+        _ => Err(Error::internal("an operation without a path")),
+    }
+}

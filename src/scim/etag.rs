@@ -1,0 +1,111 @@
+//! Entity tags in conditions (RFC 7644 section 3.14, RFC 9110 sections 8.8.3 and 13.1). A resource's own tag is
+//! `W/"<version>"`, or `W/"<version>-<hash>"` for a user who is shown with groups, which are no part of its version.
+//!
+//! Out of scope: what a condition that does not hold is answered with (`org` and `render`).
+
+use crate::error::{Error, Result};
+use crate::id::Version;
+use serde::{Deserialize, Serialize};
+
+/// The value of `If-Match`, `If-None-Match` or a Bulk operation's `version`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Tags {
+    /// `*`: whatever exists.
+    Any,
+    /// What stands between the quotes of each tag.
+    Listed(Vec<String>),
+}
+
+impl Tags {
+    /// Reads a list of tags, each with `W/` or without: comparison is weak (RFC 9110 section 8.8.3.2). `name` is the
+    /// header's.
+    ///
+    /// # Errors
+    /// 400 `invalidValue` that names the header.
+    pub fn parse(name: &str, text: &str) -> Result<Self> {
+        if text.trim() == "*" {
+            return Ok(Tags::Any);
+        }
+        listed(text).filter(|tags| !tags.is_empty()).map(Tags::Listed).ok_or_else(|| {
+            let shown: String = text.chars().take(128).collect();
+            Error::invalid_value(format!(
+                "{name} has to be * or a list of entity tags such as W/\"3\", as meta.version shows them, not {shown:?}."
+            ))
+        })
+    }
+
+    /// True if the tag itself is listed: the answer would be the one that the client has.
+    pub fn has(&self, tag: &str) -> bool {
+        self.any(|listed| tag.trim_start_matches("W/").trim_matches('"') == listed)
+    }
+
+    /// True if a tag of that version is listed, whatever groups it was shown with.
+    pub fn fits(&self, version: Version) -> bool {
+        let version = version.to_string();
+        self.any(|listed| listed.split('-').next() == Some(version.as_str()))
+    }
+
+    fn any(&self, fits: impl Fn(&str) -> bool) -> bool {
+        match self {
+            Tags::Any => true,
+            Tags::Listed(tags) => tags.iter().any(|tag| fits(tag)),
+        }
+    }
+}
+
+/// `#entity-tag`: empty elements are passed over (RFC 9110 section 5.6.1.2).
+fn listed(text: &str) -> Option<Vec<String>> {
+    let mut tags = Vec::new();
+    let mut rest = text.trim_start_matches([' ', '\t', ',']);
+    while !rest.is_empty() {
+        let weak = rest.strip_prefix("W/").or_else(|| rest.strip_prefix("w/"));
+        let (tag, after) = weak.unwrap_or(rest).strip_prefix('"')?.split_once('"')?;
+        if tag.contains(char::is_whitespace) {
+            return None;
+        }
+        tags.push(tag.to_owned());
+        let after = after.trim_start();
+        if !after.is_empty() && !after.starts_with(',') {
+            return None;
+        }
+        rest = after.trim_start_matches([' ', '\t', ',']);
+    }
+    Some(tags)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists() {
+        let read = |text: &str| Tags::parse("If-Match", text).map_err(|error| error.detail);
+        for (text, expected) in
+            [("W/\"3\"", vec!["3"]), ("\"3\"", vec!["3"]), ("w/\"3-a\" , \"x,y\",, W/\"\"", vec!["3-a", "x,y", ""])]
+        {
+            assert_eq!(read(text), Ok(Tags::Listed(expected.into_iter().map(str::to_owned).collect())), "{text}");
+        }
+        assert_eq!(read(" * "), Ok(Tags::Any));
+        for text in ["", ",", "3", "W/3", "\"3", "W/ \"3\"", "\"3\" \"4\"", "\"a b\"", "*, \"3\""] {
+            let detail = format!(
+                "If-Match has to be * or a list of entity tags such as W/\"3\", as meta.version shows them, not {text:?}."
+            );
+            assert_eq!(read(text), Err(detail), "{text}");
+        }
+    }
+
+    #[test]
+    fn comparisons() {
+        for (text, version, fits, has) in [
+            ("*", 3, true, true),
+            ("\"3\"", 3, true, false),
+            ("\"2\", W/\"3-ab\"", 3, true, true),
+            ("\"3-ab\"", 4, false, true),
+            ("\"33\", \"-3\", \"03\"", 3, false, false),
+        ] {
+            let tags = Tags::parse("If-Match", text).unwrap();
+            assert_eq!((tags.fits(version), tags.has("W/\"3-ab\"")), (fits, has), "{text}");
+        }
+    }
+}

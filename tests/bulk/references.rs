@@ -1,0 +1,154 @@
+//! `bulkId` references (RFC 7644 section 3.7.2), in any order and in circles (section 3.7.1).
+
+use super::*;
+use scim_edge::auth::Dialect;
+
+#[test]
+fn references_in_any_order() {
+    let e = ENTERPRISE;
+    let patch =
+        |path: &str, operation: Value| json!({"method": "PATCH", "path": path, "data": {"Operations": [operation]}});
+    for (operations, members, manager) in [
+        (json!([user("a"), user("b"), group("g", &["a", "b"])]), vec!["a", "b"], None),
+        (json!([group("g", &["a", "b"]), user("a"), user("b")]), vec!["a", "b"], None),
+        (json!([managed("a", "b"), user("b"), group("g", &[])]), vec![], Some("b")),
+        (
+            json!([
+                patch("/Groups/bulkId:g", json!({"op": "add", "path": "members", "value": [{"value": "bulkId:b"}]})),
+                group("g", &["a"]),
+                user("a"),
+                user("b")
+            ]),
+            vec!["a", "b"],
+            None,
+        ),
+        (
+            json!([
+                group("g", &["a", "b"]),
+                user("a"),
+                user("b"),
+                patch("/Groups/bulkId:g", json!({"op": "remove", "path": "members[value eq \"bulkId:a\"]"})),
+                patch("/Users/bulkId:a", json!({"op": "add", "path": format!("{e}:manager"), "value": "bulkId:b"}))
+            ]),
+            vec!["b"],
+            Some("b"),
+        ),
+        (
+            json!([
+                user("b"),
+                user("a"),
+                group("g", &["b"]),
+                {"method": "PUT", "path": format!("{BASE}/Users/bulkId:a"), "data": {
+                    "id": "bulkId:a", "userName": "a",
+                    e: {"manager": {"value": "bulkId:b", "$ref": format!("{BASE}/Users/bulkId:b")}}}}
+            ]),
+            vec!["b"],
+            Some("b"),
+        ),
+        (
+            json!([
+                {"method": "PUT", "path": "/Groups/bulkId:g", "data": {"displayName": "g", "members": [{"value": "bulkId:b"}]}},
+                user("c"),
+                {"method": "DELETE", "path": "/Users/bulkId:c"},
+                user("a"),
+                group("g", &["a", "c"]),
+                user("b")
+            ]),
+            vec!["b"],
+            None,
+        ),
+    ] {
+        let mut server = Native::new(Dialect::Auto);
+        let response = bulk(&mut server, operations.clone());
+        assert!(results(&response).iter().all(|one| one.starts_with('2')), "{operations}: {}", response.body);
+        let given = operations.as_array().unwrap();
+        for (sent, result) in given.iter().zip(response.body["Operations"].as_array().unwrap()) {
+            assert_eq!((&sent["method"], &sent["bulkId"]), (&result["method"], &result["bulkId"]));
+        }
+        let find = |name: &str| id(&response, given.iter().position(|one| one["bulkId"] == name).unwrap());
+        let read = server.get(&format!("/Groups/{}", find("g"))).body;
+        let found: Vec<String> =
+            read["members"].as_array().into_iter().flatten().map(|m| m["value"].to_string()).collect();
+        let wanted: Vec<String> = members.iter().map(|name| json!(find(name)).to_string()).collect();
+        assert_eq!(found, wanted, "{operations}");
+        if let Some(manager) = manager {
+            let read = server.get(&format!("/Users/{}", find("a"))).body;
+            assert_eq!(read[e]["manager"]["value"], find(manager), "{operations}");
+            if let Some(reference) = read[e]["manager"]["$ref"].as_str() {
+                assert_eq!(reference, format!("{BASE}/Users/{}", find(manager)));
+            }
+        }
+    }
+}
+
+#[test]
+fn circles() {
+    let nested = post("h", "/Groups", json!({"displayName": "h", "members": [{"value": "bulkId:g"}]}));
+    let team = |name: &str, group: &str| {
+        post(name, "/Users", json!({"userName": name, "urn:x:team": {"of": format!("bulkId:{group}")}}))
+    };
+    for (operations, expected, says) in [
+        (json!([managed("a", "a")]), vec!["201 a"], ""),
+        (json!([managed("a", "b"), managed("b", "a"), user("c")]), vec!["201 a", "201 b", "201 c"], ""),
+        // The group comes first in the request, its member first in the transaction.
+        (json!([group("g", &["a"]), team("a", "g")]), vec!["201 g", "201 a"], ""),
+        (json!([managed("a", "b"), managed("b", "a"), group("g", &["a", "b"])]), vec!["201 a", "201 b", "201 g"], ""),
+        (
+            json!([managed("a", "b"), managed("b", "a"), user("taken"), user("c"), group("g", &["a"])]),
+            vec!["201 a", "201 b", "409 uniqueness taken", "201 c", "201 g"],
+            "",
+        ),
+        (
+            json!([group("g", &["h"]), nested, user("c"), group("i", &["g"])]),
+            vec!["409 g", "409 h", "201 c", "400 invalidValue i"],
+            "bulkId:g, bulkId:h refer to each other",
+        ),
+        (
+            json!([managed("taken", "b"), managed("b", "taken"), user("c")]),
+            vec!["409 taken", "409 b", "201 c"],
+            "userName \"taken\" is taken",
+        ),
+        // What the edge refuses is refused for its own reason; the other one then refers to what failed.
+        (
+            json!([managed("", "b"), managed("b", "a"), user("a")]),
+            vec!["400 invalidSyntax", "201 b", "201 a"],
+            "bulkId",
+        ),
+    ] {
+        let mut server = Native::new(Dialect::Auto);
+        assert_eq!(server.send("POST", "/Users", json!({"userName": "taken"})).status, 201);
+        let before = counts(&mut server);
+        let response = bulk(&mut server, operations.clone());
+        assert_eq!(results(&response), expected, "{operations}: {}", response.body);
+        assert!(detail(&response, 0).contains(says), "{}", response.body);
+        let made = |kind: &str| {
+            let all = response.body["Operations"].as_array().unwrap();
+            all.iter().filter(|one| one["location"].as_str().is_some_and(|at| at.contains(kind))).count() as u64
+        };
+        let after = counts(&mut server);
+        assert_eq!(after["users"].as_u64().unwrap(), before["users"].as_u64().unwrap() + made("/Users/"));
+        assert_eq!(after["groups"].as_u64().unwrap(), made("/Groups/"));
+        bulk(&mut server, operations.clone());
+        assert_eq!(bulk(&mut server, operations).rows_written, 0, "equal refusals are one row");
+    }
+    let mut server = Native::new(Dialect::Auto);
+    let response = bulk(&mut server, json!([managed("a", "b"), managed("b", "a")]));
+    let read = server.get(&format!("/Users/{}", id(&response, 0))).body;
+    assert_eq!(read[ENTERPRISE]["manager"]["value"], id(&response, 1));
+}
+
+/// Somebody who comes back keeps the id of before, so an id taken beforehand is not theirs.
+#[test]
+fn a_circle_with_somebody_who_comes_back() {
+    let mut server = Native::new(Dialect::Auto);
+    server.send("POST", "/Users", json!({"userName": "a", "externalId": "x", "active": false}));
+    let back = post("a", "/Users", json!({"userName": "a", "externalId": "x", ENTERPRISE: {"manager": "bulkId:b"}}));
+    let response = bulk(&mut server, json!([back, managed("b", "a")]));
+    assert_eq!(results(&response), ["409 a", "409 b"]);
+    assert_eq!(counts(&mut server)["activeUsers"], 0);
+    let straight = post("a", "/Users", json!({"userName": "a", "externalId": "x"}));
+    let response = bulk(&mut server, json!([managed("b", "a"), straight]));
+    assert_eq!(results(&response), ["201 b", "201 a"]);
+    let read = server.get(&format!("/Users/{}", id(&response, 0))).body;
+    assert_eq!(read[ENTERPRISE]["manager"]["value"], id(&response, 1));
+}
