@@ -31,6 +31,16 @@ fn calls() {
             "",
             r#"{"scim":{"patchGroup":{"id":"g","operations":[{"addMembers":["u"]},{"removeMembers":["v"]},{"replaceMembers":[]}],"answer":null}}}"#,
         ),
+        (
+            &actor,
+            "",
+            r#"{"scim":{"patchGroup":{"id":"g","operations":[{"removeMatching":{"pr":{"name":"value"}}},{"replaceMatching":{"filter":{"pr":{"name":"value"}},"members":["u"]}}],"answer":null}}}"#,
+        ),
+        (
+            &actor,
+            "",
+            r#"{"scim":{"patchUser":{"id":"u","operations":[{"op":"remove","path":{"target":{"name":"emails"}},"value":[{"value":"a@b"}],"missing":"refuse"}]}}}"#,
+        ),
         (&actor, "", r#"{"scim":{"getGroup":{"id":"g","members":"hidden"}}}"#),
         (
             &actor,

@@ -163,6 +163,13 @@ pub enum GroupOperation {
     AddMembers(Vec<MemberId>),
     RemoveMembers(Vec<MemberId>),
     ReplaceMembers(Vec<MemberId>),
+    /// A filter that does not name its members.
+    RemoveMatching(Filter),
+    /// Refused if there is none.
+    ReplaceMatching {
+        filter: Filter,
+        members: Vec<MemberId>,
+    },
 }
 
 /// What the Console reads.

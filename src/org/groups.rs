@@ -68,16 +68,25 @@ pub(super) fn patch(
     let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
     let mut new = attributes(&old.content.doc)?;
     let mut delta = Delta::default();
+    let mut of_attributes = Vec::new();
     for operation in operations {
         match operation {
-            GroupOperation::Attribute(one) => {
-                patch::apply(&work.types.group, &mut new, std::slice::from_ref(one.as_ref()))?
-            }
+            GroupOperation::Attribute(one) => of_attributes.push(one.as_ref()),
             GroupOperation::AddMembers(ids) => delta.add(ids),
             GroupOperation::RemoveMembers(ids) => delta.remove(ids),
             GroupOperation::ReplaceMembers(ids) => delta.replace(ids),
+            GroupOperation::RemoveMatching(filter) => delta.remove_matching(filter),
+            GroupOperation::ReplaceMatching { filter, members } => {
+                if !membership::any(work.sql, old.key, &delta, filter)? {
+                    let detail = format!("No member of group {id} matches the filter {filter}.");
+                    return Err(Error::new(Kind::NoTarget, detail));
+                }
+                delta.remove_matching(filter);
+                delta.add(members);
+            }
         }
     }
+    patch::apply(&work.types.group, &mut new, &of_attributes)?;
     let group = store_changed(work, old, &new, Some(&delta))?;
     match answer {
         None => Ok(Answer::Nothing),

@@ -27,8 +27,7 @@ pub(super) fn get(sql: &dyn Sql, id: &UserId) -> Result<Answer> {
 /// one's gets its id again. Anything else that is taken is a conflict.
 pub(super) fn create(work: &mut Work<'_>, user: &Resource) -> Result<Answer> {
     let kind = &work.types.user;
-    let mut attributes = user.attributes.clone();
-    attributes.entry("active").or_insert(Value::Bool(true));
+    let attributes = user.attributes.clone();
     let content = content(kind, &attributes)?;
     let by_name = store::by_user_name(work.sql, &content.user_name_key)?;
     let by_external = by_external_id(work.sql, content.external_id.as_deref())?;
@@ -52,7 +51,8 @@ pub(super) fn create(work: &mut Work<'_>, user: &Resource) -> Result<Answer> {
     Ok(Answer::Created(Box::new(stored(user)?)))
 }
 
-fn revive(work: &mut Work<'_>, user: User, attributes: Attributes) -> Result<Answer> {
+fn revive(work: &mut Work<'_>, user: User, mut attributes: Attributes) -> Result<Answer> {
+    attributes.entry("active").or_insert(Value::Bool(true));
     let groups = members::of_users(work.sql, &[user.key])?.remove(&user.key).unwrap_or_default();
     if !groups.is_empty() {
         members::leave_all(work.sql, user.key, work.next_seq(), work.at())?;
@@ -95,8 +95,14 @@ pub(super) fn replace(
 /// PATCH /Users/{id} (RFC 7644 section 3.5.2).
 pub(super) fn patch(work: &mut Work<'_>, id: &UserId, operations: &[Operation]) -> Result<Answer> {
     let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
-    let mut new = attributes(&old.content.doc)?;
-    patch::apply(&work.types.user, &mut new, operations)?;
+    let stored = attributes(&old.content.doc)?;
+    let mut new = stored.clone();
+    let operations: Vec<&Operation> = operations.iter().collect();
+    patch::apply(&work.types.user, &mut new, &operations)?;
+    // `active` cannot be taken away, only set: to let a user in again has to be said.
+    if let Some(active) = stored.get("active") {
+        new.entry("active").or_insert_with(|| active.clone());
+    }
     store_changed(work, old, new, &[])
 }
 
@@ -119,9 +125,7 @@ pub(super) fn delete(work: &mut Work<'_>, id: &UserId) -> Result<Answer> {
 }
 
 /// Stores what differs; nothing if nothing does. `left` are groups that the user was taken out of before.
-fn store_changed(work: &mut Work<'_>, old: User, mut new: Attributes, left: &[&str]) -> Result<Answer> {
-    // `active` cannot be taken away, only set (RFC 7643 section 4.1.1 gives it no meaning when unassigned).
-    new.entry("active").or_insert(Value::Bool(old.content.active));
+fn store_changed(work: &mut Work<'_>, old: User, new: Attributes, left: &[&str]) -> Result<Answer> {
     let content = content(&work.types.user, &new)?;
     if content == old.content && left.is_empty() {
         return Ok(Answer::Resource(Box::new(one(work.sql, old)?)));

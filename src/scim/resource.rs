@@ -134,9 +134,7 @@ fn complex(
             None => unknown.push(format!("{path}.{key}")),
         }
     }
-    // An element that says nothing but what kind it would be is unassigned: no value to go with the label.
-    let says = kept.keys().any(|k| !matches!(k.as_str(), "type" | "primary" | "display"));
-    Ok((says || (!attribute.multi && !kept.is_empty())).then_some(Value::Object(kept)))
+    Ok((!kept.is_empty()).then_some(Value::Object(kept)))
 }
 
 fn extension(attributes: &[Attribute], value: Value, urn: &str, unknown: &mut Vec<String>) -> Result<Option<Value>> {
@@ -157,7 +155,7 @@ fn extension(attributes: &[Attribute], value: Value, urn: &str, unknown: &mut Ve
 }
 
 /// Read-only attributes are ignored (RFC 7644 section 3.5.1); what is never returned (`password`) is never kept.
-fn is_kept(attribute: &Attribute) -> bool {
+pub fn is_kept(attribute: &Attribute) -> bool {
     attribute.mutability != Mutability::ReadOnly && attribute.returned != Returned::Never
 }
 
@@ -176,6 +174,14 @@ pub fn is_unassigned(value: &Value) -> bool {
         Value::Object(map) => map.is_empty(),
         Value::Bool(_) | Value::Number(_) => false,
     }
+}
+
+/// True for an element that says nothing but what kind of value it would be, such as `{"type": "work"}`: clients send
+/// it for "no value".
+pub fn is_label(attribute: &Attribute, item: &Value) -> bool {
+    let label = |name: &str| ["type", "primary", "display"].iter().any(|label| name.eq_ignore_ascii_case(label));
+    let values = attribute.has_primary() && attribute.sub.iter().any(|sub| !label(&sub.name));
+    values && item.as_object().is_some_and(|map| map.iter().all(|(name, v)| label(name) || is_unassigned(v)))
 }
 
 /// Leaves at most one element `primary` (RFC 7643 section 2.4): the first of several, or with `last` the last.
@@ -197,13 +203,27 @@ pub fn keep_primary(items: &mut [Value], last: bool) {
 /// # Errors
 /// 400 `invalidValue` that names the first one missing.
 pub fn check_required(kind: &ResourceType, attributes: &Map<String, Value>) -> Result<()> {
-    for required in kind.schema.attributes.iter().filter(|a| a.required) {
-        let blank = |v: &Value| v.as_str().is_some_and(|text| text.trim().is_empty());
-        if attributes.get(required.name.as_ref()).is_none_or(blank) {
+    required(&kind.schema.attributes, attributes, &kind.name, "")?;
+    // An extension is optional as a whole, whatever it requires.
+    kind.extensions.iter().try_for_each(|schema| match attributes.get(schema.id.as_ref()) {
+        Some(Value::Object(map)) => required(&schema.attributes, map, &kind.name, &format!("{}:", schema.id)),
+        _ => Ok(()),
+    })
+}
+
+fn required(attributes: &[Attribute], map: &Map<String, Value>, kind: &str, prefix: &str) -> Result<()> {
+    let blank = |v: &Value| v.as_str().is_some_and(|text| text.trim().is_empty());
+    // What only the server sets is no client's to send.
+    for attribute in attributes.iter().filter(|a| is_kept(a)) {
+        let (name, value) = (&attribute.name, map.get(attribute.name.as_ref()));
+        if attribute.required && value.is_none_or(blank) {
             return Err(Error::invalid_value(format!(
-                "{} is required for a {} and is missing or empty. Map it in the identity provider.",
-                required.name, kind.name
+                "{prefix}{name} is required for a {kind} and is missing or empty. Map it in the identity provider."
             )));
+        }
+        let elements = value.map(|value| value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice));
+        for element in elements.into_iter().flatten().filter_map(Value::as_object) {
+            required(&attribute.sub, element, kind, &format!("{prefix}{name}."))?;
         }
     }
     Ok(())

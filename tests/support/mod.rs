@@ -4,6 +4,7 @@
 
 pub mod http;
 pub mod native;
+pub mod patch;
 pub mod session;
 pub mod sqlite;
 
