@@ -215,7 +215,9 @@ fn value_paths() {
         (Rfc, new("type eq home", json!("n")), Refused("invalidPath", "position")),
         (Rfc, new("type eq \"fax\"", json!("n")), Refused("noTarget", "emails[type eq \"fax\"].value")),
         (Auto, new("type eq \"fax\"", json!("n")), emails(json!([work, home, {"value": "n", "type": "fax"}]))),
-        (Auto, new("type sw \"fax\"", json!("n")), emails(json!([work, home, {"value": "n"}]))),
+        (Auto, new("type sw \"fax\"", json!("n")), Refused("noTarget", "emails[type sw \"fax\"].value")),
+        (Auto, new("value eq \"old\"", json!("ada@home.test")), Changes(json!({}))),
+        (Auto, new("value eq \"old\"", json!("new")), Refused("noTarget", "emails")),
         (
             Auto,
             new("primary eq \"True\"", json!("n")),

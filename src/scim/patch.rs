@@ -119,34 +119,22 @@ fn one(kind: &ResourceType, container: &mut Map<String, Value>, operation: &Oper
 
 /// The elements of a multi-valued attribute that the filter matches, or all of them.
 fn elements(attribute: &Attribute, sub: Option<&Attribute>, stored: &mut Value, operation: &Operation) -> Result<()> {
-    let Operation { op, path, value, missing } = operation;
+    let filter = operation.path.filter.as_ref();
     let before = (attribute.mutability == Mutability::Immutable && !stored.is_null()).then(|| stored.clone());
     let mut items = match stored.take() {
         Value::Array(items) => items,
         _ => Vec::new(),
     };
-    let mut touched = matching(&items, path.filter.as_ref());
+    let mut touched = Vec::new();
+    for (index, item) in items.iter_mut().enumerate().filter(|(_, item)| fits(filter, item)) {
+        change(attribute, sub, item, operation)?;
+        touched.push(index);
+    }
     if touched.is_empty()
-        && let Some(element) = absent(attribute, operation)?
+        && let Some(element) = absent(attribute, sub, &items, operation)?
     {
         touched.push(items.len());
         items.push(element);
-    }
-    for (index, item) in items.iter_mut().enumerate() {
-        match (op, sub, value) {
-            _ if !touched.contains(&index) => {}
-            (Op::Remove, None, _) => *item = Value::Null,
-            (_, Some(sub), value) => assign_sub(sub, item, *op, value)?,
-            (Op::Add, None, Value::Object(map)) => merge(attribute, item, *op, map)?,
-            // "All matching record values SHALL be replaced" (RFC 7644 section 3.5.2.3): nothing of them stays, but
-            // what the filter says where a client relies on finding the element by it again.
-            (Op::Replace, None, Value::Object(map)) => {
-                *item =
-                    if *missing == Missing::Make { described(attribute, path.filter.as_ref()) } else { Value::Null };
-                merge(attribute, item, *op, map)?;
-            }
-            (_, None, value) => *item = value.clone(),
-        }
     }
     if attribute.has_primary() {
         yield_primary(&mut items, &touched);
@@ -159,27 +147,53 @@ fn elements(attribute: &Attribute, sub: Option<&Attribute>, stored: &mut Value, 
     }
 }
 
-fn matching(items: &[Value], filter: Option<&Filter>) -> Vec<usize> {
-    let fits = |item: &Value| match (filter, item) {
-        (None, _) => true,
-        (Some(filter), Value::Object(map)) => filter.matches(map),
-        (Some(_), _) => false,
-    };
-    items.iter().enumerate().filter(|(_, item)| fits(item)).map(|(index, _)| index).collect()
+fn fits(filter: Option<&Filter>, item: &Value) -> bool {
+    filter.is_none_or(|filter| item.as_object().is_some_and(|map| filter.matches(map)))
+}
+
+fn change(attribute: &Attribute, sub: Option<&Attribute>, item: &mut Value, operation: &Operation) -> Result<()> {
+    let Operation { op, path, value, missing } = operation;
+    match (op, sub, value) {
+        (Op::Remove, None, _) => *item = Value::Null,
+        (_, Some(sub), value) => assign_sub(sub, item, *op, value)?,
+        (Op::Add, None, Value::Object(map)) => merge(attribute, item, *op, map)?,
+        // "All matching record values SHALL be replaced" (RFC 7644 section 3.5.2.3): nothing of them stays, but what
+        // the filter says where a client relies on finding the element by it again.
+        (Op::Replace, None, Value::Object(map)) => {
+            *item = if *missing == Missing::Make { described(attribute, path.filter.as_ref()) } else { Value::Null };
+            merge(attribute, item, *op, map)?;
+        }
+        (_, None, value) => *item = value.clone(),
+    }
+    Ok(())
 }
 
 /// The element that is made where there is none to change. "If no record match was made, the service provider SHALL
 /// indicate failure by ... a scimType error code of noTarget" (RFC 7644 section 3.5.2.3).
-fn absent(attribute: &Attribute, operation: &Operation) -> Result<Option<Value>> {
-    let filter = operation.path.filter.as_ref();
-    match operation.missing {
-        Missing::Refuse if filter.is_some() => {
-            let detail = format!("No value of this resource matches the path {}.", operation.path);
-            Err(Error::new(Kind::NoTarget, detail))
+fn absent(
+    attribute: &Attribute,
+    sub: Option<&Attribute>,
+    items: &[Value],
+    operation: &Operation,
+) -> Result<Option<Value>> {
+    let Operation { op, path, value, missing } = operation;
+    if *missing == Missing::Make || path.filter.is_none() {
+        if *op == Op::Remove || is_unassigned(value) {
+            return Ok(None);
         }
-        _ if operation.op == Op::Remove || is_unassigned(&operation.value) => Ok(None),
-        _ => Ok(Some(described(attribute, filter))),
+        let mut element = described(attribute, path.filter.as_ref());
+        change(attribute, sub, &mut element, operation)?;
+        if fits(path.filter.as_ref(), &element) {
+            return Ok(Some(element));
+        }
+        // `emails[value eq "old"].value` that was done before: nothing to do. To make one each time would heap them up.
+        let done = |item: &Value| sub.map_or(item == value, |sub| item.get(sub.name.as_ref()) == Some(value));
+        if items.iter().any(done) {
+            return Ok(None);
+        }
     }
+    let detail = format!("No value of this resource matches the path {path}.");
+    Err(Error::new(Kind::NoTarget, detail))
 }
 
 /// The least element that a filter of equalities matches.
