@@ -157,3 +157,27 @@ fn member_filters() {
         (Auto, r#"[{"op": "remove", "path": "members[shoe eq \"x\"]"}]"#, Ok("$a $b")),
     ]);
 }
+
+/// A filter that names nobody is tried on the rows, a piece at a time.
+#[test]
+fn a_filter_on_a_large_group() {
+    let mut server = Native::new(scim_edge::auth::Dialect::Rfc);
+    let made = server.send("POST", "/Groups", json!({"schemas": [GROUP], "displayName": "g"}));
+    let path = format!("/Groups/{}", made.text("id"));
+    let rows = "INSERT INTO users (key, id, user_name, user_name_key, more_mail, active, doc, version, seq, created, modified) \
+                WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 25000) \
+                SELECT i, printf('u-%05d', i), i, i, 0, 1, '{}', 1, 1, 0, 0 FROM n; \
+                INSERT INTO members SELECT (SELECT key FROM groups), key FROM users";
+    server.sql.connection.execute_batch(rows).unwrap();
+    for (operation, left) in [
+        (json!({"op": "remove", "path": "members[value sw \"u-1\"]"}), 15_000),
+        (json!({"op": "remove", "path": "members[value eq \"u-25000\"]"}), 14_999),
+        (json!({"op": "replace", "path": "members[value ge \"u-24000\"]", "value": {"value": "u-10000"}}), 14_000),
+        (json!({"op": "remove", "path": "members[not (value ew \"99\")]"}), 140),
+        (json!({"op": "remove", "path": "members[type eq \"User\"]"}), 0),
+    ] {
+        let answer = server.send("PATCH", &path, json!({"schemas": [MESSAGE], "Operations": [operation]}));
+        assert_eq!(answer.status, 200, "{operation}: {}", answer.body);
+        assert_eq!(answer.body["members"].as_array().map_or(0, Vec::len), left, "{operation}");
+    }
+}
