@@ -109,10 +109,27 @@ impl Edge<'_> {
             Ok(_) => body(&mut request).await,
             Err(_) => Ok(Vec::new()),
         };
+        let [content_type, if_match, if_none_match] =
+            ["Content-Type", "If-Match", "If-None-Match"].map(|name| header(&request, name));
+        let user_agent = header(&request, "User-Agent").unwrap_or_default();
         for _ in 0..2 {
             let types = schemas::known(org);
             let ingested = match (&route, &body) {
-                (Ok(route), Ok(body)) => self.ingest(route, &request, &base, &query, body, &types, &record),
+                (Ok(route), Ok(body)) => ingest::ingest(
+                    route,
+                    &ingest::Request {
+                        id: &self.request_id,
+                        base: &base,
+                        types: &types,
+                        query: &query,
+                        content_type: content_type.as_deref(),
+                        user_agent: &user_agent,
+                        if_match: if_match.as_deref(),
+                        if_none_match: if_none_match.as_deref(),
+                        body,
+                        dialect: record.dialect,
+                    },
+                ),
                 (Err(error), _) | (_, Err(error)) => Err(error.clone()),
             };
             let refused = |error| Ingested {
@@ -133,7 +150,7 @@ impl Edge<'_> {
                 request: self.request_id.clone(),
                 base: base.clone(),
                 actor: Actor::Token { hash: token.hash(), dialect: record.dialect },
-                idp: crate::dialect::caller(record.dialect, &header(&request, "User-Agent").unwrap_or_default()),
+                idp: crate::dialect::caller(record.dialect, &user_agent),
                 repairs,
                 notes,
                 idempotency_key: header(&request, "Idempotency-Key").filter(|key| key.len() <= 256),
@@ -153,33 +170,6 @@ impl Edge<'_> {
         }
         let detail = "The organisation's schemas are being changed. Try again in half a minute.";
         Err(Error::new(Kind::Unavailable, detail))
-    }
-
-    fn ingest(
-        &self,
-        route: &Scim,
-        request: &Request,
-        base: &str,
-        query: &[(String, String)],
-        body: &[u8],
-        types: &Types,
-        record: &Record,
-    ) -> Result<Ingested> {
-        ingest::ingest(
-            route,
-            &ingest::Request {
-                id: &self.request_id,
-                base,
-                types,
-                query,
-                content_type: header(request, "Content-Type").as_deref(),
-                user_agent: &header(request, "User-Agent").unwrap_or_default(),
-                if_match: header(request, "If-Match").as_deref(),
-                if_none_match: header(request, "If-None-Match").as_deref(),
-                body,
-                dialect: record.dialect,
-            },
-        )
     }
 
     /// The token of a header and what KV knows of it.

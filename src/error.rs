@@ -98,6 +98,9 @@ impl Kind {
     }
 }
 
+/// How many names an error carries.
+const NAMES_MAX: usize = 1000;
+
 /// A refused request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Error {
@@ -117,10 +120,10 @@ impl Error {
         Self { kind, detail: detail.into(), names: Vec::new() }
     }
 
-    /// The same, with the ids or names that it is about.
+    /// The same, with the ids or names that it is about: of very many the first, because they are one row of the journal.
     #[must_use]
     pub fn about(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.names = names.into_iter().map(Into::into).collect();
+        self.names = names.into_iter().take(NAMES_MAX).map(Into::into).collect();
         self
     }
 

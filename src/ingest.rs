@@ -73,6 +73,29 @@ impl Reading {
     fn mends(&self) -> bool {
         self.forms == Forms::Lenient
     }
+
+    /// Notes for the journal what was passed over: of very much only the first.
+    fn note(&mut self, sentence: String) {
+        if self.notes.len() < NOTES_MAX {
+            self.notes.push(shortened(sentence));
+        }
+    }
+
+    fn dropped(&mut self, unknown: Vec<String>) {
+        unknown.iter().for_each(|name| self.note(format!("The attribute {name} is unknown and was dropped.")));
+    }
+}
+
+/// How many notes the journal keeps of one request.
+const NOTES_MAX: usize = 50;
+/// How much of a sentence is kept, in characters: a name in it may be as long as a body.
+const SENTENCE_MAX: usize = 1000;
+
+fn shortened(sentence: String) -> String {
+    match sentence.char_indices().nth(SENTENCE_MAX) {
+        Some((end, _)) => format!("{}...", sentence.get(..end).unwrap_or_default()),
+        None => sentence,
+    }
 }
 
 /// Reads a request.
@@ -96,7 +119,11 @@ pub fn ingest(route: &Scim, request: &Request<'_>) -> Result<Ingested> {
     };
     let query = body.as_deref().unwrap_or(request.query);
     let projection = Projection::parse(query).unless(known);
-    let command = command(route, request, query, &mut reading, &projection)?;
+    let command = command(route, request, query, &mut reading, &projection).map_err(|error| Error {
+        detail: shortened(error.detail),
+        names: error.names.into_iter().map(shortened).collect(),
+        ..error
+    })?;
     Ok(Ingested { command, precondition, projection, repairs: reading.repairs.names(), notes: reading.notes })
 }
 
@@ -129,7 +156,14 @@ fn command(
         Scim::Delete(Kinds::Users, id) => Command::DeleteUser { id: user_id(id)? },
         Scim::Delete(Kinds::Groups, id) => Command::DeleteGroup { id: group_id(id)? },
         Scim::Bulk => Command::Bulk(bulk::read(request, reading)?),
-        Scim::Create(Kinds::Users) => Command::CreateUser { user: user(None, request, reading)? },
+        Scim::Create(Kinds::Users) => {
+            let mut user = user(None, request, reading)?;
+            if reading.mends() {
+                // Providers that leave `active` out read it back; without it they take the user for deactivated.
+                user.attributes.entry("active").or_insert(Value::Bool(true));
+            }
+            Command::CreateUser { user }
+        }
         Scim::Replace(Kinds::Users, id) => Command::ReplaceUser {
             id: user_id(id)?,
             user: user(Some(id), request, reading)?,
@@ -190,24 +224,23 @@ impl Reading {
 fn resource_of(kind: &ResourceType, body: Map<String, Value>, reading: &mut Reading) -> Result<Resource> {
     let body = if reading.mends() { dialect::body(kind, body, &mut reading.repairs) } else { body };
     if !reading.mends() {
-        check_schemas(kind, &body)?;
+        check_schemas(&kind.schema.id, &body)?;
     }
     let read = resource::read(kind, body)?;
     resource::check_required(kind, &read.resource.attributes)?;
     extension::check_required(kind, &read.resource.attributes, |_| true)?;
-    let unknown = read.unknown.iter().map(|name| format!("The attribute {name} is unknown and was dropped."));
-    reading.notes.extend(unknown);
+    reading.dropped(read.unknown);
     Ok(read.resource)
 }
 
-/// RFC 7643 section 3: `schemas` names the resource's core schema.
-fn check_schemas(kind: &ResourceType, body: &Map<String, Value>) -> Result<()> {
+/// RFC 7643 section 3: `schemas` names what the body is.
+fn check_schemas(wanted: &str, body: &Map<String, Value>) -> Result<()> {
     let named =
         body.iter().find(|(key, _)| key.eq_ignore_ascii_case("schemas")).and_then(|(_, value)| value.as_array());
-    let core = |urn: &Value| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(&kind.schema.id));
+    let is_wanted = |urn: &Value| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(wanted));
     match named {
-        Some(urns) if urns.iter().any(core) => Ok(()),
-        _ => Err(Error::invalid_syntax(format!("schemas has to name {}.", kind.schema.id))),
+        Some(urns) if urns.iter().any(is_wanted) => Ok(()),
+        _ => Err(Error::invalid_syntax(format!("schemas has to name {wanted}."))),
     }
 }
 

@@ -41,6 +41,16 @@ fn calls() {
             "",
             r#"{"scim":{"bulk":{"operations":[{"method":"POST","path":"/Users","bulkId":"a","refers":[0],"command":{"createUser":{"user":{"attributes":{"nickName":"~r~0~"}}}}},{"method":"DELETE","path":"/Users/u","precondition":{"ifMatch":"any"},"command":{"deleteUser":{"id":"u"}}},{"method":"GET","command":{"refused":{"error":{"kind":"invalidSyntax","detail":"d"},"method":"GET","resource":"/Me"}}}],"steps":[[0],[1],[2]],"failOnErrors":1}}}"#,
         ),
+        (
+            &actor,
+            "",
+            r#"{"scim":{"patchGroup":{"id":"g","operations":[{"removeMatching":{"pr":{"name":"value"}}},{"replaceMatching":{"filter":{"pr":{"name":"value"}},"members":["u"]}}],"answer":null}}}"#,
+        ),
+        (
+            &actor,
+            "",
+            r#"{"scim":{"patchUser":{"id":"u","operations":[{"op":"remove","path":{"target":{"name":"emails"}},"value":[{"value":"a@b"}],"missing":"refuse"}]}}}"#,
+        ),
         (&actor, "", r#"{"scim":{"getGroup":{"id":"g","members":"hidden"}}}"#),
         (
             &actor,

@@ -194,15 +194,15 @@ fn immutable_and_required_values() {
     assert_eq!(server.send(set.0, &user, set.1).body[URN]["desk"], json!({"room": "r", "floor": 3}), "set once");
     let seq = server.console("")["lastSeq"].clone();
     for ((method, body), names) in [
-        (patch("replace", ":uid", json!(2)), "uid"),
-        (patch("remove", ":uid", Value::Null), "uid"),
-        (patch("remove", "", Value::Null), "uid"),
-        (patch("replace", ":desk.floor", json!(4)), "desk.floor"),
-        (patch("remove", ":desk.floor", Value::Null), "desk.floor"),
-        (("PUT", person("a", json!({"uid": 2}))), "uid"),
-        (("PUT", person("a", json!({"uid": 1, "desk": {"floor": 4}}))), "desk.floor"),
+        (patch("replace", ":uid", json!(2)), "uid is immutable"),
+        (patch("remove", ":uid", Value::Null), "uid is required and cannot be removed"),
+        (patch("remove", "", Value::Null), "uid is immutable"),
+        (patch("replace", ":desk.floor", json!(4)), "desk.floor is immutable"),
+        (patch("remove", ":desk.floor", Value::Null), "desk.floor is immutable"),
+        (("PUT", person("a", json!({"uid": 2}))), "uid is immutable"),
+        (("PUT", person("a", json!({"uid": 1, "desk": {"floor": 4}}))), "desk.floor is immutable"),
     ] {
-        refused(&server.send(method, &user, body), 400, "mutability", &format!("{URN}:{names} is immutable"));
+        refused(&server.send(method, &user, body), 400, "mutability", &format!("{URN}:{names}"));
     }
     assert_eq!(server.console("")["lastSeq"], seq);
     for ((method, body), expected) in [

@@ -1,6 +1,7 @@
 //! Repairs of values, led by the attribute's definition.
 
 use super::Repairs;
+use crate::scim::resource::is_label;
 use crate::scim::schema::{Attribute, ENTERPRISE, ResourceType, Type};
 use serde_json::{Map, Value, json};
 
@@ -42,8 +43,13 @@ pub fn repaired(attribute: &Attribute, value: Value, repairs: &mut Repairs) -> V
             Value::Array(items) => items,
             other => return other,
         };
-        return items.into_iter().map(|item| element(attribute, item, repairs)).collect();
+        return items.into_iter().filter_map(|item| listed(attribute, item, repairs)).collect();
     }
+    repaired_one(attribute, value, repairs)
+}
+
+/// Mends a single value, or one element of a multi-valued attribute that a PATCH path points at.
+pub fn repaired_one(attribute: &Attribute, value: Value, repairs: &mut Repairs) -> Value {
     element(attribute, single_for_array(value, repairs), repairs)
 }
 
@@ -101,6 +107,16 @@ fn element(attribute: &Attribute, value: Value, repairs: &mut Repairs) -> Value 
     }
 }
 
+/// `{"type": "work", "value": ""}` stands for "no such address" (Okta, Entra).
+fn listed(attribute: &Attribute, item: Value, repairs: &mut Repairs) -> Option<Value> {
+    let item = element(attribute, item, repairs);
+    let empty = is_label(attribute, &item);
+    if empty {
+        repairs.note("empty_element");
+    }
+    (!empty).then_some(item)
+}
+
 /// `"manager": "271"` (Entra), `emails: ["a@b"]` (WSO2).
 fn string_for_object(text: String, repairs: &mut Repairs) -> Value {
     if text.is_empty() {
@@ -143,6 +159,7 @@ mod tests {
                 json!({"emails": [{"value": "a@b", "primary": true}]}),
                 "object_for_array string_booleans",
             ),
+            (json!({"phoneNumbers": [{"type": "", "value": ""}]}), json!({"phoneNumbers": []}), "empty_element"),
             (
                 json!({"emails": ["a@b", {"value": "c@d"}]}),
                 json!({"emails": [{"value": "a@b"}, {"value": "c@d"}]}),

@@ -212,6 +212,13 @@ pub enum GroupOperation {
     AddMembers(Vec<MemberId>),
     RemoveMembers(Vec<MemberId>),
     ReplaceMembers(Vec<MemberId>),
+    /// A filter that does not name its members.
+    RemoveMatching(Filter),
+    /// Refused if there is none.
+    ReplaceMatching {
+        filter: Filter,
+        members: Vec<MemberId>,
+    },
 }
 
 /// What the Console reads.

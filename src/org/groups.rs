@@ -75,14 +75,25 @@ pub(super) fn patch(
     let urns: Vec<&str> = operations.iter().filter_map(urn).collect();
     let mut new = extension::adopted(kind, stored.clone(), &urns);
     let mut delta = Delta::default();
+    let mut of_attributes = Vec::new();
     for operation in operations {
         match operation {
-            GroupOperation::Attribute(one) => patch::apply(kind, &mut new, std::slice::from_ref(one.as_ref()))?,
+            GroupOperation::Attribute(one) => of_attributes.push(one.as_ref()),
             GroupOperation::AddMembers(ids) => delta.add(ids),
             GroupOperation::RemoveMembers(ids) => delta.remove(ids),
             GroupOperation::ReplaceMembers(ids) => delta.replace(ids),
+            GroupOperation::RemoveMatching(filter) => delta.remove_matching(filter),
+            GroupOperation::ReplaceMatching { filter, members } => {
+                if !membership::any(work.sql, old.key, &delta, filter)? {
+                    let detail = format!("No member of group {id} matches the filter {filter}.");
+                    return Err(Error::new(Kind::NoTarget, detail));
+                }
+                delta.remove_matching(filter);
+                delta.add(members);
+            }
         }
     }
+    patch::apply(kind, &mut new, &of_attributes)?;
     extension::check_patched(kind, &stored, &new, &urns)?;
     let group = store_changed(work, old, &new, Some(&delta))?;
     match answer {

@@ -4,7 +4,9 @@
 use super::work::Work;
 use crate::error::{Error, Kind, Result};
 use crate::id::MemberId;
-use crate::scim::member::{listed, nested};
+use crate::scim::filter::Filter;
+use crate::scim::member::{self, listed, nested};
+use crate::store::Sql;
 use crate::store::changes::Kind as ChangeKind;
 use crate::store::members::{self, Found};
 use serde_json::json;
@@ -12,6 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// How many ids one change row carries: some 0.8 MiB of UUIDs.
 const IDS_A_CHANGE: usize = 20_000;
+/// How many members a filter is tried on at once: some 1 MiB of them.
+const MEMBERS_A_PIECE: i64 = 10_000;
 
 /// The net effect of a request on one group's members.
 #[derive(Debug, Default)]
@@ -22,6 +26,8 @@ pub(super) struct Delta {
     wanted: BTreeMap<MemberId, bool>,
     /// Ids that were to be added at any step, even if removed later: they have to be somebody.
     named: BTreeSet<MemberId>,
+    /// Stored members that are not named have to go if one of these matches them.
+    unwanted: Vec<Filter>,
 }
 
 impl Delta {
@@ -37,7 +43,59 @@ impl Delta {
     pub(super) fn replace(&mut self, ids: &[MemberId]) {
         self.whole = true;
         self.wanted.clear();
+        self.unwanted.clear();
         self.add(ids);
+    }
+
+    pub(super) fn remove_matching(&mut self, filter: &Filter) {
+        if let Some(ids) = member::named(filter) {
+            return self.remove(&ids);
+        }
+        for (id, wanted) in &mut self.wanted {
+            *wanted &= !member::fits(filter, id.as_str());
+        }
+        if !self.whole {
+            self.unwanted.push(filter.clone());
+        }
+    }
+
+    /// True if a stored member that is not named has to go.
+    fn drops(&self, id: &str) -> bool {
+        self.unwanted.iter().any(|filter| member::fits(filter, id))
+    }
+}
+
+/// True if the filter matches anybody who is a member after the steps of `delta`.
+pub(super) fn any(sql: &dyn Sql, group: i64, delta: &Delta, filter: &Filter) -> Result<bool> {
+    if delta.wanted.iter().any(|(id, wanted)| *wanted && member::fits(filter, id.as_str())) {
+        return Ok(true);
+    }
+    let is_named = |id: &str| MemberId::parse(id).is_some_and(|id| delta.wanted.contains_key(&id));
+    let fits = |id: &str| member::fits(filter, id) && !delta.drops(id) && !is_named(id);
+    match member::named(filter) {
+        _ if delta.whole => Ok(false),
+        None => Ok(!stored(sql, group, &fits, 1)?.is_empty()),
+        Some(ids) => {
+            let found = members::resolve(sql, &ids)?.into_values();
+            let keys: Vec<i64> =
+                found.filter_map(|f| if let Found::User(key) = f { Some(key) } else { None }).collect();
+            Ok(members::among(sql, group, &keys)?.values().any(|id| fits(id)))
+        }
+    }
+}
+
+/// The stored members that fit, up to the end of the piece in which there are `enough`. They are read in pieces: a group
+/// can be large.
+fn stored(sql: &dyn Sql, group: i64, fits: &dyn Fn(&str) -> bool, enough: usize) -> Result<BTreeMap<i64, String>> {
+    let (mut after, mut found) = (0, BTreeMap::new());
+    loop {
+        let piece = members::page(sql, group, after, MEMBERS_A_PIECE)?;
+        let Some((last, _)) = piece.last() else { return Ok(found) };
+        after = *last;
+        found.extend(piece.into_iter().filter(|(_, id)| fits(id)));
+        if found.len() >= enough {
+            return Ok(found);
+        }
     }
 }
 
@@ -80,7 +138,13 @@ pub(super) fn effect(work: &mut Work<'_>, key: Option<i64>, group: &str, delta: 
     let keys: Vec<i64> = wanted.keys().copied().collect();
     let present = match (key, delta.whole) {
         (None, _) => BTreeMap::new(),
-        (Some(group), false) => members::among(work.sql, group, &keys)?,
+        (Some(group), false) => {
+            let mut present = members::among(work.sql, group, &keys)?;
+            if !delta.unwanted.is_empty() {
+                present.extend(stored(work.sql, group, &|id| delta.drops(id), usize::MAX)?);
+            }
+            present
+        }
         (Some(group), true) => members::page(work.sql, group, 0, i64::from(u32::MAX))?.into_iter().collect(),
     };
     let wants = |key: &i64| wanted.get(key).is_some_and(|(_, wants)| *wants);

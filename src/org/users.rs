@@ -29,9 +29,8 @@ pub(super) fn get(sql: &dyn Sql, id: &UserId) -> Result<Answer> {
 /// one's gets its id again. Anything else that is taken is a conflict.
 pub(super) fn create(work: &mut Work<'_>, user: &Resource) -> Result<Answer> {
     let kind = &work.types.user;
-    let mut attributes = user.attributes.clone();
-    attributes.entry("active").or_insert(Value::Bool(true));
-    let content = content(kind, &attributes)?;
+    let attributes = user.attributes.clone();
+    let content = content(kind, &attributes, true)?;
     let by_name = store::by_user_name(work.sql, &content.user_name_key)?;
     let by_external = by_external_id(work.sql, content.external_id.as_deref())?;
     match (by_name, by_external) {
@@ -54,7 +53,8 @@ pub(super) fn create(work: &mut Work<'_>, user: &Resource) -> Result<Answer> {
     Ok(Answer::Created(Box::new(stored(user)?)))
 }
 
-fn revive(work: &mut Work<'_>, user: User, attributes: Attributes) -> Result<Answer> {
+fn revive(work: &mut Work<'_>, user: User, mut attributes: Attributes) -> Result<Answer> {
+    attributes.entry("active").or_insert(Value::Bool(true));
     let groups = members::of_users(work.sql, &[user.key])?.remove(&user.key).unwrap_or_default();
     if !groups.is_empty() {
         members::leave_all(work.sql, user.key, work.next_seq(), work.at())?;
@@ -102,7 +102,8 @@ pub(super) fn patch(work: &mut Work<'_>, id: &UserId, operations: &[Operation]) 
     let (kind, stored) = (&work.types.user, attributes(&old.content.doc)?);
     let urns: Vec<&str> = operations.iter().filter_map(|operation| operation.path.target.urn.as_deref()).collect();
     let mut new = extension::adopted(kind, stored.clone(), &urns);
-    patch::apply(kind, &mut new, operations)?;
+    let operations: Vec<&Operation> = operations.iter().collect();
+    patch::apply(kind, &mut new, &operations)?;
     extension::check_patched(kind, &stored, &new, &urns)?;
     store_changed(work, old, new, &[])
 }
@@ -126,10 +127,8 @@ pub(super) fn delete(work: &mut Work<'_>, id: &UserId) -> Result<Answer> {
 }
 
 /// Stores what differs; nothing if nothing does. `left` are groups that the user was taken out of before.
-fn store_changed(work: &mut Work<'_>, old: User, mut new: Attributes, left: &[&str]) -> Result<Answer> {
-    // `active` cannot be taken away, only set (RFC 7643 section 4.1.1 gives it no meaning when unassigned).
-    new.entry("active").or_insert(Value::Bool(old.content.active));
-    let content = content(&work.types.user, &new)?;
+fn store_changed(work: &mut Work<'_>, old: User, new: Attributes, left: &[&str]) -> Result<Answer> {
+    let content = content(&work.types.user, &new, old.content.active)?;
     if content.doc == old.content.doc && left.is_empty() {
         return Ok(Answer::Resource(Box::new(one(work.sql, old)?)));
     }
@@ -190,7 +189,8 @@ fn drop_stale_formatted(earlier: &[Option<&Value>], new: &mut Attributes) {
 }
 
 /// The columns and the canonical document of these attributes.
-fn content(kind: &ResourceType, attributes: &Attributes) -> Result<Content> {
+/// Without a value for `active` the user stays what it is, `active` or not.
+fn content(kind: &ResourceType, attributes: &Attributes, active: bool) -> Result<Content> {
     check_required(kind, attributes)?;
     let mut doc = attributes.clone();
     doc.insert("schemas".to_owned(), schemas(kind, attributes));
@@ -207,7 +207,7 @@ fn content(kind: &ResourceType, attributes: &Attributes) -> Result<Content> {
         external_id: text("externalId").map(str::to_owned),
         mail_key: work_mails.next(),
         more_mail: work_mails.next().is_some(),
-        active: attributes.get("active") != Some(&Value::Bool(false)),
+        active: attributes.get("active").and_then(Value::as_bool).unwrap_or(active),
         folded: folded(&doc),
         doc: Value::Object(doc).to_string(),
     })

@@ -5,7 +5,7 @@
 //! where it is called: an extension that a request does not touch is never judged, or a schema that is registered today
 //! would block every later change of the users that came before it, their deactivation too.
 
-use super::resource::canonical;
+use super::resource::{canonical, missing, objects};
 use super::schema::{Attribute, Mutability, ResourceType, Schema};
 use crate::error::{Error, Kind, Result};
 use serde_json::{Map, Value};
@@ -26,16 +26,6 @@ pub fn check_required(kind: &ResourceType, attributes: &Attributes, judged: impl
         }
     }
     Ok(())
-}
-
-fn missing(attributes: &[Attribute], object: &Attributes, prefix: &str) -> Option<String> {
-    attributes.iter().find_map(|attribute| {
-        let path = format!("{prefix}{}", attribute.name);
-        match object.get(attribute.name.as_ref()) {
-            None => attribute.required.then_some(path),
-            Some(value) => objects(value).find_map(|inner| missing(&attribute.sub, inner, &format!("{path}."))),
-        }
-    })
 }
 
 /// A value of an immutable attribute that is set stays as it is (RFC 7644 sections 3.5.1 and 3.5.2). Elements of a
@@ -161,12 +151,6 @@ fn present<'a>(
 ) -> impl Iterator<Item = (&'a Schema, &'a Attributes)> {
     let object = |schema: &Schema| attributes.get(schema.id.as_ref()).and_then(Value::as_object);
     kind.extensions.iter().filter_map(move |schema| Some((schema.as_ref(), object(schema)?)))
-}
-
-/// The object, or the objects in the array.
-fn objects(value: &Value) -> impl Iterator<Item = &Attributes> {
-    let elements = value.as_array().into_iter().flatten();
-    value.as_object().into_iter().chain(elements.filter_map(Value::as_object))
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Reading a request's JSON strictly, before anything looks at it.
 //!
 //! `serde_json` keeps the last of two equal keys and nests to 128 levels; a SCIM request may do neither (attribute
-//! names are case-insensitive, RFC 7643 section 2.1, so `Active` beside `active` is a duplicate).
+//! names are case-insensitive, RFC 7643 section 2.1, so `Active` beside `active` is a duplicate). Nor may a text hold
+//! U+0000: the text functions of SQLite stop there, so such a value would be found under a shorter one's name.
 
 use crate::error::{Error, Kind, Result};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -135,9 +136,22 @@ impl<'de> Visitor<'de> for Strict {
             if !seen.insert(key.to_ascii_lowercase()) {
                 return Err(A::Error::custom(format!("the key {key:?} stands twice in one object")));
             }
-            map.insert(key, access.next_value_seed(self.inner()?)?);
+            let value = access.next_value_seed(self.inner()?)?;
+            if key.contains('\0') || holds_nul(&value) {
+                return Err(A::Error::custom(format!("{key:?} holds the character U+0000, which cannot be kept")));
+            }
+            map.insert(key, value);
         }
         Ok(Value::Object(map))
+    }
+}
+
+/// What stands in an object of its own was looked at with that.
+fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(holds_nul),
+        _ => false,
     }
 }
 
@@ -156,6 +170,21 @@ mod tests {
             (
                 r#"{"a":1,"A":2}"#.to_owned(),
                 Err("The body is not acceptable JSON: the key \"A\" stands twice in one object at line 1 column 10."),
+            ),
+            (
+                r#"{"name":{"givenName":"a\u0000b"}}"#.to_owned(),
+                Err("The body is not acceptable JSON: \"givenName\" holds the character U+0000, which cannot be kept \
+                     at line 1 column 32."),
+            ),
+            (
+                r#"{"schemas":[["\u0000"]]}"#.to_owned(),
+                Err("The body is not acceptable JSON: \"schemas\" holds the character U+0000, which cannot be kept \
+                     at line 1 column 24."),
+            ),
+            (
+                r#"{"\u0000":1}"#.to_owned(),
+                Err("The body is not acceptable JSON: \"\\0\" holds the character U+0000, which cannot be kept \
+                     at line 1 column 12."),
             ),
             ("[]".to_owned(), Err("The body has to be a JSON object, not an array.")),
             (" ".to_owned(), Err("The body is empty; this request needs a JSON object.")),

@@ -1,10 +1,11 @@
 //! The members of a group as a request names them (RFC 7643 section 4.2). Groups are flat here: there is no way to
 //! express a member that says it is a group, so nothing further down has to look for one.
 
+use super::filter::{Filter, Op, Target, Value as Wanted};
 use super::json::name;
 use crate::error::{Error, Kind, Result};
 use crate::id::MemberId;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 /// How many ids a refusal names.
 const IDS_NAMED: usize = 20;
@@ -75,4 +76,53 @@ pub fn listed(ids: &[&str]) -> String {
         None | Some(0) => shown,
         Some(more) => format!("{shown} and {more} more"),
     }
+}
+
+/// A filter on members of which a row can be judged: all that a member is follows from its id. An address in `$ref` is
+/// compared by the id that it ends with.
+///
+/// # Errors
+/// 400 `invalidFilter` for another comparison of `$ref`.
+pub fn filter(filter: Filter) -> Result<Filter> {
+    let all = |parts: Vec<Filter>| parts.into_iter().map(self::filter).collect::<Result<Vec<_>>>();
+    let is_reference = |target: &Target| target.name == "$ref";
+    let value = || Target { urn: None, name: "value".to_owned(), sub: None };
+    Ok(match filter {
+        Filter::And(parts) => Filter::And(all(parts)?),
+        Filter::Or(parts) => Filter::Or(all(parts)?),
+        Filter::Not(inner) => Filter::Not(Box::new(self::filter(*inner)?)),
+        Filter::Present(target) if is_reference(&target) => Filter::Present(value()),
+        Filter::Compare { target, op: op @ (Op::Eq | Op::Ne), value: Wanted::Exact(text) } if is_reference(&target) => {
+            let id = text.rsplit('/').next().unwrap_or_default().to_owned();
+            Filter::Compare { target: value(), op, value: Wanted::Exact(id) }
+        }
+        Filter::Compare { target, .. } if is_reference(&target) => {
+            return Err(Error::invalid_filter("\"members.$ref\" can be compared by eq and ne only; filter by value."));
+        }
+        other => other,
+    })
+}
+
+/// The ids that a filter allows, if it names them: `value eq "x"`, several joined by `or`, or such with more
+/// conditions. Then nobody else has to be looked at.
+pub fn named(filter: &Filter) -> Option<Vec<MemberId>> {
+    match filter {
+        Filter::Compare { target, op: Op::Eq, value: Wanted::Exact(text) | Wanted::Folded { text, .. } }
+            if target.name == "value" =>
+        {
+            Some(MemberId::parse(text.trim()).into_iter().collect())
+        }
+        Filter::Or(parts) => Some(parts.iter().map(named).collect::<Option<Vec<_>>>()?.concat()),
+        Filter::And(parts) => {
+            let ids = parts.iter().find_map(named)?;
+            Some(ids.into_iter().filter(|id| fits(filter, id.as_str())).collect())
+        }
+        _ => None,
+    }
+}
+
+/// True if the filter matches the member with that id.
+pub fn fits(filter: &Filter, id: &str) -> bool {
+    let element: [(&str, Value); 2] = [("value", json!(id)), ("type", json!("User"))];
+    filter.matches(&element.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>())
 }

@@ -3,13 +3,19 @@
 //! Operations arrive canonical: every one has a path, its value has the attribute's type. What a request's operations
 //! look like before that, and a group's members, are `ingest`'s and `directory`'s.
 
+mod value;
+
+use self::value::{assign, assign_sub, merge, yield_primary};
 use super::filter::Filter;
 use super::path::Resolved;
-use super::resource::{is_unassigned, keep_primary};
+use super::resource::{canonical, is_label, is_unassigned};
 use super::schema::{Attribute, ResourceType};
 use crate::error::{Error, Kind, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+/// The `schemas` of a PATCH body.
+pub const MESSAGE: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
 /// The most operations of one request, counted after those on one group's members are gathered.
 pub const OPERATIONS_MAX: usize = 1000;
@@ -41,7 +47,8 @@ pub struct Operation {
     pub op: Op,
     /// Where.
     pub path: Resolved,
-    /// With what; `null` for an assignment of nothing, and for a removal that does not list the values to remove.
+    /// With what; `null` is an assignment of nothing. A removal has the values that are to go, or `null` for all. In
+    /// an object that is merged into what is stored, `null` takes a sub-attribute away.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub value: Value,
     /// If there is no such place.
@@ -51,29 +58,41 @@ pub struct Operation {
 /// Applies the operations in their order. On an error `attributes` is half-changed: give it a copy.
 ///
 /// # Errors
-/// 400 `noTarget` for a filter that matches nothing, under [`Missing::Refuse`].
-pub fn apply(kind: &ResourceType, attributes: &mut Map<String, Value>, operations: &[Operation]) -> Result<()> {
+/// 400 `noTarget` for a filter that matches nothing, under [`Missing::Refuse`]. What is required or immutable is judged
+/// afterwards, by [`super::resource::check_required`] and [`super::extension::check_patched`].
+pub fn apply(kind: &ResourceType, attributes: &mut Map<String, Value>, operations: &[&Operation]) -> Result<()> {
     for operation in operations {
-        match &operation.path.target.urn {
-            None => one(kind, attributes, operation)?,
-            Some(urn) if operation.path.target.name.is_empty() => {
-                // A whole extension: only its removal arrives here, assignments were split into its attributes.
-                attributes.remove(urn);
-            }
-            Some(urn) => {
-                let mut inner = match attributes.remove(urn) {
-                    Some(Value::Object(map)) => map,
-                    _ => Map::new(),
-                };
-                let result = one(kind, &mut inner, operation);
-                if !inner.is_empty() {
-                    attributes.insert(urn.clone(), Value::Object(inner));
-                }
-                result?;
-            }
-        }
+        inside(kind, attributes, operation, one)?;
+    }
+    // Only now: one operation may make the element that the next one gives its value to.
+    for operation in operations.iter().filter(|o| o.missing == Missing::Make && !o.path.target.name.is_empty()) {
+        inside(kind, attributes, operation, tidy)?;
     }
     Ok(())
+}
+
+type Step = fn(&ResourceType, &mut Map<String, Value>, &Operation) -> Result<()>;
+
+/// Takes a step in the object that holds the attribute: the resource, or what stands under the extension's URN.
+fn inside(kind: &ResourceType, attributes: &mut Map<String, Value>, operation: &Operation, step: Step) -> Result<()> {
+    let target = &operation.path.target;
+    let Some(urn) = &target.urn else {
+        return step(kind, attributes, operation);
+    };
+    let stored = attributes.remove(urn);
+    if target.name.is_empty() {
+        // A whole extension: only its removal arrives here, assignments were split into its attributes.
+        return Ok(());
+    }
+    let mut inner = match stored {
+        Some(Value::Object(map)) => map,
+        _ => Map::new(),
+    };
+    let result = step(kind, &mut inner, operation);
+    if !inner.is_empty() {
+        attributes.insert(urn.clone(), Value::Object(inner));
+    }
+    result
 }
 
 fn one(kind: &ResourceType, container: &mut Map<String, Value>, operation: &Operation) -> Result<()> {
@@ -81,60 +100,46 @@ fn one(kind: &ResourceType, container: &mut Map<String, Value>, operation: &Oper
         // A schema was unregistered since the edge read it; the object answers `Stale` before it comes to this.
         return Err(Error::internal(format!("no attribute for {}", operation.path)));
     };
-    let name = attribute.name.as_ref();
-    let mut stored = container.remove(name).unwrap_or(Value::Null);
-    let result = if attribute.multi {
-        multi(attribute, sub, &mut stored, operation)
-    } else {
-        single(attribute, sub, &mut stored, operation);
-        Ok(())
+    let Operation { op, path, value, .. } = operation;
+    let mut stored = container.remove(attribute.name.as_ref()).unwrap_or_default();
+    let result = match (sub, &path.filter) {
+        (sub, filter) if attribute.multi && (sub.is_some() || filter.is_some()) => {
+            elements(attribute, sub, &mut stored, operation)
+        }
+        // The filter is on the one value that there is.
+        (_, Some(filter)) if *op == Op::Remove && !stored.as_object().is_some_and(|map| filter.matches(map)) => Ok(()),
+        (None, _) => {
+            assign(attribute, &mut stored, *op, value);
+            Ok(())
+        }
+        (Some(sub), _) => {
+            assign_sub(sub, &mut stored, *op, value);
+            Ok(())
+        }
     };
     if !is_unassigned(&stored) {
-        container.insert(name.to_owned(), stored);
+        container.insert(attribute.name.to_string(), stored);
     }
     result
 }
 
-fn single(attribute: &Attribute, sub: Option<&Attribute>, stored: &mut Value, operation: &Operation) {
-    if let Some(filter) = &operation.path.filter
-        && !stored.as_object().is_some_and(|map| filter.matches(map))
-        && operation.op == Op::Remove
-    {
-        return;
-    }
-    match (operation.op, sub) {
-        (Op::Remove, None) => *stored = Value::Null,
-        (_, Some(sub)) => set(stored, &sub.name, operation.effective()),
-        // The sub-attributes that are named are replaced, the others stay (RFC 7644 section 3.5.2.3).
-        (_, None) if !attribute.sub.is_empty() && operation.value.is_object() => merge(stored, &operation.value),
-        (_, None) => *stored = operation.value.clone(),
-    }
-}
-
-fn multi(attribute: &Attribute, sub: Option<&Attribute>, stored: &mut Value, operation: &Operation) -> Result<()> {
+/// The elements of a multi-valued attribute that the filter matches, or all of them.
+fn elements(attribute: &Attribute, sub: Option<&Attribute>, stored: &mut Value, operation: &Operation) -> Result<()> {
+    let filter = operation.path.filter.as_ref();
     let mut items = match stored.take() {
         Value::Array(items) => items,
         _ => Vec::new(),
     };
-    let mut touched: Vec<usize> = Vec::new();
-    match (&operation.path.filter, sub) {
-        (None, None) => whole(&mut items, operation, &mut touched),
-        (filter, _) => {
-            touched = matching(&items, filter.as_ref());
-            if touched.is_empty() {
-                make(&mut items, filter.as_ref(), operation, &mut touched)?;
-            }
-            for index in &touched {
-                if let Some(item) = items.get_mut(*index) {
-                    match (operation.op, sub) {
-                        (Op::Remove, None) => *item = Value::Null,
-                        (_, Some(sub)) => set(item, &sub.name, operation.effective()),
-                        (_, None) if operation.value.is_object() => merge(item, &operation.value),
-                        (_, None) => *item = operation.value.clone(),
-                    }
-                }
-            }
-        }
+    let mut touched = Vec::new();
+    for (index, item) in items.iter_mut().enumerate().filter(|(_, item)| fits(filter, item)) {
+        change(attribute, sub, item, operation);
+        touched.push(index);
+    }
+    if touched.is_empty()
+        && let Some(element) = absent(attribute, sub, &items, operation)?
+    {
+        touched.push(items.len());
+        items.push(element);
     }
     if attribute.has_primary() {
         yield_primary(&mut items, &touched);
@@ -144,97 +149,79 @@ fn multi(attribute: &Attribute, sub: Option<&Attribute>, stored: &mut Value, ope
     Ok(())
 }
 
-/// The attribute as a whole. Values that are there already are not added again (RFC 7644 section 3.5.2.1).
-fn whole(items: &mut Vec<Value>, operation: &Operation, touched: &mut Vec<usize>) {
-    let values = match &operation.value {
-        Value::Array(values) => values.clone(),
-        Value::Null => Vec::new(),
-        one => vec![one.clone()],
-    };
-    match operation.op {
-        Op::Remove if operation.value.is_array() => items.retain(|item| !values.contains(item)),
-        Op::Remove => items.clear(),
-        Op::Replace => *items = values,
-        Op::Add => {
-            for value in values {
-                if !items.contains(&value) {
-                    touched.push(items.len());
-                    items.push(value);
-                }
-            }
+fn fits(filter: Option<&Filter>, item: &Value) -> bool {
+    filter.is_none_or(|filter| item.as_object().is_some_and(|map| filter.matches(map)))
+}
+
+fn change(attribute: &Attribute, sub: Option<&Attribute>, item: &mut Value, operation: &Operation) {
+    let Operation { op, path, value, missing } = operation;
+    match (op, sub, value) {
+        (Op::Remove, None, _) => *item = Value::Null,
+        (_, Some(sub), value) => assign_sub(sub, item, *op, value),
+        (Op::Add, None, Value::Object(map)) => merge(attribute, item, *op, map),
+        // "All matching record values SHALL be replaced" (RFC 7644 section 3.5.2.3): nothing of them stays, but what
+        // the filter says where a client relies on finding the element by it again.
+        (Op::Replace, None, Value::Object(map)) => {
+            *item = if *missing == Missing::Make { described(attribute, path.filter.as_ref()) } else { Value::Null };
+            merge(attribute, item, *op, map);
         }
+        (_, None, value) => *item = value.clone(),
     }
 }
 
-fn matching(items: &[Value], filter: Option<&Filter>) -> Vec<usize> {
-    let fits = |item: &Value| match (filter, item) {
-        (None, _) => true,
-        (Some(filter), Value::Object(map)) => filter.matches(map),
-        (Some(_), _) => false,
-    };
-    items.iter().enumerate().filter(|(_, item)| fits(item)).map(|(index, _)| index).collect()
-}
-
-fn make(
-    items: &mut Vec<Value>,
-    filter: Option<&Filter>,
+/// The element that is made where there is none to change. "If no record match was made, the service provider SHALL
+/// indicate failure by ... a scimType error code of noTarget" (RFC 7644 section 3.5.2.3).
+fn absent(
+    attribute: &Attribute,
+    sub: Option<&Attribute>,
+    items: &[Value],
     operation: &Operation,
-    touched: &mut Vec<usize>,
-) -> Result<()> {
-    match (operation.op, operation.missing) {
-        (Op::Remove, Missing::Make) => return Ok(()),
-        (_, Missing::Refuse) if filter.is_some() => {
-            let detail = format!("No value matches the filter of the path {}.", operation.path);
-            return Err(Error::new(Kind::NoTarget, detail));
+) -> Result<Option<Value>> {
+    let Operation { op, path, value, missing } = operation;
+    if *missing == Missing::Make || path.filter.is_none() {
+        if *op == Op::Remove || is_unassigned(value) {
+            return Ok(None);
         }
-        (Op::Remove, Missing::Refuse) => return Ok(()),
-        _ if is_unassigned(&operation.value) => return Ok(()),
-        _ => {}
+        let mut element = described(attribute, path.filter.as_ref());
+        change(attribute, sub, &mut element, operation);
+        if fits(path.filter.as_ref(), &element) {
+            return Ok(Some(element));
+        }
+        // `emails[value eq "old"].value` that was done before: nothing to do. To make one each time would heap them up.
+        let done = |item: &Value| sub.map_or(item == value, |sub| item.get(sub.name.as_ref()) == Some(value));
+        if items.iter().any(done) {
+            return Ok(None);
+        }
     }
-    let described = filter.map(Filter::assertions).unwrap_or_default();
-    let element: Map<String, Value> = described.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    touched.push(items.len());
-    items.push(Value::Object(element));
-    Ok(())
+    let detail = format!("No value of this resource matches the path {path}.");
+    Err(Error::new(Kind::NoTarget, detail))
 }
 
-/// A new primary takes the place of the old one (RFC 7644 section 3.5.2).
-fn yield_primary(items: &mut [Value], touched: &[usize]) {
-    let is_primary = |item: &Value| item.get("primary") == Some(&Value::Bool(true));
-    let Some(&chosen) = touched.iter().rev().find(|i| items.get(**i).is_some_and(is_primary)) else {
-        return keep_primary(items, true);
-    };
-    for (index, item) in items.iter_mut().enumerate() {
-        if index != chosen
-            && is_primary(item)
-            && let Some(map) = item.as_object_mut()
+/// The least element that a filter of equalities matches.
+fn described(attribute: &Attribute, filter: Option<&Filter>) -> Value {
+    let mut element = Map::new();
+    for (name, value) in filter.map(Filter::assertions).unwrap_or_default() {
+        // The filter may compare with what the attribute cannot hold: an integer with 1.5.
+        if let Some(sub) = attribute.sub(name)
+            && let Ok(Some(value)) = canonical(sub, value, "", &mut Vec::new())
         {
-            map.insert("primary".to_owned(), Value::Bool(false));
+            element.insert(name.to_owned(), value);
         }
     }
+    Value::Object(element)
 }
 
-fn set(target: &mut Value, name: &str, value: Option<&Value>) {
-    if !target.is_object() {
-        *target = Value::Object(Map::new());
+/// Drops what is left of an element when its value was taken away: a label is no value.
+fn tidy(kind: &ResourceType, container: &mut Map<String, Value>, operation: &Operation) -> Result<()> {
+    if let Some((attribute, _)) = operation.path.attributes(kind)
+        && let Some(mut stored) = container.remove(attribute.name.as_ref())
+    {
+        if let Value::Array(items) = &mut stored {
+            items.retain(|item| !is_label(attribute, item));
+        }
+        if !is_unassigned(&stored) {
+            container.insert(attribute.name.to_string(), stored);
+        }
     }
-    if let Some(map) = target.as_object_mut() {
-        match value {
-            Some(value) => map.insert(name.to_owned(), value.clone()),
-            None => map.remove(name),
-        };
-    }
-}
-
-fn merge(target: &mut Value, value: &Value) {
-    for (name, value) in value.as_object().into_iter().flatten() {
-        set(target, name, Some(value));
-    }
-}
-
-impl Operation {
-    /// What is assigned; `None` takes away.
-    fn effective(&self) -> Option<&Value> {
-        (self.op != Op::Remove && !is_unassigned(&self.value)).then_some(&self.value)
-    }
+    Ok(())
 }

@@ -135,10 +135,7 @@ fn complex(
             None => unknown.push(format!("{path}.{key}")),
         }
     }
-    // An element that says nothing but what kind it would be is unassigned: no value to go with the label.
-    let label = |name: &str| matches!(name, "type" | "primary" | "display");
-    let says = kept.keys().any(|name| !label(name)) || attribute.sub.iter().all(|sub| label(&sub.name));
-    Ok(((says && !kept.is_empty()) || (!attribute.multi && !kept.is_empty())).then_some(Value::Object(kept)))
+    Ok((!kept.is_empty()).then_some(Value::Object(kept)))
 }
 
 fn extension(schema: &Schema, value: Value, unknown: &mut Vec<String>) -> Result<Option<Value>> {
@@ -160,7 +157,7 @@ fn extension(schema: &Schema, value: Value, unknown: &mut Vec<String>) -> Result
 }
 
 /// Read-only attributes are ignored (RFC 7644 section 3.5.1); write-only ones (`password`) are accepted and not kept.
-fn is_kept(attribute: &Attribute) -> bool {
+pub fn is_kept(attribute: &Attribute) -> bool {
     !matches!(attribute.mutability, Mutability::ReadOnly | Mutability::WriteOnly)
 }
 
@@ -181,6 +178,14 @@ pub fn is_unassigned(value: &Value) -> bool {
     }
 }
 
+/// True for an element that says nothing but what kind of value it would be, such as `{"type": "work"}`: clients send
+/// it for "no value".
+pub fn is_label(attribute: &Attribute, item: &Value) -> bool {
+    let label = |name: &str| ["type", "primary", "display"].iter().any(|label| name.eq_ignore_ascii_case(label));
+    let values = attribute.has_primary() && attribute.sub.iter().any(|sub| !label(&sub.name));
+    values && item.as_object().is_some_and(|map| map.iter().all(|(name, v)| label(name) || is_unassigned(v)))
+}
+
 /// Leaves at most one element `primary` (RFC 7643 section 2.4): the first of several, or with `last` the last.
 pub fn keep_primary(items: &mut [Value], last: bool) {
     let is_primary = |item: &Value| item.get("primary") == Some(&Value::Bool(true));
@@ -195,21 +200,37 @@ pub fn keep_primary(items: &mut [Value], last: bool) {
     }
 }
 
-/// The attributes that a resource cannot be without.
+/// What a resource cannot be without. What its extensions require is [`super::extension`]'s.
 ///
 /// # Errors
-/// 400 `invalidValue` that names the first one missing.
+/// 400 `invalidValue` that names the first attribute missing.
 pub fn check_required(kind: &ResourceType, attributes: &Map<String, Value>) -> Result<()> {
-    for required in kind.schema.attributes.iter().filter(|a| a.required) {
-        let blank = |v: &Value| v.as_str().is_some_and(|text| text.trim().is_empty());
-        if attributes.get(required.name.as_ref()).is_none_or(blank) {
-            return Err(Error::invalid_value(format!(
-                "{} is required for a {} and is missing or empty. Map it in the identity provider.",
-                required.name, kind.name
-            )));
-        }
+    match missing(&kind.schema.attributes, attributes, "") {
+        None => Ok(()),
+        Some(path) => Err(Error::invalid_value(format!(
+            "{path} is required for a {} and is missing or empty. Map it in the identity provider.",
+            kind.name
+        ))),
     }
-    Ok(())
+}
+
+/// The path, after `prefix`, of the first required attribute that has no value. What only the server sets is no client's
+/// to send.
+pub(super) fn missing(attributes: &[Attribute], map: &Map<String, Value>, prefix: &str) -> Option<String> {
+    let blank = |value: &Value| value.as_str().is_some_and(|text| text.trim().is_empty());
+    attributes.iter().filter(|attribute| is_kept(attribute)).find_map(|attribute| {
+        let path = format!("{prefix}{}", attribute.name);
+        let Some(value) = map.get(attribute.name.as_ref()).filter(|value| !blank(value)) else {
+            return attribute.required.then_some(path);
+        };
+        objects(value).find_map(|inner| missing(&attribute.sub, inner, &format!("{path}.")))
+    })
+}
+
+/// The object, or the objects in the array.
+pub(super) fn objects(value: &Value) -> impl Iterator<Item = &Map<String, Value>> {
+    let elements = value.as_array().into_iter().flatten();
+    value.as_object().into_iter().chain(elements.filter_map(Value::as_object))
 }
 
 /// The `schemas` of a resource: its core schema and every extension that it has values of.

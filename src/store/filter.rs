@@ -191,7 +191,6 @@ impl Compiler<'_> {
             (_, "id", None) => "r.id".to_owned(),
             (_, "externalId", None) => "r.external_id".to_owned(),
             (Kinds::Users, "userName", None) => "r.user_name_key".to_owned(),
-            (Kinds::Users, "active", None) => "r.active".to_owned(),
             (Kinds::Groups, "displayName", None) => "r.display_name_key".to_owned(),
             (_, "meta", Some("created")) => "r.created".to_owned(),
             (_, "meta", Some("lastModified")) => "r.modified".to_owned(),

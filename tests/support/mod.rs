@@ -6,6 +6,7 @@ pub mod directory;
 pub mod filters;
 pub mod http;
 pub mod native;
+pub mod patch;
 pub mod random;
 pub mod session;
 pub mod sqlite;

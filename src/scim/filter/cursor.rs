@@ -43,10 +43,14 @@ impl<'a> Cursor<'a> {
         };
         let quoted = self.rest().get(..end).unwrap_or_default();
         self.at += end;
-        serde_json::from_str(quoted).map_err(|_| {
-            self.at = start;
-            self.bad("the string has an escape or a control character that JSON does not allow")
-        })
+        let fault = match serde_json::from_str::<String>(quoted) {
+            Ok(text) if !text.contains('\0') => return Ok(text),
+            // No body may hold it either, and SQLite's text functions would stop there.
+            Ok(_) => "the string holds the character U+0000, which no value has",
+            Err(_) => "the string has an escape or a control character that JSON does not allow",
+        };
+        self.at = start;
+        Err(self.bad(fault))
     }
 
     /// Nothing but space is left; `or_else` could have followed as well.

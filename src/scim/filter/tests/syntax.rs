@@ -119,6 +119,7 @@ fn literals() {
     refuses(r#"a eq "\x""#, &format!("filter, position 6: {json}"));
     refuses(r#"a eq "\ud83d""#, &format!("filter, position 6: {json}"));
     refuses("a eq \"\u{1}\"", &format!("filter, position 6: {json}"));
+    refuses(r#"a eq "b\u0000""#, "filter, position 6: the string holds the character U+0000, which no value has");
     refuses(r#"a eq "x"#, "filter, position 8: expected the closing \" of the string, found the end");
     refuses(r#"a eq "x\""#, "filter, position 10: expected the closing \" of the string, found the end");
     let value = "a value (a string in double quotes, a number, true, false or null)";

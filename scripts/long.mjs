@@ -1,0 +1,49 @@
+// `npm run test:long [-- --seconds=N] [-- TARGET...]`: fuzzes each target for ten minutes, or for N seconds. What is
+// found lies in fuzz/artifacts/; put it into fuzz/corpus/TARGET/ and it fails `cargo test` until it is mended.
+import { mkdirSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { Failure, capture, main, root, run, say } from "./lib/run.mjs";
+
+const CARGO_FUZZ = "0.13.2";
+const TOOLCHAIN = `+${process.env.FUZZ_TOOLCHAIN ?? "nightly"}`;
+const TARGETS = ["filter", "path", "patch", "ingest"];
+// A body is far longer than anything else; 10 s are a hang.
+const LIMITS = ["-max_len=4096", "-timeout=10", "-rss_limit_mb=2048"];
+
+const files = (folder) => readdirSync(folder).length;
+
+async function fuzz(target, seconds) {
+  const [artifacts, made] = ["fuzz/artifacts", "target/fuzz-corpus"].map((folder) => join(root, folder, target));
+  for (const folder of [artifacts, made]) mkdirSync(folder, { recursive: true });
+  const before = files(artifacts);
+  // New inputs go into the first folder; the committed seeds stay as they are.
+  const corpora = [made, join(root, "fuzz/corpus", target)];
+  const flags = [`-max_total_time=${seconds}`, "-dict=fuzz/dictionary", "-print_final_stats=1", ...LIMITS];
+  let output;
+  try {
+    output = await run("cargo", [TOOLCHAIN, "fuzz", "run", target, ...corpora, "--", ...flags], { quiet: true });
+  } catch (error) {
+    output = error.output ?? "";
+    if (files(artifacts) === before) throw error;
+  }
+  const runs = Number(output.match(/number_of_executed_units:\s*(\d+)/)?.[1] ?? 0);
+  return { target, runs, finds: files(artifacts) - before };
+}
+
+await main(async () => {
+  const named = process.argv.slice(2).filter((word) => !word.startsWith("--"));
+  const seconds = Number(process.argv.find((word) => word.startsWith("--seconds="))?.split("=")[1] ?? 600);
+  if (!(seconds > 0) || named.some((target) => !TARGETS.includes(target))) {
+    throw new Failure(`use: npm run test:long -- [--seconds=N] [${TARGETS.join("|")}]...`);
+  }
+  if (capture("cargo", [TOOLCHAIN, "fuzz", "--version"]) !== `cargo-fuzz ${CARGO_FUZZ}`) {
+    await run("cargo", ["install", "cargo-fuzz", "--locked", "--version", CARGO_FUZZ]);
+  }
+  const results = [];
+  for (const target of named.length > 0 ? named : TARGETS) {
+    say(`${target}, ${seconds} s`);
+    results.push(await fuzz(target, seconds));
+  }
+  for (const { target, runs, finds } of results) console.log(`${target.padEnd(8)} ${runs} runs, ${finds} finds`);
+  if (results.some(({ finds }) => finds > 0)) throw new Failure("see fuzz/artifacts/");
+});

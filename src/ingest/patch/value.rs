@@ -1,0 +1,97 @@
+//! The value of one operation: its shape follows from what its path points at.
+
+use super::super::Reading;
+use super::{Missing, Op, Operation, Sent};
+use crate::dialect;
+use crate::error::Result;
+use crate::scim::path::Resolved;
+use crate::scim::resource::{canonical, is_kept, single};
+use crate::scim::schema::{Attribute, ResourceType, Type};
+use serde_json::{Map, Value, json};
+
+/// Gives the value its attribute's type; `None` if the operation says nothing.
+pub(super) fn operation(kind: &ResourceType, sent: Sent, reading: &mut Reading) -> Result<Option<Operation>> {
+    let missing = if reading.mends() { Missing::Make } else { Missing::Refuse };
+    let Sent { op, path, value } = sent;
+    let value = match path.attributes(kind) {
+        // The removal of a whole extension.
+        None => Value::Null,
+        Some((attribute, sub)) => {
+            let element = sub.is_none() && attribute.multi && path.filter.is_some();
+            let target = sub.unwrap_or(attribute);
+            match value {
+                // Only a list of values that are to go says something more than the path.
+                _ if op == Op::Remove && (element || !target.multi || sub.is_some()) => Value::Null,
+                // To add nothing is to do nothing; in the RFC's words `null` is the state of having no value.
+                Value::Null if op == Op::Add && reading.mends() => return Ok(None),
+                value if target.multi && !element => list(op, target, &path, value, reading)?,
+                value => one(op, target, &path, value, reading)?,
+            }
+        }
+    };
+    Ok(Some(Operation { op, path, value, missing }))
+}
+
+/// All values of a multi-valued attribute. In a PATCH one of them may stand without a list (RFC 7644 section 3.5.2.1).
+fn list(op: Op, target: &Attribute, path: &Resolved, value: Value, reading: &mut Reading) -> Result<Value> {
+    let value = match value {
+        one @ Value::Object(_) if target.kind == Type::Complex && !reading.mends() => json!([one]),
+        one @ (Value::String(_) | Value::Bool(_) | Value::Number(_)) if target.kind != Type::Complex => json!([one]),
+        other => other,
+    };
+    let value = if reading.mends() { dialect::repaired(target, value, &mut reading.repairs) } else { value };
+    let listed = value.is_array();
+    let mut unknown = Vec::new();
+    let name = path.to_string();
+    let found = canonical(target, value, name.strip_suffix(&*target.name).unwrap_or_default(), &mut unknown)?;
+    reading.dropped(unknown);
+    Ok(match found {
+        // Nothing is listed, so nothing is to go.
+        None if op == Op::Remove && listed => json!([]),
+        found => found.unwrap_or_default(),
+    })
+}
+
+/// One value: a simple one, or an object that is merged into what is stored, with `null` for what goes.
+fn one(op: Op, target: &Attribute, path: &Resolved, value: Value, reading: &mut Reading) -> Result<Value> {
+    let value = if reading.mends() { dialect::repaired_one(target, value, &mut reading.repairs) } else { value };
+    let mut unknown = Vec::new();
+    let name = path.to_string();
+    let value = match value {
+        Value::Object(map) if target.kind == Type::Complex => {
+            let clears = op == Op::Replace || !reading.mends();
+            object(target, map, clears, &name, &mut unknown)?
+        }
+        other => single(target, other, &name, &mut unknown)?.unwrap_or_default(),
+    };
+    reading.dropped(unknown);
+    Ok(value)
+}
+
+fn object(
+    target: &Attribute,
+    map: Map<String, Value>,
+    clears: bool,
+    path: &str,
+    unknown: &mut Vec<String>,
+) -> Result<Value> {
+    let mut object = Map::new();
+    let prefix = format!("{path}.");
+    for (key, value) in map {
+        let Some(sub) = target.sub(&key) else {
+            unknown.push(format!("{path}.{key}"));
+            continue;
+        };
+        if !is_kept(sub) {
+            continue;
+        }
+        match canonical(sub, value, &prefix, unknown)? {
+            Some(value) => object.insert(sub.name.to_string(), value),
+            // `{"value": ""}` takes away what the value is all of, such as the manager.
+            None if sub.name == "value" && !target.multi => return Ok(Value::Null),
+            None if clears => object.insert(sub.name.to_string(), Value::Null),
+            None => None,
+        };
+    }
+    Ok(Value::Object(object))
+}
