@@ -3,6 +3,7 @@
 // a nightly toolchain of rustup, or, where rustup's server is out of reach, Debian's compiler with its std source.
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { aptInstall, asRoot } from "./debian.mjs";
 import { Failure, capture, root, run, say } from "./run.mjs";
 
 const TARGET = "wasm32-unknown-unknown";
@@ -86,7 +87,10 @@ function failedLately() {
 }
 
 async function debian() {
-  if (!DEBIAN_FILES.every((path) => existsSync(path))) await installDebianPackages();
+  if (!DEBIAN_FILES.every((path) => existsSync(path))) {
+    const needed = "Needed: rustup with a network that reaches its server, or a Debian whose apt has rustc-web";
+    await aptInstall(DEBIAN_PACKAGES, "rustup has no nightly with rust-src", needed);
+  }
   const libdir = capture("/usr/bin/rustc", ["--target", TARGET, "--print", "target-libdir"]);
   if (libdir === null) throw new Failure("/usr/bin/rustc does not know wasm32-unknown-unknown");
   // worker-build only looks whether this folder exists; the standard library itself is built by cargo.
@@ -101,21 +105,6 @@ async function debian() {
   };
   const workerBuild = (features) => [".", BUILD_STD, SMALL_STD, ...features];
   return { name: "Debian's rustc-web", env, cargoEnv: env, cargo: ["/usr/bin/cargo"], workerBuild };
-}
-
-async function installDebianPackages() {
-  if (capture("apt-get", ["--version"]) === null) {
-    throw new Failure("Needed: rustup with a network that reaches its server, or a Debian whose apt has rustc-web");
-  }
-  say(`rustup has no nightly with rust-src; installing ${DEBIAN_PACKAGES.join(", ")} with apt (about half a minute)`);
-  const install = ["install", "--yes", "--no-install-recommends", ...DEBIAN_PACKAGES];
-  const env = { DEBIAN_FRONTEND: "noninteractive" };
-  await asRoot("apt-get", ["update"], { quiet: true, env });
-  await asRoot("apt-get", install, { quiet: true, env });
-}
-
-function asRoot(command, args, options = {}) {
-  return process.getuid() === 0 ? run(command, args, options) : run("sudo", ["-E", command, ...args], options);
 }
 
 function linker() {
