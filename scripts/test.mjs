@@ -13,14 +13,15 @@ const order = [
   ["build", () => steps.build()],
   ["build with test hooks", () => steps.build("--test-hooks")],
   ["tests in workerd", steps.workerTests],
+  ["scim2-tester", steps.conformance],
   ["size", steps.size],
 ];
 const SLOWEST = 5;
 
-// What cargo writes for each test program, and Node for all files together.
+// What cargo writes for each test program, Node for all files together, and tests/conformance/run.py.
 const COUNTS = {
-  passed: [/^test result: .*?(\d+) passed/gm, /^. pass (\d+)$/gm],
-  failed: [/^test result: .*?(\d+) failed/gm, /^. fail (\d+)$/gm],
+  passed: [/^test result: .*?(\d+) passed/gm, /^. pass (\d+)$/gm, /^scim2-tester: (\d+) checks passed/gm],
+  failed: [/^test result: .*?(\d+) failed/gm, /^. fail (\d+)$/gm, /^scim2-tester: .*?(\d+) failed$/gm],
 };
 
 const total = { passed: 0, failed: 0 };

@@ -2,6 +2,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { node22, node22Env } from "./packages.mjs";
+import { ensurePython } from "./python.mjs";
 import { Failure, root, run, say } from "./run.mjs";
 import { BUILD_STD, toolchain } from "./toolchain.mjs";
 
@@ -39,6 +40,12 @@ export async function workerTests() {
   if (files.length === 0) throw new Failure("tests/worker has no *.test.mjs");
   const flags = ["--test", "--test-concurrency=1", "--test-reporter=spec"];
   return run(node22, [...flags, ...files.map((name) => join(folder, name))], { collect: true, env: node22Env() });
+}
+
+/** The public conformance suite against the Worker in workerd. */
+export async function conformance() {
+  const python = await ensurePython();
+  return run(node22, [join(root, "tests/conformance/run.mjs"), python], { collect: true, env: node22Env() });
 }
 
 /** What a deploy would upload; fails when it has grown too large. */
