@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
+import { nameByLikeness } from "./lib/order.mjs";
 import { ensurePackages } from "./lib/packages.mjs";
 import { main, root, run, say } from "./lib/run.mjs";
 import { toolchain } from "./lib/toolchain.mjs";
@@ -17,13 +18,15 @@ const stamp = join(root, out, ".stamp");
 const FEATURES = ["reference-types", "multivalue", "exception-handling", "bulk-memory", "sign-ext", "mutable-globals", "nontrapping-float-to-int"].map(
   (name) => `--enable-${name}`,
 );
-// For the compressed size. Not -Oz, and nothing inlined: equal bodies compress well, inlined ones do not. In the order of
-// their names the instances of one generic function are neighbours, within reach of gzip's window of 32 KiB. Then the
-// names go: nothing at the edge reads them.
-const SMALL_UPLOAD = [
+// For the compressed size. Not -Oz, and nothing inlined: equal bodies compress well, inlined ones do not. The names go:
+// nothing at the edge reads them.
+const STRIP = ["--strip-debug", "--strip-producers"];
+const OPTIMIZE = [
   ...["-O2", "--shrink-level=2", "--always-inline-max-function-size=0", "--flexible-inline-max-function-size=0"],
-  ...["--one-caller-inline-max-function-size=0", "--reorder-functions-by-name", "--strip-debug", "--strip-producers"],
+  ...["--one-caller-inline-max-function-size=0", ...STRIP],
 ];
+// The levels are for the way functions are written out; without them a part of the first run's work is lost.
+const ORDER = ["--optimize-level=2", "--shrink-level=2", "--reorder-functions-by-name", ...STRIP];
 
 /** One hash of everything that decides the output. */
 function inputs() {
@@ -32,7 +35,8 @@ function inputs() {
     .map((entry) => relative(root, join(entry.parentPath ?? entry.path, entry.name)))
     .sort();
   const hash = createHash("sha256").update(out);
-  for (const path of ["Cargo.toml", "Cargo.lock", "package-lock.json", "scripts/build.mjs", "scripts/lib/toolchain.mjs", ...sources]) {
+  const scripts = ["scripts/build.mjs", "scripts/lib/order.mjs", "scripts/lib/toolchain.mjs"];
+  for (const path of ["Cargo.toml", "Cargo.lock", "package-lock.json", ...scripts, ...sources]) {
     hash.update(`\0${path}\0`).update(readFileSync(join(root, path)));
   }
   return hash.digest("hex");
@@ -51,7 +55,10 @@ await main(async () => {
   const args = ["--release", "--out-dir", out, ...rust.workerBuild(hooked)];
   await run(workerBuild, args, { env: { ...rust.env, ...helperEnv() } });
   const wasm = join(root, out, "index_bg.wasm");
-  await run(helperEnv().WASM_OPT_BIN, [...FEATURES, ...SMALL_UPLOAD, wasm, "-o", wasm]);
+  const optimize = (flags) => run(helperEnv().WASM_OPT_BIN, [...FEATURES, ...flags, wasm, "-o", wasm]);
+  await optimize(OPTIMIZE);
+  writeFileSync(wasm, nameByLikeness(readFileSync(wasm)));
+  await optimize(ORDER);
   writeFileSync(stamp, now);
   say(`${out}/ is ready after ${Math.round((Date.now() - started) / 1000)} s`);
 });
