@@ -3,6 +3,9 @@
 //! What one index answers is read at once. Anything else is a [`Scan`]: it goes through the rows in pieces, with other
 //! requests between them, and ends with its request. It holds a position and the places of a page, never the rows.
 
+mod related;
+
+use self::related::{Related, at_once, size};
 use super::Pages;
 use super::cursor::{Cursor, Mark};
 use crate::directory::command::{List, Members};
@@ -14,8 +17,8 @@ use crate::scim::filter::Filter;
 use crate::scim::schema::{Kinds, Types};
 use crate::scim::sort;
 use crate::store::filter::{self, Condition};
-use crate::store::search::{self as store, Order, Range, Record};
-use crate::store::{Sql, changes, members};
+use crate::store::search::{self as store, Order, Range};
+use crate::store::{Sql, changes};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -30,8 +33,6 @@ const SORTED_MAX: usize = 50_000;
 const PAGE_BYTES: usize = 4 * 1024 * 1024;
 /// How many rows a piece goes through when their documents are read.
 const READ_PIECE: i64 = 250;
-/// How many users are read at once; a group is read alone, with its members.
-const USERS_AT_ONCE: usize = 50;
 
 /// One kind of resource of a query.
 struct Source {
@@ -331,37 +332,6 @@ impl Scan {
     }
 }
 
-/// What belongs to some resources and is not in their rows.
-#[derive(Default)]
-struct Related {
-    groups: BTreeMap<i64, Vec<crate::directory::reply::GroupRef>>,
-    members: Option<BTreeMap<i64, Vec<String>>>,
-}
-
-impl Related {
-    fn of(sql: &dyn Sql, kinds: Kinds, records: &[Record], with_members: bool) -> Result<Self> {
-        let keys: Vec<i64> = records.iter().map(|record| record.key).collect();
-        Ok(match kinds {
-            Kinds::Users => Self { groups: members::of_users(sql, &keys)?, members: None },
-            Kinds::Groups if with_members => {
-                Self { groups: BTreeMap::new(), members: Some(members::of_groups(sql, &keys)?) }
-            }
-            Kinds::Groups => Self::default(),
-        })
-    }
-
-    fn complete(&mut self, record: &Record) -> Stored {
-        let stored = &record.stored;
-        Stored {
-            id: stored.id.clone(),
-            doc: stored.doc.clone(),
-            groups: self.groups.remove(&record.key).unwrap_or_default(),
-            members: self.members.as_mut().map(|members| members.remove(&record.key).unwrap_or_default()),
-            ..*stored
-        }
-    }
-}
-
 /// Whether an index has that order: by `id`, or by the kind's unique name.
 fn is_indexed(sort: &sort::Sort, kinds: Kinds, by: &str) -> bool {
     let name = match (by, kinds) {
@@ -381,18 +351,6 @@ fn fingerprint(sources: &[Source], list: &List) -> String {
     let text = json!([filters, list.sort]).to_string();
     let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
     crate::id::TokenHash(digest).hex().chars().take(16).collect()
-}
-
-/// What a resource takes in a page, in bytes; groups and members by what one of them comes to.
-fn size(stored: &Stored) -> usize {
-    stored.doc.get().len() + 250 * stored.groups.len() + 150 * stored.members.as_ref().map_or(0, Vec::len)
-}
-
-fn at_once(kinds: Kinds) -> usize {
-    match kinds {
-        Kinds::Users => USERS_AT_ONCE,
-        Kinds::Groups => 1,
-    }
 }
 
 fn bound(number: i64) -> usize {
