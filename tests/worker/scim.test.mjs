@@ -61,6 +61,62 @@ test("refusals are SCIM errors that change nothing", async () => {
   assert.equal(await acme.seq(), seq);
 });
 
+test("bad input of each kind is named, and changes nothing", async () => {
+  const badge = "urn:example:badge";
+  const attributes = [{ name: "number", mutability: "immutable" }, { name: "issued", type: "dateTime" }];
+  assert.equal((await acme.console(`/schemas/${badge}`, "PUT", { attributes })).status, 201);
+  const strict = { name: "strict", kind: "scim", dialect: "rfc" };
+  const { token } = (await acme.console("/tokens", "POST", strict)).body;
+  const rfc = (method, path, body) => scimCall(acme.base, token, method, path, body);
+  const schemas = [user("x").schemas[0], badge];
+  const ada = { ...user("ada", { [badge]: { number: "7" } }), schemas };
+  const { body: made } = await rfc("POST", "/Users", ada);
+  const { body: team } = await rfc("POST", "/Groups", group("team", [made.id]));
+  const [person, crew] = [`/Users/${made.id}`, `/Groups/${team.id}`];
+  const { nextCursor } = (await rfc("GET", "/Users?cursor&count=1")).body;
+  const seq = await acme.seq();
+  const op = (op, path, value) => patch({ op, path, value });
+  const find = (filter) => `/Users?filter=${encodeURIComponent(filter)}`;
+  for (const [what, method, path, body, scimType, says] of [
+    ["a number for a text", "PATCH", person, op("replace", "title", 7), "invalidValue", "title"],
+    ["a text for a boolean", "PATCH", person, op("replace", "active", "False"), "invalidValue", "active"],
+    ["an object for a text", "PUT", person, { ...ada, displayName: { a: 1 } }, "invalidValue", "displayName"],
+    ["a text for an object", "PUT", person, { ...ada, name: "Ada" }, "invalidValue", "name"],
+    ["an unknown attribute", "PATCH", person, op("add", "shoeSize", 1), "invalidPath", "shoeSize"],
+    ["an unknown sub-attribute", "PATCH", person, op("add", "name.nick", "a"), "invalidPath", "name.nick"],
+    ["a read-only attribute", "PATCH", person, op("replace", "groups", []), "mutability", "groups"],
+    ["a read-only sub-attribute", "PATCH", person, op("replace", "meta.version", "1"), "mutability", "meta.version"],
+    ["an immutable attribute", "PATCH", person, op("replace", `${badge}:number`, "8"), "mutability", `${badge}:number`],
+    ["an immutable one by PUT", "PUT", person, { ...ada, [badge]: { number: "8" } }, "mutability", `${badge}:number`],
+    ["an immutable sub-attribute", "PATCH", crew, op("replace", "members.value", made.id), "mutability", "members.value"],
+    ["a required attribute", "PATCH", person, op("remove", "userName"), "mutability", "userName"],
+    ["a malformed path", "PATCH", person, op("add", "emails[type eq", "a"), "invalidPath", "position"],
+    ["a malformed value filter", "PATCH", person, op("add", "emails[type is 1].value", "a"), "invalidPath", "position"],
+    ["nothing that matches", "PATCH", person, op("replace", 'emails[type eq "x"].value', "a"), "noTarget", "emails"],
+    ["a removal without a path", "PATCH", person, patch({ op: "remove" }), "noTarget", "path"],
+    ["a malformed filter", "GET", find('userName eq "a" and'), undefined, "invalidFilter", "position"],
+    ["an unknown attribute in a filter", "GET", find("shoeSize pr"), undefined, "invalidFilter", "shoeSize"],
+    ["a boolean that is ordered", "GET", find("active gt true"), undefined, "invalidFilter", "active"],
+    ["a malformed date in a filter", "GET", find('meta.created gt "yesterday"'), undefined, "invalidFilter", "meta.created"],
+    ["a malformed date", "PUT", person, { ...ada, [badge]: { number: "7", issued: "1.2.26" } }, "invalidValue", "issued"],
+    ["a made-up cursor", "GET", "/Users?cursor=abc", undefined, "invalidCursor", "cursor"],
+    ["another query's cursor", "GET", `/Users?cursor=${nextCursor}&sortBy=title`, undefined, "invalidCursor", "cursor"],
+    ["a negative count with a cursor", "GET", "/Users?cursor&count=-1", undefined, "invalidCount", "count"],
+    ["a count that is none", "GET", "/Users?count=1.5", undefined, "invalidValue", "count"],
+    ["an order that is none", "GET", "/Users?sortBy=title&sortOrder=up", undefined, "invalidValue", "sortOrder"],
+  ]) {
+    const answer = await rfc(method, path, body);
+    const at = `${what}: ${JSON.stringify(answer.body)}`;
+    assert.deepEqual([answer.status, answer.body.status, answer.body.scimType], [400, "400", scimType], at);
+    assert.ok(answer.body.detail.includes(says), at);
+  }
+  // RFC 7644 section 3.4.2.4: "a negative value SHALL be interpreted as 0", and a startIndex below 1 as 1.
+  const none = (await rfc("GET", "/Users?count=-5&startIndex=-5")).body;
+  assert.deepEqual([none.Resources ?? [], none.startIndex, none.totalResults > 0], [[], 1, true]);
+  assert.equal(await acme.seq(), seq);
+  assert.equal((await acme.console(`/schemas/${badge}`, "DELETE")).status, 204);
+});
+
 test("a nested group is refused by type, by reference and by bare id, and the whole request with it", async () => {
   const { id: inner } = (await acme.scim("POST", "/Groups", group("inner"))).body;
   const { id: outer } = (await acme.scim("POST", "/Groups", group("outer"))).body;
