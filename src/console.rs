@@ -95,9 +95,8 @@ pub fn schema(urn: &str, body: &[u8]) -> Result<Admin> {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
-    let object = json::object(body)?;
-    serde_json::from_value(Value::Object(object))
-        .map_err(|error| Error::invalid_value(format!("The body is refused: {error}.")))
+    json::object(body)?;
+    serde_json::from_slice(body).map_err(|error| Error::invalid_value(format!("The body is refused: {error}.")))
 }
 
 /// A reading route as a query; `None` for one that changes something.

@@ -1,7 +1,8 @@
 //! A stored resource as SCIM shows it: its address, its entity tag, and what is computed beside the document.
 
 use super::reply::Stored;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::scim::json;
 use crate::scim::schema::Kinds;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -60,7 +61,7 @@ pub fn computed(stored: &Stored, kinds: Kinds, base: &str) -> Map<String, Value>
 /// # Errors
 /// Internal, if the document is none.
 pub fn whole(stored: &Stored, kinds: Kinds, base: &str) -> Result<Map<String, Value>> {
-    let mut map: Map<String, Value> = serde_json::from_str(stored.doc.get()).map_err(Error::internal)?;
+    let mut map: Map<String, Value> = json::own(stored.doc.get())?;
     map.insert("id".to_owned(), Value::from(stored.id.as_str()));
     map.extend(computed(stored, kinds, base));
     Ok(map)

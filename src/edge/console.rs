@@ -10,6 +10,7 @@ use crate::id::{Ids, OrgId, TokenHash, TokenId};
 use crate::org::registry;
 use crate::render::{self, Response};
 use crate::route::{self, Console};
+use crate::scim::json;
 use serde_json::{Value, json};
 use worker::Request;
 
@@ -175,7 +176,7 @@ impl Edge<'_> {
 
 fn value(answer: Answer) -> Result<Value> {
     match answer {
-        Answer::Json(text) => serde_json::from_str(text.get()).map_err(Error::internal),
+        Answer::Json(text) => json::own(text.get()),
         _ => Err(Error::internal("not a Console answer")),
     }
 }

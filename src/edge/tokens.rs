@@ -3,6 +3,7 @@
 use crate::auth::{RECORD_GRACE_SECONDS, Record, record_key};
 use crate::error::{Error, Result};
 use crate::id::{Timestamp, TokenHash};
+use crate::scim::json;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use worker::Env;
@@ -27,7 +28,7 @@ pub(super) async fn look_up(env: &Env, hash: &TokenHash, now: Timestamp) -> Resu
     let kv = env.kv("TOKENS").map_err(Error::internal)?;
     let text = kv.get(&record_key(hash)).text().await.map_err(Error::internal)?;
     // A record that cannot be read, or is of a later version, opens nothing.
-    let record = text.and_then(|text| serde_json::from_str::<Record>(&text).ok()).filter(|record| record.v == 1);
+    let record = text.and_then(|text| json::own::<Record>(&text).ok()).filter(|record| record.v == 1);
     CACHE.with_borrow_mut(|cache| {
         if cache.len() >= CACHED {
             cache.clear();

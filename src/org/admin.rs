@@ -5,6 +5,7 @@ use crate::directory::command::{Admin, TokenSettings};
 use crate::directory::reply::Answer;
 use crate::error::{Error, Kind, Result};
 use crate::id::{OrgId, Timestamp, TokenId};
+use crate::scim::json;
 use crate::store::{Sql, settings as store, tokens, transact};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -26,7 +27,7 @@ const SETTINGS: &str = "organisation";
 /// The settings as they are stored.
 pub(super) fn settings(sql: &dyn Sql) -> Result<Settings> {
     match store::get(sql, SETTINGS)? {
-        Some(text) => serde_json::from_str(&text).map_err(Error::internal),
+        Some(text) => json::own(&text),
         None => Ok(Settings::default()),
     }
 }

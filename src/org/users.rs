@@ -6,10 +6,10 @@ use crate::directory::reply::{Answer, Stored};
 use crate::error::{Error, Kind, Result};
 use crate::fold::fold;
 use crate::id::UserId;
-use crate::scim::extension;
 use crate::scim::patch::{self, Operation};
 use crate::scim::resource::{Resource, check_required, check_size, schemas};
 use crate::scim::schema::ResourceType;
+use crate::scim::{extension, json};
 use crate::store::changes::Kind as ChangeKind;
 use crate::store::folded::folded;
 use crate::store::users::{self as store, Content, User};
@@ -215,7 +215,7 @@ fn content(kind: &ResourceType, attributes: &Attributes, active: bool) -> Result
 
 /// The attributes of a stored document, without `schemas`, which follows from them.
 pub(super) fn attributes(doc: &str) -> Result<Attributes> {
-    let mut map: Attributes = serde_json::from_str(doc).map_err(Error::internal)?;
+    let mut map: Attributes = json::own(doc)?;
     map.remove("schemas");
     Ok(map)
 }

@@ -5,6 +5,7 @@
 //! U+0000: the text functions of SQLite stop there, so such a value would be found under a shorter one's name.
 
 use crate::error::{Error, Kind, Result};
+use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -44,6 +45,15 @@ pub fn value(body: &[u8]) -> Result<Value> {
             Error::invalid_syntax(format!("The body is not acceptable JSON: {error}."))
         }
     })
+}
+
+/// Parses JSON text that this service wrote itself.
+///
+/// # Errors
+/// Internal only.
+pub fn own<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T> {
+    // Of bytes, as bodies are: serde_json's reader of texts would be in the upload a second time.
+    serde_json::from_slice(text.as_bytes()).map_err(Error::internal)
 }
 
 /// 413 for a body above [`BODY_MAX`].

@@ -3,6 +3,7 @@
 use super::{Param, Row, Sql, first};
 use crate::error::{Error, Result};
 use crate::id::{RequestId, Seq, Timestamp};
+use crate::scim::json;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -148,7 +149,7 @@ pub fn append(sql: &dyn Sql, head: &Head, at: Timestamp, facts: &Facts<'_>, chan
 pub fn before(sql: &dyn Sql, seq: Seq) -> Result<Value> {
     let text = first(sql, "SELECT before FROM changes WHERE seq = ?", &[seq.into()])?;
     let text = text.map(|mut row| row.optional_text()).transpose()?.flatten();
-    text.map_or(Ok(Value::Null), |text| serde_json::from_str(&text).map_err(Error::internal))
+    text.map_or(Ok(Value::Null), |text| json::own(&text))
 }
 
 /// The oldest change that is kept; `None` if there is none.
@@ -180,7 +181,7 @@ fn change(mut row: Row) -> Result<(Seq, Value)> {
     let mut shown = json!({
         "seq": seq, "at": at.rfc3339(), "kind": row.text()?, "resourceType": row.text()?, "id": row.text()?,
     });
-    let parse = |text: String| serde_json::from_str::<Value>(&text).map_err(Error::internal);
+    let parse = |text: String| json::own::<Value>(&text);
     let (members, doc) = (row.optional_text()?.map(parse).transpose()?, row.optional_text()?.map(parse).transpose()?);
     if let Some(map) = shown.as_object_mut() {
         if let Some(Value::Object(ids)) = members {

@@ -4,6 +4,7 @@ use super::{Sql, pieces};
 use crate::directory::reply::GroupRef;
 use crate::error::{Error, Result};
 use crate::id::{GroupId, MemberId, Seq, Timestamp};
+use crate::scim::json;
 use std::collections::BTreeMap;
 
 /// What an id that a group is asked to hold stands for.
@@ -86,7 +87,7 @@ pub fn of_groups(sql: &dyn Sql, groups: &[i64]) -> Result<BTreeMap<i64, Vec<Stri
     for piece in pieces(groups)? {
         for mut row in sql.query(text, &[piece.as_str().into()])? {
             let key = row.integer()?;
-            let ids: Vec<String> = serde_json::from_str(&row.text()?).map_err(Error::internal)?;
+            let ids: Vec<String> = json::own(&row.text()?)?;
             members.entry(key).or_default().extend(ids);
         }
     }

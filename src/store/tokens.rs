@@ -5,8 +5,8 @@ use crate::auth::{Dialect, TokenKind};
 use crate::directory::command::{Scope, TokenSettings};
 use crate::error::{Error, Result};
 use crate::id::{Timestamp, TokenHash, TokenId};
-use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use crate::scim::json;
+use serde::{Deserialize, Serialize};
 
 /// A stored token, without its secret, which is nowhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,14 +49,13 @@ fn token(mut row: Row) -> Result<Token> {
 }
 
 /// An enumeration's name, as serde spells it.
-fn word<T: DeserializeOwned>(text: &str) -> Result<T> {
-    serde_json::from_value(Value::from(text)).map_err(Error::internal)
+fn word<T: for<'a> Deserialize<'a>>(text: &str) -> Result<T> {
+    json::own(&format!("\"{text}\""))
 }
 
 /// What [`word`] reads.
 fn spelled(value: impl Serialize) -> Result<String> {
-    let value = serde_json::to_value(value).map_err(Error::internal)?;
-    value.as_str().map(str::to_owned).ok_or_else(|| Error::internal("not a name"))
+    serde_json::to_string(&value).map(|quoted| quoted.trim_matches('"').to_owned()).map_err(Error::internal)
 }
 
 /// The token with that hash.

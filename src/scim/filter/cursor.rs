@@ -43,7 +43,7 @@ impl<'a> Cursor<'a> {
         };
         let quoted = self.rest().get(..end).unwrap_or_default();
         self.at += end;
-        let fault = match serde_json::from_str::<String>(quoted) {
+        let fault = match serde_json::from_slice::<String>(quoted.as_bytes()) {
             Ok(text) if !text.contains('\0') => return Ok(text),
             // No body may hold it either, and SQLite's text functions would stop there.
             Ok(_) => "the string holds the character U+0000, which no value has",

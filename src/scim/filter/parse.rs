@@ -184,7 +184,7 @@ impl<'a> Parser<'a> {
             Ok(Literal::Boolean(is("true")))
         } else if is("null") {
             Ok(Literal::Null)
-        } else if serde_json::from_str::<serde_json::Number>(word).is_ok() {
+        } else if serde_json::from_slice::<serde_json::Number>(word.as_bytes()).is_ok() {
             Ok(Literal::Number(word.to_owned()))
         } else if lenient && !word.is_empty() && !["and", "or", "not"].iter().any(|name| is(name)) {
             // The documentation of Entra ID has `externalId eq jyoung`.

@@ -283,7 +283,7 @@ fn string(attribute: &Attribute, text: &str) -> Value {
 
 /// A whole number first: -0 is one.
 fn number(text: &str) -> Option<serde_json::Number> {
-    text.parse::<i64>().map(Into::into).or_else(|_| serde_json::from_str(text)).ok()
+    text.parse::<i64>().map(Into::into).or_else(|_| serde_json::from_slice(text.as_bytes())).ok()
 }
 
 /// What an attribute of that type is, and what it is compared with.

@@ -103,7 +103,7 @@ impl Types {
     /// # Errors
     /// Internal: what was registered was accepted once.
     pub fn read(generation: i64, documents: &str) -> Result<Self> {
-        let documents: Vec<Value> = serde_json::from_str(documents).map_err(Error::internal)?;
+        let documents: Vec<Value> = json::own(documents)?;
         let documents = documents.into_iter().map(|document| match document {
             Value::Object(map) => Document::read(map),
             _ => Err(Error::internal("a registered schema is not an object")),
