@@ -1,27 +1,19 @@
 //! What identity providers really send, turned into what the RFC says they meant. The only place that knows their
 //! habits: each repair is a small named function over parsed JSON, says why it is there, and does nothing to a
-//! request that needs no mending. None runs for the dialect `rfc`.
+//! request that needs no mending. None runs for the dialect `rfc`, but for the two that [`Repair::OpCase`] and
+//! [`Repair::RemoveMembersByValue`] name.
+//!
+//! `docs/idp/README.md` lists every quirk with its repair and the test that holds it; `npm run test:quirks` switches
+//! each repair off and watches that test fail.
 
+mod caller;
 mod envelope;
+mod path;
+mod repair;
 mod value;
 
-pub use envelope::{caller, operations};
+pub use caller::caller;
+pub use envelope::{op, operations, partial_put};
+pub use path::{decoded, form, forms, urn_alias};
+pub use repair::{Repair, Repairs};
 pub use value::{body, repaired, repaired_one};
-
-use std::collections::BTreeSet;
-
-/// The repairs that a request needed, by name, for the journal.
-#[derive(Debug, Default)]
-pub struct Repairs(BTreeSet<&'static str>);
-
-impl Repairs {
-    /// Notes that a repair was needed.
-    fn note(&mut self, name: &'static str) {
-        self.0.insert(name);
-    }
-
-    /// Their names, each once.
-    pub fn names(&self) -> Vec<String> {
-        self.0.iter().map(|name| (*name).to_owned()).collect()
-    }
-}

@@ -112,6 +112,7 @@ impl Edge<'_> {
         let [content_type, if_match, if_none_match] =
             ["Content-Type", "If-Match", "If-None-Match"].map(|name| header(&request, name));
         let user_agent = header(&request, "User-Agent").unwrap_or_default();
+        let has_adscim_version = header(&request, "ADSCIMVersion").is_some();
         for _ in 0..2 {
             let types = schemas::known(org);
             let ingested = match (&route, &body) {
@@ -150,7 +151,12 @@ impl Edge<'_> {
                 request: self.request_id.clone(),
                 base: base.clone(),
                 actor: Actor::Token { hash: token.hash(), dialect: record.dialect },
-                idp: crate::dialect::caller(record.dialect, &user_agent),
+                idp: crate::dialect::caller(
+                    record.dialect,
+                    &user_agent,
+                    has_adscim_version,
+                    body.as_deref().unwrap_or_default(),
+                ),
                 repairs,
                 notes,
                 idempotency_key: header(&request, "Idempotency-Key").filter(|key| key.len() <= 256),

@@ -6,13 +6,14 @@ mod list;
 mod patch;
 
 use crate::auth::Dialect;
-use crate::dialect::{self, Repairs};
+use crate::dialect::{self, Repair, Repairs};
 use crate::directory::command::{Command, Members, Precondition};
 use crate::error::{Error, Kind, Result};
 use crate::id::{GroupId, MemberId, RequestId, UserId};
 use crate::render::{self, Projection};
 use crate::route::Scim;
 use crate::scim::filter::Forms;
+use crate::scim::patch::MESSAGE;
 use crate::scim::resource::{self, Resource};
 use crate::scim::schema::{Kinds, ResourceType, Types};
 use crate::scim::{extension, json, member};
@@ -71,7 +72,15 @@ struct Reading {
 impl Reading {
     /// Every dialect but `rfc` runs all repairs: one customer can send two of them.
     fn mends(&self) -> bool {
-        self.forms == Forms::Lenient
+        self.forms != Forms::Strict
+    }
+
+    /// Missing or foreign `schemas` are passed over: the address says what the body is.
+    fn schemas(&mut self, checked: Result<()>) -> Result<()> {
+        match checked {
+            Err(error) if !(self.mends() && self.repairs.need(Repair::ForeignSchemas)) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Notes for the journal what was passed over: of very much only the first.
@@ -109,7 +118,7 @@ fn shortened(sentence: String) -> String {
 /// # Errors
 /// 400, 413 or 415 with the attribute or parameter in the sentence.
 pub fn ingest(route: &Scim, request: &Request<'_>) -> Result<Ingested> {
-    let forms = if request.dialect == Dialect::Rfc { Forms::Strict } else { Forms::Lenient };
+    let forms = dialect::forms(request.dialect);
     let mut reading = Reading { forms, repairs: Repairs::default(), notes: Vec::new(), data: None };
     let (precondition, known) = condition::read(route, request)?;
     // A search says in its body what a list says in its address.
@@ -141,14 +150,14 @@ fn command(
             Command::Discover
         }
         Scim::List(kinds) | Scim::Search(Some(kinds)) => {
-            let list = Parameters::read(query, reading)?.of(request.types.of(*kinds), reading)?;
+            let list = Parameters::read(query)?.of(request.types.of(*kinds), reading)?;
             match kinds {
                 Kinds::Users => Command::ListUsers { list },
                 Kinds::Groups => Command::ListGroups { list, members },
             }
         }
         Scim::Search(None) => {
-            let [users, groups] = Parameters::read(query, reading)?.of_both(request.types.all(), reading)?;
+            let [users, groups] = Parameters::read(query)?.of_both(request.types.all(), reading)?;
             Command::Search { users, groups, members }
         }
         Scim::Get(Kinds::Users, id) => Command::GetUser { id: user_id(id)? },
@@ -164,12 +173,18 @@ fn command(
             }
             Command::CreateUser { user }
         }
-        Scim::Replace(Kinds::Users, id) => Command::ReplaceUser {
-            id: user_id(id)?,
-            user: user(Some(id), request, reading)?,
-            mend_formatted: reading.mends(),
-            null_keeps: reading.mends(),
-        },
+        Scim::Replace(kinds, id) if request.dialect == Dialect::Wso2 && reading.repairs.need(Repair::PartialPut) => {
+            let body = body(request, reading)?;
+            check_id(Some(id), &body)?;
+            reading.schemas(check_schemas(&request.types.of(*kinds).schema.id, &body))?;
+            patch(*kinds, id, dialect::partial_put(body), request, reading, Some(members))?
+        }
+        Scim::Replace(Kinds::Users, id) => {
+            let user = user(Some(id), request, reading)?;
+            let null_keeps = reading.mends() && (user.nulls.is_empty() || reading.repairs.need(Repair::NullAsAbsent));
+            let mend_formatted = reading.mends() && Repair::StaleFormatted.is_on();
+            Command::ReplaceUser { id: user_id(id)?, user, mend_formatted, null_keeps }
+        }
         Scim::Create(Kinds::Groups) => {
             let (group, members) = group(None, request, reading)?;
             Command::CreateGroup { group, members: members.unwrap_or_default() }
@@ -178,14 +193,33 @@ fn command(
             let (group, members) = group(Some(id), request, reading)?;
             Command::ReplaceGroup { id: group_id(id)?, group, members }
         }
-        Scim::Patch(Kinds::Users, id) => {
-            let operations = patch::user(&request.types.user, id, body(request, reading)?, reading)?;
+        Scim::Patch(kinds, id) => {
+            let shown = request.dialect == Dialect::Rfc || !projection.is_default();
+            let body = body(request, reading)?;
+            // "The body of each request MUST contain the "schemas" attribute with the URI value of PatchOp."
+            reading.schemas(check_schemas(MESSAGE, &body))?;
+            patch(*kinds, id, body, request, reading, shown.then_some(members))?
+        }
+    })
+}
+
+/// `answer`: what of a group is answered, if anything.
+fn patch(
+    kinds: Kinds,
+    id: &str,
+    body: Map<String, Value>,
+    request: &Request<'_>,
+    reading: &mut Reading,
+    answer: Option<Members>,
+) -> Result<Command> {
+    Ok(match kinds {
+        Kinds::Users => {
+            let operations = patch::user(&request.types.user, id, body, reading)?;
             Command::PatchUser { id: user_id(id)?, operations }
         }
-        Scim::Patch(Kinds::Groups, id) => {
-            let operations = patch::group(&request.types.group, id, body(request, reading)?, reading)?;
-            let shown = request.dialect == Dialect::Rfc || !projection.is_default();
-            Command::PatchGroup { id: group_id(id)?, operations, answer: shown.then_some(members) }
+        Kinds::Groups => {
+            let operations = patch::group(&request.types.group, id, body, reading)?;
+            Command::PatchGroup { id: group_id(id)?, operations, answer }
         }
     })
 }
@@ -206,7 +240,9 @@ fn group(id: Option<&str>, request: &Request<'_>, reading: &mut Reading) -> Resu
     let name = resource.attributes.get("displayName").and_then(Value::as_str).unwrap_or_default();
     let label = id.map_or_else(|| format!("{name:?}"), str::to_owned);
     let members = match sent.map(|value| reading.mended(kind, "members", value)) {
-        None | Some(Value::Null) => None,
+        None => None,
+        Some(Value::Null) if reading.mends() && reading.repairs.need(Repair::NullAsAbsent) => None,
+        Some(Value::Null) => Some(Vec::new()),
         Some(value) => Some(member::read(&value, &label)?),
     };
     Ok((resource, members))
@@ -214,7 +250,7 @@ fn group(id: Option<&str>, request: &Request<'_>, reading: &mut Reading) -> Resu
 
 impl Reading {
     fn mended(&mut self, kind: &ResourceType, name: &str, value: Value) -> Value {
-        match kind.attribute(name).filter(|_| self.forms == Forms::Lenient) {
+        match kind.attribute(name).filter(|_| self.mends()) {
             Some(attribute) => dialect::repaired(attribute, value, &mut self.repairs),
             None => value,
         }
@@ -223,9 +259,7 @@ impl Reading {
 
 fn resource_of(kind: &ResourceType, body: Map<String, Value>, reading: &mut Reading) -> Result<Resource> {
     let body = if reading.mends() { dialect::body(kind, body, &mut reading.repairs) } else { body };
-    if !reading.mends() {
-        check_schemas(&kind.schema.id, &body)?;
-    }
+    reading.schemas(check_schemas(&kind.schema.id, &body))?;
     let read = resource::read(kind, body)?;
     resource::check_required(kind, &read.resource.attributes)?;
     extension::check_required(kind, &read.resource.attributes, |_| true)?;

@@ -121,10 +121,11 @@ fn complex_values() {
             name(Value::Null),
         ),
         (
-            Both,
+            Auto,
             json!([{"op": "add", "value": {"name.givenName": "A"}}]),
             name(json!({"givenName": "A", "familyName": "King"})),
         ),
+        (Rfc, json!([{"op": "add", "value": {"name.givenName": "A"}}]), Refused("invalidPath", "name.givenName")),
         (Both, json!([{"op": "replace", "path": "name", "value": "Ada"}]), Refused("invalidValue", "name")),
     ]);
 }
@@ -311,9 +312,15 @@ fn extensions() {
             extension(json!({"division": "D"})),
         ),
         (
-            Both,
+            Auto,
             json!([{"op": "replace", "value": {path("manager.value"): "m2", path("department"): null}}]),
             extension(json!({"manager": {"value": "m2"}})),
+        ),
+        (Rfc, json!([{"op": "replace", "value": {path("manager.value"): "m2"}}]), Refused("invalidPath", "manager.value")),
+        (
+            Both,
+            json!([{"op": "replace", "value": {path("department"): null}}]),
+            extension(json!({"manager": manager})),
         ),
         (
             Both,

@@ -1,47 +1,45 @@
-//! Repairs around the values: who calls, and how a PATCH is wrapped.
+//! Repairs of what stands around the values: the operations of a PATCH, and a PUT that is none.
 
-use super::Repairs;
-use crate::auth::Dialect;
-use serde_json::{Map, Value};
+use super::{Repair, Repairs};
+use crate::scim::patch::Op;
+use serde_json::{Map, Value, json};
 
-/// The caller's name for the journal; nothing depends on it.
-pub fn caller(dialect: Dialect, user_agent: &str) -> String {
-    match dialect {
-        Dialect::Auto if user_agent.to_ascii_lowercase().starts_with("okta") => "Okta".to_owned(),
-        Dialect::Auto => String::new(),
-        named => format!("{named:?}"),
-    }
-}
-
-/// The operations of a PATCH: `operations` for `Operations` (seen in captures), a bare operation without the list
-/// around it, and one operation in place of a list.
+/// The operations of a PATCH: `operations` for `Operations`, a bare operation without the list around it, and one
+/// operation in place of a list.
 pub fn operations(body: &mut Map<String, Value>, repairs: &mut Repairs) -> Option<Value> {
     if body.get("Operations").is_some_and(Value::is_array) {
         return body.remove("Operations");
     }
     let key = body.keys().find(|key| key.eq_ignore_ascii_case("operations")).cloned();
     match key.and_then(|key| body.remove(&key)) {
-        Some(list @ Value::Array(_)) => {
-            repairs.note("operations_case");
-            Some(list)
-        }
-        Some(one @ Value::Object(_)) => {
-            repairs.note("single_operation");
-            Some(Value::Array(vec![one]))
-        }
+        Some(list @ Value::Array(_)) => repairs.need(Repair::OperationsCase).then_some(list),
+        Some(one @ Value::Object(_)) => repairs.need(Repair::SingleOperation).then(|| json!([one])),
         Some(other) => Some(other),
-        None if body.keys().any(|key| key.eq_ignore_ascii_case("op")) => {
-            repairs.note("bare_operation");
-            Some(Value::Array(vec![Value::Object(std::mem::take(body))]))
+        None if body.keys().any(|key| key.eq_ignore_ascii_case("op")) && repairs.need(Repair::BareOperation) => {
+            Some(json!([Value::Object(std::mem::take(body))]))
         }
         None => None,
     }
 }
 
+/// `op` in any case, in every dialect.
+pub fn op(text: &str, repairs: &mut Repairs) -> Option<Op> {
+    let (op, name) = [(Op::Add, "add"), (Op::Remove, "remove"), (Op::Replace, "replace")]
+        .into_iter()
+        .find(|(_, name)| text.eq_ignore_ascii_case(name))?;
+    (text == name || repairs.need(Repair::OpCase)).then_some(op)
+}
+
+/// A PUT that says only what has changed, as the PATCH that it is. A `null` says nothing.
+pub fn partial_put(mut body: Map<String, Value>) -> Map<String, Value> {
+    body.retain(|_, value| !value.is_null());
+    let operations = json!([{ "op": "replace", "value": body }]);
+    Map::from_iter([("Operations".to_owned(), operations)])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn wrappings() {
@@ -61,9 +59,16 @@ mod tests {
     }
 
     #[test]
-    fn callers() {
-        assert_eq!(caller(Dialect::Auto, "Okta SCIM Client 1.0.0"), "Okta");
-        assert_eq!(caller(Dialect::Auto, ""), "");
-        assert_eq!(caller(Dialect::Entra, "Okta"), "Entra");
+    fn ops() {
+        for (text, expected, needed) in [
+            ("add", Some(Op::Add), ""),
+            ("Remove", Some(Op::Remove), "op_case"),
+            ("REPLACE", Some(Op::Replace), "op_case"),
+            ("move", None, ""),
+            ("", None, ""),
+        ] {
+            let mut repairs = Repairs::default();
+            assert_eq!((op(text, &mut repairs), repairs.names().join(" ")), (expected, needed.to_owned()), "{text}");
+        }
     }
 }

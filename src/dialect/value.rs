@@ -1,39 +1,83 @@
 //! Repairs of values, led by the attribute's definition.
 
-use super::Repairs;
+use super::path::{form, forms, urn_alias};
+use super::{Repair, Repairs};
+use crate::auth::Dialect;
+use crate::scim::path::{self, Resolved};
 use crate::scim::resource::is_label;
-use crate::scim::schema::{Attribute, ENTERPRISE, ResourceType, Type};
+use crate::scim::schema::{Attribute, ResourceType, Type};
 use serde_json::{Map, Value, json};
-
-/// URNs that stand for the Enterprise User extension in older templates and samples.
-const ENTERPRISE_ALIASES: [&str; 4] = [
-    "urn:ietf:params:scim:schemas:extension:enterprise:2.0",
-    "urn:ietf:params:scim:schemas:extension:enterprise:2.0User",
-    "urn:scim:schemas:extension:enterprise:2.0",
-    "urn:scim:schemas:extension:enterprise:1.0",
-];
 
 /// Mends the body of a POST or PUT.
 pub fn body(kind: &ResourceType, body: Map<String, Value>, repairs: &mut Repairs) -> Map<String, Value> {
     let mut mended = Map::new();
+    let mut others = Vec::new();
     for (key, value) in body {
         let key = urn_alias(key, repairs);
-        let value = match (kind.attribute(&key), kind.extension(&key), value) {
-            (Some(attribute), _, value) => repaired(attribute, value, repairs),
-            (None, Some(schema), Value::Object(inner)) => Value::Object(
-                inner
-                    .into_iter()
-                    .map(|(key, value)| match schema.attribute(&key) {
-                        Some(attribute) => (key, repaired(attribute, value, repairs)),
-                        None => (key, value),
-                    })
-                    .collect(),
-            ),
-            (None, _, value) => value,
+        match (kind.attribute(&key), kind.extension(&key), value) {
+            (Some(attribute), _, value) => merge(&mut mended, key, repaired(attribute, value, repairs)),
+            (None, Some(schema), Value::Object(inner)) => {
+                let inner = inner.into_iter().map(|(key, value)| match schema.attribute(&key) {
+                    Some(attribute) => (key, repaired(attribute, value, repairs)),
+                    None => (key, value),
+                });
+                let inner = Value::Object(inner.collect());
+                merge(&mut mended, key, inner);
+            }
+            (_, _, value) => others.push((key, value)),
+        }
+    }
+    // Last, because what stands in its place counts.
+    for (key, value) in others {
+        let (key, value) = match elsewhere(kind, &key, repairs) {
+            Some(path) => placed(kind, path, value, repairs),
+            None => (key, value),
         };
-        mended.insert(key, value);
+        merge(&mut mended, key, value);
     }
     mended
+}
+
+/// Puts a value where there is none; of two objects, what the first does not say.
+fn merge(map: &mut Map<String, Value>, key: String, value: Value) {
+    match (map.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(&key)), value) {
+        (None, value) => {
+            map.insert(key, value);
+        }
+        (Some((_, Value::Object(there))), Value::Object(more)) => {
+            more.into_iter().for_each(|(key, value)| merge(there, key, value));
+        }
+        _ => {}
+    }
+}
+
+/// The place of an attribute whose name is a path: `name.givenName`, `urn:...:User:department`, `manager`.
+fn elsewhere(kind: &ResourceType, key: &str, repairs: &mut Repairs) -> Option<Resolved> {
+    let path = form(forms(Dialect::Auto), repairs, |forms| {
+        let path = path::parse(key, forms).ok().and_then(|path| path.resolve(kind, forms).ok()).ok_or(())?;
+        match path.attributes(kind) {
+            Some((attribute, sub)) if path.filter.is_none() && !(attribute.multi && sub.is_some()) => Ok(path),
+            _ => Err(()),
+        }
+    })
+    .ok()?;
+    let dotted = path.target.sub.is_none() || repairs.need(Repair::DottedKeys);
+    let prefixed = !key.contains(':') || repairs.need(Repair::UrnPrefixedKeys);
+    (dotted && prefixed).then_some(path)
+}
+
+/// The top-level key and the value around which its path was folded up.
+fn placed(kind: &ResourceType, path: Resolved, value: Value, repairs: &mut Repairs) -> (String, Value) {
+    let value = match path.attributes(kind) {
+        Some((attribute, sub)) => repaired(sub.unwrap_or(attribute), value, repairs),
+        None => value,
+    };
+    let (urn, name, sub) = (path.target.urn, path.target.name, path.target.sub);
+    let value = sub.map_or(value.clone(), |sub| json!({ sub: value }));
+    match urn {
+        None => (name, value),
+        Some(urn) => (urn, json!({ name: value })),
+    }
 }
 
 /// Mends one value of an attribute.
@@ -53,31 +97,36 @@ pub fn repaired_one(attribute: &Attribute, value: Value, repairs: &mut Repairs) 
     element(attribute, single_for_array(value, repairs), repairs)
 }
 
-/// `emails: {...}` (OneLogin) and `emails: "a@b"` are lists of one.
+/// [`Repair::TextForArray`], [`Repair::NestedList`], [`Repair::ObjectForArray`].
 fn array(attribute: &Attribute, value: Value, repairs: &mut Repairs) -> Value {
     match value {
         Value::Null | Value::Array(_) => value,
-        Value::String(text) if text.is_empty() => Value::Null,
-        // `"[]"` as text, and `{}`, are old Azure AD's way of saying nothing.
-        Value::String(text) if text == "[]" => json!([]),
-        Value::Object(map) if map.is_empty() => json!([]),
-        Value::Object(mut map) if map.len() == 1 && map.contains_key(attribute.name.as_ref()) => {
-            repairs.note("nested_list");
-            map.remove(attribute.name.as_ref()).unwrap_or(Value::Null)
+        Value::String(text) if text.is_empty() || text == "[]" => match repairs.need(Repair::TextForArray) {
+            true => json!([]),
+            false => Value::String(text),
+        },
+        Value::Object(mut map)
+            if map.len() == 1
+                && map.get(attribute.name.as_ref()).is_some_and(Value::is_array)
+                && repairs.need(Repair::NestedList) =>
+        {
+            map.remove(attribute.name.as_ref()).unwrap_or_default()
         }
-        one => {
-            repairs.note("object_for_array");
-            json!([one])
-        }
+        one if repairs.need(Repair::ObjectForArray) => match one {
+            Value::Object(map) if map.is_empty() => json!([]),
+            one => json!([one]),
+        },
+        one => one,
     }
 }
 
-/// `[{"$ref": null, "value": "x"}]` for a single value (Entra's older library; manager in its documentation).
+/// [`Repair::ArrayForObject`].
 fn single_for_array(value: Value, repairs: &mut Repairs) -> Value {
     match value {
-        Value::Array(mut items) if items.len() <= 1 => {
-            repairs.note("array_for_object");
-            items.pop().unwrap_or(Value::Null)
+        Value::Array(mut items)
+            if items.len() <= 1 && !items.iter().any(Value::is_array) && repairs.need(Repair::ArrayForObject) =>
+        {
+            items.pop().unwrap_or_default()
         }
         other => other,
     }
@@ -86,68 +135,81 @@ fn single_for_array(value: Value, repairs: &mut Repairs) -> Value {
 fn element(attribute: &Attribute, value: Value, repairs: &mut Repairs) -> Value {
     match (attribute.kind, value) {
         (Type::Complex, Value::Object(map)) => {
-            let inner = map.into_iter().map(|(key, value)| match attribute.sub(&key) {
+            let inner = manager_id(attribute, map, repairs).into_iter().map(|(key, value)| match attribute.sub(&key) {
                 Some(sub) => (key, repaired(sub, value, repairs)),
                 None => (key, value),
             });
             Value::Object(inner.collect())
         }
-        (Type::Complex, Value::String(text)) if attribute.sub("value").is_some() => string_for_object(text, repairs),
+        (Type::Complex, Value::String(text)) => string_for_object(attribute, text, repairs),
         (Type::Boolean, Value::String(text)) => string_boolean(text, repairs),
         (Type::String | Type::Reference, value @ (Value::Number(_) | Value::Bool(_))) => {
-            repairs.note("number_for_string");
-            Value::String(value.to_string())
+            if repairs.need(Repair::NumberForString) { Value::String(value.to_string()) } else { value }
         }
-        // `[{"value": "x"}]` unwrapped above leaves the object around a plain text.
-        (Type::String | Type::Reference | Type::Boolean, Value::Object(mut map)) if map.contains_key("value") => {
-            repairs.note("object_for_string");
-            element(attribute, map.remove("value").unwrap_or(Value::Null), repairs)
+        (Type::Reference, Value::String(text)) if !text.is_empty() && text.trim().is_empty() => {
+            if repairs.need(Repair::BlankReference) { Value::Null } else { Value::String(text) }
+        }
+        (Type::String | Type::Reference | Type::Boolean, Value::Object(map)) => {
+            object_for_string(attribute, map, repairs)
         }
         (_, value) => value,
     }
 }
 
-/// `{"type": "work", "value": ""}` stands for "no such address" (Okta, Entra).
-fn listed(attribute: &Attribute, item: Value, repairs: &mut Repairs) -> Option<Value> {
-    let item = element(attribute, item, repairs);
-    let empty = is_label(attribute, &item);
-    if empty {
-        repairs.note("empty_element");
+/// [`Repair::ManagerId`].
+fn manager_id(attribute: &Attribute, mut map: Map<String, Value>, repairs: &mut Repairs) -> Map<String, Value> {
+    if attribute.name == "manager"
+        && !map.contains_key("value")
+        && map.contains_key("managerId")
+        && repairs.need(Repair::ManagerId)
+        && let Some(id) = map.remove("managerId")
+    {
+        map.insert("value".to_owned(), id);
     }
-    (!empty).then_some(item)
+    map
 }
 
-/// `"manager": "271"` (Entra), `emails: ["a@b"]` (WSO2).
-fn string_for_object(text: String, repairs: &mut Repairs) -> Value {
+/// [`Repair::StringForObject`]. No text is no value.
+fn string_for_object(attribute: &Attribute, text: String, repairs: &mut Repairs) -> Value {
     if text.is_empty() {
         return Value::Null;
     }
-    repairs.note("string_for_object");
-    json!({ "value": text })
+    if attribute.sub("value").is_none() || !repairs.need(Repair::StringForObject) {
+        return Value::String(text);
+    }
+    element(attribute, json!({ "value": text }), repairs)
 }
 
-/// `"active": "False"` (Entra's default mode), `"primary": "True"`.
+/// [`Repair::ObjectForString`].
+fn object_for_string(attribute: &Attribute, mut map: Map<String, Value>, repairs: &mut Repairs) -> Value {
+    match map.get("value") {
+        Some(value) if !value.is_array() && repairs.need(Repair::ObjectForString) => {
+            element(attribute, map.remove("value").unwrap_or_default(), repairs)
+        }
+        _ => Value::Object(map),
+    }
+}
+
+/// [`Repair::EmptyElement`].
+fn listed(attribute: &Attribute, item: Value, repairs: &mut Repairs) -> Option<Value> {
+    let item = element(attribute, item, repairs);
+    (!(is_label(attribute, &item) && repairs.need(Repair::EmptyElement))).then_some(item)
+}
+
+/// [`Repair::StringBooleans`].
 fn string_boolean(text: String, repairs: &mut Repairs) -> Value {
     let value = match text.trim() {
-        yes if yes.eq_ignore_ascii_case("true") => Value::Bool(true),
-        no if no.eq_ignore_ascii_case("false") => Value::Bool(false),
+        yes if yes.eq_ignore_ascii_case("true") => true,
+        no if no.eq_ignore_ascii_case("false") => false,
         _ => return Value::String(text),
     };
-    repairs.note("string_booleans");
-    value
-}
-
-fn urn_alias(key: String, repairs: &mut Repairs) -> String {
-    if ENTERPRISE_ALIASES.iter().any(|alias| alias.eq_ignore_ascii_case(&key)) {
-        repairs.note("urn_aliases");
-        return ENTERPRISE.to_owned();
-    }
-    key
+    if repairs.need(Repair::StringBooleans) { Value::Bool(value) } else { Value::String(text) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scim::schema::ENTERPRISE;
     use crate::scim::schema::tables::{group_type, user_type};
 
     #[test]

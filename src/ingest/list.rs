@@ -2,10 +2,11 @@
 //! parameters of an address, or the body of a search, which says the same.
 
 use super::Reading;
+use crate::dialect;
 use crate::directory::command::List;
 use crate::error::{Error, Kind, Result};
 use crate::scim::discovery::{PAGE_DEFAULT, PAGE_MAX};
-use crate::scim::filter::{self, Expression};
+use crate::scim::filter::{self, Expression, Filter, Forms};
 use crate::scim::json;
 use crate::scim::schema::ResourceType;
 use crate::scim::sort::{self, Sort};
@@ -16,7 +17,7 @@ const SEARCH_REQUEST: &str = "urn:ietf:params:scim:api:messages:2.0:SearchReques
 
 /// The parameters of a list, before any attribute is looked up.
 pub(super) struct Parameters<'a> {
-    filter: Option<Expression>,
+    filter: Option<&'a str>,
     sort_by: Option<&'a str>,
     page: List,
 }
@@ -24,7 +25,7 @@ pub(super) struct Parameters<'a> {
 impl<'a> Parameters<'a> {
     /// # Errors
     /// 400 that names the parameter.
-    pub(super) fn read(query: &'a [(String, String)], reading: &Reading) -> Result<Self> {
+    pub(super) fn read(query: &'a [(String, String)]) -> Result<Self> {
         let parameter = |wanted: &str| {
             query.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.trim())
         };
@@ -54,7 +55,7 @@ impl<'a> Parameters<'a> {
             return Err(Error::new(Kind::InvalidCount, detail));
         }
         Ok(Self {
-            filter: stated("filter").map(|text| filter::parse(text, reading.forms)).transpose()?,
+            filter: stated("filter"),
             sort_by: stated("sortBy"),
             page: List {
                 filter: None,
@@ -71,8 +72,8 @@ impl<'a> Parameters<'a> {
     ///
     /// # Errors
     /// 400 that names an attribute it does not have.
-    pub(super) fn of(&self, kind: &ResourceType, reading: &Reading) -> Result<List> {
-        let filter = self.filter.as_ref().map(|filter| filter.resolve(kind, reading.forms)).transpose()?;
+    pub(super) fn of(&self, kind: &ResourceType, reading: &mut Reading) -> Result<List> {
+        let filter = self.filter(reading, |filter, forms| filter.resolve(kind, forms))?;
         let by = self.sort_by.map(|text| sort::resolve(text, kind, reading.forms)).transpose()?;
         self.list(filter, by.map(|found| found.ok_or_else(|| self.unsorted(kind.name.as_ref()))).transpose()?)
     }
@@ -82,7 +83,7 @@ impl<'a> Parameters<'a> {
     ///
     /// # Errors
     /// 400 that names an attribute which neither has.
-    pub(super) fn of_both(&self, kinds: [&ResourceType; 2], reading: &Reading) -> Result<[Box<List>; 2]> {
+    pub(super) fn of_both(&self, kinds: [&ResourceType; 2], reading: &mut Reading) -> Result<[Box<List>; 2]> {
         let mut by = None;
         if let Some(text) = self.sort_by {
             for kind in kinds {
@@ -91,14 +92,27 @@ impl<'a> Parameters<'a> {
             by = Some(by.ok_or_else(|| self.unsorted("resource"))?);
         }
         let of = |kind: &ResourceType| {
-            let resolved = self.filter.as_ref().map(|filter| filter.resolve_among(kind, &kinds, reading.forms));
-            self.list(resolved.transpose()?, by.clone()).map(Box::new)
+            let resolved = self.filter(reading, |filter, forms| filter.resolve_among(kind, &kinds, forms))?;
+            self.list(resolved, by.clone()).map(Box::new)
         };
         let [users, groups] = kinds.map(of);
         Ok([users?, groups?])
     }
 
-    fn list(&self, filter: Option<filter::Filter>, by: Option<filter::Target>) -> Result<List> {
+    fn filter(
+        &self,
+        reading: &mut Reading,
+        resolve: impl Fn(&Expression, Forms) -> Result<Filter>,
+    ) -> Result<Option<Filter>> {
+        let Some(text) = self.filter else { return Ok(None) };
+        let found = dialect::form(reading.forms, &mut reading.repairs, |forms| {
+            let expression = filter::parse(text, forms)?;
+            resolve(&expression, forms)
+        })?;
+        Ok(Some(if reading.mends() { dialect::decoded(found, &mut reading.repairs) } else { found }))
+    }
+
+    fn list(&self, filter: Option<Filter>, by: Option<filter::Target>) -> Result<List> {
         let descending = self.page.sort.as_ref().is_some_and(|sort| sort.descending);
         Ok(List { filter, sort: by.map(|by| Sort { by, descending }), ..self.page.clone() })
     }

@@ -4,12 +4,12 @@
 mod members;
 mod value;
 
-use super::{Reading, check_schemas};
-use crate::dialect;
+use super::Reading;
+use crate::dialect::{self, Repair};
 use crate::directory::command::GroupOperation;
 use crate::error::{Error, Kind, Result};
 use crate::scim::json;
-use crate::scim::patch::{MESSAGE, Missing, OPERATIONS_MAX, Op, Operation};
+use crate::scim::patch::{Missing, OPERATIONS_MAX, Op, Operation};
 use crate::scim::path::{self, ResolveError, Resolved};
 use crate::scim::schema::{Mutability, ResourceType};
 use serde_json::{Map, Value};
@@ -73,8 +73,6 @@ fn sent(kind: &ResourceType, id: &str, mut body: Map<String, Value>, reading: &m
     let list = if reading.mends() {
         dialect::operations(&mut body, &mut reading.repairs)
     } else {
-        // "The body of each request MUST contain the "schemas" attribute with the URI value of PatchOp."
-        check_schemas(MESSAGE, &body)?;
         body.iter_mut().find(|(key, _)| key.eq_ignore_ascii_case("Operations")).map(|(_, value)| value.take())
     };
     let items = match list {
@@ -92,6 +90,17 @@ fn sent(kind: &ResourceType, id: &str, mut body: Map<String, Value>, reading: &m
     Ok(paths.sent)
 }
 
+/// Where the name of a value stood.
+#[derive(Clone, Copy, PartialEq)]
+enum Written {
+    /// In `path`.
+    AsPath,
+    /// As a key of the value.
+    AsKey,
+    /// As a key in the object of a schema.
+    Inside,
+}
+
 /// Finds the place of every value.
 struct Paths<'a> {
     kind: &'a ResourceType,
@@ -105,25 +114,25 @@ impl Paths<'_> {
         let (mut op, mut path, mut value) = (None, None, None);
         for (key, field) in item {
             match key.to_ascii_lowercase().as_str() {
-                "op" => op = field.as_str().map(str::to_ascii_lowercase),
+                "op" => op = field.as_str().and_then(|text| dialect::op(text, &mut self.reading.repairs)),
                 "path" => path = Some(field),
                 "value" => value = Some(field),
                 _ => {}
             }
         }
-        let op = match op.as_deref() {
-            Some("add") => Op::Add,
-            Some("remove") => Op::Remove,
-            Some("replace") => Op::Replace,
-            _ => {
-                let detail = format!("Operation {number} has to have an op: add, remove or replace.");
-                return Err(Error::invalid_syntax(detail));
-            }
+        let Some(op) = op else {
+            let detail = format!("Operation {number} has to have an op: add, remove or replace.");
+            return Err(Error::invalid_syntax(detail));
         };
         let path = match path {
             None | Some(Value::Null) => None,
             // An empty path is no path of RFC 7644 figure 7.
-            Some(Value::String(text)) => (!(self.reading.mends() && text.trim().is_empty())).then_some(text),
+            Some(Value::String(text))
+                if text.trim().is_empty() && self.reading.mends() && self.reading.repairs.need(Repair::EmptyPath) =>
+            {
+                None
+            }
+            Some(Value::String(text)) => Some(text),
             Some(other) => {
                 let detail = format!("The path of operation {number} has to be a string, not {}.", json::name(&other));
                 return Err(Error::invalid_path(detail));
@@ -138,14 +147,14 @@ impl Paths<'_> {
             }
         };
         match (path, value) {
-            (Some(text), value) => self.place(op, &text, value, true),
+            (Some(text), value) => self.place(op, text, value, Written::AsPath),
             // RFC 7644 section 3.5.2.2: "If "path" is unspecified, the operation fails with ... noTarget."
             (None, _) if op == Op::Remove => {
                 let detail = format!("Operation {number} removes without a path; name what to remove.");
                 Err(Error::new(Kind::NoTarget, detail))
             }
             (None, Value::Object(map)) => {
-                map.into_iter().try_for_each(|(key, value)| self.place(op, &key, value, false))
+                map.into_iter().try_for_each(|(key, value)| self.place(op, key, value, Written::AsKey))
             }
             (None, other) => Err(Error::invalid_value(format!(
                 "Operation {number} has no path, so its value has to be an object, not {}.",
@@ -156,23 +165,27 @@ impl Paths<'_> {
 
     /// Resolves one path, which may be a key of a value: dotted and URN-qualified keys are paths too. An unknown one is
     /// passed over and noted, because a refusal would block all else that the provider sends with it; the dialect
-    /// `rfc` refuses it. `explicit` says that it was written as a path.
-    fn place(&mut self, op: Op, text: &str, value: Value, explicit: bool) -> Result<()> {
+    /// `rfc` refuses it.
+    fn place(&mut self, op: Op, text: String, value: Value, written: Written) -> Result<()> {
+        let explicit = written == Written::AsPath;
+        let text = if self.reading.mends() { dialect::urn_alias(text, &mut self.reading.repairs) } else { text };
         if text.trim().eq_ignore_ascii_case(&self.kind.schema.id) {
             return self.schema(op, &self.kind.schema.id, value);
         }
-        let resolved = match path::parse(text, self.reading.forms) {
-            Ok(path) => path.resolve(self.kind, self.reading.forms),
-            // A key that is no path at all names nothing.
-            Err(_) if self.reading.mends() && !explicit => Err(ResolveError::Unknown(text.to_owned())),
-            Err(error) => return Err(error),
-        };
+        let resolved = dialect::form(self.reading.forms, &mut self.reading.repairs, |forms| {
+            let path = path::parse(&text, forms).map_err(ResolveError::Refused)?.resolve(self.kind, forms)?;
+            Ok(path)
+        });
         let path = match resolved {
-            Ok(path) => path,
-            Err(ResolveError::Unknown(name)) if self.reading.mends() => {
-                self.reading.note(format!("The path {name} is unknown and was passed over."));
-                return Ok(());
+            Ok(path) if explicit || self.may_be_key(&path, &text, written) => path,
+            // A key that is no path at all names nothing.
+            Err(ResolveError::Refused(_))
+                if self.reading.mends() && !explicit && path::parse(&text, self.reading.forms).is_err() =>
+            {
+                return self.unknown(text);
             }
+            Ok(_) => return self.unknown(text),
+            Err(ResolveError::Unknown(name)) => return self.unknown(name),
             Err(error) => return Err(error.into_error(Kind::InvalidPath, self.kind)),
         };
         if let (Some(urn), "", Op::Add | Op::Replace) = (&path.target.urn, path.target.name.as_str(), op)
@@ -210,6 +223,25 @@ impl Paths<'_> {
         Ok(())
     }
 
+    /// A key may be the name of an attribute, in an extension with its URN; to let it be more than that is a repair.
+    fn may_be_key(&mut self, path: &Resolved, text: &str, written: Written) -> bool {
+        let dotted = path.target.sub.is_some() || path.filter.is_some();
+        let prefixed = written == Written::AsKey && text.contains(':') && !path.target.name.is_empty();
+        if !self.reading.mends() {
+            return !dotted;
+        }
+        let repairs = &mut self.reading.repairs;
+        (!dotted || repairs.need(Repair::DottedKeys)) && (!prefixed || repairs.need(Repair::UrnPrefixedKeys))
+    }
+
+    fn unknown(&mut self, name: String) -> Result<()> {
+        if !self.reading.mends() {
+            return Err(ResolveError::Unknown(name).into_error(Kind::InvalidPath, self.kind));
+        }
+        self.reading.note(format!("The path {name} is unknown and was passed over."));
+        Ok(())
+    }
+
     /// The attributes of one schema, as an object under its URN.
     fn schema(&mut self, op: Op, urn: &str, value: Value) -> Result<()> {
         match value {
@@ -221,7 +253,7 @@ impl Paths<'_> {
             Value::Object(map) => map
                 .into_iter()
                 .filter(|(key, _)| !key.eq_ignore_ascii_case("schemas"))
-                .try_for_each(|(key, value)| self.place(op, &format!("{urn}:{key}"), value, false)),
+                .try_for_each(|(key, value)| self.place(op, format!("{urn}:{key}"), value, Written::Inside)),
             Value::Null => Ok(()),
             other => Err(Error::invalid_value(format!("{urn} has to be an object, not {}.", json::name(&other)))),
         }

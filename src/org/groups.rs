@@ -93,7 +93,9 @@ pub(super) fn patch(
             }
         }
     }
-    patch::apply(kind, &mut new, &of_attributes)?;
+    if patch::apply(kind, &mut new, &of_attributes)? {
+        work.repaired("create_missing_element");
+    }
     extension::check_patched(kind, &stored, &new, &urns)?;
     let group = store_changed(work, old, &new, Some(&delta))?;
     match answer {

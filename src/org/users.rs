@@ -89,7 +89,9 @@ pub(super) fn replace(
     }
     if mend_formatted && new.get("name").is_some_and(|name| name.get("formatted").is_some()) {
         let before = work.before(old.seq)?;
-        drop_stale_formatted(&[stored.get("name"), before.get("name")], &mut new);
+        if drop_stale_formatted(&[stored.get("name"), before.get("name")], &mut new) {
+            work.repaired("stale_formatted");
+        }
     }
     extension::keep_immutable(&work.types.user, &stored, &mut new);
     extension::check_immutable(&work.types.user, &stored, &new)?;
@@ -103,7 +105,9 @@ pub(super) fn patch(work: &mut Work<'_>, id: &UserId, operations: &[Operation]) 
     let urns: Vec<&str> = operations.iter().filter_map(|operation| operation.path.target.urn.as_deref()).collect();
     let mut new = extension::adopted(kind, stored.clone(), &urns);
     let operations: Vec<&Operation> = operations.iter().collect();
-    patch::apply(kind, &mut new, &operations)?;
+    if patch::apply(kind, &mut new, &operations)? {
+        work.repaired("create_missing_element");
+    }
     extension::check_patched(kind, &stored, &new, &urns)?;
     store_changed(work, old, new, &[])
 }
@@ -170,10 +174,10 @@ pub(super) fn differing(old: &Attributes, new: &Attributes) -> Attributes {
 
 /// A `name.formatted` that spells the name as it was before is left over: it goes, the new parts hold. `earlier` are
 /// the name as it is stored and as it was before the last change, so that the same request finds nothing to do.
-fn drop_stale_formatted(earlier: &[Option<&Value>], new: &mut Attributes) {
+fn drop_stale_formatted(earlier: &[Option<&Value>], new: &mut Attributes) -> bool {
     let part = |name: &Value, key: &str| name.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let parts = |name: &Value| (part(name, "givenName"), part(name, "familyName"));
-    let Some(name) = new.get_mut("name") else { return };
+    let Some(name) = new.get_mut("name") else { return false };
     let formatted = part(name, "formatted");
     let stale = earlier.iter().flatten().any(|before| {
         let (given, family) = parts(before);
@@ -185,7 +189,9 @@ fn drop_stale_formatted(earlier: &[Option<&Value>], new: &mut Attributes) {
         && let Some(name) = name.as_object_mut()
     {
         name.remove("formatted");
+        return true;
     }
+    false
 }
 
 /// The columns and the canonical document of these attributes.

@@ -25,6 +25,8 @@ pub(super) struct Work<'a> {
     pub(super) totals: Totals,
     /// What was passed over, in sentences for the journal.
     pub(super) notes: Vec<String>,
+    /// Repairs that only the stored resource shows to be needed, by name.
+    repairs: Vec<&'static str>,
     /// Whether a created or replaced group is answered with its members.
     pub(super) members: Members,
     /// The next id, if it was taken beforehand.
@@ -68,12 +70,14 @@ impl Work<'_> {
     /// Runs one of several operations in a transaction inside the request's: if it fails, nothing of it stays.
     pub(super) fn nested<T>(&mut self, mut body: impl FnMut(&mut Self) -> Result<T>) -> Result<T> {
         let (sql, totals, changes, notes) = (self.sql, self.totals, self.changes.len(), self.notes.len());
+        let repairs = self.repairs.len();
         let result = transact(sql, || body(self));
         self.reserved = None;
         if result.is_err() {
             self.totals = totals;
             self.changes.truncate(changes);
             self.notes.truncate(notes);
+            self.repairs.truncate(repairs);
         }
         result
     }
@@ -85,6 +89,13 @@ impl Work<'_> {
         if let Some(more) = self.notes.len().checked_sub(NOTES_MAX).filter(|more| *more > 0) {
             self.notes.truncate(NOTES_MAX);
             self.notes.push(format!("{more} more notes were not kept."));
+        }
+    }
+
+    /// Notes for the journal that the request needed this repair.
+    pub(super) fn repaired(&mut self, name: &'static str) {
+        if !self.repairs.contains(&name) {
+            self.repairs.push(name);
         }
     }
 
@@ -127,6 +138,7 @@ pub(super) fn run(
             types: &types,
             totals: head.totals,
             notes: call.notes.clone(),
+            repairs: Vec::new(),
             members: if matches!(command, Command::Bulk(_)) { Members::Hidden } else { Members::Shown },
             reserved: None,
             ids,
@@ -149,7 +161,10 @@ pub(super) fn run(
                 idempotency_key: call.idempotency_key.as_deref(),
                 token: caller.token.as_deref(),
                 idp: &call.idp,
-                repairs: call.repairs.iter().chain(&work.notes).cloned().collect(),
+                repairs: {
+                    let own = work.repairs.iter().map(|name| (*name).to_owned());
+                    call.repairs.iter().cloned().chain(own).chain(work.notes.iter().cloned()).collect()
+                },
             };
             changes::append(sql, &work.head, work.at(), &facts, &work.changes)?;
         }

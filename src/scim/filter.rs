@@ -28,13 +28,54 @@ pub const MAX_TEXT: usize = 4096;
 pub const MAX_NESTING: usize = 32;
 
 /// How much besides the RFC's grammar is understood.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Forms {
     /// RFC 7644 figures 1 and 7, nothing else.
     Strict,
-    /// Also the forms that identity providers send. Each is marked where it is read.
+    /// Also every [`Form`].
     Lenient,
+    /// Also every form but one: what is not read then, needs that form.
+    Without(Form),
+}
+
+impl Forms {
+    /// True if that form is understood.
+    pub fn allow(self, form: Form) -> bool {
+        match self {
+            Forms::Strict => false,
+            Forms::Lenient => true,
+            Forms::Without(other) => form != other,
+        }
+    }
+}
+
+/// A form that is not the RFC's, and that clients send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// `emails[type eq "work"].value eq "x"`, `emails[type eq "work"] eq "x"`.
+    AfterValuePath,
+    /// `urn:…:2.0:User.employeeNumber`: a dot where the colon belongs.
+    DotAfterUrn,
+    /// `manager` for an attribute that only one extension has.
+    ShortName,
+    /// `manager[value eq "x"]`: a filter on an attribute with one value.
+    SingleValue,
+    /// `primary eq "True"`, `primary eq True`.
+    TextBoolean,
+    /// `externalId eq jyoung`, and a number for a string.
+    Unquoted,
+}
+
+impl Form {
+    /// All of them.
+    pub const ALL: [Form; 6] = [
+        Form::AfterValuePath,
+        Form::DotAfterUrn,
+        Form::ShortName,
+        Form::SingleValue,
+        Form::TextBoolean,
+        Form::Unquoted,
+    ];
 }
 
 /// Reads a filter (RFC 7644 figure 1). Attributes are not looked up.

@@ -55,26 +55,27 @@ pub struct Operation {
     pub missing: Missing,
 }
 
-/// Applies the operations in their order. On an error `attributes` is half-changed: give it a copy.
+/// Applies the operations in their order. True if one of them made the element that its filter describes. On an error `attributes` is half-changed: give it a copy.
 ///
 /// # Errors
 /// 400 `noTarget` for a filter that matches nothing, under [`Missing::Refuse`]. What is required or immutable is judged
 /// afterwards, by [`super::resource::check_required`] and [`super::extension::check_patched`].
-pub fn apply(kind: &ResourceType, attributes: &mut Map<String, Value>, operations: &[&Operation]) -> Result<()> {
+pub fn apply(kind: &ResourceType, attributes: &mut Map<String, Value>, operations: &[&Operation]) -> Result<bool> {
+    let mut made = false;
     for operation in operations {
-        inside(kind, attributes, operation, one)?;
+        made |= inside(kind, attributes, operation, one)?;
     }
     // Only now: one operation may make the element that the next one gives its value to.
     for operation in operations.iter().filter(|o| o.missing == Missing::Make && !o.path.target.name.is_empty()) {
         inside(kind, attributes, operation, tidy)?;
     }
-    Ok(())
+    Ok(made)
 }
 
-type Step = fn(&ResourceType, &mut Map<String, Value>, &Operation) -> Result<()>;
+type Step = fn(&ResourceType, &mut Map<String, Value>, &Operation) -> Result<bool>;
 
 /// Takes a step in the object that holds the attribute: the resource, or what stands under the extension's URN.
-fn inside(kind: &ResourceType, attributes: &mut Map<String, Value>, operation: &Operation, step: Step) -> Result<()> {
+fn inside(kind: &ResourceType, attributes: &mut Map<String, Value>, operation: &Operation, step: Step) -> Result<bool> {
     let target = &operation.path.target;
     let Some(urn) = &target.urn else {
         return step(kind, attributes, operation);
@@ -82,7 +83,7 @@ fn inside(kind: &ResourceType, attributes: &mut Map<String, Value>, operation: &
     let stored = attributes.remove(urn);
     if target.name.is_empty() {
         // A whole extension: only its removal arrives here, assignments were split into its attributes.
-        return Ok(());
+        return Ok(false);
     }
     let mut inner = match stored {
         Some(Value::Object(map)) => map,
@@ -95,7 +96,7 @@ fn inside(kind: &ResourceType, attributes: &mut Map<String, Value>, operation: &
     result
 }
 
-fn one(kind: &ResourceType, container: &mut Map<String, Value>, operation: &Operation) -> Result<()> {
+fn one(kind: &ResourceType, container: &mut Map<String, Value>, operation: &Operation) -> Result<bool> {
     let Some((attribute, sub)) = operation.path.attributes(kind) else {
         // A schema was unregistered since the edge read it; the object answers `Stale` before it comes to this.
         return Err(Error::internal(format!("no attribute for {}", operation.path)));
@@ -107,14 +108,16 @@ fn one(kind: &ResourceType, container: &mut Map<String, Value>, operation: &Oper
             elements(attribute, sub, &mut stored, operation)
         }
         // The filter is on the one value that there is.
-        (_, Some(filter)) if *op == Op::Remove && !stored.as_object().is_some_and(|map| filter.matches(map)) => Ok(()),
+        (_, Some(filter)) if *op == Op::Remove && !stored.as_object().is_some_and(|map| filter.matches(map)) => {
+            Ok(false)
+        }
         (None, _) => {
             assign(attribute, &mut stored, *op, value);
-            Ok(())
+            Ok(false)
         }
         (Some(sub), _) => {
             assign_sub(sub, &mut stored, *op, value);
-            Ok(())
+            Ok(false)
         }
     };
     if !is_unassigned(&stored) {
@@ -124,13 +127,13 @@ fn one(kind: &ResourceType, container: &mut Map<String, Value>, operation: &Oper
 }
 
 /// The elements of a multi-valued attribute that the filter matches, or all of them.
-fn elements(attribute: &Attribute, sub: Option<&Attribute>, stored: &mut Value, operation: &Operation) -> Result<()> {
+fn elements(attribute: &Attribute, sub: Option<&Attribute>, stored: &mut Value, operation: &Operation) -> Result<bool> {
     let filter = operation.path.filter.as_ref();
     let mut items = match stored.take() {
         Value::Array(items) => items,
         _ => Vec::new(),
     };
-    let mut touched = Vec::new();
+    let (mut touched, mut made) = (Vec::new(), false);
     for (index, item) in items.iter_mut().enumerate().filter(|(_, item)| fits(filter, item)) {
         change(attribute, sub, item, operation);
         touched.push(index);
@@ -140,13 +143,14 @@ fn elements(attribute: &Attribute, sub: Option<&Attribute>, stored: &mut Value, 
     {
         touched.push(items.len());
         items.push(element);
+        made = filter.is_some();
     }
     if attribute.has_primary() {
         yield_primary(&mut items, &touched);
     }
     items.retain(|item| !is_unassigned(item));
     *stored = Value::Array(items);
-    Ok(())
+    Ok(made)
 }
 
 fn fits(filter: Option<&Filter>, item: &Value) -> bool {
@@ -212,7 +216,7 @@ fn described(attribute: &Attribute, filter: Option<&Filter>) -> Value {
 }
 
 /// Drops what is left of an element when its value was taken away: a label is no value.
-fn tidy(kind: &ResourceType, container: &mut Map<String, Value>, operation: &Operation) -> Result<()> {
+fn tidy(kind: &ResourceType, container: &mut Map<String, Value>, operation: &Operation) -> Result<bool> {
     if let Some((attribute, _)) = operation.path.attributes(kind)
         && let Some(mut stored) = container.remove(attribute.name.as_ref())
     {
@@ -223,5 +227,5 @@ fn tidy(kind: &ResourceType, container: &mut Map<String, Value>, operation: &Ope
             container.insert(attribute.name.to_string(), stored);
         }
     }
-    Ok(())
+    Ok(false)
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub use super::filter::ResolveError;
 use super::filter::parse::Parser;
 use super::filter::resolve::{Definition, Found, find, in_value_path, not_complex};
-use super::filter::{AttributePath, Expression, Filter, Forms, Target};
+use super::filter::{AttributePath, Expression, Filter, Form, Forms, Target};
 use crate::error::{Error, Kind, Result};
 use crate::scim::schema::{Attribute, ResourceType, Type};
 
@@ -57,7 +57,7 @@ impl RawPath {
             return Err(not_complex(&self.attribute));
         }
         // Entra ID removes a manager with `manager[value eq "x"]`.
-        if !found.attribute.multi && forms == Forms::Strict {
+        if !found.attribute.multi && !forms.allow(Form::SingleValue) {
             let detail = format!("\"{}\" has one value: no filter in brackets is needed to choose it", self.attribute);
             return Err(ResolveError::Refused(Error::invalid_path(detail)));
         }

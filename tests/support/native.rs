@@ -79,7 +79,7 @@ impl Native {
         notes: Vec<String>,
     ) -> Reply {
         let request = RequestId::parse("r-1").unwrap();
-        let idp = dialect::caller(self.dialect, "");
+        let idp = dialect::caller(self.dialect, "", false, &[]);
         let call = Call {
             v: VERSION,
             org: self.org.clone(),

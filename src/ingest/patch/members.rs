@@ -2,6 +2,7 @@
 
 use super::super::Reading;
 use super::{Op, Sent};
+use crate::dialect::Repair;
 use crate::directory::command::GroupOperation;
 use crate::error::{Error, Kind, Result};
 use crate::id::MemberId;
@@ -35,13 +36,15 @@ pub(super) fn steps(
         (Op::Replace, Value::Null) => vec![GroupOperation::ReplaceMembers(Vec::new())],
         (Op::Replace, list) => vec![GroupOperation::ReplaceMembers(member::read(list, group)?)],
         // Without a value all members go (RFC 7644 section 3.5.2.2); with a list only those, an empty one none.
-        (Op::Remove, Value::Array(items)) => vec![GroupOperation::RemoveMembers(listed(items))],
+        (Op::Remove, Value::Array(items)) if reading.repairs.need(Repair::RemoveMembersByValue) => {
+            vec![GroupOperation::RemoveMembers(listed(items))]
+        }
         (Op::Remove, _) => vec![GroupOperation::ReplaceMembers(Vec::new())],
     })
 }
 
 /// The members that a filter matches. Where it names them, it is done with here.
-fn some(op: Op, filter: Filter, value: &Value, group: &str, reading: &Reading) -> Result<Vec<GroupOperation>> {
+fn some(op: Op, filter: Filter, value: &Value, group: &str, reading: &mut Reading) -> Result<Vec<GroupOperation>> {
     let filter = member::filter(filter)?;
     let named = member::named(&filter);
     let removal = || match &named {
@@ -52,7 +55,9 @@ fn some(op: Op, filter: Filter, value: &Value, group: &str, reading: &Reading) -
         // One who is no member is removed with success (RFC 7644 section 3.5.2.2).
         (Op::Remove, _) => Ok(vec![removal()]),
         // The oldest Azure AD syntax: the filter names who is to be added, the value is "[]" or {}.
-        (Op::Add, Some(ids)) if reading.mends() => Ok(vec![GroupOperation::AddMembers(ids.clone())]),
+        (Op::Add, Some(ids)) if reading.mends() && reading.repairs.need(Repair::MemberInFilter) => {
+            Ok(vec![GroupOperation::AddMembers(ids.clone())])
+        }
         (Op::Add, _) => {
             let detail =
                 "What a member says of itself is immutable: add members by the path members, each by its value.";

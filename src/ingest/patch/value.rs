@@ -2,7 +2,7 @@
 
 use super::super::Reading;
 use super::{Missing, Op, Operation, Sent};
-use crate::dialect;
+use crate::dialect::{self, Repair};
 use crate::error::Result;
 use crate::scim::path::Resolved;
 use crate::scim::resource::{canonical, is_kept, single};
@@ -11,7 +11,8 @@ use serde_json::{Map, Value, json};
 
 /// Gives the value its attribute's type; `None` if the operation says nothing.
 pub(super) fn operation(kind: &ResourceType, sent: Sent, reading: &mut Reading) -> Result<Option<Operation>> {
-    let missing = if reading.mends() { Missing::Make } else { Missing::Refuse };
+    let makes = reading.mends() && Repair::CreateMissingElement.is_on();
+    let missing = if makes { Missing::Make } else { Missing::Refuse };
     let Sent { op, path, value } = sent;
     let value = match path.attributes(kind) {
         // The removal of a whole extension.
@@ -23,7 +24,9 @@ pub(super) fn operation(kind: &ResourceType, sent: Sent, reading: &mut Reading) 
                 // Only a list of values that are to go says something more than the path.
                 _ if op == Op::Remove && (element || !target.multi || sub.is_some()) => Value::Null,
                 // To add nothing is to do nothing; in the RFC's words `null` is the state of having no value.
-                Value::Null if op == Op::Add && reading.mends() => return Ok(None),
+                Value::Null if op == Op::Add && reading.mends() && reading.repairs.need(Repair::NullAsAbsent) => {
+                    return Ok(None);
+                }
                 value if target.multi && !element => list(op, target, &path, value, reading)?,
                 value => one(op, target, &path, value, reading)?,
             }

@@ -3,7 +3,7 @@
 //! Which attributes exist is not known here.
 
 use super::cursor::{Cursor, is_attribute_char};
-use super::{AttributePath, Expression, Forms, Literal, MAX_NESTING, MAX_TEXT, Op};
+use super::{AttributePath, Expression, Form, Forms, Literal, MAX_NESTING, MAX_TEXT, Op};
 use crate::error::{Error, Kind, Result};
 
 /// Reads one text.
@@ -81,9 +81,10 @@ impl<'a> Parser<'a> {
             return self.comparison(path);
         }
         let filter = Box::new(self.value_filter()?);
-        match self.forms {
-            Forms::Strict => Ok(Expression::Has { path, filter }),
-            Forms::Lenient => self.comparison_after_value_path(path, filter),
+        if self.forms.allow(Form::AfterValuePath) {
+            self.comparison_after_value_path(path, filter)
+        } else {
+            Ok(Expression::Has { path, filter })
         }
     }
 
@@ -178,15 +179,18 @@ impl<'a> Parser<'a> {
         }
         let start = self.text.at;
         let word = self.text.take_while(is_bare_char);
-        let lenient = self.forms == Forms::Lenient;
-        let is = |name: &str| word == name || lenient && word.eq_ignore_ascii_case(name);
+        let any_case = self.forms.allow(Form::TextBoolean);
+        let is = |name: &str| word == name || any_case && word.eq_ignore_ascii_case(name);
         if is("true") || is("false") {
             Ok(Literal::Boolean(is("true")))
         } else if is("null") {
             Ok(Literal::Null)
         } else if serde_json::from_slice::<serde_json::Number>(word.as_bytes()).is_ok() {
             Ok(Literal::Number(word.to_owned()))
-        } else if lenient && !word.is_empty() && !["and", "or", "not"].iter().any(|name| is(name)) {
+        } else if self.forms.allow(Form::Unquoted)
+            && !word.is_empty()
+            && !["and", "or", "not"].iter().any(|name| is(name))
+        {
             // The documentation of Entra ID has `externalId eq jyoung`.
             Ok(Literal::String(word.to_owned()))
         } else {

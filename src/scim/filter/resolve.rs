@@ -1,6 +1,6 @@
 //! From what was written to what is meant: attributes are looked up, values get their types.
 
-use super::{AttributePath, Expression, Filter, Forms, Literal, Op, ResolveError, Target, Value, instant};
+use super::{AttributePath, Expression, Filter, Form, Forms, Literal, Op, ResolveError, Target, Value, instant};
 use crate::error::{Error, Kind, Result};
 use crate::scim::schema::{Attribute, Mutability, ResourceType, Returned, Schema, Type};
 
@@ -98,7 +98,7 @@ fn lookup<'a>(path: &AttributePath, resource: &'a ResourceType, forms: Forms) ->
     if path.urn.is_none() {
         return match resource.attribute(&path.name) {
             Some(attribute) => define(None, attribute, path.sub.as_deref()),
-            None if forms == Forms::Lenient => in_one_extension(path, resource),
+            None if forms.allow(Form::ShortName) => in_one_extension(path, resource),
             None => None,
         };
     }
@@ -127,11 +127,10 @@ fn after_urn<'a>(text: &'a str, urn: &str, forms: Forms) -> Option<&'a str> {
     if !head.eq_ignore_ascii_case(urn) {
         return None;
     }
-    match forms {
-        _ if rest.is_empty() => Some(rest),
-        Forms::Strict => rest.strip_prefix(':'),
-        // Old Entra ID jobs send `urn:…:User.employeeNumber`.
-        Forms::Lenient => rest.strip_prefix([':', '.']),
+    match rest.strip_prefix(':') {
+        None if rest.is_empty() => Some(rest),
+        None if forms.allow(Form::DotAfterUrn) => rest.strip_prefix('.'),
+        found => found,
     }
 }
 
@@ -258,20 +257,23 @@ fn compare(mut found: Definition<'_>, op: Op, literal: &Literal, forms: Forms) -
 }
 
 fn typed(attribute: &Attribute, literal: &Literal, forms: Forms) -> Option<Value> {
-    let lenient = forms == Forms::Lenient;
     match (attribute.kind, literal) {
         (Type::String | Type::Reference, Literal::String(text)) => Some(string(attribute, text)),
         // An id or employee number without its quotes.
-        (Type::String | Type::Reference, Literal::Number(text)) if lenient => Some(string(attribute, text)),
+        (Type::String | Type::Reference, Literal::Number(text)) if forms.allow(Form::Unquoted) => {
+            Some(string(attribute, text))
+        }
         (Type::Binary, Literal::String(text)) => Some(Value::Exact(text.clone())),
         (Type::DateTime, Literal::String(text)) => Some(Value::Instant { ms: instant(text)?, text: text.clone() }),
         (Type::Boolean, Literal::Boolean(boolean)) => Some(Value::Boolean(*boolean)),
         // Entra ID has `roles[primary eq "True"]`.
-        (Type::Boolean, Literal::String(text)) if lenient => match text.to_ascii_lowercase().as_str() {
-            "true" => Some(Value::Boolean(true)),
-            "false" => Some(Value::Boolean(false)),
-            _ => None,
-        },
+        (Type::Boolean, Literal::String(text)) if forms.allow(Form::TextBoolean) => {
+            match text.to_ascii_lowercase().as_str() {
+                "true" => Some(Value::Boolean(true)),
+                "false" => Some(Value::Boolean(false)),
+                _ => None,
+            }
+        }
         (Type::Integer | Type::Decimal, Literal::Number(text)) => number(text).map(Value::Number),
         _ => None,
     }

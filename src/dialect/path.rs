@@ -1,0 +1,150 @@
+//! Repairs of paths and filters. Which forms can be read is the grammar's business; here is said which are, and under
+//! what name the journal knows that one was needed.
+
+use super::{Repair, Repairs};
+use crate::auth::Dialect;
+use crate::scim::filter::{Filter, Form, Forms, Op, Value};
+use crate::scim::schema::ENTERPRISE;
+use percent_encoding::percent_decode_str;
+
+/// The forms that a dialect's paths and filters may have.
+pub fn forms(dialect: Dialect) -> Forms {
+    match Form::ALL.into_iter().find(|form| !repair(*form).is_on()) {
+        _ if dialect == Dialect::Rfc => Forms::Strict,
+        None => Forms::Lenient,
+        Some(off) => Forms::Without(off),
+    }
+}
+
+/// Reads a text strictly if that is possible, else in the forms that are allowed, and notes those that it needed.
+///
+/// # Errors
+/// What is wrong with the text even so.
+pub fn form<T, E>(forms: Forms, repairs: &mut Repairs, read: impl Fn(Forms) -> Result<T, E>) -> Result<T, E> {
+    let strict = read(Forms::Strict);
+    if strict.is_ok() || forms == Forms::Strict {
+        return strict;
+    }
+    let found = read(forms)?;
+    for needed in Form::ALL.into_iter().filter(|one| read(Forms::Without(*one)).is_err()) {
+        repairs.need(repair(needed));
+    }
+    Ok(found)
+}
+
+fn repair(form: Form) -> Repair {
+    match form {
+        Form::AfterValuePath => Repair::FilterAfterValuePath,
+        Form::DotAfterUrn => Repair::UrnDot,
+        Form::ShortName => Repair::ShortExtensionNames,
+        Form::SingleValue => Repair::FilterOnSingleValue,
+        Form::TextBoolean => Repair::StringBooleans,
+        Form::Unquoted => Repair::UnquotedFilterValue,
+    }
+}
+
+/// URNs that stand for the Enterprise User extension in older templates and samples.
+const ENTERPRISE_ALIASES: [&str; 5] = [
+    "urn:ietf:params:scim:schemas:extension:enterprise:2.0",
+    "urn:ietf:params:scim:schemas:extension:enterprise:2.0User",
+    "urn:scim:schemas:extension:enterprise:2.0:User",
+    "urn:scim:schemas:extension:enterprise:2.0",
+    "urn:scim:schemas:extension:enterprise:1.0",
+];
+
+/// A key or path that is, or begins with, such a URN.
+pub fn urn_alias(text: String, repairs: &mut Repairs) -> String {
+    let rest = |urn: &str| {
+        let (head, rest) = text.split_at_checked(urn.len())?;
+        (head.eq_ignore_ascii_case(urn) && (rest.is_empty() || rest.starts_with([':', '.']))).then_some(rest)
+    };
+    match ENTERPRISE_ALIASES.iter().find_map(|alias| rest(alias)) {
+        Some(rest) if rest_of_the_true_one(&text).is_none() && repairs.need(Repair::UrnAliases) => {
+            format!("{ENTERPRISE}{rest}")
+        }
+        _ => text,
+    }
+}
+
+/// An alias may be the beginning of the URN that it stands for.
+fn rest_of_the_true_one(text: &str) -> Option<&str> {
+    let (head, rest) = text.split_at_checked(ENTERPRISE.len())?;
+    head.eq_ignore_ascii_case(ENTERPRISE).then_some(rest)
+}
+
+/// Equality with a text that is still encoded also finds what it stands for. Not below an `or`: that may be the work of
+/// this very function.
+pub fn decoded(filter: Filter, repairs: &mut Repairs) -> Filter {
+    match filter {
+        Filter::And(parts) => Filter::And(parts.into_iter().map(|part| decoded(part, repairs)).collect()),
+        Filter::Has { target, filter } => Filter::Has { target, filter: Box::new(decoded(*filter, repairs)) },
+        Filter::Compare { target, op: Op::Eq, value } => {
+            let plain = match &value {
+                Value::Exact(text) => plain(text).map(Value::Exact),
+                Value::Folded { text, .. } => plain(text).map(Value::folded),
+                _ => None,
+            };
+            let compare = |value| Filter::Compare { target: target.clone(), op: Op::Eq, value };
+            match plain {
+                Some(plain) if repairs.need(Repair::EncodedFilterValue) => {
+                    Filter::Or(vec![compare(value), compare(plain)])
+                }
+                _ => compare(value),
+            }
+        }
+        other => other,
+    }
+}
+
+/// What a percent-encoded text stands for; `None` for any other.
+fn plain(text: &str) -> Option<String> {
+    let plain = percent_decode_str(text).decode_utf8().ok()?;
+    (plain != text).then(|| plain.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scim::filter;
+    use crate::scim::schema::tables::user_type;
+
+    #[test]
+    fn aliases() {
+        for (sent, meant) in [
+            ("urn:scim:schemas:extension:enterprise:2.0", ""),
+            ("urn:ietf:params:scim:schemas:extension:enterprise:2.0User", ""),
+            ("URN:ietf:params:scim:schemas:extension:enterprise:2.0:department", ":department"),
+            ("urn:scim:schemas:extension:enterprise:2.0:User:manager.value", ":manager.value"),
+            ("urn:scim:schemas:extension:enterprise:1.0.department", ".department"),
+        ] {
+            let mut repairs = Repairs::default();
+            let mended = urn_alias(sent.to_owned(), &mut repairs);
+            assert_eq!((mended, repairs.names().join(" ")), (format!("{ENTERPRISE}{meant}"), "urn_aliases".to_owned()));
+        }
+        for same in [ENTERPRISE, "urn:scim:schemas:extension:enterprise:3.0", "urn:x", "userName"]
+            .into_iter()
+            .map(str::to_owned)
+            .chain([format!("{ENTERPRISE}:department"), ENTERPRISE.to_lowercase()])
+        {
+            assert_eq!(urn_alias(same.clone(), &mut Repairs::default()), same);
+        }
+    }
+
+    #[test]
+    fn encoded_once_too_often() {
+        for (sent, meant) in [
+            (r#"userName eq "a%40b.uk""#, r#"userName eq "a%40b.uk" or userName eq "a@b.uk""#),
+            (r#"emails[value eq "a%2Bb"]"#, r#"emails[value eq "a%2Bb" or value eq "a+b"]"#),
+            (r#"active eq true and userName eq "100%""#, r#"active eq true and userName eq "100%""#),
+            (r#"userName sw "a%40""#, r#"userName sw "a%40""#),
+            (r#"userName eq "%ff""#, r#"userName eq "%ff""#),
+        ] {
+            let user = user_type();
+            let parsed =
+                |text: &str| filter::parse(text, Forms::Strict).unwrap().resolve(&user, Forms::Strict).unwrap();
+            let mended = decoded(parsed(sent), &mut Repairs::default());
+            assert_eq!(mended, parsed(meant), "{sent}");
+            assert_eq!(decoded(mended.clone(), &mut Repairs::default()), mended, "{sent}, twice");
+        }
+    }
+}
