@@ -316,12 +316,12 @@ fn extensions() {
             json!([{"op": "replace", "value": {path("manager.value"): "m2", path("department"): null}}]),
             extension(json!({"manager": {"value": "m2"}})),
         ),
-        (Rfc, json!([{"op": "replace", "value": {path("manager.value"): "m2"}}]), Refused("invalidPath", "manager.value")),
         (
-            Both,
-            json!([{"op": "replace", "value": {path("department"): null}}]),
-            extension(json!({"manager": manager})),
+            Rfc,
+            json!([{"op": "replace", "value": {path("manager.value"): "m2"}}]),
+            Refused("invalidPath", "manager.value"),
         ),
+        (Both, json!([{"op": "replace", "value": {path("department"): null}}]), extension(json!({"manager": manager}))),
         (
             Both,
             json!([{"op": "replace", "path": path("manager"), "value": {"value": ""}}]),

@@ -213,11 +213,6 @@ impl Paths<'_> {
             if read_only || write_only || attribute.name == "schemas" {
                 return Ok(());
             }
-            if attribute.name == "active" && (op == Op::Remove || value.is_null()) && self.reading.mends() {
-                // To let a user in again, or out, has to be said.
-                self.reading.note("The attribute active can be set, not removed; it was kept.".to_owned());
-                return Ok(());
-            }
         }
         self.sent.push(Sent { op, path, value });
         Ok(())

@@ -183,7 +183,9 @@ pub fn is_unassigned(value: &Value) -> bool {
 pub fn is_label(attribute: &Attribute, item: &Value) -> bool {
     let label = |name: &str| ["type", "primary", "display"].iter().any(|label| name.eq_ignore_ascii_case(label));
     let values = attribute.has_primary() && attribute.sub.iter().any(|sub| !label(&sub.name));
-    values && item.as_object().is_some_and(|map| map.iter().all(|(name, v)| label(name) || is_unassigned(v)))
+    let says_nothing =
+        |(name, value): (&String, &Value)| label(name) || is_unassigned(value) || attribute.sub(name).is_none();
+    values && item.as_object().is_some_and(|map| map.iter().all(says_nothing))
 }
 
 /// Leaves at most one element `primary` (RFC 7643 section 2.4): the first of several, or with `last` the last.

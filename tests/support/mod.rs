@@ -7,6 +7,7 @@ pub mod filters;
 pub mod http;
 pub mod native;
 pub mod patch;
+pub mod quirks;
 pub mod random;
 pub mod session;
 pub mod sqlite;

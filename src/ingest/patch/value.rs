@@ -14,12 +14,14 @@ pub(super) fn operation(kind: &ResourceType, sent: Sent, reading: &mut Reading) 
     let makes = reading.mends() && Repair::CreateMissingElement.is_on();
     let missing = if makes { Missing::Make } else { Missing::Refuse };
     let Sent { op, path, value } = sent;
+    let mut several = false;
     let value = match path.attributes(kind) {
         // The removal of a whole extension.
         None => Value::Null,
         Some((attribute, sub)) => {
             let element = sub.is_none() && attribute.multi && path.filter.is_some();
             let target = sub.unwrap_or(attribute);
+            several = target.multi && !element;
             match value {
                 // Only a list of values that are to go says something more than the path.
                 _ if op == Op::Remove && (element || !target.multi || sub.is_some()) => Value::Null,
@@ -27,10 +29,21 @@ pub(super) fn operation(kind: &ResourceType, sent: Sent, reading: &mut Reading) 
                 Value::Null if op == Op::Add && reading.mends() && reading.repairs.need(Repair::NullAsAbsent) => {
                     return Ok(None);
                 }
-                value if target.multi && !element => list(op, target, &path, value, reading)?,
+                value if several => list(op, target, &path, value, reading)?,
                 value => one(op, target, &path, value, reading)?,
             }
         }
+    };
+    if reading.mends() && value.is_null() && path.target.urn.is_none() && path.target.name == "active" {
+        // To let a user in again, or out, has to be said.
+        reading.note("The attribute active can be set, not removed; it was kept.".to_owned());
+        return Ok(None);
+    }
+    let op = match (op, &value) {
+        // What came to nothing: of several values none is added, in the place of one value there is none.
+        (Op::Add, Value::Null) if reading.mends() && several => return Ok(None),
+        (Op::Add, Value::Null) if reading.mends() => Op::Replace,
+        (op, _) => op,
     };
     Ok(Some(Operation { op, path, value, missing }))
 }
