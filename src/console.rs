@@ -1,5 +1,7 @@
 //! The Console's API, as far as it is pure: bodies and parameters to calls. Unknown fields are refused by name.
 
+pub mod cors;
+
 use crate::auth::{Dialect, TokenKind};
 use crate::directory::command::{Admin, Query, Scope, TokenSettings};
 use crate::error::{Error, Result};
