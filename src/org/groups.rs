@@ -1,6 +1,7 @@
 //! Groups: created, replaced, patched, deleted (RFC 7644 sections 3.3 to 3.6). Flat, and their members are rows.
 
 use super::membership::{self, Delta, Effect};
+use super::sync;
 use super::users::{attributes, differing};
 use super::work::Work;
 use crate::directory::command::{GroupOperation, Members};
@@ -27,7 +28,9 @@ pub(super) fn get(sql: &dyn Sql, id: &GroupId, shown: Members) -> Result<Answer>
 
 /// POST /Groups.
 pub(super) fn create(work: &mut Work<'_>, group: &Resource, ids: &[MemberId]) -> Result<Answer> {
+    sync::may_push(work.options)?;
     let content = content(&work.types.group, &group.attributes)?;
+    sync::check_name(work.options, &content.display_name_key, &content.display_name)?;
     check_free(work.sql, &content, None)?;
     let mut delta = Delta::default();
     delta.add(ids);
@@ -44,6 +47,7 @@ pub(super) fn create(work: &mut Work<'_>, group: &Resource, ids: &[MemberId]) ->
 
 /// PUT /Groups/{id}. Members that are not said are kept, as is `externalId`; `members: []` empties the group.
 pub(super) fn replace(work: &mut Work<'_>, id: &GroupId, group: &Resource, ids: Option<&[MemberId]>) -> Result<Answer> {
+    sync::may_push(work.options)?;
     let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
     let mut new = group.attributes.clone();
     if !new.contains_key("externalId")
@@ -70,6 +74,7 @@ pub(super) fn patch(
     operations: &[GroupOperation],
     answer: Option<Members>,
 ) -> Result<Answer> {
+    sync::may_push(work.options)?;
     let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
     let (kind, stored) = (&work.types.group, attributes(&old.content.doc)?);
     let urns: Vec<&str> = operations.iter().filter_map(urn).collect();
@@ -112,10 +117,12 @@ fn urn(operation: &GroupOperation) -> Option<&str> {
 
 /// DELETE /Groups/{id} (RFC 7644 section 3.6).
 pub(super) fn delete(work: &mut Work<'_>, id: &GroupId) -> Result<Answer> {
+    sync::may_push(work.options)?;
     let group = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
     let mut delta = Delta::default();
     delta.replace(&[]);
     let effect = membership::effect(work, Some(group.key), id.as_str(), &delta)?;
+    work.lose(effect.removed())?;
     if !effect.is_nothing() {
         // Who was in it stands in the feed before the group goes.
         membership::write(work, group.key, id.as_str(), &effect)?;
@@ -138,7 +145,11 @@ fn store_changed(work: &mut Work<'_>, old: Group, new: &Map<String, Value>, delt
     if content.doc == old.content.doc && effect.is_nothing() {
         return Ok(old);
     }
+    if content.display_name_key != old.content.display_name_key {
+        sync::check_name(work.options, &content.display_name_key, &content.display_name)?;
+    }
     check_free(work.sql, &content, Some(&old))?;
+    work.lose(effect.removed())?;
     store::update(work.sql, &old, &content, work.next_seq(), work.at())?;
     if content.doc != old.content.doc {
         let before = Value::Object(differing(&attributes(&old.content.doc)?, new));

@@ -152,6 +152,37 @@ pub fn before(sql: &dyn Sql, seq: Seq) -> Result<Value> {
     text.map_or(Ok(Value::Null), |text| json::own(&text))
 }
 
+/// What each change after `since` took out: a user deactivated or deleted, members removed; oldest first. Reads no
+/// change before that.
+///
+/// # Errors
+/// Internal only.
+pub fn losses(sql: &dyn Sql, since: Timestamp) -> Result<Vec<(Timestamp, i64)>> {
+    let text = "SELECT seq, at, CASE WHEN kind = 'members' THEN json_array_length(before, '$.removed') \
+                WHEN resource = 'User' AND kind IN ('deactivated', 'deleted') THEN 1 ELSE 0 END \
+                FROM changes WHERE seq < ? ORDER BY seq DESC LIMIT 1000";
+    let (mut before, mut losses) = (Seq::MAX >> 11, Vec::new());
+    loop {
+        let rows = sql.query(text, &[before.into()])?;
+        let last = rows.len() < 1000;
+        for mut row in rows {
+            let (seq, at, lost) = (row.integer()?, Timestamp(row.integer()?), row.integer()?);
+            if at <= since {
+                losses.reverse();
+                return Ok(losses);
+            }
+            before = seq;
+            if lost > 0 {
+                losses.push((at, lost));
+            }
+        }
+        if last {
+            losses.reverse();
+            return Ok(losses);
+        }
+    }
+}
+
 /// The oldest change that is kept; `None` if there is none.
 ///
 /// # Errors

@@ -4,6 +4,7 @@ use super::sqlite::Sqlite;
 use super::{Request, Response, Server};
 use scim_edge::auth::{Dialect, Token, TokenKind};
 use scim_edge::directory::command::{Actor, Admin, Ask, Call, Command, Precondition, Query, TokenSettings, VERSION};
+use scim_edge::directory::options::Options;
 use scim_edge::directory::reply::{Answer, Reply};
 use scim_edge::id::{OrgId, RequestId, Timestamp, TokenId};
 use scim_edge::ingest::{self, Ingested};
@@ -52,7 +53,12 @@ impl Native {
             step_takes: 0,
             random: Cell::new(0),
         };
-        let settings = Admin::Configure { display_name: Some("Acme".into()), saml: Some(true), scim: Some(true) };
+        let settings = Admin::Configure {
+            display_name: Some("Acme".into()),
+            saml: Some(true),
+            scim: Some(true),
+            options: Options::default(),
+        };
         native.call(Actor::Root, Ask::Admin(settings)).outcome.unwrap();
         let settings =
             TokenSettings { name: "t".into(), kind: TokenKind::Scim, dialect, scope: None, expires_at: None };
@@ -188,6 +194,8 @@ impl Native {
         };
         let ask = match route.unwrap() {
             Console::PutSchema(_, urn) => console::schema(&urn, body.to_string().as_bytes()).map(Ask::Admin),
+            Console::PutOrg(_) => console::configure(body.to_string().as_bytes()).map(Ask::Admin),
+            Console::ReleaseGuard(_) => console::release(body.to_string().as_bytes()).map(Ask::Admin),
             Console::DeleteSchema(_, urn) => Ok(Ask::Admin(Admin::DeleteSchema { urn })),
             route => console::query(&route, &[]).map(|query| Ask::Read(query.unwrap())),
         };
