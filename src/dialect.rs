@@ -6,7 +6,7 @@ mod envelope;
 mod value;
 
 pub use envelope::{caller, operations};
-pub use value::{body, repaired, repaired_one};
+pub use value::{body, path, repaired, repaired_one};
 
 use std::collections::BTreeSet;
 
