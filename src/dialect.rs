@@ -5,7 +5,7 @@
 mod envelope;
 mod value;
 
-pub use envelope::{caller, operations};
+pub use envelope::{caller, operations, replacing};
 pub use value::{body, path, repaired, repaired_one};
 
 use std::collections::BTreeSet;
