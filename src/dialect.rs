@@ -5,8 +5,8 @@
 mod envelope;
 mod value;
 
-pub use envelope::{caller, operations};
-pub use value::{body, repaired, repaired_one};
+pub use envelope::{caller, operations, replacing};
+pub use value::{body, path, repaired, repaired_one};
 
 use std::collections::BTreeSet;
 

@@ -164,6 +164,15 @@ fn command(
             }
             Command::CreateUser { user }
         }
+        // WSO2 Identity Server puts only what changed (before 7.3): the rest stays, as by a PATCH.
+        Scim::Replace(Kinds::Users, id) if request.dialect == Dialect::Wso2 => {
+            let mut changed = body(request, reading)?;
+            check_id(Some(id), &changed)?;
+            changed.retain(|_, value| !value.is_null());
+            let changed = dialect::replacing(changed, &mut reading.repairs);
+            let operations = patch::user(&request.types.user, id, changed, reading)?;
+            Command::PatchUser { id: user_id(id)?, operations }
+        }
         Scim::Replace(Kinds::Users, id) => Command::ReplaceUser {
             id: user_id(id)?,
             user: user(Some(id), request, reading)?,

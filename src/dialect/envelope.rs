@@ -2,7 +2,7 @@
 
 use super::Repairs;
 use crate::auth::Dialect;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// The caller's name for the journal; nothing depends on it.
 pub fn caller(dialect: Dialect, user_agent: &str) -> String {
@@ -38,10 +38,16 @@ pub fn operations(body: &mut Map<String, Value>, repairs: &mut Repairs) -> Optio
     }
 }
 
+/// A PUT that leaves out what did not change (WSO2, product-is #26569), as the PATCH that it means.
+pub fn replacing(body: Map<String, Value>, repairs: &mut Repairs) -> Map<String, Value> {
+    repairs.note("put_of_changes");
+    let operation = json!({ "op": "replace", "value": body });
+    Map::from_iter([("Operations".to_owned(), json!([operation]))])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn wrappings() {

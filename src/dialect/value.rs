@@ -94,6 +94,11 @@ fn element(attribute: &Attribute, value: Value, repairs: &mut Repairs) -> Value 
         }
         (Type::Complex, Value::String(text)) if attribute.sub("value").is_some() => string_for_object(text, repairs),
         (Type::Boolean, Value::String(text)) => string_boolean(text, repairs),
+        // `"profileUrl": " "` (Saviynt) is no address. Blank text elsewhere is text: authentik's users have such names.
+        (Type::Reference, Value::String(text)) if !text.is_empty() && text.trim().is_empty() => {
+            repairs.note("blank_reference");
+            Value::Null
+        }
         (Type::String | Type::Reference, value @ (Value::Number(_) | Value::Bool(_))) => {
             repairs.note("number_for_string");
             Value::String(value.to_string())
@@ -135,6 +140,20 @@ fn string_boolean(text: String, repairs: &mut Repairs) -> Value {
     };
     repairs.note("string_booleans");
     value
+}
+
+/// A path, or a key that is one, behind such a URN: `urn:...:enterprise:2.0:department` (HelloID).
+pub fn path(text: &str, repairs: &mut Repairs) -> Option<String> {
+    let after =
+        |urn: &str| text.get(..urn.len()).filter(|head| head.eq_ignore_ascii_case(urn)).and(text.get(urn.len()..));
+    // The URN itself begins with one of its aliases.
+    if after(ENTERPRISE).is_some() {
+        return None;
+    }
+    let rest = ENTERPRISE_ALIASES.iter().filter_map(|alias| after(alias));
+    let rest = rest.filter(|rest| rest.is_empty() || rest.starts_with([':', '.'])).min_by_key(|rest| rest.len())?;
+    repairs.note("urn_aliases");
+    Some(format!("{ENTERPRISE}{rest}"))
 }
 
 fn urn_alias(key: String, repairs: &mut Repairs) -> String {
@@ -180,6 +199,7 @@ mod tests {
                 json!({"displayName": "x"}),
                 "array_for_object object_for_string",
             ),
+            (json!({"profileUrl": " ", "title": " "}), json!({"profileUrl": null, "title": " "}), "blank_reference"),
         ] {
             let mut repairs = Repairs::default();
             let map = |value: Value| if let Value::Object(map) = value { map } else { Map::new() };
@@ -188,6 +208,22 @@ mod tests {
             let mut again = Repairs::default();
             assert_eq!(body(&user_type(), mended.clone(), &mut again), mended, "mending twice");
             assert_eq!(again.names(), Vec::<String>::new(), "a canonical body needs nothing");
+        }
+    }
+
+    #[test]
+    fn paths() {
+        for (sent, meant) in [
+            ("urn:ietf:params:scim:schemas:extension:enterprise:2.0:department", "department"),
+            ("urn:ietf:params:scim:schemas:extension:enterprise:2.0User:manager.value", "manager.value"),
+            ("URN:scim:schemas:extension:enterprise:1.0:manager[value eq \"x\"]", "manager[value eq \"x\"]"),
+        ] {
+            let mended = path(sent, &mut Repairs::default());
+            assert_eq!(mended, Some(format!("{ENTERPRISE}:{meant}")), "{sent}");
+            assert_eq!(path(&mended.unwrap_or_default(), &mut Repairs::default()), None, "mending twice");
+        }
+        for canonical in [ENTERPRISE, "urn:scim:schemas:extension:enterprise:2.0x:a", "title", "é", ""] {
+            assert_eq!(path(canonical, &mut Repairs::default()), None, "{canonical}");
         }
     }
 

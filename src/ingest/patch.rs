@@ -158,6 +158,8 @@ impl Paths<'_> {
     /// passed over and noted, because a refusal would block all else that the provider sends with it; the dialect
     /// `rfc` refuses it. `explicit` says that it was written as a path.
     fn place(&mut self, op: Op, text: &str, value: Value, explicit: bool) -> Result<()> {
+        let alias = if self.reading.mends() { dialect::path(text.trim(), &mut self.reading.repairs) } else { None };
+        let text = alias.as_deref().unwrap_or(text);
         if text.trim().eq_ignore_ascii_case(&self.kind.schema.id) {
             return self.schema(op, &self.kind.schema.id, value);
         }

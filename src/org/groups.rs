@@ -26,15 +26,23 @@ pub(super) fn get(sql: &dyn Sql, id: &GroupId, shown: Members) -> Result<Answer>
     Ok(Answer::Resource(Box::new(one(sql, group, shown)?)))
 }
 
-/// POST /Groups.
+/// POST /Groups. A repeated request gets its first answer.
 pub(super) fn create(work: &mut Work<'_>, group: &Resource, ids: &[MemberId]) -> Result<Answer> {
     sync::may_push(work.options)?;
     let content = content(&work.types.group, &group.attributes)?;
     sync::check_name(work.options, &content.display_name_key, &content.display_name)?;
-    check_free(work.sql, &content, None)?;
+    let label = format!("{:?}", content.display_name);
     let mut delta = Delta::default();
-    delta.add(ids);
-    let effect = membership::effect(work, None, &format!("{:?}", content.display_name), &delta)?;
+    delta.replace(ids);
+    if let Some(same) = store::by_display_name(work.sql, &content.display_name_key)?
+        && same.content.doc == content.doc
+        && work.made(same.id.as_str())?
+        && membership::effect(work, Some(same.key), &label, &delta)?.is_nothing()
+    {
+        return Ok(Answer::Created(Box::new(one(work.sql, same, work.members)?)));
+    }
+    check_free(work.sql, &content, None)?;
+    let effect = membership::effect(work, None, &label, &delta)?;
     let id = GroupId::parse(&work.new_id()).ok_or_else(|| Error::internal("made an id that is none"))?;
     let key = store::insert(work.sql, &id, &content, work.next_seq(), work.at())?;
     work.totals.groups += 1;

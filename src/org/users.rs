@@ -27,7 +27,7 @@ pub(super) fn get(sql: &dyn Sql, id: &UserId) -> Result<Answer> {
 }
 
 /// POST /Users. Who comes back is revived: an inactive user whose `externalId` and folded `userName` both are this
-/// one's gets its id again. Anything else that is taken is a conflict.
+/// one's gets its id again. A repeated request gets its first answer. Anything else that is taken is a conflict.
 pub(super) fn create(work: &mut Work<'_>, user: &Resource) -> Result<Answer> {
     sync::may_create(work.options)?;
     let kind = &work.types.user;
@@ -37,6 +37,9 @@ pub(super) fn create(work: &mut Work<'_>, user: &Resource) -> Result<Answer> {
     let by_external = by_external_id(work.sql, content.external_id.as_deref())?;
     match (by_name, by_external) {
         (None, None) => {}
+        (Some(same), _) if same.content.doc == content.doc && work.made(same.id.as_str())? => {
+            return Ok(Answer::Created(Box::new(stored(same)?)));
+        }
         (Some(name), Some(external)) if name.key == external.key && !name.content.active => {
             return revive(work, name, attributes);
         }

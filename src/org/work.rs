@@ -4,7 +4,8 @@ use super::access::Caller;
 use super::admin::Settings;
 use super::guard::{Lately, Watch};
 use super::{Context, Memory, bulk, groups, journal, precondition, users};
-use crate::directory::command::{Call, Command, Members};
+use crate::auth::Dialect;
+use crate::directory::command::{Actor, Call, Command, Members};
 use crate::directory::options::{Guard, Options};
 use crate::directory::reply::Answer;
 use crate::error::{Error, Result};
@@ -18,6 +19,8 @@ use std::rc::Rc;
 
 /// How many notes a request keeps: each of its changes has them all.
 const NOTES_MAX: usize = 20;
+/// How long a POST that comes again gets its first answer, in milliseconds.
+const REPEATED_FOR: i64 = 10 * 60_000;
 
 /// The request that is being applied. Nothing of it is kept unless [`run`] comes to its end.
 pub(super) struct Work<'a> {
@@ -36,6 +39,8 @@ pub(super) struct Work<'a> {
     pub(super) members: Members,
     /// The next id, if it was taken beforehand.
     reserved: Option<String>,
+    call: &'a Call,
+    caller: &'a Caller,
     ids: &'a mut Ids,
     random: &'a dyn Fn() -> [u8; 6],
     now: Timestamp,
@@ -71,6 +76,22 @@ impl Work<'_> {
             Some(own) => Ok(own.before.clone().unwrap_or_default()),
             None => changes::before(self.sql, seq),
         }
+    }
+
+    /// True if the POST at work is the one that made this resource and comes again: within minutes, with the same token,
+    /// and either under the same `Idempotency-Key` or from a provider that repeats what it got no answer to (Rippling).
+    /// Whether the resource still is what was posted is for the caller to say.
+    pub(super) fn made(&self, id: &str) -> Result<bool> {
+        let key = self.call.idempotency_key.as_deref();
+        let repeats = matches!(self.call.actor, Actor::Token { dialect: Dialect::Rippling, .. });
+        if key.is_none() && !repeats {
+            return Ok(false);
+        }
+        Ok(changes::creation(self.sql, id)?.is_some_and(|made| {
+            (repeats || made.idempotency_key.as_deref() == key)
+                && made.token == self.caller.token
+                && self.now < made.at.plus(REPEATED_FOR)
+        }))
     }
 
     /// Runs one of several operations in a transaction inside the request's: if it fails, nothing of it stays.
@@ -157,6 +178,8 @@ pub(super) fn run(
             guard,
             members: if matches!(command, Command::Bulk(_)) { Members::Hidden } else { Members::Shown },
             reserved: None,
+            call,
+            caller,
             ids,
             random: context.random,
             now: context.now,
@@ -192,7 +215,7 @@ pub(super) fn run(
         (Some(lately), Some(_)) => lately.add(context.now, lost),
         (remembered, _) => *remembered = None,
     }
-    if !passed_over.is_empty() {
+    if !passed_over.is_empty() && !journal::stands(sql, command, &answer, &passed_over)? {
         journal::ignored(sql, memory, command, call, caller, &passed_over, context.now)?;
     }
     Ok(answer)

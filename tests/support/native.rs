@@ -73,7 +73,7 @@ impl Native {
 
     /// A call of the object, through both of its formats.
     pub fn call(&mut self, actor: Actor, ask: Ask) -> Reply {
-        self.call_noted(actor, ask, Precondition::default(), Vec::new(), Vec::new())
+        self.call_noted(actor, ask, Precondition::default(), Vec::new(), Vec::new(), None)
     }
 
     fn call_noted(
@@ -83,6 +83,7 @@ impl Native {
         precondition: Precondition,
         repairs: Vec<String>,
         notes: Vec<String>,
+        idempotency_key: Option<String>,
     ) -> Reply {
         let request = RequestId::parse("r-1").unwrap();
         let idp = dialect::caller(self.dialect, "");
@@ -95,7 +96,7 @@ impl Native {
             idp,
             repairs,
             notes,
-            idempotency_key: None,
+            idempotency_key,
             generation: self.types.generation,
             precondition,
             ask,
@@ -166,8 +167,9 @@ impl Native {
                     notes: Vec::new(),
                 });
             let actor = Actor::Token { hash: self.token.hash(), dialect: self.dialect };
+            let key = header("Idempotency-Key").map(str::to_owned);
             self.calls += 1;
-            match (self.call_noted(actor, Ask::Scim(command), precondition, repairs, notes).outcome, &route) {
+            match (self.call_noted(actor, Ask::Scim(command), precondition, repairs, notes, key).outcome, &route) {
                 (Ok(Answer::Stale { generation, schemas }), _) => {
                     self.types = Rc::new(Types::read(generation, schemas.get()).unwrap());
                 }
