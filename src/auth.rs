@@ -101,11 +101,11 @@ fn base62(bytes: &[u8], length: usize) -> String {
 }
 
 /// The credentials of an `Authorization` header (RFC 6750 section 2.1): the scheme `Bearer` in any case, or the bare
-/// token, as some Okta apps send it. `None` for no header or another scheme.
+/// token, as some Okta apps send it. Twice is once: it was typed into a field whose scheme the provider adds. `None` for no header or another scheme.
 pub fn credentials(header: Option<&str>) -> Option<&str> {
     let header = header?.trim();
     match header.split_once(char::is_whitespace) {
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => Some(rest.trim()),
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => credentials(Some(rest)),
         Some(_) => None,
         None => (!header.is_empty() && !header.eq_ignore_ascii_case("bearer")).then_some(header),
     }
@@ -213,6 +213,8 @@ mod tests {
             ("bearer   abc ", Some("abc")),
             ("BEARER\tabc", Some("abc")),
             ("abc", Some("abc")),
+            ("Bearer Bearer abc", Some("abc")),
+            ("Bearer bearer ", None),
             ("Basic abc", None),
             ("Bearer", None),
             ("", None),

@@ -1,7 +1,10 @@
 //! The Console's API, as far as it is pure: bodies and parameters to calls. Unknown fields are refused by name.
 
+pub mod cors;
+
 use crate::auth::{Dialect, TokenKind};
 use crate::directory::command::{Admin, Query, Scope, TokenSettings};
+use crate::directory::options::{self, Guard, Options, Sync};
 use crate::error::{Error, Result};
 use crate::id::{GroupId, Timestamp, UserId};
 use crate::route::Console;
@@ -23,6 +26,10 @@ struct OrgBody {
     display_name: Option<String>,
     saml: Option<Saml>,
     scim: Option<Scim>,
+    sync: Option<Sync>,
+    #[serde(default, deserialize_with = "options::said")]
+    guard: Option<Option<Guard>>,
+    reserved_group_names: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -60,7 +67,30 @@ pub fn configure(body: &[u8]) -> Result<Admin> {
         display_name: body.display_name,
         saml: body.saml.map(|saml| saml.configured),
         scim: body.scim.map(|scim| scim.enabled),
+        options: Options { sync: body.sync, guard: body.guard, reserved_group_names: body.reserved_group_names }
+            .checked()?,
     })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReleaseBody {
+    seconds: i64,
+}
+
+/// The longest release of the guard, in seconds: a day.
+const RELEASE_MAX: i64 = 24 * 3600;
+
+/// The body of `POST /v1/orgs/{org}/guard/release`.
+///
+/// # Errors
+/// 400 that names the field.
+pub fn release(body: &[u8]) -> Result<Admin> {
+    let ReleaseBody { seconds } = parse(body)?;
+    if !(1..=RELEASE_MAX).contains(&seconds) {
+        return Err(Error::invalid_value(format!("seconds has to be from 1 to {RELEASE_MAX}, not {seconds}.")));
+    }
+    Ok(Admin::ReleaseGuard { seconds })
 }
 
 /// The body of `POST /v1/orgs/{org}/tokens`.
@@ -129,6 +159,7 @@ pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<
         Console::GetSchema(_, urn) => Query::Schema { urn: urn.clone() },
         Console::ListOrgs
         | Console::PutOrg(_)
+        | Console::ReleaseGuard(_)
         | Console::MintToken(_)
         | Console::RevokeToken(..)
         | Console::PutSchema(..)

@@ -3,5 +3,6 @@
 
 pub mod bulk;
 pub mod command;
+pub mod options;
 pub mod reply;
 pub mod view;

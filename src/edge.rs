@@ -7,6 +7,7 @@ mod sql;
 mod tokens;
 
 use crate::auth::{self, Record, Token, TokenKind};
+use crate::console::cors;
 use crate::directory::command::{Actor, Ask, Call, Command, Precondition, VERSION};
 use crate::directory::reply::Answer;
 use crate::error::{Error, Kind, Result};
@@ -68,7 +69,17 @@ impl Edge<'_> {
         match route::route(&method, path, query, host_org) {
             Route::Health => render::document(200, &json!({ "status": "ok" }), render::JSON),
             Route::Nowhere(error) => self.scim_error(&error),
-            Route::Console(route) => console::handle(self, route, request, query).await,
+            Route::Console(route) => {
+                let origin = header(&request, "Origin");
+                let shared = cors::headers(origin.as_deref(), &variable(self.env, "CONSOLE_ORIGINS"));
+                let mut response = if method == "OPTIONS" && !shared.is_empty() {
+                    Response { status: 204, headers: cors::preflight(), body: Vec::new(), content_type: render::JSON }
+                } else {
+                    console::handle(self, route, request, query).await
+                };
+                response.headers.extend(shared);
+                response
+            }
             Route::Scim(org, route) => match self.scim(&org, route, request, &method, path, query).await {
                 Ok(response) => response,
                 Err(error) => self.scim_error(&error),

@@ -112,12 +112,15 @@ pub struct Error {
     /// Ids or names that the refusal is about; the journal keeps them apart from the sentence.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<String>,
+    /// In how many seconds to try again; not a part of what makes two refusals the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<i64>,
 }
 
 impl Error {
     /// A refusal with its sentence.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), names: Vec::new() }
+        Self { kind, detail: detail.into(), names: Vec::new(), retry_after: None }
     }
 
     /// The same, with the ids or names that it is about: of very many the first, because they are one row of the journal.

@@ -8,6 +8,7 @@ mod admin;
 mod bulk;
 mod cursor;
 mod groups;
+mod guard;
 pub mod journal;
 mod membership;
 mod precondition;
@@ -15,6 +16,7 @@ mod read;
 pub mod registry;
 mod schemas;
 mod search;
+mod sync;
 mod users;
 mod work;
 
@@ -48,6 +50,8 @@ pub struct Memory {
     pages: Pages,
     /// Continues after the last change.
     ids: Option<Ids>,
+    /// What the guard counts.
+    guard: Option<guard::Lately>,
     /// Counters on their way to the storage.
     pub unsaved: journal::Unsaved,
 }
@@ -117,7 +121,7 @@ pub fn execute(sql: &dyn Sql, memory: &mut Memory, call: Call, context: &Context
         Ask::Admin(Admin::DeleteSchema { urn }) => schemas::delete(sql, memory, urn),
         Ask::Admin(admin) => admin::run(sql, &call.org, admin, context.now),
         Ask::Scim(Command::Refused { error, .. }) => Err(error.clone()),
-        Ask::Scim(_) if !caller.scim_enabled => Err(access::switched_off()),
+        Ask::Scim(_) if !caller.settings.scim_enabled => Err(access::switched_off()),
         Ask::Scim(command) => match searched(sql, memory, command, &call, &caller) {
             None => work::run(sql, memory, command, &call, &caller, context),
             Some(Ok(Searched::At(answer))) => Ok(answer),

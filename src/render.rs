@@ -150,11 +150,16 @@ fn detail(error: &Error, request: &RequestId) -> String {
     }
 }
 
+/// In how many seconds to try again where nothing else is known.
+const RETRY_AFTER: i64 = 30;
+
 fn error_headers(error: &Error) -> Vec<(&'static str, String)> {
     match error.kind {
         Kind::Unauthorized => vec![("WWW-Authenticate", "Bearer".to_owned())],
         Kind::MethodNotAllowed => vec![("Allow", error.names.join(", "))],
-        Kind::Unavailable | Kind::TooManyRequests => vec![("Retry-After", "30".to_owned())],
+        Kind::Unavailable | Kind::TooManyRequests => {
+            vec![("Retry-After", error.retry_after.unwrap_or(RETRY_AFTER).to_string())]
+        }
         _ => Vec::new(),
     }
 }

@@ -61,6 +61,7 @@ pub enum Console {
     Get(OrgId, Kinds, String),
     Members(OrgId, String),
     Changes(OrgId),
+    ReleaseGuard(OrgId),
     Schemas(OrgId),
     GetSchema(OrgId, String),
     PutSchema(OrgId, String),
@@ -198,6 +199,7 @@ fn console(method: &str, rest: &[&str]) -> Result<Console> {
             only(method, &["GET"]).map(|()| Console::Get(org, kinds(name), (*id).to_owned()))
         }
         ["groups", id, "members"] => only(method, &["GET"]).map(|()| Console::Members(org, (*id).to_owned())),
+        ["guard", "release"] => only(method, &["POST"]).map(|()| Console::ReleaseGuard(org)),
         ["changes"] => only(method, &["GET"]).map(|()| Console::Changes(org)),
         ["schemas"] => only(method, &["GET"]).map(|()| Console::Schemas(org)),
         ["schemas", urn] => {

@@ -1,4 +1,4 @@
-//! Against a running service, which the environment names: one recorded session, or random filters. `tests/worker/`
+//! Against a running service, which the environment names: one session, or random filters. `tests/worker/`
 //! starts it and names the test.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -15,14 +15,14 @@ use support::directory::{self, BADGE};
 use support::filters::Cells;
 use support::http::Http;
 use support::random::Random;
-use support::session::{SESSIONS, run};
+use support::session::{SESSIONS, Session};
 
 #[test]
 fn session_over_http() {
     let mut server = Http::from_environment().expect("SCIM_EDGE_URL and its companions name a service");
     let wanted = std::env::var("SCIM_EDGE_SESSION").unwrap();
     let (name, text) = SESSIONS.iter().find(|(name, _)| *name == wanted).unwrap();
-    run(name, text, &mut server);
+    Session::read(name, text).run(name, &mut server);
 }
 
 /// What the service's own SQLite finds is what the evaluator finds in what the service shows.

@@ -1,6 +1,7 @@
 //! From the edge to the object.
 
 use super::bulk::Bulk;
+use super::options::Options;
 use crate::error::Error;
 use crate::id::{GroupId, MemberId, OrgId, RequestId, Seq, Timestamp, TokenHash, TokenId, UserId};
 use crate::scim::etag::Tags;
@@ -248,6 +249,12 @@ pub enum Admin {
         display_name: Option<String>,
         saml: Option<bool>,
         scim: Option<bool>,
+        #[serde(default, skip_serializing_if = "Options::is_empty")]
+        options: Options,
+    },
+    /// Lets deprovisioning through for so many seconds.
+    ReleaseGuard {
+        seconds: i64,
     },
     MintToken {
         id: TokenId,

@@ -55,6 +55,7 @@ async fn run(
         Console::ListOrgs => None,
         Console::PutOrg(org)
         | Console::GetOrg(org)
+        | Console::ReleaseGuard(org)
         | Console::MintToken(org)
         | Console::ListTokens(org)
         | Console::RevokeToken(org, _)
@@ -91,6 +92,7 @@ async fn run(
             Console::MintToken(_) => {
                 return mint(edge, actor, own, org, console::mint(&body(&mut request).await?)?).await;
             }
+            Console::ReleaseGuard(_) => Ask::Admin(console::release(&body(&mut request).await?)?),
             Console::RevokeToken(_, id) => return revoke(edge, actor, own, org, &id).await,
             Console::PutSchema(_, urn) => Ask::Admin(console::schema(&urn, &body(&mut request).await?)?),
             Console::DeleteSchema(_, urn) => Ask::Admin(Admin::DeleteSchema { urn }),

@@ -1,5 +1,6 @@
 //! Who is let in. The edge has only sorted out what KV does not know; here the token's own row decides.
 
+use super::admin::Settings;
 use crate::auth::TokenKind;
 use crate::directory::command::{Actor, Admin, Ask, Call, Query, Scope};
 use crate::error::{Error, Kind, Result};
@@ -11,17 +12,16 @@ use crate::store::{Sql, tokens};
 pub(super) struct Caller {
     /// The token's public id; `None` for the root key.
     pub(super) token: Option<String>,
-    /// Whether the organisation takes part in SCIM.
-    pub(super) scim_enabled: bool,
+    /// What the organisation is set to.
+    pub(super) settings: Settings,
 }
 
 /// Lets the caller in, or answers 401 (one sentence for all), or 403 for what its scope does not allow.
 pub(super) fn check(sql: &dyn Sql, call: &Call, now: Timestamp) -> Result<Caller> {
     let settings = super::admin::settings(sql)?;
-    let scim_enabled = settings.scim_enabled;
     let (hash, dialect) = match &call.actor {
         Actor::Root if matches!(call.ask, Ask::Scim(_)) => return Err(Error::unauthorized()),
-        Actor::Root => return Ok(Caller { token: None, scim_enabled }),
+        Actor::Root => return Ok(Caller { token: None, settings }),
         Actor::Token { hash, dialect } => (hash, dialect),
     };
     let token = tokens::by_hash(sql, hash)?
@@ -35,7 +35,7 @@ pub(super) fn check(sql: &dyn Sql, call: &Call, now: Timestamp) -> Result<Caller
     if matches!(call.ask, Ask::Read(Query::Tokens)) && token.settings.scope != Some(Scope::Admin) {
         return Err(forbidden("list tokens"));
     }
-    Ok(Caller { token: Some(token.id.to_string()), scim_enabled })
+    Ok(Caller { token: Some(token.id.to_string()), settings })
 }
 
 fn may_administer(scope: Option<Scope>, admin: &Admin) -> Result<()> {

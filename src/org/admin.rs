@@ -2,6 +2,7 @@
 
 use crate::auth::{Dialect, TokenKind};
 use crate::directory::command::{Admin, TokenSettings};
+use crate::directory::options::Options;
 use crate::directory::reply::Answer;
 use crate::error::{Error, Kind, Result};
 use crate::id::{OrgId, Timestamp, TokenId};
@@ -20,6 +21,11 @@ pub(super) struct Settings {
     pub(super) saml_configured: bool,
     /// It takes part in SCIM; off until it is turned on.
     pub(super) scim_enabled: bool,
+    /// What of a push it takes, and the guard.
+    #[serde(skip_serializing_if = "Options::is_empty")]
+    pub(super) options: Options,
+    /// Until when the guard lets everything through.
+    pub(super) guard_released_until: Timestamp,
 }
 
 const SETTINGS: &str = "organisation";
@@ -35,9 +41,14 @@ pub(super) fn settings(sql: &dyn Sql) -> Result<Settings> {
 /// Runs one of the Console's changes.
 pub(super) fn run(sql: &dyn Sql, org: &OrgId, admin: &Admin, now: Timestamp) -> Result<Answer> {
     match admin {
-        Admin::Configure { display_name, saml, scim } => {
-            transact(sql, || configure(sql, display_name.as_deref(), *saml, *scim, now))?;
-            super::read::organisation(sql, org)
+        Admin::Configure { display_name, saml, scim, options } => {
+            transact(sql, || configure(sql, display_name.as_deref(), *saml, *scim, options, now))?;
+            super::read::organisation(sql, org, now)
+        }
+        Admin::ReleaseGuard { seconds } => {
+            let guard_released_until = now.plus(seconds.saturating_mul(1000));
+            transact(sql, || save(sql, &Settings { guard_released_until, ..settings(sql)? }))?;
+            super::read::organisation(sql, org, now)
         }
         Admin::MintToken { id, hash, token } => {
             check_token(token, now)?;
@@ -59,6 +70,7 @@ fn configure(
     display_name: Option<&str>,
     saml: Option<bool>,
     scim: Option<bool>,
+    options: &Options,
     now: Timestamp,
 ) -> Result<()> {
     let old = settings(sql)?;
@@ -66,6 +78,8 @@ fn configure(
         display_name: display_name.map_or_else(|| old.display_name.clone(), str::to_owned),
         saml_configured: saml.unwrap_or(old.saml_configured),
         scim_enabled: scim.unwrap_or(old.scim_enabled),
+        options: old.options.clone().changed(options),
+        guard_released_until: old.guard_released_until,
     };
     if new.scim_enabled && !new.saml_configured {
         return Err(Error::new(
@@ -80,7 +94,11 @@ fn configure(
     if new == old {
         return Ok(());
     }
-    store::put(sql, SETTINGS, &serde_json::to_string(&new).map_err(Error::internal)?)
+    save(sql, &new)
+}
+
+fn save(sql: &dyn Sql, settings: &Settings) -> Result<()> {
+    store::put(sql, SETTINGS, &serde_json::to_string(settings).map_err(Error::internal)?)
 }
 
 fn check_token(token: &TokenSettings, now: Timestamp) -> Result<()> {

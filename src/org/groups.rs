@@ -1,6 +1,7 @@
 //! Groups: created, replaced, patched, deleted (RFC 7644 sections 3.3 to 3.6). Flat, and their members are rows.
 
 use super::membership::{self, Delta, Effect};
+use super::sync;
 use super::users::{attributes, differing};
 use super::work::Work;
 use crate::directory::command::{GroupOperation, Members};
@@ -25,13 +26,23 @@ pub(super) fn get(sql: &dyn Sql, id: &GroupId, shown: Members) -> Result<Answer>
     Ok(Answer::Resource(Box::new(one(sql, group, shown)?)))
 }
 
-/// POST /Groups.
+/// POST /Groups. A repeated request gets its first answer.
 pub(super) fn create(work: &mut Work<'_>, group: &Resource, ids: &[MemberId]) -> Result<Answer> {
+    sync::may_push(work.options)?;
     let content = content(&work.types.group, &group.attributes)?;
-    check_free(work.sql, &content, None)?;
+    sync::check_name(work.options, &content.display_name_key, &content.display_name)?;
+    let label = format!("{:?}", content.display_name);
     let mut delta = Delta::default();
-    delta.add(ids);
-    let effect = membership::effect(work, None, &format!("{:?}", content.display_name), &delta)?;
+    delta.replace(ids);
+    if let Some(same) = store::by_display_name(work.sql, &content.display_name_key)?
+        && same.content.doc == content.doc
+        && work.made(same.id.as_str())?
+        && membership::effect(work, Some(same.key), &label, &delta)?.is_nothing()
+    {
+        return Ok(Answer::Created(Box::new(one(work.sql, same, work.members)?)));
+    }
+    check_free(work.sql, &content, None)?;
+    let effect = membership::effect(work, None, &label, &delta)?;
     let id = GroupId::parse(&work.new_id()).ok_or_else(|| Error::internal("made an id that is none"))?;
     let key = store::insert(work.sql, &id, &content, work.next_seq(), work.at())?;
     work.totals.groups += 1;
@@ -44,6 +55,7 @@ pub(super) fn create(work: &mut Work<'_>, group: &Resource, ids: &[MemberId]) ->
 
 /// PUT /Groups/{id}. Members that are not said are kept, as is `externalId`; `members: []` empties the group.
 pub(super) fn replace(work: &mut Work<'_>, id: &GroupId, group: &Resource, ids: Option<&[MemberId]>) -> Result<Answer> {
+    sync::may_push(work.options)?;
     let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
     let mut new = group.attributes.clone();
     if !new.contains_key("externalId")
@@ -70,6 +82,7 @@ pub(super) fn patch(
     operations: &[GroupOperation],
     answer: Option<Members>,
 ) -> Result<Answer> {
+    sync::may_push(work.options)?;
     let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
     let (kind, stored) = (&work.types.group, attributes(&old.content.doc)?);
     let urns: Vec<&str> = operations.iter().filter_map(urn).collect();
@@ -114,10 +127,12 @@ fn urn(operation: &GroupOperation) -> Option<&str> {
 
 /// DELETE /Groups/{id} (RFC 7644 section 3.6).
 pub(super) fn delete(work: &mut Work<'_>, id: &GroupId) -> Result<Answer> {
+    sync::may_push(work.options)?;
     let group = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
     let mut delta = Delta::default();
     delta.replace(&[]);
     let effect = membership::effect(work, Some(group.key), id.as_str(), &delta)?;
+    work.lose(effect.removed())?;
     if !effect.is_nothing() {
         // Who was in it stands in the feed before the group goes.
         membership::write(work, group.key, id.as_str(), &effect)?;
@@ -140,7 +155,11 @@ fn store_changed(work: &mut Work<'_>, old: Group, new: &Map<String, Value>, delt
     if content.doc == old.content.doc && effect.is_nothing() {
         return Ok(old);
     }
+    if content.display_name_key != old.content.display_name_key {
+        sync::check_name(work.options, &content.display_name_key, &content.display_name)?;
+    }
     check_free(work.sql, &content, Some(&old))?;
+    work.lose(effect.removed())?;
     store::update(work.sql, &old, &content, work.next_seq(), work.at())?;
     if content.doc != old.content.doc {
         let before = Value::Object(differing(&attributes(&old.content.doc)?, new));

@@ -4,6 +4,7 @@
 use super::Memory;
 use super::access::Caller;
 use crate::directory::command::{Call, Command};
+use crate::directory::reply::Answer;
 use crate::error::{Error, Result};
 use crate::id::Timestamp;
 use crate::store::{Sql, changes, journal as store, settings, tokens, transact};
@@ -91,6 +92,17 @@ fn refused_at(
 ) -> Result<()> {
     let text = json!({ "kind": error.kind, "status": error.kind.status(), "detail": error.detail }).to_string();
     write(sql, memory, call, caller, ("refused", method, resource), (&text, &error.names), now)
+}
+
+/// True if the last change of what was answered says already what was passed over: the request that made it came again.
+pub(super) fn stands(sql: &dyn Sql, command: &Command, answer: &Answer, notes: &[String]) -> Result<bool> {
+    let id = match (answer, command) {
+        (Answer::Created(stored) | Answer::Resource(stored), _) => stored.id.as_str(),
+        (_, Command::PatchGroup { id, .. }) => id.as_str(),
+        _ => return Ok(false),
+    };
+    let said = changes::last_repairs(sql, id)?;
+    Ok(notes.iter().all(|note| said.contains(note)))
 }
 
 /// Writes down what was passed over in a request that changed nothing.

@@ -107,6 +107,11 @@ pub(super) struct Effect {
 }
 
 impl Effect {
+    /// How many members go.
+    pub(super) fn removed(&self) -> usize {
+        self.remove.len()
+    }
+
     pub(super) fn is_nothing(&self) -> bool {
         self.add.is_empty() && self.remove.is_empty()
     }

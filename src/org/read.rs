@@ -3,6 +3,7 @@
 use super::admin::{settings, show_token};
 use super::groups;
 use crate::directory::command::Query;
+use crate::directory::options::Options;
 use crate::directory::reply::Answer;
 use crate::error::{Error, Kind, Result};
 use crate::id::{OrgId, Timestamp};
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 /// Answers one query.
 pub(super) fn read(sql: &dyn Sql, org: &OrgId, query: &Query, now: Timestamp) -> Result<Answer> {
     match query {
-        Query::Organisation => organisation(sql, org),
+        Query::Organisation => organisation(sql, org, now),
         Query::Tokens => {
             let tokens: Vec<Value> = tokens::all(sql)?.iter().map(|token| show_token(token, now)).collect();
             answer(&json!({ "tokens": tokens }))
@@ -64,14 +65,26 @@ pub(super) fn read(sql: &dyn Sql, org: &OrgId, query: &Query, now: Timestamp) ->
 }
 
 /// The organisation's settings and where its sequence stands.
-pub(super) fn organisation(sql: &dyn Sql, org: &OrgId) -> Result<Answer> {
+pub(super) fn organisation(sql: &dyn Sql, org: &OrgId, now: Timestamp) -> Result<Answer> {
     let (settings, head) = (settings(sql)?, changes::head(sql)?);
+    let released = (settings.guard_released_until > now).then(|| settings.guard_released_until.rfc3339());
     answer(&json!({
         "id": org, "displayName": settings.display_name, "saml": { "configured": settings.saml_configured },
-        "scim": { "enabled": settings.scim_enabled }, "counts": head.totals, "lastSeq": head.seq,
+        "scim": { "enabled": settings.scim_enabled }, "sync": show_sync(&settings.options),
+        "guard": settings.options.guard(), "guardReleasedUntil": released,
+        "reservedGroupNames": settings.options.reserved_group_names.unwrap_or_default(), "counts": head.totals, "lastSeq": head.seq,
         "lastChangeAt": (head.seq > 0).then(|| head.at.rfc3339()),
         "oldestSeq": changes::oldest(sql)?,
     }))
+}
+
+fn show_sync(options: &Options) -> Value {
+    let sync = options.sync();
+    let on = |option: Option<bool>| option.unwrap_or(true);
+    json!({
+        "createUsers": on(sync.create_users), "updateProfiles": on(sync.update_profiles),
+        "deactivateUsers": on(sync.deactivate_users), "pushGroups": on(sync.push_groups),
+    })
 }
 
 fn feed(sql: &dyn Sql, after: i64, limit: i64) -> Result<Answer> {

@@ -1,6 +1,7 @@
 //! Users: created, replaced, patched, revived, deleted (RFC 7644 sections 3.3 to 3.6), and what this service adds:
 //! `active` changes only when it is said, and what changes nothing writes nothing.
 
+use super::sync::{self, Said};
 use super::work::Work;
 use crate::directory::reply::{Answer, Stored};
 use crate::error::{Error, Kind, Result};
@@ -26,8 +27,9 @@ pub(super) fn get(sql: &dyn Sql, id: &UserId) -> Result<Answer> {
 }
 
 /// POST /Users. Who comes back is revived: an inactive user whose `externalId` and folded `userName` both are this
-/// one's gets its id again. Anything else that is taken is a conflict.
+/// one's gets its id again. A repeated request gets its first answer. Anything else that is taken is a conflict.
 pub(super) fn create(work: &mut Work<'_>, user: &Resource) -> Result<Answer> {
+    sync::may_create(work.options)?;
     let kind = &work.types.user;
     let attributes = user.attributes.clone();
     let content = content(kind, &attributes, true)?;
@@ -35,6 +37,9 @@ pub(super) fn create(work: &mut Work<'_>, user: &Resource) -> Result<Answer> {
     let by_external = by_external_id(work.sql, content.external_id.as_deref())?;
     match (by_name, by_external) {
         (None, None) => {}
+        (Some(same), _) if same.content.doc == content.doc && work.made(same.id.as_str())? => {
+            return Ok(Answer::Created(Box::new(stored(same)?)));
+        }
         (Some(name), Some(external)) if name.key == external.key && !name.content.active => {
             return revive(work, name, attributes);
         }
@@ -95,6 +100,8 @@ pub(super) fn replace(
     }
     extension::keep_immutable(&work.types.user, &stored, &mut new);
     extension::check_immutable(&work.types.user, &stored, &new)?;
+    let said = Said { active: user.attributes.contains_key("active"), profile: true };
+    let new = sync::permitted(work, (&stored, old.content.active), new, said)?;
     store_changed(work, old, new, &[])
 }
 
@@ -109,12 +116,18 @@ pub(super) fn patch(work: &mut Work<'_>, id: &UserId, operations: &[Operation]) 
         work.repaired("create_missing_element");
     }
     extension::check_patched(kind, &stored, &new, &urns)?;
+    let active =
+        operations.iter().filter(|one| one.path.target.urn.is_none() && one.path.target.name == "active").count();
+    let said = Said { active: active > 0, profile: active < operations.len() };
+    let new = sync::permitted(work, (&stored, old.content.active), new, said)?;
     store_changed(work, old, new, &[])
 }
 
 /// DELETE /Users/{id} (RFC 7644 section 3.6): the id is remembered and never used again.
 pub(super) fn delete(work: &mut Work<'_>, id: &UserId) -> Result<Answer> {
+    sync::may_delete(work.options)?;
     let user = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
+    work.lose(1)?;
     let groups = members::of_users(work.sql, &[user.key])?.remove(&user.key).unwrap_or_default();
     if !groups.is_empty() {
         members::leave_all(work.sql, user.key, work.next_seq(), work.at())?;
@@ -145,6 +158,9 @@ fn store_changed(work: &mut Work<'_>, old: User, new: Attributes, left: &[&str])
         && let Some(taken) = by_external_id(work.sql, content.external_id.as_deref())?
     {
         return Err(conflict("externalId", content.external_id.as_deref().unwrap_or_default(), &taken));
+    }
+    if old.content.active && !content.active {
+        work.lose(1)?;
     }
     store::update(work.sql, &old, &content, work.next_seq(), work.at())?;
     let what = match (old.content.active, content.active) {

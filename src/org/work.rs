@@ -1,8 +1,12 @@
 //! One SCIM request at work: its transaction, its changes, its ids.
 
 use super::access::Caller;
+use super::admin::Settings;
+use super::guard::{Lately, Watch};
 use super::{Context, Memory, bulk, groups, journal, precondition, users};
-use crate::directory::command::{Call, Command, Members};
+use crate::auth::Dialect;
+use crate::directory::command::{Actor, Call, Command, Members};
+use crate::directory::options::{Guard, Options};
 use crate::directory::reply::Answer;
 use crate::error::{Error, Result};
 use crate::id::{Ids, Seq, Timestamp};
@@ -15,6 +19,8 @@ use std::rc::Rc;
 
 /// How many notes a request keeps: each of its changes has them all.
 const NOTES_MAX: usize = 20;
+/// How long a POST that comes again gets its first answer, in milliseconds.
+const REPEATED_FOR: i64 = 10 * 60_000;
 
 /// The request that is being applied. Nothing of it is kept unless [`run`] comes to its end.
 pub(super) struct Work<'a> {
@@ -27,15 +33,22 @@ pub(super) struct Work<'a> {
     pub(super) notes: Vec<String>,
     /// Repairs that only the stored resource shows to be needed, by name.
     repairs: Vec<&'static str>,
+    /// What of a push the organisation takes.
+    pub(super) options: &'a Options,
+    /// What the request is held against, if the guard is on and may have something to say.
+    pub(super) guard: Option<Watch<'a>>,
     /// Whether a created or replaced group is answered with its members.
     pub(super) members: Members,
     /// The next id, if it was taken beforehand.
     reserved: Option<String>,
+    call: &'a Call,
+    caller: &'a Caller,
     ids: &'a mut Ids,
     random: &'a dyn Fn() -> [u8; 6],
     now: Timestamp,
     head: Head,
     changes: Vec<Change>,
+    lost: i64,
 }
 
 impl Work<'_> {
@@ -67,14 +80,31 @@ impl Work<'_> {
         }
     }
 
+    /// True if the POST at work is the one that made this resource and comes again: within minutes, with the same token,
+    /// and either under the same `Idempotency-Key` or from a provider that repeats what it got no answer to (Rippling).
+    /// Whether the resource still is what was posted is for the caller to say.
+    pub(super) fn made(&self, id: &str) -> Result<bool> {
+        let key = self.call.idempotency_key.as_deref();
+        let repeats = matches!(self.call.actor, Actor::Token { dialect: Dialect::Rippling, .. });
+        if key.is_none() && !repeats {
+            return Ok(false);
+        }
+        Ok(changes::creation(self.sql, id)?.is_some_and(|made| {
+            (repeats || made.idempotency_key.as_deref() == key)
+                && made.token == self.caller.token
+                && self.now < made.at.plus(REPEATED_FOR)
+        }))
+    }
+
     /// Runs one of several operations in a transaction inside the request's: if it fails, nothing of it stays.
     pub(super) fn nested<T>(&mut self, mut body: impl FnMut(&mut Self) -> Result<T>) -> Result<T> {
-        let (sql, totals, changes, notes) = (self.sql, self.totals, self.changes.len(), self.notes.len());
+        let (sql, totals, lost) = (self.sql, self.totals, self.lost);
+        let (changes, notes) = (self.changes.len(), self.notes.len());
         let repairs = self.repairs.len();
         let result = transact(sql, || body(self));
         self.reserved = None;
         if result.is_err() {
-            self.totals = totals;
+            (self.totals, self.lost) = (totals, lost);
             self.changes.truncate(changes);
             self.notes.truncate(notes);
             self.repairs.truncate(repairs);
@@ -97,6 +127,15 @@ impl Work<'_> {
         if !self.repairs.contains(&name) {
             self.repairs.push(name);
         }
+    }
+
+    /// Counts users that are about to be deactivated or deleted, or members that are about to be removed.
+    ///
+    /// # Errors
+    /// 429, if the guard does not let so many go.
+    pub(super) fn lose(&mut self, count: usize) -> Result<()> {
+        self.lost += count as i64;
+        self.guard.as_ref().map_or(Ok(()), |watch| watch.check(self.lost))
     }
 
     /// Adds a change; [`Work::totals`] already counts it.
@@ -128,24 +167,37 @@ pub(super) fn run(
         _ => {}
     }
     let types = Rc::clone(&memory.types);
-    let mut passed_over = Vec::new();
+    let guard = guarding(&caller.settings, command, context.now);
+    let (mut passed_over, mut lost) = (Vec::new(), 0);
     let answer = transact(sql, || {
         let mut refused = Vec::new();
         let head = changes::head(sql)?;
         let ids = memory.ids.get_or_insert_with(|| Ids::after(head.at));
+        let guard = match guard {
+            Some(guard) => {
+                let lately = Lately::of(&mut memory.guard, sql, guard, context.now)?;
+                Some(Watch { guard, lately, now: context.now })
+            }
+            None => None,
+        };
         let mut work = Work {
             sql,
             types: &types,
             totals: head.totals,
             notes: call.notes.clone(),
             repairs: Vec::new(),
+            options: &caller.settings.options,
+            guard,
             members: if matches!(command, Command::Bulk(_)) { Members::Hidden } else { Members::Shown },
             reserved: None,
+            call,
+            caller,
             ids,
             random: context.random,
             now: context.now,
             head,
             changes: Vec::new(),
+            lost: 0,
         };
         precondition::check(sql, command, &call.precondition)?;
         let answer = match command {
@@ -153,6 +205,7 @@ pub(super) fn run(
             _ => apply(&mut work, command)?,
         };
         work.bound_notes();
+        lost = work.lost;
         if work.changes.is_empty() {
             passed_over = work.notes;
         } else {
@@ -172,10 +225,21 @@ pub(super) fn run(
         journal::refused_operations(sql, memory, &refused, call, caller, context.now)?;
         Ok(answer)
     })?;
-    if !passed_over.is_empty() {
+    // What goes while the guard is released counts too; without a guard nobody counts.
+    match (&mut memory.guard, caller.settings.options.guard()) {
+        (Some(lately), Some(_)) => lately.add(context.now, lost),
+        (remembered, _) => *remembered = None,
+    }
+    if !passed_over.is_empty() && !journal::stands(sql, command, &answer, &passed_over)? {
         journal::ignored(sql, memory, command, call, caller, &passed_over, context.now)?;
     }
     Ok(answer)
+}
+
+/// The guard, for a request that may take somebody out.
+fn guarding(settings: &Settings, command: &Command, now: Timestamp) -> Option<Guard> {
+    let harmless = matches!(command, Command::CreateUser { .. } | Command::CreateGroup { .. });
+    settings.options.guard().filter(|_| !harmless && settings.guard_released_until <= now)
 }
 
 /// Applies a command that changes one resource.

@@ -152,6 +152,76 @@ pub fn before(sql: &dyn Sql, seq: Seq) -> Result<Value> {
     text.map_or(Ok(Value::Null), |text| json::own(&text))
 }
 
+/// What each change after `since` took out: a user deactivated or deleted, members removed; oldest first. Reads no
+/// change before that.
+///
+/// # Errors
+/// Internal only.
+pub fn losses(sql: &dyn Sql, since: Timestamp) -> Result<Vec<(Timestamp, i64)>> {
+    let text = "SELECT seq, at, CASE WHEN kind = 'members' THEN json_array_length(before, '$.removed') \
+                WHEN resource = 'User' AND kind IN ('deactivated', 'deleted') THEN 1 ELSE 0 END \
+                FROM changes WHERE seq < ? ORDER BY seq DESC LIMIT 1000";
+    let (mut before, mut losses) = (Seq::MAX >> 11, Vec::new());
+    loop {
+        let rows = sql.query(text, &[before.into()])?;
+        let last = rows.len() < 1000;
+        for mut row in rows {
+            let (seq, at, lost) = (row.integer()?, Timestamp(row.integer()?), row.integer()?);
+            if at <= since {
+                losses.reverse();
+                return Ok(losses);
+            }
+            before = seq;
+            if lost > 0 {
+                losses.push((at, lost));
+            }
+        }
+        if last {
+            losses.reverse();
+            return Ok(losses);
+        }
+    }
+}
+
+/// How a resource came to be.
+#[derive(Debug)]
+pub struct Creation {
+    /// When.
+    pub at: Timestamp,
+    /// The public id of the token that was used.
+    pub token: Option<String>,
+    /// The header `Idempotency-Key` of that request.
+    pub idempotency_key: Option<String>,
+}
+
+/// The creation of a resource; `None` if its version is no longer the first, or if that is no longer kept.
+///
+/// # Errors
+/// Internal only.
+pub fn creation(sql: &dyn Sql, id: &str) -> Result<Option<Creation>> {
+    let text = format!("SELECT at, token, idempotency_key FROM changes WHERE seq = {LAST_OF} AND kind = 'created'");
+    let row = first(sql, &text, &[id.into()])?;
+    row.map(|mut row| {
+        let (at, token) = (Timestamp(row.integer()?), row.optional_text()?);
+        Ok(Creation { at, token, idempotency_key: row.optional_text()? })
+    })
+    .transpose()
+}
+
+/// What the last change of a resource says that its request needed and what of it was passed over.
+///
+/// # Errors
+/// Internal only.
+pub fn last_repairs(sql: &dyn Sql, id: &str) -> Result<Vec<String>> {
+    let row = first(sql, &format!("SELECT repairs FROM changes WHERE seq = {LAST_OF}"), &[id.into()])?;
+    let text = row.map(|mut row| row.text()).transpose()?;
+    text.map_or(Ok(Vec::new()), |text| json::own(&text))
+}
+
+/// The position of the last change of a resource, by its own row: no index of the changes is needed.
+const LAST_OF: &str =
+    "coalesce((SELECT seq FROM users WHERE id = ?1), (SELECT seq FROM groups WHERE id = ?1 AND gone = 0))";
+
 /// The oldest change that is kept; `None` if there is none.
 ///
 /// # Errors

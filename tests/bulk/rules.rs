@@ -241,5 +241,8 @@ fn repairs_and_notes() {
     bulk(&mut server, json!([odd("a", json!(43)), odd("b", json!(44)), post("c", "/Users", json!({"hat": 1}))]));
     let text = "SELECT repairs FROM changes ORDER BY seq DESC LIMIT 1";
     let repairs: String = server.sql.connection.query_row(text, [], |row| row.get(0)).unwrap();
-    assert_eq!(repairs, r#"["string_booleans","The attribute shoeSize is unknown and was dropped."]"#);
+    assert_eq!(
+        repairs,
+        r#"["foreign_schemas","string_booleans","The attribute shoeSize is unknown and was dropped."]"#
+    );
 }

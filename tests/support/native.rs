@@ -4,6 +4,7 @@ use super::sqlite::Sqlite;
 use super::{Request, Response, Server};
 use scim_edge::auth::{Dialect, Token, TokenKind};
 use scim_edge::directory::command::{Actor, Admin, Ask, Call, Command, Precondition, Query, TokenSettings, VERSION};
+use scim_edge::directory::options::Options;
 use scim_edge::directory::reply::{Answer, Reply};
 use scim_edge::id::{OrgId, RequestId, Timestamp, TokenId};
 use scim_edge::ingest::{self, Ingested};
@@ -52,7 +53,12 @@ impl Native {
             step_takes: 0,
             random: Cell::new(0),
         };
-        let settings = Admin::Configure { display_name: Some("Acme".into()), saml: Some(true), scim: Some(true) };
+        let settings = Admin::Configure {
+            display_name: Some("Acme".into()),
+            saml: Some(true),
+            scim: Some(true),
+            options: Options::default(),
+        };
         native.call(Actor::Root, Ask::Admin(settings)).outcome.unwrap();
         let settings =
             TokenSettings { name: "t".into(), kind: TokenKind::Scim, dialect, scope: None, expires_at: None };
@@ -67,7 +73,7 @@ impl Native {
 
     /// A call of the object, through both of its formats.
     pub fn call(&mut self, actor: Actor, ask: Ask) -> Reply {
-        self.call_noted(actor, ask, Precondition::default(), Vec::new(), Vec::new())
+        self.call_noted(actor, ask, Precondition::default(), Vec::new(), Vec::new(), None)
     }
 
     fn call_noted(
@@ -77,6 +83,7 @@ impl Native {
         precondition: Precondition,
         repairs: Vec<String>,
         notes: Vec<String>,
+        idempotency_key: Option<String>,
     ) -> Reply {
         let request = RequestId::parse("r-1").unwrap();
         let idp = dialect::caller(self.dialect, "", false, &[]);
@@ -89,7 +96,7 @@ impl Native {
             idp,
             repairs,
             notes,
-            idempotency_key: None,
+            idempotency_key,
             generation: self.types.generation,
             precondition,
             ask,
@@ -160,8 +167,9 @@ impl Native {
                     notes: Vec::new(),
                 });
             let actor = Actor::Token { hash: self.token.hash(), dialect: self.dialect };
+            let key = header("Idempotency-Key").map(str::to_owned);
             self.calls += 1;
-            match (self.call_noted(actor, Ask::Scim(command), precondition, repairs, notes).outcome, &route) {
+            match (self.call_noted(actor, Ask::Scim(command), precondition, repairs, notes, key).outcome, &route) {
                 (Ok(Answer::Stale { generation, schemas }), _) => {
                     self.types = Rc::new(Types::read(generation, schemas.get()).unwrap());
                 }
@@ -188,6 +196,8 @@ impl Native {
         };
         let ask = match route.unwrap() {
             Console::PutSchema(_, urn) => console::schema(&urn, body.to_string().as_bytes()).map(Ask::Admin),
+            Console::PutOrg(_) => console::configure(body.to_string().as_bytes()).map(Ask::Admin),
+            Console::ReleaseGuard(_) => console::release(body.to_string().as_bytes()).map(Ask::Admin),
             Console::DeleteSchema(_, urn) => Ok(Ask::Admin(Admin::DeleteSchema { urn })),
             route => console::query(&route, &[]).map(|query| Ask::Read(query.unwrap())),
         };

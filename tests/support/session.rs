@@ -1,41 +1,67 @@
-//! Runs a recorded session: data in `tests/sessions/`, one runner, whatever serves it.
+//! Runs a session: what an identity provider sends and what it is to get, as data in `tests/sessions/`; one runner,
+//! whatever serves it. Most are recorded; one that is `reconstructed` says from what.
 
 use super::{Request, Server};
+use scim_edge::auth::Dialect;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
+macro_rules! sessions {
+    ($($name:literal)*) => { [$(($name, include_str!(concat!("../sessions/", $name, ".json")))),*] };
+}
+
 /// The sessions by name.
-pub const SESSIONS: [(&str, &str); 3] = [
-    ("okta-aiw-put", include_str!("../sessions/okta-aiw-put.json")),
-    ("okta-oin-patch", include_str!("../sessions/okta-oin-patch.json")),
-    ("entra-legacy", include_str!("../sessions/entra-legacy.json")),
-];
+pub const SESSIONS: [(&str, &str); 17] = sessions!(
+    "authentik" "cyberark" "entra-compliant" "entra-legacy" "google" "helloid" "ibm-verify" "jumpcloud" "keycloak"
+    "okta-aiw-put" "okta-oin-patch" "onelogin" "ping" "rippling" "saviynt" "servicenow" "wso2"
+);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Session {
+pub struct Session {
     idp: String,
+    /// Of the token.
+    #[serde(default)]
+    pub dialect: Dialect,
+    /// From what the session was made, if it is not one that was recorded.
+    #[serde(default, rename = "reconstructed")]
+    _reconstructed: String,
     steps: Vec<Step>,
+    /// What is there at the end: resources without `meta`.
+    directory: Directory,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Step {
+    #[serde(default)]
     step: String,
     method: String,
     path: String,
     #[serde(default)]
     headers: BTreeMap<String, String>,
     body: Option<Value>,
-    /// Any of these.
-    status: Vec<u16>,
+    /// A body that is no JSON.
+    text: Option<String>,
+    status: u16,
     /// Variable name to a top-level attribute of the answer.
     #[serde(default)]
     capture: BTreeMap<String, String>,
+    /// The whole answer, without `meta` and a refusal's `detail`; without it any body will do.
+    answer: Option<Value>,
     /// Of the answer.
     #[serde(default)]
     has: Map<String, Value>,
+    /// Part of a refusal's `detail`.
+    #[serde(default)]
+    says: String,
+    /// What it must not say; nothing if empty.
+    #[serde(default)]
+    silent: String,
+    /// What the step adds to the feed, `Group members`.
+    #[serde(default)]
+    changes: Vec<String>,
     /// What is read afterwards.
     #[serde(default)]
     then: Vec<Then>,
@@ -48,39 +74,145 @@ struct Then {
     has: Map<String, Value>,
 }
 
-/// Runs the steps. Every PUT and PATCH is sent twice: the second time no row is written and no change is added.
-pub fn run(name: &str, text: &str, server: &mut dyn Server) {
-    let session: Session = serde_json::from_str(text).unwrap();
-    let mut seen: BTreeMap<String, String> = BTreeMap::new();
-    for step in &session.steps {
-        let at = format!("{name} ({}), {}", session.idp, step.step);
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Directory {
+    users: Vec<Value>,
+    groups: Vec<Value>,
+}
+
+impl Session {
+    pub fn read(name: &str, text: &str) -> Self {
+        serde_json::from_str(text).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// Runs the steps. Every PUT and PATCH is sent twice: the second time no row is written, no change is added, and the
+    /// directory is what it was.
+    pub fn run(&self, name: &str, server: &mut dyn Server) {
+        let mut seen: BTreeMap<String, String> = BTreeMap::new();
+        for step in &self.steps {
+            step.run(&format!("{name} ({})", self.idp), &mut seen, server);
+        }
+        let found = listed(server);
+        let wanted = json!({"Users": self.directory.users, "Groups": self.directory.groups});
+        let wanted: Value = serde_json::from_str(&fill(&seen, &wanted.to_string())).unwrap();
+        assert_eq!(plain(found), plain(wanted), "{name}: what is there at the end");
+        console_agrees(name, server);
+    }
+}
+
+impl Step {
+    fn run(&self, at: &str, seen: &mut BTreeMap<String, String>, server: &mut dyn Server) {
+        let (step, at) = (self, &format!("{at}, {} {} {}", self.step, self.method, self.path));
         let request = Request {
             method: step.method.clone(),
-            path: fill(&seen, &step.path),
+            path: fill(seen, &step.path),
             headers: step.headers.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
-            body: step.body.as_ref().map(|body| fill(&seen, &body.to_string()).into_bytes()),
+            body: step
+                .body
+                .as_ref()
+                .map(Value::to_string)
+                .or(step.text.clone())
+                .map(|body| fill(seen, &body).into_bytes()),
         };
+        let before = server.console("")["lastSeq"].as_u64().unwrap();
         let response = server.scim(request.clone());
-        assert!(step.status.contains(&response.status), "{at}: {} {}", response.status, response.body);
+        assert_eq!(response.status, step.status, "{at}: {}", response.body);
+        assert!(response.status < 400 || response.rows_written <= 1, "{at}: a refusal wrote {}", response.rows_written);
         for (variable, attribute) in &step.capture {
             seen.insert(variable.clone(), response.text(attribute).to_owned());
         }
-        let fill = |text: &str| fill(&seen, text);
-        check(&at, &response.body, &step.has, &fill);
+        let fill = |text: &str| fill(seen, text);
+        check(at, &response.body, &step.has, &fill);
+        if let Some(wanted) = &step.answer {
+            let wanted: Value = serde_json::from_str(&fill(&wanted.to_string())).unwrap();
+            assert_eq!(plain(response.body.clone()), plain(wanted), "{at}");
+        }
+        assert!(response.text("detail").contains(&fill(&step.says)), "{at}: {}", response.body);
+        let silent = step.silent.is_empty() || !response.text("detail").contains(&fill(&step.silent));
+        assert!(silent, "{at}: {}", response.body);
+        let feed = server.console(&format!("/changes?after={before}&limit=1000"));
+        let change = |c: &Value| format!("{} {}", c["resourceType"].as_str().unwrap(), c["kind"].as_str().unwrap());
+        let added: Vec<String> = feed["changes"].as_array().unwrap().iter().map(change).collect();
+        assert_eq!(added, step.changes, "{at}: changes");
         for then in &step.then {
             let read = server.get(&fill(&then.get));
             assert_eq!(read.status, 200, "{at}: then {}", then.get);
             check(&format!("{at}: then {}", then.get), &read.body, &then.has, &fill);
         }
         if matches!(step.method.as_str(), "PUT" | "PATCH") {
-            let before = server.console("")["lastSeq"].clone();
+            let before = (server.console("")["lastSeq"].clone(), listed(server));
             let again = server.scim(request);
             assert_eq!((again.status, again.rows_written), (response.status, 0), "{at}, repeated: {}", again.body);
             assert_eq!(again.body, response.body, "{at}, repeated");
-            assert_eq!(server.console("")["lastSeq"], before, "{at}, repeated");
+            assert_eq!((server.console("")["lastSeq"].clone(), listed(server)), before, "{at}, repeated");
         }
     }
-    console_agrees(name, server);
+}
+
+/// A table of cases: each of the steps with its own new organisation, which [`Case::fixture`] fills.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// What another server did, or which situation this is.
+    #[serde(alias = "bug", alias = "situation")]
+    name: String,
+    /// Where it was reported.
+    #[serde(default, rename = "where")]
+    reported: String,
+    steps: Vec<Step>,
+}
+
+impl Case {
+    pub fn read(text: &str) -> Vec<Self> {
+        serde_json::from_str(text).unwrap()
+    }
+
+    pub fn run(&self, server: &mut dyn Server) {
+        let mut seen = Self::fixture(server);
+        for step in &self.steps {
+            step.run(&format!("{} ({})", self.name, self.reported), &mut seen, server);
+        }
+        console_agrees(&self.name, server);
+    }
+
+    /// Users `ada`, `bob`, `cyd` and the inactive `dan`; groups `staff`, which has the first two, and `others`.
+    fn fixture(server: &mut dyn Server) -> BTreeMap<String, String> {
+        let mut seen = BTreeMap::new();
+        for name in ["ada", "bob", "cyd", "dan"] {
+            let emails = json!([{"value": format!("{name}@example.com"), "type": "work", "primary": true}]);
+            let body = json!({"userName": name, "externalId": format!("x-{name}"), "displayName": name, "emails": emails,
+                              "name": {"givenName": name, "familyName": "Ng"}, "active": name != "dan"});
+            seen.insert(name.to_owned(), server.send("POST", "/Users", body).text("id").to_owned());
+        }
+        let members = [("staff", vec!["ada", "bob"]), ("others", vec![])];
+        for (name, members) in members {
+            let members: Vec<Value> = members.into_iter().map(|name| json!({"value": seen[name]})).collect();
+            let body = json!({"displayName": name, "externalId": format!("g-{name}"), "members": members});
+            seen.insert(name.to_owned(), server.send("POST", "/Groups", body).text("id").to_owned());
+        }
+        seen
+    }
+}
+
+/// Everything that is there.
+fn listed(server: &mut dyn Server) -> Value {
+    let mut list = |kind: &str| server.get(&format!("/{kind}?count=1000")).body["Resources"].take();
+    json!({"Users": list("Users"), "Groups": list("Groups")})
+}
+
+/// Without what this service makes up, and the words of a refusal.
+fn plain(value: Value) -> Value {
+    match value {
+        Value::Object(mut map) => {
+            for made in ["meta", "$ref", "detail"] {
+                map.remove(made);
+            }
+            Value::Object(map.into_iter().map(|(key, value)| (key, plain(value))).collect())
+        }
+        Value::Array(items) => items.into_iter().map(plain).collect(),
+        other => other,
+    }
 }
 
 fn fill(seen: &BTreeMap<String, String>, text: &str) -> String {

@@ -197,6 +197,20 @@ test("rows written, exactly", async () => {
   assert.deepEqual(written, [6, 2, 4, 1]);
 });
 
+test("a POST that comes again is a conflict, and its first answer under the same key", async () => {
+  for (const [path, body] of [["/Users", user("repeated")], ["/Groups", group("repeated")]]) {
+    const post = (headers) => acme.scim("POST", path, body, headers);
+    const made = await post({ "Idempotency-Key": "k-1" });
+    assert.equal(made.status, 201);
+    const seq = await acme.seq();
+    const again = await post({ "Idempotency-Key": "k-1" });
+    assert.deepEqual([again.status, again.written, again.body], [201, 0, made.body]);
+    assert.equal(again.headers.get("location"), made.headers.get("location"));
+    for (const headers of [{}, { "Idempotency-Key": "k-2" }]) assert.equal((await post(headers)).status, 409);
+    assert.equal(await acme.seq(), seq);
+  }
+});
+
 test("discovery is the same for everybody, and needs a good token if one is sent", async () => {
   for (const path of ["/ServiceProviderConfig", "/ResourceTypes", "/ResourceTypes/User", "/Schemas", `/Schemas/${GROUP}`]) {
     const anonymous = await scimCall(acme.base, "", "GET", path);

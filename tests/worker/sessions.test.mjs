@@ -1,6 +1,7 @@
-// The recorded sessions and random filters over HTTP, by the runner that also runs them natively.
+// The sessions and random filters over HTTP, by the runner that also runs them natively.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { organisation } from "./client.mjs";
@@ -31,8 +32,13 @@ async function runRust(name, org, env = {}) {
   assert.match(output, /1 passed/);
 }
 
-for (const session of ["okta-aiw-put", "okta-oin-patch", "entra-legacy"]) {
-  test(session, async () => runRust("session_over_http", await organisation(server, session), { SCIM_EDGE_SESSION: session }));
+for (const file of readdirSync(`${root}tests/sessions`)) {
+  const { dialect = "auto" } = JSON.parse(readFileSync(`${root}tests/sessions/${file}`));
+  const session = file.replace(/\.json$/, "");
+  test(session, async () => {
+    const org = await organisation(server, session, { name: "test", kind: "scim", dialect });
+    await runRust("session_over_http", org, { SCIM_EDGE_SESSION: session });
+  });
 }
 
 test("random filters find in SQLite what the evaluator finds", async () => {

@@ -1,0 +1,63 @@
+//! Which web pages may read the Console's API (the Fetch standard's CORS protocol). Without an origin in the variable
+//! `CONSOLE_ORIGINS` none may; programs that are no browser never ask.
+
+const METHODS: &str = "GET, PUT, PATCH, POST, DELETE";
+/// What a page may send beside what any page may.
+const SENT: &str = "Authorization, Content-Type, If-None-Match";
+/// What a page may read beside what any page may.
+const SHOWN: &str = "ETag, Location, Retry-After, X-Request-Id";
+/// How long a browser remembers a preflight's answer, in seconds.
+const REMEMBERED: &str = "600";
+
+/// A header of the answer.
+pub type Header = (&'static str, String);
+
+/// The headers that every answer to a page of that `origin` carries; none if `origins`, separated by spaces or commas,
+/// does not have it. There is no `*`: who is meant is named.
+pub fn headers(origin: Option<&str>, origins: &str) -> Vec<Header> {
+    let mut listed = origins.split([' ', ',']).map(|listed| listed.trim_end_matches('/')).filter(|l| !l.is_empty());
+    match origin {
+        Some(origin) if listed.any(|listed| listed == origin) => vec![
+            ("Access-Control-Allow-Origin", origin.to_owned()),
+            ("Access-Control-Expose-Headers", SHOWN.to_owned()),
+            ("Vary", "Origin".to_owned()),
+        ],
+        _ => Vec::new(),
+    }
+}
+
+/// What the answer to a preflight (`OPTIONS`) carries beside those.
+pub fn preflight() -> Vec<Header> {
+    vec![
+        ("Access-Control-Allow-Methods", METHODS.to_owned()),
+        ("Access-Control-Allow-Headers", SENT.to_owned()),
+        ("Access-Control-Max-Age", REMEMBERED.to_owned()),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_listed_origins() {
+        for (origin, origins, expected) in [
+            (Some("https://console.test"), "https://console.test", true),
+            (Some("https://console.test"), "https://a.test, https://console.test/", true),
+            (Some("https://console.test"), "https://a.test https://console.test", true),
+            (Some("https://console.test"), "", false),
+            (Some("https://console.test"), "*", false),
+            (Some("https://console.test"), "https://console.test.evil.test", false),
+            (Some("http://console.test"), "https://console.test", false),
+            (Some("null"), "https://console.test", false),
+            (Some(""), "", false),
+            (None, "https://console.test", false),
+        ] {
+            let headers = headers(origin, origins);
+            assert_eq!(!headers.is_empty(), expected, "{origin:?} in {origins:?}");
+            assert!(
+                headers.iter().all(|(name, value)| *name != "Access-Control-Allow-Origin" || Some(&**value) == origin)
+            );
+        }
+    }
+}

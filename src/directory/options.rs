@@ -1,0 +1,126 @@
+//! What an organisation takes of a push, and how much deprovisioning at once.
+
+use crate::error::{Error, Result};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// The most reserved names, and the longest in bytes.
+const NAMES_MAX: usize = 100;
+const NAME_MAX: usize = 256;
+/// The highest limit of the guard, and its shortest and longest window in seconds: changes are kept for longer.
+const LIMIT_MAX: i64 = 1_000_000;
+const WINDOW: std::ops::RangeInclusive<i64> = 60..=7 * 24 * 3600;
+
+/// The options, as they are stored and as a request changes them: what is `None` there stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Options {
+    /// Which parts of a push are taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sync: Option<Sync>,
+    /// The guard; `Some(None)` is off.
+    #[serde(deserialize_with = "said", skip_serializing_if = "Option::is_none")]
+    pub guard: Option<Option<Guard>>,
+    /// Names that no group may be given by a provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reserved_group_names: Option<Vec<String>>,
+}
+
+/// Which parts of a push are taken: all, unless it says `false`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Sync {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub create_users: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub update_profiles: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deactivate_users: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub push_groups: Option<bool>,
+}
+
+/// How much deprovisioning is let through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Guard {
+    /// Users deactivated or deleted and members removed, each one.
+    pub limit: i64,
+    /// In so many seconds.
+    pub window_seconds: i64,
+}
+
+/// Reads a guard, of which `null` says something, unlike a field that is left out.
+///
+/// # Errors
+/// Those of the deserializer.
+pub fn said<'a, D: Deserializer<'a>>(deserializer: D) -> Result<Option<Option<Guard>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+impl Options {
+    /// True if nothing is said.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// These, changed by what `new` says.
+    #[must_use]
+    pub fn changed(self, new: &Self) -> Self {
+        let sync = match (self.sync, new.sync) {
+            (Some(old), Some(new)) => Some(Sync {
+                create_users: new.create_users.or(old.create_users),
+                update_profiles: new.update_profiles.or(old.update_profiles),
+                deactivate_users: new.deactivate_users.or(old.deactivate_users),
+                push_groups: new.push_groups.or(old.push_groups),
+            }),
+            (old, new) => new.or(old),
+        };
+        Self {
+            sync,
+            guard: new.guard.or(self.guard),
+            reserved_group_names: new.reserved_group_names.clone().or(self.reserved_group_names),
+        }
+    }
+
+    /// The guard, if it is on.
+    pub fn guard(&self) -> Option<Guard> {
+        self.guard.flatten()
+    }
+
+    /// The parts of a push with what they are set to.
+    pub fn sync(&self) -> Sync {
+        self.sync.unwrap_or_default()
+    }
+
+    /// These, if every number and name is within its bounds.
+    ///
+    /// # Errors
+    /// 400 that names the field.
+    pub fn checked(self) -> Result<Self> {
+        if let Some(Guard { limit, window_seconds }) = self.guard() {
+            if !(1..=LIMIT_MAX).contains(&limit) {
+                return Err(Error::invalid_value(format!("guard.limit has to be from 1 to {LIMIT_MAX}, not {limit}.")));
+            }
+            if !WINDOW.contains(&window_seconds) {
+                return Err(Error::invalid_value(format!(
+                    "guard.windowSeconds has to be from {} to {}, not {window_seconds}.",
+                    WINDOW.start(),
+                    WINDOW.end()
+                )));
+            }
+        }
+        let names = self.reserved_group_names.as_deref().unwrap_or_default();
+        if names.len() > NAMES_MAX {
+            let detail = format!("reservedGroupNames has {} names; at most {NAMES_MAX} are kept.", names.len());
+            return Err(Error::invalid_value(detail));
+        }
+        match names.iter().find(|name| name.trim().is_empty() || name.len() > NAME_MAX) {
+            None => Ok(self),
+            Some(name) => Err(Error::invalid_value(format!(
+                "reservedGroupNames: each name has to be 1 to {NAME_MAX} bytes; one has {}.",
+                name.len()
+            ))),
+        }
+    }
+}
