@@ -116,7 +116,7 @@ pub struct Error {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<i64>,
     /// The group that was to hold the groups `names`: its id, or its display name in quotes if it was to be made.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, rename = "nestedIn", skip_serializing_if = "Option::is_none")]
     pub nested_in: Option<String>,
 }
 

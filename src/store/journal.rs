@@ -213,17 +213,15 @@ pub struct Applied {
     pub repairs: String,
 }
 
+/// A change and its time.
+type At = (Seq, Timestamp);
+
 /// The newest of the applied requests before `below` that fit, at most `limit`. If changes are left that were not looked
 /// at, the last of them and its time.
 ///
 /// # Errors
 /// Internal only.
-pub fn applied(
-    sql: &dyn Sql,
-    wanted: &Journal,
-    below: Seq,
-    limit: i64,
-) -> Result<(Vec<Applied>, Option<(Seq, Timestamp)>)> {
+pub fn applied(sql: &dyn Sql, wanted: &Journal, below: Seq, limit: i64) -> Result<(Vec<Applied>, Option<At>)> {
     let first_at = |time: Option<Timestamp>| time.map(|time| seq_before(sql, time)).transpose();
     let end = first_at(wanted.until)?.map_or(below, |seq| below.min(seq + 1));
     let Some((newest, _)) = last_below(sql, end)? else { return Ok((Vec::new(), None)) };
@@ -259,12 +257,12 @@ pub fn applied(
     Ok((rows, cut))
 }
 
-fn place(mut row: Row) -> Result<(Seq, Timestamp)> {
+fn place(mut row: Row) -> Result<At> {
     Ok((row.integer()?, Timestamp(row.integer()?)))
 }
 
 /// The last change below a position.
-fn last_below(sql: &dyn Sql, seq: Seq) -> Result<Option<(Seq, Timestamp)>> {
+fn last_below(sql: &dyn Sql, seq: Seq) -> Result<Option<At>> {
     first(sql, "SELECT seq, at FROM changes WHERE seq < ? ORDER BY seq DESC LIMIT 1", &[seq.into()])?
         .map(place)
         .transpose()
