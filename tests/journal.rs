@@ -327,7 +327,7 @@ fn tokens_that_have_ended() {
 #[test]
 fn switched_off() {
     let mut server = Native::new(Dialect::Auto);
-    let off = Admin::Configure { display_name: None, saml: None, scim: Some(false) };
+    let off = console::configure(br#"{"scim": {"enabled": false}}"#).unwrap();
     server.call(Actor::Root, Ask::Admin(off)).outcome.unwrap();
     for (path, written) in [("/Users/a", 1), ("/Users/b", 0), ("/Groups/c", 0)] {
         let response = server.scim(Request::new("DELETE", path));

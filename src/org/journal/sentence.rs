@@ -93,6 +93,7 @@ mod tests {
             ("\"userName\" is a string: not 5", "\"userName\" is a string: not …"),
             ("the path emails[value eq \"s\"].value.", "the path emails[value eq \"…\"].value."),
             ("matches badge[number eq -5.2e3].", "matches badge[number eq …]."),
+            ("[number eq 5 and title eq \"s\"]", "[number eq … and title eq \"…\"]"),
             ("filter, position 7: found \"s", "filter, position 7: found \"…\""),
             ("User has no attribute \"shoeSize\"", "User has no attribute \"shoeSize\""),
             ("Group \"The \\\"A\\\" team\" cannot hold x", "Group \"The \\\"A\\\" team\" cannot hold x"),
