@@ -3,10 +3,10 @@
 pub mod cors;
 
 use crate::auth::{Dialect, TokenKind};
-use crate::directory::command::{Admin, Query, Scope, TokenSettings};
+use crate::directory::command::{Admin, Journal, Query, Scope, TokenSettings};
 use crate::directory::options::{self, Guard, Options, Sync};
 use crate::error::{Error, Result};
-use crate::id::{GroupId, Timestamp, UserId};
+use crate::id::{GroupId, MemberId, Timestamp, TokenId, UserId};
 use crate::route::Console;
 use crate::scim::json;
 use crate::scim::schema::Kinds;
@@ -155,6 +155,7 @@ pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<
         Console::Get(_, Kinds::Groups, id) => Query::Group { id: group(id)? },
         Console::Members(_, id) => Query::Members { id: group(id)?, after, limit },
         Console::Changes(_) => Query::Changes { after: number("after", 0)?, limit },
+        Console::Journal(_) => Query::Journal(Box::new(journal(parameters, limit)?)),
         Console::Schemas(_) => Query::Schemas,
         Console::GetSchema(_, urn) => Query::Schema { urn: urn.clone() },
         Console::ListOrgs
@@ -165,6 +166,45 @@ pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<
         | Console::PutSchema(..)
         | Console::DeleteSchema(..) => return Ok(None),
     }))
+}
+
+/// The parameters of the journal. One that is mistyped would show what was not asked for, so it is refused.
+fn journal(parameters: &[(String, String)], limit: i64) -> Result<Journal> {
+    let mut wanted = Journal { limit, ..Journal::default() };
+    let wrong = |name: &str, expected: &str, text: &str| {
+        let shown: String = text.chars().take(128).collect();
+        Error::invalid_value(format!("{name} has to be {expected}, not {shown:?}."))
+    };
+    for (name, value) in parameters {
+        let text = || Some(value.clone());
+        let time = || Timestamp::parse(value).ok_or_else(|| wrong(name, "a time such as 2027-01-31T09:30:00Z", value));
+        match name.as_str() {
+            "outcome" if ["applied", "refused", "ignored"].contains(&value.as_str()) => wanted.outcome = text(),
+            "outcome" => return Err(wrong(name, "applied, refused or ignored", value)),
+            "reason" if value == "nested" => wanted.nested = true,
+            "reason" => return Err(wrong(name, "nested", value)),
+            "resource" if ["user", "users"].contains(&value.to_ascii_lowercase().as_str()) => {
+                wanted.resource = Some(Kinds::Users.name().to_owned());
+            }
+            "resource" if ["group", "groups"].contains(&value.to_ascii_lowercase().as_str()) => {
+                wanted.resource = Some(Kinds::Groups.name().to_owned());
+            }
+            "resource" if MemberId::parse(value).is_some() => wanted.resource = text(),
+            "resource" => return Err(wrong(name, "User, Group or an id", value)),
+            "since" => wanted.since = Some(time()?),
+            "until" => wanted.until = Some(time()?),
+            "token" if TokenId::parse(value).is_some() => wanted.token = text(),
+            "token" => return Err(wrong(name, "a token's id", value)),
+            "after" => wanted.after = text(),
+            "limit" => {}
+            _ => {
+                let known = "outcome, reason, resource, since, until, token, after and limit";
+                let shown: String = name.chars().take(128).collect();
+                return Err(Error::invalid_value(format!("The journal has no parameter {shown:?}; it has {known}.")));
+            }
+        }
+    }
+    Ok(wanted)
 }
 
 fn missing(what: &str, id: &str) -> Error {

@@ -106,7 +106,7 @@ pub struct Pending {
 pub fn execute(sql: &dyn Sql, memory: &mut Memory, call: Call, context: &Context<'_>) -> Progress {
     let caller = match admitted(sql, memory, &call, context) {
         Ok(caller) => caller,
-        Err(error) => return done(Err(error)),
+        Err(error) => return done(Err(not_admitted(sql, memory, &call, context, error))),
     };
     // Nothing is written down of a request that is read again.
     if matches!(call.ask, Ask::Scim(_)) && call.generation != memory.types.generation {
@@ -161,6 +161,14 @@ fn admitted(sql: &dyn Sql, memory: &mut Memory, call: &Call, context: &Context<'
         memory.migrated = true;
     }
     access::check(sql, call, context.now)
+}
+
+/// Writes down that somebody with a token of this organisation was not let in; answers why.
+fn not_admitted(sql: &dyn Sql, memory: &mut Memory, call: &Call, context: &Context<'_>, error: Error) -> Error {
+    if !memory.migrated || context.org.is_some_and(|name| *name != call.org) {
+        return error;
+    }
+    journal::turned_away(sql, memory, call, &error, context.now).err().unwrap_or(error)
 }
 
 /// A search that is answered, or one that goes on.

@@ -61,6 +61,17 @@ fn calls() {
         (&r#""root""#.to_owned(), "", r#"{"admin":{"configure":{"displayName":"A","saml":true,"scim":null}}}"#),
         (&r#""root""#.to_owned(), "", r#"{"admin":{"revokeToken":{"id":"t"}}}"#),
         (&actor, r#","generation":3"#, r#"{"scim":"discover"}"#),
+        (&r#""root""#.to_owned(), "", r#"{"read":{"journal":{"limit":100}}}"#),
+        (
+            &r#""root""#.to_owned(),
+            "",
+            r#"{"read":{"journal":{"outcome":"refused","nested":true,"resource":"User","since":1,"until":2,"token":"t","after":"1.2.","limit":5}}}"#,
+        ),
+        (
+            &actor,
+            "",
+            r#"{"scim":{"refused":{"error":{"kind":"invalidValue","detail":"d","names":["x"],"nestedIn":"g"},"method":"PUT","resource":"/Groups/g"}}}"#,
+        ),
         (&r#""root""#.to_owned(), "", r#"{"read":"schemas"}"#),
         (&r#""root""#.to_owned(), "", r#"{"read":{"schema":{"urn":"urn:a:b"}}}"#),
         (&r#""root""#.to_owned(), "", r#"{"admin":{"putSchema":{"document":{"id":"urn:a:b"}}}}"#),

@@ -235,8 +235,38 @@ pub enum Query {
     Group { id: GroupId },
     Members { id: GroupId, after: Option<String>, limit: i64 },
     Changes { after: Seq, limit: i64 },
+    Journal(Box<Journal>),
     Schemas,
     Schema { urn: String },
+}
+
+/// Which entries of the journal are read; what is `None` is not asked for.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Journal {
+    /// `applied`, `refused` or `ignored`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
+    /// Only refusals of nested groups.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub nested: bool,
+    /// `User`, `Group`, or an id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+    /// Last seen at or after.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// Last seen before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// A token's public id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// Where the page before ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    /// How many at most.
+    pub limit: i64,
 }
 
 /// What the Console changes.

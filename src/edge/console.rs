@@ -63,6 +63,7 @@ async fn run(
         | Console::Get(org, ..)
         | Console::Members(org, _)
         | Console::Changes(org)
+        | Console::Journal(org)
         | Console::Schemas(org)
         | Console::GetSchema(org, _)
         | Console::PutSchema(org, _)

@@ -59,6 +59,7 @@ pub(super) fn read(sql: &dyn Sql, org: &OrgId, query: &Query, now: Timestamp) ->
             answer(&json!({ "members": ids, "next": next }))
         }
         Query::Changes { after, limit } => feed(sql, *after, *limit),
+        Query::Journal(query) => super::journal::page(sql, query),
         Query::Schemas => super::schemas::list(sql),
         Query::Schema { urn } => super::schemas::get(sql, urn),
     }

@@ -3,6 +3,7 @@
 use super::access::Caller;
 use super::admin::Settings;
 use super::guard::{Lately, Watch};
+use super::journal::Outcome;
 use super::{Context, Memory, bulk, groups, journal, precondition, users};
 use crate::auth::Dialect;
 use crate::directory::command::{Actor, Call, Command, Members};
@@ -112,8 +113,9 @@ impl Work<'_> {
         result
     }
 
-    /// Each note once, and of very many the first ones.
+    /// Each note once, and of very many the first ones; without values.
     fn bound_notes(&mut self) {
+        self.notes = journal::kept(&self.notes, self.types);
         let mut seen = BTreeSet::new();
         self.notes.retain(|note| seen.insert(note.clone()));
         if let Some(more) = self.notes.len().checked_sub(NOTES_MAX).filter(|more| *more > 0) {
@@ -168,7 +170,7 @@ pub(super) fn run(
     }
     let types = Rc::clone(&memory.types);
     let guard = guarding(&caller.settings, command, context.now);
-    let (mut passed_over, mut lost) = (Vec::new(), 0);
+    let (mut passed_over, mut lost, mut outcome) = (Vec::new(), 0, None);
     let answer = transact(sql, || {
         let mut refused = Vec::new();
         let head = changes::head(sql)?;
@@ -208,12 +210,19 @@ pub(super) fn run(
         lost = work.lost;
         if work.changes.is_empty() {
             passed_over = work.notes;
+            outcome = refused.is_empty().then_some(Outcome::Unchanged);
         } else {
+            outcome = Some(Outcome::Applied);
             let facts = Facts {
                 request: &call.request,
                 idempotency_key: call.idempotency_key.as_deref(),
                 token: caller.token.as_deref(),
                 idp: &call.idp,
+                method: match command {
+                    Command::Bulk(_) => journal::BULK,
+                    one => journal::target(one, &call.org).0,
+                },
+                status: status(&answer),
                 repairs: {
                     let own = work.repairs.iter().map(|name| (*name).to_owned());
                     call.repairs.iter().cloned().chain(own).chain(work.notes.iter().cloned()).collect()
@@ -230,6 +239,9 @@ pub(super) fn run(
         (Some(lately), Some(_)) => lately.add(context.now, lost),
         (remembered, _) => *remembered = None,
     }
+    if let Some(outcome) = outcome {
+        memory.unsaved.counted(&call.idp, outcome, context.now);
+    }
     if !passed_over.is_empty() && !journal::stands(sql, command, &answer, &passed_over)? {
         journal::ignored(sql, memory, command, call, caller, &passed_over, context.now)?;
     }
@@ -240,6 +252,15 @@ pub(super) fn run(
 fn guarding(settings: &Settings, command: &Command, now: Timestamp) -> Option<Guard> {
     let harmless = matches!(command, Command::CreateUser { .. } | Command::CreateGroup { .. });
     settings.options.guard().filter(|_| !harmless && settings.guard_released_until <= now)
+}
+
+/// The status that a change is answered with.
+fn status(answer: &Answer) -> i64 {
+    match answer {
+        Answer::Created(_) => 201,
+        Answer::Nothing => 204,
+        _ => 200,
+    }
 }
 
 /// Applies a command that changes one resource.

@@ -85,6 +85,10 @@ pub struct Facts<'a> {
     pub token: Option<&'a str>,
     /// The caller's name.
     pub idp: &'a str,
+    /// The request's method.
+    pub method: &'a str,
+    /// The status that it is answered with.
+    pub status: i64,
     /// What the request needed to be understood, then what was passed over.
     pub repairs: Vec<String>,
 }
@@ -114,7 +118,8 @@ pub fn head(sql: &dyn Sql) -> Result<Head> {
 /// Internal only.
 pub fn append(sql: &dyn Sql, head: &Head, at: Timestamp, facts: &Facts<'_>, changes: &[Change]) -> Result<()> {
     let text = "INSERT INTO changes (seq, request_seq, at, request_id, idempotency_key, token, idp, repairs, kind, resource, \
-                id, before, users, active_users, groups, memberships) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                id, before, users, active_users, groups, memberships, method, status) \
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     let repairs = serde_json::to_string(&facts.repairs).map_err(Error::internal)?;
     let last = head.seq + changes.len() as i64;
     for (seq, change) in (head.seq + 1..).zip(changes) {
@@ -136,6 +141,8 @@ pub fn append(sql: &dyn Sql, head: &Head, at: Timestamp, facts: &Facts<'_>, chan
             change.totals.active_users.into(),
             change.totals.groups.into(),
             change.totals.memberships.into(),
+            Param::Text(facts.method),
+            facts.status.into(),
         ];
         sql.query(text, &params)?;
     }
