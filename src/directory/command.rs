@@ -75,7 +75,7 @@ impl Precondition {
 }
 
 /// Who asks. Only the edge can call an object, so what it says of the root key holds; a token is looked up.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Actor {
     /// The holder of `CONSOLE_KEY`.
