@@ -92,8 +92,10 @@ fn one(sql: &dyn Sql, condition: &str, param: Param<'_>) -> Result<Option<Group>
 pub fn by_keys(sql: &dyn Sql, keys: &[i64]) -> Result<Vec<Group>> {
     let keys = serde_json::to_string(keys).map_err(Error::internal)?;
     let text =
-        format!("SELECT {COLUMNS} FROM groups WHERE key IN (SELECT value FROM json_each(?)) AND gone = 0 ORDER BY id");
-    sql.query(&text, &[Param::Text(&keys)])?.into_iter().map(group).collect()
+        format!("SELECT {COLUMNS} FROM (SELECT value FROM json_each(?)) CROSS JOIN groups ON key = value AND gone = 0");
+    let mut groups = sql.query(&text, &[Param::Text(&keys)])?.into_iter().map(group).collect::<Result<Vec<_>>>()?;
+    groups.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(groups)
 }
 
 /// A new row at version 1; its key.

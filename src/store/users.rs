@@ -102,8 +102,10 @@ fn one(sql: &dyn Sql, condition: &str, param: Param<'_>) -> Result<Option<User>>
 /// Internal only.
 pub fn by_keys(sql: &dyn Sql, keys: &[i64]) -> Result<Vec<User>> {
     let keys = serde_json::to_string(keys).map_err(Error::internal)?;
-    let text = format!("SELECT {COLUMNS} FROM users WHERE key IN (SELECT value FROM json_each(?)) ORDER BY id");
-    sql.query(&text, &[Param::Text(&keys)])?.into_iter().map(user).collect()
+    let text = format!("SELECT {COLUMNS} FROM (SELECT value FROM json_each(?)) CROSS JOIN users ON key = value");
+    let mut users = sql.query(&text, &[Param::Text(&keys)])?.into_iter().map(user).collect::<Result<Vec<_>>>()?;
+    users.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(users)
 }
 
 /// A new row at version 1.
