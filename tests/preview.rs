@@ -7,6 +7,7 @@ mod support;
 
 use scim_edge::auth::Dialect;
 use scim_edge::directory::command::{Actor, Admin, Ask};
+use scim_edge::directory::options::{Guard, Options};
 use serde_json::{Value, json};
 use support::dump::everything;
 use support::native::Native;
@@ -151,6 +152,33 @@ fn what_is_said_and_what_is_then_done() {
     }
 }
 
+fn configure(server: &mut Native, scim: Option<bool>, options: Options) {
+    let admin = Admin::Configure { display_name: None, saml: None, scim, options };
+    server.call(Actor::Root, Ask::Admin(admin)).outcome.unwrap();
+}
+
+/// The guard judges a preview and does not count it.
+#[test]
+fn a_guarded_organisation() {
+    let World { mut server, user, other, .. } = world();
+    configure(
+        &mut server,
+        None,
+        Options { guard: Some(Some(Guard { limit: 2, window_seconds: 60 })), ..Options::default() },
+    );
+    let off = |id: &str| {
+        let body = json!({"Operations": [{"op": "replace", "value": {"active": false}}]});
+        json!({"method": "PATCH", "path": format!("/Users/{id}"), "body": body})
+    };
+    let status = |server: &mut Native, asked: &Value| server.preview(asked).body["answer"]["status"].clone();
+    // `zoe` was deleted within the window, so one more may go.
+    for _ in 0..3 {
+        assert_eq!(status(&mut server, &off(&user)), json!(200));
+    }
+    assert_eq!(server.send("PATCH", &format!("/Users/{user}"), off(&user)["body"].clone()).status, 200);
+    assert_eq!(status(&mut server, &off(&other)), json!(429));
+}
+
 #[test]
 fn conditions_dialects_and_a_service_that_is_off() {
     let World { mut server, user, .. } = world();
@@ -179,8 +207,7 @@ fn conditions_dialects_and_a_service_that_is_off() {
         assert_eq!(refused.status, 400, "{}", refused.body);
         assert!(refused.text("detail").contains(says), "{}", refused.body);
     }
-    let off = Admin::Configure { display_name: None, saml: None, scim: Some(false) };
-    server.call(Actor::Root, Ask::Admin(off)).outcome.unwrap();
+    configure(&mut server, Some(false), Options::default());
     let preview = server.preview(&json!({"method": "PUT", "path": path, "body": put}));
     assert_eq!(preview.body["answer"]["status"], json!(403));
     assert!(preview.body["command"].get("replaceUser").is_some());

@@ -18,14 +18,7 @@ pub(super) async fn run(edge: &Edge<'_>, org: &OrgId, body: &[u8], call: impl Fn
         let types = schemas::known(org);
         let (ingested, shown) = preview.ingest(&edge.request_id, base, &types)?;
         let Ingested { command, precondition, repairs, notes, .. } = ingested;
-        let call = Call {
-            repairs,
-            notes,
-            idempotency_key: preview.header("Idempotency-Key").map(str::to_owned),
-            generation: types.generation,
-            precondition,
-            ..call(Ask::Preview(command))
-        };
+        let call = Call { repairs, notes, generation: types.generation, precondition, ..call(Ask::Preview(command)) };
         match edge.object(&call).await? {
             Answer::Stale { generation, schemas } => schemas::learn(org, generation, schemas.get())?,
             answer => return preview.answer(answer, shown, &edge.request_id, base, &types),
