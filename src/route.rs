@@ -63,6 +63,7 @@ pub enum Console {
     Changes(OrgId),
     ReleaseGuard(OrgId),
     Journal(OrgId),
+    Preview(OrgId),
     Schemas(OrgId),
     GetSchema(OrgId, String),
     PutSchema(OrgId, String),
@@ -203,6 +204,7 @@ fn console(method: &str, rest: &[&str]) -> Result<Console> {
         ["guard", "release"] => only(method, &["POST"]).map(|()| Console::ReleaseGuard(org)),
         ["changes"] => only(method, &["GET"]).map(|()| Console::Changes(org)),
         ["journal"] => only(method, &["GET"]).map(|()| Console::Journal(org)),
+        ["preview"] => only(method, &["POST"]).map(|()| Console::Preview(org)),
         ["schemas"] => only(method, &["GET"]).map(|()| Console::Schemas(org)),
         ["schemas", urn] => {
             only(method, &["GET", "PUT", "DELETE"])?;

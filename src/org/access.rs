@@ -28,7 +28,7 @@ pub(super) fn check(sql: &dyn Sql, call: &Call, now: Timestamp) -> Result<Caller
         .filter(|token| token.is_alive(now) && token.settings.dialect == *dialect)
         .ok_or_else(Error::unauthorized)?;
     match (token.settings.kind, &call.ask) {
-        (TokenKind::Scim, Ask::Scim(_)) | (TokenKind::Console, Ask::Read(_)) => {}
+        (TokenKind::Scim, Ask::Scim(_)) | (TokenKind::Console, Ask::Read(_) | Ask::Preview(_)) => {}
         (TokenKind::Console, Ask::Admin(admin)) => may_administer(token.settings.scope, admin)?,
         (TokenKind::Scim, _) | (TokenKind::Console, Ask::Scim(_)) => return Err(Error::unauthorized()),
     }

@@ -146,10 +146,25 @@ impl Work<'_> {
     }
 }
 
-/// Runs one SCIM command.
-///
-/// All statements run synchronously inside one `transactionSync`, so no other event of the object comes between a
-/// check and the write that relies on it, and an error or a panic takes every row back.
+/// What came of a command.
+pub(super) struct Done {
+    pub(super) answer: Answer,
+    /// What was passed over.
+    pub(super) notes: Vec<String>,
+    /// What it counts as in the journal, if it counts: one that reads does not, nor one of which all was refused.
+    outcome: Option<Outcome>,
+    /// How many users and members it took out.
+    lost: i64,
+}
+
+impl Done {
+    /// An answer to which there is nothing to note.
+    fn read(answer: Answer) -> Self {
+        Self { answer, notes: Vec::new(), outcome: None, lost: 0 }
+    }
+}
+
+/// Runs one SCIM command, and writes down what was passed over in one that changed nothing.
 pub(super) fn run(
     sql: &dyn Sql,
     memory: &mut Memory,
@@ -158,20 +173,46 @@ pub(super) fn run(
     caller: &Caller,
     context: &Context<'_>,
 ) -> Result<Answer> {
+    let Done { answer, notes, outcome, lost } = attempt(sql, memory, command, call, caller, context)?;
+    // What goes while the guard is released counts too; without a guard nobody counts.
+    match (&mut memory.guard, caller.settings.options.guard()) {
+        (Some(lately), Some(_)) => lately.add(context.now, lost),
+        (remembered, _) => *remembered = None,
+    }
+    if let Some(outcome) = outcome {
+        memory.unsaved.counted(&call.idp, outcome, context.now);
+    }
+    if outcome != Some(Outcome::Applied) && !notes.is_empty() && !journal::stands(sql, command, &answer, &notes)? {
+        journal::ignored(sql, memory, command, call, caller, &notes, context.now)?;
+    }
+    Ok(answer)
+}
+
+/// Runs one SCIM command, up to what is noted of it.
+///
+/// All statements run synchronously inside one `transactionSync`, so no other event of the object comes between a
+/// check and the write that relies on it, and an error or a panic takes every row back.
+pub(super) fn attempt(
+    sql: &dyn Sql,
+    memory: &mut Memory,
+    command: &Command,
+    call: &Call,
+    caller: &Caller,
+    context: &Context<'_>,
+) -> Result<Done> {
     match command {
-        Command::Discover => return Ok(Answer::Allowed),
+        Command::Discover => return Ok(Done::read(Answer::Allowed)),
         Command::GetUser { .. } | Command::GetGroup { .. } => precondition::check(sql, command, &call.precondition)?,
         _ => {}
     }
     match command {
-        Command::GetUser { id } => return users::get(sql, id),
-        Command::GetGroup { id, members } => return groups::get(sql, id, *members),
+        Command::GetUser { id } => return users::get(sql, id).map(Done::read),
+        Command::GetGroup { id, members } => return groups::get(sql, id, *members).map(Done::read),
         _ => {}
     }
     let types = Rc::clone(&memory.types);
     let guard = guarding(&caller.settings, command, context.now);
-    let (mut passed_over, mut lost, mut outcome) = (Vec::new(), 0, None);
-    let answer = transact(sql, || {
+    transact(sql, || {
         let mut refused = Vec::new();
         let head = changes::head(sql)?;
         let ids = memory.ids.get_or_insert_with(|| Ids::after(head.at));
@@ -207,11 +248,9 @@ pub(super) fn run(
             _ => apply(&mut work, command)?,
         };
         work.bound_notes();
-        lost = work.lost;
-        if work.changes.is_empty() {
-            passed_over = work.notes;
-            outcome = refused.is_empty().then_some(Outcome::Unchanged);
-        } else {
+        let lost = work.lost;
+        let mut outcome = refused.is_empty().then_some(Outcome::Unchanged);
+        if !work.changes.is_empty() {
             outcome = Some(Outcome::Applied);
             let facts = Facts {
                 request: &call.request,
@@ -230,22 +269,11 @@ pub(super) fn run(
             };
             changes::append(sql, &work.head, work.at(), &facts, &work.changes)?;
         }
+        let notes = work.notes;
         // A failed operation is written down with what the others did: either all of it is there or nothing.
         journal::refused_operations(sql, memory, &refused, call, caller, context.now)?;
-        Ok(answer)
-    })?;
-    // What goes while the guard is released counts too; without a guard nobody counts.
-    match (&mut memory.guard, caller.settings.options.guard()) {
-        (Some(lately), Some(_)) => lately.add(context.now, lost),
-        (remembered, _) => *remembered = None,
-    }
-    if let Some(outcome) = outcome {
-        memory.unsaved.counted(&call.idp, outcome, context.now);
-    }
-    if !passed_over.is_empty() && !journal::stands(sql, command, &answer, &passed_over)? {
-        journal::ignored(sql, memory, command, call, caller, &passed_over, context.now)?;
-    }
-    Ok(answer)
+        Ok(Done { answer, notes, outcome, lost })
+    })
 }
 
 /// The guard, for a request that may take somebody out.
