@@ -1,12 +1,13 @@
 //! The Console's API, as far as it is pure: bodies and parameters to calls. Unknown fields are refused by name.
 
 pub mod cors;
+pub mod preview;
 
 use crate::auth::{Dialect, TokenKind};
-use crate::directory::command::{Admin, Query, Scope, TokenSettings};
+use crate::directory::command::{Admin, Journal, Page, Query, Scope, TokenSettings};
 use crate::directory::options::{self, Guard, Options, Sync};
 use crate::error::{Error, Result};
-use crate::id::{GroupId, Timestamp, UserId};
+use crate::id::{GroupId, MemberId, Timestamp, TokenId, UserId};
 use crate::route::Console;
 use crate::scim::json;
 use crate::scim::schema::Kinds;
@@ -17,6 +18,8 @@ use serde_json::Value;
 
 /// The largest page.
 const LIMIT_MAX: i64 = 1000;
+/// How long a reader of the feed may wait, in seconds.
+const WAIT_MAX: i64 = 25;
 /// The page of a request that names no limit.
 const LIMIT_DEFAULT: i64 = 100;
 
@@ -143,28 +146,101 @@ pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<
             .filter(|number| *number >= 0)
             .ok_or_else(|| Error::invalid_value(format!("{name} has to be a whole number from 0, not {text:?}."))),
     };
+    known_parameters(route, parameters)?;
     let (after, limit) = (parameter("after"), number("limit", LIMIT_DEFAULT)?.clamp(1, LIMIT_MAX));
     let user = |id: &str| UserId::parse(id).ok_or_else(|| missing("user", id));
     let group = |id: &str| GroupId::parse(id).ok_or_else(|| missing("group", id));
     Ok(Some(match route {
         Console::GetOrg(_) => Query::Organisation,
         Console::ListTokens(_) => Query::Tokens,
-        Console::List(_, Kinds::Users) => Query::Users { after, limit },
-        Console::List(_, Kinds::Groups) => Query::Groups { after, limit },
+        Console::List(_, kinds) => {
+            let linked = match parameter("linked").as_deref() {
+                None => None,
+                Some("true") => Some(true),
+                Some("false") => Some(false),
+                Some(text) => {
+                    return Err(Error::invalid_value(format!("linked has to be true or false, not {text:?}.")));
+                }
+            };
+            let filter = parameter("filter").filter(|text| !text.trim().is_empty());
+            let page = Page { after, limit, filter, linked };
+            if *kinds == Kinds::Users { Query::Users(page) } else { Query::Groups(page) }
+        }
         Console::Get(_, Kinds::Users, id) => Query::User { id: user(id)? },
         Console::Get(_, Kinds::Groups, id) => Query::Group { id: group(id)? },
         Console::Members(_, id) => Query::Members { id: group(id)?, after, limit },
-        Console::Changes(_) => Query::Changes { after: number("after", 0)?, limit },
+        Console::Changes(_) => {
+            Query::Changes { after: number("after", 0)?, limit, wait: number("wait", 0)?.min(WAIT_MAX) }
+        }
+        Console::Journal(_) => Query::Journal(Box::new(journal(parameters, limit)?)),
         Console::Schemas(_) => Query::Schemas,
         Console::GetSchema(_, urn) => Query::Schema { urn: urn.clone() },
         Console::ListOrgs
         | Console::PutOrg(_)
         | Console::ReleaseGuard(_)
         | Console::MintToken(_)
+        | Console::Preview(_)
         | Console::RevokeToken(..)
         | Console::PutSchema(..)
         | Console::DeleteSchema(..) => return Ok(None),
     }))
+}
+
+/// The parameters of the journal. One that is mistyped would show what was not asked for, so it is refused.
+fn journal(parameters: &[(String, String)], limit: i64) -> Result<Journal> {
+    let mut wanted = Journal { limit, ..Journal::default() };
+    let wrong = |name: &str, expected: &str, text: &str| {
+        let shown: String = text.chars().take(128).collect();
+        Error::invalid_value(format!("{name} has to be {expected}, not {shown:?}."))
+    };
+    for (name, value) in parameters {
+        let text = || Some(value.clone());
+        let time = || Timestamp::parse(value).ok_or_else(|| wrong(name, "a time such as 2027-01-31T09:30:00Z", value));
+        match name.as_str() {
+            "outcome" if ["applied", "refused", "ignored"].contains(&value.as_str()) => wanted.outcome = text(),
+            "outcome" => return Err(wrong(name, "applied, refused or ignored", value)),
+            "reason" if value == "nested" => wanted.nested = true,
+            "reason" => return Err(wrong(name, "nested", value)),
+            "resource" if ["user", "users"].contains(&value.to_ascii_lowercase().as_str()) => {
+                wanted.resource = Some(Kinds::Users.name().to_owned());
+            }
+            "resource" if ["group", "groups"].contains(&value.to_ascii_lowercase().as_str()) => {
+                wanted.resource = Some(Kinds::Groups.name().to_owned());
+            }
+            "resource" if MemberId::parse(value).is_some() => wanted.resource = text(),
+            "resource" => return Err(wrong(name, "User, Group or an id", value)),
+            "since" => wanted.since = Some(time()?),
+            "until" => wanted.until = Some(time()?),
+            "token" if TokenId::parse(value).is_some() => wanted.token = text(),
+            "token" => return Err(wrong(name, "a token's id", value)),
+            "after" => wanted.after = text(),
+            "limit" => {}
+            _ => {
+                let known = "outcome, reason, resource, since, until, token, after and limit";
+                let shown: String = name.chars().take(128).collect();
+                return Err(Error::invalid_value(format!("The journal has no parameter {shown:?}; it has {known}.")));
+            }
+        }
+    }
+    Ok(wanted)
+}
+
+/// A parameter that is mistyped would show what was not asked for, so it is refused.
+fn known_parameters(route: &Console, parameters: &[(String, String)]) -> Result<()> {
+    let known: &[&str] = match route {
+        Console::List(..) => &["after", "limit", "filter", "linked"],
+        Console::Members(..) => &["after", "limit"],
+        Console::Changes(_) => &["after", "limit", "wait"],
+        _ => return Ok(()),
+    };
+    match parameters.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+        None => Ok(()),
+        Some((name, _)) => {
+            let shown: String = name.chars().take(128).collect();
+            let detail = format!("There is no parameter {shown:?} here; there is {}.", known.join(", "));
+            Err(Error::invalid_value(detail))
+        }
+    }
 }
 
 fn missing(what: &str, id: &str) -> Error {

@@ -2,6 +2,7 @@
 
 mod console;
 mod objects;
+mod preview;
 mod schemas;
 mod sql;
 mod tokens;
@@ -87,6 +88,11 @@ impl Edge<'_> {
         }
     }
 
+    /// The SCIM base URL of an organisation, without a slash at its end.
+    fn base(&self, org: &OrgId) -> String {
+        format!("{}/{org}/scim/v2", self.origin)
+    }
+
     /// One SCIM request.
     ///
     /// 1. Discovery without a token is the same for everybody.
@@ -104,7 +110,7 @@ impl Edge<'_> {
         path: &str,
         query: &str,
     ) -> Result<Response> {
-        let base = format!("{}/{org}/scim/v2", self.origin);
+        let base = self.base(org);
         let authorization = header(&request, "Authorization");
         if let (None, Ok(found)) = (&authorization, &route)
             && found.is_discovery()

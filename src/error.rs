@@ -115,12 +115,15 @@ pub struct Error {
     /// In how many seconds to try again; not a part of what makes two refusals the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<i64>,
+    /// The group that was to hold the groups `names`: its id, or its display name in quotes if it was to be made.
+    #[serde(default, rename = "nestedIn", skip_serializing_if = "Option::is_none")]
+    pub nested_in: Option<String>,
 }
 
 impl Error {
     /// A refusal with its sentence.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), names: Vec::new(), retry_after: None }
+        Self { kind, detail: detail.into(), names: Vec::new(), retry_after: None, nested_in: None }
     }
 
     /// The same, with the ids or names that it is about: of very many the first, because they are one row of the journal.

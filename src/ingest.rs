@@ -285,6 +285,7 @@ fn body(request: &Request<'_>, reading: &mut Reading) -> Result<Map<String, Valu
     let media = request.content_type.unwrap_or_default().to_ascii_lowercase();
     let foreign = ["xml", "html", "form", "multipart", "image/", "audio/", "video/"];
     if !media.contains("json") && foreign.iter().any(|part| media.contains(part)) {
+        let media = media.split(';').next().unwrap_or_default();
         let detail = format!("The body is said to be {media}; send application/scim+json.");
         return Err(Error::new(Kind::UnsupportedMediaType, detail));
     }

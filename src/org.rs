@@ -7,20 +7,23 @@ mod access;
 mod admin;
 mod bulk;
 mod cursor;
+pub mod feed;
 mod groups;
 mod guard;
 pub mod journal;
 mod membership;
 mod precondition;
+mod preview;
 mod read;
 pub mod registry;
 mod schemas;
 mod search;
+mod state;
 mod sync;
 mod users;
 mod work;
 
-use crate::directory::command::{Actor, Admin, Ask, Call, Command, Members, VERSION};
+use crate::directory::command::{Actor, Admin, Ask, Call, Command, Members, Query, VERSION};
 use crate::directory::reply::{Answer, Reply};
 use crate::error::{Error, Kind, Result};
 use crate::id::{Ids, OrgId, Timestamp};
@@ -85,6 +88,8 @@ pub enum Progress {
     Done(Reply),
     /// Other requests may run before [`resume`].
     Scan(Box<Pending>),
+    /// It has nothing to answer yet: [`again`] once there is a change after its position, or at its end.
+    Wait(Box<feed::Waiting>),
 }
 
 /// A call that goes through the directory in steps.
@@ -104,19 +109,49 @@ pub struct Pending {
 /// 6. The request runs in one transaction; a search that no index answers runs in steps, without one.
 /// 7. A refusal, or a request that was passed over in part and changed nothing, is written down.
 pub fn execute(sql: &dyn Sql, memory: &mut Memory, call: Call, context: &Context<'_>) -> Progress {
+    let until = feed::until(&call, context.now);
+    attempt(sql, memory, call, until, context)
+}
+
+/// Asks once more for who waited. Whether it is still let in is asked anew too.
+pub fn again(sql: &dyn Sql, memory: &mut Memory, waiting: feed::Waiting, context: &Context<'_>) -> Progress {
+    attempt(sql, memory, waiting.call, waiting.until, context)
+}
+
+fn attempt(sql: &dyn Sql, memory: &mut Memory, call: Call, until: Timestamp, context: &Context<'_>) -> Progress {
     let caller = match admitted(sql, memory, &call, context) {
         Ok(caller) => caller,
-        Err(error) => return done(Err(error)),
+        Err(error) => return done(Err(not_admitted(sql, memory, &call, context, error))),
     };
     // Nothing is written down of a request that is read again.
-    if matches!(call.ask, Ask::Scim(_)) && call.generation != memory.types.generation {
+    if matches!(call.ask, Ask::Scim(_) | Ask::Preview(_)) && call.generation != memory.types.generation {
         return done(schemas::stale(sql, &memory.types));
     }
     if let Some(token) = &caller.token {
         memory.unsaved.token_used(token, context.now);
     }
     let outcome = match &call.ask {
-        Ask::Read(query) => read::read(sql, &call.org, query, context.now),
+        Ask::Read(Query::Changes { after, limit, .. }) => match feed::page(sql, *after, *limit) {
+            Ok((_, true)) if context.now < until => {
+                return Progress::Wait(Box::new(feed::Waiting { after: *after, until, call }));
+            }
+            page => page.map(|(answer, _)| answer),
+        },
+        Ask::Read(query) => {
+            match state::begin(sql, memory, query, call.precondition.if_none_match.as_ref(), &call.base) {
+                None => read::read(sql, &call.org, query, context.now),
+                Some(Ok(Searched::At(answer))) => Ok(answer),
+                Some(Ok(Searched::Scan(scan))) => {
+                    return resume(sql, memory, Pending { scan, call, caller }, context.now);
+                }
+                Some(Err(error)) => Err(error),
+            }
+        }
+        Ask::Preview(command) => match preview::begin(sql, memory, command, &call, &caller, context) {
+            Ok(Searched::At(answer)) => Ok(answer),
+            Ok(Searched::Scan(scan)) => return resume(sql, memory, Pending { scan, call, caller }, context.now),
+            Err(error) => Err(error),
+        },
         Ask::Admin(Admin::PutSchema { document }) => schemas::put(sql, memory, document),
         Ask::Admin(Admin::DeleteSchema { urn }) => schemas::delete(sql, memory, urn),
         Ask::Admin(admin) => admin::run(sql, &call.org, admin, context.now),
@@ -135,11 +170,15 @@ pub fn execute(sql: &dyn Sql, memory: &mut Memory, call: Call, context: &Context
 /// Takes one more step.
 pub fn resume(sql: &dyn Sql, memory: &mut Memory, mut pending: Pending, now: Timestamp) -> Progress {
     let types = Rc::clone(&memory.types);
-    match pending.scan.step(sql, &types, now) {
-        Ok(None) => Progress::Scan(Box::new(pending)),
-        Ok(Some(answer)) => done(Ok(answer)),
-        Err(error) => done(noted(sql, memory, Err(error), &pending.call, &pending.caller, now)),
+    let outcome = match pending.scan.step(sql, &types, now) {
+        Ok(None) => return Progress::Scan(Box::new(pending)),
+        Ok(Some(answer)) => Ok(answer),
+        Err(error) => Err(error),
+    };
+    if let Ask::Preview(_) = pending.call.ask {
+        return done(preview::nothing_changed(outcome, &pending.call.notes));
     }
+    done(noted(sql, memory, outcome, &pending.call, &pending.caller, now))
 }
 
 fn done(outcome: Result<Answer>) -> Progress {
@@ -161,6 +200,14 @@ fn admitted(sql: &dyn Sql, memory: &mut Memory, call: &Call, context: &Context<'
         memory.migrated = true;
     }
     access::check(sql, call, context.now)
+}
+
+/// Writes down that somebody with a token of this organisation was not let in; answers why.
+fn not_admitted(sql: &dyn Sql, memory: &mut Memory, call: &Call, context: &Context<'_>, error: Error) -> Error {
+    if !memory.migrated || context.org.is_some_and(|name| *name != call.org) {
+        return error;
+    }
+    journal::turned_away(sql, memory, call, &error, context.now).err().unwrap_or(error)
 }
 
 /// A search that is answered, or one that goes on.

@@ -69,7 +69,12 @@ pub fn answer(answer: Answer, kinds: Kinds, base: &str, projection: &Projection,
         }
         Answer::Bulk(operations) => document(200, &bulk::response(operations, base), SCIM_JSON),
         Answer::Nothing => ok(204, Vec::new(), Vec::new()),
-        Answer::Allowed | Answer::Json(_) | Answer::New(_) | Answer::Stale { .. } => {
+        Answer::Allowed
+        | Answer::Json(_)
+        | Answer::New(_)
+        | Answer::Tagged { .. }
+        | Answer::Preview { .. }
+        | Answer::Stale { .. } => {
             return Err(Error::internal("not the answer to a SCIM request"));
         }
     })
@@ -80,13 +85,18 @@ pub fn answer(answer: Answer, kinds: Kinds, base: &str, projection: &Projection,
 /// # Errors
 /// Internal only.
 pub fn console(answer: Answer) -> Result<Response> {
+    let mut headers = Vec::new();
     let (status, body) = match &answer {
         Answer::Json(text) => (200, text.get()),
         Answer::New(text) => (201, text.get()),
         Answer::Nothing => (204, ""),
+        Answer::Tagged { etag, body } => {
+            headers.push(("ETag", etag.clone()));
+            body.as_ref().map_or((304, ""), |text| (200, text.get()))
+        }
         _ => return Err(Error::internal("not a Console answer")),
     };
-    Ok(Response { status, headers: Vec::new(), body: body.as_bytes().to_vec(), content_type: JSON })
+    Ok(Response { status, headers, body: body.as_bytes().to_vec(), content_type: JSON })
 }
 
 /// A document that this service makes itself.

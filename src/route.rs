@@ -62,6 +62,8 @@ pub enum Console {
     Members(OrgId, String),
     Changes(OrgId),
     ReleaseGuard(OrgId),
+    Journal(OrgId),
+    Preview(OrgId),
     Schemas(OrgId),
     GetSchema(OrgId, String),
     PutSchema(OrgId, String),
@@ -201,6 +203,8 @@ fn console(method: &str, rest: &[&str]) -> Result<Console> {
         ["groups", id, "members"] => only(method, &["GET"]).map(|()| Console::Members(org, (*id).to_owned())),
         ["guard", "release"] => only(method, &["POST"]).map(|()| Console::ReleaseGuard(org)),
         ["changes"] => only(method, &["GET"]).map(|()| Console::Changes(org)),
+        ["journal"] => only(method, &["GET"]).map(|()| Console::Journal(org)),
+        ["preview"] => only(method, &["POST"]).map(|()| Console::Preview(org)),
         ["schemas"] => only(method, &["GET"]).map(|()| Console::Schemas(org)),
         ["schemas", urn] => {
             only(method, &["GET", "PUT", "DELETE"])?;

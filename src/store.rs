@@ -3,6 +3,7 @@
 //! No rule of SCIM is decided here; constraints in the schema hold what must never be otherwise.
 
 pub mod changes;
+pub mod feed;
 pub mod filter;
 pub mod folded;
 pub mod groups;

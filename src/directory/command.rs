@@ -42,7 +42,7 @@ pub struct Call {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
     /// The generation of the organisation's registered schemas that a SCIM request was read under; 0 before the first.
-    #[serde(default, skip_serializing_if = "is_first")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub generation: i64,
     /// What has to hold of the resource, or nothing is done.
     #[serde(default, skip_serializing_if = "Precondition::is_empty")]
@@ -51,8 +51,8 @@ pub struct Call {
     pub ask: Ask,
 }
 
-fn is_first(generation: &i64) -> bool {
-    *generation == 0
+fn is_zero(number: &i64) -> bool {
+    *number == 0
 }
 
 /// `If-Match` and `If-None-Match` (RFC 9110 section 13.1); for a POST only `If-None-Match: *` has a meaning.
@@ -75,7 +75,7 @@ impl Precondition {
 }
 
 /// Who asks. Only the edge can call an object, so what it says of the root key holds; a token is looked up.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Actor {
     /// The holder of `CONSOLE_KEY`.
@@ -89,7 +89,7 @@ pub enum Actor {
     },
 }
 
-/// The three kinds of call. A query has no variant that changes anything.
+/// The kinds of call. A query has no variant that changes anything.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Ask {
@@ -99,6 +99,8 @@ pub enum Ask {
     Read(Query),
     /// From the Console, configuring.
     Admin(Admin),
+    /// From the Console: what a SCIM request would do. Nothing of it is kept.
+    Preview(Command),
 }
 
 /// A SCIM request, canonical.
@@ -229,14 +231,75 @@ pub enum GroupOperation {
 pub enum Query {
     Organisation,
     Tokens,
-    Users { after: Option<String>, limit: i64 },
-    User { id: UserId },
-    Groups { after: Option<String>, limit: i64 },
-    Group { id: GroupId },
-    Members { id: GroupId, after: Option<String>, limit: i64 },
-    Changes { after: Seq, limit: i64 },
+    Users(Page),
+    User {
+        id: UserId,
+    },
+    Groups(Page),
+    Group {
+        id: GroupId,
+    },
+    Members {
+        id: GroupId,
+        after: Option<String>,
+        limit: i64,
+    },
+    Changes {
+        after: Seq,
+        limit: i64,
+        /// For so many seconds, if there is no change yet.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        wait: i64,
+    },
+    Journal(Box<Journal>),
     Schemas,
-    Schema { urn: String },
+    Schema {
+        urn: String,
+    },
+}
+
+/// One of the Console's pages of users or groups, in the order of their ids.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub struct Page {
+    /// Only what comes after this id.
+    pub after: Option<String>,
+    /// How many at most.
+    pub limit: i64,
+    /// Which, in SCIM's grammar; the object looks the attributes up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+    /// Only those with an `externalId`, or only those without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub linked: Option<bool>,
+}
+
+/// Which entries of the journal are read; what is `None` is not asked for.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Journal {
+    /// `applied`, `refused` or `ignored`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
+    /// Only refusals of nested groups.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub nested: bool,
+    /// `User`, `Group`, or an id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+    /// Last seen at or after.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// Last seen before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// A token's public id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// Where the page before ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    /// How many at most.
+    pub limit: i64,
 }
 
 /// What the Console changes.

@@ -40,6 +40,20 @@ pub enum Answer {
     Json(Box<RawValue>),
     /// The same for something new: 201.
     New(Box<RawValue>),
+    /// The same with its entity tag; without a body if the client has it already: 304.
+    Tagged {
+        etag: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        body: Option<Box<RawValue>>,
+    },
+    /// What a SCIM request would be answered, what would be passed over, and the changes that it would add: an array of
+    /// the first ones, and how many there are.
+    Preview {
+        outcome: Box<Result<Answer, Error>>,
+        notes: Vec<String>,
+        changes: Box<RawValue>,
+        count: i64,
+    },
     /// The request was read under another generation of the registered schemas than this one: nothing was done, and the
     /// edge reads it once more under these documents, an array.
     Stale {

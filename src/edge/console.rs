@@ -1,6 +1,6 @@
 //! The Console's API over HTTP: who asks, the registry, the organisation's object, KV.
 
-use super::{Edge, body, header, now, random, tokens};
+use super::{Edge, body, header, now, preview, random, tokens};
 use crate::auth::{self, Record, Token, TokenKind};
 use crate::console;
 use crate::directory::command::{Actor, Admin, Ask, Call, Precondition, TokenSettings, VERSION};
@@ -10,6 +10,7 @@ use crate::id::{Ids, OrgId, TokenHash, TokenId};
 use crate::org::registry;
 use crate::render::{self, Response};
 use crate::route::{self, Console};
+use crate::scim::etag::Tags;
 use crate::scim::json;
 use serde_json::{Value, json};
 use worker::Request;
@@ -63,6 +64,8 @@ async fn run(
         | Console::Get(org, ..)
         | Console::Members(org, _)
         | Console::Changes(org)
+        | Console::Journal(org)
+        | Console::Preview(org)
         | Console::Schemas(org)
         | Console::GetSchema(org, _)
         | Console::PutSchema(org, _)
@@ -93,6 +96,11 @@ async fn run(
                 return mint(edge, actor, own, org, console::mint(&body(&mut request).await?)?).await;
             }
             Console::ReleaseGuard(_) => Ask::Admin(console::release(&body(&mut request).await?)?),
+            Console::Preview(_) => {
+                let body = body(&mut request).await?;
+                registered(edge, &own, &org).await?;
+                return preview::run(edge, &org, &body, |ask| edge.call_of(org.clone(), actor.clone(), ask)).await;
+            }
             Console::RevokeToken(_, id) => return revoke(edge, actor, own, org, &id).await,
             Console::PutSchema(_, urn) => Ask::Admin(console::schema(&urn, &body(&mut request).await?)?),
             Console::DeleteSchema(_, urn) => Ask::Admin(Admin::DeleteSchema { urn }),
@@ -100,7 +108,11 @@ async fn run(
         },
     };
     registered(edge, &own, &org).await?;
-    render::console(edge.console(org, actor, ask).await?)
+    let mut call = edge.call_of(org, actor, ask);
+    if let (Ask::Read(_), Some(text)) = (&call.ask, header(&request, "If-None-Match")) {
+        call.precondition.if_none_match = Some(Tags::parse("If-None-Match", &text)?);
+    }
+    render::console(edge.object(&call).await?)
 }
 
 /// The root key may name any organisation, so the registry is asked before an object is called into being.
@@ -155,13 +167,18 @@ async fn revoke(edge: &Edge<'_>, actor: Actor, own: Option<OrgId>, org: OrgId, i
 
 impl Edge<'_> {
     async fn console(&self, org: OrgId, actor: Actor, ask: Ask) -> Result<Answer> {
+        self.object(&self.call_of(org, actor, ask)).await
+    }
+
+    fn call_of(&self, org: OrgId, actor: Actor, ask: Ask) -> Call {
+        let base = self.base(&org);
         let request = self.request_id.clone();
         let (idp, repairs, notes) = (String::new(), Vec::new(), Vec::new());
-        let call = Call {
+        Call {
             v: VERSION,
             org,
             request,
-            base: String::new(),
+            base,
             actor,
             idp,
             repairs,
@@ -171,8 +188,7 @@ impl Edge<'_> {
             generation: 0,
             precondition: Precondition::default(),
             ask,
-        };
-        self.object(&call).await
+        }
     }
 }
 

@@ -2,15 +2,19 @@
 
 use super::sql::Storage;
 use super::{Edge, now, random};
-use crate::directory::command::{Call, VERSION};
+use crate::directory::command::{Ask, Call, VERSION};
 use crate::directory::reply::{Answer, Reply};
 use crate::error::{Error, Kind, Result};
-use crate::id::{OrgId, Timestamp};
-use crate::org::{self, Context, Memory, Progress, registry};
+use crate::id::{OrgId, Seq, Timestamp};
+use crate::org::{self, Context, Memory, Progress, feed, registry};
+use futures_util::future::select;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, RefUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 use worker::js_sys::{Reflect, Uint8Array};
 use worker::wasm_bindgen::JsValue;
@@ -78,6 +82,18 @@ pub struct Org {
     memory: RefCell<Memory>,
     /// When the alarm goes off, as far as this instance knows.
     armed: Cell<Option<Timestamp>>,
+    /// Who waits for a change.
+    waiters: RefCell<Vec<Rc<Waiter>>>,
+}
+
+/// How many readers of the feed may wait at once; one more is answered at once.
+const WAITERS_MAX: usize = 100;
+
+/// A request that waits for a change after a position.
+struct Waiter {
+    after: Seq,
+    woken: Cell<bool>,
+    waker: RefCell<Option<Waker>>,
 }
 
 // A panic is caught between two calls. The memory holds counters and a generator of ids: every value is valid, and
@@ -88,7 +104,7 @@ impl DurableObject for Org {
     fn new(state: State, _env: Env) -> Self {
         let name = state.id().name().and_then(|name| OrgId::parse(&name));
         let storage = Storage::new(&state);
-        Self { state, name, storage, memory: RefCell::default(), armed: Cell::new(None) }
+        Self { state, name, storage, memory: RefCell::default(), armed: Cell::new(None), waiters: RefCell::default() }
     }
 
     async fn fetch(&self, mut request: worker::Request) -> worker::Result<Response> {
@@ -105,6 +121,7 @@ impl DurableObject for Org {
 
     async fn alarm(&self) -> worker::Result<Response> {
         let next = org::journal::alarm(&self.storage, &mut self.memory.borrow_mut(), now());
+        self.wake(false);
         self.armed.set(None);
         self.set_alarm(next.map_err(|error| worker::Error::RustError(error.detail))?).await?;
         Response::empty()
@@ -121,6 +138,17 @@ impl Org {
         loop {
             let pending = match progress {
                 Progress::Done(reply) => return Ok(reply),
+                Progress::Wait(waiting) => {
+                    let waiting = self.wait(*waiting).await;
+                    let waiting = Cell::new(Some(waiting));
+                    progress = caught(&|| {
+                        let waiting = waiting.take().ok_or_else(|| Error::internal("a wait ended twice"))?;
+                        let random = || random().unwrap_or_default();
+                        let context = Context { org: self.name.as_ref(), now: now(), random: &random };
+                        Ok(org::again(&self.storage, &mut self.memory.borrow_mut(), waiting, &context))
+                    })?;
+                    continue;
+                }
                 Progress::Scan(pending) => RefCell::new(Some(pending)),
             };
             Delay::from(Duration::ZERO).await;
@@ -135,7 +163,48 @@ impl Org {
         let call: Call = serde_json::from_slice(body).map_err(Error::internal)?;
         let random = || random().unwrap_or_default();
         let context = Context { org: self.name.as_ref(), now: now(), random: &random };
-        Ok(org::execute(&self.storage, &mut self.memory.borrow_mut(), call, &context))
+        let configures = matches!(call.ask, Ask::Admin(_));
+        let progress = org::execute(&self.storage, &mut self.memory.borrow_mut(), call, &context);
+        self.wake(configures);
+        Ok(progress)
+    }
+
+    /// Until there is a change, or the time is over; not at all if too many wait.
+    async fn wait(&self, mut waiting: feed::Waiting) -> feed::Waiting {
+        let milliseconds = (waiting.until.0 - now().0).max(0).unsigned_abs();
+        if self.waiters.borrow().len() >= WAITERS_MAX {
+            waiting.until = now();
+            return waiting;
+        }
+        let waiter = Rc::new(Waiter { after: waiting.after, woken: Cell::new(false), waker: RefCell::new(None) });
+        self.waiters.borrow_mut().push(Rc::clone(&waiter));
+        let woken = poll_fn(|context| {
+            if waiter.woken.get() {
+                return Poll::Ready(());
+            }
+            waiter.waker.replace(Some(context.waker().clone()));
+            Poll::Pending
+        });
+        select(woken, Delay::from(Duration::from_millis(milliseconds))).await;
+        self.waiters.borrow_mut().retain(|other| !Rc::ptr_eq(other, &waiter));
+        waiting
+    }
+
+    /// Wakes who waits for a change that is there; with `all` everybody, because a token may have ended.
+    fn wake(&self, all: bool) {
+        if self.waiters.borrow().is_empty() {
+            return;
+        }
+        // Who cannot be told is woken, and finds out.
+        let position = feed::position(&self.storage).ok().filter(|_| !all);
+        for waiter in self.waiters.borrow().iter() {
+            if position.is_none_or(|position| position > waiter.after) {
+                waiter.woken.set(true);
+                if let Some(waker) = waiter.waker.take() {
+                    waker.wake();
+                }
+            }
+        }
     }
 
     /// One alarm serves everything; it is set again when the object starts.

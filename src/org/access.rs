@@ -28,7 +28,7 @@ pub(super) fn check(sql: &dyn Sql, call: &Call, now: Timestamp) -> Result<Caller
         .filter(|token| token.is_alive(now) && token.settings.dialect == *dialect)
         .ok_or_else(Error::unauthorized)?;
     match (token.settings.kind, &call.ask) {
-        (TokenKind::Scim, Ask::Scim(_)) | (TokenKind::Console, Ask::Read(_)) => {}
+        (TokenKind::Scim, Ask::Scim(_)) | (TokenKind::Console, Ask::Read(_) | Ask::Preview(_)) => {}
         (TokenKind::Console, Ask::Admin(admin)) => may_administer(token.settings.scope, admin)?,
         (TokenKind::Scim, _) | (TokenKind::Console, Ask::Scim(_)) => return Err(Error::unauthorized()),
     }
@@ -36,6 +36,24 @@ pub(super) fn check(sql: &dyn Sql, call: &Call, now: Timestamp) -> Result<Caller
         return Err(forbidden("list tokens"));
     }
     Ok(Caller { token: Some(token.id.to_string()), settings })
+}
+
+/// True for a token that an identity provider pushes with.
+pub(super) fn is_for_scim(token: &tokens::Token) -> bool {
+    token.settings.kind == TokenKind::Scim
+}
+
+/// Why a token is not let in, for the admin who reads the journal; who sent it is told what everybody is told.
+pub(super) fn why_not(token: &tokens::Token, now: Timestamp) -> String {
+    let ended = |end: Option<Timestamp>| end.filter(|end| *end <= now).map(Timestamp::rfc3339);
+    let instead = "mint a new one and paste it into the identity provider";
+    match (ended(token.revoked), ended(token.settings.expires_at)) {
+        (Some(at), _) => format!("This token was revoked at {at}: {instead}."),
+        (None, Some(at)) => format!("This token expired at {at}: {instead}."),
+        (None, None) => {
+            format!("This token's record in KV is not the one that was made when it was minted: {instead}.")
+        }
+    }
 }
 
 fn may_administer(scope: Option<Scope>, admin: &Admin) -> Result<()> {

@@ -1,12 +1,24 @@
-//! What became of requests that changed nothing: refusals and what was passed over. Equal ones are one row; repeats
-//! are counted in memory and saved by the alarm, 5 s after the first unsaved one and at most once a minute.
+//! What became of requests. Those that changed something are told by their changes; refusals, and what was passed over,
+//! have rows here. Equal ones are one row; repeats, and how many requests came each day, are counted in memory and saved
+//! by the alarm, 5 s after the first unsaved one and at most once a minute.
+//!
+//! Kept are names and ids, never other values. Out of scope: who has no token that KV knows; the edge lets nothing of it
+//! in here.
+
+mod read;
+mod sentence;
+mod traffic;
+
+pub(super) use read::page;
+pub(super) use traffic::Outcome;
 
 use super::Memory;
-use super::access::Caller;
-use crate::directory::command::{Call, Command};
+use super::access::{self, Caller};
+use crate::directory::command::{Actor, Ask, Call, Command};
 use crate::directory::reply::Answer;
-use crate::error::{Error, Result};
-use crate::id::Timestamp;
+use crate::error::{Error, Kind, Result};
+use crate::id::{OrgId, Timestamp};
+use crate::scim::schema::Types;
 use crate::store::{Sql, changes, journal as store, settings, tokens, transact};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -20,12 +32,20 @@ pub(super) const PRUNE_EVERY: i64 = 3_600_000;
 const PRUNE_STEP: i64 = 2000;
 const FIRST_SAVE: i64 = 5_000;
 const NEXT_SAVE: i64 = 60_000;
+/// How many ids a refusal keeps; a group that is to hold groups keeps more, since an admin goes through them.
+const NAMES_MAX: usize = 100;
+const NESTED_MAX: usize = 1000;
+/// How much of an address is kept, in characters.
+const RESOURCE_MAX: usize = 300;
+/// The method that the changes of a Bulk request have.
+pub(super) const BULK: &str = "BULK";
 
 /// Counters that are not stored yet.
 #[derive(Debug, Default)]
 pub struct Unsaved {
     repeats: BTreeMap<String, (i64, Timestamp)>,
     used: BTreeMap<String, Timestamp>,
+    traffic: Vec<store::Traffic>,
     saved_at: Option<Timestamp>,
 }
 
@@ -35,9 +55,18 @@ impl Unsaved {
         self.used.insert(id.to_owned(), now);
     }
 
+    /// Counts a request that would change something.
+    pub(super) fn counted(&mut self, idp: &str, outcome: Outcome, now: Timestamp) {
+        traffic::count(&mut self.traffic, idp, outcome, now);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.repeats.is_empty() && self.used.is_empty() && self.traffic.is_empty()
+    }
+
     /// When to save, seen from `now`; `None` if there is nothing.
     pub fn due(&self, now: Timestamp) -> Option<Timestamp> {
-        if self.repeats.is_empty() && self.used.is_empty() {
+        if self.is_empty() {
             return None;
         }
         let next = self.saved_at.map_or(now, |saved| saved.plus(NEXT_SAVE));
@@ -63,8 +92,11 @@ pub(super) fn refused(
     error: &Error,
     now: Timestamp,
 ) -> Result<()> {
-    let (method, resource) = target(command);
-    refused_at(sql, memory, call, caller, (method, &resource), error, now)
+    let (method, resource) = target(command, &call.org);
+    let entry = Entry::refusal(call, caller.token.as_deref(), (method, &resource), error, &memory.types);
+    let entry =
+        if error.kind == Kind::Forbidden && !caller.settings.scim_enabled { entry.folded("off") } else { entry };
+    write(sql, memory, &entry, now)
 }
 
 /// Writes the refusals of a Bulk request down, each as that of a request of its own.
@@ -77,21 +109,33 @@ pub(super) fn refused_operations(
     now: Timestamp,
 ) -> Result<()> {
     refusals.iter().try_for_each(|Refusal { method, resource, error }| {
-        refused_at(sql, memory, call, caller, (method, resource), error, now)
+        let entry = Entry::refusal(call, caller.token.as_deref(), (method, resource), error, &memory.types);
+        write(sql, memory, &entry, now)
     })
 }
 
-fn refused_at(
+/// Writes down that a token of this organisation was not let in, as far as it is one for SCIM. All that one token is
+/// refused in one way is one row: who holds a token that has ended cannot push other refusals out.
+pub(super) fn turned_away(
     sql: &dyn Sql,
     memory: &mut Memory,
     call: &Call,
-    caller: &Caller,
-    (method, resource): (&str, &str),
     error: &Error,
     now: Timestamp,
 ) -> Result<()> {
-    let text = json!({ "kind": error.kind, "status": error.kind.status(), "detail": error.detail }).to_string();
-    write(sql, memory, call, caller, ("refused", method, resource), (&text, &error.names), now)
+    let (Ask::Scim(command), Actor::Token { hash, .. }, false) = (&call.ask, &call.actor, error.kind == Kind::Internal)
+    else {
+        return Ok(());
+    };
+    let Some(token) = tokens::by_hash(sql, hash)?.filter(access::is_for_scim) else { return Ok(()) };
+    // The answer to 401 is the same for everybody; the admin may know more.
+    let error = match error.kind {
+        Kind::Unauthorized => Error::new(error.kind, access::why_not(&token, now)),
+        _ => error.clone(),
+    };
+    let (method, resource) = target(command, &call.org);
+    let entry = Entry::refusal(call, Some(token.id.as_str()), (method, &resource), &error, &memory.types);
+    write(sql, memory, &entry.folded("access"), now)
 }
 
 /// True if the last change of what was answered says already what was passed over: the request that made it came again.
@@ -115,53 +159,143 @@ pub(super) fn ignored(
     notes: &[String],
     now: Timestamp,
 ) -> Result<()> {
-    let (method, resource) = target(command);
-    write(sql, memory, call, caller, ("ignored", method, &resource), (&json!({ "notes": notes }).to_string(), &[]), now)
+    let (method, resource) = target(command, &call.org);
+    let mut entry = Entry::new(call, caller.token.as_deref(), (method, &resource));
+    entry.fingerprint = fingerprint(["ignored", entry.token.unwrap_or_default(), method, &entry.resource], notes);
+    entry.why = json!({ "notes": notes, "repairs": call.repairs }).to_string();
+    write(sql, memory, &entry, now)
 }
 
-fn write(
-    sql: &dyn Sql,
-    memory: &mut Memory,
-    call: &Call,
-    caller: &Caller,
-    (outcome, method, resource): (&str, &str, &str),
-    (error, names): (&str, &[String]),
-    now: Timestamp,
-) -> Result<()> {
-    let token = caller.token.as_deref();
-    let names = serde_json::to_string(names).map_err(Error::internal)?;
+/// The notes of a request as they are kept.
+pub(super) fn kept(notes: &[String], types: &Types) -> Vec<String> {
+    notes.iter().map(|note| sentence::kept(note, &[], types)).collect()
+}
+
+/// What is to be written down.
+struct Entry<'a> {
+    fingerprint: String,
+    outcome: &'static str,
+    call: &'a Call,
+    token: Option<&'a str>,
+    method: &'static str,
+    resource: String,
+    /// As JSON.
+    why: String,
+    kind: Option<Kind>,
+    names: Vec<String>,
+    /// It is about a group that was to hold groups.
+    nested: bool,
+}
+
+impl<'a> Entry<'a> {
+    fn new(call: &'a Call, token: Option<&'a str>, (method, resource): (&str, &str)) -> Self {
+        let methods = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+        let address = resource.split('?').next().unwrap_or_default();
+        let address: String = address.chars().take(RESOURCE_MAX).collect();
+        Self {
+            fingerprint: String::new(),
+            outcome: "ignored",
+            call,
+            token,
+            method: methods.into_iter().find(|known| *known == method).unwrap_or("other"),
+            resource: sentence::without_tokens(&address),
+            why: String::new(),
+            kind: None,
+            names: Vec::new(),
+            nested: false,
+        }
+    }
+
+    fn refusal(call: &'a Call, token: Option<&'a str>, target: (&str, &str), error: &Error, types: &Types) -> Self {
+        let nested = error.nested_in.as_ref().map(|group| group.chars().take(RESOURCE_MAX).collect::<String>());
+        let detail = sentence::kept(&error.detail, &error.names, types);
+        let most = if nested.is_some() { NESTED_MAX } else { NAMES_MAX };
+        let mut entry = Self::new(call, token, target);
+        entry.outcome = "refused";
+        entry.names = error.names.iter().take(most).map(|name| sentence::without_tokens(name)).collect();
+        entry.fingerprint = match &nested {
+            // One row a group, whoever sends it and whatever it is to hold.
+            Some(group) => fingerprint(["nested", group, "", ""], &[]),
+            None => {
+                let kind = error.kind.status().to_string();
+                let head = ["refused", token.unwrap_or_default(), entry.method, &entry.resource];
+                fingerprint(head, [&kind, &detail].into_iter().chain(&entry.names))
+            }
+        };
+        entry.why = json!({
+            "kind": error.kind, "status": error.kind.status(), "scimType": error.kind.scim_type(), "detail": detail,
+            "repairs": call.repairs, "notes": kept(&call.notes, types),
+            "nestedIn": nested.as_deref().map(sentence::without_tokens),
+        })
+        .to_string();
+        Self { kind: Some(error.kind), nested: nested.is_some(), ..entry }
+    }
+
+    /// The same as one row with all that this token is refused for this reason.
+    fn folded(mut self, reason: &str) -> Self {
+        let status = self.kind.map(|kind| kind.status().to_string()).unwrap_or_default();
+        self.fingerprint = fingerprint([reason, self.token.unwrap_or_default(), &status, ""], &[]);
+        self
+    }
+}
+
+fn fingerprint<'a>(head: [&'a str; 4], more: impl IntoIterator<Item = &'a String>) -> String {
     let mut hasher = Sha256::new();
-    for part in [outcome, token.unwrap_or_default(), method, resource, error, &names] {
+    for part in head.into_iter().chain(more.into_iter().map(String::as_str)) {
         hasher.update(part.as_bytes());
         hasher.update([0]);
     }
     let digest: [u8; 32] = hasher.finalize().into();
-    let fingerprint = crate::id::TokenHash(digest).hex();
-    if store::knows(sql, &fingerprint)? {
-        let repeat = memory.unsaved.repeats.entry(fingerprint).or_insert((0, now));
-        *repeat = (repeat.0 + 1, now);
-        return Ok(());
+    crate::id::TokenHash(digest).hex()
+}
+
+fn write(sql: &dyn Sql, memory: &mut Memory, entry: &Entry<'_>, now: Timestamp) -> Result<()> {
+    if entry.outcome == "refused" {
+        memory.unsaved.counted(&entry.call.idp, Outcome::Refused, now);
     }
-    let entry = store::Entry {
-        fingerprint: &fingerprint,
-        outcome,
-        request: call.request.as_str(),
-        token,
-        idp: &call.idp,
-        method,
-        resource,
-        error,
+    let known = store::names(sql, &entry.fingerprint)?;
+    let mut names = entry.names.clone();
+    if let Some(known) = &known {
+        let known: Vec<String> = serde_json::from_str(known).map_err(Error::internal)?;
+        names.retain(|name| !known.contains(name));
+        if !entry.nested || names.is_empty() || known.len() >= NESTED_MAX {
+            let repeat = memory.unsaved.repeats.entry(entry.fingerprint.clone()).or_insert((0, now));
+            *repeat = (repeat.0 + 1, now);
+            return Ok(());
+        }
+        names = known.into_iter().chain(names).take(NESTED_MAX).collect();
+    }
+    let names = serde_json::to_string(&names).map_err(Error::internal)?;
+    let row = store::Entry {
+        fingerprint: &entry.fingerprint,
+        outcome: entry.outcome,
+        request: entry.call.request.as_str(),
+        token: entry.token,
+        idp: &entry.call.idp,
+        method: entry.method,
+        resource: &entry.resource,
+        error: &entry.why,
         names: &names,
     };
-    transact(sql, || store::insert(sql, &entry, now))
+    transact(sql, || if known.is_some() { store::renew(sql, &row, now) } else { store::insert(sql, &row, now) })
+}
+
+/// An address without the organisation's base URL in front of it.
+fn below_base(path: &str, org: &OrgId) -> String {
+    let mut segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    let base: [&[&str]; 3] = [&[org.as_str(), "scim", "v2"], &["scim", org.as_str()], &["scim", "v2"]];
+    if let Some(base) = base.iter().find(|base| segments.starts_with(base)) {
+        segments.drain(..base.len());
+    }
+    format!("/{}", segments.join("/"))
 }
 
 /// Method and resource of a command, as the journal shows them.
-fn target(command: &Command) -> (&str, String) {
+pub(super) fn target<'a>(command: &'a Command, org: &OrgId) -> (&'a str, String) {
     let user = |id: &dyn std::fmt::Display| format!("/Users/{id}");
     let group = |id: &dyn std::fmt::Display| format!("/Groups/{id}");
     match command {
-        Command::Refused { method, resource, .. } => (method, resource.clone()),
+        Command::Refused { method, resource, .. } => (method, below_base(resource, org)),
         Command::Bulk(_) => ("POST", "/Bulk".to_owned()),
         Command::Discover => ("GET", "/".to_owned()),
         Command::CreateUser { .. } => ("POST", "/Users".to_owned()),
@@ -206,9 +340,9 @@ pub fn alarm(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<Optio
         for (token, at) in &memory.unsaved.used {
             tokens::used(sql, token, *at)?;
         }
-        Ok(())
+        memory.unsaved.traffic.iter().try_for_each(|counted| store::add_traffic(sql, counted))
     })?;
-    if !memory.unsaved.repeats.is_empty() || !memory.unsaved.used.is_empty() {
+    if !memory.unsaved.is_empty() {
         memory.unsaved = Unsaved { saved_at: Some(now), ..Unsaved::default() };
     }
     if settings::next_due(sql)?.is_some_and(|at| at <= now) {

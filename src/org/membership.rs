@@ -12,8 +12,8 @@ use crate::store::members::{self, Found};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How many ids one change row carries: some 0.8 MiB of UUIDs.
-const IDS_A_CHANGE: usize = 20_000;
+/// How many bytes of ids one change row carries; an id has at most 128, and a row 1 MiB.
+const CHANGE_BYTES: usize = 512 * 1024;
 /// How many members a filter is tried on at once: some 1 MiB of them.
 const MEMBERS_A_PIECE: i64 = 10_000;
 
@@ -174,18 +174,27 @@ pub(super) fn write(work: &mut Work<'_>, key: i64, id: &str, effect: &Effect) ->
     let keys = |side: &[(i64, String)]| side.iter().map(|(key, _)| *key).collect::<Vec<_>>();
     members::remove(work.sql, key, &keys(&effect.remove))?;
     members::add(work.sql, key, &keys(&effect.add))?;
-    let mut removed = effect.remove.chunks(IDS_A_CHANGE);
-    let mut added = effect.add.chunks(IDS_A_CHANGE);
-    loop {
-        let (out, into) = (removed.next().unwrap_or_default(), added.next().unwrap_or_default());
-        if out.is_empty() && into.is_empty() {
-            return Ok(());
-        }
-        work.totals.memberships += into.len() as i64 - out.len() as i64;
-        let ids = |side: &[(i64, String)]| side.iter().map(|(_, id)| id.clone()).collect::<Vec<_>>();
-        let before = json!({ "added": ids(into), "removed": ids(out) });
-        work.change(ChangeKind::Members, "Group", id, Some(before));
+    let (mut out, mut into) = (effect.remove.as_slice(), effect.add.as_slice());
+    while !out.is_empty() || !into.is_empty() {
+        let mut room = CHANGE_BYTES;
+        let (removed, added) = (fitting(&mut out, &mut room), fitting(&mut into, &mut room));
+        work.totals.memberships += added.len() as i64 - removed.len() as i64;
+        work.change(ChangeKind::Members, "Group", id, Some(json!({ "added": added, "removed": removed })));
     }
+    Ok(())
+}
+
+/// Takes ids from the front, as long as there is room.
+fn fitting<'a>(side: &mut &'a [(i64, String)], room: &mut usize) -> Vec<&'a str> {
+    let mut taken = Vec::new();
+    while let Some(((_, id), rest)) = side.split_first()
+        && *room > 0
+    {
+        *room = room.saturating_sub(id.len() + 3);
+        taken.push(id.as_str());
+        *side = rest;
+    }
+    taken
 }
 
 fn unknown_members(group: &str, ids: &[&str]) -> Error {

@@ -6,9 +6,9 @@
 mod related;
 
 use self::related::{Related, at_once, size};
-use super::Pages;
 use super::cursor::{Cursor, Mark};
-use crate::directory::command::{List, Members};
+use super::{Pages, state};
+use crate::directory::command::{List, Members, Page};
 use crate::directory::reply::{Answer, Stored};
 use crate::directory::view;
 use crate::error::{Error, Kind, Result};
@@ -45,8 +45,19 @@ struct Source {
 
 /// Which of the resources that were found are answered.
 enum Window {
-    Index { start: i64, count: i64 },
-    Cursor { after: Option<Cursor>, count: i64 },
+    Index {
+        start: i64,
+        count: i64,
+    },
+    Cursor {
+        after: Option<Cursor>,
+        count: i64,
+    },
+    /// A page of the Console's: no total, no cursor, and a page that takes too long ends early. The tag is the answer's.
+    Keyset {
+        count: i64,
+        tag: String,
+    },
 }
 
 /// A resource that was found.
@@ -124,6 +135,38 @@ impl Scan {
         Ok(scan)
     }
 
+    /// A page of the Console's, in the order of the ids.
+    ///
+    /// # Errors
+    /// Internal only.
+    pub(super) fn keyset(
+        kinds: Kinds,
+        filter: Option<Filter>,
+        page: &Page,
+        tag: String,
+        base: &str,
+        types: &Types,
+    ) -> Result<Self> {
+        let list = List { filter, start_index: 1, count: page.limit, sort: None, cursor: None };
+        let scan = Self::new(&[(kinds, &list)], Members::Hidden, base, types)?;
+        Ok(Self { window: Window::Keyset { count: page.limit, tag }, place: page.after.clone(), ..scan })
+    }
+
+    /// The page of [`Scan::keyset`], if it takes no filter.
+    ///
+    /// # Errors
+    /// Internal only.
+    pub(super) fn keyset_at_once(&self, sql: &dyn Sql) -> Result<Option<Answer>> {
+        let ([Source { kinds, filter: None, .. }], Window::Keyset { count, tag }) =
+            (self.sources.as_slice(), &self.window)
+        else {
+            return Ok(None);
+        };
+        let range = Range { kinds: *kinds, order: Order::Id, descending: false, after: self.place.as_deref() };
+        let found = store::page(sql, &range, 0, count + 1)?;
+        state::page(sql, *kinds, &found, bound(*count), None, tag).map(Some)
+    }
+
     /// The whole answer, if it takes no filter and an index has the order.
     pub(super) fn at_once(&self, sql: &dyn Sql, pages: &mut Pages, token: &str) -> Result<Option<Answer>> {
         let [Source { kinds, filter: None, .. }] = self.sources.as_slice() else { return Ok(None) };
@@ -146,6 +189,7 @@ impl Scan {
                 let skip = if known.is_some() { 0 } else { start - 1 };
                 (store::page(sql, &range, skip, *count)?, *start)
             }
+            Window::Keyset { .. } => return Ok(None),
         };
         let hits: Vec<Hit> = hits.into_iter().map(hit).collect();
         let (answer, last) = self.answer(sql, hits, total, start)?;
@@ -161,6 +205,9 @@ impl Scan {
     /// 400 `tooMany` after [`SCAN_MAX`], or for more than [`SORTED_MAX`] resources to sort.
     pub(super) fn step(&mut self, sql: &dyn Sql, types: &Types, now: Timestamp) -> Result<Option<Answer>> {
         if now > self.started.get_or_insert(now).plus(SCAN_MAX) {
+            if let Window::Keyset { .. } = self.window {
+                return self.finish(sql).map(Some);
+            }
             let detail =
                 "The search took longer than 10 seconds. Narrow the filter, best by eq on userName, externalId or id.";
             return Err(Error::new(Kind::TooMany, detail));
@@ -236,7 +283,7 @@ impl Scan {
             }
         } else if match self.window {
             Window::Index { start, count } => self.total >= start && (self.hits.len() as i64) < count,
-            Window::Cursor { count, .. } => (self.hits.len() as i64) <= count,
+            Window::Cursor { count, .. } | Window::Keyset { count, .. } => (self.hits.len() as i64) <= count,
         } {
             self.hits.push(hit);
         }
@@ -247,12 +294,19 @@ impl Scan {
     fn has_enough(&self) -> bool {
         match &self.window {
             Window::Cursor { after: Some(_), count } if self.sort.is_none() => self.hits.len() as i64 > *count,
+            Window::Keyset { count, .. } => self.hits.len() as i64 > *count,
             _ => false,
         }
     }
 
     fn finish(&mut self, sql: &dyn Sql) -> Result<Answer> {
         let mut hits = std::mem::take(&mut self.hits);
+        if let Window::Keyset { count, tag } = &self.window {
+            let kinds = self.sources.first().map_or(Kinds::Users, |source| source.kinds);
+            let found: Vec<(i64, String)> = hits.into_iter().map(|hit| (hit.key, hit.mark.place)).collect();
+            let rest = self.place.as_deref().filter(|_| self.at < self.sources.len());
+            return state::page(sql, kinds, &found, bound(*count), rest, tag);
+        }
         let mut total = self.total;
         if self.sort.is_some() {
             hits.sort_by(|a, b| self.compare(&a.mark, &b.mark));
@@ -261,7 +315,7 @@ impl Scan {
                 Window::Cursor { after: Some(cursor), .. } => {
                     hits.retain(|hit| self.compare(&hit.mark, &cursor.after).is_gt());
                 }
-                Window::Cursor { after: None, .. } => {}
+                Window::Cursor { after: None, .. } | Window::Keyset { .. } => {}
             }
         }
         let start = match &self.window {
@@ -270,7 +324,7 @@ impl Scan {
                 total = cursor.total;
                 1
             }
-            Window::Cursor { after: None, .. } => 1,
+            Window::Cursor { after: None, .. } | Window::Keyset { .. } => 1,
         };
         Ok(self.answer(sql, hits, total, start)?.0)
     }
@@ -291,7 +345,7 @@ impl Scan {
     ) -> Result<(Answer, Option<(i64, String)>)> {
         let (count, chained) = match &self.window {
             Window::Index { count, .. } => (*count, false),
-            Window::Cursor { count, .. } => (*count, true),
+            Window::Cursor { count, .. } | Window::Keyset { count, .. } => (*count, true),
         };
         let (mut resources, mut bytes, mut last) = (Vec::new(), 0, None);
         let wanted = hits.get(..bound(count).min(hits.len())).unwrap_or_default();

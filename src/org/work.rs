@@ -3,6 +3,7 @@
 use super::access::Caller;
 use super::admin::Settings;
 use super::guard::{Lately, Watch};
+use super::journal::Outcome;
 use super::{Context, Memory, bulk, groups, journal, precondition, users};
 use crate::auth::Dialect;
 use crate::directory::command::{Actor, Call, Command, Members};
@@ -112,8 +113,9 @@ impl Work<'_> {
         result
     }
 
-    /// Each note once, and of very many the first ones.
+    /// Each note once, and of very many the first ones; without values.
     fn bound_notes(&mut self) {
+        self.notes = journal::kept(&self.notes, self.types);
         let mut seen = BTreeSet::new();
         self.notes.retain(|note| seen.insert(note.clone()));
         if let Some(more) = self.notes.len().checked_sub(NOTES_MAX).filter(|more| *more > 0) {
@@ -144,10 +146,25 @@ impl Work<'_> {
     }
 }
 
-/// Runs one SCIM command.
-///
-/// All statements run synchronously inside one `transactionSync`, so no other event of the object comes between a
-/// check and the write that relies on it, and an error or a panic takes every row back.
+/// What came of a command.
+pub(super) struct Done {
+    pub(super) answer: Answer,
+    /// What was passed over.
+    pub(super) notes: Vec<String>,
+    /// What it counts as in the journal, if it counts: one that reads does not, nor one of which all was refused.
+    outcome: Option<Outcome>,
+    /// How many users and members it took out.
+    lost: i64,
+}
+
+impl Done {
+    /// An answer to which there is nothing to note.
+    fn read(answer: Answer) -> Self {
+        Self { answer, notes: Vec::new(), outcome: None, lost: 0 }
+    }
+}
+
+/// Runs one SCIM command, and writes down what was passed over in one that changed nothing.
 pub(super) fn run(
     sql: &dyn Sql,
     memory: &mut Memory,
@@ -156,20 +173,46 @@ pub(super) fn run(
     caller: &Caller,
     context: &Context<'_>,
 ) -> Result<Answer> {
+    let Done { answer, notes, outcome, lost } = attempt(sql, memory, command, call, caller, context)?;
+    // What goes while the guard is released counts too; without a guard nobody counts.
+    match (&mut memory.guard, caller.settings.options.guard()) {
+        (Some(lately), Some(_)) => lately.add(context.now, lost),
+        (remembered, _) => *remembered = None,
+    }
+    if let Some(outcome) = outcome {
+        memory.unsaved.counted(&call.idp, outcome, context.now);
+    }
+    if outcome != Some(Outcome::Applied) && !notes.is_empty() && !journal::stands(sql, command, &answer, &notes)? {
+        journal::ignored(sql, memory, command, call, caller, &notes, context.now)?;
+    }
+    Ok(answer)
+}
+
+/// Runs one SCIM command, up to what is noted of it.
+///
+/// All statements run synchronously inside one `transactionSync`, so no other event of the object comes between a
+/// check and the write that relies on it, and an error or a panic takes every row back.
+pub(super) fn attempt(
+    sql: &dyn Sql,
+    memory: &mut Memory,
+    command: &Command,
+    call: &Call,
+    caller: &Caller,
+    context: &Context<'_>,
+) -> Result<Done> {
     match command {
-        Command::Discover => return Ok(Answer::Allowed),
+        Command::Discover => return Ok(Done::read(Answer::Allowed)),
         Command::GetUser { .. } | Command::GetGroup { .. } => precondition::check(sql, command, &call.precondition)?,
         _ => {}
     }
     match command {
-        Command::GetUser { id } => return users::get(sql, id),
-        Command::GetGroup { id, members } => return groups::get(sql, id, *members),
+        Command::GetUser { id } => return users::get(sql, id).map(Done::read),
+        Command::GetGroup { id, members } => return groups::get(sql, id, *members).map(Done::read),
         _ => {}
     }
     let types = Rc::clone(&memory.types);
     let guard = guarding(&caller.settings, command, context.now);
-    let (mut passed_over, mut lost) = (Vec::new(), 0);
-    let answer = transact(sql, || {
+    transact(sql, || {
         let mut refused = Vec::new();
         let head = changes::head(sql)?;
         let ids = memory.ids.get_or_insert_with(|| Ids::after(head.at));
@@ -205,15 +248,20 @@ pub(super) fn run(
             _ => apply(&mut work, command)?,
         };
         work.bound_notes();
-        lost = work.lost;
-        if work.changes.is_empty() {
-            passed_over = work.notes;
-        } else {
+        let lost = work.lost;
+        let mut outcome = refused.is_empty().then_some(Outcome::Unchanged);
+        if !work.changes.is_empty() {
+            outcome = Some(Outcome::Applied);
             let facts = Facts {
                 request: &call.request,
                 idempotency_key: call.idempotency_key.as_deref(),
                 token: caller.token.as_deref(),
                 idp: &call.idp,
+                method: match command {
+                    Command::Bulk(_) => journal::BULK,
+                    one => journal::target(one, &call.org).0,
+                },
+                status: status(&answer),
                 repairs: {
                     let own = work.repairs.iter().map(|name| (*name).to_owned());
                     call.repairs.iter().cloned().chain(own).chain(work.notes.iter().cloned()).collect()
@@ -221,25 +269,26 @@ pub(super) fn run(
             };
             changes::append(sql, &work.head, work.at(), &facts, &work.changes)?;
         }
+        let notes = work.notes;
         // A failed operation is written down with what the others did: either all of it is there or nothing.
         journal::refused_operations(sql, memory, &refused, call, caller, context.now)?;
-        Ok(answer)
-    })?;
-    // What goes while the guard is released counts too; without a guard nobody counts.
-    match (&mut memory.guard, caller.settings.options.guard()) {
-        (Some(lately), Some(_)) => lately.add(context.now, lost),
-        (remembered, _) => *remembered = None,
-    }
-    if !passed_over.is_empty() && !journal::stands(sql, command, &answer, &passed_over)? {
-        journal::ignored(sql, memory, command, call, caller, &passed_over, context.now)?;
-    }
-    Ok(answer)
+        Ok(Done { answer, notes, outcome, lost })
+    })
 }
 
 /// The guard, for a request that may take somebody out.
 fn guarding(settings: &Settings, command: &Command, now: Timestamp) -> Option<Guard> {
     let harmless = matches!(command, Command::CreateUser { .. } | Command::CreateGroup { .. });
     settings.options.guard().filter(|_| !harmless && settings.guard_released_until <= now)
+}
+
+/// The status that a change is answered with.
+fn status(answer: &Answer) -> i64 {
+    match answer {
+        Answer::Created(_) => 201,
+        Answer::Nothing => 204,
+        _ => 200,
+    }
 }
 
 /// Applies a command that changes one resource.

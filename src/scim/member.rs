@@ -66,7 +66,7 @@ pub fn nested(group: &str, ids: &[&str]) -> Error {
          or push it as a group of its own. Nothing was changed.",
         listed(ids)
     );
-    Error::new(Kind::InvalidValue, detail).about(ids.iter().copied())
+    Error { nested_in: Some(group.to_owned()), ..Error::new(Kind::InvalidValue, detail).about(ids.iter().copied()) }
 }
 
 /// The ids, for a sentence; of very many the first ones and how many more.

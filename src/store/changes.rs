@@ -1,11 +1,11 @@
 //! The organisation's one sequence of changes. The last row carries the running totals and is never pruned.
 
-use super::{Param, Row, Sql, first};
+use super::{Param, Sql, first};
 use crate::error::{Error, Result};
 use crate::id::{RequestId, Seq, Timestamp};
 use crate::scim::json;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// How long a change is kept, in milliseconds.
 pub const KEPT_MILLISECONDS: i64 = 30 * 24 * 3_600_000;
@@ -85,6 +85,10 @@ pub struct Facts<'a> {
     pub token: Option<&'a str>,
     /// The caller's name.
     pub idp: &'a str,
+    /// The request's method.
+    pub method: &'a str,
+    /// The status that it is answered with.
+    pub status: i64,
     /// What the request needed to be understood, then what was passed over.
     pub repairs: Vec<String>,
 }
@@ -114,7 +118,8 @@ pub fn head(sql: &dyn Sql) -> Result<Head> {
 /// Internal only.
 pub fn append(sql: &dyn Sql, head: &Head, at: Timestamp, facts: &Facts<'_>, changes: &[Change]) -> Result<()> {
     let text = "INSERT INTO changes (seq, request_seq, at, request_id, idempotency_key, token, idp, repairs, kind, resource, \
-                id, before, users, active_users, groups, memberships) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                id, before, users, active_users, groups, memberships, method, status) \
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     let repairs = serde_json::to_string(&facts.repairs).map_err(Error::internal)?;
     let last = head.seq + changes.len() as i64;
     for (seq, change) in (head.seq + 1..).zip(changes) {
@@ -136,6 +141,8 @@ pub fn append(sql: &dyn Sql, head: &Head, at: Timestamp, facts: &Facts<'_>, chan
             change.totals.active_users.into(),
             change.totals.groups.into(),
             change.totals.memberships.into(),
+            Param::Text(facts.method),
+            facts.status.into(),
         ];
         sql.query(text, &params)?;
     }
@@ -228,40 +235,6 @@ const LAST_OF: &str =
 /// Internal only.
 pub fn oldest(sql: &dyn Sql) -> Result<Option<Seq>> {
     first(sql, "SELECT seq FROM changes ORDER BY seq LIMIT 1", &[])?.map(|mut row| row.integer()).transpose()
-}
-
-/// The changes after `after`, as the feed shows them: a resource as it is now, or `null` if it is gone; a membership
-/// change with the ids added and removed; a deleted or revived user with the groups that it left.
-///
-/// # Errors
-/// Internal only.
-pub fn page(sql: &dyn Sql, after: Seq, limit: i64) -> Result<Vec<(Seq, Value)>> {
-    let text = "SELECT c.seq, c.at, c.kind, c.resource, c.id, CASE WHEN c.kind = 'members' THEN c.before \
-                WHEN json_extract(c.before, '$.groups') IS NOT NULL \
-                THEN json_object('groups', json_extract(c.before, '$.groups')) END, \
-                CASE c.resource WHEN 'User' THEN u.doc ELSE g.doc END \
-                FROM changes c LEFT JOIN users u ON c.resource = 'User' AND u.id = c.id \
-                LEFT JOIN groups g ON c.resource = 'Group' AND g.id = c.id AND g.gone = 0 \
-                WHERE c.seq > ? ORDER BY c.seq LIMIT ?";
-    sql.query(text, &[after.into(), limit.into()])?.into_iter().map(change).collect()
-}
-
-fn change(mut row: Row) -> Result<(Seq, Value)> {
-    let (seq, at) = (row.integer()?, Timestamp(row.integer()?));
-    let mut shown = json!({
-        "seq": seq, "at": at.rfc3339(), "kind": row.text()?, "resourceType": row.text()?, "id": row.text()?,
-    });
-    let parse = |text: String| json::own::<Value>(&text);
-    let (members, doc) = (row.optional_text()?.map(parse).transpose()?, row.optional_text()?.map(parse).transpose()?);
-    if let Some(map) = shown.as_object_mut() {
-        if let Some(Value::Object(ids)) = members {
-            map.extend(ids);
-        }
-        if !map.contains_key("added") {
-            map.insert("resource".to_owned(), doc.unwrap_or(Value::Null));
-        }
-    }
-    Ok((seq, shown))
 }
 
 /// Forgets changes that are too old or too many, at most `rows`, never the last one. True if there may be more.

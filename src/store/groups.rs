@@ -85,13 +85,17 @@ fn one(sql: &dyn Sql, condition: &str, param: Param<'_>) -> Result<Option<Group>
         .transpose()
 }
 
-/// A page in the order of the ids, after one of them.
+/// The groups with these keys, in the order of their ids.
 ///
 /// # Errors
 /// Internal only.
-pub fn after(sql: &dyn Sql, id: &str, count: i64) -> Result<Vec<Group>> {
-    let text = format!("SELECT {COLUMNS} FROM groups WHERE id > ? AND gone = 0 ORDER BY id LIMIT ?");
-    sql.query(&text, &[id.into(), count.into()])?.into_iter().map(group).collect()
+pub fn by_keys(sql: &dyn Sql, keys: &[i64]) -> Result<Vec<Group>> {
+    let keys = serde_json::to_string(keys).map_err(Error::internal)?;
+    let text =
+        format!("SELECT {COLUMNS} FROM (SELECT value FROM json_each(?)) CROSS JOIN groups ON key = value AND gone = 0");
+    let mut groups = sql.query(&text, &[Param::Text(&keys)])?.into_iter().map(group).collect::<Result<Vec<_>>>()?;
+    groups.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(groups)
 }
 
 /// A new row at version 1; its key.

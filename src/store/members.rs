@@ -72,6 +72,18 @@ pub fn page(sql: &dyn Sql, group: i64, after: i64, count: i64) -> Result<Vec<(i6
     rows.into_iter().map(|mut row| Ok((row.integer()?, row.text()?))).collect()
 }
 
+/// Members of the group as the Console sees them, after a key, at most `count`: each one's key, id, `userName`, and
+/// whether it is active.
+///
+/// # Errors
+/// Internal only.
+pub fn shown(sql: &dyn Sql, group: i64, after: i64, count: i64) -> Result<Vec<(i64, String, String, bool)>> {
+    let text = "SELECT m.user_key, u.id, u.user_name, u.active FROM members m JOIN users u ON u.key = m.user_key \
+                WHERE m.group_key = ? AND m.user_key > ? ORDER BY m.user_key LIMIT ?";
+    let rows = sql.query(text, &[group.into(), after.into(), count.into()])?;
+    rows.into_iter().map(|mut row| Ok((row.integer()?, row.text()?, row.text()?, row.integer()? == 1))).collect()
+}
+
 /// The members of several groups at once: each group's key with its members' ids.
 ///
 /// # Errors

@@ -104,6 +104,19 @@ const MIGRATIONS: &[&[&str]] = &[
         "ALTER TABLE users ADD COLUMN folded TEXT",
         "ALTER TABLE groups ADD COLUMN folded TEXT",
     ],
+    &[
+        // For the journal. NULL in changes from before it.
+        "ALTER TABLE changes ADD COLUMN method TEXT",
+        "ALTER TABLE changes ADD COLUMN status INTEGER",
+        "CREATE TABLE traffic (
+        day INTEGER NOT NULL,
+        idp TEXT NOT NULL,
+        applied INTEGER NOT NULL,
+        unchanged INTEGER NOT NULL,
+        refused INTEGER NOT NULL,
+        PRIMARY KEY (day, idp)
+    ) STRICT, WITHOUT ROWID",
+    ],
 ];
 
 /// True once the object was registered: before that nothing is ever written, not even these tables.

@@ -96,13 +96,16 @@ fn one(sql: &dyn Sql, condition: &str, param: Param<'_>) -> Result<Option<User>>
     first(sql, &format!("SELECT {COLUMNS} FROM users WHERE {condition}"), &[param])?.map(user).transpose()
 }
 
-/// A page in the order of the ids, after one of them.
+/// The users with these keys, in the order of their ids.
 ///
 /// # Errors
 /// Internal only.
-pub fn after(sql: &dyn Sql, id: &str, count: i64) -> Result<Vec<User>> {
-    let text = format!("SELECT {COLUMNS} FROM users WHERE id > ? ORDER BY id LIMIT ?");
-    sql.query(&text, &[id.into(), count.into()])?.into_iter().map(user).collect()
+pub fn by_keys(sql: &dyn Sql, keys: &[i64]) -> Result<Vec<User>> {
+    let keys = serde_json::to_string(keys).map_err(Error::internal)?;
+    let text = format!("SELECT {COLUMNS} FROM (SELECT value FROM json_each(?)) CROSS JOIN users ON key = value");
+    let mut users = sql.query(&text, &[Param::Text(&keys)])?.into_iter().map(user).collect::<Result<Vec<_>>>()?;
+    users.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(users)
 }
 
 /// A new row at version 1.

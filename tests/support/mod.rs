@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 pub mod directory;
+pub mod dump;
 pub mod filters;
 pub mod http;
 pub mod native;

@@ -11,6 +11,7 @@ use scim_edge::ingest::{self, Ingested};
 use scim_edge::org::{self, Context, Memory, Progress};
 use scim_edge::render::{self, Projection};
 use scim_edge::route::{self, Console, Route, Scim};
+use scim_edge::scim::etag::Tags;
 use scim_edge::scim::schema::{Kinds, Types};
 use scim_edge::{console, dialect, error};
 use serde_json::Value;
@@ -118,6 +119,12 @@ impl Native {
                     self.now = self.now.plus(self.step_takes);
                     progress = org::resume(&self.sql, &mut self.memory, *pending, self.now);
                 }
+                // Nobody else is here to change anything.
+                Progress::Wait(waiting) => {
+                    self.now = self.now.max(waiting.until);
+                    let context = Context { org: Some(&self.org), now: self.now, random: &random };
+                    progress = org::again(&self.sql, &mut self.memory, *waiting, &context);
+                }
             }
         };
         serde_json::from_str(&serde_json::to_string(&reply).unwrap()).unwrap()
@@ -184,6 +191,46 @@ impl Native {
         panic!("stale twice")
     }
 
+    /// `POST /v1/orgs/acme/preview` with the root key.
+    pub fn preview(&mut self, body: &Value) -> Response {
+        let id = RequestId::parse("r-1").unwrap();
+        let response = self.previewed(body, &id).unwrap_or_else(|error| render::problem(&error, &id));
+        let body = serde_json::from_slice(&response.body).unwrap();
+        Response { status: response.status, body, rows_written: 0 }
+    }
+
+    fn previewed(&mut self, body: &Value, id: &RequestId) -> error::Result<render::Response> {
+        let preview = console::preview::Preview::read(body.to_string().as_bytes(), BASE)?;
+        loop {
+            let types = Rc::clone(&self.types);
+            let (Ingested { command, precondition, repairs, notes, .. }, shown) = preview.ingest(id, BASE, &types)?;
+            match self.call_noted(Actor::Root, Ask::Preview(command), precondition, repairs, notes, None).outcome? {
+                Answer::Stale { generation, schemas } => {
+                    self.types = Rc::new(Types::read(generation, schemas.get()).unwrap());
+                }
+                answer => return preview.answer(answer, shown, id, BASE, &types),
+            }
+        }
+    }
+
+    /// A Console request with the entity tag that the client has: the status, its tag, the body.
+    pub fn tagged(&mut self, path: &str, known: Option<&str>) -> (u16, String, Value) {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let Route::Console(route) = route::route("GET", &format!("/v1/orgs/acme{path}"), query, None) else {
+            panic!("{path} is not the Console's");
+        };
+        let if_none_match = known.map(|known| Tags::parse("If-None-Match", known).unwrap());
+        let precondition = Precondition { if_match: None, if_none_match };
+        let query = console::query(&route.unwrap(), &route::query(query));
+        let answer = query.and_then(|query| {
+            self.call_noted(Actor::Root, Ask::Read(query.unwrap()), precondition, Vec::new(), Vec::new(), None).outcome
+        });
+        let id = RequestId::parse("r-1").unwrap();
+        let response = answer.and_then(render::console).unwrap_or_else(|error| render::problem(&error, &id));
+        let etag = response.headers.iter().find(|(name, _)| *name == "ETag").map(|(_, tag)| tag.clone());
+        (response.status, etag.unwrap_or_default(), serde_json::from_slice(&response.body).unwrap_or_default())
+    }
+
     /// The generation of the registered schemas that the storage has.
     pub fn generation(&self) -> i64 {
         scim_edge::store::schemas::generation(&self.sql).unwrap()
@@ -210,7 +257,9 @@ impl Native {
 
     pub fn query(&mut self, query: Query) -> error::Result<Value> {
         match self.call(Actor::Root, Ask::Read(query)).outcome? {
-            Answer::Json(text) => Ok(serde_json::from_str(text.get()).unwrap()),
+            Answer::Json(text) | Answer::Tagged { body: Some(text), .. } => {
+                Ok(serde_json::from_str(text.get()).unwrap())
+            }
             other => panic!("{other:?}"),
         }
     }

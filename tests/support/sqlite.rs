@@ -2,7 +2,7 @@
 
 use rusqlite::limits::Limit;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
-use rusqlite::{Connection, ToSql, params_from_iter};
+use rusqlite::{Connection, StatementStatus, ToSql, params_from_iter};
 use scim_edge::error::{Error, Result};
 use scim_edge::store::{Cell, Param, Row, Sql, TEXT_MAX};
 use std::cell::Cell as Counter;
@@ -10,6 +10,8 @@ use std::cell::Cell as Counter;
 pub struct Sqlite {
     pub connection: Connection,
     depth: Counter<u32>,
+    /// Steps of SQLite's machine so far: what a statement costs, whatever the machine.
+    pub steps: Counter<i64>,
     /// Statements that may still run before one fails: the storage's fault, at a chosen place.
     pub fail_after: Counter<Option<u32>>,
 }
@@ -42,7 +44,7 @@ impl Sqlite {
             connection.set_limit(limit, value).unwrap();
         }
         connection.execute_batch("PRAGMA foreign_keys = ON").unwrap();
-        Self { connection, depth: Counter::new(0), fail_after: Counter::new(None) }
+        Self { connection, depth: Counter::new(0), steps: Counter::new(0), fail_after: Counter::new(None) }
     }
 
     /// Rows written so far, index rows left out.
@@ -74,6 +76,8 @@ impl Sql for Sqlite {
             });
             found.push(Row::new(cells.collect()));
         }
+        drop(rows);
+        self.steps.set(self.steps.get() + i64::from(statement.reset_status(StatementStatus::VmStep)));
         Ok(found)
     }
 

@@ -21,8 +21,8 @@ export async function organisation(server, org, token = { name: "test", kind: "s
 }
 
 /** A Console request with the root key. */
-export function consoleCall(server, method, path, body) {
-  return call(server.url + path, method, { Authorization: `Bearer ${server.consoleKey}` }, body);
+export function consoleCall(server, method, path, body, headers = {}) {
+  return call(server.url + path, method, { Authorization: `Bearer ${server.consoleKey}`, ...headers }, body);
 }
 
 /** A SCIM request with a token; a text body goes as it is. */

@@ -1,0 +1,146 @@
+//! `POST /v1/orgs/{org}/preview`: a SCIM request in a body, and what would come of it.
+
+use crate::auth::Dialect;
+use crate::directory::command::{Command, Precondition};
+use crate::directory::reply::Answer;
+use crate::error::{Error, Result};
+use crate::id::RequestId;
+use crate::ingest::{self, Ingested};
+use crate::render::{self, Projection, Response};
+use crate::route::{self, Scim};
+use crate::scim::schema::Types;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Body {
+    method: String,
+    path: String,
+    query: Option<String>,
+    headers: Option<Map<String, Value>>,
+    body: Option<Value>,
+    dialect: Option<Dialect>,
+}
+
+/// A SCIM request that is not executed.
+#[derive(Debug)]
+pub struct Preview {
+    route: Result<Scim>,
+    method: String,
+    path: String,
+    query: Vec<(String, String)>,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+    dialect: Dialect,
+}
+
+/// How the answer to a request is shown, once it is there.
+#[derive(Debug)]
+pub struct Shown {
+    command: Value,
+    projection: Projection,
+    repairs: Vec<String>,
+}
+
+impl Preview {
+    /// Reads the body. `base` is the SCIM base URL; the path may begin with it.
+    ///
+    /// # Errors
+    /// 400 that names the field.
+    pub fn read(body: &[u8], base: &str) -> Result<Self> {
+        let body: Body = super::parse(body)?;
+        let method = body.method.to_ascii_uppercase();
+        let (path, in_path) = body.path.split_once('?').unwrap_or((&body.path, ""));
+        let mut query = route::query(in_path);
+        query.extend(route::query(body.query.as_deref().unwrap_or_default()));
+        let header = |(name, value): (String, Value)| match value {
+            Value::String(value) => Ok((name, value)),
+            other => Err(Error::invalid_value(format!("The header {name} has to be a string, not {other}."))),
+        };
+        Ok(Self {
+            route: route::operation(&method, path, base),
+            path: path.chars().take(300).collect(),
+            method,
+            query,
+            headers: body.headers.unwrap_or_default().into_iter().map(header).collect::<Result<_>>()?,
+            body: match body.body {
+                None => Vec::new(),
+                // What is no JSON, or is to be sent as it stands.
+                Some(Value::String(text)) => text.into_bytes(),
+                Some(value) => value.to_string().into_bytes(),
+            },
+            dialect: body.dialect.unwrap_or_default(),
+        })
+    }
+
+    /// A header that the request is said to have.
+    pub fn header(&self, wanted: &str) -> Option<&str> {
+        self.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.as_str())
+    }
+
+    /// The command that the request comes to, with what has to hold and what is to be noted, and how it is shown.
+    pub fn ingest(&self, id: &RequestId, base: &str, types: &Types) -> Result<(Ingested, Shown)> {
+        let ingested = self.route.as_ref().map_err(Error::clone).and_then(|route| {
+            let request = ingest::Request {
+                id,
+                base,
+                types,
+                query: &self.query,
+                content_type: self.header("Content-Type"),
+                user_agent: self.header("User-Agent").unwrap_or_default(),
+                if_match: self.header("If-Match"),
+                if_none_match: self.header("If-None-Match"),
+                body: &self.body,
+                dialect: self.dialect,
+            };
+            ingest::ingest(route, &request)
+        });
+        let command = match &ingested {
+            Ok(ingested) => serde_json::to_value(&ingested.command).map_err(Error::internal)?,
+            Err(_) => Value::Null,
+        };
+        let mut ingested = ingested.unwrap_or_else(|error| Ingested {
+            command: Command::Refused { error, method: self.method.clone(), resource: self.path.clone() },
+            precondition: Precondition::default(),
+            projection: Projection::default(),
+            repairs: Vec::new(),
+            notes: Vec::new(),
+        });
+        let projection = std::mem::take(&mut ingested.projection);
+        let repairs = ingested.repairs.clone();
+        Ok((ingested, Shown { command, projection, repairs }))
+    }
+
+    /// The answer to the preview.
+    ///
+    /// # Errors
+    /// Internal only.
+    pub fn answer(&self, answer: Answer, shown: Shown, id: &RequestId, base: &str, types: &Types) -> Result<Response> {
+        let Answer::Preview { outcome, notes, changes, count } = answer else {
+            return Err(Error::internal("not the answer to a preview"));
+        };
+        let response = match (*outcome, &self.route) {
+            (Err(error), _) => render::error(&error, id),
+            (Ok(Answer::Allowed), Ok(route)) => {
+                render::discovery(route, &self.query, base, types).unwrap_or_else(|error| render::error(&error, id))
+            }
+            (Ok(answer), Ok(route)) => render::answer(answer, route.kinds(), base, &shown.projection, types)?,
+            (Ok(_), Err(_)) => return Err(Error::internal("a refused request was answered")),
+        };
+        let headers: Map<String, Value> =
+            response.headers.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
+        let body =
+            if response.body.is_empty() { "null" } else { std::str::from_utf8(&response.body).unwrap_or("null") };
+        let text = format!(
+            r#"{{"command":{},"repairs":{},"notes":{},"answer":{{"status":{},"headers":{},"body":{body}}},"changes":{},"changeCount":{count}}}"#,
+            shown.command,
+            json!(shown.repairs),
+            json!(notes),
+            response.status,
+            Value::Object(headers),
+            changes.get()
+        );
+        Ok(Response { status: 200, headers: Vec::new(), body: text.into_bytes(), content_type: render::JSON })
+    }
+}

@@ -1,0 +1,57 @@
+//! The change feed: a page after a position, or a wait for the next change. Who waits holds no transaction and no thread:
+//! the object wakes it after a commit.
+
+use crate::directory::command::{Ask, Call, Query};
+use crate::directory::reply::Answer;
+use crate::error::{Error, Kind, Result};
+use crate::id::{Seq, Timestamp};
+use crate::store::{Sql, changes, feed};
+use serde_json::value::RawValue;
+
+/// A reader of the feed for whom there is no change yet.
+pub struct Waiting {
+    /// Its position.
+    pub after: Seq,
+    /// When it is answered in any case.
+    pub until: Timestamp,
+    pub(super) call: Call,
+}
+
+/// Until when a call may wait.
+pub(super) fn until(call: &Call, now: Timestamp) -> Timestamp {
+    match &call.ask {
+        Ask::Read(Query::Changes { wait, .. }) => now.plus(wait * 1000),
+        _ => now,
+    }
+}
+
+/// A page of the feed, and whether it is empty.
+///
+/// # Errors
+/// 410 for a position from which changes are no longer kept, 400 for one that is yet to come.
+pub(super) fn page(sql: &dyn Sql, after: Seq, limit: i64) -> Result<(Answer, bool)> {
+    let head = changes::head(sql)?;
+    if after > head.seq {
+        let detail = format!("after={after} is beyond the last change, {}.", head.seq);
+        return Err(Error::invalid_value(detail));
+    }
+    if changes::oldest(sql)?.is_some_and(|oldest| after + 1 < oldest) {
+        let detail = format!(
+            "The changes after {after} are no longer kept. Take a snapshot of the organisation and go on from the \
+             position that its last line names."
+        );
+        return Err(Error::new(Kind::Gone, detail));
+    }
+    let page = feed::page(sql, after, limit)?;
+    let text = format!(r#"{{"changes":{},"next":{}}}"#, page.changes, page.last.unwrap_or(after));
+    let answer = Answer::Json(RawValue::from_string(text).map_err(Error::internal)?);
+    Ok((answer, page.count == 0))
+}
+
+/// The position of the last change: who waits before it is to be woken.
+///
+/// # Errors
+/// Internal only.
+pub fn position(sql: &dyn Sql) -> Result<Seq> {
+    Ok(changes::head(sql)?.seq)
+}

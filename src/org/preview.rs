@@ -1,0 +1,81 @@
+//! A SCIM request that is not executed: it runs as it would, in a transaction that is always taken back. Nothing of it
+//! is written, counted or remembered.
+
+use super::access::{self, Caller};
+use super::{Context, Memory, Searched, searched, work};
+use crate::directory::command::{Call, Command};
+use crate::directory::reply::Answer;
+use crate::error::{Error, Kind, Result};
+use crate::store::{Sql, changes, feed};
+use serde_json::value::RawValue;
+use std::rc::Rc;
+
+/// How many changes are shown.
+const SHOWN: i64 = 1000;
+
+/// What would come of a command, or the first step towards it.
+pub(super) fn begin(
+    sql: &dyn Sql,
+    memory: &mut Memory,
+    command: &Command,
+    call: &Call,
+    caller: &Caller,
+    context: &Context<'_>,
+) -> Result<Searched> {
+    if let Command::Refused { error, .. } = command {
+        return nothing_changed(Err(error.clone()), &call.notes).map(Searched::At);
+    }
+    if !caller.settings.scim_enabled {
+        return nothing_changed(Err(access::switched_off()), &call.notes).map(Searched::At);
+    }
+    match searched(sql, memory, command, call, caller) {
+        Some(Ok(Searched::At(answer))) => nothing_changed(Ok(answer), &call.notes).map(Searched::At),
+        Some(Ok(scan)) => Ok(scan),
+        Some(Err(error)) => nothing_changed(Err(error), &call.notes).map(Searched::At),
+        None => taken_back(sql, memory, command, call, caller, context).map(Searched::At),
+    }
+}
+
+/// Runs the command, looks at what it did, and fails, so that the transaction rolls back.
+fn taken_back(
+    sql: &dyn Sql,
+    memory: &Memory,
+    command: &Command,
+    call: &Call,
+    caller: &Caller,
+    context: &Context<'_>,
+) -> Result<Answer> {
+    let mut scratch = Memory { types: Rc::clone(&memory.types), ids: memory.ids.clone(), ..Memory::default() };
+    let mut seen = None;
+    let result = sql.transaction(&mut || {
+        let before = changes::head(sql)?.seq;
+        let outcome = work::attempt(sql, &mut scratch, command, call, caller, context);
+        let count = changes::head(sql)?.seq - before;
+        seen = Some((outcome, feed::page(sql, before, SHOWN)?, count));
+        Err(Error::internal("a preview is taken back"))
+    });
+    let Some((outcome, page, count)) = seen else {
+        return Err(result.err().unwrap_or_else(|| Error::internal("the transaction did not run")));
+    };
+    let (outcome, notes) = match outcome {
+        Ok(done) => (Ok(done.answer), done.notes),
+        Err(error) => (Err(error), call.notes.clone()),
+    };
+    shown(outcome, notes, page.changes, count)
+}
+
+/// The preview of a request that changes nothing.
+pub(super) fn nothing_changed(outcome: Result<Answer>, notes: &[String]) -> Result<Answer> {
+    shown(outcome, notes.to_vec(), "[]".to_owned(), 0)
+}
+
+/// A fault of ours is no answer that the request would get.
+fn shown(outcome: Result<Answer>, notes: Vec<String>, changes: String, count: i64) -> Result<Answer> {
+    if let Err(error) = &outcome
+        && error.kind == Kind::Internal
+    {
+        return Err(error.clone());
+    }
+    let changes = RawValue::from_string(changes).map_err(Error::internal)?;
+    Ok(Answer::Preview { outcome: Box::new(outcome), notes, changes, count })
+}

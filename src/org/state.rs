@@ -1,0 +1,188 @@
+//! The directory as the Console reads it: pages of users, groups and members in the order of an index, single resources,
+//! and entity tags for all of them. A page reads about as many rows as it shows; one with a filter is a scan in steps.
+
+use super::search::Scan;
+use super::{Memory, Searched, groups, users};
+use crate::directory::command::{Page, Query};
+use crate::directory::reply::{Answer, Stored};
+use crate::directory::view;
+use crate::error::{Error, Kind, Result};
+use crate::id::{GroupId, UserId};
+use crate::scim::etag::Tags;
+use crate::scim::filter::{self, Filter, Forms, Target};
+use crate::scim::schema::Kinds;
+use crate::store::users::User;
+use crate::store::{Sql, changes, groups as group_rows, members, users as user_rows};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+/// Where a page ends early, in bytes.
+const PAGE_BYTES: usize = 4 * 1024 * 1024;
+/// How many resources are read at once.
+const AT_ONCE: usize = 50;
+
+/// Begins to answer a query; `None` for one that asks for something else. `known` is what the client has already.
+pub(super) fn begin(
+    sql: &dyn Sql,
+    memory: &Memory,
+    query: &Query,
+    known: Option<&Tags>,
+    base: &str,
+) -> Option<Result<Searched>> {
+    let at_once = |answer: Result<Answer>| Some(answer.map(Searched::At));
+    match query {
+        Query::Users(page) => Some(list(sql, memory, Kinds::Users, page, known, base)),
+        Query::Groups(page) => Some(list(sql, memory, Kinds::Groups, page, known, base)),
+        Query::User { id } => at_once(user(sql, id, known)),
+        Query::Group { id } => at_once(group(sql, id, known)),
+        Query::Members { id, after, limit } => at_once(crew(sql, memory, id, after.as_deref(), *limit, known)),
+        _ => None,
+    }
+}
+
+/// What is listed changes with the sequence, and what a filter means with the schemas.
+fn tag(sql: &dyn Sql, memory: &Memory) -> Result<String> {
+    let head = changes::head(sql)?;
+    Ok(format!("W/\"{}-{}-{}\"", head.seq, head.at.0, memory.types.generation))
+}
+
+fn has(known: Option<&Tags>, tag: &str) -> bool {
+    known.is_some_and(|known| known.has(tag))
+}
+
+fn tagged(etag: String, body: String) -> Result<Answer> {
+    Ok(Answer::Tagged { etag, body: Some(RawValue::from_string(body).map_err(Error::internal)?) })
+}
+
+fn list(
+    sql: &dyn Sql,
+    memory: &Memory,
+    kinds: Kinds,
+    page: &Page,
+    known: Option<&Tags>,
+    base: &str,
+) -> Result<Searched> {
+    let etag = tag(sql, memory)?;
+    if has(known, &etag) {
+        return Ok(Searched::At(Answer::Tagged { etag, body: None }));
+    }
+    let kind = memory.types.of(kinds);
+    let filter = page.filter.as_deref().map(|text| filter::parse(text, Forms::Strict)?.resolve(kind, Forms::Strict));
+    let linked = page.linked.map(|linked| {
+        let external_id = Filter::Present(Target { urn: None, name: "externalId".to_owned(), sub: None });
+        if linked { external_id } else { Filter::Not(Box::new(external_id)) }
+    });
+    let filter = match (linked, filter.transpose()?) {
+        (Some(linked), Some(filter)) => Some(Filter::And(vec![linked, filter])),
+        (linked, filter) => linked.or(filter),
+    };
+    let scan = Scan::keyset(kinds, filter, page, etag, base, &memory.types)?;
+    Ok(match scan.keyset_at_once(sql)? {
+        Some(answer) => Searched::At(answer),
+        None => Searched::Scan(Box::new(scan)),
+    })
+}
+
+/// A page of the resources found at these places, of which one more than `count` says that there are more. `rest` is the
+/// place after which nothing was looked at.
+pub(super) fn page(
+    sql: &dyn Sql,
+    kinds: Kinds,
+    found: &[(i64, String)],
+    count: usize,
+    rest: Option<&str>,
+    etag: &str,
+) -> Result<Answer> {
+    let wanted = found.get(..count.min(found.len())).unwrap_or_default();
+    let mut next = if found.len() > count { wanted.last().map(|(_, place)| place.as_str()) } else { rest };
+    let (mut shown, mut last) = (String::new(), String::new());
+    'page: for part in wanted.chunks(AT_ONCE) {
+        let keys: Vec<i64> = part.iter().map(|(key, _)| *key).collect();
+        let resources: Vec<(String, Value)> = match kinds {
+            Kinds::Users => {
+                let users = user_rows::by_keys(sql, &keys)?.into_iter();
+                users.map(|user| Ok((user.id.to_string(), show_user(&user)?))).collect::<Result<_>>()?
+            }
+            Kinds::Groups => {
+                let groups = group_rows::by_keys(sql, &keys)?.into_iter();
+                groups.map(|group| Ok((group.id.to_string(), groups::show(&group)?))).collect::<Result<_>>()?
+            }
+        };
+        for (id, resource) in resources {
+            let text = resource.to_string();
+            if !shown.is_empty() {
+                if shown.len() + text.len() > PAGE_BYTES {
+                    next = Some(&last);
+                    break 'page;
+                }
+                shown.push(',');
+            }
+            shown.push_str(&text);
+            last = id;
+        }
+    }
+    let name = if kinds == Kinds::Users { "users" } else { "groups" };
+    tagged(etag.to_owned(), format!(r#"{{"{name}":[{shown}],"next":{}}}"#, Value::from(next)))
+}
+
+fn user(sql: &dyn Sql, id: &UserId, known: Option<&Tags>) -> Result<Answer> {
+    let missing = || Error::new(Kind::NotFound, format!("There is no user {id} in this organisation."));
+    let user = user_rows::by_id(sql, id)?.ok_or_else(missing)?;
+    let mut shown = show_user(&user)?;
+    let groups = members::of_users(sql, &[user.key])?.remove(&user.key).unwrap_or_default();
+    let stored = Stored { groups, ..users::stored(user)? };
+    let groups: Vec<Value> = stored.groups.iter().map(|g| json!({ "id": g.id, "displayName": g.display })).collect();
+    if let Some(map) = shown.as_object_mut() {
+        map.insert("groups".to_owned(), Value::Array(groups));
+    }
+    one(&stored, &shown, known)
+}
+
+fn group(sql: &dyn Sql, id: &GroupId, known: Option<&Tags>) -> Result<Answer> {
+    let group = group_rows::by_id(sql, id)?.ok_or_else(|| groups::not_found(id))?;
+    let shown = groups::show(&group)?;
+    one(&groups::stored(group)?, &shown, known)
+}
+
+/// The entity tag is the one that SCIM shows.
+fn one(stored: &Stored, shown: &Value, known: Option<&Tags>) -> Result<Answer> {
+    let etag = view::etag(stored);
+    if has(known, &etag) { Ok(Answer::Tagged { etag, body: None }) } else { tagged(etag, shown.to_string()) }
+}
+
+fn crew(
+    sql: &dyn Sql,
+    memory: &Memory,
+    id: &GroupId,
+    after: Option<&str>,
+    limit: i64,
+    known: Option<&Tags>,
+) -> Result<Answer> {
+    let group = group_rows::by_id(sql, id)?.ok_or_else(|| groups::not_found(id))?;
+    let after: i64 = after.unwrap_or("0").parse().map_err(|_| {
+        let shown: String = after.unwrap_or_default().chars().take(128).collect();
+        Error::invalid_value(format!("after has to be the next of the page before, not {shown:?}."))
+    })?;
+    let etag = tag(sql, memory)?;
+    if has(known, &etag) {
+        return Ok(Answer::Tagged { etag, body: None });
+    }
+    let mut found = members::shown(sql, group.key, after, limit + 1)?;
+    let more = found.len() as i64 > limit;
+    if more {
+        found.pop();
+    }
+    let next = found.last().filter(|_| more).map(|(key, ..)| key.to_string());
+    let members: Vec<Value> = found
+        .into_iter()
+        .map(|(_, id, user_name, active)| json!({ "id": id, "userName": user_name, "active": active }))
+        .collect();
+    tagged(etag, json!({ "members": members, "next": next }).to_string())
+}
+
+fn show_user(user: &User) -> Result<Value> {
+    Ok(json!({
+        "id": user.id, "version": user.version, "active": user.content.active, "created": user.created.rfc3339(),
+        "modified": user.modified.rfc3339(), "attributes": users::attributes(&user.content.doc)?,
+    }))
+}
