@@ -176,7 +176,7 @@ pub fn resume(sql: &dyn Sql, memory: &mut Memory, mut pending: Pending, now: Tim
         Err(error) => Err(error),
     };
     if let Ask::Preview(_) = pending.call.ask {
-        return done(preview::nothing_changed(outcome, &pending.call.notes));
+        return done(preview::nothing_changed(outcome, &pending.call));
     }
     done(noted(sql, memory, outcome, &pending.call, &pending.caller, now))
 }

@@ -107,8 +107,8 @@ fn replies() {
         r#"{"Ok":{"new":{"id":"urn:a:b"}}}"#.to_owned(),
         r#"{"Ok":{"tagged":{"etag":"W/\"3\"","body":{"id":"u"}}}}"#.to_owned(),
         r#"{"Ok":{"tagged":{"etag":"W/\"3\""}}}"#.to_owned(),
-        r#"{"Ok":{"preview":{"outcome":{"Ok":"nothing"},"notes":["n"],"changes":[{"seq":4}],"count":1}}}"#.to_owned(),
-        r#"{"Ok":{"preview":{"outcome":{"Err":{"kind":"notFound","detail":"d"}},"notes":[],"changes":[],"count":0}}}"#.to_owned(),
+        r#"{"Ok":{"preview":{"outcome":{"Ok":"nothing"},"repairs":["r"],"notes":["n"],"changes":[{"seq":4}],"count":1}}}"#.to_owned(),
+        r#"{"Ok":{"preview":{"outcome":{"Err":{"kind":"notFound","detail":"d"}},"repairs":[],"notes":[],"changes":[],"count":0}}}"#.to_owned(),
         r#"{"Ok":{"stale":{"generation":3,"schemas":[{"id":"urn:a:b"}]}}}"#.to_owned(),
         r#"{"Err":{"kind":"uniqueness","detail":"d"}}"#.to_owned(),
     ] {

@@ -40,7 +40,6 @@ pub struct Preview {
 pub struct Shown {
     command: Value,
     projection: Projection,
-    repairs: Vec<String>,
 }
 
 impl Preview {
@@ -108,8 +107,7 @@ impl Preview {
             notes: Vec::new(),
         });
         let projection = std::mem::take(&mut ingested.projection);
-        let repairs = ingested.repairs.clone();
-        Ok((ingested, Shown { command, projection, repairs }))
+        Ok((ingested, Shown { command, projection }))
     }
 
     /// The answer to the preview.
@@ -117,7 +115,7 @@ impl Preview {
     /// # Errors
     /// Internal only.
     pub fn answer(&self, answer: Answer, shown: Shown, id: &RequestId, base: &str, types: &Types) -> Result<Response> {
-        let Answer::Preview { outcome, notes, changes, count } = answer else {
+        let Answer::Preview { outcome, repairs, notes, changes, count } = answer else {
             return Err(Error::internal("not the answer to a preview"));
         };
         let response = match (*outcome, &self.route) {
@@ -135,7 +133,7 @@ impl Preview {
         let text = format!(
             r#"{{"command":{},"repairs":{},"notes":{},"answer":{{"status":{},"headers":{},"body":{body}}},"changes":{},"changeCount":{count}}}"#,
             shown.command,
-            json!(shown.repairs),
+            json!(repairs),
             json!(notes),
             response.status,
             Value::Object(headers),

@@ -46,10 +46,11 @@ pub enum Answer {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         body: Option<Box<RawValue>>,
     },
-    /// What a SCIM request would be answered, what would be passed over, and the changes that it would add: an array of
-    /// the first ones, and how many there are.
+    /// What a SCIM request would be answered, what it would need to be understood, what would be passed over, and the
+    /// changes that it would add: an array of the first ones, and how many there are.
     Preview {
         outcome: Box<Result<Answer, Error>>,
+        repairs: Vec<String>,
         notes: Vec<String>,
         changes: Box<RawValue>,
         count: i64,

@@ -37,8 +37,8 @@ pub(super) fn page(sql: &dyn Sql, after: Seq, limit: i64) -> Result<(Answer, boo
     }
     if changes::oldest(sql)?.is_some_and(|oldest| after + 1 < oldest) {
         let detail = format!(
-            "The changes after {after} are no longer kept. Take a snapshot of the organisation and go on from the \
-             position that its last line names."
+            "The changes after {after} are no longer kept. Note lastSeq of the organisation, read users, groups and members \
+             anew, then go on after that position."
         );
         return Err(Error::new(Kind::Gone, detail));
     }

@@ -23,15 +23,15 @@ pub(super) fn begin(
     context: &Context<'_>,
 ) -> Result<Searched> {
     if let Command::Refused { error, .. } = command {
-        return nothing_changed(Err(error.clone()), &call.notes).map(Searched::At);
+        return nothing_changed(Err(error.clone()), call).map(Searched::At);
     }
     if !caller.settings.scim_enabled {
-        return nothing_changed(Err(access::switched_off()), &call.notes).map(Searched::At);
+        return nothing_changed(Err(access::switched_off()), call).map(Searched::At);
     }
     match searched(sql, memory, command, call, caller) {
-        Some(Ok(Searched::At(answer))) => nothing_changed(Ok(answer), &call.notes).map(Searched::At),
+        Some(Ok(Searched::At(answer))) => nothing_changed(Ok(answer), call).map(Searched::At),
         Some(Ok(scan)) => Ok(scan),
-        Some(Err(error)) => nothing_changed(Err(error), &call.notes).map(Searched::At),
+        Some(Err(error)) => nothing_changed(Err(error), call).map(Searched::At),
         None => taken_back(sql, memory, command, call, caller, context).map(Searched::At),
     }
 }
@@ -57,25 +57,24 @@ fn taken_back(
     let Some((outcome, page, count)) = seen else {
         return Err(result.err().unwrap_or_else(|| Error::internal("the transaction did not run")));
     };
-    let (outcome, notes) = match outcome {
-        Ok(done) => (Ok(done.answer), done.notes),
-        Err(error) => (Err(error), call.notes.clone()),
-    };
-    shown(outcome, notes, page.changes, count)
+    let changes = RawValue::from_string(page.changes).map_err(Error::internal)?;
+    match outcome {
+        Err(error) => nothing_changed(Err(error), call),
+        Ok(work::Done { answer, notes, repairs, .. }) => {
+            let repairs = call.repairs.iter().cloned().chain(repairs.iter().map(|name| (*name).to_owned())).collect();
+            Ok(Answer::Preview { outcome: Box::new(Ok(answer)), repairs, notes, changes, count })
+        }
+    }
 }
 
-/// The preview of a request that changes nothing.
-pub(super) fn nothing_changed(outcome: Result<Answer>, notes: &[String]) -> Result<Answer> {
-    shown(outcome, notes.to_vec(), "[]".to_owned(), 0)
-}
-
-/// A fault of ours is no answer that the request would get.
-fn shown(outcome: Result<Answer>, notes: Vec<String>, changes: String, count: i64) -> Result<Answer> {
+/// The preview of a request that changes nothing. A fault of ours is no answer that the request would get.
+pub(super) fn nothing_changed(outcome: Result<Answer>, call: &Call) -> Result<Answer> {
     if let Err(error) = &outcome
         && error.kind == Kind::Internal
     {
         return Err(error.clone());
     }
-    let changes = RawValue::from_string(changes).map_err(Error::internal)?;
-    Ok(Answer::Preview { outcome: Box::new(outcome), notes, changes, count })
+    let changes = RawValue::from_string("[]".to_owned()).map_err(Error::internal)?;
+    let (repairs, notes) = (call.repairs.clone(), call.notes.clone());
+    Ok(Answer::Preview { outcome: Box::new(outcome), repairs, notes, changes, count: 0 })
 }

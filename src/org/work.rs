@@ -153,6 +153,8 @@ pub(super) struct Done {
     pub(super) notes: Vec<String>,
     /// What it counts as in the journal, if it counts: one that reads does not, nor one of which all was refused.
     outcome: Option<Outcome>,
+    /// Repairs that only the stored resource showed to be needed.
+    pub(super) repairs: Vec<&'static str>,
     /// How many users and members it took out.
     lost: i64,
 }
@@ -160,7 +162,7 @@ pub(super) struct Done {
 impl Done {
     /// An answer to which there is nothing to note.
     fn read(answer: Answer) -> Self {
-        Self { answer, notes: Vec::new(), outcome: None, lost: 0 }
+        Self { answer, notes: Vec::new(), repairs: Vec::new(), lost: 0, outcome: None }
     }
 }
 
@@ -173,7 +175,7 @@ pub(super) fn run(
     caller: &Caller,
     context: &Context<'_>,
 ) -> Result<Answer> {
-    let Done { answer, notes, outcome, lost } = attempt(sql, memory, command, call, caller, context)?;
+    let Done { answer, notes, lost, outcome, .. } = attempt(sql, memory, command, call, caller, context)?;
     // What goes while the guard is released counts too; without a guard nobody counts.
     match (&mut memory.guard, caller.settings.options.guard()) {
         (Some(lately), Some(_)) => lately.add(context.now, lost),
@@ -269,10 +271,10 @@ pub(super) fn attempt(
             };
             changes::append(sql, &work.head, work.at(), &facts, &work.changes)?;
         }
-        let notes = work.notes;
+        let (notes, repairs) = (work.notes, work.repairs);
         // A failed operation is written down with what the others did: either all of it is there or nothing.
         journal::refused_operations(sql, memory, &refused, call, caller, context.now)?;
-        Ok(Done { answer, notes, outcome, lost })
+        Ok(Done { answer, notes, repairs, lost, outcome })
     })
 }
 
