@@ -15,7 +15,7 @@ use crate::error::{Error, Kind, Result};
 use crate::id::{Ids, OrgId, RequestId, Timestamp};
 use crate::ingest::{self, Ingested};
 use crate::render::{self, Projection, Response};
-use crate::route::{self, Route, Scim};
+use crate::route::{self, Open, Route, Scim};
 use crate::scim::{json, schema::Types};
 use futures_util::{FutureExt, StreamExt};
 use serde_json::json;
@@ -46,16 +46,18 @@ async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<
     let origin = origin(&request, &env);
     let panic_at = if cfg!(feature = "test-hooks") { header(&request, "X-Test-Panic") } else { None };
     let edge = Edge { env: &env, request_id, origin, rows: std::cell::Cell::new(None), panic_at };
+    let url = request.inner().url();
     // The request's own state is dropped with it, and what isolates share is replaced whole: nothing half-changed is seen.
-    let response = match AssertUnwindSafe(edge.handle(request)).catch_unwind().await {
+    let response = match AssertUnwindSafe(edge.handle(request, &url)).catch_unwind().await {
         Ok(response) => response,
-        Err(_) => render::error(&Error::internal("panic"), &edge.request_id),
+        Err(_) if route::parts(&url).1.starts_with("/v1/") => edge.problem(&Error::internal("panic")),
+        Err(_) => edge.scim_error(&Error::internal("panic")),
     };
     edge.send(response)
 }
 
 impl Edge<'_> {
-    async fn handle(&self, request: Request) -> Response {
+    async fn handle(&self, request: Request, url: &str) -> Response {
         if cfg!(feature = "test-hooks") && self.panic_at.as_deref() == Some("edge") {
             #[allow(clippy::panic, reason = "what the tests ask for, in a test build")]
             {
@@ -63,29 +65,32 @@ impl Edge<'_> {
             }
         }
         let method = request.method().to_string();
-        let url = request.inner().url();
-        let (_, path, query) = route::parts(&url);
+        let (_, path, query) = route::parts(url);
         let suffix = variable(self.env, "ORG_HOST_SUFFIX");
         let host_org = header(&request, "Host").and_then(|host| route::host_org(&host, &suffix));
-        match route::route(&method, path, query, host_org) {
-            Route::Health => render::document(200, &json!({ "status": "ok" }), render::JSON),
-            Route::Nowhere(error) => self.scim_error(&error),
-            Route::Console(route) => {
-                let origin = header(&request, "Origin");
-                let shared = cors::headers(origin.as_deref(), &variable(self.env, "CONSOLE_ORIGINS"));
-                let mut response = if method == "OPTIONS" && !shared.is_empty() {
-                    Response { status: 204, headers: cors::preflight(), body: Vec::new(), content_type: render::JSON }
-                } else {
-                    console::handle(self, route, request, query).await
-                };
-                response.headers.extend(shared);
-                response
+        let route = route::route(&method, path, query, host_org);
+        let shared = match &route {
+            Route::Open(_) | Route::Console(_) => {
+                cors::headers(header(&request, "Origin").as_deref(), &variable(self.env, "CONSOLE_ORIGINS"))
             }
+            Route::Scim(..) | Route::Nowhere(_) => Vec::new(),
+        };
+        let mut response = match route {
+            _ if method == "OPTIONS" && !shared.is_empty() => {
+                Response { status: 204, headers: cors::preflight(), body: Vec::new(), content_type: render::JSON }
+            }
+            Route::Open(Ok(Open::Health)) => render::document(200, &json!({ "status": "ok" }), render::JSON),
+            Route::Open(Ok(Open::OpenApi)) => crate::console::openapi(),
+            Route::Open(Err(error)) => self.problem(&error),
+            Route::Nowhere(error) => self.scim_error(&error),
+            Route::Console(route) => console::handle(self, route, request, query).await,
             Route::Scim(org, route) => match self.scim(&org, route, request, &method, path, query).await {
                 Ok(response) => response,
                 Err(error) => self.scim_error(&error),
             },
-        }
+        };
+        response.headers.extend(shared);
+        response
     }
 
     /// The SCIM base URL of an organisation, without a slash at its end.
@@ -207,6 +212,11 @@ impl Edge<'_> {
     fn scim_error(&self, error: &Error) -> Response {
         self.log(error);
         render::error(error, &self.request_id)
+    }
+
+    fn problem(&self, error: &Error) -> Response {
+        self.log(error);
+        render::problem(error, &self.request_id)
     }
 
     fn log(&self, error: &Error) {
