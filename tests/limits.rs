@@ -112,3 +112,39 @@ fn a_group_of_100_000_members() {
     let slim = server.get(&format!("{path}?excludedAttributes=members"));
     assert_eq!((slim.status, &slim.body["members"]), (200, &Value::Null));
 }
+
+#[test]
+fn a_user_in_30_000_groups() {
+    const GROUPS: usize = 30_000;
+    let mut server = Native::new(Dialect::Auto);
+    for coming_back in [true, false] {
+        let body = json!({"userName": "u", "externalId": "x", "active": false});
+        let id = user(&mut server, body.clone()).text("id").to_owned();
+        server
+            .sql
+            .connection
+            .execute_batch(&format!(
+                "DELETE FROM groups; WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {GROUPS}) \
+                 INSERT INTO groups (key, id, display_name, display_name_key, doc, gone, version, seq, created, modified) \
+                 SELECT -n, printf('00000000-0000-7000-9000-%012d', n), 'g' || n, 'g' || n, '{{\"displayName\":\"g' || n || '\"}}', \
+                 0, 1, 0, 0, 0 FROM n; \
+                 INSERT INTO members (group_key, user_key) SELECT g.key, u.key FROM groups g, users u"
+            ))
+            .unwrap();
+        let after = server.console("")["lastSeq"].as_i64().unwrap();
+        let (left, last) = if coming_back {
+            (server.send("POST", "/Users", body).status, "updated")
+        } else {
+            (server.send("DELETE", &format!("/Users/{id}"), Value::Null).status, "deleted")
+        };
+        assert_eq!(left, if coming_back { 201 } else { 204 });
+        let changes = server.console(&format!("/changes?after={after}"))["changes"].clone();
+        let changes = changes.as_array().unwrap();
+        let kinds: Vec<&str> = changes.iter().map(|change| change["kind"].as_str().unwrap()).collect();
+        assert_eq!(kinds, ["updated", "updated", "updated", "updated", "updated", last]);
+        let groups: usize = changes.iter().map(|change| change["groups"].as_array().unwrap().len()).sum();
+        let versions: Vec<&Value> = changes.iter().flat_map(|c| c["groupVersions"].as_array().unwrap()).collect();
+        assert_eq!((groups, versions.len()), (GROUPS, GROUPS));
+        assert!(versions.iter().all(|group| group["version"] == 2));
+    }
+}

@@ -20,6 +20,9 @@ use serde_json::{Map, Value, json};
 
 type Attributes = Map<String, Value>;
 
+/// How many groups one change row names; an id has at most 128 bytes, the document 256 KiB, and a row 1 MiB.
+const GROUPS_A_CHANGE: usize = 5_000;
+
 /// GET /Users/{id}.
 pub(super) fn get(sql: &dyn Sql, id: &UserId) -> Result<Answer> {
     let user = store::by_id(sql, id)?.ok_or_else(|| not_found(id))?;
@@ -60,12 +63,7 @@ pub(super) fn create(work: &mut Work<'_>, user: &Resource) -> Result<Answer> {
 
 fn revive(work: &mut Work<'_>, user: User, mut attributes: Attributes) -> Result<Answer> {
     attributes.entry("active").or_insert(Value::Bool(true));
-    let groups = members::of_users(work.sql, &[user.key])?.remove(&user.key).unwrap_or_default();
-    if !groups.is_empty() {
-        members::leave_all(work.sql, user.key, work.next_seq(), work.at())?;
-        work.totals.memberships -= groups.len() as i64;
-    }
-    let left: Vec<&str> = groups.iter().map(|group| group.id.as_str()).collect();
+    let left = leave(work, &user)?;
     match store_changed(work, user, attributes, &left)? {
         Answer::Resource(stored) => Ok(Answer::Created(stored)),
         other => Ok(other),
@@ -128,23 +126,36 @@ pub(super) fn delete(work: &mut Work<'_>, id: &UserId) -> Result<Answer> {
     sync::may_delete(work.options)?;
     let user = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
     work.lose(1)?;
-    let groups = members::of_users(work.sql, &[user.key])?.remove(&user.key).unwrap_or_default();
-    if !groups.is_empty() {
-        members::leave_all(work.sql, user.key, work.next_seq(), work.at())?;
-    }
+    let left = leave(work, &user)?;
     store::delete(work.sql, user.key)?;
     settings::bury(work.sql, id.as_str(), "User")?;
     work.totals.users -= 1;
     work.totals.active_users -= i64::from(user.content.active);
-    work.totals.memberships -= groups.len() as i64;
     let mut before = attributes(&user.content.doc)?;
-    before.insert("groups".to_owned(), groups.iter().map(|group| json!(group.id)).collect());
+    before.insert("groups".to_owned(), json!(left));
     work.change(ChangeKind::Deleted, "User", id.as_str(), Some(Value::Object(before)));
     Ok(Answer::Nothing)
 }
 
+/// Takes a user out of all groups; which they were is for the request's last change of that user to say. Of very many, each
+/// full piece has a change of its own before it.
+fn leave(work: &mut Work<'_>, user: &User) -> Result<Vec<String>> {
+    let mut left = members::groups_of(work.sql, user.key)?;
+    if !left.is_empty() {
+        members::leave_all(work.sql, user.key, work.next_seq(), work.at())?;
+    }
+    while left.len() > GROUPS_A_CHANGE {
+        let rest = left.split_off(GROUPS_A_CHANGE);
+        work.totals.memberships -= left.len() as i64;
+        work.change(ChangeKind::Updated, "User", user.id.as_str(), Some(json!({ "groups": left })));
+        left = rest;
+    }
+    work.totals.memberships -= left.len() as i64;
+    Ok(left)
+}
+
 /// Stores what differs; nothing if nothing does. `left` are groups that the user was taken out of before.
-fn store_changed(work: &mut Work<'_>, old: User, new: Attributes, left: &[&str]) -> Result<Answer> {
+fn store_changed(work: &mut Work<'_>, old: User, new: Attributes, left: &[String]) -> Result<Answer> {
     let content = content(&work.types.user, &new, old.content.active)?;
     if content.doc == old.content.doc && left.is_empty() {
         return Ok(Answer::Resource(Box::new(one(work.sql, old)?)));

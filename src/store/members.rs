@@ -124,6 +124,16 @@ pub fn of_users(sql: &dyn Sql, users: &[i64]) -> Result<BTreeMap<i64, Vec<GroupR
     Ok(groups)
 }
 
+/// The ids of a user's groups.
+///
+/// # Errors
+/// Internal only.
+pub fn groups_of(sql: &dyn Sql, user: i64) -> Result<Vec<String>> {
+    let text = "SELECT g.id FROM members m JOIN groups g ON g.key = m.group_key WHERE m.user_key = ? AND g.gone = 0 \
+                ORDER BY g.id";
+    sql.query(text, &[user.into()])?.into_iter().map(|mut row| row.text()).collect()
+}
+
 /// Adds users who are not members.
 ///
 /// # Errors
