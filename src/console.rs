@@ -172,6 +172,12 @@ pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<
                 }
             };
             let filter = parameter("filter").filter(|text| !text.trim().is_empty());
+            if let Some(text) = after.as_deref().filter(|text| !text.is_empty() && MemberId::parse(text).is_none()) {
+                let shown: String = text.chars().take(128).collect();
+                return Err(Error::invalid_value(format!(
+                    "after has to be the next of the page before, not {shown:?}."
+                )));
+            }
             let page = Page { after, limit, filter, linked };
             if *kinds == Kinds::Users { Query::Users(page) } else { Query::Groups(page) }
         }

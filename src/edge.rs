@@ -64,7 +64,8 @@ impl Edge<'_> {
                 panic!("asked for");
             }
         }
-        let method = request.method().to_string();
+        // As it was sent: the crate's own type reads a method that it does not know as GET.
+        let method = request.inner().method();
         let (_, path, query) = route::parts(url);
         let suffix = variable(self.env, "ORG_HOST_SUFFIX");
         let host_org = header(&request, "Host").and_then(|host| route::host_org(&host, &suffix));
