@@ -140,6 +140,9 @@ fn a_method_that_is_not_described_is_refused_with_those_that_are() {
     }
 }
 
+/// What a body is refused with.
+type Reader<'a> = &'a dyn Fn(&str) -> Error;
+
 /// The reader of a body names all fields that it knows when it refuses one.
 #[test]
 fn bodies_have_the_fields_that_are_described() {
@@ -151,7 +154,7 @@ fn bodies_have_the_fields_that_are_described() {
     let release = read(console::release);
     let mint = read(console::mint);
     let preview = read(|body| console::preview::Preview::read(body, "/acme/scim/v2"));
-    let bodies: [(&str, &dyn Fn(&str) -> Error); 4] =
+    let bodies: [(&str, Reader<'_>); 4] =
         [("putOrg", &configure), ("releaseGuard", &release), ("mintToken", &mint), ("preview", &preview)];
     for (id, refused) in bodies {
         let all = described(&document);
