@@ -173,6 +173,7 @@ pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<
             Query::Changes { after: number("after", 0)?, limit, wait: number("wait", 0)?.min(WAIT_MAX) }
         }
         Console::Journal(_) => Query::Journal(Box::new(journal(parameters, limit)?)),
+        Console::Snapshot(_) => Query::Snapshot { position: None },
         Console::Schemas(_) => Query::Schemas,
         Console::GetSchema(_, urn) => Query::Schema { urn: urn.clone() },
         Console::ListOrgs
@@ -231,6 +232,7 @@ fn known_parameters(route: &Console, parameters: &[(String, String)]) -> Result<
         Console::List(..) => &["after", "limit", "filter", "linked"],
         Console::Members(..) => &["after", "limit"],
         Console::Changes(_) => &["after", "limit", "wait"],
+        Console::Snapshot(_) => &[],
         _ => return Ok(()),
     };
     match parameters.iter().find(|(name, _)| !known.contains(&name.as_str())) {
