@@ -188,6 +188,7 @@ pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<
             Query::Changes { after: number("after", 0)?, limit, wait: number("wait", 0)?.min(WAIT_MAX) }
         }
         Console::Journal(_) => Query::Journal(Box::new(journal(parameters, limit)?)),
+        Console::Snapshot(_) => Query::Snapshot { position: None },
         Console::Schemas(_) => Query::Schemas,
         Console::GetSchema(_, urn) => Query::Schema { urn: urn.clone() },
         Console::ListOrgs
@@ -252,6 +253,7 @@ pub fn parameters(route: &Console) -> &'static [&'static str] {
         | Console::Get(..)
         | Console::ReleaseGuard(_)
         | Console::Preview(_)
+        | Console::Snapshot(_)
         | Console::Schemas(_)
         | Console::GetSchema(..)
         | Console::PutSchema(..)

@@ -4,6 +4,7 @@ mod console;
 mod objects;
 mod preview;
 mod schemas;
+mod snapshot;
 mod sql;
 mod tokens;
 
@@ -19,6 +20,7 @@ use crate::route::{self, Open, Route, Scim};
 use crate::scim::{json, schema::Types};
 use futures_util::{FutureExt, StreamExt};
 use serde_json::json;
+use std::cell::Cell;
 use std::panic::AssertUnwindSafe;
 use worker::{Context, Env, Headers, Request, event};
 
@@ -28,8 +30,10 @@ struct Edge<'a> {
     request_id: RequestId,
     /// Scheme and host that addresses in answers begin with.
     origin: String,
+    /// What follows the answer's body, if the body is not known whole.
+    rest: Cell<Option<snapshot::Rest>>,
     /// What the organisation's object counted; shown by test builds only.
-    rows: std::cell::Cell<Option<String>>,
+    rows: Cell<Option<String>>,
     /// Where the object is to panic; read by test builds only.
     panic_at: Option<String>,
 }
@@ -45,7 +49,7 @@ async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<
     let request_id = new_request_id();
     let origin = origin(&request, &env);
     let panic_at = if cfg!(feature = "test-hooks") { header(&request, "X-Test-Panic") } else { None };
-    let edge = Edge { env: &env, request_id, origin, rows: std::cell::Cell::new(None), panic_at };
+    let edge = Edge { panic_at, ..Edge::new(&env, request_id, origin) };
     let url = request.inner().url();
     // The request's own state is dropped with it, and what isolates share is replaced whole: nothing half-changed is seen.
     let response = match AssertUnwindSafe(edge.handle(request, &url)).catch_unwind().await {
@@ -54,6 +58,12 @@ async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<
         Err(_) => edge.scim_error(&Error::internal("panic")),
     };
     edge.send(response)
+}
+
+impl<'a> Edge<'a> {
+    fn new(env: &'a Env, request_id: RequestId, origin: String) -> Self {
+        Self { env, request_id, origin, rest: Cell::new(None), rows: Cell::new(None), panic_at: None }
+    }
 }
 
 impl Edge<'_> {
@@ -236,6 +246,10 @@ impl Edge<'_> {
             headers.set("X-Test-Rows", &rows)?;
         }
         let builder = worker::Response::builder().with_status(response.status);
+        if let Some(rest) = self.rest.take() {
+            headers.set("Content-Type", response.content_type)?;
+            return builder.with_headers(headers).from_stream(rest);
+        }
         if response.body.is_empty() {
             return Ok(builder.with_headers(headers).empty());
         }

@@ -18,6 +18,7 @@ mod read;
 pub mod registry;
 mod schemas;
 mod search;
+pub mod snapshot;
 mod state;
 mod sync;
 mod users;

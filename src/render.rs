@@ -33,6 +33,8 @@ pub struct Response {
 pub const SCIM_JSON: &str = "application/scim+json";
 /// The media type of the Console's API.
 pub const JSON: &str = "application/json";
+/// The media type of a snapshot: a JSON text a line.
+pub const NDJSON: &str = "application/x-ndjson";
 /// The media type of the Console's problems (RFC 9457).
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
@@ -73,6 +75,7 @@ pub fn answer(answer: Answer, kinds: Kinds, base: &str, projection: &Projection,
         | Answer::Json(_)
         | Answer::New(_)
         | Answer::Tagged { .. }
+        | Answer::Piece { .. }
         | Answer::Preview { .. }
         | Answer::Stale { .. } => {
             return Err(Error::internal("not the answer to a SCIM request"));

@@ -64,6 +64,7 @@ pub enum Console {
     ReleaseGuard(OrgId),
     Journal(OrgId),
     Preview(OrgId),
+    Snapshot(OrgId),
     Schemas(OrgId),
     GetSchema(OrgId, String),
     PutSchema(OrgId, String),
@@ -213,6 +214,7 @@ fn console(method: &str, rest: &[&str]) -> Result<Console> {
         ["changes"] => only(method, &["GET"]).map(|()| Console::Changes(org)),
         ["journal"] => only(method, &["GET"]).map(|()| Console::Journal(org)),
         ["preview"] => only(method, &["POST"]).map(|()| Console::Preview(org)),
+        ["snapshot"] => only(method, &["GET"]).map(|()| Console::Snapshot(org)),
         ["schemas"] => only(method, &["GET"]).map(|()| Console::Schemas(org)),
         ["schemas", urn] => {
             only(method, &["GET", "PUT", "DELETE"])?;

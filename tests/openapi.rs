@@ -40,6 +40,7 @@ operations! {
     Console::ReleaseGuard(_) => "releaseGuard",
     Console::Journal(_) => "readJournal",
     Console::Preview(_) => "preview",
+    Console::Snapshot(_) => "snapshot",
     Console::Schemas(_) => "listSchemas",
     Console::GetSchema(..) => "getSchema",
     Console::PutSchema(..) => "putSchema",

@@ -253,6 +253,6 @@ fn the_feed_waits_and_forgets() {
     for (after, status) in [(0, 410), (last - 2, 410), (last - 1, 200), (last, 200), (last + 1, 400)] {
         let (found, _, body) = server.tagged(&format!("/changes?after={after}"), None);
         assert_eq!(found, status, "{after}: {body}");
-        assert_eq!(body["detail"].as_str().is_some_and(|text| text.contains("lastSeq")), status == 410);
+        assert_eq!(body["detail"].as_str().is_some_and(|text| text.contains("Take a snapshot")), status == 410);
     }
 }

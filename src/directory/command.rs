@@ -252,6 +252,12 @@ pub enum Query {
         wait: i64,
     },
     Journal(Box<Journal>),
+    /// The next piece of a snapshot.
+    Snapshot {
+        /// `next` of the piece before; `None` for the first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        position: Option<String>,
+    },
     Schemas,
     Schema {
         urn: String,

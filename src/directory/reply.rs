@@ -46,6 +46,12 @@ pub enum Answer {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         body: Option<Box<RawValue>>,
     },
+    /// Lines of a snapshot; `next` leads on, and is `None` after the last piece.
+    Piece {
+        lines: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<String>,
+    },
     /// What a SCIM request would be answered, what it would need to be understood, what would be passed over, and the
     /// changes that it would add: an array of the first ones, and how many there are.
     Preview {

@@ -1,6 +1,6 @@
 //! The Console's API over HTTP: who asks, the registry, the organisation's object, KV.
 
-use super::{Edge, body, header, now, preview, random, tokens};
+use super::{Edge, body, header, now, preview, random, snapshot, tokens};
 use crate::auth::{self, Record, Token, TokenKind};
 use crate::console;
 use crate::directory::command::{Actor, Admin, Ask, Call, Precondition, TokenSettings, VERSION};
@@ -63,6 +63,7 @@ async fn run(
         | Console::Changes(org)
         | Console::Journal(org)
         | Console::Preview(org)
+        | Console::Snapshot(org)
         | Console::Schemas(org)
         | Console::GetSchema(org, _)
         | Console::PutSchema(org, _)
@@ -110,7 +111,10 @@ async fn run(
     if let (Ask::Read(_), Some(text)) = (&call.ask, header(&request, "If-None-Match")) {
         call.precondition.if_none_match = Some(Tags::parse("If-None-Match", &text)?);
     }
-    render::console(edge.object(&call).await?)
+    match edge.object(&call).await? {
+        Answer::Piece { lines, next } => Ok(snapshot::answer(edge, call, lines, next)),
+        answer => render::console(answer),
+    }
 }
 
 /// The root key may name any organisation, so the registry is asked before an object is called into being.

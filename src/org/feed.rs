@@ -8,6 +8,9 @@ use crate::id::{Seq, Timestamp};
 use crate::store::{Sql, changes, feed};
 use serde_json::value::RawValue;
 
+/// Where a page ends early, in bytes.
+const PAGE_BYTES: usize = 4 * 1024 * 1024;
+
 /// A reader of the feed for whom there is no change yet.
 pub struct Waiting {
     /// Its position.
@@ -36,16 +39,32 @@ pub(super) fn page(sql: &dyn Sql, after: Seq, limit: i64) -> Result<(Answer, boo
         return Err(Error::invalid_value(detail));
     }
     if changes::oldest(sql)?.is_some_and(|oldest| after + 1 < oldest) {
-        let detail = format!(
-            "The changes after {after} are no longer kept. Note lastSeq of the organisation, read users, groups and members \
-             anew, then go on after that position."
-        );
+        let detail = format!("The changes after {after} are no longer kept. Take a snapshot and go on after it.");
         return Err(Error::new(Kind::Gone, detail));
     }
-    let page = feed::page(sql, after, limit)?;
-    let text = format!(r#"{{"changes":{},"next":{}}}"#, page.changes, page.last.unwrap_or(after));
-    let answer = Answer::Json(RawValue::from_string(text).map_err(Error::internal)?);
-    Ok((answer, page.count == 0))
+    let (shown, last) = shown(sql, after, limit)?;
+    let text = format!(r#"{{"changes":[{shown}],"next":{last}}}"#);
+    Ok((Answer::Json(RawValue::from_string(text).map_err(Error::internal)?), last == after))
+}
+
+/// The changes after a position as a JSON array without its brackets, and the position of the last one.
+///
+/// # Errors
+/// Internal only.
+pub(super) fn shown(sql: &dyn Sql, after: Seq, limit: i64) -> Result<(String, Seq)> {
+    let (mut shown, mut last) = (String::new(), after);
+    feed::read(sql, after, limit, &mut |seq, change| {
+        if !shown.is_empty() {
+            if shown.len() + change.len() > PAGE_BYTES {
+                return Ok(false);
+            }
+            shown.push(',');
+        }
+        shown.push_str(change);
+        last = seq;
+        Ok(true)
+    })?;
+    Ok((shown, last))
 }
 
 /// The position of the last change: who waits before it is to be woken.

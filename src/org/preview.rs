@@ -2,11 +2,11 @@
 //! is written, counted or remembered.
 
 use super::access::{self, Caller};
-use super::{Context, Memory, Searched, searched, work};
+use super::{Context, Memory, Searched, feed, searched, work};
 use crate::directory::command::{Call, Command};
 use crate::directory::reply::Answer;
 use crate::error::{Error, Kind, Result};
-use crate::store::{Sql, changes, feed};
+use crate::store::{Sql, changes};
 use serde_json::value::RawValue;
 use std::rc::Rc;
 
@@ -51,13 +51,13 @@ fn taken_back(
         let before = changes::head(sql)?.seq;
         let outcome = work::attempt(sql, &mut scratch, command, call, caller, context);
         let count = changes::head(sql)?.seq - before;
-        seen = Some((outcome, feed::page(sql, before, SHOWN)?, count));
+        seen = Some((outcome, feed::shown(sql, before, SHOWN)?.0, count));
         Err(Error::internal("a preview is taken back"))
     });
-    let Some((outcome, page, count)) = seen else {
+    let Some((outcome, shown, count)) = seen else {
         return Err(result.err().unwrap_or_else(|| Error::internal("the transaction did not run")));
     };
-    let changes = RawValue::from_string(page.changes).map_err(Error::internal)?;
+    let changes = RawValue::from_string(format!("[{shown}]")).map_err(Error::internal)?;
     match outcome {
         Err(error) => nothing_changed(Err(error), call),
         Ok(work::Done { answer, notes, repairs, .. }) => {

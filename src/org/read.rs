@@ -1,6 +1,7 @@
 //! What the Console reads. Nothing here changes anything.
 
 use super::admin::{settings, show_token};
+use super::snapshot;
 use crate::directory::command::Query;
 use crate::directory::options::Options;
 use crate::directory::reply::Answer;
@@ -19,6 +20,7 @@ pub(super) fn read(sql: &dyn Sql, org: &OrgId, query: &Query, now: Timestamp) ->
             answer(&json!({ "tokens": tokens }))
         }
         Query::Journal(query) => super::journal::page(sql, query),
+        Query::Snapshot { position } => snapshot::piece(sql, position.as_deref(), snapshot::WORK),
         Query::Schemas => super::schemas::list(sql),
         Query::Schema { urn } => super::schemas::get(sql, urn),
         Query::Users(_) | Query::User { .. } | Query::Groups(_) | Query::Group { .. } | Query::Members { .. } => {

@@ -181,7 +181,7 @@ fn crew(
     tagged(etag, json!({ "members": members, "next": next }).to_string())
 }
 
-fn show_user(user: &User) -> Result<Value> {
+pub(super) fn show_user(user: &User) -> Result<Value> {
     Ok(json!({
         "id": user.id, "version": user.version, "active": user.content.active, "created": user.created.rfc3339(),
         "modified": user.modified.rfc3339(), "attributes": users::attributes(&user.content.doc)?,

@@ -6,27 +6,13 @@ use crate::id::{Seq, Timestamp};
 
 /// How many changes are read at once. One of the largest has some 1 MiB.
 const PIECE: i64 = 8;
-/// Where a page ends early, in bytes.
-const PAGE_BYTES: usize = 4 * 1024 * 1024;
-
-/// A page of changes, as JSON.
-#[derive(Debug, Default)]
-pub struct Page {
-    /// An array.
-    pub changes: String,
-    /// How many they are.
-    pub count: i64,
-    /// The position of the last; `None` if there is none.
-    pub last: Option<Seq>,
-}
-
-/// The changes after a position, at most `limit`. A change carries its resource as it is now, or `null` if it is gone; a
-/// membership change the ids added and removed; a deleted or revived user the groups that it left. The versions are
-/// those of now too.
+/// Reads the changes after a position in order, at most `limit`, and gives each as JSON to `take` until that says no. A
+/// change carries its resource as it is now, or `null` if it is gone; a membership change the ids added and removed; a
+/// user who was deleted or came back the groups left. The versions are those of now too.
 ///
 /// # Errors
-/// Internal only.
-pub fn page(sql: &dyn Sql, after: Seq, limit: i64) -> Result<Page> {
+/// Internal only, or what `take` answers.
+pub fn read(sql: &dyn Sql, after: Seq, limit: i64, take: &mut dyn FnMut(Seq, &str) -> Result<bool>) -> Result<()> {
     let text = "SELECT c.seq, c.at, c.kind, c.resource, c.id, CASE WHEN c.kind = 'members' THEN c.before END, \
                 CASE WHEN c.resource = 'User' THEN json_extract(c.before, '$.groups') END, \
                 CASE WHEN c.kind <> 'members' THEN coalesce(u.doc, g.doc) END, u.active, \
@@ -34,27 +20,20 @@ pub fn page(sql: &dyn Sql, after: Seq, limit: i64) -> Result<Page> {
                 FROM changes c LEFT JOIN users u ON c.resource = 'User' AND u.id = c.id \
                 LEFT JOIN groups g ON c.resource = 'Group' AND g.id = c.id AND g.gone = 0 \
                 WHERE c.seq > ? ORDER BY c.seq LIMIT ?";
-    let mut page = Page { changes: "[".to_owned(), ..Page::default() };
-    'pieces: while page.count < limit {
-        let rows = sql.query(text, &[page.last.unwrap_or(after).into(), PIECE.min(limit - page.count).into()])?;
-        let read = rows.len() as i64;
+    let (mut last, mut left) = (after, limit);
+    while left > 0 {
+        let wanted = PIECE.min(left);
+        let rows = sql.query(text, &[last.into(), wanted.into()])?;
+        left = if (rows.len() as i64) < wanted { 0 } else { left - wanted };
         for row in rows {
             let (seq, change) = change(sql, row)?;
-            if page.count > 0 {
-                if page.changes.len() + change.len() > PAGE_BYTES {
-                    break 'pieces;
-                }
-                page.changes.push(',');
+            if !take(seq, &change)? {
+                return Ok(());
             }
-            page.changes.push_str(&change);
-            (page.count, page.last) = (page.count + 1, Some(seq));
-        }
-        if read < PIECE {
-            break;
+            last = seq;
         }
     }
-    page.changes.push(']');
-    Ok(page)
+    Ok(())
 }
 
 /// One change. Ids and words need no escape in JSON.

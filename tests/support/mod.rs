@@ -5,6 +5,7 @@
 pub mod directory;
 pub mod dump;
 pub mod filters;
+pub mod follower;
 pub mod http;
 pub mod native;
 pub mod patch;

@@ -74,7 +74,12 @@ function matches(place, response, text, body, what) {
     return;
   }
   assert.ok(value.content[type], `${what} has the type ${type}`);
-  valid(`${pointer}/content/${escaped(type)}/schema`, body, what);
+  const media = `${pointer}/content/${escaped(type)}`;
+  valid(`${media}/schema`, body, what);
+  // Of what is streamed, each line.
+  if (value.content[type]["x-itemSchema"]) {
+    for (const line of text.trimEnd().split("\n")) valid(`${media}/x-itemSchema`, JSON.parse(line), what);
+  }
 }
 
 function valid(pointer, value, what) {

@@ -1,0 +1,171 @@
+//! Who applies the lines of a snapshot in order has the directory as it is at the last one, whatever happens between its
+//! pieces. `SNAPSHOTS` in the environment sets how many are taken.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+mod support;
+
+use scim_edge::auth::Dialect;
+use scim_edge::directory::command::{Actor, Ask, Query};
+use scim_edge::directory::reply::Answer;
+use scim_edge::org::snapshot;
+use serde_json::{Value, json};
+use support::follower::{Directory, follow, request};
+use support::native::Native;
+use support::random::Random;
+use support::{Request, Server};
+
+/// The lines of a piece, and where the next one begins.
+fn piece(server: &Native, position: Option<&str>, work: i64) -> (Vec<Value>, Option<String>) {
+    match snapshot::piece(&server.sql, position, work).unwrap() {
+        Answer::Piece { lines, next } => {
+            (lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect(), next)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The same as the service takes it, whole.
+fn whole(server: &mut Native) -> (Vec<String>, usize) {
+    let (mut lines, mut position, mut pieces) = (String::new(), None, 0);
+    loop {
+        match server.call(Actor::Root, Ask::Read(Query::Snapshot { position })).outcome.unwrap() {
+            Answer::Piece { lines: more, next } => {
+                lines.push_str(&more);
+                (position, pieces) = (next, pieces + 1);
+                if position.is_none() {
+                    return (lines.lines().map(str::to_owned).collect(), pieces);
+                }
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn mutate(server: &mut Native, random: &mut Random) {
+    let ids = |server: &Native, table: &str| -> Vec<String> {
+        let mut rows = server.sql.connection.prepare(&format!("SELECT id FROM {table}")).unwrap();
+        rows.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    let request = request(random, &ids(server, "users"), &ids(server, "groups"));
+    assert_ne!(server.scim(request.clone()).status, 500, "{request:?}");
+}
+
+#[test]
+fn a_snapshot_is_the_directory_at_its_last_line() {
+    let snapshots: usize = std::env::var("SNAPSHOTS").ok().map_or(150, |text| text.parse().unwrap());
+    let (mut server, mut random) = (Native::new(Dialect::Auto), Random(20_261_126));
+    let (mut between, mut changes) = (0, 0);
+    for round in 0..snapshots {
+        let (mut copy, mut position, mut all) = (Directory::default(), None, 0);
+        let (mut end, work) = (Value::Null, 1 + random.below(40) as i64);
+        loop {
+            let (lines, next) = piece(&server, position.as_deref(), work);
+            for line in lines {
+                assert!(end.is_null(), "nothing follows the last line");
+                if line.get("at").is_some() {
+                    assert_eq!(line["lines"], all);
+                    end = line;
+                } else if all == 0 {
+                    assert!(line["from"].is_i64());
+                } else {
+                    changes += usize::from(line.get("change").is_some());
+                    copy.line(&line);
+                }
+                all += 1;
+            }
+            position = next;
+            if position.is_none() {
+                break;
+            }
+            // The less a piece reads, the longer others have; they must come to an end at last.
+            for _ in 0..random.below(4).min(work as usize / 7) {
+                mutate(&mut server, &mut random);
+                between += 1;
+            }
+        }
+        let directory = Directory::read(&mut server, 100);
+        assert_eq!(copy, directory, "round {round}");
+        let about = server.console("");
+        let mut counts = about["counts"].clone();
+        counts["tombstones"] = json!(directory.tombstones.len());
+        assert_eq!((&end["at"], &end["counts"]), (&about["lastSeq"], &counts));
+        // From there the feed leads on.
+        let mut after = end["at"].as_i64().unwrap();
+        for _ in 0..random.below(20) {
+            mutate(&mut server, &mut random);
+        }
+        while !follow(&mut server, &mut copy, &mut after, 50) {}
+        assert_eq!(copy, Directory::read(&mut server, 100), "round {round}");
+    }
+    println!("{between} requests between the pieces of {snapshots} snapshots, which show {changes} changes");
+    assert!(between > snapshots && changes > snapshots);
+}
+
+#[test]
+fn an_empty_directory() {
+    let mut server = Native::new(Dialect::Auto);
+    let (lines, pieces) = whole(&mut server);
+    let end = r#"{"at":0,"counts":{"activeUsers":0,"groups":0,"memberships":0,"tombstones":0,"users":0},"lines":1}"#;
+    assert_eq!((lines, pieces), (vec![r#"{"from":0}"#.to_owned(), end.to_owned()], 1));
+}
+
+#[test]
+fn pieces_are_bounded() {
+    let mut server = Native::new(Dialect::Auto);
+    let sql = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 3000) \
+               INSERT INTO users (id, user_name, user_name_key, more_mail, active, doc, version, seq, created, modified) \
+               SELECT printf('00000000-0000-7000-8000-%012d', n), 'u' || n, 'u' || n, 0, 1, \
+               '{\"title\":\"' || printf('%.*c', CASE WHEN n < 2000 THEN 9 ELSE 9000 END, 't') || '\",\"userName\":\"u' || n || '\"}', \
+               1, 0, 0, 0 FROM n; \
+               INSERT INTO groups (key, id, display_name, display_name_key, doc, gone, version, seq, created, modified) \
+               SELECT -key, printf('00000000-0000-7000-9000-%012d', key), 'g' || key, 'g' || key, '{\"displayName\":\"g\"}', 0, 1, 0, 0, 0 \
+               FROM users WHERE key <= 10; \
+               INSERT INTO members (group_key, user_key) SELECT g.key, u.key FROM groups g, users u";
+    server.sql.connection.execute_batch(sql).unwrap();
+    let (mut position, mut sizes, mut steps) = (None, Vec::new(), Vec::new());
+    loop {
+        let before = server.sql.steps.get();
+        let Answer::Piece { lines, next } =
+            server.call(Actor::Root, Ask::Read(Query::Snapshot { position })).outcome.unwrap()
+        else {
+            panic!("not a piece")
+        };
+        sizes.push(lines.len());
+        steps.push(server.sql.steps.get() - before);
+        position = next;
+        if position.is_none() {
+            break;
+        }
+    }
+    assert!(sizes.iter().all(|bytes| *bytes <= 1024 * 1024), "{sizes:?}");
+    // Users by 1,000, then by bytes; 30,000 memberships by 7,000.
+    assert_eq!(sizes.len(), 17, "{sizes:?}");
+    let most = steps.iter().max().unwrap();
+    assert!(*most < 400_000, "{steps:?}");
+    let (lines, _) = whole(&mut server);
+    assert_eq!(lines.len(), 1 + 3000 + 10 + 14 + 1);
+}
+
+#[test]
+fn without_its_changes_a_snapshot_has_no_end() {
+    let mut server = Native::new(Dialect::Auto);
+    server.send("POST", "/Users", json!({"userName": "a"}));
+    let (_, position) = piece(&server, None, 1);
+    for name in ["b", "c"] {
+        server.send("POST", "/Users", json!({"userName": name}));
+    }
+    server.sql.connection.execute_batch("DELETE FROM changes WHERE seq < 3").unwrap();
+    let mut position = position;
+    let error = loop {
+        match snapshot::piece(&server.sql, position.as_deref(), 1) {
+            Ok(Answer::Piece { next, .. }) => position = next,
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => break error,
+        }
+        assert!(position.is_some());
+    };
+    assert!(error.detail.contains("Take another one"), "{error}");
+    // Nothing was written by any of it.
+    assert_eq!(server.scim(Request::new("GET", "/Users?count=0")).body["totalResults"], 3);
+}
