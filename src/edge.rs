@@ -2,6 +2,7 @@
 
 mod console;
 mod objects;
+mod organisations;
 mod preview;
 mod schemas;
 mod snapshot;
@@ -12,6 +13,7 @@ use crate::auth::{self, Record, Token, TokenKind};
 use crate::console::cors;
 use crate::directory::command::{Actor, Ask, Call, Command, Precondition, VERSION};
 use crate::directory::reply::Answer;
+use crate::directory::residency::Residency;
 use crate::error::{Error, Kind, Result};
 use crate::id::{Ids, OrgId, RequestId, Timestamp};
 use crate::ingest::{self, Ingested};
@@ -66,12 +68,7 @@ impl<'a> Edge<'a> {
 
 impl Edge<'_> {
     async fn handle(&self, request: Request) -> Response {
-        if cfg!(feature = "test-hooks") && self.panic_at.as_deref() == Some("edge") {
-            #[allow(clippy::panic, reason = "what the tests ask for, in a test build")]
-            {
-                panic!("asked for");
-            }
-        }
+        self.tested("edge");
         let method = request.method().to_string();
         let url = request.inner().url();
         let (_, path, query) = route::parts(&url);
@@ -95,6 +92,16 @@ impl Edge<'_> {
                 Ok(response) => response,
                 Err(error) => self.scim_error(&error),
             },
+        }
+    }
+
+    /// A place where a test build can be asked to panic.
+    fn tested(&self, place: &str) {
+        if cfg!(feature = "test-hooks") && self.panic_at.as_deref() == Some(place) {
+            #[allow(clippy::panic, reason = "what the tests ask for, in a test build")]
+            {
+                panic!("asked for");
+            }
         }
     }
 
@@ -189,6 +196,7 @@ impl Edge<'_> {
                 idempotency_key: header(&request, "Idempotency-Key").filter(|key| key.len() <= 256),
                 generation: types.generation,
                 precondition,
+                home: Residency { jurisdiction: record.jurisdiction.clone(), location_hint: None },
                 ask: Ask::Scim(command),
             };
             return match (self.object(&call).await?, &route) {

@@ -1,10 +1,12 @@
 //! The Console's API over HTTP: who asks, the registry, the organisation's object, KV.
 
+use super::organisations::{self, home};
 use super::{Edge, body, header, now, preview, random, snapshot, tokens};
 use crate::auth::{self, Record, Token, TokenKind};
 use crate::console;
 use crate::directory::command::{Actor, Admin, Ask, Call, Precondition, TokenSettings, VERSION};
 use crate::directory::reply::Answer;
+use crate::directory::residency::Residency;
 use crate::error::{Error, Kind, Result};
 use crate::id::{Ids, OrgId, TokenHash, TokenId};
 use crate::org::registry;
@@ -30,8 +32,8 @@ pub(super) async fn handle(edge: &Edge<'_>, route: Result<Console>, request: Req
     })
 }
 
-/// The root key, or a Console token with the organisation that KV names for it.
-async fn authenticate(edge: &Edge<'_>, request: &Request) -> Result<(Actor, Option<OrgId>)> {
+/// The root key, or a Console token with its record in KV.
+async fn authenticate(edge: &Edge<'_>, request: &Request) -> Result<(Actor, Option<Record>)> {
     let key = edge.env.secret("CONSOLE_KEY").map(|key| key.to_string()).unwrap_or_default();
     if key.is_empty() {
         let detail = "The Console API has no key yet. Set one with: wrangler secret put CONSOLE_KEY";
@@ -42,19 +44,21 @@ async fn authenticate(edge: &Edge<'_>, request: &Request) -> Result<(Actor, Opti
         return Ok((Actor::Root, None));
     }
     let (token, record) = edge.token(authorization.as_deref(), TokenKind::Console).await?;
-    Ok((Actor::Token { hash: token.hash(), dialect: record.dialect }, Some(record.org)))
+    Ok((Actor::Token { hash: token.hash(), dialect: record.dialect }, Some(record)))
 }
 
 async fn run(
     edge: &Edge<'_>,
     route: Console,
-    (actor, own): (Actor, Option<OrgId>),
+    (actor, own): (Actor, Option<Record>),
     mut request: Request,
     query: &str,
 ) -> Result<Response> {
     let org = match &route {
         Console::ListOrgs => None,
         Console::PutOrg(org)
+        | Console::PatchOrg(org)
+        | Console::EraseOrg(org)
         | Console::GetOrg(org)
         | Console::ReleaseGuard(org)
         | Console::MintToken(org)
@@ -73,7 +77,7 @@ async fn run(
         | Console::DeleteSchema(org, _) => Some(org.clone()),
     };
     // A Console token sees its own organisation only, and of others not even whether they exist.
-    if own.is_some() && own != org {
+    if own.as_ref().is_some_and(|own| Some(&own.org) != org.as_ref()) {
         return Err(Error::unauthorized());
     }
     let Some(org) = org else {
@@ -83,15 +87,13 @@ async fn run(
     let ask = match console::query(&route, &route::query(query))? {
         Some(query) => Ask::Read(query),
         None => match route {
-            Console::PutOrg(_) => {
+            Console::PutOrg(_) | Console::PatchOrg(_) => {
+                let registers = own.is_none() && matches!(route, Console::PutOrg(_));
                 let admin = console::configure(&body(&mut request).await?)?;
-                if own.is_none()
-                    && let Admin::Configure { display_name, .. } = &admin
-                {
-                    let display_name = display_name.clone();
-                    edge.registry(&registry::Ask::Put { org: org.clone(), display_name }).await?;
-                }
-                Ask::Admin(admin)
+                return organisations::configure(edge, (actor, own), org, admin, registers).await;
+            }
+            Console::EraseOrg(_) => {
+                return organisations::erase(edge, (actor, own), org, &route::query(query)).await;
             }
             Console::MintToken(_) => {
                 return mint(edge, actor, own, org, console::mint(&body(&mut request).await?)?).await;
@@ -99,8 +101,9 @@ async fn run(
             Console::ReleaseGuard(_) => Ask::Admin(console::release(&body(&mut request).await?)?),
             Console::Preview(_) => {
                 let body = body(&mut request).await?;
-                registered(edge, &own, &org).await?;
-                return preview::run(edge, &org, &body, |ask| edge.call_of(org.clone(), actor.clone(), ask)).await;
+                let home = home(edge, own.as_ref(), &org).await?;
+                let call = |ask| edge.call_of(org.clone(), home.clone(), actor.clone(), ask);
+                return preview::run(edge, &org, &body, call).await;
             }
             Console::RevokeToken(_, id) => return revoke(edge, actor, own, org, &id).await,
             Console::PutSchema(_, urn) => Ask::Admin(console::schema(&urn, &body(&mut request).await?)?),
@@ -108,8 +111,8 @@ async fn run(
             _ => return Err(Error::internal("a reading route gave no query")),
         },
     };
-    registered(edge, &own, &org).await?;
-    let mut call = edge.call_of(org, actor, ask);
+    let home = home(edge, own.as_ref(), &org).await?;
+    let mut call = edge.call_of(org, home, actor, ask);
     if let (Ask::Read(_), Some(text)) = (&call.ask, header(&request, "If-None-Match")) {
         call.precondition.if_none_match = Some(Tags::parse("If-None-Match", &text)?);
     }
@@ -119,36 +122,28 @@ async fn run(
     }
 }
 
-/// The root key may name any organisation, so the registry is asked before an object is called into being.
-async fn registered(edge: &Edge<'_>, own: &Option<OrgId>, org: &OrgId) -> Result<()> {
-    if own.is_none() {
-        edge.registry(&registry::Ask::Get { org: org.clone() }).await?;
-    }
-    Ok(())
-}
-
 /// The object stores the hash, then KV its record; only then is the token shown, once. If KV fails, nobody has it.
 async fn mint(
     edge: &Edge<'_>,
     actor: Actor,
-    own: Option<OrgId>,
+    own: Option<Record>,
     org: OrgId,
     settings: TokenSettings,
 ) -> Result<Response> {
-    registered(edge, &own, &org).await?;
+    let home = home(edge, own.as_ref(), &org).await?;
     let token = Token::mint(settings.kind, random()?);
     let id = Ids::default().next(now(), random()?);
     let id = TokenId::parse(&id).ok_or_else(|| Error::internal("made an id that is none"))?;
     let record = Record {
         v: 1,
         org: org.clone(),
-        jurisdiction: None,
+        jurisdiction: home.jurisdiction.clone(),
         kind: settings.kind,
         dialect: settings.dialect,
         expires_at: settings.expires_at,
     };
     let admin = Admin::MintToken { id, hash: token.hash(), token: settings };
-    let answer = edge.console(org, actor, Ask::Admin(admin)).await?;
+    let answer = edge.object(&edge.call_of(org, home, actor, Ask::Admin(admin))).await?;
     tokens::put(edge.env, &token.hash(), &record).await?;
     let mut shown: Value = value(answer)?;
     if let Some(map) = shown.as_object_mut() {
@@ -158,11 +153,12 @@ async fn mint(
 }
 
 /// The object refuses the token from now on; KV's record only ends later.
-async fn revoke(edge: &Edge<'_>, actor: Actor, own: Option<OrgId>, org: OrgId, id: &str) -> Result<Response> {
-    registered(edge, &own, &org).await?;
+async fn revoke(edge: &Edge<'_>, actor: Actor, own: Option<Record>, org: OrgId, id: &str) -> Result<Response> {
+    let home = home(edge, own.as_ref(), &org).await?;
     let missing = || Error::new(Kind::NotFound, "There is no such token in this organisation.");
     let id = TokenId::parse(id).ok_or_else(missing)?;
-    let answer = value(edge.console(org, actor, Ask::Admin(Admin::RevokeToken { id })).await?)?;
+    let call = edge.call_of(org, home, actor, Ask::Admin(Admin::RevokeToken { id }));
+    let answer = value(edge.object(&call).await?)?;
     let hash = answer.get("hash").and_then(Value::as_str).and_then(TokenHash::parse);
     let hash = hash.ok_or_else(|| Error::internal("the object named no hash"))?;
     tokens::expire(edge.env, &hash, now()).await?;
@@ -170,11 +166,8 @@ async fn revoke(edge: &Edge<'_>, actor: Actor, own: Option<OrgId>, org: OrgId, i
 }
 
 impl Edge<'_> {
-    async fn console(&self, org: OrgId, actor: Actor, ask: Ask) -> Result<Answer> {
-        self.object(&self.call_of(org, actor, ask)).await
-    }
-
-    fn call_of(&self, org: OrgId, actor: Actor, ask: Ask) -> Call {
+    /// A call for the Console.
+    pub(super) fn call_of(&self, org: OrgId, home: Residency, actor: Actor, ask: Ask) -> Call {
         let base = self.base(&org);
         let request = self.request_id.clone();
         let (idp, repairs, notes) = (String::new(), Vec::new(), Vec::new());
@@ -191,6 +184,7 @@ impl Edge<'_> {
             // Console requests are not read under the schemas.
             generation: 0,
             precondition: Precondition::default(),
+            home,
             ask,
         }
     }
