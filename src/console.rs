@@ -9,6 +9,7 @@ use crate::directory::options::{self, Guard, Options, Sync};
 use crate::directory::residency::Residency;
 use crate::error::{Error, Result};
 use crate::id::{GroupId, MemberId, OrgId, Timestamp, TokenId, UserId};
+use crate::render::{JSON, Response};
 use crate::route::Console;
 use crate::scim::json;
 use crate::scim::schema::Kinds;
@@ -21,6 +22,8 @@ use serde_json::Value;
 const LIMIT_MAX: i64 = 1000;
 /// How long a reader of the feed may wait, in seconds.
 const WAIT_MAX: i64 = 25;
+/// The largest number that every reader of JSON has exactly.
+const NUMBER_MAX: i64 = (1 << 53) - 1;
 /// The page of a request that names no limit.
 const LIMIT_DEFAULT: i64 = 100;
 
@@ -60,14 +63,20 @@ struct TokenBody {
     expires_at: Option<String>,
 }
 
+/// The description of this API (OpenAPI 3.1), as `GET /v1/openapi.json` gives it; `tests/openapi.rs` holds it to the routes.
+pub fn openapi() -> Response {
+    let body = include_bytes!("console/openapi.json").to_vec();
+    Response { status: 200, headers: Vec::new(), body, content_type: JSON }
+}
+
 /// The body of `PUT` and `PATCH /v1/orgs/{org}`.
 ///
 /// # Errors
 /// 400 that names the field.
 pub fn configure(body: &[u8]) -> Result<Admin> {
     let body: OrgBody = parse(body)?;
-    if body.display_name.as_deref().is_some_and(|name| name.trim().is_empty() || name.len() > 200) {
-        return Err(Error::invalid_value("displayName has to be 1 to 200 bytes."));
+    if body.display_name.as_deref().is_some_and(|name| name.trim().is_empty() || name.chars().count() > 200) {
+        return Err(Error::invalid_value("displayName has to be 1 to 200 characters."));
     }
     Ok(Admin::Configure {
         display_name: body.display_name,
@@ -150,21 +159,21 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     serde_json::from_slice(body).map_err(|error| Error::invalid_value(format!("The body is refused: {error}.")))
 }
 
-/// A reading route as a query; `None` for one that changes something.
+/// A reading route as a query; `None` for one that changes something, and for the list of organisations.
 ///
 /// # Errors
 /// 400 that names the parameter, 404 for what cannot be an id.
 pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<Query>> {
+    known(self::parameters(route), parameters)?;
     let parameter = |wanted: &str| parameters.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
     let number = |name: &str, default: i64| match parameter(name) {
         None => Ok(default),
         Some(text) => text
             .parse::<i64>()
             .ok()
-            .filter(|number| *number >= 0)
+            .filter(|number| (0..=NUMBER_MAX).contains(number))
             .ok_or_else(|| Error::invalid_value(format!("{name} has to be a whole number from 0, not {text:?}."))),
     };
-    known_parameters(route, parameters)?;
     let (after, limit) = (parameter("after"), number("limit", LIMIT_DEFAULT)?.clamp(1, LIMIT_MAX));
     let user = |id: &str| UserId::parse(id).ok_or_else(|| missing("user", id));
     let group = |id: &str| GroupId::parse(id).ok_or_else(|| missing("group", id));
@@ -181,6 +190,12 @@ pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<
                 }
             };
             let filter = parameter("filter").filter(|text| !text.trim().is_empty());
+            if let Some(text) = after.as_deref().filter(|text| !text.is_empty() && MemberId::parse(text).is_none()) {
+                let shown: String = text.chars().take(128).collect();
+                return Err(Error::invalid_value(format!(
+                    "after has to be the next of the page before, not {shown:?}."
+                )));
+            }
             let page = Page { after, limit, filter, linked };
             if *kinds == Kinds::Users { Query::Users(page) } else { Query::Groups(page) }
         }
@@ -207,7 +222,7 @@ pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<
     }))
 }
 
-/// The parameters of the journal. One that is mistyped would show what was not asked for, so it is refused.
+/// The parameters of the journal.
 fn journal(parameters: &[(String, String)], limit: i64) -> Result<Journal> {
     let mut wanted = Journal { limit, ..Journal::default() };
     let wrong = |name: &str, expected: &str, text: &str| {
@@ -235,34 +250,55 @@ fn journal(parameters: &[(String, String)], limit: i64) -> Result<Journal> {
             "token" if TokenId::parse(value).is_some() => wanted.token = text(),
             "token" => return Err(wrong(name, "a token's id", value)),
             "after" => wanted.after = text(),
-            "limit" => {}
-            _ => {
-                let known = "outcome, reason, resource, since, until, token, after and limit";
-                let shown: String = name.chars().take(128).collect();
-                return Err(Error::invalid_value(format!("The journal has no parameter {shown:?}; it has {known}.")));
-            }
+            // `limit` was read with those of other routes, and there is no other.
+            _ => {}
         }
     }
     Ok(wanted)
 }
 
-/// A parameter that is mistyped would show what was not asked for, so it is refused.
-fn known_parameters(route: &Console, parameters: &[(String, String)]) -> Result<()> {
-    let known: &[&str] = match route {
+/// The query parameters that a route has.
+pub fn parameters(route: &Console) -> &'static [&'static str] {
+    match route {
         Console::List(..) => &["after", "limit", "filter", "linked"],
         Console::Members(..) => &["after", "limit"],
         Console::Changes(_) => &["after", "limit", "wait"],
-        Console::Snapshot(_) => &[],
-        _ => return Ok(()),
-    };
-    match parameters.iter().find(|(name, _)| !known.contains(&name.as_str())) {
-        None => Ok(()),
-        Some((name, _)) => {
-            let shown: String = name.chars().take(128).collect();
-            let detail = format!("There is no parameter {shown:?} here; there is {}.", known.join(", "));
-            Err(Error::invalid_value(detail))
-        }
+        Console::Journal(_) => &["outcome", "reason", "resource", "since", "until", "token", "limit", "after"],
+        Console::EraseOrg(_) => &["confirm"],
+        Console::ListOrgs
+        | Console::PutOrg(_)
+        | Console::PatchOrg(_)
+        | Console::GetOrg(_)
+        | Console::MintToken(_)
+        | Console::ListTokens(_)
+        | Console::RevokeToken(..)
+        | Console::Get(..)
+        | Console::ReleaseGuard(_)
+        | Console::Preview(_)
+        | Console::Snapshot(_)
+        | Console::Schemas(_)
+        | Console::GetSchema(..)
+        | Console::PutSchema(..)
+        | Console::DeleteSchema(..) => &[],
     }
+}
+
+/// A parameter that is mistyped would show what was not asked for, and of one that stands twice it would be a guess which
+/// is meant, so both are refused.
+fn known(known: &[&str], parameters: &[(String, String)]) -> Result<()> {
+    for (at, (name, _)) in parameters.iter().enumerate() {
+        let shown: String = name.chars().take(128).collect();
+        let detail = if !known.contains(&name.as_str()) {
+            let there = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            format!("There is no parameter {shown:?} here; there is {there}.")
+        } else if parameters.iter().take(at).any(|(before, _)| before == name) {
+            format!("The parameter {shown:?} stands twice; send it once.")
+        } else {
+            continue;
+        };
+        return Err(Error::invalid_value(detail));
+    }
+    Ok(())
 }
 
 fn missing(what: &str, id: &str) -> Error {

@@ -18,7 +18,7 @@ use crate::error::{Error, Kind, Result};
 use crate::id::{Ids, OrgId, RequestId, Timestamp};
 use crate::ingest::{self, Ingested};
 use crate::render::{self, Projection, Response};
-use crate::route::{self, Route, Scim};
+use crate::route::{self, Open, Route, Scim};
 use crate::scim::{json, schema::Types};
 use futures_util::{FutureExt, StreamExt};
 use serde_json::json;
@@ -52,10 +52,12 @@ async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<
     let origin = origin(&request, &env);
     let panic_at = if cfg!(feature = "test-hooks") { header(&request, "X-Test-Panic") } else { None };
     let edge = Edge { panic_at, ..Edge::new(&env, request_id, origin) };
+    let url = request.inner().url();
     // The request's own state is dropped with it, and what isolates share is replaced whole: nothing half-changed is seen.
-    let response = match AssertUnwindSafe(edge.handle(request)).catch_unwind().await {
+    let response = match AssertUnwindSafe(edge.handle(request, &url)).catch_unwind().await {
         Ok(response) => response,
-        Err(_) => render::error(&Error::internal("panic"), &edge.request_id),
+        Err(_) if route::parts(&url).1.starts_with("/v1/") => edge.problem(&Error::internal("panic")),
+        Err(_) => edge.scim_error(&Error::internal("panic")),
     };
     edge.send(response)
 }
@@ -67,32 +69,36 @@ impl<'a> Edge<'a> {
 }
 
 impl Edge<'_> {
-    async fn handle(&self, request: Request) -> Response {
+    async fn handle(&self, request: Request, url: &str) -> Response {
         self.tested("edge");
-        let method = request.method().to_string();
-        let url = request.inner().url();
-        let (_, path, query) = route::parts(&url);
+        // As it was sent: the crate's own type reads a method that it does not know as GET.
+        let method = request.inner().method();
+        let (_, path, query) = route::parts(url);
         let suffix = variable(self.env, "ORG_HOST_SUFFIX");
         let host_org = header(&request, "Host").and_then(|host| route::host_org(&host, &suffix));
-        match route::route(&method, path, query, host_org) {
-            Route::Health => render::document(200, &json!({ "status": "ok" }), render::JSON),
-            Route::Nowhere(error) => self.scim_error(&error),
-            Route::Console(route) => {
-                let origin = header(&request, "Origin");
-                let shared = cors::headers(origin.as_deref(), &variable(self.env, "CONSOLE_ORIGINS"));
-                let mut response = if method == "OPTIONS" && !shared.is_empty() {
-                    Response { status: 204, headers: cors::preflight(), body: Vec::new(), content_type: render::JSON }
-                } else {
-                    console::handle(self, route, request, query).await
-                };
-                response.headers.extend(shared);
-                response
+        let route = route::route(&method, path, query, host_org);
+        let shared = match &route {
+            Route::Open(_) | Route::Console(_) => {
+                cors::headers(header(&request, "Origin").as_deref(), &variable(self.env, "CONSOLE_ORIGINS"))
             }
+            Route::Scim(..) | Route::Nowhere(_) => Vec::new(),
+        };
+        let mut response = match route {
+            _ if method == "OPTIONS" && !shared.is_empty() => {
+                Response { status: 204, headers: cors::preflight(), body: Vec::new(), content_type: render::JSON }
+            }
+            Route::Open(Ok(Open::Health)) => render::document(200, &json!({ "status": "ok" }), render::JSON),
+            Route::Open(Ok(Open::OpenApi)) => crate::console::openapi(),
+            Route::Open(Err(error)) => self.problem(&error),
+            Route::Nowhere(error) => self.scim_error(&error),
+            Route::Console(route) => console::handle(self, route, request, query).await,
             Route::Scim(org, route) => match self.scim(&org, route, request, &method, path, query).await {
                 Ok(response) => response,
                 Err(error) => self.scim_error(&error),
             },
-        }
+        };
+        response.headers.extend(shared);
+        response
     }
 
     /// A place where a test build can be asked to panic.
@@ -225,6 +231,11 @@ impl Edge<'_> {
     fn scim_error(&self, error: &Error) -> Response {
         self.log(error);
         render::error(error, &self.request_id)
+    }
+
+    fn problem(&self, error: &Error) -> Response {
+        self.log(error);
+        render::problem(error, &self.request_id)
     }
 
     fn log(&self, error: &Error) {

@@ -26,10 +26,7 @@ pub(super) async fn handle(edge: &Edge<'_>, route: Result<Console>, request: Req
         },
         Err(error) => Err(error),
     };
-    outcome.unwrap_or_else(|error| {
-        edge.log(&error);
-        render::problem(&error, &edge.request_id)
-    })
+    outcome.unwrap_or_else(|error| edge.problem(&error))
 }
 
 /// The root key, or a Console token with its record in KV.
@@ -80,11 +77,12 @@ async fn run(
     if own.as_ref().is_some_and(|own| Some(&own.org) != org.as_ref()) {
         return Err(Error::unauthorized());
     }
+    let asked = console::query(&route, &route::query(query))?;
     let Some(org) = org else {
         let entries = edge.registry(&registry::Ask::List).await?;
         return Ok(render::document(200, &json!({ "organisations": entries }), render::JSON));
     };
-    let ask = match console::query(&route, &route::query(query))? {
+    let ask = match asked {
         Some(query) => Ask::Read(query),
         None => match route {
             Console::PutOrg(_) | Console::PatchOrg(_) => {

@@ -44,8 +44,10 @@ pub(super) async fn put(env: &Env, hash: &TokenHash, record: &Record) -> Result<
     let text = serde_json::to_string(record).map_err(Error::internal)?;
     let kv = env.kv("TOKENS").map_err(Error::internal)?;
     let mut put = kv.put(&record_key(hash), text).map_err(Error::internal)?;
-    if let Some(end) = record.expires_at {
-        put = put.expiration((end.0 / 1000 + RECORD_GRACE_SECONDS).unsigned_abs());
+    let end = record.expires_at.map(|end| end.0 / 1000 + RECORD_GRACE_SECONDS);
+    // The platform refuses an end that 32 bits cannot hold. The record of a token that lives beyond 2037 stays.
+    if let Some(end) = end.filter(|end| *end <= i64::from(i32::MAX)) {
+        put = put.expiration(end.unsigned_abs());
     }
     put.execute().await.map_err(Error::internal)?;
     CACHE.with_borrow_mut(|cache| cache.remove(hash));

@@ -114,7 +114,9 @@ fn save(sql: &dyn Sql, settings: &Settings) -> Result<()> {
 fn check_token(token: &TokenSettings, now: Timestamp) -> Result<()> {
     let refuse = |detail: &str| Err(Error::invalid_value(detail));
     match token {
-        _ if token.name.trim().is_empty() || token.name.len() > 200 => refuse("name has to be 1 to 200 bytes."),
+        _ if token.name.trim().is_empty() || token.name.chars().count() > 200 => {
+            refuse("name has to be 1 to 200 characters.")
+        }
         _ if token.expires_at.is_some_and(|end| end <= now) => refuse("expiresAt has to be in the future."),
         TokenSettings { kind: TokenKind::Scim, scope: Some(_), .. } => refuse("scope belongs to kind console only."),
         TokenSettings { kind: TokenKind::Console, scope: None, .. } => {
