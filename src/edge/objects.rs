@@ -219,9 +219,8 @@ impl Org {
             forgotten.unwrap_or_else(|_| Err(Error::internal("a panic in the object")))?;
             return Ok(Answer::Allowed);
         }
-        let storage = self.state.storage();
-        storage.delete_alarm().await.map_err(Error::internal)?;
-        storage.delete_all().await.map_err(Error::internal)?;
+        // The alarm goes with the rest.
+        self.state.storage().delete_all().await.map_err(Error::internal)?;
         // Nothing ran since that could have remembered anything: the platform holds events back while it waits for the
         // storage.
         self.memory.take();
