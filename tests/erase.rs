@@ -36,6 +36,7 @@ fn tokens_go_some_at_a_time_and_all_have_ended_before() {
         dialect: Dialect::Auto,
         scope: Some(Scope::Admin),
         expires_at: None,
+        address_ranges: Vec::new(),
     };
     let mut minted = vec![server.token.hash()];
     for n in 0..1200_u16 {

@@ -5,6 +5,7 @@
 
 use scim_edge::console;
 use scim_edge::error::{Error, Result};
+use scim_edge::id::TokenId;
 use scim_edge::route::{self, Console, Open, Route};
 use scim_edge::scim::schema::Kinds;
 use serde_json::Value;
@@ -33,6 +34,7 @@ operations! {
     Console::MintToken(_) => "mintToken",
     Console::ListTokens(_) => "listTokens",
     Console::RevokeToken(..) => "revokeToken",
+    Console::RotateToken(..) => "rotateToken",
     Console::List(_, Kinds::Users) => "listUsers",
     Console::List(_, Kinds::Groups) => "listGroups",
     Console::Get(_, Kinds::Users, _) => "getUser",
@@ -156,12 +158,14 @@ fn bodies_have_the_fields_that_are_described() {
     let configure = read(console::configure);
     let release = read(console::release);
     let mint = read(console::mint);
+    let rotate = read(|body| console::rotate(TokenId::parse("t").unwrap(), body));
     let preview = read(|body| console::preview::Preview::read(body, "/acme/scim/v2"));
-    let bodies: [(&str, Reader<'_>); 5] = [
+    let bodies: [(&str, Reader<'_>); 6] = [
         ("putOrg", &configure),
         ("patchOrg", &configure),
         ("releaseGuard", &release),
         ("mintToken", &mint),
+        ("rotateToken", &rotate),
         ("preview", &preview),
     ];
     for (id, refused) in bodies {

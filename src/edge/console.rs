@@ -4,17 +4,18 @@ use super::organisations::{self, home};
 use super::{Edge, body, header, now, preview, random, snapshot, tokens};
 use crate::auth::{self, Record, Token, TokenKind};
 use crate::console;
-use crate::directory::command::{Actor, Admin, Ask, Call, Precondition, TokenSettings, VERSION};
+use crate::directory::command::{Actor, Admin, Ask, Call, Precondition, Rotation, TokenSettings, VERSION};
 use crate::directory::reply::Answer;
 use crate::directory::residency::Residency;
 use crate::error::{Error, Kind, Result};
-use crate::id::{Ids, OrgId, TokenHash, TokenId};
+use crate::id::{Ids, OrgId, Timestamp, TokenHash, TokenId};
 use crate::org::registry;
 use crate::render::{self, Response};
 use crate::route::{self, Console};
 use crate::scim::etag::Tags;
 use crate::scim::json;
-use serde_json::{Value, json};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
 use worker::Request;
 
 /// One Console request; a refusal is a problem (RFC 9457).
@@ -61,6 +62,7 @@ async fn run(
         | Console::MintToken(org)
         | Console::ListTokens(org)
         | Console::RevokeToken(org, _)
+        | Console::RotateToken(org, _)
         | Console::List(org, _)
         | Console::Get(org, ..)
         | Console::Members(org, _)
@@ -94,7 +96,9 @@ async fn run(
                 return organisations::erase(edge, (actor, own), org, &route::query(query)).await;
             }
             Console::MintToken(_) => {
-                return mint(edge, actor, own, org, console::mint(&body(&mut request).await?)?).await;
+                let settings = console::mint(&body(&mut request).await?)?;
+                let home = home(edge, own.as_ref(), &org).await?;
+                return mint(edge, &actor, &org, &home, settings, None).await;
             }
             Console::ReleaseGuard(_) => Ask::Admin(console::release(&body(&mut request).await?)?),
             Console::Preview(_) => {
@@ -103,7 +107,21 @@ async fn run(
                 let call = |ask| edge.call_of(org.clone(), home.clone(), actor.clone(), ask);
                 return preview::run(edge, &org, &body, call).await;
             }
-            Console::RevokeToken(_, id) => return revoke(edge, actor, own, org, &id).await,
+            Console::RotateToken(_, id) => {
+                let rotation = console::rotate(token_id(&id)?, &body(&mut request).await?)?;
+                let home = home(edge, own.as_ref(), &org).await?;
+                // The object says what the successor is to be.
+                let settings = edge.administer(&org, &home, &actor, Admin::RotateToken(rotation.clone())).await?;
+                return mint(edge, &actor, &org, &home, json::own(settings.get())?, Some(rotation)).await;
+            }
+            Console::RevokeToken(_, id) => {
+                let id = token_id(&id)?;
+                let home = home(edge, own.as_ref(), &org).await?;
+                // The object refuses the token from now on; KV's record only ends later.
+                let (hash, end) = end_of(&edge.administer(&org, &home, &actor, Admin::RevokeToken { id }).await?)?;
+                tokens::expire(edge.env, &hash, end).await?;
+                return render::console(Answer::Nothing);
+            }
             Console::PutSchema(_, urn) => Ask::Admin(console::schema(&urn, &body(&mut request).await?)?),
             Console::DeleteSchema(_, urn) => Ask::Admin(Admin::DeleteSchema { urn }),
             _ => return Err(Error::internal("a reading route gave no query")),
@@ -120,15 +138,16 @@ async fn run(
     }
 }
 
-/// The object stores the hash, then KV its record; only then is the token shown, once. If KV fails, nobody has it.
+/// The object stores the hash, then KV its record, and a token that is rotated to this one ends after its grace; only then
+/// the token is shown, once. If one of them fails nobody has it, and it is revoked lest it be taken for one in use.
 async fn mint(
     edge: &Edge<'_>,
-    actor: Actor,
-    own: Option<Record>,
-    org: OrgId,
+    actor: &Actor,
+    org: &OrgId,
+    home: &Residency,
     settings: TokenSettings,
+    rotation: Option<Rotation>,
 ) -> Result<Response> {
-    let home = home(edge, own.as_ref(), &org).await?;
     let token = Token::mint(settings.kind, random()?);
     let id = Ids::default().next(now(), random()?);
     let id = TokenId::parse(&id).ok_or_else(|| Error::internal("made an id that is none"))?;
@@ -140,30 +159,53 @@ async fn mint(
         dialect: settings.dialect,
         expires_at: settings.expires_at,
     };
-    let admin = Admin::MintToken { id, hash: token.hash(), token: settings };
-    let answer = edge.object(&edge.call_of(org, home, actor, Ask::Admin(admin))).await?;
-    tokens::put(edge.env, &token.hash(), &record).await?;
-    let mut shown: Value = value(answer)?;
-    if let Some(map) = shown.as_object_mut() {
-        map.insert("token".to_owned(), Value::from(token.reveal()));
+    let minting = Admin::MintToken { id: id.clone(), hash: token.hash(), token: settings };
+    let mut shown: Map<String, Value> = json::own(edge.administer(org, home, actor, minting).await?.get())?;
+    let mut outcome = tokens::put(edge.env, &token.hash(), &record).await;
+    if let (Ok(()), Some(rotation)) = (&outcome, rotation) {
+        let old = rotation.id.clone();
+        let ended =
+            edge.administer(org, home, actor, Admin::RotateToken(Rotation { by: Some(id.clone()), ..rotation })).await;
+        outcome = match ended {
+            Err(error) => Err(error),
+            Ok(ended) => {
+                let (hash, end) = end_of(&ended)?;
+                // The object has ended it: if KV's record lives longer, it opens nothing.
+                tokens::expire(edge.env, &hash, end).await.unwrap_or_else(|error| edge.log(&error));
+                shown.insert("replaces".to_owned(), json!({ "id": old, "endsAt": end.rfc3339() }));
+                Ok(())
+            }
+        };
     }
-    Ok(render::document(201, &shown, render::JSON))
+    if let Err(error) = outcome {
+        edge.administer(org, home, actor, Admin::RevokeToken { id }).await?;
+        return Err(error);
+    }
+    shown.insert("token".to_owned(), Value::from(token.reveal()));
+    Ok(render::document(201, &Value::Object(shown), render::JSON))
 }
 
-/// The object refuses the token from now on; KV's record only ends later.
-async fn revoke(edge: &Edge<'_>, actor: Actor, own: Option<Record>, org: OrgId, id: &str) -> Result<Response> {
-    let home = home(edge, own.as_ref(), &org).await?;
+/// The hash of a token that the object has ended, and when it ends.
+fn end_of(answer: &RawValue) -> Result<(TokenHash, Timestamp)> {
+    let answer: Map<String, Value> = json::own(answer.get())?;
+    let text = |name| answer.get(name).and_then(Value::as_str);
+    let end = text("hash").and_then(TokenHash::parse).zip(text("endsAt").and_then(Timestamp::parse));
+    end.ok_or_else(|| Error::internal("the object did not say what ends when"))
+}
+
+fn token_id(text: &str) -> Result<TokenId> {
     let missing = || Error::new(Kind::NotFound, "There is no such token in this organisation.");
-    let id = TokenId::parse(id).ok_or_else(missing)?;
-    let call = edge.call_of(org, home, actor, Ask::Admin(Admin::RevokeToken { id }));
-    let answer = value(edge.object(&call).await?)?;
-    let hash = answer.get("hash").and_then(Value::as_str).and_then(TokenHash::parse);
-    let hash = hash.ok_or_else(|| Error::internal("the object named no hash"))?;
-    tokens::expire(edge.env, &hash, now()).await?;
-    Ok(Response { status: 204, headers: Vec::new(), body: Vec::new(), content_type: render::JSON })
+    TokenId::parse(text).ok_or_else(missing)
 }
 
 impl Edge<'_> {
+    async fn administer(&self, org: &OrgId, home: &Residency, actor: &Actor, admin: Admin) -> Result<Box<RawValue>> {
+        match self.object(&self.call_of(org.clone(), home.clone(), actor.clone(), Ask::Admin(admin))).await? {
+            Answer::Json(text) => Ok(text),
+            _ => Err(Error::internal("not a Console answer")),
+        }
+    }
+
     /// A call for the Console.
     pub(super) fn call_of(&self, org: OrgId, home: Residency, actor: Actor, ask: Ask) -> Call {
         let base = self.base(&org);
@@ -176,6 +218,7 @@ impl Edge<'_> {
             base,
             actor,
             idp,
+            address: self.address.clone(),
             repairs,
             notes,
             idempotency_key: None,
@@ -185,12 +228,5 @@ impl Edge<'_> {
             home,
             ask,
         }
-    }
-}
-
-fn value(answer: Answer) -> Result<Value> {
-    match answer {
-        Answer::Json(text) => json::own(text.get()),
-        _ => Err(Error::internal("not a Console answer")),
     }
 }

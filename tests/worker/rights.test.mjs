@@ -26,6 +26,7 @@ const RIGHTS = [
   ["mintToken", "ok", 403, { name: "n", kind: "console", scope: "read" }],
   ["mintToken", 403, 403, { name: "n", kind: "console", scope: "admin" }],
   ["listTokens", "ok", "ok"],
+  ["rotateToken", "ok", 403, {}],
   ["revokeToken", "ok", 403],
   ["listUsers", "ok", "ok"],
   ["getUser", "ok", "ok"],
