@@ -129,11 +129,12 @@ function said({ status, headers, body }) {
   return `${status} ${headers.get("www-authenticate")} ${JSON.stringify(body).replaceAll(headers.get("x-request-id"), "")}`;
 }
 
-/** All that the two organisations and the registry hold; not when tokens were last used, which is saved later. */
+/** All that the two organisations and the registry hold; not when something was last used, which is saved later. */
 async function everything() {
   const kept = [(await consoleCall(server, "GET", "/v1/orgs")).body];
   for (const org of [mine, other]) {
-    for (const path of ["", "/users", "/groups", `/groups/${org.group}/members`, "/changes", "/schemas"]) {
+    kept.push({ ...(await org.console("")).body, lastPushAt: null });
+    for (const path of ["/users", "/groups", `/groups/${org.group}/members`, "/changes", "/schemas"]) {
       kept.push((await org.console(path)).body);
     }
     kept.push((await org.console("/tokens")).body.tokens.map((token) => ({ ...token, lastUsedAt: null })));
