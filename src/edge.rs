@@ -1,6 +1,7 @@
 //! The platform, thinly: HTTP, KV, objects, clock, randomness. It decides nothing; what it calls does.
 
 mod console;
+mod limits;
 mod objects;
 mod preview;
 mod schemas;
@@ -30,6 +31,8 @@ struct Edge<'a> {
     request_id: RequestId,
     /// Scheme and host that addresses in answers begin with.
     origin: String,
+    /// The client's, as the platform says.
+    address: Option<String>,
     /// What follows the answer's body, if the body is not known whole.
     rest: Cell<Option<snapshot::Rest>>,
     /// What the organisation's object counted; shown by test builds only.
@@ -49,7 +52,8 @@ async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<
     let request_id = new_request_id();
     let origin = origin(&request, &env);
     let panic_at = if cfg!(feature = "test-hooks") { header(&request, "X-Test-Panic") } else { None };
-    let edge = Edge { panic_at, ..Edge::new(&env, request_id, origin) };
+    let address = header(&request, "CF-Connecting-IP");
+    let edge = Edge { address, panic_at, ..Edge::new(&env, request_id, origin) };
     let url = request.inner().url();
     // The request's own state is dropped with it, and what isolates share is replaced whole: nothing half-changed is seen.
     let response = match AssertUnwindSafe(edge.handle(request, &url)).catch_unwind().await {
@@ -62,7 +66,7 @@ async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<
 
 impl<'a> Edge<'a> {
     fn new(env: &'a Env, request_id: RequestId, origin: String) -> Self {
-        Self { env, request_id, origin, rest: Cell::new(None), rows: Cell::new(None), panic_at: None }
+        Self { env, request_id, origin, address: None, rest: Cell::new(None), rows: Cell::new(None), panic_at: None }
     }
 }
 
@@ -112,7 +116,8 @@ impl Edge<'_> {
     /// One SCIM request.
     ///
     /// 1. Discovery without a token is the same for everybody.
-    /// 2. The token's form, then KV: who is not known goes no further, and nothing is stored of it.
+    /// 2. The token's form, then KV: who is not known goes no further, and nothing is stored of it. Nor does who asks too
+    ///    often.
     /// 3. The request is read; a refusal goes to the object too, which checks the token first and writes it down.
     /// 4. One object call; if the organisation's schemas are not those that this isolate knew, the request is read again
     ///    under the object's, and there is a second call.
@@ -190,6 +195,7 @@ impl Edge<'_> {
                     has_adscim_version,
                     body.as_deref().unwrap_or_default(),
                 ),
+                address: self.address.clone(),
                 repairs,
                 notes,
                 idempotency_key: header(&request, "Idempotency-Key").filter(|key| key.len() <= 256),
@@ -211,8 +217,24 @@ impl Edge<'_> {
         Err(Error::new(Kind::Unavailable, detail))
     }
 
-    /// The token of a header and what KV knows of it.
+    /// The token of a header and what KV knows of it, within the limits for tokens and for failing without one.
     async fn token(&self, authorization: Option<&str>, kind: TokenKind) -> Result<(Token, Record)> {
+        match self.known(authorization, kind).await {
+            Ok((token, record)) => {
+                limits::check(self.env, limits::TOKENS, &token.hash().hex()).await?;
+                Ok((token, record))
+            }
+            Err(error) if error.kind == Kind::Unauthorized => {
+                if let Some(address) = &self.address {
+                    limits::check(self.env, limits::FAILURES, address).await?;
+                }
+                Err(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn known(&self, authorization: Option<&str>, kind: TokenKind) -> Result<(Token, Record)> {
         let credentials = auth::credentials(authorization).ok_or_else(Error::unauthorized)?;
         let token = Token::parse(credentials).ok_or_else(|| Error::new(Kind::Unauthorized, auth::INCOMPLETE))?;
         let known = tokens::look_up(self.env, &token.hash(), now()).await?;

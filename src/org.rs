@@ -21,6 +21,7 @@ mod search;
 pub mod snapshot;
 mod state;
 mod sync;
+mod tokens;
 mod users;
 mod work;
 

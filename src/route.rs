@@ -57,6 +57,7 @@ pub enum Console {
     MintToken(OrgId),
     ListTokens(OrgId),
     RevokeToken(OrgId, String),
+    RotateToken(OrgId, String),
     List(OrgId, Kinds),
     Get(OrgId, Kinds, String),
     Members(OrgId, String),
@@ -204,6 +205,7 @@ fn console(method: &str, rest: &[&str]) -> Result<Console> {
             only(method, &["GET", "POST"])?;
             Ok(if method == "GET" { Console::ListTokens(org) } else { Console::MintToken(org) })
         }
+        ["tokens", id, "rotate"] => only(method, &["POST"]).map(|()| Console::RotateToken(org, (*id).to_owned())),
         ["tokens", id] => only(method, &["DELETE"]).map(|()| Console::RevokeToken(org, (*id).to_owned())),
         [name @ ("users" | "groups")] => only(method, &["GET"]).map(|()| Console::List(org, kinds(name))),
         [name @ ("users" | "groups"), id] => {

@@ -16,6 +16,8 @@ UNSAYABLE = (
     "is beyond the last change",
     # To JSON Schema 1.0 is an integer.
     "invalid type: floating point",
+    "graceSeconds has to be a whole number",
+    "addressRanges: ",
     # A grammar, and attributes that have to be there.
     "invalidFilter: ",
 )
@@ -37,6 +39,8 @@ def before_load_schema(context, raw_schema):
     for path, item in raw_schema["paths"].items():
         for kind in ("users", "groups", "tokens"):
             if path.startswith(f"/v1/orgs/{{org}}/{kind}/{{id}}"):
+                # What is revoked cannot be rotated.
+                kind = "rotated" if path.endswith("/rotate") else kind
                 id_ = {**parameters["id"], "schema": {"enum": [*IDS[kind], "0199"]}}
                 item["parameters"] = [id_ if one["$ref"].endswith("/id") else one for one in item["parameters"]]
 

@@ -15,6 +15,7 @@ const URN = "urn:example:badge";
 const BODIES = {
   putOrg: {},
   mintToken: { name: "n", kind: "scim" },
+  rotateToken: {},
   releaseGuard: { seconds: 1 },
   preview: { method: "GET", path: "/Users" },
   putSchema: { attributes: [{ name: "number" }] },
@@ -83,6 +84,20 @@ test("every operation refuses what none allows", async () => {
     }
   } finally {
     await bare.stop();
+  }
+});
+
+test("every operation is held to the rate of its caller", async () => {
+  const limited = await start({ limits: { FAILURE_LIMIT: 1 } });
+  try {
+    for (const one of described(429)) {
+      const send = () => scimCall(limited.url, "wrong", one.method, address(one), one.requestBody && BODIES[one.operationId]);
+      // The limiter's minute may begin in between.
+      const answers = [await send(), await send(), await send()];
+      assert.ok(answers.some(({ status }) => status === 429), `${one.method} ${one.path}: ${answers[0].status}`);
+    }
+  } finally {
+    await limited.stop();
   }
 });
 
