@@ -3,11 +3,12 @@
 pub mod cors;
 pub mod preview;
 
-use crate::auth::{Dialect, TokenKind};
-use crate::directory::command::{Admin, Journal, Page, Query, Scope, TokenSettings};
+use crate::auth::{Dialect, TokenKind, range};
+use crate::directory::command::{Admin, Journal, Page, Query, Rotation, Scope, TokenSettings};
 use crate::directory::options::{self, Guard, Options, Sync};
+use crate::directory::residency::Residency;
 use crate::error::{Error, Result};
-use crate::id::{GroupId, MemberId, Timestamp, TokenId, UserId};
+use crate::id::{GroupId, MemberId, OrgId, Timestamp, TokenId, UserId};
 use crate::render::{JSON, Response};
 use crate::route::Console;
 use crate::scim::json;
@@ -15,7 +16,7 @@ use crate::scim::schema::Kinds;
 use crate::scim::schema::document::Document;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The largest page.
 const LIMIT_MAX: i64 = 1000;
@@ -36,6 +37,8 @@ struct OrgBody {
     #[serde(default, deserialize_with = "options::said")]
     guard: Option<Option<Guard>>,
     reserved_group_names: Option<Vec<String>>,
+    jurisdiction: Option<String>,
+    location_hint: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -58,15 +61,16 @@ struct TokenBody {
     dialect: Option<Dialect>,
     scope: Option<Scope>,
     expires_at: Option<String>,
+    address_ranges: Option<Vec<String>>,
 }
 
 /// The description of this API (OpenAPI 3.1), as `GET /v1/openapi.json` gives it; `tests/openapi.rs` holds it to the routes.
 pub fn openapi() -> Response {
-    let body = include_bytes!("console/openapi.json").to_vec();
+    let body = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json")).to_vec();
     Response { status: 200, headers: Vec::new(), body, content_type: JSON }
 }
 
-/// The body of `PUT /v1/orgs/{org}`.
+/// The body of `PUT` and `PATCH /v1/orgs/{org}`.
 ///
 /// # Errors
 /// 400 that names the field.
@@ -81,7 +85,22 @@ pub fn configure(body: &[u8]) -> Result<Admin> {
         scim: body.scim.map(|scim| scim.enabled),
         options: Options { sync: body.sync, guard: body.guard, reserved_group_names: body.reserved_group_names }
             .checked()?,
+        residency: Residency { jurisdiction: body.jurisdiction, location_hint: body.location_hint },
     })
+}
+
+/// Whether the request says that it means to erase this organisation.
+///
+/// # Errors
+/// 400 that says what to send.
+pub fn confirmed(org: &OrgId, parameters: &[(String, String)]) -> Result<()> {
+    match parameters {
+        [(name, value)] if name == "confirm" && value == org.as_str() => Ok(()),
+        _ => Err(Error::invalid_value(format!(
+            "This erases {org}: its users, groups, tokens, journal and settings. To confirm, send DELETE \
+             /v1/orgs/{org}?confirm={org}. Nothing was changed."
+        ))),
+    }
 }
 
 #[derive(Deserialize)]
@@ -111,18 +130,56 @@ pub fn release(body: &[u8]) -> Result<Admin> {
 /// 400 that names the field.
 pub fn mint(body: &[u8]) -> Result<TokenSettings> {
     let body: TokenBody = parse(body)?;
-    let time = |text: String| {
-        Timestamp::parse(&text).ok_or_else(|| {
-            Error::invalid_value(format!("expiresAt has to be a time such as 2027-01-31T09:30:00Z, not {text:?}."))
-        })
-    };
     Ok(TokenSettings {
         name: body.name,
         kind: body.kind,
         dialect: body.dialect.unwrap_or_default(),
         scope: body.scope,
-        expires_at: body.expires_at.map(time).transpose()?,
+        expires_at: body.expires_at.as_deref().map(expiry).transpose()?,
+        address_ranges: range::canonical(&body.address_ranges.unwrap_or_default())?,
     })
+}
+
+fn expiry(text: &str) -> Result<Timestamp> {
+    Timestamp::parse(text).ok_or_else(|| {
+        Error::invalid_value(format!("expiresAt has to be a time such as 2027-01-31T09:30:00Z, not {text:?}."))
+    })
+}
+
+/// How long a token that is rotated still works if nothing is said, and at most, in seconds: a day, 30 days.
+const GRACE_DEFAULT: i64 = 24 * 3600;
+const GRACE_MAX: i64 = 30 * GRACE_DEFAULT;
+
+/// The body of `POST /v1/orgs/{org}/tokens/{id}/rotate`, which may be left out.
+///
+/// # Errors
+/// 400 that names the field.
+pub fn rotate(id: TokenId, body: &[u8]) -> Result<Rotation> {
+    let (mut grace_seconds, mut expires_at) = (GRACE_DEFAULT, None);
+    let body = if body.is_empty() { Map::new() } else { json::object(body)? };
+    for (name, value) in &body {
+        match (name.as_str(), value) {
+            ("graceSeconds", value) => {
+                grace_seconds =
+                    value.as_i64().filter(|seconds| (0..=GRACE_MAX).contains(seconds)).ok_or_else(|| {
+                        Error::invalid_value(format!(
+                            "graceSeconds has to be a whole number from 0 to {GRACE_MAX}, not {value}."
+                        ))
+                    })?;
+            }
+            ("expiresAt", Value::Null) => {}
+            ("expiresAt", value) => {
+                expires_at = Some(expiry(value.as_str().unwrap_or(&value.to_string()))?);
+            }
+            _ => {
+                let shown: String = name.chars().take(128).collect();
+                let detail =
+                    format!("The body is refused: unknown field `{shown}`, expected `graceSeconds` or `expiresAt`.");
+                return Err(Error::invalid_value(detail));
+            }
+        }
+    }
+    Ok(Rotation { id, grace_seconds, expires_at, by: None })
 }
 
 /// The body of `PUT /v1/orgs/{org}/schemas/{urn}`: a Schema document (RFC 7643 section 7) with `resourceTypes`.
@@ -193,10 +250,13 @@ pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<
         Console::GetSchema(_, urn) => Query::Schema { urn: urn.clone() },
         Console::ListOrgs
         | Console::PutOrg(_)
+        | Console::PatchOrg(_)
+        | Console::EraseOrg(_)
         | Console::ReleaseGuard(_)
         | Console::MintToken(_)
         | Console::Preview(_)
         | Console::RevokeToken(..)
+        | Console::RotateToken(..)
         | Console::PutSchema(..)
         | Console::DeleteSchema(..) => return Ok(None),
     }))
@@ -213,8 +273,10 @@ fn journal(parameters: &[(String, String)], limit: i64) -> Result<Journal> {
         let text = || Some(value.clone());
         let time = || Timestamp::parse(value).ok_or_else(|| wrong(name, "a time such as 2027-01-31T09:30:00Z", value));
         match name.as_str() {
-            "outcome" if ["applied", "refused", "ignored"].contains(&value.as_str()) => wanted.outcome = text(),
-            "outcome" => return Err(wrong(name, "applied, refused or ignored", value)),
+            "outcome" if ["applied", "refused", "ignored", "warning"].contains(&value.as_str()) => {
+                wanted.outcome = text();
+            }
+            "outcome" => return Err(wrong(name, "applied, refused, ignored or warning", value)),
             "reason" if value == "nested" => wanted.nested = true,
             "reason" => return Err(wrong(name, "nested", value)),
             "resource" if ["user", "users"].contains(&value.to_ascii_lowercase().as_str()) => {
@@ -244,12 +306,15 @@ pub fn parameters(route: &Console) -> &'static [&'static str] {
         Console::Members(..) => &["after", "limit"],
         Console::Changes(_) => &["after", "limit", "wait"],
         Console::Journal(_) => &["outcome", "reason", "resource", "since", "until", "token", "limit", "after"],
+        Console::EraseOrg(_) => &["confirm"],
         Console::ListOrgs
         | Console::PutOrg(_)
+        | Console::PatchOrg(_)
         | Console::GetOrg(_)
         | Console::MintToken(_)
         | Console::ListTokens(_)
         | Console::RevokeToken(..)
+        | Console::RotateToken(..)
         | Console::Get(..)
         | Console::ReleaseGuard(_)
         | Console::Preview(_)

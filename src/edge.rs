@@ -1,8 +1,10 @@
 //! The platform, thinly: HTTP, KV, objects, clock, randomness. It decides nothing; what it calls does.
 
 mod console;
+mod limits;
 mod measure;
 mod objects;
+mod organisations;
 mod preview;
 mod schemas;
 mod snapshot;
@@ -13,6 +15,7 @@ use crate::auth::{self, Record, Token, TokenKind};
 use crate::console::cors;
 use crate::directory::command::{Actor, Ask, Call, Command, Precondition, VERSION};
 use crate::directory::reply::Answer;
+use crate::directory::residency::Residency;
 use crate::error::{Error, Kind, Result};
 use crate::id::{Ids, OrgId, RequestId, Timestamp};
 use crate::ingest::{self, Ingested};
@@ -31,6 +34,8 @@ struct Edge<'a> {
     request_id: RequestId,
     /// Scheme and host that addresses in answers begin with.
     origin: String,
+    /// The client's, as the platform says.
+    address: Option<String>,
     /// What follows the answer's body, if the body is not known whole.
     rest: Cell<Option<snapshot::Rest>>,
     /// What the organisation's object counted; shown by test builds only.
@@ -50,7 +55,8 @@ async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<
     let request_id = new_request_id();
     let origin = origin(&request, &env);
     let panic_at = if cfg!(feature = "test-hooks") { header(&request, "X-Test-Panic") } else { None };
-    let edge = Edge { panic_at, ..Edge::new(&env, request_id, origin) };
+    let address = header(&request, "CF-Connecting-IP");
+    let edge = Edge { address, panic_at, ..Edge::new(&env, request_id, origin) };
     let url = request.inner().url();
     // The request's own state is dropped with it, and what isolates share is replaced whole: nothing half-changed is seen.
     let response = match AssertUnwindSafe(edge.handle(request, &url)).catch_unwind().await {
@@ -63,18 +69,13 @@ async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<
 
 impl<'a> Edge<'a> {
     fn new(env: &'a Env, request_id: RequestId, origin: String) -> Self {
-        Self { env, request_id, origin, rest: Cell::new(None), rows: Cell::new(None), panic_at: None }
+        Self { env, request_id, origin, address: None, rest: Cell::new(None), rows: Cell::new(None), panic_at: None }
     }
 }
 
 impl Edge<'_> {
     async fn handle(&self, request: Request, url: &str) -> Response {
-        if cfg!(feature = "test-hooks") && self.panic_at.as_deref() == Some("edge") {
-            #[allow(clippy::panic, reason = "what the tests ask for, in a test build")]
-            {
-                panic!("asked for");
-            }
-        }
+        self.tested("edge");
         // As it was sent: the crate's own type reads a method that it does not know as GET.
         let method = request.inner().method();
         let (_, path, query) = route::parts(url);
@@ -105,6 +106,16 @@ impl Edge<'_> {
         response
     }
 
+    /// A place where a test build can be asked to panic.
+    fn tested(&self, place: &str) {
+        if cfg!(feature = "test-hooks") && self.panic_at.as_deref() == Some(place) {
+            #[allow(clippy::panic, reason = "what the tests ask for, in a test build")]
+            {
+                panic!("asked for");
+            }
+        }
+    }
+
     /// The SCIM base URL of an organisation, without a slash at its end.
     fn base(&self, org: &OrgId) -> String {
         format!("{}/{org}/scim/v2", self.origin)
@@ -113,7 +124,8 @@ impl Edge<'_> {
     /// One SCIM request.
     ///
     /// 1. Discovery without a token is the same for everybody.
-    /// 2. The token's form, then KV: who is not known goes no further, and nothing is stored of it.
+    /// 2. The token's form, then KV: who is not known goes no further, and nothing is stored of it. Nor does who asks too
+    ///    often.
     /// 3. The request is read; a refusal goes to the object too, which checks the token first and writes it down.
     /// 4. One object call; if the organisation's schemas are not those that this isolate knew, the request is read again
     ///    under the object's, and there is a second call.
@@ -191,11 +203,13 @@ impl Edge<'_> {
                     has_adscim_version,
                     body.as_deref().unwrap_or_default(),
                 ),
+                address: self.address.clone(),
                 repairs,
                 notes,
                 idempotency_key: header(&request, "Idempotency-Key").filter(|key| key.len() <= 256),
                 generation: types.generation,
                 precondition,
+                home: Residency { jurisdiction: record.jurisdiction.clone(), location_hint: None },
                 ask: Ask::Scim(command),
             };
             return match (self.object(&call).await?, &route) {
@@ -212,8 +226,24 @@ impl Edge<'_> {
         Err(Error::new(Kind::Unavailable, detail))
     }
 
-    /// The token of a header and what KV knows of it.
+    /// The token of a header and what KV knows of it, within the limits for tokens and for failing without one.
     async fn token(&self, authorization: Option<&str>, kind: TokenKind) -> Result<(Token, Record)> {
+        match self.known(authorization, kind).await {
+            Ok((token, record)) => {
+                limits::check(self.env, limits::TOKENS, &token.hash().hex()).await?;
+                Ok((token, record))
+            }
+            Err(error) if error.kind == Kind::Unauthorized => {
+                if let Some(address) = &self.address {
+                    limits::check(self.env, limits::FAILURES, address).await?;
+                }
+                Err(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn known(&self, authorization: Option<&str>, kind: TokenKind) -> Result<(Token, Record)> {
         let credentials = auth::credentials(authorization).ok_or_else(Error::unauthorized)?;
         let token = Token::parse(credentials).ok_or_else(|| Error::new(Kind::Unauthorized, auth::INCOMPLETE))?;
         let known = tokens::look_up(self.env, &token.hash(), now()).await?;

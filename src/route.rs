@@ -53,10 +53,13 @@ impl Scim {
 pub enum Console {
     ListOrgs,
     PutOrg(OrgId),
+    PatchOrg(OrgId),
+    EraseOrg(OrgId),
     GetOrg(OrgId),
     MintToken(OrgId),
     ListTokens(OrgId),
     RevokeToken(OrgId, String),
+    RotateToken(OrgId, String),
     List(OrgId, Kinds),
     Get(OrgId, Kinds, String),
     Members(OrgId, String),
@@ -197,13 +200,19 @@ fn console(method: &str, rest: &[&str]) -> Result<Console> {
     })?;
     match rest {
         [] => {
-            only(method, &["GET", "PUT"])?;
-            Ok(if method == "GET" { Console::GetOrg(org) } else { Console::PutOrg(org) })
+            only(method, &["GET", "PUT", "PATCH", "DELETE"])?;
+            Ok(match method {
+                "GET" => Console::GetOrg(org),
+                "PUT" => Console::PutOrg(org),
+                "PATCH" => Console::PatchOrg(org),
+                _ => Console::EraseOrg(org),
+            })
         }
         ["tokens"] => {
             only(method, &["GET", "POST"])?;
             Ok(if method == "GET" { Console::ListTokens(org) } else { Console::MintToken(org) })
         }
+        ["tokens", id, "rotate"] => only(method, &["POST"]).map(|()| Console::RotateToken(org, (*id).to_owned())),
         ["tokens", id] => only(method, &["DELETE"]).map(|()| Console::RevokeToken(org, (*id).to_owned())),
         [name @ ("users" | "groups")] => only(method, &["GET"]).map(|()| Console::List(org, kinds(name))),
         [name @ ("users" | "groups"), id] => {

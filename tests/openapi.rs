@@ -5,6 +5,7 @@
 
 use scim_edge::console;
 use scim_edge::error::{Error, Result};
+use scim_edge::id::TokenId;
 use scim_edge::route::{self, Console, Open, Route};
 use scim_edge::scim::schema::Kinds;
 use serde_json::Value;
@@ -27,10 +28,13 @@ macro_rules! operations {
 operations! {
     Console::ListOrgs => "listOrgs",
     Console::PutOrg(_) => "putOrg",
+    Console::PatchOrg(_) => "patchOrg",
+    Console::EraseOrg(_) => "eraseOrg",
     Console::GetOrg(_) => "getOrg",
     Console::MintToken(_) => "mintToken",
     Console::ListTokens(_) => "listTokens",
     Console::RevokeToken(..) => "revokeToken",
+    Console::RotateToken(..) => "rotateToken",
     Console::List(_, Kinds::Users) => "listUsers",
     Console::List(_, Kinds::Groups) => "listGroups",
     Console::Get(_, Kinds::Users, _) => "getUser",
@@ -154,9 +158,16 @@ fn bodies_have_the_fields_that_are_described() {
     let configure = read(console::configure);
     let release = read(console::release);
     let mint = read(console::mint);
+    let rotate = read(|body| console::rotate(TokenId::parse("t").unwrap(), body));
     let preview = read(|body| console::preview::Preview::read(body, "/acme/scim/v2"));
-    let bodies: [(&str, Reader<'_>); 4] =
-        [("putOrg", &configure), ("releaseGuard", &release), ("mintToken", &mint), ("preview", &preview)];
+    let bodies: [(&str, Reader<'_>); 6] = [
+        ("putOrg", &configure),
+        ("patchOrg", &configure),
+        ("releaseGuard", &release),
+        ("mintToken", &mint),
+        ("rotateToken", &rotate),
+        ("preview", &preview),
+    ];
     for (id, refused) in bodies {
         let all = described(&document);
         let (.., operation) = all.iter().find(|(.., one)| one["operationId"] == id).unwrap();

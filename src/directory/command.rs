@@ -2,6 +2,7 @@
 
 use super::bulk::Bulk;
 use super::options::Options;
+use super::residency::Residency;
 use crate::error::Error;
 use crate::id::{GroupId, MemberId, OrgId, RequestId, Seq, Timestamp, TokenHash, TokenId, UserId};
 use crate::scim::etag::Tags;
@@ -32,6 +33,9 @@ pub struct Call {
     /// The caller's name for the journal, such as `Okta`; nothing depends on it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub idp: String,
+    /// The address that it comes from, if the edge knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
     /// What the request needed to be understood; the journal shows it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub repairs: Vec<String>,
@@ -47,6 +51,9 @@ pub struct Call {
     /// What has to hold of the resource, or nothing is done.
     #[serde(default, skip_serializing_if = "Precondition::is_empty")]
     pub precondition: Precondition,
+    /// Where the object is: a part of its address, which does not travel.
+    #[serde(skip)]
+    pub home: Residency,
     /// What is asked.
     pub ask: Ask,
 }
@@ -320,7 +327,12 @@ pub enum Admin {
         scim: Option<bool>,
         #[serde(default, skip_serializing_if = "Options::is_empty")]
         options: Options,
+        /// Where the object is, to be shown; the registry has made sure that it is always the same.
+        #[serde(default, skip_serializing_if = "Residency::is_empty")]
+        residency: Residency,
     },
+    /// Erases everything, some tokens a call.
+    Erase,
     /// Lets deprovisioning through for so many seconds.
     ReleaseGuard {
         seconds: i64,
@@ -330,10 +342,11 @@ pub enum Admin {
         hash: TokenHash,
         token: TokenSettings,
     },
-    /// Answers the token's hash, so that the edge can shorten KV's record.
+    /// Answers the token's hash and its end, so that the edge can shorten KV's record.
     RevokeToken {
         id: TokenId,
     },
+    RotateToken(Rotation),
     /// Registers an extension schema, or replaces the one of that URN; canonical.
     PutSchema {
         document: Map<String, Value>,
@@ -359,6 +372,27 @@ pub struct TokenSettings {
     /// When it ends, if ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// Where it may be used from, [canonical](crate::auth::range::canonical); empty for anywhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub address_ranges: Vec<String>,
+}
+
+/// A token that is to have a successor. First without `by`: answered with the successor's [`TokenSettings`], or why there
+/// can be none. Then with `by`, which is minted by then: the token ends after its grace, answered as
+/// [`Admin::RevokeToken`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rotation {
+    /// The token.
+    pub id: TokenId,
+    /// How long it still works, at most.
+    pub grace_seconds: i64,
+    /// When the successor ends, if that is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// The successor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<TokenId>,
 }
 
 /// What a Console token may do in its organisation.

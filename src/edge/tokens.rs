@@ -2,7 +2,7 @@
 
 use crate::auth::{RECORD_GRACE_SECONDS, Record, record_key};
 use crate::error::{Error, Result};
-use crate::id::{Timestamp, TokenHash};
+use crate::id::{OrgId, Timestamp, TokenHash};
 use crate::scim::json;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -41,6 +41,12 @@ pub(super) async fn look_up(env: &Env, hash: &TokenHash, now: Timestamp) -> Resu
 
 /// Writes a new token's record.
 pub(super) async fn put(env: &Env, hash: &TokenHash, record: &Record) -> Result<()> {
+    write(env, hash, record).await?;
+    CACHE.with_borrow_mut(|cache| cache.remove(hash));
+    Ok(())
+}
+
+async fn write(env: &Env, hash: &TokenHash, record: &Record) -> Result<()> {
     let text = serde_json::to_string(record).map_err(Error::internal)?;
     let kv = env.kv("TOKENS").map_err(Error::internal)?;
     let mut put = kv.put(&record_key(hash), text).map_err(Error::internal)?;
@@ -49,19 +55,27 @@ pub(super) async fn put(env: &Env, hash: &TokenHash, record: &Record) -> Result<
     if let Some(end) = end.filter(|end| *end <= i64::from(i32::MAX)) {
         put = put.expiration(end.unsigned_abs());
     }
-    put.execute().await.map_err(Error::internal)?;
-    CACHE.with_borrow_mut(|cache| cache.remove(hash));
-    Ok(())
+    put.execute().await.map_err(Error::internal)
 }
 
-/// Lets a revoked token's record end, late enough that the object still counts who uses it.
-pub(super) async fn expire(env: &Env, hash: &TokenHash, now: Timestamp) -> Result<()> {
+/// Deletes a token's record.
+pub(super) async fn delete(env: &Env, hash: &TokenHash) -> Result<()> {
     let kv = env.kv("TOKENS").map_err(Error::internal)?;
-    let key = record_key(hash);
-    if let Some(text) = kv.get(&key).text().await.map_err(Error::internal)? {
-        let end = (now.0 / 1000 + RECORD_GRACE_SECONDS).unsigned_abs();
-        let put = kv.put(&key, text).map_err(Error::internal)?.expiration(end);
-        put.execute().await.map_err(Error::internal)?;
-    }
-    Ok(())
+    kv.delete(&record_key(hash)).await.map_err(Error::internal)
+}
+
+/// Forgets what this isolate knows of an organisation's tokens.
+pub(super) fn forget(org: &OrgId) {
+    CACHE.with_borrow_mut(|cache| {
+        cache.retain(|_, (_, record)| record.as_ref().is_none_or(|record| record.org != *org));
+    });
+}
+
+/// Lets the record of a token that ends at `end` end with it: late enough that the object still counts who uses it.
+pub(super) async fn expire(env: &Env, hash: &TokenHash, end: Timestamp) -> Result<()> {
+    let kv = env.kv("TOKENS").map_err(Error::internal)?;
+    let text = kv.get(&record_key(hash)).text().await.map_err(Error::internal)?;
+    let Some(record) = text.and_then(|text| json::own::<Record>(&text).ok()) else { return Ok(()) };
+    let expires_at = Some(record.expires_at.map_or(end, |earlier| earlier.min(end)));
+    write(env, hash, &Record { expires_at, ..record }).await
 }

@@ -202,9 +202,7 @@ impl Piece {
             let counts = serde_json::to_string(&head.totals).map_err(Error::internal)?;
             let counts = counts.trim_end_matches('}');
             let (tombstones, lines) = (store::count_tombstones(sql)?, self.position.lines);
-            self.write(&format!(
-                r#"{{"at":{last},"counts":{counts},"tombstones":{tombstones}}},"lines":{lines}}}"#
-            ));
+            self.write(&format!(r#"{{"at":{last},"counts":{counts},"tombstones":{tombstones}}},"lines":{lines}}}"#));
             self.position.turn(DONE);
         }
         Ok(())

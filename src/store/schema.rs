@@ -117,6 +117,11 @@ const MIGRATIONS: &[&[&str]] = &[
         PRIMARY KEY (day, idp)
     ) STRICT, WITHOUT ROWID",
     ],
+    &[
+        // A JSON array, and the token that is to be used instead.
+        "ALTER TABLE tokens ADD COLUMN address_ranges TEXT",
+        "ALTER TABLE tokens ADD COLUMN replaced_by TEXT",
+    ],
 ];
 
 /// True once the object was registered: before that nothing is ever written, not even these tables.

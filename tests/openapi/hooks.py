@@ -16,6 +16,12 @@ UNSAYABLE = (
     "is beyond the last change",
     # To JSON Schema 1.0 is an integer.
     "invalid type: floating point",
+    "graceSeconds has to be a whole number",
+    "addressRanges: ",
+    # It has to be the name in the path.
+    "To confirm, send",
+    # What a deployment offers is its variable's to say.
+    "is not offered by this deployment",
     # A grammar, and attributes that have to be there.
     "invalidFilter: ",
 )
@@ -31,12 +37,16 @@ def before_load_schema(context, raw_schema):
         operations.update(f"{method.upper()} {path}" for method in METHODS & item.keys())
     # The document was read from there.
     operations.discard("GET /v1/openapi.json")
+    # Nothing would be left to ask.
+    operations.discard("DELETE /v1/orgs/{org}")
     parameters = raw_schema["components"]["parameters"]
     parameters["urn"]["schema"] = {"enum": IDS["schemas"]}
     parameters["ifNoneMatch"]["schema"] = {"enum": ["*", '"1"', 'W/"2"']}
     for path, item in raw_schema["paths"].items():
         for kind in ("users", "groups", "tokens"):
             if path.startswith(f"/v1/orgs/{{org}}/{kind}/{{id}}"):
+                # What is revoked cannot be rotated.
+                kind = "rotated" if path.endswith("/rotate") else kind
                 id_ = {**parameters["id"], "schema": {"enum": [*IDS[kind], "0199"]}}
                 item["parameters"] = [id_ if one["$ref"].endswith("/id") else one for one in item["parameters"]]
 

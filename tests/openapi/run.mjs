@@ -27,12 +27,13 @@ async function furnished(server) {
   const crew = await made("/Groups", group("crew", people));
   assert.equal((await org.scim("DELETE", `/Users/${people[2]}`)).status, 204);
   assert.equal((await org.scim("POST", "/Users", user("ada"))).status, 409);
-  const tokens = [];
-  for (let n = 0; n < THROWN_AWAY; n++) {
+  const ids = [];
+  for (let n = 0; n < 2 * THROWN_AWAY; n++) {
     const minted = await org.console("/tokens", "POST", { name: `thrown away ${n}`, kind: "scim" });
-    tokens.push(minted.body.id);
+    ids.push(minted.body.id);
   }
-  return { users: people, groups: [crew], tokens, schemas: [URN, "urn:example:other"] };
+  const [tokens, rotated] = [ids.slice(THROWN_AWAY), ids.slice(0, THROWN_AWAY)];
+  return { users: people, groups: [crew], tokens, rotated, schemas: [URN, "urn:example:other"] };
 }
 
 /** Runs a program of the interpreter's; gives its status. */

@@ -6,6 +6,7 @@ use scim_edge::auth::{Dialect, Token, TokenKind};
 use scim_edge::directory::command::{Actor, Admin, Ask, Call, Command, Precondition, Query, TokenSettings, VERSION};
 use scim_edge::directory::options::Options;
 use scim_edge::directory::reply::{Answer, Reply};
+use scim_edge::directory::residency::Residency;
 use scim_edge::id::{OrgId, RequestId, Timestamp, TokenId};
 use scim_edge::ingest::{self, Ingested};
 use scim_edge::org::{self, Context, Memory, Progress};
@@ -28,6 +29,8 @@ pub struct Native {
     pub token: Token,
     pub dialect: Dialect,
     pub now: Timestamp,
+    /// Where requests come from.
+    pub address: Option<String>,
     /// What this edge knows of the organisation's resource types.
     pub types: Rc<Types>,
     /// How often the object was called for SCIM requests.
@@ -49,6 +52,7 @@ impl Native {
             token,
             dialect,
             now,
+            address: Some("203.0.113.7".to_owned()),
             types: Rc::default(),
             calls: 0,
             step_takes: 0,
@@ -59,10 +63,17 @@ impl Native {
             saml: Some(true),
             scim: Some(true),
             options: Options::default(),
+            residency: Residency::default(),
         };
         native.call(Actor::Root, Ask::Admin(settings)).outcome.unwrap();
-        let settings =
-            TokenSettings { name: "t".into(), kind: TokenKind::Scim, dialect, scope: None, expires_at: None };
+        let settings = TokenSettings {
+            name: "t".into(),
+            kind: TokenKind::Scim,
+            dialect,
+            scope: None,
+            expires_at: None,
+            address_ranges: Vec::new(),
+        };
         native.mint("t-1", &settings);
         native
     }
@@ -77,6 +88,26 @@ impl Native {
         self.call_noted(actor, ask, Precondition::default(), Vec::new(), Vec::new(), None)
     }
 
+    /// A call, as the edge makes it.
+    pub fn made(&self, actor: Actor, ask: Ask) -> Call {
+        Call {
+            v: VERSION,
+            org: self.org.clone(),
+            request: RequestId::parse("r-1").unwrap(),
+            base: BASE.to_owned(),
+            actor,
+            idp: dialect::caller(self.dialect, "", false, &[]),
+            address: self.address.clone(),
+            repairs: Vec::new(),
+            notes: Vec::new(),
+            idempotency_key: None,
+            generation: self.types.generation,
+            precondition: Precondition::default(),
+            home: Residency::default(),
+            ask,
+        }
+    }
+
     fn call_noted(
         &mut self,
         actor: Actor,
@@ -86,22 +117,7 @@ impl Native {
         notes: Vec<String>,
         idempotency_key: Option<String>,
     ) -> Reply {
-        let request = RequestId::parse("r-1").unwrap();
-        let idp = dialect::caller(self.dialect, "", false, &[]);
-        let call = Call {
-            v: VERSION,
-            org: self.org.clone(),
-            request,
-            base: BASE.to_owned(),
-            actor,
-            idp,
-            repairs,
-            notes,
-            idempotency_key,
-            generation: self.types.generation,
-            precondition,
-            ask,
-        };
+        let call = Call { precondition, repairs, notes, idempotency_key, ..self.made(actor, ask) };
         let sent = serde_json::to_string(&call).unwrap();
         let call: Call = serde_json::from_str(&sent).unwrap();
         assert_eq!(serde_json::to_string(&call).unwrap(), sent, "a call is read as it was written");
@@ -115,6 +131,7 @@ impl Native {
         let reply = loop {
             match progress {
                 Progress::Done(reply) => break reply,
+                Progress::Erase(_) => panic!("erasing needs the platform"),
                 Progress::Scan(pending) => {
                     self.now = self.now.plus(self.step_takes);
                     progress = org::resume(&self.sql, &mut self.memory, *pending, self.now);
