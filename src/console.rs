@@ -63,7 +63,7 @@ struct TokenBody {
 
 /// The description of this API (OpenAPI 3.1), as `GET /v1/openapi.json` gives it; `tests/openapi.rs` holds it to the routes.
 pub fn openapi() -> Response {
-    let body = include_bytes!("console/openapi.json").to_vec();
+    let body = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json")).to_vec();
     Response { status: 200, headers: Vec::new(), body, content_type: JSON }
 }
 
