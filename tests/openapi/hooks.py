@@ -18,6 +18,10 @@ UNSAYABLE = (
     "invalid type: floating point",
     "graceSeconds has to be a whole number",
     "addressRanges: ",
+    # It has to be the name in the path.
+    "To confirm, send",
+    # What a deployment offers is its variable's to say.
+    "is not offered by this deployment",
     # A grammar, and attributes that have to be there.
     "invalidFilter: ",
 )
@@ -33,6 +37,8 @@ def before_load_schema(context, raw_schema):
         operations.update(f"{method.upper()} {path}" for method in METHODS & item.keys())
     # The document was read from there.
     operations.discard("GET /v1/openapi.json")
+    # Nothing would be left to ask.
+    operations.discard("DELETE /v1/orgs/{org}")
     parameters = raw_schema["components"]["parameters"]
     parameters["urn"]["schema"] = {"enum": IDS["schemas"]}
     parameters["ifNoneMatch"]["schema"] = {"enum": ["*", '"1"', 'W/"2"']}
