@@ -174,10 +174,15 @@ pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<
         }
         Console::Journal(_) => Query::Journal(Box::new(journal(parameters, limit)?)),
         Console::Snapshot(_) => Query::Snapshot { position: None },
+        Console::GetImport(_) => Query::Import,
         Console::Schemas(_) => Query::Schemas,
         Console::GetSchema(_, urn) => Query::Schema { urn: urn.clone() },
         Console::ListOrgs
         | Console::PutOrg(_)
+        | Console::BeginImport(_)
+        | Console::PutImport(..)
+        | Console::FinishImport(_)
+        | Console::EndImport(_)
         | Console::ReleaseGuard(_)
         | Console::MintToken(_)
         | Console::Preview(_)

@@ -1,6 +1,6 @@
 //! The Console's API over HTTP: who asks, the registry, the organisation's object, KV.
 
-use super::{Edge, body, header, now, preview, random, snapshot, tokens};
+use super::{Edge, body, header, import, now, preview, random, snapshot, tokens};
 use crate::auth::{self, Record, Token, TokenKind};
 use crate::console;
 use crate::directory::command::{Actor, Admin, Ask, Call, Precondition, TokenSettings, VERSION};
@@ -67,6 +67,11 @@ async fn run(
         | Console::Journal(org)
         | Console::Preview(org)
         | Console::Snapshot(org)
+        | Console::BeginImport(org)
+        | Console::GetImport(org)
+        | Console::EndImport(org)
+        | Console::PutImport(org, _)
+        | Console::FinishImport(org)
         | Console::Schemas(org)
         | Console::GetSchema(org, _)
         | Console::PutSchema(org, _)
@@ -80,6 +85,7 @@ async fn run(
         let entries = edge.registry(&registry::Ask::List).await?;
         return Ok(render::document(200, &json!({ "organisations": entries }), render::JSON));
     };
+    let accepted = matches!(route, Console::FinishImport(_));
     let ask = match console::query(&route, &route::query(query))? {
         Some(query) => Ask::Read(query),
         None => match route {
@@ -102,6 +108,13 @@ async fn run(
                 registered(edge, &own, &org).await?;
                 return preview::run(edge, &org, &body, |ask| edge.call_of(org.clone(), actor.clone(), ask)).await;
             }
+            Console::BeginImport(_) => Ask::Admin(Admin::BeginImport),
+            Console::FinishImport(_) => Ask::Admin(Admin::FinishImport),
+            Console::EndImport(_) => Ask::Admin(Admin::EndImport),
+            Console::PutImport(_, part) => {
+                registered(edge, &own, &org).await?;
+                return import::part(edge, request, part, |ask| edge.call_of(org.clone(), actor.clone(), ask)).await;
+            }
             Console::RevokeToken(_, id) => return revoke(edge, actor, own, org, &id).await,
             Console::PutSchema(_, urn) => Ask::Admin(console::schema(&urn, &body(&mut request).await?)?),
             Console::DeleteSchema(_, urn) => Ask::Admin(Admin::DeleteSchema { urn }),
@@ -115,6 +128,8 @@ async fn run(
     }
     match edge.object(&call).await? {
         Answer::Piece { lines, next } => Ok(snapshot::answer(edge, call, lines, next)),
+        // The job has begun, and goes on by itself.
+        answer if accepted => Ok(Response { status: 202, ..render::console(answer)? }),
         answer => render::console(answer),
     }
 }

@@ -61,7 +61,12 @@ pub(super) fn run(sql: &dyn Sql, org: &OrgId, admin: &Admin, now: Timestamp) -> 
             // The edge learns the hash from it, to shorten the record in KV.
             super::read::answer(&json!({ "hash": token.hash.hex() }))
         }
-        Admin::PutSchema { .. } | Admin::DeleteSchema { .. } => Err(Error::internal("schemas change with the memory")),
+        Admin::BeginImport
+        | Admin::ImportLines { .. }
+        | Admin::FinishImport
+        | Admin::EndImport
+        | Admin::PutSchema { .. }
+        | Admin::DeleteSchema { .. } => Err(Error::internal("what changes with the memory is not run here")),
     }
 }
 
@@ -89,7 +94,7 @@ fn configure(
         ));
     }
     if store::next_due(sql)?.is_none() {
-        store::set_due(sql, super::journal::PRUNE, now.plus(super::journal::PRUNE_EVERY))?;
+        store::set_due(sql, super::journal::PRUNE, Some(now.plus(super::journal::PRUNE_EVERY)))?;
     }
     if new == old {
         return Ok(());

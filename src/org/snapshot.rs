@@ -169,7 +169,13 @@ impl Piece {
             return Err(Error::new(Kind::Gone, detail));
         }
         let mut last = after;
-        feed::read(sql, after, self.left / HEAVY + 1, &mut |seq, change| {
+        feed::read(sql, after, self.left / HEAVY + 1, &mut |seq, kind, change| {
+            if kind == "imported" {
+                return Err(Error::new(
+                    Kind::Gone,
+                    "The directory was replaced by an import meanwhile. Take another snapshot.",
+                ));
+            }
             self.line(&format!(r#"{{"change":{change}}}"#));
             self.left -= HEAVY;
             last = seq;
