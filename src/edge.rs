@@ -235,7 +235,7 @@ impl Edge<'_> {
             }
             Err(error) if error.kind == Kind::Unauthorized => {
                 if let Some(address) = &self.address {
-                    limits::check(self.env, limits::FAILURES, address).await?;
+                    limits::check(self.env, limits::FAILURES, &auth::range::client(address)).await?;
                 }
                 Err(error)
             }
