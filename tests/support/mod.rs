@@ -58,6 +58,8 @@ pub trait Server {
     fn scim(&mut self, request: Request) -> Response;
     /// `GET /v1/orgs/{org}{path}` with the root key.
     fn console(&mut self, path: &str) -> Value;
+    /// Switches SCIM off, imports these lines as one part, waits for the end and switches SCIM on again.
+    fn import(&mut self, lines: &[String]);
 
     fn get(&mut self, path: &str) -> Response {
         self.scim(Request::new("GET", path))

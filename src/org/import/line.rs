@@ -110,11 +110,14 @@ fn user(mut fields: Fields, types: &Types, now: Timestamp) -> Result<Line> {
     let active = flag(take(&mut fields, "active"), "active")?;
     let attributes = object(take(&mut fields, "attributes"), "attributes")?;
     only(&fields)?;
-    let content = users::content(&types.user, &canonical(&types.user, attributes)?, active.unwrap_or(true))?;
-    match active {
-        Some(active) if active != content.active => Err(invalid("active and attributes.active differ.")),
-        _ => Ok(Line::User(id, Box::new(content), marks)),
+    let mut attributes = canonical(&types.user, attributes)?;
+    // A stored user always says whether it is active.
+    let said = attributes.entry("active").or_insert(Value::Bool(active.unwrap_or(true)));
+    if active.is_some_and(|active| *said != Value::Bool(active)) {
+        return Err(invalid("active and attributes.active differ."));
     }
+    let content = users::content(&types.user, &attributes, true)?;
+    Ok(Line::User(id, Box::new(content), marks))
 }
 
 fn group(mut fields: Fields, types: &Types, now: Timestamp) -> Result<Line> {
