@@ -14,14 +14,15 @@ const order = [
   ["build with test hooks", () => steps.build("--test-hooks")],
   ["tests in workerd", steps.workerTests],
   ["scim2-tester", steps.conformance],
+  ["schemathesis", () => steps.openapi()],
   ["size", steps.size],
 ];
 const SLOWEST = 5;
 
-// What cargo writes for each test program, Node for all files together, and tests/conformance/run.py.
+// What cargo writes for each test program, Node for all files together, tests/conformance/run.py and tests/openapi/hooks.py.
 const COUNTS = {
-  passed: [/^test result: .*?(\d+) passed/gm, /^. pass (\d+)$/gm, /^scim2-tester: (\d+) checks passed/gm],
-  failed: [/^test result: .*?(\d+) failed/gm, /^. fail (\d+)$/gm, /^scim2-tester: .*?(\d+) failed$/gm],
+  passed: [/^test result: .*?(\d+) passed/gm, /^. pass (\d+)$/gm, /^(?:scim2-tester|schemathesis): (\d+) \w+ passed/gm],
+  failed: [/^test result: .*?(\d+) failed/gm, /^. fail (\d+)$/gm, /^(?:scim2-tester|schemathesis): .*?(\d+) failed$/gm],
 };
 
 const total = { passed: 0, failed: 0 };

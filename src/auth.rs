@@ -3,6 +3,8 @@
 //! KV is a router and a fast refusal. Whether a token is alive is decided in the organisation's object alone, by the
 //! same hash; nothing in this module lets anybody in.
 
+pub mod range;
+
 use crate::id::{OrgId, Timestamp, TokenHash};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

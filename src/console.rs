@@ -3,23 +3,26 @@
 pub mod cors;
 pub mod preview;
 
-use crate::auth::{Dialect, TokenKind};
-use crate::directory::command::{Admin, Journal, Page, Query, Scope, TokenSettings};
+use crate::auth::{Dialect, TokenKind, range};
+use crate::directory::command::{Admin, Journal, Page, Query, Rotation, Scope, TokenSettings};
 use crate::directory::options::{self, Guard, Options, Sync};
 use crate::error::{Error, Result};
 use crate::id::{GroupId, MemberId, Timestamp, TokenId, UserId};
+use crate::render::{JSON, Response};
 use crate::route::Console;
 use crate::scim::json;
 use crate::scim::schema::Kinds;
 use crate::scim::schema::document::Document;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The largest page.
 const LIMIT_MAX: i64 = 1000;
 /// How long a reader of the feed may wait, in seconds.
 const WAIT_MAX: i64 = 25;
+/// The largest number that every reader of JSON has exactly.
+const NUMBER_MAX: i64 = (1 << 53) - 1;
 /// The page of a request that names no limit.
 const LIMIT_DEFAULT: i64 = 100;
 
@@ -55,6 +58,13 @@ struct TokenBody {
     dialect: Option<Dialect>,
     scope: Option<Scope>,
     expires_at: Option<String>,
+    address_ranges: Option<Vec<String>>,
+}
+
+/// The description of this API (OpenAPI 3.1), as `GET /v1/openapi.json` gives it; `tests/openapi.rs` holds it to the routes.
+pub fn openapi() -> Response {
+    let body = include_bytes!("console/openapi.json").to_vec();
+    Response { status: 200, headers: Vec::new(), body, content_type: JSON }
 }
 
 /// The body of `PUT /v1/orgs/{org}`.
@@ -63,8 +73,8 @@ struct TokenBody {
 /// 400 that names the field.
 pub fn configure(body: &[u8]) -> Result<Admin> {
     let body: OrgBody = parse(body)?;
-    if body.display_name.as_deref().is_some_and(|name| name.trim().is_empty() || name.len() > 200) {
-        return Err(Error::invalid_value("displayName has to be 1 to 200 bytes."));
+    if body.display_name.as_deref().is_some_and(|name| name.trim().is_empty() || name.chars().count() > 200) {
+        return Err(Error::invalid_value("displayName has to be 1 to 200 characters."));
     }
     Ok(Admin::Configure {
         display_name: body.display_name,
@@ -102,18 +112,56 @@ pub fn release(body: &[u8]) -> Result<Admin> {
 /// 400 that names the field.
 pub fn mint(body: &[u8]) -> Result<TokenSettings> {
     let body: TokenBody = parse(body)?;
-    let time = |text: String| {
-        Timestamp::parse(&text).ok_or_else(|| {
-            Error::invalid_value(format!("expiresAt has to be a time such as 2027-01-31T09:30:00Z, not {text:?}."))
-        })
-    };
     Ok(TokenSettings {
         name: body.name,
         kind: body.kind,
         dialect: body.dialect.unwrap_or_default(),
         scope: body.scope,
-        expires_at: body.expires_at.map(time).transpose()?,
+        expires_at: body.expires_at.as_deref().map(expiry).transpose()?,
+        address_ranges: range::canonical(&body.address_ranges.unwrap_or_default())?,
     })
+}
+
+fn expiry(text: &str) -> Result<Timestamp> {
+    Timestamp::parse(text).ok_or_else(|| {
+        Error::invalid_value(format!("expiresAt has to be a time such as 2027-01-31T09:30:00Z, not {text:?}."))
+    })
+}
+
+/// How long a token that is rotated still works if nothing is said, and at most, in seconds: a day, 30 days.
+const GRACE_DEFAULT: i64 = 24 * 3600;
+const GRACE_MAX: i64 = 30 * GRACE_DEFAULT;
+
+/// The body of `POST /v1/orgs/{org}/tokens/{id}/rotate`, which may be left out.
+///
+/// # Errors
+/// 400 that names the field.
+pub fn rotate(id: TokenId, body: &[u8]) -> Result<Rotation> {
+    let (mut grace_seconds, mut expires_at) = (GRACE_DEFAULT, None);
+    let body = if body.is_empty() { Map::new() } else { json::object(body)? };
+    for (name, value) in &body {
+        match (name.as_str(), value) {
+            ("graceSeconds", value) => {
+                grace_seconds =
+                    value.as_i64().filter(|seconds| (0..=GRACE_MAX).contains(seconds)).ok_or_else(|| {
+                        Error::invalid_value(format!(
+                            "graceSeconds has to be a whole number from 0 to {GRACE_MAX}, not {value}."
+                        ))
+                    })?;
+            }
+            ("expiresAt", Value::Null) => {}
+            ("expiresAt", value) => {
+                expires_at = Some(expiry(value.as_str().unwrap_or(&value.to_string()))?);
+            }
+            _ => {
+                let shown: String = name.chars().take(128).collect();
+                let detail =
+                    format!("The body is refused: unknown field `{shown}`, expected `graceSeconds` or `expiresAt`.");
+                return Err(Error::invalid_value(detail));
+            }
+        }
+    }
+    Ok(Rotation { id, grace_seconds, expires_at, by: None })
 }
 
 /// The body of `PUT /v1/orgs/{org}/schemas/{urn}`: a Schema document (RFC 7643 section 7) with `resourceTypes`.
@@ -132,21 +180,21 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     serde_json::from_slice(body).map_err(|error| Error::invalid_value(format!("The body is refused: {error}.")))
 }
 
-/// A reading route as a query; `None` for one that changes something.
+/// A reading route as a query; `None` for one that changes something, and for the list of organisations.
 ///
 /// # Errors
 /// 400 that names the parameter, 404 for what cannot be an id.
 pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<Query>> {
+    known(self::parameters(route), parameters)?;
     let parameter = |wanted: &str| parameters.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
     let number = |name: &str, default: i64| match parameter(name) {
         None => Ok(default),
         Some(text) => text
             .parse::<i64>()
             .ok()
-            .filter(|number| *number >= 0)
+            .filter(|number| (0..=NUMBER_MAX).contains(number))
             .ok_or_else(|| Error::invalid_value(format!("{name} has to be a whole number from 0, not {text:?}."))),
     };
-    known_parameters(route, parameters)?;
     let (after, limit) = (parameter("after"), number("limit", LIMIT_DEFAULT)?.clamp(1, LIMIT_MAX));
     let user = |id: &str| UserId::parse(id).ok_or_else(|| missing("user", id));
     let group = |id: &str| GroupId::parse(id).ok_or_else(|| missing("group", id));
@@ -163,6 +211,12 @@ pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<
                 }
             };
             let filter = parameter("filter").filter(|text| !text.trim().is_empty());
+            if let Some(text) = after.as_deref().filter(|text| !text.is_empty() && MemberId::parse(text).is_none()) {
+                let shown: String = text.chars().take(128).collect();
+                return Err(Error::invalid_value(format!(
+                    "after has to be the next of the page before, not {shown:?}."
+                )));
+            }
             let page = Page { after, limit, filter, linked };
             if *kinds == Kinds::Users { Query::Users(page) } else { Query::Groups(page) }
         }
@@ -187,12 +241,13 @@ pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<
         | Console::MintToken(_)
         | Console::Preview(_)
         | Console::RevokeToken(..)
+        | Console::RotateToken(..)
         | Console::PutSchema(..)
         | Console::DeleteSchema(..) => return Ok(None),
     }))
 }
 
-/// The parameters of the journal. One that is mistyped would show what was not asked for, so it is refused.
+/// The parameters of the journal.
 fn journal(parameters: &[(String, String)], limit: i64) -> Result<Journal> {
     let mut wanted = Journal { limit, ..Journal::default() };
     let wrong = |name: &str, expected: &str, text: &str| {
@@ -203,8 +258,10 @@ fn journal(parameters: &[(String, String)], limit: i64) -> Result<Journal> {
         let text = || Some(value.clone());
         let time = || Timestamp::parse(value).ok_or_else(|| wrong(name, "a time such as 2027-01-31T09:30:00Z", value));
         match name.as_str() {
-            "outcome" if ["applied", "refused", "ignored"].contains(&value.as_str()) => wanted.outcome = text(),
-            "outcome" => return Err(wrong(name, "applied, refused or ignored", value)),
+            "outcome" if ["applied", "refused", "ignored", "warning"].contains(&value.as_str()) => {
+                wanted.outcome = text();
+            }
+            "outcome" => return Err(wrong(name, "applied, refused, ignored or warning", value)),
             "reason" if value == "nested" => wanted.nested = true,
             "reason" => return Err(wrong(name, "nested", value)),
             "resource" if ["user", "users"].contains(&value.to_ascii_lowercase().as_str()) => {
@@ -220,34 +277,59 @@ fn journal(parameters: &[(String, String)], limit: i64) -> Result<Journal> {
             "token" if TokenId::parse(value).is_some() => wanted.token = text(),
             "token" => return Err(wrong(name, "a token's id", value)),
             "after" => wanted.after = text(),
-            "limit" => {}
-            _ => {
-                let known = "outcome, reason, resource, since, until, token, after and limit";
-                let shown: String = name.chars().take(128).collect();
-                return Err(Error::invalid_value(format!("The journal has no parameter {shown:?}; it has {known}.")));
-            }
+            // `limit` was read with those of other routes, and there is no other.
+            _ => {}
         }
     }
     Ok(wanted)
 }
 
-/// A parameter that is mistyped would show what was not asked for, so it is refused.
-fn known_parameters(route: &Console, parameters: &[(String, String)]) -> Result<()> {
-    let known: &[&str] = match route {
+/// The query parameters that a route has.
+pub fn parameters(route: &Console) -> &'static [&'static str] {
+    match route {
         Console::List(..) => &["after", "limit", "filter", "linked"],
         Console::Members(..) => &["after", "limit"],
         Console::Changes(_) => &["after", "limit", "wait"],
-        Console::Snapshot(_) => &[],
-        _ => return Ok(()),
-    };
-    match parameters.iter().find(|(name, _)| !known.contains(&name.as_str())) {
-        None => Ok(()),
-        Some((name, _)) => {
-            let shown: String = name.chars().take(128).collect();
-            let detail = format!("There is no parameter {shown:?} here; there is {}.", known.join(", "));
-            Err(Error::invalid_value(detail))
-        }
+        Console::Journal(_) => &["outcome", "reason", "resource", "since", "until", "token", "limit", "after"],
+        Console::ListOrgs
+        | Console::PutOrg(_)
+        | Console::GetOrg(_)
+        | Console::MintToken(_)
+        | Console::ListTokens(_)
+        | Console::RevokeToken(..)
+        | Console::RotateToken(..)
+        | Console::Get(..)
+        | Console::ReleaseGuard(_)
+        | Console::Preview(_)
+        | Console::Snapshot(_)
+        | Console::BeginImport(_)
+        | Console::GetImport(_)
+        | Console::EndImport(_)
+        | Console::PutImport(..)
+        | Console::FinishImport(_)
+        | Console::Schemas(_)
+        | Console::GetSchema(..)
+        | Console::PutSchema(..)
+        | Console::DeleteSchema(..) => &[],
     }
+}
+
+/// A parameter that is mistyped would show what was not asked for, and of one that stands twice it would be a guess which
+/// is meant, so both are refused.
+fn known(known: &[&str], parameters: &[(String, String)]) -> Result<()> {
+    for (at, (name, _)) in parameters.iter().enumerate() {
+        let shown: String = name.chars().take(128).collect();
+        let detail = if !known.contains(&name.as_str()) {
+            let there = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            format!("There is no parameter {shown:?} here; there is {there}.")
+        } else if parameters.iter().take(at).any(|(before, _)| before == name) {
+            format!("The parameter {shown:?} stands twice; send it once.")
+        } else {
+            continue;
+        };
+        return Err(Error::invalid_value(detail));
+    }
+    Ok(())
 }
 
 fn missing(what: &str, id: &str) -> Error {

@@ -2,6 +2,7 @@
 
 mod console;
 mod import;
+mod limits;
 mod objects;
 mod preview;
 mod schemas;
@@ -17,7 +18,7 @@ use crate::error::{Error, Kind, Result};
 use crate::id::{Ids, OrgId, RequestId, Timestamp};
 use crate::ingest::{self, Ingested};
 use crate::render::{self, Projection, Response};
-use crate::route::{self, Route, Scim};
+use crate::route::{self, Open, Route, Scim};
 use crate::scim::{json, schema::Types};
 use futures_util::{FutureExt, StreamExt};
 use serde_json::json;
@@ -31,6 +32,8 @@ struct Edge<'a> {
     request_id: RequestId,
     /// Scheme and host that addresses in answers begin with.
     origin: String,
+    /// The client's, as the platform says.
+    address: Option<String>,
     /// What follows the answer's body, if the body is not known whole.
     rest: Cell<Option<snapshot::Rest>>,
     /// What the organisation's object counted; shown by test builds only.
@@ -50,53 +53,60 @@ async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<
     let request_id = new_request_id();
     let origin = origin(&request, &env);
     let panic_at = if cfg!(feature = "test-hooks") { header(&request, "X-Test-Panic") } else { None };
-    let edge = Edge { panic_at, ..Edge::new(&env, request_id, origin) };
+    let address = header(&request, "CF-Connecting-IP");
+    let edge = Edge { address, panic_at, ..Edge::new(&env, request_id, origin) };
+    let url = request.inner().url();
     // The request's own state is dropped with it, and what isolates share is replaced whole: nothing half-changed is seen.
-    let response = match AssertUnwindSafe(edge.handle(request)).catch_unwind().await {
+    let response = match AssertUnwindSafe(edge.handle(request, &url)).catch_unwind().await {
         Ok(response) => response,
-        Err(_) => render::error(&Error::internal("panic"), &edge.request_id),
+        Err(_) if route::parts(&url).1.starts_with("/v1/") => edge.problem(&Error::internal("panic")),
+        Err(_) => edge.scim_error(&Error::internal("panic")),
     };
     edge.send(response)
 }
 
 impl<'a> Edge<'a> {
     fn new(env: &'a Env, request_id: RequestId, origin: String) -> Self {
-        Self { env, request_id, origin, rest: Cell::new(None), rows: Cell::new(None), panic_at: None }
+        Self { env, request_id, origin, address: None, rest: Cell::new(None), rows: Cell::new(None), panic_at: None }
     }
 }
 
 impl Edge<'_> {
-    async fn handle(&self, request: Request) -> Response {
+    async fn handle(&self, request: Request, url: &str) -> Response {
         if cfg!(feature = "test-hooks") && self.panic_at.as_deref() == Some("edge") {
             #[allow(clippy::panic, reason = "what the tests ask for, in a test build")]
             {
                 panic!("asked for");
             }
         }
-        let method = request.method().to_string();
-        let url = request.inner().url();
-        let (_, path, query) = route::parts(&url);
+        // As it was sent: the crate's own type reads a method that it does not know as GET.
+        let method = request.inner().method();
+        let (_, path, query) = route::parts(url);
         let suffix = variable(self.env, "ORG_HOST_SUFFIX");
         let host_org = header(&request, "Host").and_then(|host| route::host_org(&host, &suffix));
-        match route::route(&method, path, query, host_org) {
-            Route::Health => render::document(200, &json!({ "status": "ok" }), render::JSON),
-            Route::Nowhere(error) => self.scim_error(&error),
-            Route::Console(route) => {
-                let origin = header(&request, "Origin");
-                let shared = cors::headers(origin.as_deref(), &variable(self.env, "CONSOLE_ORIGINS"));
-                let mut response = if method == "OPTIONS" && !shared.is_empty() {
-                    Response { status: 204, headers: cors::preflight(), body: Vec::new(), content_type: render::JSON }
-                } else {
-                    console::handle(self, route, request, query).await
-                };
-                response.headers.extend(shared);
-                response
+        let route = route::route(&method, path, query, host_org);
+        let shared = match &route {
+            Route::Open(_) | Route::Console(_) => {
+                cors::headers(header(&request, "Origin").as_deref(), &variable(self.env, "CONSOLE_ORIGINS"))
             }
+            Route::Scim(..) | Route::Nowhere(_) => Vec::new(),
+        };
+        let mut response = match route {
+            _ if method == "OPTIONS" && !shared.is_empty() => {
+                Response { status: 204, headers: cors::preflight(), body: Vec::new(), content_type: render::JSON }
+            }
+            Route::Open(Ok(Open::Health)) => render::document(200, &json!({ "status": "ok" }), render::JSON),
+            Route::Open(Ok(Open::OpenApi)) => crate::console::openapi(),
+            Route::Open(Err(error)) => self.problem(&error),
+            Route::Nowhere(error) => self.scim_error(&error),
+            Route::Console(route) => console::handle(self, route, request, query).await,
             Route::Scim(org, route) => match self.scim(&org, route, request, &method, path, query).await {
                 Ok(response) => response,
                 Err(error) => self.scim_error(&error),
             },
-        }
+        };
+        response.headers.extend(shared);
+        response
     }
 
     /// The SCIM base URL of an organisation, without a slash at its end.
@@ -107,7 +117,8 @@ impl Edge<'_> {
     /// One SCIM request.
     ///
     /// 1. Discovery without a token is the same for everybody.
-    /// 2. The token's form, then KV: who is not known goes no further, and nothing is stored of it.
+    /// 2. The token's form, then KV: who is not known goes no further, and nothing is stored of it. Nor does who asks too
+    ///    often.
     /// 3. The request is read; a refusal goes to the object too, which checks the token first and writes it down.
     /// 4. One object call; if the organisation's schemas are not those that this isolate knew, the request is read again
     ///    under the object's, and there is a second call.
@@ -185,6 +196,7 @@ impl Edge<'_> {
                     has_adscim_version,
                     body.as_deref().unwrap_or_default(),
                 ),
+                address: self.address.clone(),
                 repairs,
                 notes,
                 idempotency_key: header(&request, "Idempotency-Key").filter(|key| key.len() <= 256),
@@ -206,8 +218,24 @@ impl Edge<'_> {
         Err(Error::new(Kind::Unavailable, detail))
     }
 
-    /// The token of a header and what KV knows of it.
+    /// The token of a header and what KV knows of it, within the limits for tokens and for failing without one.
     async fn token(&self, authorization: Option<&str>, kind: TokenKind) -> Result<(Token, Record)> {
+        match self.known(authorization, kind).await {
+            Ok((token, record)) => {
+                limits::check(self.env, limits::TOKENS, &token.hash().hex()).await?;
+                Ok((token, record))
+            }
+            Err(error) if error.kind == Kind::Unauthorized => {
+                if let Some(address) = &self.address {
+                    limits::check(self.env, limits::FAILURES, address).await?;
+                }
+                Err(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn known(&self, authorization: Option<&str>, kind: TokenKind) -> Result<(Token, Record)> {
         let credentials = auth::credentials(authorization).ok_or_else(Error::unauthorized)?;
         let token = Token::parse(credentials).ok_or_else(|| Error::new(Kind::Unauthorized, auth::INCOMPLETE))?;
         let known = tokens::look_up(self.env, &token.hash(), now()).await?;
@@ -218,6 +246,11 @@ impl Edge<'_> {
     fn scim_error(&self, error: &Error) -> Response {
         self.log(error);
         render::error(error, &self.request_id)
+    }
+
+    fn problem(&self, error: &Error) -> Response {
+        self.log(error);
+        render::problem(error, &self.request_id)
     }
 
     fn log(&self, error: &Error) {

@@ -22,6 +22,7 @@ mod search;
 pub mod snapshot;
 mod state;
 mod sync;
+mod tokens;
 mod users;
 mod work;
 

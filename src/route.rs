@@ -60,6 +60,7 @@ pub enum Console {
     MintToken(OrgId),
     ListTokens(OrgId),
     RevokeToken(OrgId, String),
+    RotateToken(OrgId, String),
     List(OrgId, Kinds),
     Get(OrgId, Kinds, String),
     Members(OrgId, String),
@@ -80,11 +81,20 @@ pub enum Console {
     DeleteSchema(OrgId, String),
 }
 
+/// What is answered without a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Open {
+    /// `/healthz`.
+    Health,
+    /// `/v1/openapi.json`: the description of the Console's API.
+    OpenApi,
+}
+
 /// Where a request goes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Route {
-    /// `GET /healthz`.
-    Health,
+    /// What anybody may ask, or why there is nothing.
+    Open(Result<Open>),
     /// Something in an organisation's SCIM base URL, or why there is nothing.
     Scim(OrgId, Result<Scim>),
     /// The Console's API, or why there is nothing.
@@ -112,11 +122,10 @@ pub fn route(method: &str, path: &str, query: &str, host_org: Option<OrgId>) -> 
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     match (segments.as_slice(), host_org) {
         (["scim", "v2", rest @ ..], Some(org)) => Route::Scim(org, scim(method, rest)),
-        (["healthz"], _) => match only(method, &["GET"]) {
-            Ok(()) => Route::Health,
-            Err(error) => Route::Nowhere(error),
-        },
+        (["healthz"], _) => Route::Open(only(method, &["GET"]).map(|()| Open::Health)),
+        (["v1", "openapi.json"], _) => Route::Open(only(method, &["GET"]).map(|()| Open::OpenApi)),
         (["v1", "orgs", rest @ ..], _) => Route::Console(console(method, rest)),
+        (["v1", ..], _) => Route::Console(Err(Error::new(Kind::NotFound, "The Console's API begins with /v1/orgs."))),
         ([org, "scim", "v2", rest @ ..], _) | (["scim", org, rest @ ..], _) => match OrgId::parse(org) {
             Some(org) => Route::Scim(org, scim(method, rest)),
             None => Route::Nowhere(nothing_at(path)),
@@ -205,6 +214,7 @@ fn console(method: &str, rest: &[&str]) -> Result<Console> {
             only(method, &["GET", "POST"])?;
             Ok(if method == "GET" { Console::ListTokens(org) } else { Console::MintToken(org) })
         }
+        ["tokens", id, "rotate"] => only(method, &["POST"]).map(|()| Console::RotateToken(org, (*id).to_owned())),
         ["tokens", id] => only(method, &["DELETE"]).map(|()| Console::RevokeToken(org, (*id).to_owned())),
         [name @ ("users" | "groups")] => only(method, &["GET"]).map(|()| Console::List(org, kinds(name))),
         [name @ ("users" | "groups"), id] => {

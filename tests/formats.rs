@@ -68,6 +68,19 @@ fn calls() {
         (&r#""root""#.to_owned(), "", r#"{"preview":{"deleteUser":{"id":"u"}}}"#),
         (&r#""root""#.to_owned(), "", r#"{"admin":{"configure":{"displayName":"A","saml":true,"scim":null}}}"#),
         (&r#""root""#.to_owned(), "", r#"{"admin":{"revokeToken":{"id":"t"}}}"#),
+        (
+            &r#""root""#.to_owned(),
+            r#","address":"203.0.113.7""#,
+            &format!(
+                r#"{{"admin":{{"mintToken":{{"id":"t","hash":"{HASH}","token":{{"name":"n","kind":"scim","dialect":"auto","addressRanges":["203.0.113.0/24"]}}}}}}}}"#
+            ),
+        ),
+        (&r#""root""#.to_owned(), "", r#"{"admin":{"rotateToken":{"id":"t","graceSeconds":60}}}"#),
+        (
+            &r#""root""#.to_owned(),
+            "",
+            r#"{"admin":{"rotateToken":{"id":"t","graceSeconds":60,"expiresAt":5,"by":"u"}}}"#,
+        ),
         (&actor, r#","generation":3"#, r#"{"scim":"discover"}"#),
         (&r#""root""#.to_owned(), "", r#"{"read":{"journal":{"limit":100}}}"#),
         (

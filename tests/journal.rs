@@ -162,7 +162,7 @@ fn filters_and_pages() {
 fn parameters_that_are_none() {
     let org = OrgId::parse("acme").unwrap();
     for (query, says) in [
-        ("outcome=failed", "outcome has to be applied, refused or ignored, not \"failed\""),
+        ("outcome=failed", "outcome has to be applied, refused, ignored or warning, not \"failed\""),
         ("reason=conflict", "reason has to be nested"),
         ("resource=a%20b", "resource has to be User, Group or an id"),
         ("since=yesterday", "since has to be a time"),
@@ -256,6 +256,7 @@ fn tokens_that_have_ended() {
         dialect,
         scope: None,
         expires_at,
+        address_ranges: Vec::new(),
     };
     let mut server = Native::new(Dialect::Auto);
     let mut mint = |id: &str, byte: u8, settings: &TokenSettings| {

@@ -30,7 +30,14 @@ fn again() {
     let other_token: Between = |server, _| {
         server.token = Token::mint(TokenKind::Scim, [8; 32]);
         let (kind, dialect) = (TokenKind::Scim, server.dialect);
-        let settings = TokenSettings { name: "t2".into(), kind, dialect, scope: None, expires_at: None };
+        let settings = TokenSettings {
+            name: "t2".into(),
+            kind,
+            dialect,
+            scope: None,
+            expires_at: None,
+            address_ranges: Vec::new(),
+        };
         server.mint("t-2", &settings);
     };
     let changed: Between = |server, path| {

@@ -321,7 +321,14 @@ fn who_may_register() {
     let scim = server.token.hash();
     let mut actor = |kind, seed, scope| {
         server.token = Token::mint(kind, [seed; 32]);
-        let settings = TokenSettings { name: "t".into(), kind, dialect: Dialect::Auto, scope, expires_at: None };
+        let settings = TokenSettings {
+            name: "t".into(),
+            kind,
+            dialect: Dialect::Auto,
+            scope,
+            expires_at: None,
+            address_ranges: Vec::new(),
+        };
         server.mint(&format!("t-{seed}"), &settings);
         server.token.hash()
     };

@@ -1,34 +1,34 @@
-// The conformance suite's Python packages, in a virtual environment of the project's own: installed exactly as pinned,
-// and again only when the pins change.
+// The Python packages of the suites that come from outside, in a virtual environment of the project's own: installed
+// exactly as pinned, and again only when the pins change.
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { aptInstall } from "./debian.mjs";
 import { Failure, capture, root, run, say } from "./run.mjs";
 
-const requirements = join(root, "tests/conformance/requirements.txt");
+const requirements = ["conformance", "openapi"].map((suite) => join(root, "tests", suite, "requirements.txt"));
 const venv = join(root, ".tools/venv");
 const stamp = join(venv, ".scim-edge-requirements");
 const python = join(venv, "bin/python");
 
-const NEEDED = "scim2-tester needs Python 3.11 or newer with its venv module (on Debian: apt-get install python3-venv)";
+const NEEDED = "scim2-tester and schemathesis need Python 3.11 or newer with its venv module (on Debian: apt-get install python3-venv)";
 // What a virtual environment takes: Debian keeps ensurepip, without which `venv` fails half-way, in a package of its own.
 const USABLE = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))";
 const PROBED = ["python3", "/usr/bin/python3"];
 
 /** The interpreter that has the pinned packages; makes its environment where it is missing or has other ones. */
 export async function ensurePython() {
-  const pins = createHash("sha256").update(readFileSync(requirements)).digest("hex");
+  const pins = requirements.reduce((hash, path) => hash.update(readFileSync(path)), createHash("sha256")).digest("hex");
   const made = existsSync(stamp) && readFileSync(stamp, "utf8") === pins;
   // The interpreter is a link that dangles once the machine's Python is gone.
   if (made && capture(python, ["--version"]) !== null) return python;
   const base = usable() ?? (await installed());
-  say("Installing the conformance suite into .tools/venv (about half a minute)");
+  say("Installing scim2-tester and schemathesis into .tools/venv (about a minute)");
   rmSync(venv, { recursive: true, force: true });
   await run(base, ["-m", "venv", venv], { quiet: true });
   const pip = ["-m", "pip", "--disable-pip-version-check", "--no-input"];
   // --no-deps: nothing comes in unpinned; `check` then says whether a pin is missing.
-  await run(python, [...pip, "install", "--no-deps", "-r", requirements], { quiet: true });
+  await run(python, [...pip, "install", "--no-deps", ...requirements.flatMap((path) => ["-r", path])], { quiet: true });
   await run(python, [...pip, "check"], { quiet: true });
   writeFileSync(stamp, pins);
   return python;

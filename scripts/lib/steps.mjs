@@ -1,5 +1,5 @@
 // The checks, one function each. Those that run tests return what the runner printed.
-import { readdirSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { node22, node22Env } from "./packages.mjs";
 import { ensurePython } from "./python.mjs";
@@ -33,19 +33,40 @@ export function build(...flags) {
   return run(process.execPath, [join(root, "scripts/build.mjs"), ...flags]);
 }
 
-/** The tests against the Worker in workerd, one file after the other. */
+/**
+ * The tests against the Worker in workerd, one file after the other. Every answer of the Console's API that is described
+ * has to come up in one of them.
+ */
 export async function workerTests() {
   const folder = join(root, "tests/worker");
   const files = readdirSync(folder).filter((name) => name.endsWith(".test.mjs")).sort();
   if (files.length === 0) throw new Failure("tests/worker has no *.test.mjs");
   const flags = ["--test", "--test-concurrency=1", "--test-reporter=spec"];
-  return run(node22, [...flags, ...files.map((name) => join(folder, name))], { collect: true, env: node22Env() });
+  const seen = join(root, "target/console-answers");
+  rmSync(seen, { recursive: true, force: true });
+  mkdirSync(seen, { recursive: true });
+  const env = { ...node22Env(), SCIM_EDGE_SEEN: seen };
+  const output = await run(node22, [...flags, ...files.map((name) => join(folder, name))], { collect: true, env });
+  // Only now: what it needs may not have been installed when this file was read.
+  const { unseen } = await import("../../tests/worker/contract.mjs");
+  const missing = unseen(seen);
+  if (missing.length > 0) {
+    throw new Failure(`src/console/openapi.json has answers that no test of tests/worker sees:\n  ${missing.join("\n  ")}`);
+  }
+  return output;
 }
 
 /** The public conformance suite against the Worker in workerd. */
 export async function conformance() {
   const python = await ensurePython();
   return run(node22, [join(root, "tests/conformance/run.mjs"), python], { collect: true, env: node22Env() });
+}
+
+/** The Console's API by its description: requests that it allows and forbids, so many of each operation. */
+export async function openapi(examples = 25) {
+  const python = await ensurePython();
+  const args = [join(root, "tests/openapi/run.mjs"), python, String(examples)];
+  return run(node22, args, { collect: true, env: node22Env() });
 }
 
 /** What a deploy would upload; fails when it has grown too large. */

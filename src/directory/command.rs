@@ -32,6 +32,9 @@ pub struct Call {
     /// The caller's name for the journal, such as `Okta`; nothing depends on it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub idp: String,
+    /// The address that it comes from, if the edge knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
     /// What the request needed to be understood; the journal shows it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub repairs: Vec<String>,
@@ -332,10 +335,11 @@ pub enum Admin {
         hash: TokenHash,
         token: TokenSettings,
     },
-    /// Answers the token's hash, so that the edge can shorten KV's record.
+    /// Answers the token's hash and its end, so that the edge can shorten KV's record.
     RevokeToken {
         id: TokenId,
     },
+    RotateToken(Rotation),
     /// Registers an extension schema, or replaces the one of that URN; canonical.
     PutSchema {
         document: Map<String, Value>,
@@ -372,6 +376,27 @@ pub struct TokenSettings {
     /// When it ends, if ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// Where it may be used from, [canonical](crate::auth::range::canonical); empty for anywhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub address_ranges: Vec<String>,
+}
+
+/// A token that is to have a successor. First without `by`: answered with the successor's [`TokenSettings`], or why there
+/// can be none. Then with `by`, which is minted by then: the token ends after its grace, answered as
+/// [`Admin::RevokeToken`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rotation {
+    /// The token.
+    pub id: TokenId,
+    /// How long it still works, at most.
+    pub grace_seconds: i64,
+    /// When the successor ends, if that is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// The successor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<TokenId>,
 }
 
 /// What a Console token may do in its organisation.

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// The most reserved names, and the longest in bytes.
+/// The most reserved names, and the longest in characters.
 const NAMES_MAX: usize = 100;
 const NAME_MAX: usize = 256;
 /// The highest limit of the guard, and its shortest and longest window in seconds: changes are kept for longer.
@@ -115,11 +115,11 @@ impl Options {
             let detail = format!("reservedGroupNames has {} names; at most {NAMES_MAX} are kept.", names.len());
             return Err(Error::invalid_value(detail));
         }
-        match names.iter().find(|name| name.trim().is_empty() || name.len() > NAME_MAX) {
+        match names.iter().find(|name| name.trim().is_empty() || name.chars().count() > NAME_MAX) {
             None => Ok(self),
             Some(name) => Err(Error::invalid_value(format!(
-                "reservedGroupNames: each name has to be 1 to {NAME_MAX} bytes; one has {}.",
-                name.len()
+                "reservedGroupNames: each name has to be 1 to {NAME_MAX} characters; one has {}.",
+                name.chars().count()
             ))),
         }
     }

@@ -3,16 +3,17 @@
 use super::{Edge, body, header, import, now, preview, random, snapshot, tokens};
 use crate::auth::{self, Record, Token, TokenKind};
 use crate::console;
-use crate::directory::command::{Actor, Admin, Ask, Call, Precondition, TokenSettings, VERSION};
+use crate::directory::command::{Actor, Admin, Ask, Call, Precondition, Rotation, TokenSettings, VERSION};
 use crate::directory::reply::Answer;
 use crate::error::{Error, Kind, Result};
-use crate::id::{Ids, OrgId, TokenHash, TokenId};
+use crate::id::{Ids, OrgId, Timestamp, TokenHash, TokenId};
 use crate::org::registry;
 use crate::render::{self, Response};
 use crate::route::{self, Console};
 use crate::scim::etag::Tags;
 use crate::scim::json;
-use serde_json::{Value, json};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
 use worker::Request;
 
 /// One Console request; a refusal is a problem (RFC 9457).
@@ -24,10 +25,7 @@ pub(super) async fn handle(edge: &Edge<'_>, route: Result<Console>, request: Req
         },
         Err(error) => Err(error),
     };
-    outcome.unwrap_or_else(|error| {
-        edge.log(&error);
-        render::problem(&error, &edge.request_id)
-    })
+    outcome.unwrap_or_else(|error| edge.problem(&error))
 }
 
 /// The root key, or a Console token with the organisation that KV names for it.
@@ -60,6 +58,7 @@ async fn run(
         | Console::MintToken(org)
         | Console::ListTokens(org)
         | Console::RevokeToken(org, _)
+        | Console::RotateToken(org, _)
         | Console::List(org, _)
         | Console::Get(org, ..)
         | Console::Members(org, _)
@@ -81,12 +80,13 @@ async fn run(
     if own.is_some() && own != org {
         return Err(Error::unauthorized());
     }
+    let asked = console::query(&route, &route::query(query))?;
     let Some(org) = org else {
         let entries = edge.registry(&registry::Ask::List).await?;
         return Ok(render::document(200, &json!({ "organisations": entries }), render::JSON));
     };
     let accepted = matches!(route, Console::FinishImport(_));
-    let ask = match console::query(&route, &route::query(query))? {
+    let ask = match asked {
         Some(query) => Ask::Read(query),
         None => match route {
             Console::PutOrg(_) => {
@@ -100,7 +100,9 @@ async fn run(
                 Ask::Admin(admin)
             }
             Console::MintToken(_) => {
-                return mint(edge, actor, own, org, console::mint(&body(&mut request).await?)?).await;
+                let settings = console::mint(&body(&mut request).await?)?;
+                registered(edge, &own, &org).await?;
+                return mint(edge, &actor, &org, settings, None).await;
             }
             Console::ReleaseGuard(_) => Ask::Admin(console::release(&body(&mut request).await?)?),
             Console::Preview(_) => {
@@ -115,7 +117,21 @@ async fn run(
                 registered(edge, &own, &org).await?;
                 return import::part(edge, request, part, |ask| edge.call_of(org.clone(), actor.clone(), ask)).await;
             }
-            Console::RevokeToken(_, id) => return revoke(edge, actor, own, org, &id).await,
+            Console::RotateToken(_, id) => {
+                let rotation = console::rotate(token_id(&id)?, &body(&mut request).await?)?;
+                registered(edge, &own, &org).await?;
+                // The object says what the successor is to be.
+                let settings = edge.administer(&org, &actor, Admin::RotateToken(rotation.clone())).await?;
+                return mint(edge, &actor, &org, json::own(settings.get())?, Some(rotation)).await;
+            }
+            Console::RevokeToken(_, id) => {
+                let id = token_id(&id)?;
+                registered(edge, &own, &org).await?;
+                // The object refuses the token from now on; KV's record only ends later.
+                let (hash, end) = end_of(&edge.administer(&org, &actor, Admin::RevokeToken { id }).await?)?;
+                tokens::expire(edge.env, &hash, end).await?;
+                return render::console(Answer::Nothing);
+            }
             Console::PutSchema(_, urn) => Ask::Admin(console::schema(&urn, &body(&mut request).await?)?),
             Console::DeleteSchema(_, urn) => Ask::Admin(Admin::DeleteSchema { urn }),
             _ => return Err(Error::internal("a reading route gave no query")),
@@ -142,15 +158,15 @@ async fn registered(edge: &Edge<'_>, own: &Option<OrgId>, org: &OrgId) -> Result
     Ok(())
 }
 
-/// The object stores the hash, then KV its record; only then is the token shown, once. If KV fails, nobody has it.
+/// The object stores the hash, then KV its record, and a token that is rotated to this one ends after its grace; only then
+/// the token is shown, once. If one of them fails nobody has it, and it is revoked lest it be taken for one in use.
 async fn mint(
     edge: &Edge<'_>,
-    actor: Actor,
-    own: Option<OrgId>,
-    org: OrgId,
+    actor: &Actor,
+    org: &OrgId,
     settings: TokenSettings,
+    rotation: Option<Rotation>,
 ) -> Result<Response> {
-    registered(edge, &own, &org).await?;
     let token = Token::mint(settings.kind, random()?);
     let id = Ids::default().next(now(), random()?);
     let id = TokenId::parse(&id).ok_or_else(|| Error::internal("made an id that is none"))?;
@@ -162,31 +178,51 @@ async fn mint(
         dialect: settings.dialect,
         expires_at: settings.expires_at,
     };
-    let admin = Admin::MintToken { id, hash: token.hash(), token: settings };
-    let answer = edge.console(org, actor, Ask::Admin(admin)).await?;
-    tokens::put(edge.env, &token.hash(), &record).await?;
-    let mut shown: Value = value(answer)?;
-    if let Some(map) = shown.as_object_mut() {
-        map.insert("token".to_owned(), Value::from(token.reveal()));
+    let minting = Admin::MintToken { id: id.clone(), hash: token.hash(), token: settings };
+    let mut shown: Map<String, Value> = json::own(edge.administer(org, actor, minting).await?.get())?;
+    let mut outcome = tokens::put(edge.env, &token.hash(), &record).await;
+    if let (Ok(()), Some(rotation)) = (&outcome, rotation) {
+        let old = rotation.id.clone();
+        let ended =
+            edge.administer(org, actor, Admin::RotateToken(Rotation { by: Some(id.clone()), ..rotation })).await;
+        outcome = match ended {
+            Err(error) => Err(error),
+            Ok(ended) => {
+                let (hash, end) = end_of(&ended)?;
+                // The object has ended it: if KV's record lives longer, it opens nothing.
+                tokens::expire(edge.env, &hash, end).await.unwrap_or_else(|error| edge.log(&error));
+                shown.insert("replaces".to_owned(), json!({ "id": old, "endsAt": end.rfc3339() }));
+                Ok(())
+            }
+        };
     }
-    Ok(render::document(201, &shown, render::JSON))
+    if let Err(error) = outcome {
+        edge.administer(org, actor, Admin::RevokeToken { id }).await?;
+        return Err(error);
+    }
+    shown.insert("token".to_owned(), Value::from(token.reveal()));
+    Ok(render::document(201, &Value::Object(shown), render::JSON))
 }
 
-/// The object refuses the token from now on; KV's record only ends later.
-async fn revoke(edge: &Edge<'_>, actor: Actor, own: Option<OrgId>, org: OrgId, id: &str) -> Result<Response> {
-    registered(edge, &own, &org).await?;
+/// The hash of a token that the object has ended, and when it ends.
+fn end_of(answer: &RawValue) -> Result<(TokenHash, Timestamp)> {
+    let answer: Map<String, Value> = json::own(answer.get())?;
+    let text = |name| answer.get(name).and_then(Value::as_str);
+    let end = text("hash").and_then(TokenHash::parse).zip(text("endsAt").and_then(Timestamp::parse));
+    end.ok_or_else(|| Error::internal("the object did not say what ends when"))
+}
+
+fn token_id(text: &str) -> Result<TokenId> {
     let missing = || Error::new(Kind::NotFound, "There is no such token in this organisation.");
-    let id = TokenId::parse(id).ok_or_else(missing)?;
-    let answer = value(edge.console(org, actor, Ask::Admin(Admin::RevokeToken { id })).await?)?;
-    let hash = answer.get("hash").and_then(Value::as_str).and_then(TokenHash::parse);
-    let hash = hash.ok_or_else(|| Error::internal("the object named no hash"))?;
-    tokens::expire(edge.env, &hash, now()).await?;
-    Ok(Response { status: 204, headers: Vec::new(), body: Vec::new(), content_type: render::JSON })
+    TokenId::parse(text).ok_or_else(missing)
 }
 
 impl Edge<'_> {
-    async fn console(&self, org: OrgId, actor: Actor, ask: Ask) -> Result<Answer> {
-        self.object(&self.call_of(org, actor, ask)).await
+    async fn administer(&self, org: &OrgId, actor: &Actor, admin: Admin) -> Result<Box<RawValue>> {
+        match self.object(&self.call_of(org.clone(), actor.clone(), Ask::Admin(admin))).await? {
+            Answer::Json(text) => Ok(text),
+            _ => Err(Error::internal("not a Console answer")),
+        }
     }
 
     fn call_of(&self, org: OrgId, actor: Actor, ask: Ask) -> Call {
@@ -200,6 +236,7 @@ impl Edge<'_> {
             base,
             actor,
             idp,
+            address: self.address.clone(),
             repairs,
             notes,
             idempotency_key: None,
@@ -208,12 +245,5 @@ impl Edge<'_> {
             precondition: Precondition::default(),
             ask,
         }
-    }
-}
-
-fn value(answer: Answer) -> Result<Value> {
-    match answer {
-        Answer::Json(text) => json::own(text.get()),
-        _ => Err(Error::internal("not a Console answer")),
     }
 }

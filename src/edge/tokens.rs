@@ -41,25 +41,28 @@ pub(super) async fn look_up(env: &Env, hash: &TokenHash, now: Timestamp) -> Resu
 
 /// Writes a new token's record.
 pub(super) async fn put(env: &Env, hash: &TokenHash, record: &Record) -> Result<()> {
-    let text = serde_json::to_string(record).map_err(Error::internal)?;
-    let kv = env.kv("TOKENS").map_err(Error::internal)?;
-    let mut put = kv.put(&record_key(hash), text).map_err(Error::internal)?;
-    if let Some(end) = record.expires_at {
-        put = put.expiration((end.0 / 1000 + RECORD_GRACE_SECONDS).unsigned_abs());
-    }
-    put.execute().await.map_err(Error::internal)?;
+    write(env, hash, record).await?;
     CACHE.with_borrow_mut(|cache| cache.remove(hash));
     Ok(())
 }
 
-/// Lets a revoked token's record end, late enough that the object still counts who uses it.
-pub(super) async fn expire(env: &Env, hash: &TokenHash, now: Timestamp) -> Result<()> {
+async fn write(env: &Env, hash: &TokenHash, record: &Record) -> Result<()> {
+    let text = serde_json::to_string(record).map_err(Error::internal)?;
     let kv = env.kv("TOKENS").map_err(Error::internal)?;
-    let key = record_key(hash);
-    if let Some(text) = kv.get(&key).text().await.map_err(Error::internal)? {
-        let end = (now.0 / 1000 + RECORD_GRACE_SECONDS).unsigned_abs();
-        let put = kv.put(&key, text).map_err(Error::internal)?.expiration(end);
-        put.execute().await.map_err(Error::internal)?;
+    let mut put = kv.put(&record_key(hash), text).map_err(Error::internal)?;
+    let end = record.expires_at.map(|end| end.0 / 1000 + RECORD_GRACE_SECONDS);
+    // The platform refuses an end that 32 bits cannot hold. The record of a token that lives beyond 2037 stays.
+    if let Some(end) = end.filter(|end| *end <= i64::from(i32::MAX)) {
+        put = put.expiration(end.unsigned_abs());
     }
-    Ok(())
+    put.execute().await.map_err(Error::internal)
+}
+
+/// Lets the record of a token that ends at `end` end with it: late enough that the object still counts who uses it.
+pub(super) async fn expire(env: &Env, hash: &TokenHash, end: Timestamp) -> Result<()> {
+    let kv = env.kv("TOKENS").map_err(Error::internal)?;
+    let text = kv.get(&record_key(hash)).text().await.map_err(Error::internal)?;
+    let Some(record) = text.and_then(|text| json::own::<Record>(&text).ok()) else { return Ok(()) };
+    let expires_at = Some(record.expires_at.map_or(end, |earlier| earlier.min(end)));
+    write(env, hash, &Record { expires_at, ..record }).await
 }

@@ -1,7 +1,7 @@
 //! Who is let in. The edge has only sorted out what KV does not know; here the token's own row decides.
 
 use super::admin::Settings;
-use crate::auth::TokenKind;
+use crate::auth::{TokenKind, range};
 use crate::directory::command::{Actor, Admin, Ask, Call, Query, Scope};
 use crate::error::{Error, Kind, Result};
 use crate::id::Timestamp;
@@ -25,7 +25,7 @@ pub(super) fn check(sql: &dyn Sql, call: &Call, now: Timestamp) -> Result<Caller
         Actor::Token { hash, dialect } => (hash, dialect),
     };
     let token = tokens::by_hash(sql, hash)?
-        .filter(|token| token.is_alive(now) && token.settings.dialect == *dialect)
+        .filter(|token| token.is_alive(now) && token.settings.dialect == *dialect && is_inside(token, call))
         .ok_or_else(Error::unauthorized)?;
     match (token.settings.kind, &call.ask) {
         (TokenKind::Scim, Ask::Scim(_)) | (TokenKind::Console, Ask::Read(_) | Ask::Preview(_)) => {}
@@ -43,13 +43,23 @@ pub(super) fn is_for_scim(token: &tokens::Token) -> bool {
     token.settings.kind == TokenKind::Scim
 }
 
+/// True if the token may be used from where the call comes from.
+pub(super) fn is_inside(token: &tokens::Token, call: &Call) -> bool {
+    range::allow(&token.settings.address_ranges, call.address.as_deref())
+}
+
 /// Why a token is not let in, for the admin who reads the journal; who sent it is told what everybody is told.
-pub(super) fn why_not(token: &tokens::Token, now: Timestamp) -> String {
+pub(super) fn why_not(token: &tokens::Token, call: &Call, now: Timestamp) -> String {
     let ended = |end: Option<Timestamp>| end.filter(|end| *end <= now).map(Timestamp::rfc3339);
     let instead = "mint a new one and paste it into the identity provider";
     match (ended(token.revoked), ended(token.settings.expires_at)) {
         (Some(at), _) => format!("This token was revoked at {at}: {instead}."),
         (None, Some(at)) => format!("This token expired at {at}: {instead}."),
+        (None, None) if !is_inside(token, call) => format!(
+            "The address {} is outside the address ranges of this token. If the identity provider calls from there, mint \
+             a token that has it in addressRanges.",
+            call.address.as_deref().unwrap_or("(unknown)")
+        ),
         (None, None) => {
             format!("This token's record in KV is not the one that was made when it was minted: {instead}.")
         }

@@ -1,15 +1,14 @@
-//! What the Console configures: settings and tokens.
+//! What the Console configures.
 
-use crate::auth::{Dialect, TokenKind};
-use crate::directory::command::{Admin, TokenSettings};
+use super::tokens;
+use crate::directory::command::Admin;
 use crate::directory::options::Options;
 use crate::directory::reply::Answer;
 use crate::error::{Error, Kind, Result};
-use crate::id::{OrgId, Timestamp, TokenId};
+use crate::id::{OrgId, Timestamp};
 use crate::scim::json;
-use crate::store::{Sql, settings as store, tokens, transact};
+use crate::store::{Sql, settings as store, transact};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 /// What an organisation is set to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,17 +49,9 @@ pub(super) fn run(sql: &dyn Sql, org: &OrgId, admin: &Admin, now: Timestamp) -> 
             transact(sql, || save(sql, &Settings { guard_released_until, ..settings(sql)? }))?;
             super::read::organisation(sql, org, now)
         }
-        Admin::MintToken { id, hash, token } => {
-            check_token(token, now)?;
-            transact(sql, || tokens::insert(sql, id, hash, token, now))?;
-            stored_token(sql, id, now)
-        }
-        Admin::RevokeToken { id } => {
-            let token = tokens::by_id(sql, id)?.ok_or_else(|| no_token(id))?;
-            transact(sql, || tokens::revoke(sql, id, now))?;
-            // The edge learns the hash from it, to shorten the record in KV.
-            super::read::answer(&json!({ "hash": token.hash.hex() }))
-        }
+        Admin::MintToken { id, hash, token } => tokens::mint(sql, id, hash, token, now),
+        Admin::RevokeToken { id } => tokens::revoke(sql, id, now),
+        Admin::RotateToken(rotation) => tokens::rotate(sql, rotation, now),
         Admin::BeginImport
         | Admin::ImportLines { .. }
         | Admin::FinishImport
@@ -104,40 +95,4 @@ fn configure(
 
 fn save(sql: &dyn Sql, settings: &Settings) -> Result<()> {
     store::put(sql, SETTINGS, &serde_json::to_string(settings).map_err(Error::internal)?)
-}
-
-fn check_token(token: &TokenSettings, now: Timestamp) -> Result<()> {
-    let refuse = |detail: &str| Err(Error::invalid_value(detail));
-    match token {
-        _ if token.name.trim().is_empty() || token.name.len() > 200 => refuse("name has to be 1 to 200 bytes."),
-        _ if token.expires_at.is_some_and(|end| end <= now) => refuse("expiresAt has to be in the future."),
-        TokenSettings { kind: TokenKind::Scim, scope: Some(_), .. } => refuse("scope belongs to kind console only."),
-        TokenSettings { kind: TokenKind::Console, scope: None, .. } => {
-            refuse("scope has to be admin or read for kind console.")
-        }
-        TokenSettings { kind: TokenKind::Console, dialect, .. } if *dialect != Dialect::Auto => {
-            refuse("dialect belongs to kind scim only.")
-        }
-        _ => Ok(()),
-    }
-}
-
-fn stored_token(sql: &dyn Sql, id: &TokenId, now: Timestamp) -> Result<Answer> {
-    let token = tokens::by_id(sql, id)?.ok_or_else(|| Error::internal("a token that was just stored is not there"))?;
-    super::read::answer(&show_token(&token, now))
-}
-
-/// A token as the Console sees it: never its secret.
-pub(super) fn show_token(token: &tokens::Token, now: Timestamp) -> Value {
-    let time = |time: Option<Timestamp>| time.map(Timestamp::rfc3339);
-    let settings = &token.settings;
-    json!({
-        "id": token.id, "name": settings.name, "kind": settings.kind, "dialect": settings.dialect,
-        "scope": settings.scope, "createdAt": token.created.rfc3339(), "expiresAt": time(settings.expires_at),
-        "revokedAt": time(token.revoked), "lastUsedAt": time(token.last_used), "alive": token.is_alive(now),
-    })
-}
-
-fn no_token(id: &TokenId) -> Error {
-    Error::new(Kind::NotFound, format!("There is no token {id} in this organisation."))
 }

@@ -8,6 +8,7 @@
 mod read;
 mod sentence;
 mod traffic;
+mod warning;
 
 pub(super) use read::page;
 pub(super) use traffic::Outcome;
@@ -33,7 +34,7 @@ pub(super) const PRUNE_EVERY: i64 = 3_600_000;
 const PRUNE_STEP: i64 = 2000;
 const FIRST_SAVE: i64 = 5_000;
 const NEXT_SAVE: i64 = 60_000;
-/// How many ids a refusal keeps; a group that is to hold groups keeps more, since an admin goes through them.
+/// How many ids a refusal keeps, and one of a group that is to hold groups.
 const NAMES_MAX: usize = 100;
 const NESTED_MAX: usize = 1000;
 /// How much of an address is kept, in characters.
@@ -130,13 +131,19 @@ pub(super) fn turned_away(
     };
     let Some(token) = tokens::by_hash(sql, hash)?.filter(access::is_for_scim) else { return Ok(()) };
     // The answer to 401 is the same for everybody; the admin may know more.
+    let outside = token.is_alive(now) && !access::is_inside(&token, call);
     let error = match error.kind {
-        Kind::Unauthorized => Error::new(error.kind, access::why_not(&token, now)),
+        Kind::Unauthorized => Error::new(error.kind, access::why_not(&token, call, now)),
         _ => error.clone(),
     };
+    let error = if outside { error.about(&call.address) } else { error };
     let (method, resource) = target(command, &call.org);
     let entry = Entry::refusal(call, Some(token.id.as_str()), (method, &resource), &error, &memory.types);
-    write(sql, memory, &entry.folded("access"), now)
+    let mut entry = entry.folded(if outside { "outside" } else { "access" });
+    if outside {
+        entry.gathered = NAMES_MAX;
+    }
+    write(sql, memory, &entry, now)
 }
 
 /// True if the last change of what was answered says already what was passed over: the request that made it came again.
@@ -184,8 +191,8 @@ struct Entry<'a> {
     why: String,
     kind: Option<Kind>,
     names: Vec<String>,
-    /// It is about a group that was to hold groups.
-    nested: bool,
+    /// How many names its row gathers of all that are refused alike; none if the first one's are all.
+    gathered: usize,
 }
 
 impl<'a> Entry<'a> {
@@ -203,7 +210,7 @@ impl<'a> Entry<'a> {
             why: String::new(),
             kind: None,
             names: Vec::new(),
-            nested: false,
+            gathered: 0,
         }
     }
 
@@ -229,7 +236,8 @@ impl<'a> Entry<'a> {
             "nestedIn": nested.as_deref().map(sentence::without_tokens),
         })
         .to_string();
-        Self { kind: Some(error.kind), nested: nested.is_some(), ..entry }
+        // An admin goes through the groups that are to be flattened.
+        Self { kind: Some(error.kind), gathered: if nested.is_some() { NESTED_MAX } else { 0 }, ..entry }
     }
 
     /// The same as one row with all that this token is refused for this reason.
@@ -259,12 +267,12 @@ fn write(sql: &dyn Sql, memory: &mut Memory, entry: &Entry<'_>, now: Timestamp) 
     if let Some(known) = &known {
         let known: Vec<String> = serde_json::from_str(known).map_err(Error::internal)?;
         names.retain(|name| !known.contains(name));
-        if !entry.nested || names.is_empty() || known.len() >= NESTED_MAX {
+        if names.is_empty() || known.len() >= entry.gathered {
             let repeat = memory.unsaved.repeats.entry(entry.fingerprint.clone()).or_insert((0, now));
             *repeat = (repeat.0 + 1, now);
             return Ok(());
         }
-        names = known.into_iter().chain(names).take(NESTED_MAX).collect();
+        names = known.into_iter().chain(names).take(entry.gathered).collect();
     }
     let names = serde_json::to_string(&names).map_err(Error::internal)?;
     let row = store::Entry {
@@ -354,6 +362,7 @@ pub fn alarm(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<Optio
     if settings::due(sql, PRUNE)?.is_some_and(|at| at <= now) {
         transact(sql, || {
             store::prune(sql, now)?;
+            warning::write(sql, now)?;
             let more = changes::prune(sql, now, PRUNE_STEP)?;
             settings::set_due(sql, PRUNE, Some(now.plus(if more { 1000 } else { PRUNE_EVERY })))
         })?;

@@ -1,13 +1,14 @@
 //! What the Console reads. Nothing here changes anything.
 
-use super::admin::{settings, show_token};
+use super::admin::settings;
 use super::snapshot;
+use super::tokens::{self, show};
 use crate::directory::command::Query;
 use crate::directory::options::Options;
 use crate::directory::reply::Answer;
 use crate::error::{Error, Result};
 use crate::id::{OrgId, Timestamp};
-use crate::store::{Sql, changes, tokens};
+use crate::store::{Sql, changes, tokens as store};
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 
@@ -16,7 +17,7 @@ pub(super) fn read(sql: &dyn Sql, org: &OrgId, query: &Query, now: Timestamp) ->
     match query {
         Query::Organisation => organisation(sql, org, now),
         Query::Tokens => {
-            let tokens: Vec<Value> = tokens::all(sql)?.iter().map(|token| show_token(token, now)).collect();
+            let tokens: Vec<Value> = store::all(sql)?.iter().map(|token| show(token, now)).collect();
             answer(&json!({ "tokens": tokens }))
         }
         Query::Journal(query) => super::journal::page(sql, query),
@@ -34,6 +35,7 @@ pub(super) fn read(sql: &dyn Sql, org: &OrgId, query: &Query, now: Timestamp) ->
 /// The organisation's settings and where its sequence stands.
 pub(super) fn organisation(sql: &dyn Sql, org: &OrgId, now: Timestamp) -> Result<Answer> {
     let (settings, head) = (settings(sql)?, changes::head(sql)?);
+    let (health, last_push) = tokens::health(sql, settings.scim_enabled, now)?;
     let released = (settings.guard_released_until > now).then(|| settings.guard_released_until.rfc3339());
     answer(&json!({
         "id": org, "displayName": settings.display_name, "saml": { "configured": settings.saml_configured },
@@ -41,7 +43,7 @@ pub(super) fn organisation(sql: &dyn Sql, org: &OrgId, now: Timestamp) -> Result
         "guard": settings.options.guard(), "guardReleasedUntil": released,
         "reservedGroupNames": settings.options.reserved_group_names.unwrap_or_default(), "counts": head.totals, "lastSeq": head.seq,
         "lastChangeAt": (head.seq > 0).then(|| head.at.rfc3339()),
-        "oldestSeq": changes::oldest(sql)?,
+        "oldestSeq": changes::oldest(sql)?, "lastPushAt": last_push.map(Timestamp::rfc3339), "health": health,
     }))
 }
 

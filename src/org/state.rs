@@ -159,7 +159,8 @@ fn crew(
     known: Option<&Tags>,
 ) -> Result<Answer> {
     let group = group_rows::by_id(sql, id)?.ok_or_else(|| groups::not_found(id))?;
-    let after: i64 = after.unwrap_or("0").parse().map_err(|_| {
+    let place = after.unwrap_or("0").parse().ok().filter(|place: &i64| *place >= 0);
+    let after = place.ok_or_else(|| {
         let shown: String = after.unwrap_or_default().chars().take(128).collect();
         Error::invalid_value(format!("after has to be the next of the page before, not {shown:?}."))
     })?;

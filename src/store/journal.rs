@@ -17,12 +17,12 @@ const PROVIDERS: i64 = 30;
 /// How many changes are looked at for one page: some 20 ms of work.
 const WINDOW: i64 = 20_000;
 
-/// One refused or ignored request.
+/// One refused or ignored request, or a warning, which has neither request nor method nor resource.
 #[derive(Debug)]
 pub struct Entry<'a> {
     /// Equal for requests that are refused alike.
     pub fingerprint: &'a str,
-    /// `refused`, or `ignored` for a request that was accepted and changed nothing because of what it said.
+    /// `refused`, `ignored` for a request that was accepted and changed nothing because of what it said, or `warning`.
     pub outcome: &'a str,
     /// The first such request.
     pub request: &'a str,
@@ -47,6 +47,15 @@ pub struct Entry<'a> {
 pub fn names(sql: &dyn Sql, fingerprint: &str) -> Result<Option<String>> {
     let row = first(sql, "SELECT names FROM refusals WHERE fingerprint = ?", &[fingerprint.into()])?;
     row.map(|mut row| row.text()).transpose()
+}
+
+/// When such an entry was last seen.
+///
+/// # Errors
+/// Internal only.
+pub fn last_seen(sql: &dyn Sql, fingerprint: &str) -> Result<Option<Timestamp>> {
+    let row = first(sql, "SELECT last_at FROM refusals WHERE fingerprint = ?", &[fingerprint.into()])?;
+    Ok(row.map(|mut row| row.integer()).transpose()?.map(Timestamp))
 }
 
 /// Writes one down.

@@ -118,6 +118,11 @@ const MIGRATIONS: &[&[&str]] = &[
     ) STRICT, WITHOUT ROWID",
     ],
     &[
+        // A JSON array, and the token that is to be used instead.
+        "ALTER TABLE tokens ADD COLUMN address_ranges TEXT",
+        "ALTER TABLE tokens ADD COLUMN replaced_by TEXT",
+    ],
+    &[
         // What an import brings, until it is checked and written. A key is the part times 2^20 and the line in it.
         "CREATE TABLE import_parts (part INTEGER PRIMARY KEY, lines INTEGER NOT NULL, whole INTEGER NOT NULL) STRICT",
         "CREATE TABLE import_users (

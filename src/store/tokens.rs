@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::id::{Timestamp, TokenHash, TokenId};
 use crate::scim::json;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// A stored token, without its secret, which is nowhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct Token {
     pub revoked: Option<Timestamp>,
     /// When it was last used, within a minute.
     pub last_used: Option<Timestamp>,
+    /// The token that it was rotated to.
+    pub replaced_by: Option<String>,
 }
 
 impl Token {
@@ -33,7 +36,8 @@ impl Token {
     }
 }
 
-const COLUMNS: &str = "hash, id, name, kind, dialect, scope, created, expires, revoked, last_used";
+const COLUMNS: &str = "hash, id, name, kind, dialect, scope, created, expires, revoked, last_used, \
+                       address_ranges, replaced_by";
 
 fn token(mut row: Row) -> Result<Token> {
     let broken = || Error::internal("a stored token is none");
@@ -43,9 +47,10 @@ fn token(mut row: Row) -> Result<Token> {
     let scope: Option<Scope> = row.optional_text()?.map(|text| word(&text)).transpose()?;
     let created = Timestamp(row.integer()?);
     let expires_at = row.optional_integer()?.map(Timestamp);
-    let settings = TokenSettings { name, kind, dialect, scope, expires_at };
     let (revoked, last_used) = (row.optional_integer()?.map(Timestamp), row.optional_integer()?.map(Timestamp));
-    Ok(Token { hash, id, settings, created, revoked, last_used })
+    let address_ranges = row.optional_text()?.map(|text| json::own(&text)).transpose()?.unwrap_or_default();
+    let settings = TokenSettings { name, kind, dialect, scope, expires_at, address_ranges };
+    Ok(Token { hash, id, settings, created, revoked, last_used, replaced_by: row.optional_text()? })
 }
 
 /// An enumeration's name, as serde spells it.
@@ -88,10 +93,11 @@ pub fn all(sql: &dyn Sql) -> Result<Vec<Token>> {
 /// # Errors
 /// Internal only.
 pub fn insert(sql: &dyn Sql, id: &TokenId, hash: &TokenHash, settings: &TokenSettings, now: Timestamp) -> Result<()> {
-    let text =
-        "INSERT INTO tokens (hash, id, name, kind, dialect, scope, created, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    let text = "INSERT INTO tokens (hash, id, name, kind, dialect, scope, created, expires, address_ranges) \
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
     let (hash, kind, dialect) = (hash.hex(), spelled(settings.kind)?, spelled(settings.dialect)?);
     let scope = settings.scope.map(spelled).transpose()?;
+    let ranges = (!settings.address_ranges.is_empty()).then(|| json!(settings.address_ranges).to_string());
     let params = [
         Param::Text(&hash),
         Param::Text(id.as_str()),
@@ -101,8 +107,18 @@ pub fn insert(sql: &dyn Sql, id: &TokenId, hash: &TokenHash, settings: &TokenSet
         scope.as_deref().into(),
         now.0.into(),
         settings.expires_at.map_or(Param::Null, |end| end.0.into()),
+        ranges.as_deref().into(),
     ];
     sql.query(text, &params).map(|_| ())
+}
+
+/// Ends a token at that time, and names the one to use instead.
+///
+/// # Errors
+/// Internal only.
+pub fn replace(sql: &dyn Sql, id: &TokenId, by: &TokenId, end: Timestamp) -> Result<()> {
+    let text = "UPDATE tokens SET expires = ?, replaced_by = ? WHERE id = ?";
+    sql.query(text, &[end.0.into(), by.as_str().into(), id.as_str().into()]).map(|_| ())
 }
 
 /// Ends a token now; one that has ended stays as it is.

@@ -28,6 +28,8 @@ pub struct Native {
     pub token: Token,
     pub dialect: Dialect,
     pub now: Timestamp,
+    /// Where requests come from.
+    pub address: Option<String>,
     /// What this edge knows of the organisation's resource types.
     pub types: Rc<Types>,
     /// How often the object was called for SCIM requests.
@@ -49,6 +51,7 @@ impl Native {
             token,
             dialect,
             now,
+            address: Some("203.0.113.7".to_owned()),
             types: Rc::default(),
             calls: 0,
             step_takes: 0,
@@ -61,8 +64,14 @@ impl Native {
             options: Options::default(),
         };
         native.call(Actor::Root, Ask::Admin(settings)).outcome.unwrap();
-        let settings =
-            TokenSettings { name: "t".into(), kind: TokenKind::Scim, dialect, scope: None, expires_at: None };
+        let settings = TokenSettings {
+            name: "t".into(),
+            kind: TokenKind::Scim,
+            dialect,
+            scope: None,
+            expires_at: None,
+            address_ranges: Vec::new(),
+        };
         native.mint("t-1", &settings);
         native
     }
@@ -95,6 +104,7 @@ impl Native {
             base: BASE.to_owned(),
             actor,
             idp,
+            address: self.address.clone(),
             repairs,
             notes,
             idempotency_key,

@@ -1,5 +1,6 @@
 // What the tests ask of a running Worker: organisations, tokens, SCIM requests. Not a test.
 import assert from "node:assert/strict";
+import { hold } from "./contract.mjs";
 
 /** Registers `org` with SCIM enabled and mints a token; gives the organisation's SCIM and Console callers. */
 export async function organisation(server, org, token = { name: "test", kind: "scim", dialect: "auto" }) {
@@ -36,8 +37,10 @@ async function call(url, method, headers, body) {
   const type = text === undefined ? {} : { "Content-Type": "application/scim+json" };
   const response = await fetch(url, { method, headers: { ...type, ...headers }, body: text });
   const answer = await response.text();
+  const found = parsed(answer);
+  if (/^\/(v1|healthz)(\/|$)/.test(new URL(url).pathname)) hold(method, url, response, answer, found);
   const [read, written] = (response.headers.get("X-Test-Rows") ?? "0,0").split(",").map(Number);
-  return { status: response.status, headers: response.headers, body: parsed(answer), read, written };
+  return { status: response.status, headers: response.headers, body: found, read, written };
 }
 
 function parsed(text) {

@@ -15,10 +15,13 @@ function setting(name) {
 }
 
 /** The Worker that wrangler.toml describes, in Miniflare's words. */
-function options(persist, vars) {
+function options(persist, vars, limits) {
   const texts = { PUBLIC_ORIGIN: setting("PUBLIC_ORIGIN"), ORG_HOST_SUFFIX: setting("ORG_HOST_SUFFIX"), ...vars };
   const env = Object.fromEntries(Object.entries(texts).map(([name, value]) => [name, { type: "text", value }]));
   env.TOKENS = { type: "kv", id: "TOKENS" };
+  for (const [name, limit] of Object.entries(limits)) {
+    env[name] = { type: "rate-limit", namespace: name, simple: { limit, period: 60 } };
+  }
   const exports = {};
   for (const [binding, exportName] of [["ORG", "Org"], ["REGISTRY", "Registry"]]) {
     env[binding] = { type: "durable-object", worker: NAME, exportName };
@@ -44,9 +47,9 @@ function options(persist, vars) {
 let miniflare;
 
 const calls = {
-  async start({ persist, vars }) {
+  async start({ persist, vars, limits }) {
     mkdirSync(persist, { recursive: true });
-    miniflare = new Miniflare(options(persist, vars));
+    miniflare = new Miniflare(options(persist, vars, limits));
     return (await miniflare.ready).origin;
   },
   get: async ({ key }) => (await tokens()).get(key),

@@ -19,14 +19,14 @@ const LIMIT_MAX: i64 = 200;
 pub(in crate::org) fn page(sql: &dyn Sql, query: &Journal) -> Result<Answer> {
     let mut place = query.after.as_deref().map_or(Ok(Place::start()), place)?;
     let limit = query.limit.min(LIMIT_MAX);
-    let wants = |outcome: &str| query.outcome.as_deref().is_none_or(|wanted| wanted == outcome);
-    let (mut applied, cut) = match wants("applied") && !query.nested && place.seq > 0 {
+    let outcome = query.outcome.as_deref().unwrap_or("applied");
+    let (mut applied, cut) = match outcome == "applied" && !query.nested && place.seq > 0 {
         true => store::applied(sql, query, place.seq, limit + 1)?,
         false => (Vec::new(), None),
     };
-    let refused = match wants("refused") || wants("ignored") {
-        true => store::refused(sql, query, &place, limit + 1)?,
-        false => Vec::new(),
+    let refused = match query.outcome.as_deref() == Some("applied") {
+        false => store::refused(sql, query, &place, limit + 1)?,
+        true => Vec::new(),
     };
     // What is older than the changes that were looked at waits for these.
     let (all, ready) = (refused.len(), |one: &Refused| cut.is_none_or(|(_, at)| one.last > at));
@@ -90,7 +90,7 @@ fn show_applied(one: Applied) -> Result<Value> {
     };
     Ok(json!({
         "outcome": "applied", "firstAt": at, "lastAt": at, "count": 1, "requestId": one.facts.request,
-        "token": token(&one.facts), "idp": idp(&one.facts.idp), "method": method, "resource": resource,
+        "token": token(&one.facts), "idp": said_at_all(&one.facts.idp), "method": method, "resource": resource,
         "status": one.status, "scimType": null, "detail": null, "repairs": repairs, "notes": notes, "names": [],
         "nestedIn": null, "seq": one.seq,
     }))
@@ -110,8 +110,8 @@ fn show_refused(one: Refused) -> Result<Value> {
     });
     Ok(json!({
         "outcome": one.outcome, "firstAt": one.first.rfc3339(), "lastAt": one.last.rfc3339(), "count": one.count,
-        "requestId": one.facts.request, "token": token(&one.facts), "idp": idp(&one.facts.idp), "method": one.method,
-        "resource": one.resource, "status": said("status"), "scimType": said("scimType"), "detail": said("detail"),
+        "requestId": said_at_all(&one.facts.request), "token": token(&one.facts), "idp": said_at_all(&one.facts.idp),
+        "method": said_at_all(&one.method), "resource": said_at_all(&one.resource), "status": said("status"), "scimType": said("scimType"), "detail": said("detail"),
         "repairs": list(said("repairs")), "notes": list(said("notes")), "names": names, "nestedIn": nested, "seq": null,
     }))
 }
@@ -119,7 +119,7 @@ fn show_refused(one: Refused) -> Result<Value> {
 fn show_day(one: store::Traffic) -> Value {
     let midnight = Timestamp(one.day * store::DAY).rfc3339();
     json!({
-        "day": midnight.split('T').next(), "idp": idp(&one.idp), "applied": one.applied, "unchanged": one.unchanged,
+        "day": midnight.split('T').next(), "idp": said_at_all(&one.idp), "applied": one.applied, "unchanged": one.unchanged,
         "refused": one.refused,
     })
 }
@@ -128,6 +128,6 @@ fn token(facts: &store::Facts) -> Option<Value> {
     facts.token.as_ref().map(|id| json!({ "id": id, "name": facts.token_name }))
 }
 
-fn idp(name: &str) -> Option<&str> {
-    (!name.is_empty()).then_some(name)
+fn said_at_all(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
 }

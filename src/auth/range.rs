@@ -1,0 +1,201 @@
+//! Address ranges that a token may be used from, as prefixes: `203.0.113.0/24`, `2001:db8::/32` (RFC 4632 section 3.1,
+//! RFC 4291 section 2.3). An IPv4 address and the IPv6 address that maps it (RFC 4291 section 2.5.5.2) are the same one.
+
+use crate::error::{Error, Result};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// How many ranges a token has at most.
+pub const RANGES_MAX: usize = 50;
+
+/// The ranges as they are kept: each once, in the one spelling. A single address is the range of that address alone.
+///
+/// # Errors
+/// 400 that names the entry, for one that is no range, or that has bits beyond its prefix: who wrote it meant another.
+pub fn canonical(entries: &[String]) -> Result<Vec<String>> {
+    if entries.len() > RANGES_MAX {
+        let detail = format!("addressRanges has {} entries; at most {RANGES_MAX} are kept.", entries.len());
+        return Err(Error::invalid_value(detail));
+    }
+    let mut kept = Vec::new();
+    for entry in entries {
+        let shown: String = entry.chars().take(64).collect();
+        let range = Range::parse(entry.trim()).ok_or_else(|| {
+            Error::invalid_value(format!(
+                "addressRanges: {shown:?} is no range of addresses; write 203.0.113.0/24, 2001:db8::/32 or one address."
+            ))
+        })?;
+        let whole = Range { address: range.address & range.mask(), ..range };
+        if whole.address != range.address {
+            let one = Range { bits: 128, ..range };
+            return Err(Error::invalid_value(format!(
+                "addressRanges: {shown:?} has bits beyond its prefix; write {} for the whole range, {} for the one address.",
+                whole.text(),
+                one.text()
+            )));
+        }
+        let text = range.text();
+        if !kept.contains(&text) {
+            kept.push(text);
+        }
+    }
+    Ok(kept)
+}
+
+/// True if one of the ranges has the address; without ranges any address will do, with them an unknown one will not.
+pub fn allow(ranges: &[String], address: Option<&str>) -> bool {
+    let address = address.and_then(|text| number(text.trim()));
+    ranges.is_empty()
+        || address
+            .is_some_and(|address| ranges.iter().filter_map(|text| Range::parse(text)).any(|range| range.has(address)))
+}
+
+/// The addresses that begin with the first `bits` bits of this one.
+#[derive(Clone, Copy)]
+struct Range {
+    address: u128,
+    bits: u32,
+}
+
+/// An address in 128 bits, IPv4 as mapped in IPv6.
+fn number(text: &str) -> Option<u128> {
+    Some(match text.parse().ok()? {
+        IpAddr::V4(address) => MAPPED << 32 | u128::from(address.to_bits()),
+        IpAddr::V6(address) => address.to_bits(),
+    })
+}
+
+/// What the 96 bits before an IPv4 address are.
+const MAPPED: u128 = 0xffff;
+
+impl Range {
+    fn parse(text: &str) -> Option<Self> {
+        let (address, prefix) = text.split_once('/').unwrap_or((text, ""));
+        let number = number(address)?;
+        let width = if address.contains(':') { 128 } else { 32 };
+        let bits = match prefix {
+            "" if text.len() > address.len() => return None,
+            "" => width,
+            // No sign, no leading zero.
+            _ => prefix.parse().ok().filter(|bits: &u32| *bits <= width && bits.to_string() == prefix)?,
+        };
+        Some(Self { address: number, bits: bits + 128 - width })
+    }
+
+    fn mask(self) -> u128 {
+        u128::MAX.checked_shl(128 - self.bits).unwrap_or(0)
+    }
+
+    /// An IPv4 address is in a range of IPv4 addresses only: who writes `::/0` means IPv6.
+    fn has(self, address: u128) -> bool {
+        address & self.mask() == self.address && (address >> 32 != MAPPED || self.is_v4())
+    }
+
+    fn is_v4(self) -> bool {
+        self.address >> 32 == MAPPED && self.bits >= 96
+    }
+
+    fn text(self) -> String {
+        if self.is_v4() {
+            // The lower half is the address.
+            format!("{}/{}", Ipv4Addr::from(self.address as u32), self.bits - 96)
+        } else {
+            format!("{}/{}", Ipv6Addr::from(self.address), self.bits)
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn one_spelling() {
+        for (entry, expected) in [
+            ("203.0.113.0/24", Ok("203.0.113.0/24")),
+            (" 203.0.113.7 ", Ok("203.0.113.7/32")),
+            ("0.0.0.0/0", Ok("0.0.0.0/0")),
+            ("2001:0DB8:0:0::/32", Ok("2001:db8::/32")),
+            ("2001:db8::1", Ok("2001:db8::1/128")),
+            ("::/0", Ok("::/0")),
+            ("::ffff:10.0.0.0/104", Ok("10.0.0.0/8")),
+            ("::ffff:10.1.2.3", Ok("10.1.2.3/32")),
+            ("::ffff:0:0/95", Err("write ::fffe:0:0/95 for the whole range")),
+            (
+                "10.1.2.3/8",
+                Err("\"10.1.2.3/8\" has bits beyond its prefix; write 10.0.0.0/8 for the whole range, 10.1.2.3/32 for"),
+            ),
+            ("2001:db8::1/64", Err("write 2001:db8::/64 for the whole range, 2001:db8::1/128 for")),
+            ("10.0.0.0/33", Err("\"10.0.0.0/33\" is no range")),
+            ("2001:db8::/129", Err("is no range")),
+            ("10.0.0.0/", Err("is no range")),
+            ("10.0.0.0/+8", Err("is no range")),
+            ("10.0.0.0/08", Err("is no range")),
+            ("10.0.0.0/255.0.0.0", Err("is no range")),
+            ("10.0.0", Err("is no range")),
+            ("010.0.0.1", Err("is no range")),
+            ("fe80::1%eth0", Err("is no range")),
+            ("example.com", Err("\"example.com\" is no range")),
+            ("", Err("\"\" is no range")),
+        ] {
+            match (canonical(&["192.0.2.1".to_owned(), entry.to_owned()]), expected) {
+                (Ok(kept), Ok(text)) => assert_eq!(kept, ["192.0.2.1/32", text]),
+                (Err(error), Err(part)) => assert!(error.detail.contains(part), "{entry}: {error}"),
+                (found, expected) => panic!("{entry}: {found:?}, wanted {expected:?}"),
+            }
+        }
+        let twice = ["10.0.0.0/8", "::ffff:a00:0/104"].map(str::to_owned);
+        assert_eq!(canonical(&twice).unwrap(), ["10.0.0.0/8"]);
+        let many: Vec<String> = (0..51).map(|n| format!("10.0.0.{n}")).collect();
+        assert!(canonical(&many).unwrap_err().detail.contains("51 entries"));
+        assert_eq!(canonical(&many[..50]).unwrap().len(), 50);
+    }
+
+    #[test]
+    fn who_is_inside() {
+        for (ranges, address, expected) in [
+            (&[][..], None, true),
+            (&[], Some("198.51.100.7"), true),
+            (&["203.0.113.0/24"], Some("203.0.113.255"), true),
+            (&["203.0.113.0/24"], Some("::ffff:203.0.113.255"), true),
+            (&["203.0.113.0/24"], Some("203.0.114.0"), false),
+            (&["203.0.113.0/24"], Some("cb00:7100::"), false),
+            (&["203.0.113.0/24"], None, false),
+            (&["203.0.113.0/24"], Some("unknown"), false),
+            (&["0.0.0.0/0"], Some("203.0.113.1"), true),
+            (&["0.0.0.0/0"], Some("2001:db8::1"), false),
+            (&["::/0"], Some("2001:db8::1"), true),
+            (&["::/0"], Some("203.0.113.1"), false),
+            (&["::/0"], Some("::ffff:203.0.113.1"), false),
+            (&["10.0.0.0/8", "2001:db8::/33"], Some("2001:db8:7fff::1"), true),
+            (&["10.0.0.0/8", "2001:db8::/33"], Some("2001:db8:8000::1"), false),
+            (&["10.0.0.0/8", "2001:db8::/33"], Some("10.255.255.255"), true),
+        ] {
+            let ranges: Vec<String> = ranges.iter().map(|range| (*range).to_owned()).collect();
+            assert_eq!(allow(&ranges, address), expected, "{address:?} in {ranges:?}");
+        }
+    }
+
+    proptest! {
+        /// Written out, an address is inside if its first bits are those of the range.
+        #[test]
+        fn prefixes_are_compared_bit_by_bit(v4: bool, range: u128, bits in 0..=128_u32, flip in 0..130_u32) {
+            let width = if v4 { 32 } else { 128 };
+            let bits = bits.min(width);
+            let range = if v4 { range & u128::from(u32::MAX) } else { range | 1 << 127 };
+            let first = if bits == 0 { 0 } else { range >> (width - bits) << (width - bits) };
+            let address = if flip < width { range ^ 1 << flip } else { range };
+            let text = |number: u128| match v4 {
+                true => Ipv4Addr::from(number as u32).to_string(),
+                false => Ipv6Addr::from(number).to_string(),
+            };
+            let written = format!("{}/{bits}", text(first));
+            let kept = canonical(std::slice::from_ref(&written)).unwrap();
+            prop_assert_eq!(&kept, std::slice::from_ref(&written));
+            let same = format!("{range:0width$b}", width = width as usize)[..bits as usize]
+                == format!("{address:0width$b}", width = width as usize)[..bits as usize];
+            prop_assert_eq!(allow(&kept, Some(&text(address))), same, "{} in {}", text(address), written);
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Tokens as the Console sees and changes them, and how long those that providers push with will last.
+
+use super::read::answer;
+use crate::auth::{Dialect, TokenKind};
+use crate::directory::command::{Rotation, TokenSettings};
+use crate::directory::reply::Answer;
+use crate::error::{Error, Kind, Result};
+use crate::id::{Timestamp, TokenHash, TokenId};
+use crate::store::tokens::{self, Token};
+use crate::store::{Sql, journal::DAY};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+/// How long before its end the last token to end is warned of, in milliseconds.
+const WARNED: i64 = 14 * DAY;
+
+/// Stores a new token.
+pub(super) fn mint(
+    sql: &dyn Sql,
+    id: &TokenId,
+    hash: &TokenHash,
+    settings: &TokenSettings,
+    now: Timestamp,
+) -> Result<Answer> {
+    check(settings, now)?;
+    tokens::insert(sql, id, hash, settings, now)?;
+    answer(&show(&stored(sql, id)?, now))
+}
+
+/// Ends a token now.
+pub(super) fn revoke(sql: &dyn Sql, id: &TokenId, now: Timestamp) -> Result<Answer> {
+    let token = stored(sql, id)?;
+    tokens::revoke(sql, id, now)?;
+    ended(&token, now)
+}
+
+/// From this the edge learns which record in KV to shorten.
+fn ended(token: &Token, end: Timestamp) -> Result<Answer> {
+    answer(&json!({ "hash": token.hash.hex(), "endsAt": end.rfc3339() }))
+}
+
+/// What the successor of a token is to be, or, once that is there, the end of the token. If nobody said when the successor
+/// ends, it lives as long as the token was to.
+pub(super) fn rotate(sql: &dyn Sql, rotation: &Rotation, now: Timestamp) -> Result<Answer> {
+    let id = &rotation.id;
+    let token = stored(sql, id)?;
+    let refuse = |detail: String| Err(Error::new(Kind::Conflict, detail));
+    if let Some(successor) = &token.replaced_by {
+        return refuse(format!(
+            "Token {id} was rotated already: rotate its successor {successor}, or mint a new token."
+        ));
+    }
+    if !token.is_alive(now) {
+        let how = if token.revoked.is_some() { "was revoked" } else { "has expired" };
+        return refuse(format!("Token {id} {how}, so nothing can be kept working: mint a new token."));
+    }
+    let old = token.settings.expires_at;
+    if let Some(by) = &rotation.by {
+        let grace = now.plus(rotation.grace_seconds.saturating_mul(1000));
+        let end = old.map_or(grace, |end| end.min(grace));
+        tokens::replace(sql, id, by, end)?;
+        return ended(&token, end);
+    }
+    let lifetime = old.map(|end| now.plus(end.0 - token.created.0));
+    let settings = TokenSettings { expires_at: rotation.expires_at.or(lifetime), ..token.settings };
+    check(&settings, now)?;
+    let text = serde_json::to_string(&settings).map_err(Error::internal)?;
+    Ok(Answer::Json(RawValue::from_string(text).map_err(Error::internal)?))
+}
+
+/// The token of that id.
+fn stored(sql: &dyn Sql, id: &TokenId) -> Result<Token> {
+    let missing = || Error::new(Kind::NotFound, format!("There is no token {id} in this organisation."));
+    tokens::by_id(sql, id)?.ok_or_else(missing)
+}
+
+fn check(token: &TokenSettings, now: Timestamp) -> Result<()> {
+    let refuse = |detail: &str| Err(Error::invalid_value(detail));
+    match token {
+        _ if token.name.trim().is_empty() || token.name.chars().count() > 200 => {
+            refuse("name has to be 1 to 200 characters.")
+        }
+        _ if token.expires_at.is_some_and(|end| end <= now) => refuse("expiresAt has to be in the future."),
+        TokenSettings { kind: TokenKind::Scim, scope: Some(_), .. } => refuse("scope belongs to kind console only."),
+        TokenSettings { kind: TokenKind::Console, scope: None, .. } => {
+            refuse("scope has to be admin or read for kind console.")
+        }
+        TokenSettings { kind: TokenKind::Console, dialect, .. } if *dialect != Dialect::Auto => {
+            refuse("dialect belongs to kind scim only.")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A token as the Console sees it: never its secret.
+pub(super) fn show(token: &Token, now: Timestamp) -> Value {
+    let time = |time: Option<Timestamp>| time.map(Timestamp::rfc3339);
+    let settings = &token.settings;
+    json!({
+        "id": token.id, "name": settings.name, "kind": settings.kind, "dialect": settings.dialect,
+        "scope": settings.scope, "addressRanges": settings.address_ranges, "createdAt": token.created.rfc3339(),
+        "expiresAt": time(settings.expires_at), "revokedAt": time(token.revoked), "replacedBy": token.replaced_by,
+        "lastUsedAt": time(token.last_used), "alive": token.is_alive(now), "daysLeft": days_left(token, now),
+    })
+}
+
+/// Whole days; `None` without an end, 0 after it.
+fn days_left(token: &Token, now: Timestamp) -> Option<i64> {
+    match token.settings.expires_at {
+        _ if !token.is_alive(now) => Some(0),
+        end => end.map(|end| (end.0 - now.0) / DAY),
+    }
+}
+
+/// Of the tokens that providers push with the one that lives longest, if any is alive.
+fn longest(tokens: &[Token], now: Timestamp) -> Option<&Token> {
+    let pushes = |token: &&Token| token.settings.kind == TokenKind::Scim && token.is_alive(now);
+    tokens.iter().filter(pushes).max_by_key(|token| token.settings.expires_at.map_or(i64::MAX, |end| end.0))
+}
+
+/// The token with which pushing will end, and what is to be done, from 14 days before.
+pub(super) fn ending(sql: &dyn Sql, now: Timestamp) -> Result<Option<(TokenId, String)>> {
+    let tokens = tokens::all(sql)?;
+    Ok(longest(&tokens, now).and_then(|token| Some((token.id.clone(), warning(token, now)?))))
+}
+
+fn warning(token: &Token, now: Timestamp) -> Option<String> {
+    let end = token.settings.expires_at.filter(|end| *end <= now.plus(WARNED))?;
+    let days = (end.0 - now.0) / DAY;
+    let when = if days == 0 { "in less than a day".to_owned() } else { format!("in {days} days") };
+    Some(format!(
+        "The identity provider's token {} ({}) ends {when}, at {}, and no other lives longer. Rotate it (POST \
+         /v1/orgs/ORG/tokens/{}/rotate) and paste the new one into the identity provider; until its grace ends both work.",
+        token.settings.name,
+        token.id,
+        end.rfc3339(),
+        token.id
+    ))
+}
+
+/// How the connection to the provider is, and when it last sent anything.
+pub(super) fn health(sql: &dyn Sql, enabled: bool, now: Timestamp) -> Result<(Value, Option<Timestamp>)> {
+    let tokens = tokens::all(sql)?;
+    let longest = longest(&tokens, now);
+    let warning = match longest {
+        Some(token) => warning(token, now),
+        None => enabled.then(|| {
+            "SCIM is enabled and no token of kind scim is alive: nothing can be pushed. Mint one (POST \
+             /v1/orgs/ORG/tokens) and paste it into the identity provider."
+                .to_owned()
+        }),
+    };
+    let used = tokens.iter().filter(|token| token.settings.kind == TokenKind::Scim).filter_map(|token| token.last_used);
+    let health = json!({
+        "status": if warning.is_some() { "warning" } else { "ok" },
+        "warnings": warning.as_slice(), "tokenDaysLeft": longest.and_then(|token| days_left(token, now)),
+    });
+    Ok((health, used.max()))
+}

@@ -1,0 +1,202 @@
+// Tokens in workerd: rotation, revocation with everything cached, address ranges, rate limits.
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { consoleCall, organisation, scimCall, user } from "./client.mjs";
+import { start } from "./harness.mjs";
+
+const DAY = 24 * 3600;
+let server;
+let acme;
+before(async () => {
+  server = await start();
+  acme = await organisation(server, "acme");
+});
+after(() => server.stop());
+
+const key = (token) => `t/${createHash("sha256").update(token).digest("hex")}`;
+const record = async (token) => JSON.parse(await server.kv.get(key(token)));
+const status = async (org, token) => (await scimCall(org.base, token, "GET", "/Users?count=0")).status;
+const reads = async (org, token, query = "") => scimCall(`${server.url}/v1/orgs/${org.org}`, token, "GET", query);
+
+async function mint(org, body) {
+  const minted = await org.console("/tokens", "POST", { name: "minted", kind: "scim", ...body });
+  assert.equal(minted.status, 201, JSON.stringify(minted.body));
+  return minted.body;
+}
+
+test("a token is rotated: both work until the grace ends", async () => {
+  const old = await mint(acme, { name: "Okta", dialect: "okta", addressRanges: ["127.0.0.0/8", "::1"] });
+  const rotated = await acme.console(`/tokens/${old.id}/rotate`, "POST", { graceSeconds: 3 });
+  assert.equal(rotated.status, 201, JSON.stringify(rotated.body));
+  const { token, replaces, ...shown } = rotated.body;
+  assert.deepEqual(Object.keys(rotated.body).sort(), [...Object.keys(old), "replaces"].sort());
+  for (const name of ["name", "kind", "dialect", "scope", "addressRanges"]) assert.deepEqual(shown[name], old[name], name);
+  assert.equal(replaces.id, old.id);
+  assert.deepEqual([await status(acme, old.token), await status(acme, token)], [200, 200]);
+  assert.equal((await record(old.token)).expiresAt, Date.parse(replaces.endsAt));
+  const listed = (await acme.console("/tokens")).body.tokens.find((one) => one.id === old.id);
+  assert.deepEqual([listed.expiresAt, listed.replacedBy, listed.token], [replaces.endsAt, shown.id, undefined]);
+  await sleep(Math.max(0, Date.parse(replaces.endsAt) - Date.now()) + 20);
+  // Its record in KV and in the isolate's cache are as before.
+  assert.deepEqual([await status(acme, old.token), await status(acme, token)], [401, 200]);
+  assert.ok(await server.kv.get(key(old.token)));
+});
+
+test("without a body there is a day, and what cannot be rotated says why", async () => {
+  const old = await mint(acme, { expiresAt: new Date(Date.now() + 100 * DAY * 1000).toISOString() });
+  const rotate = (id, body) => acme.console(`/tokens/${id}/rotate`, "POST", body);
+  const { status: made, body } = await rotate(old.id);
+  assert.equal(made, 201, JSON.stringify(body));
+  const hours = (Date.parse(body.replaces.endsAt) - Date.now()) / 3_600_000;
+  assert.ok(hours > 23 && hours <= 24, `${hours}`);
+  assert.equal(body.daysLeft, 99);
+  const before = (await acme.console("/tokens")).body.tokens.length;
+  for (const [id, sent, expected, says] of [
+    [old.id, {}, 409, body.id],
+    [acme.tokenId, { graceSeconds: 1e9 }, 400, "graceSeconds"],
+    [acme.tokenId, { grace: 1 }, 400, "grace"],
+    ["nobody", {}, 404, "nobody"],
+    ["no body", {}, 404, "no such token"],
+  ]) {
+    const refused = await rotate(encodeURIComponent(id), sent);
+    assert.equal(refused.status, expected, JSON.stringify(refused.body));
+    assert.ok(refused.body.detail.includes(says), refused.body.detail);
+    assert.match(refused.headers.get("content-type"), /^application\/problem\+json/);
+  }
+  assert.equal((await acme.console("/tokens")).body.tokens.length, before);
+  assert.equal((await consoleCall(server, "POST", "/v1/orgs/nobody/tokens/x/rotate", {})).status, 404);
+  assert.equal((await acme.console(`/tokens/${old.id}/rotate`)).status, 405);
+});
+
+test("an admin token is rotated with the root key only, others by it", async () => {
+  const boss = await mint(acme, { kind: "console", scope: "admin" });
+  const reader = await mint(acme, { kind: "console", scope: "read" });
+  const rotate = (by, id) => scimCall(`${server.url}/v1/orgs/acme`, by, "POST", `/tokens/${id}/rotate`, {});
+  assert.equal((await rotate(reader.token, reader.id)).status, 403);
+  assert.equal((await rotate(boss.token, boss.id)).status, 403);
+  assert.equal((await rotate(acme.token, acme.tokenId)).status, 401);
+  const next = await rotate(boss.token, reader.id);
+  assert.equal(next.status, 201, JSON.stringify(next.body));
+  assert.equal((await reads(acme, next.body.token)).status, 200);
+  assert.match(next.body.token, /^console_/);
+  assert.equal((await rotate(server.consoleKey, boss.id)).status, 201);
+});
+
+test("a token that is revoked, or whose grace is over, is refused at once, whatever KV and the isolate remember", async () => {
+  const org = await organisation(server, "ended");
+  const ends = {
+    revoked: (id) => org.console(`/tokens/${id}`, "DELETE"),
+    rotated: (id) => org.console(`/tokens/${id}/rotate`, "POST", { graceSeconds: 0 }),
+  };
+  for (const [how, end] of Object.entries(ends)) {
+    for (const kind of ["scim", "console"]) {
+      const { id, token } = await mint(org, kind === "scim" ? { kind } : { kind, scope: "read" });
+      const use = async () => (kind === "scim" ? await status(org, token) : (await reads(org, token)).status);
+      const at = `${kind} ${how}`;
+      // The first call fills the isolate's cache, the second is answered from it.
+      assert.deepEqual([await use(), await use()], [200, 200], at);
+      const before = await record(token);
+      const last = await org.seq();
+      const waiting = kind === "console" ? reads(org, token, `/changes?after=${last}&wait=25`) : null;
+      for (let n = 0; waiting && n < 5; n++) await org.seq();
+      const ended = await end(id);
+      assert.ok(ended.status < 300, JSON.stringify(ended.body));
+      assert.equal(await use(), 401, at);
+      if (waiting) {
+        const later = org.console(`/changes?after=${last}&wait=2`);
+        assert.equal(await Promise.race([waiting.then(() => "woken"), later.then(() => "late")]), "woken", at);
+        assert.equal((await waiting).status, 401, at);
+      }
+      const { expiresAt, ...rest } = await record(token);
+      assert.deepEqual(rest, before, at);
+      assert.ok(expiresAt <= Date.now(), at);
+      // Nor with the record as it was, wherever an old copy of it may still be read.
+      await server.kv.put(key(token), JSON.stringify(before));
+      assert.equal(await use(), 401, at);
+    }
+  }
+  assert.equal((await org.scim("POST", "/Users", user("a"))).status, 201);
+});
+
+test("address ranges are held by the object, and the journal says who was outside", async () => {
+  const org = await organisation(server, "ranges");
+  const { id, token } = await mint(org, { name: "Entra", addressRanges: ["203.0.113.0/24", "2001:DB8::/32"] });
+  for (const [address, expected] of [
+    ["203.0.113.7", 200],
+    ["::ffff:203.0.113.7", 200],
+    ["2001:db8:1::7", 200],
+    ["198.51.100.7", 401],
+    ["2001:db9::7", 401],
+  ]) {
+    const answer = await scimCall(org.base, token, "GET", "/Users", undefined, { "CF-Connecting-IP": address });
+    assert.equal(answer.status, expected, address);
+    if (expected === 401) assert.match(answer.body.detail, /unknown, expired or revoked/);
+  }
+  const entries = (await org.console(`/journal?token=${id}`)).body.entries;
+  assert.deepEqual(entries.map((e) => [e.status, e.names]), [[401, ["198.51.100.7", "2001:db9::7"]]]);
+  assert.match(entries[0].detail, /^The address 2001:db9::7 is outside the address ranges of this token/);
+  const wrong = await org.console("/tokens", "POST", { name: "n", kind: "scim", addressRanges: ["10.0.0.0/8", "10.0.0.1/8"] });
+  assert.deepEqual([wrong.status, wrong.body.detail.includes('"10.0.0.1/8"')], [400, true], wrong.body.detail);
+  const listed = (await org.console("/tokens")).body.tokens.map((one) => one.addressRanges);
+  assert.deepEqual(listed, [[], ["203.0.113.0/24", "2001:db8::/32"]]);
+});
+
+test("an organisation's health tells when pushing will end", async () => {
+  const org = await organisation(server, "health");
+  const health = async () => (await org.console("")).body.health;
+  assert.deepEqual(await health(), { status: "ok", warnings: [], tokenDaysLeft: null });
+  const soon = await mint(org, { name: "soon", expiresAt: new Date(Date.now() + 3.5 * DAY * 1000).toISOString() });
+  assert.equal((await health()).status, "ok");
+  await org.console(`/tokens/${org.tokenId}`, "DELETE");
+  const warned = await health();
+  assert.deepEqual([warned.status, warned.tokenDaysLeft], ["warning", 3]);
+  assert.match(warned.warnings[0], new RegExp(`soon \\(${soon.id}\\) ends in 3 days`));
+  await org.console(`/tokens/${soon.id}`, "DELETE");
+  assert.match((await health()).warnings[0], /no token of kind scim is alive/);
+  // Saved by the alarm, some seconds after the first request.
+  await org.scim("GET", "/Users");
+  assert.equal((await org.console("")).body.lastPushAt, null);
+});
+
+test("rate limits: by token, and by address for those without one; others are not held up", async () => {
+  const LIMIT = 6;
+  const limited = await start({ limits: { TOKEN_LIMIT: LIMIT, FAILURE_LIMIT: LIMIT } });
+  try {
+    const org = await organisation(limited, "limited");
+    const { token } = (await org.console("/tokens", "POST", { name: "reader", kind: "console", scope: "read" })).body;
+    const from = (address) => ({ "CF-Connecting-IP": address });
+    const scim = (sent, address) => scimCall(org.base, sent, "GET", "/Users?count=0", undefined, from(address));
+    const unknown = `${org.token.slice(0, -1)}`;
+    const web = () => scimCall(`${limited.url}/v1/orgs/limited`, token, "GET", "", undefined, from("192.0.2.9"));
+    for (const [what, ask, good, type] of [
+      ["a token", () => scim(org.token, "192.0.2.1"), 200, /^application\/scim\+json/],
+      ["a Console token", web, 200, /^application\/problem\+json/],
+      ["an address without a token", () => scim(unknown, "192.0.2.1"), 401, /^application\/scim\+json/],
+    ]) {
+      const answers = [];
+      // The limiter's minute may end once in between.
+      for (let n = 0; n < 2 * LIMIT + 1; n++) answers.push(await ask());
+      const over = answers.filter((answer) => answer.status === 429);
+      assert.ok(over.length > 0 && answers.every((answer) => [good, 429].includes(answer.status)), what);
+      assert.deepEqual(answers.slice(0, LIMIT / 2).map((answer) => answer.status), Array(LIMIT / 2).fill(good), what);
+      for (const answer of over) {
+        assert.match(answer.headers.get("retry-after"), /^[1-9][0-9]*$/, what);
+        assert.match(answer.headers.get("content-type"), type, what);
+        assert.match(answer.body.detail, /Try again in a minute|try again in a minute/, what);
+        assert.equal(String(answer.body.status), "429", what);
+      }
+    }
+    // Another token from that address, another address without one, the root key, discovery.
+    const other = (await org.console("/tokens", "POST", { name: "other", kind: "scim" })).body.token;
+    assert.equal((await scim(other, "192.0.2.1")).status, 200);
+    assert.equal((await scim(unknown, "192.0.2.2")).status, 401);
+    for (let n = 0; n < 2 * LIMIT + 1; n++) {
+      assert.equal((await org.console("")).status, 200);
+      assert.equal((await scimCall(org.base, "", "GET", "/Schemas", undefined, from("192.0.2.1"))).status, 200);
+    }
+  } finally {
+    await limited.stop();
+  }
+});
