@@ -25,8 +25,9 @@ use serde_json::{Value, json};
 pub(super) const IMPORT: &str = "import";
 /// The largest part, in lines; one of 8 MiB has fewer.
 const PART_MAX: i64 = 100_000;
-/// How many rows one step reads or writes: documents, memberships and ids.
+/// How many rows one step reads or writes: documents, also when it ends early, in bytes; memberships and ids.
 const DOCUMENTS: i64 = 1000;
+const DOCUMENT_BYTES: i64 = 4_000_000;
 const MEMBERSHIPS: i64 = 10_000;
 const IDS: i64 = 5000;
 /// How many lines that refer to others one step applies, and when it ends early, in bytes.
@@ -64,6 +65,22 @@ impl Phase {
             _ => "writing",
         }
     }
+
+    /// What is being done, for people.
+    fn doing(self) -> &'static str {
+        match self {
+            Phase::Receiving | Phase::Done | Phase::Failed => "",
+            Phase::Applying => "members, tombstones and changes are checked",
+            Phase::CheckingUsers => "users are checked",
+            Phase::CheckingGroups => "groups are checked",
+            Phase::CheckingMembers => "memberships are counted",
+            Phase::EmptyingMembers | Phase::EmptyingGroups | Phase::EmptyingUsers => "the old directory is taken out",
+            Phase::WritingUsers => "users are written",
+            Phase::WritingGroups => "groups are written",
+            Phase::WritingMembers => "memberships are written",
+            Phase::WritingTombstones => "deleted ids are written",
+        }
+    }
 }
 
 /// The job as it is stored.
@@ -75,6 +92,8 @@ struct Job {
     at: (i64, i64),
     /// The last id that it has done.
     id: String,
+    /// The key of the last line.
+    end: i64,
     /// In the order of the last line's.
     counts: [i64; 5],
     /// The first member that was passed over, and where.
@@ -130,7 +149,7 @@ pub(super) fn run(
                 token: caller.token.clone(),
                 ..Job::default()
             };
-            finish(sql, scim_enabled, &job, now)?;
+            finish(sql, scim_enabled, job, now)?;
             memory.job = true;
             status(sql)
         }
@@ -183,7 +202,13 @@ pub(super) fn status(sql: &dyn Sql) -> Result<Answer> {
     let job = job(sql)?.ok_or_else(none)?;
     let part = |part: Part| json!({ "part": part.part, "lines": part.lines, "complete": part.whole });
     let parts: Vec<Value> = store::parts(sql)?.into_iter().map(part).collect();
-    super::read::answer(&json!({ "state": job.phase.state(), "parts": parts, "error": job.error, "seq": job.seq }))
+    let position = matches!(job.phase.state(), "checking" | "writing").then(|| match job.at.0 {
+        0 => job.phase.doing().to_owned(),
+        key => format!("{}: {}", job.phase.doing(), place(key)),
+    });
+    super::read::answer(&json!({
+        "state": job.phase.state(), "parts": parts, "position": position, "error": job.error, "seq": job.seq,
+    }))
 }
 
 /// Some lines of a part. Those before have arrived; `line` is the number of the first one here, 1 begins the part anew.
@@ -239,6 +264,7 @@ fn take(sql: &dyn Sql, key: i64, text: &str, line: &Line) -> Result<()> {
             }
             put(sql, key, line)
         }
+        Line::From if key != store::key(1, 1) => Err(at(key, "from is the first line of part 1 only.")),
         Line::From => store::keep(sql, key, "from", text),
         Line::Members(..) => store::keep(sql, key, "members", text),
         Line::Tombstone(..) => store::keep(sql, key, "tombstone", text),
@@ -256,7 +282,7 @@ fn put(sql: &dyn Sql, key: i64, line: &Line) -> Result<()> {
 }
 
 /// All parts were sent: checks that they are, and sets the job going.
-fn finish(sql: &dyn Sql, scim_enabled: bool, begun: &Job, now: Timestamp) -> Result<()> {
+fn finish(sql: &dyn Sql, scim_enabled: bool, begun: Job, now: Timestamp) -> Result<()> {
     let job = job(sql)?.ok_or_else(none)?;
     if job.phase != Phase::Receiving {
         return Err(conflict(format!("This import is {} already.", job.phase.state())));
@@ -273,29 +299,25 @@ fn finish(sql: &dyn Sql, scim_enabled: bool, begun: &Job, now: Timestamp) -> Res
             return Err(conflict(detail));
         }
     }
-    let first = store::line_of(sql, "from")?.map(|(key, _)| key);
-    if first != Some(store::key(1, 1)) {
+    let lines = parts.iter().map(|part| part.lines).sum::<i64>();
+    if store::line(sql, store::key(1, 1))?.is_none_or(|(kind, _)| kind != "from") {
+        return Err(Error::invalid_value("The first line of part 1 has to be {\"from\": ...}."));
+    }
+    let key = parts.last().map_or(0, |last| store::key(last.part, last.lines));
+    let Some(Line::End(end)) =
+        store::line(sql, key)?.map(|(_, text)| line::read(&text, &Types::default(), now)).transpose()?
+    else {
         return Err(Error::invalid_value(
-            "The first line of part 1 has to be {\"from\": ...}, and the only one of its kind.",
-        ));
-    }
-    let (last, lines) = (parts.last().copied(), parts.iter().map(|part| part.lines).sum::<i64>());
-    let missing = || {
-        Error::invalid_value(
             "The last line of the last part has to be {\"at\": ..., \"counts\": ..., \"lines\": ...}: cut off?",
-        )
+        ));
     };
-    let (key, text) = store::line_of(sql, "at")?.ok_or_else(missing)?;
-    if last.is_none_or(|last| key != store::key(last.part, last.lines)) {
-        return Err(missing());
-    }
-    let Ok(Line::End(end)) = line::read(&text, &Types::default(), now) else { return Err(store::unreadable(key)) };
     if end.lines != lines - 1 {
         let detail = format!("The last line says that {} lines come before it; {} were sent.", end.lines, lines - 1);
         return Err(Error::invalid_value(detail));
     }
+    let begun = Job { end: key, ..begun };
     transact(sql, || {
-        save(sql, begun)?;
+        save(sql, &begun)?;
         settings::set_due(sql, IMPORT, Some(now))
     })
 }
@@ -322,6 +344,10 @@ pub(super) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result
         stepped => stepped?,
     };
     memory.importing = phase.state() == "writing";
+    if phase == Phase::Done {
+        // Where readers left off is a place in another directory.
+        memory.pages = super::Pages::default();
+    }
     Ok(matches!(phase.state(), "checking" | "writing"))
 }
 
@@ -333,8 +359,12 @@ fn advance(sql: &dyn Sql, job: &mut Job, types: &Types, now: Timestamp) -> Resul
         Phase::CheckingGroups => check(sql, job, "groups")?.then_some(Phase::CheckingMembers),
         Phase::CheckingMembers => count_members(sql, job)?.then_some(Phase::EmptyingMembers),
         Phase::EmptyingMembers => (!store::empty_members(sql, MEMBERSHIPS)?).then_some(Phase::EmptyingGroups),
-        Phase::EmptyingGroups => (!store::empty(sql, "groups", "Group", DOCUMENTS)?).then_some(Phase::EmptyingUsers),
-        Phase::EmptyingUsers => (!store::empty(sql, "users", "User", DOCUMENTS)?).then_some(Phase::WritingUsers),
+        Phase::EmptyingGroups => {
+            (!store::empty(sql, "groups", "Group", (DOCUMENTS, DOCUMENT_BYTES))?).then_some(Phase::EmptyingUsers)
+        }
+        Phase::EmptyingUsers => {
+            (!store::empty(sql, "users", "User", (DOCUMENTS, DOCUMENT_BYTES))?).then_some(Phase::WritingUsers)
+        }
         Phase::WritingUsers => write(sql, job, "users")?.then_some(Phase::WritingGroups),
         Phase::WritingGroups => write(sql, job, "groups")?.then_some(Phase::WritingMembers),
         Phase::WritingMembers => {
@@ -364,11 +394,15 @@ fn advance(sql: &dyn Sql, job: &mut Job, types: &Types, now: Timestamp) -> Resul
 /// The lines that refer to others, in their order. True at the end.
 fn apply(sql: &dyn Sql, job: &mut Job, types: &Types, now: Timestamp) -> Result<bool> {
     let lines = store::lines(sql, job.at.0, LINES, LINE_BYTES)?;
-    let end = lines.is_empty();
+    let (end, mut left) = (lines.is_empty(), MEMBERSHIPS);
     for (key, _, text) in lines {
+        if left <= 0 {
+            break;
+        }
         job.at.0 = key;
         match line::read(&text, types, now) {
             Ok(Line::Members(group, users)) => {
+                left -= users.matches(',').count() as i64 + 1;
                 let passed = joined(sql, key, &group, &users)?;
                 if job.passed.is_none() {
                     job.passed = passed.map(|id| (key, id));
@@ -431,6 +465,10 @@ fn check(sql: &dyn Sql, job: &mut Job, table: &str) -> Result<bool> {
 /// Some memberships; at the end everything has to add up.
 fn count_members(sql: &dyn Sql, job: &mut Job) -> Result<bool> {
     let (count, last) = store::walk_members(sql, job.at, MEMBERSHIPS)?;
+    if let Some((group, user)) = store::astray(sql, job.at, last)? {
+        let detail = format!("the user of {} is a member still, and a change deleted one of the two.", place(user));
+        return Err(at(group, detail));
+    }
     let [_, _, _, memberships, tombstones] = &mut job.counts;
     *memberships += count;
     if let Some(last) = last {
@@ -438,10 +476,9 @@ fn count_members(sql: &dyn Sql, job: &mut Job) -> Result<bool> {
         return Ok(false);
     }
     *tombstones = store::count_tombstones(sql)?;
-    let (key, text) = store::line_of(sql, "at")?.ok_or_else(|| store::unreadable(0))?;
-    let Ok(Line::End(end)) = line::read(&text, &Types::default(), Timestamp(0)) else {
-        return Err(store::unreadable(key));
-    };
+    let key = job.end;
+    let line = store::line(sql, key)?.map(|(_, text)| line::read(&text, &Types::default(), Timestamp(0)));
+    let Some(Ok(Line::End(end))) = line else { return Err(store::unreadable(key)) };
     for ((name, said), found) in COUNTS.iter().zip(end.counts).zip(job.counts) {
         if said != found {
             let passed = job.passed.as_ref().map(|(key, id)| {
@@ -458,10 +495,7 @@ fn count_members(sql: &dyn Sql, job: &mut Job) -> Result<bool> {
 
 fn write(sql: &dyn Sql, job: &mut Job, table: &str) -> Result<bool> {
     let seq = changes::head(sql)?.seq + 1;
-    let last = match table {
-        "users" => store::write_users(sql, job.at.0, DOCUMENTS, seq)?,
-        _ => store::write_groups(sql, job.at.0, DOCUMENTS, seq)?,
-    };
+    let last = store::write(sql, table, job.at.0, (DOCUMENTS, DOCUMENT_BYTES), seq)?;
     let Some(last) = last else { return Ok(true) };
     store::unbury(sql, table, job.at.0, last)?;
     job.at.0 = last;

@@ -7,6 +7,7 @@ pub mod dump;
 pub mod filters;
 pub mod follower;
 pub mod http;
+pub mod imports;
 pub mod native;
 pub mod patch;
 pub mod quirks;

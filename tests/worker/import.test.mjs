@@ -80,12 +80,13 @@ test("a snapshot is imported into another organisation", async () => {
       { part: 1, lines: 10, complete: true },
       { part: 2, lines: taken.length - 10, complete: true },
     ],
+    position: null,
     error: null,
     seq: null,
   });
   assert.equal((await call("into", "POST", "/finish")).status, 202);
   const done = await ended("into");
-  assert.deepEqual(done, { state: "done", parts: [], error: null, seq: 1 });
+  assert.deepEqual(done, { state: "done", parts: [], position: null, error: null, seq: 1 });
   const again = await snapshot("into");
   assert.deepEqual(again.slice(1, -1), taken.slice(1, -1));
   assert.deepEqual(again.at(-1).counts, taken.at(-1).counts);

@@ -125,6 +125,9 @@ fn group(mut fields: Fields, types: &Types, now: Timestamp) -> Result<Line> {
     let marks = marks(&mut fields, now)?;
     let attributes = object(take(&mut fields, "attributes"), "attributes")?;
     only(&fields)?;
+    if let Some(name) = attributes.keys().find(|name| name.eq_ignore_ascii_case("members")) {
+        return Err(invalid(format!("attributes.{name}: members have lines of their own, {{\"members\": ...}}.")));
+    }
     let content = groups::content(&types.group, &canonical(&types.group, attributes)?)?;
     Ok(Line::Group(id, Box::new(content), marks))
 }
@@ -201,8 +204,9 @@ fn version(value: Value, now: Timestamp) -> Result<(String, i64, Timestamp)> {
 
 fn marks(fields: &mut Fields, now: Timestamp) -> Result<Marks> {
     let version = take(fields, "version").map_or(Ok(1), |version| number(Some(version), "version"))?;
-    if version < 1 {
-        return Err(invalid("version has to be 1 or more."));
+    // Room for as many later ones: SQL's numbers are exact up to 2^53.
+    if !(1..1 << 52).contains(&version) {
+        return Err(invalid("version has to be 1 or more, and less than 2^52."));
     }
     let mut time = |name: &str| match take(fields, name) {
         None => Ok(now),
