@@ -36,7 +36,7 @@ function inputs() {
     .sort();
   const hash = createHash("sha256").update(out);
   const scripts = ["scripts/build.mjs", "scripts/lib/order.mjs", "scripts/lib/toolchain.mjs"];
-  for (const path of ["Cargo.toml", "Cargo.lock", "package-lock.json", ...scripts, ...sources]) {
+  for (const path of ["Cargo.toml", "Cargo.lock", "build.rs", "package-lock.json", ...scripts, ...sources]) {
     hash.update(`\0${path}\0`).update(readFileSync(join(root, path)));
   }
   return hash.digest("hex");

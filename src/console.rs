@@ -6,8 +6,9 @@ pub mod preview;
 use crate::auth::{Dialect, TokenKind, range};
 use crate::directory::command::{Admin, Journal, Page, Query, Rotation, Scope, TokenSettings};
 use crate::directory::options::{self, Guard, Options, Sync};
+use crate::directory::residency::Residency;
 use crate::error::{Error, Result};
-use crate::id::{GroupId, MemberId, Timestamp, TokenId, UserId};
+use crate::id::{GroupId, MemberId, OrgId, Timestamp, TokenId, UserId};
 use crate::render::{JSON, Response};
 use crate::route::Console;
 use crate::scim::json;
@@ -36,6 +37,8 @@ struct OrgBody {
     #[serde(default, deserialize_with = "options::said")]
     guard: Option<Option<Guard>>,
     reserved_group_names: Option<Vec<String>>,
+    jurisdiction: Option<String>,
+    location_hint: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -63,11 +66,11 @@ struct TokenBody {
 
 /// The description of this API (OpenAPI 3.1), as `GET /v1/openapi.json` gives it; `tests/openapi.rs` holds it to the routes.
 pub fn openapi() -> Response {
-    let body = include_bytes!("console/openapi.json").to_vec();
+    let body = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json")).to_vec();
     Response { status: 200, headers: Vec::new(), body, content_type: JSON }
 }
 
-/// The body of `PUT /v1/orgs/{org}`.
+/// The body of `PUT` and `PATCH /v1/orgs/{org}`.
 ///
 /// # Errors
 /// 400 that names the field.
@@ -82,7 +85,22 @@ pub fn configure(body: &[u8]) -> Result<Admin> {
         scim: body.scim.map(|scim| scim.enabled),
         options: Options { sync: body.sync, guard: body.guard, reserved_group_names: body.reserved_group_names }
             .checked()?,
+        residency: Residency { jurisdiction: body.jurisdiction, location_hint: body.location_hint },
     })
+}
+
+/// Whether the request says that it means to erase this organisation.
+///
+/// # Errors
+/// 400 that says what to send.
+pub fn confirmed(org: &OrgId, parameters: &[(String, String)]) -> Result<()> {
+    match parameters {
+        [(name, value)] if name == "confirm" && value == org.as_str() => Ok(()),
+        _ => Err(Error::invalid_value(format!(
+            "This erases {org}: its users, groups, tokens, journal and settings. To confirm, send DELETE \
+             /v1/orgs/{org}?confirm={org}. Nothing was changed."
+        ))),
+    }
 }
 
 #[derive(Deserialize)]
@@ -237,6 +255,8 @@ pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<
         | Console::PutImport(..)
         | Console::FinishImport(_)
         | Console::EndImport(_)
+        | Console::PatchOrg(_)
+        | Console::EraseOrg(_)
         | Console::ReleaseGuard(_)
         | Console::MintToken(_)
         | Console::Preview(_)
@@ -291,8 +311,10 @@ pub fn parameters(route: &Console) -> &'static [&'static str] {
         Console::Members(..) => &["after", "limit"],
         Console::Changes(_) => &["after", "limit", "wait"],
         Console::Journal(_) => &["outcome", "reason", "resource", "since", "until", "token", "limit", "after"],
+        Console::EraseOrg(_) => &["confirm"],
         Console::ListOrgs
         | Console::PutOrg(_)
+        | Console::PatchOrg(_)
         | Console::GetOrg(_)
         | Console::MintToken(_)
         | Console::ListTokens(_)

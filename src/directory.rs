@@ -5,4 +5,5 @@ pub mod bulk;
 pub mod command;
 pub mod options;
 pub mod reply;
+pub mod residency;
 pub mod view;

@@ -4,6 +4,7 @@ mod console;
 mod import;
 mod limits;
 mod objects;
+mod organisations;
 mod preview;
 mod schemas;
 mod snapshot;
@@ -14,6 +15,7 @@ use crate::auth::{self, Record, Token, TokenKind};
 use crate::console::cors;
 use crate::directory::command::{Actor, Ask, Call, Command, Precondition, VERSION};
 use crate::directory::reply::Answer;
+use crate::directory::residency::Residency;
 use crate::error::{Error, Kind, Result};
 use crate::id::{Ids, OrgId, RequestId, Timestamp};
 use crate::ingest::{self, Ingested};
@@ -73,12 +75,7 @@ impl<'a> Edge<'a> {
 
 impl Edge<'_> {
     async fn handle(&self, request: Request, url: &str) -> Response {
-        if cfg!(feature = "test-hooks") && self.panic_at.as_deref() == Some("edge") {
-            #[allow(clippy::panic, reason = "what the tests ask for, in a test build")]
-            {
-                panic!("asked for");
-            }
-        }
+        self.tested("edge");
         // As it was sent: the crate's own type reads a method that it does not know as GET.
         let method = request.inner().method();
         let (_, path, query) = route::parts(url);
@@ -107,6 +104,16 @@ impl Edge<'_> {
         };
         response.headers.extend(shared);
         response
+    }
+
+    /// A place where a test build can be asked to panic.
+    fn tested(&self, place: &str) {
+        if cfg!(feature = "test-hooks") && self.panic_at.as_deref() == Some(place) {
+            #[allow(clippy::panic, reason = "what the tests ask for, in a test build")]
+            {
+                panic!("asked for");
+            }
+        }
     }
 
     /// The SCIM base URL of an organisation, without a slash at its end.
@@ -202,6 +209,7 @@ impl Edge<'_> {
                 idempotency_key: header(&request, "Idempotency-Key").filter(|key| key.len() <= 256),
                 generation: types.generation,
                 precondition,
+                home: Residency { jurisdiction: record.jurisdiction.clone(), location_hint: None },
                 ask: Ask::Scim(command),
             };
             return match (self.object(&call).await?, &route) {

@@ -7,6 +7,7 @@ mod access;
 mod admin;
 mod bulk;
 mod cursor;
+pub mod erase;
 pub mod feed;
 mod groups;
 mod guard;
@@ -26,10 +27,12 @@ mod tokens;
 mod users;
 mod work;
 
+pub use admin::saml_first;
+
 use crate::directory::command::{Actor, Admin, Ask, Call, Command, Members, Query, VERSION};
 use crate::directory::reply::{Answer, Reply};
 use crate::error::{Error, Kind, Result};
-use crate::id::{Ids, OrgId, Timestamp};
+use crate::id::{Ids, OrgId, Timestamp, TokenHash};
 use crate::scim::schema::{Kinds, Types};
 use crate::store::{Sql, schema};
 use std::collections::BTreeMap;
@@ -97,6 +100,9 @@ pub enum Progress {
     Scan(Box<Pending>),
     /// It has nothing to answer yet: [`again`] once there is a change after its position, or at its end.
     Wait(Box<feed::Waiting>),
+    /// The organisation is being erased: KV's records of these tokens are to be deleted, then [`erase::forget`] is to be
+    /// called. If there is none, the whole storage and this memory are to be deleted.
+    Erase(Vec<TokenHash>),
 }
 
 /// A call that goes through the directory in steps.
@@ -126,6 +132,10 @@ pub fn again(sql: &dyn Sql, memory: &mut Memory, waiting: feed::Waiting, context
 }
 
 fn attempt(sql: &dyn Sql, memory: &mut Memory, call: Call, until: Timestamp, context: &Context<'_>) -> Progress {
+    let erases = call.actor == Actor::Root && matches!(call.ask, Ask::Admin(Admin::Erase));
+    if erases && !memory.migrated && schema::exists(sql).is_ok_and(|exists| !exists) {
+        return Progress::Erase(Vec::new());
+    }
     let caller = match admitted(sql, memory, &call, context) {
         Ok(caller) => caller,
         Err(error) => return done(Err(not_admitted(sql, memory, &call, context, error))),
@@ -162,8 +172,12 @@ fn attempt(sql: &dyn Sql, memory: &mut Memory, call: Call, until: Timestamp, con
             Ok(Searched::Scan(scan)) => return resume(sql, memory, Pending { scan, call, caller }, context.now),
             Err(error) => Err(error),
         },
-        Ask::Admin(Admin::PutSchema { document }) => schemas::put(sql, memory, document),
-        Ask::Admin(Admin::DeleteSchema { urn }) => schemas::delete(sql, memory, urn),
+        Ask::Admin(Admin::PutSchema { document }) => schemas::put(sql, memory, document, context.now),
+        Ask::Admin(Admin::DeleteSchema { urn }) => schemas::delete(sql, memory, urn, context.now),
+        Ask::Admin(Admin::Erase) => match erase::begin(sql, context.now) {
+            Ok(hashes) => return Progress::Erase(hashes),
+            Err(error) => Err(error),
+        },
         Ask::Admin(
             admin @ (Admin::BeginImport | Admin::ImportLines { .. } | Admin::FinishImport | Admin::EndImport),
         ) => import::run(sql, memory, admin, &call, &caller, context.now),

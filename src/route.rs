@@ -56,6 +56,8 @@ const PARTS_MAX: i64 = 10_000;
 pub enum Console {
     ListOrgs,
     PutOrg(OrgId),
+    PatchOrg(OrgId),
+    EraseOrg(OrgId),
     GetOrg(OrgId),
     MintToken(OrgId),
     ListTokens(OrgId),
@@ -207,8 +209,13 @@ fn console(method: &str, rest: &[&str]) -> Result<Console> {
     })?;
     match rest {
         [] => {
-            only(method, &["GET", "PUT"])?;
-            Ok(if method == "GET" { Console::GetOrg(org) } else { Console::PutOrg(org) })
+            only(method, &["GET", "PUT", "PATCH", "DELETE"])?;
+            Ok(match method {
+                "GET" => Console::GetOrg(org),
+                "PUT" => Console::PutOrg(org),
+                "PATCH" => Console::PatchOrg(org),
+                _ => Console::EraseOrg(org),
+            })
         }
         ["tokens"] => {
             only(method, &["GET", "POST"])?;

@@ -8,6 +8,7 @@ mod support;
 use scim_edge::auth::{Dialect, Token, TokenKind};
 use scim_edge::directory::command::{Actor, Admin, Ask};
 use scim_edge::directory::options::Options;
+use scim_edge::directory::residency::Residency;
 use scim_edge::scim::json::BODY_MAX;
 use serde_json::{Value, json};
 use support::native::Native;
@@ -26,7 +27,13 @@ fn situations() {
 fn headers() {
     let mut server = Native::new(Dialect::Auto);
     let switch = |server: &mut Native, on| {
-        let settings = Admin::Configure { display_name: None, saml: None, scim: Some(on), options: Options::default() };
+        let settings = Admin::Configure {
+            display_name: None,
+            saml: None,
+            scim: Some(on),
+            options: Options::default(),
+            residency: Residency::default(),
+        };
         server.call(Actor::Root, Ask::Admin(settings)).outcome.unwrap();
     };
     let known = server.token.hash();

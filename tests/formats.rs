@@ -68,6 +68,12 @@ fn calls() {
         (&r#""root""#.to_owned(), "", r#"{"preview":{"deleteUser":{"id":"u"}}}"#),
         (&r#""root""#.to_owned(), "", r#"{"admin":{"configure":{"displayName":"A","saml":true,"scim":null}}}"#),
         (&r#""root""#.to_owned(), "", r#"{"admin":{"revokeToken":{"id":"t"}}}"#),
+        (&r#""root""#.to_owned(), "", r#"{"admin":"erase"}"#),
+        (
+            &r#""root""#.to_owned(),
+            "",
+            r#"{"admin":{"configure":{"displayName":null,"saml":null,"scim":null,"residency":{"jurisdiction":"eu","locationHint":"weur"}}}}"#,
+        ),
         (
             &r#""root""#.to_owned(),
             r#","address":"203.0.113.7""#,

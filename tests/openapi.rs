@@ -28,6 +28,8 @@ macro_rules! operations {
 operations! {
     Console::ListOrgs => "listOrgs",
     Console::PutOrg(_) => "putOrg",
+    Console::PatchOrg(_) => "patchOrg",
+    Console::EraseOrg(_) => "eraseOrg",
     Console::GetOrg(_) => "getOrg",
     Console::MintToken(_) => "mintToken",
     Console::ListTokens(_) => "listTokens",
@@ -163,8 +165,9 @@ fn bodies_have_the_fields_that_are_described() {
     let mint = read(console::mint);
     let rotate = read(|body| console::rotate(TokenId::parse("t").unwrap(), body));
     let preview = read(|body| console::preview::Preview::read(body, "/acme/scim/v2"));
-    let bodies: [(&str, Reader<'_>); 5] = [
+    let bodies: [(&str, Reader<'_>); 6] = [
         ("putOrg", &configure),
+        ("patchOrg", &configure),
         ("releaseGuard", &release),
         ("mintToken", &mint),
         ("rotateToken", &rotate),

@@ -8,6 +8,7 @@ mod support;
 use scim_edge::auth::Dialect;
 use scim_edge::directory::command::{Actor, Admin, Ask};
 use scim_edge::directory::options::{Guard, Options};
+use scim_edge::directory::residency::Residency;
 use serde_json::{Value, json};
 use support::dump::everything;
 use support::native::Native;
@@ -153,7 +154,7 @@ fn what_is_said_and_what_is_then_done() {
 }
 
 fn configure(server: &mut Native, scim: Option<bool>, options: Options) {
-    let admin = Admin::Configure { display_name: None, saml: None, scim, options };
+    let admin = Admin::Configure { display_name: None, saml: None, scim, options, residency: Residency::default() };
     server.call(Actor::Root, Ask::Admin(admin)).outcome.unwrap();
 }
 

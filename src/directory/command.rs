@@ -2,6 +2,7 @@
 
 use super::bulk::Bulk;
 use super::options::Options;
+use super::residency::Residency;
 use crate::error::Error;
 use crate::id::{GroupId, MemberId, OrgId, RequestId, Seq, Timestamp, TokenHash, TokenId, UserId};
 use crate::scim::etag::Tags;
@@ -50,6 +51,9 @@ pub struct Call {
     /// What has to hold of the resource, or nothing is done.
     #[serde(default, skip_serializing_if = "Precondition::is_empty")]
     pub precondition: Precondition,
+    /// Where the object is: a part of its address, which does not travel.
+    #[serde(skip)]
+    pub home: Residency,
     /// What is asked.
     pub ask: Ask,
 }
@@ -325,7 +329,12 @@ pub enum Admin {
         scim: Option<bool>,
         #[serde(default, skip_serializing_if = "Options::is_empty")]
         options: Options,
+        /// Where the object is, to be shown; the registry has made sure that it is always the same.
+        #[serde(default, skip_serializing_if = "Residency::is_empty")]
+        residency: Residency,
     },
+    /// Erases everything, some tokens a call.
+    Erase,
     /// Lets deprovisioning through for so many seconds.
     ReleaseGuard {
         seconds: i64,

@@ -1,10 +1,12 @@
 //! The Console's API over HTTP: who asks, the registry, the organisation's object, KV.
 
+use super::organisations::{self, home};
 use super::{Edge, body, header, import, now, preview, random, snapshot, tokens};
 use crate::auth::{self, Record, Token, TokenKind};
 use crate::console;
 use crate::directory::command::{Actor, Admin, Ask, Call, Precondition, Rotation, TokenSettings, VERSION};
 use crate::directory::reply::Answer;
+use crate::directory::residency::Residency;
 use crate::error::{Error, Kind, Result};
 use crate::id::{Ids, OrgId, Timestamp, TokenHash, TokenId};
 use crate::org::registry;
@@ -28,8 +30,8 @@ pub(super) async fn handle(edge: &Edge<'_>, route: Result<Console>, request: Req
     outcome.unwrap_or_else(|error| edge.problem(&error))
 }
 
-/// The root key, or a Console token with the organisation that KV names for it.
-async fn authenticate(edge: &Edge<'_>, request: &Request) -> Result<(Actor, Option<OrgId>)> {
+/// The root key, or a Console token with its record in KV.
+async fn authenticate(edge: &Edge<'_>, request: &Request) -> Result<(Actor, Option<Record>)> {
     let key = edge.env.secret("CONSOLE_KEY").map(|key| key.to_string()).unwrap_or_default();
     if key.is_empty() {
         let detail = "The Console API has no key yet. Set one with: wrangler secret put CONSOLE_KEY";
@@ -40,19 +42,21 @@ async fn authenticate(edge: &Edge<'_>, request: &Request) -> Result<(Actor, Opti
         return Ok((Actor::Root, None));
     }
     let (token, record) = edge.token(authorization.as_deref(), TokenKind::Console).await?;
-    Ok((Actor::Token { hash: token.hash(), dialect: record.dialect }, Some(record.org)))
+    Ok((Actor::Token { hash: token.hash(), dialect: record.dialect }, Some(record)))
 }
 
 async fn run(
     edge: &Edge<'_>,
     route: Console,
-    (actor, own): (Actor, Option<OrgId>),
+    (actor, own): (Actor, Option<Record>),
     mut request: Request,
     query: &str,
 ) -> Result<Response> {
     let org = match &route {
         Console::ListOrgs => None,
         Console::PutOrg(org)
+        | Console::PatchOrg(org)
+        | Console::EraseOrg(org)
         | Console::GetOrg(org)
         | Console::ReleaseGuard(org)
         | Console::MintToken(org)
@@ -77,7 +81,7 @@ async fn run(
         | Console::DeleteSchema(org, _) => Some(org.clone()),
     };
     // A Console token sees its own organisation only, and of others not even whether they exist.
-    if own.is_some() && own != org {
+    if own.as_ref().is_some_and(|own| Some(&own.org) != org.as_ref()) {
         return Err(Error::unauthorized());
     }
     let asked = console::query(&route, &route::query(query))?;
@@ -89,46 +93,46 @@ async fn run(
     let ask = match asked {
         Some(query) => Ask::Read(query),
         None => match route {
-            Console::PutOrg(_) => {
+            Console::PutOrg(_) | Console::PatchOrg(_) => {
+                let registers = own.is_none() && matches!(route, Console::PutOrg(_));
                 let admin = console::configure(&body(&mut request).await?)?;
-                if own.is_none()
-                    && let Admin::Configure { display_name, .. } = &admin
-                {
-                    let display_name = display_name.clone();
-                    edge.registry(&registry::Ask::Put { org: org.clone(), display_name }).await?;
-                }
-                Ask::Admin(admin)
+                return organisations::configure(edge, (actor, own), org, admin, registers).await;
+            }
+            Console::EraseOrg(_) => {
+                return organisations::erase(edge, (actor, own), org, &route::query(query)).await;
             }
             Console::MintToken(_) => {
                 let settings = console::mint(&body(&mut request).await?)?;
-                registered(edge, &own, &org).await?;
-                return mint(edge, &actor, &org, settings, None).await;
+                let home = home(edge, own.as_ref(), &org).await?;
+                return mint(edge, &actor, &org, &home, settings, None).await;
             }
             Console::ReleaseGuard(_) => Ask::Admin(console::release(&body(&mut request).await?)?),
             Console::Preview(_) => {
                 let body = body(&mut request).await?;
-                registered(edge, &own, &org).await?;
-                return preview::run(edge, &org, &body, |ask| edge.call_of(org.clone(), actor.clone(), ask)).await;
+                let home = home(edge, own.as_ref(), &org).await?;
+                let call = |ask| edge.call_of(org.clone(), home.clone(), actor.clone(), ask);
+                return preview::run(edge, &org, &body, call).await;
             }
             Console::BeginImport(_) => Ask::Admin(Admin::BeginImport),
             Console::FinishImport(_) => Ask::Admin(Admin::FinishImport),
             Console::EndImport(_) => Ask::Admin(Admin::EndImport),
             Console::PutImport(_, part) => {
-                registered(edge, &own, &org).await?;
-                return import::part(edge, request, part, |ask| edge.call_of(org.clone(), actor.clone(), ask)).await;
+                let home = home(edge, own.as_ref(), &org).await?;
+                let call = |ask| edge.call_of(org.clone(), home.clone(), actor.clone(), ask);
+                return import::part(edge, request, part, call).await;
             }
             Console::RotateToken(_, id) => {
                 let rotation = console::rotate(token_id(&id)?, &body(&mut request).await?)?;
-                registered(edge, &own, &org).await?;
+                let home = home(edge, own.as_ref(), &org).await?;
                 // The object says what the successor is to be.
-                let settings = edge.administer(&org, &actor, Admin::RotateToken(rotation.clone())).await?;
-                return mint(edge, &actor, &org, json::own(settings.get())?, Some(rotation)).await;
+                let settings = edge.administer(&org, &home, &actor, Admin::RotateToken(rotation.clone())).await?;
+                return mint(edge, &actor, &org, &home, json::own(settings.get())?, Some(rotation)).await;
             }
             Console::RevokeToken(_, id) => {
                 let id = token_id(&id)?;
-                registered(edge, &own, &org).await?;
+                let home = home(edge, own.as_ref(), &org).await?;
                 // The object refuses the token from now on; KV's record only ends later.
-                let (hash, end) = end_of(&edge.administer(&org, &actor, Admin::RevokeToken { id }).await?)?;
+                let (hash, end) = end_of(&edge.administer(&org, &home, &actor, Admin::RevokeToken { id }).await?)?;
                 tokens::expire(edge.env, &hash, end).await?;
                 return render::console(Answer::Nothing);
             }
@@ -137,8 +141,8 @@ async fn run(
             _ => return Err(Error::internal("a reading route gave no query")),
         },
     };
-    registered(edge, &own, &org).await?;
-    let mut call = edge.call_of(org, actor, ask);
+    let home = home(edge, own.as_ref(), &org).await?;
+    let mut call = edge.call_of(org, home, actor, ask);
     if let (Ask::Read(_), Some(text)) = (&call.ask, header(&request, "If-None-Match")) {
         call.precondition.if_none_match = Some(Tags::parse("If-None-Match", &text)?);
     }
@@ -150,20 +154,13 @@ async fn run(
     }
 }
 
-/// The root key may name any organisation, so the registry is asked before an object is called into being.
-async fn registered(edge: &Edge<'_>, own: &Option<OrgId>, org: &OrgId) -> Result<()> {
-    if own.is_none() {
-        edge.registry(&registry::Ask::Get { org: org.clone() }).await?;
-    }
-    Ok(())
-}
-
 /// The object stores the hash, then KV its record, and a token that is rotated to this one ends after its grace; only then
 /// the token is shown, once. If one of them fails nobody has it, and it is revoked lest it be taken for one in use.
 async fn mint(
     edge: &Edge<'_>,
     actor: &Actor,
     org: &OrgId,
+    home: &Residency,
     settings: TokenSettings,
     rotation: Option<Rotation>,
 ) -> Result<Response> {
@@ -173,18 +170,18 @@ async fn mint(
     let record = Record {
         v: 1,
         org: org.clone(),
-        jurisdiction: None,
+        jurisdiction: home.jurisdiction.clone(),
         kind: settings.kind,
         dialect: settings.dialect,
         expires_at: settings.expires_at,
     };
     let minting = Admin::MintToken { id: id.clone(), hash: token.hash(), token: settings };
-    let mut shown: Map<String, Value> = json::own(edge.administer(org, actor, minting).await?.get())?;
+    let mut shown: Map<String, Value> = json::own(edge.administer(org, home, actor, minting).await?.get())?;
     let mut outcome = tokens::put(edge.env, &token.hash(), &record).await;
     if let (Ok(()), Some(rotation)) = (&outcome, rotation) {
         let old = rotation.id.clone();
         let ended =
-            edge.administer(org, actor, Admin::RotateToken(Rotation { by: Some(id.clone()), ..rotation })).await;
+            edge.administer(org, home, actor, Admin::RotateToken(Rotation { by: Some(id.clone()), ..rotation })).await;
         outcome = match ended {
             Err(error) => Err(error),
             Ok(ended) => {
@@ -197,7 +194,7 @@ async fn mint(
         };
     }
     if let Err(error) = outcome {
-        edge.administer(org, actor, Admin::RevokeToken { id }).await?;
+        edge.administer(org, home, actor, Admin::RevokeToken { id }).await?;
         return Err(error);
     }
     shown.insert("token".to_owned(), Value::from(token.reveal()));
@@ -218,14 +215,15 @@ fn token_id(text: &str) -> Result<TokenId> {
 }
 
 impl Edge<'_> {
-    async fn administer(&self, org: &OrgId, actor: &Actor, admin: Admin) -> Result<Box<RawValue>> {
-        match self.object(&self.call_of(org.clone(), actor.clone(), Ask::Admin(admin))).await? {
+    async fn administer(&self, org: &OrgId, home: &Residency, actor: &Actor, admin: Admin) -> Result<Box<RawValue>> {
+        match self.object(&self.call_of(org.clone(), home.clone(), actor.clone(), Ask::Admin(admin))).await? {
             Answer::Json(text) => Ok(text),
             _ => Err(Error::internal("not a Console answer")),
         }
     }
 
-    fn call_of(&self, org: OrgId, actor: Actor, ask: Ask) -> Call {
+    /// A call for the Console.
+    pub(super) fn call_of(&self, org: OrgId, home: Residency, actor: Actor, ask: Ask) -> Call {
         let base = self.base(&org);
         let request = self.request_id.clone();
         let (idp, repairs, notes) = (String::new(), Vec::new(), Vec::new());
@@ -243,6 +241,7 @@ impl Edge<'_> {
             // Console requests are not read under the schemas.
             generation: 0,
             precondition: Precondition::default(),
+            home,
             ask,
         }
     }

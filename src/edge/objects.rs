@@ -1,11 +1,12 @@
 //! The two Durable Object classes, and how the edge calls them: one JSON body there, one back.
 
 use super::sql::Storage;
-use super::{Edge, now, random};
+use super::{Edge, now, random, tokens};
 use crate::directory::command::{Ask, Call, VERSION};
 use crate::directory::reply::{Answer, Reply};
+use crate::directory::residency::Residency;
 use crate::error::{Error, Kind, Result};
-use crate::id::{OrgId, Seq, Timestamp};
+use crate::id::{OrgId, Seq, Timestamp, TokenHash};
 use crate::org::{self, Context, Memory, Progress, feed, registry};
 use futures_util::future::select;
 use serde::Serialize;
@@ -17,29 +18,34 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 use worker::js_sys::{Reflect, Uint8Array};
-use worker::wasm_bindgen::JsValue;
+use worker::wasm_bindgen::prelude::*;
 use worker::web_sys::{Request, RequestInit};
-use worker::{Delay, DurableObject, Env, Response, State, durable_object};
+use worker::{Delay, DurableObject, Env, Response, State, Stub, durable_object};
 
 /// The registry's object has this name; it must never change.
 const REGISTRY: &str = "registry";
 
 impl Edge<'_> {
-    /// Calls the organisation's object. Its name is the organisation's.
+    /// Calls the organisation's object. Its name is the organisation's, inside the jurisdiction that it was registered in.
     pub(super) async fn object(&self, call: &Call) -> Result<Answer> {
-        let reply: Reply = self.call("ORG", call.org.as_str(), call).await?;
+        let reply: Reply = self.call("ORG", call.org.as_str(), &call.home, call).await?;
         reply.outcome
     }
 
     /// Calls the registry.
     pub(super) async fn registry(&self, ask: &registry::Ask) -> Result<Vec<registry::Entry>> {
-        self.call::<_, registry::Reply>("REGISTRY", REGISTRY, ask).await?
+        self.call::<_, registry::Reply>("REGISTRY", REGISTRY, &Residency::default(), ask).await?
     }
 
-    async fn call<C: Serialize, R: DeserializeOwned>(&self, class: &str, name: &str, call: &C) -> Result<R> {
+    async fn call<C: Serialize, R: DeserializeOwned>(
+        &self,
+        class: &str,
+        name: &str,
+        home: &Residency,
+        call: &C,
+    ) -> Result<R> {
         let bytes = serde_json::to_vec(call).map_err(Error::internal)?;
-        let namespace = self.env.durable_object(class).map_err(Error::internal)?;
-        let stub = namespace.get_by_name(name).map_err(Error::internal)?;
+        let stub = stub(self.env, class, name, home)?;
         let failed_here = |error: JsValue| Error::internal(format!("{error:?}"));
         let init = RequestInit::new();
         init.set_method("POST");
@@ -57,6 +63,34 @@ impl Edge<'_> {
         serde_json::from_slice(&bytes)
             .map_err(|error| Error::internal(format!("{error} in the reply of {class} {name}")))
     }
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// `DurableObjectNamespace`, as far as the `worker` crate does not have it.
+    type JsNamespace;
+
+    #[wasm_bindgen(method, catch)]
+    fn jurisdiction(this: &JsNamespace, name: &str) -> std::result::Result<JsValue, JsValue>;
+}
+
+/// The address of an object.
+///
+/// # Errors
+/// 503, if the platform has no such jurisdiction.
+pub(super) fn stub(env: &Env, class: &str, name: &str, home: &Residency) -> Result<Stub> {
+    let mut namespace = env.durable_object(class).map_err(Error::internal)?;
+    if let Some(jurisdiction) = &home.jurisdiction {
+        let restricted = JsValue::from(namespace).unchecked_into::<JsNamespace>().jurisdiction(jurisdiction);
+        let detail =
+            || format!("The platform offers no jurisdiction {jurisdiction:?} here; {name} is not kept elsewhere.");
+        namespace = restricted.map_err(|_| Error::new(Kind::Unavailable, detail()))?.unchecked_into();
+    }
+    match &home.location_hint {
+        Some(hint) => namespace.get_by_name_with_location_hint(name, hint),
+        None => namespace.get_by_name(name),
+    }
+    .map_err(Error::internal)
 }
 
 /// A call that did not come back: overload is 503, anything else ours.
@@ -77,6 +111,7 @@ fn failed(error: worker::Error) -> Error {
 #[durable_object(alarm)]
 pub struct Org {
     state: State,
+    env: Env,
     name: Option<OrgId>,
     storage: Storage,
     memory: RefCell<Memory>,
@@ -101,10 +136,11 @@ struct Waiter {
 impl RefUnwindSafe for Org {}
 
 impl DurableObject for Org {
-    fn new(state: State, _env: Env) -> Self {
+    fn new(state: State, env: Env) -> Self {
         let name = state.id().name().and_then(|name| OrgId::parse(&name));
         let storage = Storage::new(&state);
-        Self { state, name, storage, memory: RefCell::default(), armed: Cell::new(None), waiters: RefCell::default() }
+        let (memory, armed, waiters) = Default::default();
+        Self { state, env, name, storage, memory, armed, waiters }
     }
 
     async fn fetch(&self, mut request: worker::Request) -> worker::Result<Response> {
@@ -150,6 +186,10 @@ impl Org {
                     continue;
                 }
                 Progress::Scan(pending) => RefCell::new(Some(pending)),
+                Progress::Erase(hashes) => {
+                    let answer = self.erase(&hashes).await?;
+                    return Ok(Reply { v: VERSION, outcome: Ok(answer) });
+                }
             };
             Delay::from(Duration::ZERO).await;
             progress = caught(&|| {
@@ -167,6 +207,26 @@ impl Org {
         let progress = org::execute(&self.storage, &mut self.memory.borrow_mut(), call, &context);
         self.wake(configures);
         Ok(progress)
+    }
+
+    /// One step of erasing: KV's records of these tokens, then their rows; without any, everything that is here.
+    async fn erase(&self, hashes: &[TokenHash]) -> Result<Answer> {
+        for hash in hashes {
+            tokens::delete(&self.env, hash).await?;
+        }
+        if !hashes.is_empty() {
+            let forgotten = catch_unwind(AssertUnwindSafe(|| org::erase::forget(&self.storage, hashes)));
+            forgotten.unwrap_or_else(|_| Err(Error::internal("a panic in the object")))?;
+            return Ok(Answer::Allowed);
+        }
+        // The alarm goes with the rest.
+        self.state.storage().delete_all().await.map_err(Error::internal)?;
+        // Nothing ran since that could have remembered anything: the platform holds events back while it waits for the
+        // storage.
+        self.memory.take();
+        self.armed.set(None);
+        self.wake(true);
+        Ok(Answer::Nothing)
     }
 
     /// Until there is a change, or the time is over; not at all if too many wait.

@@ -2,7 +2,7 @@
 
 use crate::auth::{RECORD_GRACE_SECONDS, Record, record_key};
 use crate::error::{Error, Result};
-use crate::id::{Timestamp, TokenHash};
+use crate::id::{OrgId, Timestamp, TokenHash};
 use crate::scim::json;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -56,6 +56,19 @@ async fn write(env: &Env, hash: &TokenHash, record: &Record) -> Result<()> {
         put = put.expiration(end.unsigned_abs());
     }
     put.execute().await.map_err(Error::internal)
+}
+
+/// Deletes a token's record.
+pub(super) async fn delete(env: &Env, hash: &TokenHash) -> Result<()> {
+    let kv = env.kv("TOKENS").map_err(Error::internal)?;
+    kv.delete(&record_key(hash)).await.map_err(Error::internal)
+}
+
+/// Forgets what this isolate knows of an organisation's tokens.
+pub(super) fn forget(org: &OrgId) {
+    CACHE.with_borrow_mut(|cache| {
+        cache.retain(|_, (_, record)| record.as_ref().is_none_or(|record| record.org != *org));
+    });
 }
 
 /// Lets the record of a token that ends at `end` end with it: late enough that the object still counts who uses it.

@@ -2,7 +2,7 @@
 
 use super::admin::Settings;
 use crate::auth::{TokenKind, range};
-use crate::directory::command::{Actor, Admin, Ask, Call, Query, Scope};
+use crate::directory::command::{Actor, Admin, Ask, Call, Scope};
 use crate::error::{Error, Kind, Result};
 use crate::id::Timestamp;
 use crate::store::{Sql, tokens};
@@ -31,9 +31,6 @@ pub(super) fn check(sql: &dyn Sql, call: &Call, now: Timestamp) -> Result<Caller
         (TokenKind::Scim, Ask::Scim(_)) | (TokenKind::Console, Ask::Read(_) | Ask::Preview(_)) => {}
         (TokenKind::Console, Ask::Admin(admin)) => may_administer(token.settings.scope, admin)?,
         (TokenKind::Scim, _) | (TokenKind::Console, Ask::Scim(_)) => return Err(Error::unauthorized()),
-    }
-    if matches!(call.ask, Ask::Read(Query::Tokens)) && token.settings.scope != Some(Scope::Admin) {
-        return Err(forbidden("list tokens"));
     }
     Ok(Caller { token: Some(token.id.to_string()), settings })
 }
@@ -69,6 +66,10 @@ pub(super) fn why_not(token: &tokens::Token, call: &Call, now: Timestamp) -> Str
 fn may_administer(scope: Option<Scope>, admin: &Admin) -> Result<()> {
     match (scope, admin) {
         (Some(Scope::Admin), Admin::Configure { saml: Some(_), .. }) => Err(forbidden("mark SAML as configured")),
+        (Some(Scope::Admin), Admin::Configure { residency, .. }) if !residency.is_empty() => {
+            Err(forbidden("set where an organisation's data is"))
+        }
+        (Some(Scope::Admin), Admin::Erase) => Err(forbidden("erase an organisation")),
         (Some(Scope::Admin), Admin::MintToken { token, .. }) if token.scope == Some(Scope::Admin) => {
             Err(forbidden("mint an admin token"))
         }

@@ -4,6 +4,7 @@ use super::tokens;
 use crate::directory::command::Admin;
 use crate::directory::options::Options;
 use crate::directory::reply::Answer;
+use crate::directory::residency::Residency;
 use crate::error::{Error, Kind, Result};
 use crate::id::{OrgId, Timestamp};
 use crate::scim::json;
@@ -23,6 +24,9 @@ pub(super) struct Settings {
     /// What of a push it takes, and the guard.
     #[serde(skip_serializing_if = "Options::is_empty")]
     pub(super) options: Options,
+    /// Where the object is, as the registry has it.
+    #[serde(skip_serializing_if = "Residency::is_empty")]
+    pub(super) residency: Residency,
     /// Until when the guard lets everything through.
     pub(super) guard_released_until: Timestamp,
 }
@@ -40,8 +44,8 @@ pub(super) fn settings(sql: &dyn Sql) -> Result<Settings> {
 /// Runs one of the Console's changes.
 pub(super) fn run(sql: &dyn Sql, org: &OrgId, admin: &Admin, now: Timestamp) -> Result<Answer> {
     match admin {
-        Admin::Configure { display_name, saml, scim, options } => {
-            transact(sql, || configure(sql, display_name.as_deref(), *saml, *scim, options, now))?;
+        Admin::Configure { .. } => {
+            transact(sql, || configure(sql, admin, now))?;
             super::read::organisation(sql, org, now)
         }
         Admin::ReleaseGuard { seconds } => {
@@ -57,33 +61,23 @@ pub(super) fn run(sql: &dyn Sql, org: &OrgId, admin: &Admin, now: Timestamp) -> 
         | Admin::FinishImport
         | Admin::EndImport
         | Admin::PutSchema { .. }
-        | Admin::DeleteSchema { .. } => Err(Error::internal("what changes with the memory is not run here")),
+        | Admin::DeleteSchema { .. }
+        | Admin::Erase => Err(Error::internal("this changes with the memory")),
     }
 }
 
-fn configure(
-    sql: &dyn Sql,
-    display_name: Option<&str>,
-    saml: Option<bool>,
-    scim: Option<bool>,
-    options: &Options,
-    now: Timestamp,
-) -> Result<()> {
+fn configure(sql: &dyn Sql, admin: &Admin, now: Timestamp) -> Result<()> {
+    let Admin::Configure { display_name, saml, scim, options, residency } = admin else { return Ok(()) };
     let old = settings(sql)?;
     let new = Settings {
-        display_name: display_name.map_or_else(|| old.display_name.clone(), str::to_owned),
+        display_name: display_name.as_ref().unwrap_or(&old.display_name).clone(),
+        residency: if residency.is_empty() { &old.residency } else { residency }.clone(),
         saml_configured: saml.unwrap_or(old.saml_configured),
         scim_enabled: scim.unwrap_or(old.scim_enabled),
         options: old.options.clone().changed(options),
         guard_released_until: old.guard_released_until,
     };
-    if new.scim_enabled && !new.saml_configured {
-        return Err(Error::new(
-            Kind::Conflict,
-            "SCIM can be enabled only once the organisation's SAML single sign-on is configured: users that are pushed \
-             before it could not sign in. Send \"saml\": {\"configured\": true} first, or with it.",
-        ));
-    }
+    saml_first(new.scim_enabled, new.saml_configured)?;
     if store::next_due(sql)?.is_none() {
         store::set_due(sql, super::journal::PRUNE, Some(now.plus(super::journal::PRUNE_EVERY)))?;
     }
@@ -91,6 +85,21 @@ fn configure(
         return Ok(());
     }
     save(sql, &new)
+}
+
+/// Whether SCIM may be set so.
+///
+/// # Errors
+/// 409 for SCIM without SAML.
+pub fn saml_first(scim_enabled: bool, saml_configured: bool) -> Result<()> {
+    if !scim_enabled || saml_configured {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::Conflict,
+        "SCIM can be enabled only once the organisation's SAML single sign-on is configured: users that are pushed \
+         before it could not sign in. Send \"saml\": {\"configured\": true} first, or with it.",
+    ))
 }
 
 fn save(sql: &dyn Sql, settings: &Settings) -> Result<()> {

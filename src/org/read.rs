@@ -41,6 +41,7 @@ pub(super) fn organisation(sql: &dyn Sql, org: &OrgId, now: Timestamp) -> Result
         "id": org, "displayName": settings.display_name, "saml": { "configured": settings.saml_configured },
         "scim": { "enabled": settings.scim_enabled }, "sync": show_sync(&settings.options),
         "guard": settings.options.guard(), "guardReleasedUntil": released,
+        "jurisdiction": settings.residency.jurisdiction, "locationHint": settings.residency.location_hint,
         "reservedGroupNames": settings.options.reserved_group_names.unwrap_or_default(), "counts": head.totals, "lastSeq": head.seq,
         "lastChangeAt": (head.seq > 0).then(|| head.at.rfc3339()),
         "oldestSeq": changes::oldest(sql)?, "lastPushAt": last_push.map(Timestamp::rfc3339), "health": health,

@@ -4,6 +4,7 @@
 use super::Memory;
 use crate::directory::reply::Answer;
 use crate::error::{Error, Kind, Result};
+use crate::id::Timestamp;
 use crate::scim::schema::Types;
 use crate::scim::schema::document::{Document, REGISTERED_MAX};
 use crate::store::{Sql, schemas as store, transact};
@@ -47,7 +48,7 @@ pub(super) fn get(sql: &dyn Sql, urn: &str) -> Result<Answer> {
 
 /// `PUT /v1/orgs/{org}/schemas/{urn}`: the document's own spelling of the URN is the one that holds from now on. An
 /// equal document changes nothing.
-pub(super) fn put(sql: &dyn Sql, memory: &mut Memory, document: &Map<String, Value>) -> Result<Answer> {
+pub(super) fn put(sql: &dyn Sql, memory: &mut Memory, document: &Map<String, Value>, now: Timestamp) -> Result<Answer> {
     let document = Document::read(document.clone())?;
     let (urn, text) = (document.schema.id.as_ref(), document.write().to_string());
     let stored = store::all(sql)?;
@@ -60,7 +61,7 @@ pub(super) fn put(sql: &dyn Sql, memory: &mut Memory, document: &Map<String, Val
     if old.as_ref().is_some_and(|(_, doc)| *doc == text) {
         return Ok(Answer::Json(shown));
     }
-    change(sql, memory, |generation| {
+    change(sql, memory, now, |generation| {
         if let Some((spelled, _)) = old.as_ref().filter(|(spelled, _)| spelled != urn) {
             store::delete(sql, spelled)?;
         }
@@ -71,16 +72,16 @@ pub(super) fn put(sql: &dyn Sql, memory: &mut Memory, document: &Map<String, Val
 
 /// `DELETE /v1/orgs/{org}/schemas/{urn}`. Values that resources have stay as they are, as those of an extension that
 /// nobody registered.
-pub(super) fn delete(sql: &dyn Sql, memory: &mut Memory, urn: &str) -> Result<Answer> {
+pub(super) fn delete(sql: &dyn Sql, memory: &mut Memory, urn: &str, now: Timestamp) -> Result<Answer> {
     let (spelled, _) = find(store::all(sql)?, urn).ok_or_else(|| missing(urn))?;
-    change(sql, memory, |_| store::delete(sql, &spelled))?;
+    change(sql, memory, now, |_| store::delete(sql, &spelled))?;
     Ok(Answer::Nothing)
 }
 
 /// One change in one transaction. The types are made before it ends, so that memory and storage change together.
-fn change(sql: &dyn Sql, memory: &mut Memory, body: impl Fn(i64) -> Result<()>) -> Result<()> {
+fn change(sql: &dyn Sql, memory: &mut Memory, now: Timestamp, body: impl Fn(i64) -> Result<()>) -> Result<()> {
     let types = transact(sql, || {
-        body(store::next_generation(sql)?)?;
+        body(store::next_generation(sql, now)?)?;
         types(sql)
     })?;
     memory.types = Rc::new(types);

@@ -2,6 +2,7 @@
 
 use super::{Sql, settings};
 use crate::error::{Error, Result};
+use crate::id::Timestamp;
 
 const GENERATION: &str = "schemas";
 
@@ -13,12 +14,14 @@ pub fn generation(sql: &dyn Sql) -> Result<i64> {
     settings::get(sql, GENERATION)?.map_or(Ok(0), |text| text.parse().map_err(Error::internal))
 }
 
-/// Starts the next generation. It is a setting and not read off the rows, so that it rises when one is deleted too.
+/// Starts the next generation. It is a setting and not read off the rows, so that it rises when one is deleted too; and
+/// never below the clock, in milliseconds, so that an organisation that was erased and comes back meets none that an edge
+/// still remembers.
 ///
 /// # Errors
 /// Internal only.
-pub fn next_generation(sql: &dyn Sql) -> Result<i64> {
-    let next = generation(sql)? + 1;
+pub fn next_generation(sql: &dyn Sql, now: Timestamp) -> Result<i64> {
+    let next = now.0.max(generation(sql)? + 1);
     settings::put(sql, GENERATION, &next.to_string())?;
     Ok(next)
 }

@@ -130,6 +130,32 @@ pub fn revoke(sql: &dyn Sql, id: &TokenId, now: Timestamp) -> Result<()> {
     sql.query(text, &[now.0.into(), id.as_str().into()]).map(|_| ())
 }
 
+/// Ends all tokens now; those that have ended stay as they are.
+///
+/// # Errors
+/// Internal only.
+pub fn revoke_all(sql: &dyn Sql, now: Timestamp) -> Result<()> {
+    sql.query("UPDATE tokens SET revoked = ? WHERE revoked IS NULL", &[now.0.into()]).map(|_| ())
+}
+
+/// Some of the tokens' hashes, at most `count`.
+///
+/// # Errors
+/// Internal only.
+pub fn hashes(sql: &dyn Sql, count: i64) -> Result<Vec<TokenHash>> {
+    let rows = sql.query("SELECT hash FROM tokens LIMIT ?", &[count.into()])?;
+    let broken = || Error::internal("a stored token is none");
+    rows.into_iter().map(|mut row| TokenHash::parse(&row.text()?).ok_or_else(broken)).collect()
+}
+
+/// Forgets a token.
+///
+/// # Errors
+/// Internal only.
+pub fn delete(sql: &dyn Sql, hash: &TokenHash) -> Result<()> {
+    sql.query("DELETE FROM tokens WHERE hash = ?", &[hash.hex().as_str().into()]).map(|_| ())
+}
+
 /// Notes that a token was used.
 ///
 /// # Errors

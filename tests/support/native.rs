@@ -6,6 +6,7 @@ use scim_edge::auth::{Dialect, Token, TokenKind};
 use scim_edge::directory::command::{Actor, Admin, Ask, Call, Command, Precondition, Query, TokenSettings, VERSION};
 use scim_edge::directory::options::Options;
 use scim_edge::directory::reply::{Answer, Reply};
+use scim_edge::directory::residency::Residency;
 use scim_edge::id::{OrgId, RequestId, Timestamp, TokenId};
 use scim_edge::ingest::{self, Ingested};
 use scim_edge::org::{self, Context, Memory, Progress};
@@ -62,6 +63,7 @@ impl Native {
             saml: Some(true),
             scim: Some(true),
             options: Options::default(),
+            residency: Residency::default(),
         };
         native.call(Actor::Root, Ask::Admin(settings)).outcome.unwrap();
         let settings = TokenSettings {
@@ -86,6 +88,26 @@ impl Native {
         self.call_noted(actor, ask, Precondition::default(), Vec::new(), Vec::new(), None)
     }
 
+    /// A call, as the edge makes it.
+    pub fn made(&self, actor: Actor, ask: Ask) -> Call {
+        Call {
+            v: VERSION,
+            org: self.org.clone(),
+            request: RequestId::parse("r-1").unwrap(),
+            base: BASE.to_owned(),
+            actor,
+            idp: dialect::caller(self.dialect, "", false, &[]),
+            address: self.address.clone(),
+            repairs: Vec::new(),
+            notes: Vec::new(),
+            idempotency_key: None,
+            generation: self.types.generation,
+            precondition: Precondition::default(),
+            home: Residency::default(),
+            ask,
+        }
+    }
+
     fn call_noted(
         &mut self,
         actor: Actor,
@@ -95,23 +117,7 @@ impl Native {
         notes: Vec<String>,
         idempotency_key: Option<String>,
     ) -> Reply {
-        let request = RequestId::parse("r-1").unwrap();
-        let idp = dialect::caller(self.dialect, "", false, &[]);
-        let call = Call {
-            v: VERSION,
-            org: self.org.clone(),
-            request,
-            base: BASE.to_owned(),
-            actor,
-            idp,
-            address: self.address.clone(),
-            repairs,
-            notes,
-            idempotency_key,
-            generation: self.types.generation,
-            precondition,
-            ask,
-        };
+        let call = Call { precondition, repairs, notes, idempotency_key, ..self.made(actor, ask) };
         let sent = serde_json::to_string(&call).unwrap();
         let call: Call = serde_json::from_str(&sent).unwrap();
         assert_eq!(serde_json::to_string(&call).unwrap(), sent, "a call is read as it was written");
@@ -125,6 +131,7 @@ impl Native {
         let reply = loop {
             match progress {
                 Progress::Done(reply) => break reply,
+                Progress::Erase(_) => panic!("erasing needs the platform"),
                 Progress::Scan(pending) => {
                     self.now = self.now.plus(self.step_takes);
                     progress = org::resume(&self.sql, &mut self.memory, *pending, self.now);

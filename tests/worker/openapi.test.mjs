@@ -14,6 +14,7 @@ const ORIGIN = "https://console.test";
 const URN = "urn:example:badge";
 const BODIES = {
   putOrg: {},
+  patchOrg: {},
   mintToken: { name: "n", kind: "scim" },
   rotateToken: {},
   releaseGuard: { seconds: 1 },
@@ -38,6 +39,7 @@ after(async () => {
 
 const described = (status) => operations.filter(({ responses }) => responses[status]);
 const address = ({ path }, org = "acme") => path.replace("{org}", org).replace("{id}", "0199").replace("{urn}", URN).replace("{part}", "1");
+const confirmed = (one, org) => address(one, org) + (one.operationId === "eraseOrg" ? `?confirm=${org}` : "");
 
 test("the document is there for everybody", async () => {
   for (const token of ["", server.consoleKey, "wrong"]) {
@@ -56,6 +58,10 @@ test("the document is there for everybody", async () => {
 });
 
 test("every operation refuses what none allows", async () => {
+  // What interrupts it comes after everything is deleted: the registry still has the name.
+  assert.equal((await organisation(server, "half")).org, "half");
+  const interrupted = { "X-Test-Panic": "forget" };
+  assert.equal((await consoleCall(server, "DELETE", "/v1/orgs/half?confirm=half", undefined, interrupted)).status, 500);
   const huge = `{"a":"${"a".repeat(9 << 20)}"}`;
   for (const [status, token, more, path, body] of [
     [400, server.consoleKey, {}, (one) => `${address(one)}?unheard=1`],
@@ -64,7 +70,8 @@ test("every operation refuses what none allows", async () => {
     [403, tokens.read, {}, address],
     // Nobody can have that name, and nobody has this one, which a PUT would register.
     [404, server.consoleKey, {}, (one) => address(one, "No-One")],
-    [404, server.consoleKey, {}, (one) => address(one, one.operationId === "putOrg" ? "v1" : "nobody")],
+    [404, server.consoleKey, {}, (one) => confirmed(one, one.operationId === "putOrg" ? "v1" : "nobody")],
+    [409, server.consoleKey, {}, (one) => address(one, "half")],
     [413, server.consoleKey, {}, address, huge],
     [500, server.consoleKey, { "X-Test-Panic": "edge" }, address],
   ]) {
@@ -119,6 +126,8 @@ test("a parameter is known, and said once", async () => {
 test("what only some operations answer", async () => {
   for (const [method, path, body, status] of [
     ["GET", "/v1/orgs", undefined, 200],
+    ["DELETE", "/v1/orgs/half?confirm=half", undefined, 204],
+    ["PATCH", "/v1/orgs/acme", {}, 200],
     ["PUT", "/v1/orgs/late", { scim: { enabled: true } }, 409],
     ["POST", "/v1/orgs/acme/tokens", { ...BODIES.mintToken, expiresAt: "9999-12-31T23:59:59Z" }, 201],
     ["QUERY", "/v1/orgs/acme", undefined, 405],

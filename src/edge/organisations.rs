@@ -1,0 +1,85 @@
+//! Organisations as such, over HTTP: registered, configured, found, erased.
+
+use super::{Edge, objects, tokens, variable};
+use crate::auth::Record;
+use crate::console;
+use crate::directory::command::{Actor, Admin, Ask};
+use crate::directory::reply::Answer;
+use crate::directory::residency::Residency;
+use crate::error::{Error, Kind, Result};
+use crate::id::OrgId;
+use crate::org::{registry, saml_first};
+use crate::render::{self, Response};
+
+/// Where the organisation's object is. The root key may name any organisation, so the registry is asked before an object is
+/// called into being; a Console token's record says it.
+pub(super) async fn home(edge: &Edge<'_>, own: Option<&Record>, org: &OrgId) -> Result<Residency> {
+    match own {
+        Some(record) => Ok(Residency { jurisdiction: record.jurisdiction.clone(), location_hint: None }),
+        None => one(edge, &registry::Ask::Get { org: org.clone() }).await,
+    }
+}
+
+async fn one(edge: &Edge<'_>, ask: &registry::Ask) -> Result<Residency> {
+    let missing = || Error::internal("the registry answered no entry");
+    edge.registry(ask).await?.pop().map(registry::Entry::residency).ok_or_else(missing)
+}
+
+/// `PUT` and `PATCH /v1/orgs/{org}`. With `registers` the root key makes an organisation that is not there yet; all that
+/// could refuse that is asked before, so that a refusal leaves no organisation behind.
+pub(super) async fn configure(
+    edge: &Edge<'_>,
+    (actor, own): (Actor, Option<Record>),
+    org: OrgId,
+    mut admin: Admin,
+    registers: bool,
+) -> Result<Response> {
+    let Admin::Configure { display_name, saml, scim, residency, .. } = &mut admin else {
+        return Err(Error::internal("not the settings of an organisation"));
+    };
+    let home = match home(edge, own.as_ref(), &org).await {
+        Err(error) if registers && error.kind == Kind::NotFound => {
+            residency.check(&variable(edge.env, "JURISDICTIONS"))?;
+            saml_first(*scim == Some(true), *saml == Some(true))?;
+            objects::stub(edge.env, "ORG", org.as_str(), residency)?;
+            let (display_name, residency) = (display_name.clone(), residency.clone());
+            one(edge, &registry::Ask::Put { org: org.clone(), display_name, residency }).await?
+        }
+        home => home?,
+    };
+    if own.is_none() {
+        home.agrees(residency, &org)?;
+        *residency = home.clone();
+    }
+    let renamed = display_name.clone();
+    let answer = edge.object(&edge.call_of(org.clone(), home, actor, Ask::Admin(admin))).await?;
+    if let Some(display_name) = renamed {
+        edge.registry(&registry::Ask::Rename { org, display_name }).await?;
+    }
+    render::console(answer)
+}
+
+/// `DELETE /v1/orgs/{org}`: the registry marks the organisation, the object deletes KV's records and then itself, the
+/// registry forgets it. Each step may come twice, so whoever was interrupted asks again.
+pub(super) async fn erase(
+    edge: &Edge<'_>,
+    (actor, own): (Actor, Option<Record>),
+    org: OrgId,
+    parameters: &[(String, String)],
+) -> Result<Response> {
+    let home = match &own {
+        // The object refuses every token; it is asked, because it alone knows which refusal is due.
+        Some(record) => home(edge, Some(record), &org).await?,
+        None => {
+            console::confirmed(&org, parameters)?;
+            one(edge, &registry::Ask::Erase { org: org.clone() }).await?
+        }
+    };
+    let call = edge.call_of(org.clone(), home, actor, Ask::Admin(Admin::Erase));
+    // Some tokens a call, and at last everything.
+    while !matches!(edge.object(&call).await?, Answer::Nothing) {}
+    edge.tested("forget");
+    edge.registry(&registry::Ask::Forget { org: org.clone() }).await?;
+    tokens::forget(&org);
+    render::console(Answer::Nothing)
+}
