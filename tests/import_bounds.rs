@@ -33,6 +33,16 @@ fn steps(server: &mut Native) -> BTreeMap<String, u32> {
     steps
 }
 
+/// Waits until an import can begin, and says how many steps that took beside those of each attempt.
+fn cleared(server: &mut Native) -> u32 {
+    let mut steps = 0;
+    while admin(server, Admin::BeginImport).is_err() {
+        journal::alarm(&server.sql, &mut server.memory, server.now).unwrap();
+        steps += 1;
+    }
+    steps
+}
+
 fn sent(server: &mut Native, all: &[Value]) {
     admin(server, Admin::BeginImport).unwrap();
     let texts = lines(all);
@@ -51,7 +61,7 @@ fn sent(server: &mut Native, all: &[Value]) {
     admin(server, Admin::FinishImport).unwrap();
 }
 
-/// A step moves at most 1,000 documents, 4 MB of them, 10,000 memberships, or 200 lines that refer to others.
+/// A step moves at most 500 documents, 4 MB of them, 5,000 memberships, or 200 lines that refer to others.
 #[test]
 fn steps_have_bounds() {
     let mut server = Native::new(Dialect::Auto);
@@ -77,22 +87,28 @@ fn steps_have_bounds() {
         ("deleted ids are written", 2),
         ("groups are checked", 2),
         ("groups are written", 2),
-        ("members, tombstones and changes are checked", 5),
-        ("memberships are counted", 3),
-        ("memberships are written", 3),
-        ("users are checked", 4),
-        ("users are written", 7),
+        ("members, tombstones and changes are checked", 8),
+        ("memberships are counted", 6),
+        ("memberships are written", 6),
+        ("users are checked", 7),
+        ("users are written", 10),
     ];
     let expected: BTreeMap<String, u32> = expected.iter().map(|(name, steps)| ((*name).to_owned(), *steps)).collect();
     sent(&mut server, &all);
     let mut first = steps(&mut server);
     assert_eq!(first.remove("the old directory is taken out"), Some(3));
     assert_eq!(first, expected);
+    // What was sent is cleared away in steps, too; who begins before its end is told to wait.
+    scim(&mut server, false);
+    let refused = admin(&mut server, Admin::BeginImport).unwrap_err();
+    assert_eq!((refused.kind.status(), refused.retry_after), (503, Some(5)));
+    assert_eq!(admin(&mut server, Admin::EndImport).unwrap_err().kind.status(), 404);
+    assert_eq!(cleared(&mut server), 6);
     // The same again: it takes the first one out.
     scim(&mut server, false);
     sent(&mut server, &all);
     let mut second = steps(&mut server);
-    assert_eq!(second.remove("the old directory is taken out"), Some(3 + 1 + 7));
+    assert_eq!(second.remove("the old directory is taken out"), Some(5 + 1 + 10));
     assert_eq!(second, expected);
     assert_eq!(server.console("")["counts"]["memberships"], 25_000);
 }
@@ -171,6 +187,7 @@ fn who_searches_meanwhile() {
     all.push(end(all.len(), 2_500, 0, 0));
     server.import(&lines(&all));
     scim(&mut server, false);
+    cleared(&mut server);
     admin(&mut server, Admin::BeginImport).unwrap();
     send(&mut server, 1, &lines(&[json!({"from": 0}), end(1, 0, 0, 0)])).unwrap();
     admin(&mut server, Admin::FinishImport).unwrap();

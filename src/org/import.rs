@@ -25,14 +25,14 @@ use serde_json::{Value, json};
 pub(super) const IMPORT: &str = "import";
 /// The largest part, in lines; one of 8 MiB has fewer.
 const PART_MAX: i64 = 100_000;
-/// How many rows one step reads or writes: documents, also when it ends early, in bytes; memberships and ids.
-const DOCUMENTS: i64 = 1000;
+/// How many rows one step reads or writes: documents, also when it ends early, in bytes; memberships and ids. Some 30 ms.
+const DOCUMENTS: i64 = 500;
 const DOCUMENT_BYTES: i64 = 4_000_000;
-const MEMBERSHIPS: i64 = 10_000;
+const MEMBERSHIPS: i64 = 5_000;
 const IDS: i64 = 5000;
 /// How many lines that refer to others one step applies, and when it ends early, in bytes.
 const LINES: i64 = 200;
-const LINE_BYTES: i64 = 200_000;
+const LINE_BYTES: i64 = 100_000;
 
 /// Where an import stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +53,8 @@ enum Phase {
     WritingTombstones,
     Done,
     Failed,
+    /// Given up.
+    Gone,
 }
 
 impl Phase {
@@ -61,7 +63,7 @@ impl Phase {
             Phase::Receiving => "receiving",
             Phase::Applying | Phase::CheckingUsers | Phase::CheckingGroups | Phase::CheckingMembers => "checking",
             Phase::Done => "done",
-            Phase::Failed => "failed",
+            Phase::Failed | Phase::Gone => "failed",
             _ => "writing",
         }
     }
@@ -69,7 +71,7 @@ impl Phase {
     /// What is being done, for people.
     fn doing(self) -> &'static str {
         match self {
-            Phase::Receiving | Phase::Done | Phase::Failed => "",
+            Phase::Receiving | Phase::Done | Phase::Failed | Phase::Gone => "",
             Phase::Applying => "members, tombstones and changes are checked",
             Phase::CheckingUsers => "users are checked",
             Phase::CheckingGroups => "groups are checked",
@@ -137,7 +139,10 @@ pub(super) fn run(
 ) -> Result<Answer> {
     let scim_enabled = caller.settings.scim_enabled;
     match admin {
-        Admin::BeginImport => begin(sql, scim_enabled),
+        Admin::BeginImport => {
+            memory.job = true;
+            begin(sql, scim_enabled, now)
+        }
         Admin::ImportLines { part, line, lines: text, last } => {
             lines(sql, &memory.types, (*part, *line), text, *last, now)
         }
@@ -153,24 +158,47 @@ pub(super) fn run(
             memory.job = true;
             status(sql)
         }
-        Admin::EndImport => end(sql),
+        Admin::EndImport => {
+            memory.job = true;
+            end(sql, now)
+        }
         _ => Err(Error::internal("not a call of an import")),
     }
 }
 
 /// Begins, or begins anew: what was sent before is forgotten.
-fn begin(sql: &dyn Sql, scim_enabled: bool) -> Result<Answer> {
+fn begin(sql: &dyn Sql, scim_enabled: bool, now: Timestamp) -> Result<Answer> {
     if let Some(job) = job(sql)?
         && matches!(job.phase.state(), "checking" | "writing")
     {
         return Err(conflict(format!("An import is {} now. Wait for its end.", job.phase.state())));
     }
     may(sql, scim_enabled)?;
-    transact(sql, || {
-        store::clear(sql)?;
-        save(sql, &Job::default())
-    })?;
+    if give_up(sql, Some(&Job::default()), now)? {
+        let mut error =
+            Error::new(Kind::Unavailable, "What was sent before is being cleared away. Begin again in a moment.");
+        error.retry_after = Some(5);
+        return Err(error);
+    }
     status(sql)
+}
+
+/// Forgets the import, and begins another one if there is nothing left of it. True if there is: the job goes on with that.
+fn give_up(sql: &dyn Sql, another: Option<&Job>, now: Timestamp) -> Result<bool> {
+    transact(sql, || {
+        let more = clear(sql)?;
+        let gone = Job { phase: Phase::Gone, ..Job::default() };
+        match if more { Some(&gone) } else { another } {
+            Some(job) => save(sql, job)?,
+            None => store::set_job(sql, None)?,
+        }
+        settings::set_due(sql, IMPORT, more.then_some(now))?;
+        Ok(more)
+    })
+}
+
+fn clear(sql: &dyn Sql) -> Result<bool> {
+    store::clear(sql, (DOCUMENTS, DOCUMENT_BYTES), MEMBERSHIPS)
 }
 
 fn may(sql: &dyn Sql, scim_enabled: bool) -> Result<()> {
@@ -185,23 +213,26 @@ fn may(sql: &dyn Sql, scim_enabled: bool) -> Result<()> {
 }
 
 /// Gives an import up. Nothing of it has reached the directory.
-fn end(sql: &dyn Sql) -> Result<Answer> {
-    let job = job(sql)?.ok_or_else(none)?;
-    if job.phase.state() == "writing" {
+fn end(sql: &dyn Sql, now: Timestamp) -> Result<Answer> {
+    if job_shown(sql)?.phase.state() == "writing" {
         return Err(conflict("The import is being written and can no longer be given up."));
     }
-    transact(sql, || {
-        store::clear(sql)?;
-        store::set_job(sql, None)
-    })?;
+    give_up(sql, None, now)?;
     Ok(Answer::Nothing)
+}
+
+/// The job that there is for the Console.
+fn job_shown(sql: &dyn Sql) -> Result<Job> {
+    job(sql)?.filter(|job| job.phase != Phase::Gone).ok_or_else(none)
 }
 
 /// Where it stands.
 pub(super) fn status(sql: &dyn Sql) -> Result<Answer> {
-    let job = job(sql)?.ok_or_else(none)?;
+    let job = job_shown(sql)?;
     let part = |part: Part| json!({ "part": part.part, "lines": part.lines, "complete": part.whole });
-    let parts: Vec<Value> = store::parts(sql)?.into_iter().map(part).collect();
+    let over = matches!(job.phase, Phase::Done | Phase::Failed);
+    let parts = if over { Vec::new() } else { store::parts(sql)? };
+    let parts: Vec<Value> = parts.into_iter().map(part).collect();
     let position = matches!(job.phase.state(), "checking" | "writing").then(|| match job.at.0 {
         0 => job.phase.doing().to_owned(),
         key => format!("{}: {}", job.phase.doing(), place(key)),
@@ -220,12 +251,9 @@ fn lines(
     last: bool,
     now: Timestamp,
 ) -> Result<Answer> {
-    match job(sql)? {
-        None => return Err(none()),
-        Some(job) if job.phase != Phase::Receiving => {
-            return Err(conflict(format!("This import is {} and takes no more parts.", job.phase.state())));
-        }
-        Some(_) => {}
+    let job = job_shown(sql)?;
+    if job.phase != Phase::Receiving {
+        return Err(conflict(format!("This import is {} and takes no more parts.", job.phase.state())));
     }
     let arrived = store::part(sql, part)?.map_or(0, |part| part.lines);
     if line > 1 && arrived != line - 1 {
@@ -283,7 +311,7 @@ fn put(sql: &dyn Sql, key: i64, line: &Line) -> Result<()> {
 
 /// All parts were sent: checks that they are, and sets the job going.
 fn finish(sql: &dyn Sql, scim_enabled: bool, begun: Job, now: Timestamp) -> Result<()> {
-    let job = job(sql)?.ok_or_else(none)?;
+    let job = job_shown(sql)?;
     if job.phase != Phase::Receiving {
         return Err(conflict(format!("This import is {} already.", job.phase.state())));
     }
@@ -328,6 +356,15 @@ fn finish(sql: &dyn Sql, scim_enabled: bool, begun: Job, now: Timestamp) -> Resu
 /// Internal only. What is wrong with the lines ends the job, and [`status`] tells.
 pub(super) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<bool> {
     let Some(before) = job(sql)? else { return Ok(false) };
+    if matches!(before.phase, Phase::Done | Phase::Failed | Phase::Gone) {
+        return transact(sql, || {
+            let more = clear(sql)?;
+            if !more && before.phase == Phase::Gone {
+                store::set_job(sql, None)?;
+            }
+            Ok(more)
+        });
+    }
     let types = std::rc::Rc::clone(&memory.types);
     let stepped = transact(sql, || {
         let mut job = before.clone();
@@ -348,12 +385,13 @@ pub(super) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result
         // Where readers left off is a place in another directory.
         memory.pages = super::Pages::default();
     }
-    Ok(matches!(phase.state(), "checking" | "writing"))
+    // What is over is cleared away.
+    Ok(phase != Phase::Receiving)
 }
 
 fn advance(sql: &dyn Sql, job: &mut Job, types: &Types, now: Timestamp) -> Result<()> {
     let next = match job.phase {
-        Phase::Receiving | Phase::Done | Phase::Failed => None,
+        Phase::Receiving | Phase::Done | Phase::Failed | Phase::Gone => None,
         Phase::Applying => apply(sql, job, types, now)?.then_some(Phase::CheckingUsers),
         Phase::CheckingUsers => check(sql, job, "users")?.then_some(Phase::CheckingGroups),
         Phase::CheckingGroups => check(sql, job, "groups")?.then_some(Phase::CheckingMembers),
@@ -525,7 +563,7 @@ fn tell(sql: &dyn Sql, job: &mut Job, now: Timestamp) -> Result<()> {
     };
     changes::append(sql, &head, now.max(head.at), &facts, &[change])?;
     job.seq = Some(head.seq + 1);
-    store::clear(sql)
+    Ok(())
 }
 
 fn at(key: i64, detail: impl std::fmt::Display) -> Error {

@@ -36,15 +36,30 @@ pub struct Marks {
     pub modified: Timestamp,
 }
 
-/// Forgets everything that was sent.
+/// Forgets what was sent, at most `bounds` documents and lines, and bytes of them, roughly, and `ids` memberships. True if
+/// there is more.
 ///
 /// # Errors
 /// Internal only, as of every function here.
-pub fn clear(sql: &dyn Sql) -> Result<()> {
-    for table in ["parts", "users", "groups", "lines", "members", "tombstones"] {
-        sql.query(&format!("DELETE FROM import_{table}"), &[])?;
+pub fn clear(sql: &dyn Sql, bounds: (i64, i64), ids: i64) -> Result<bool> {
+    let mut left = bounds;
+    for (table, size) in [("users", BYTES), ("groups", BYTES), ("lines", "length(text)")] {
+        let some = format!("SELECT key FROM import_{table} LIMIT ?");
+        let text = format!("DELETE FROM import_{table} WHERE key IN ({some}) RETURNING key, {size}");
+        while some_moved(sql, &text, &[AT_ONCE.into()], &mut left)?.is_some() {
+            if left.0 <= 0 || left.1 <= 0 {
+                return Ok(true);
+            }
+        }
     }
-    Ok(())
+    for (table, key) in [("members", "group_key, user_key"), ("tombstones", "id"), ("parts", "part")] {
+        let some = format!("SELECT {key} FROM import_{table} LIMIT ?");
+        sql.query(&format!("DELETE FROM import_{table} WHERE ({key}) IN ({some})"), &[ids.into()])?;
+        if first(sql, &format!("SELECT 1 FROM import_{table} LIMIT 1"), &[])?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// All parts, in order.
