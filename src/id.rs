@@ -157,6 +157,9 @@ pub type Seq = i64;
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
+    /// The last that RFC 3339 can write.
+    pub const LAST: Self = Self(*time::RANGE.end());
+
     /// RFC 3339 in UTC with milliseconds, `2026-11-24T09:30:00.000Z`.
     pub fn rfc3339(self) -> String {
         time::write(self.0)

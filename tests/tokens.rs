@@ -140,6 +140,18 @@ fn when_the_two_end() {
     }
 }
 
+/// Its successor would end in the year 10011, which no time can be written for.
+#[test]
+fn time_ends_with_the_year_9999() {
+    let mut server = Native::new(Dialect::Auto);
+    let last = "9999-12-31T23:59:59.999Z";
+    mint(&mut server, 1, None, json!({})).unwrap();
+    rotate(&mut server, Actor::Root, 1, &json!({"expiresAt": last})).unwrap();
+    server.now = server.now.plus(11 * 365 * DAY);
+    rotate(&mut server, Actor::Root, 2, &json!({})).unwrap();
+    assert_eq!(listed(&mut server, 3)["expiresAt"], last);
+}
+
 #[test]
 fn what_cannot_be_rotated() {
     let mut server = Native::new(Dialect::Auto);

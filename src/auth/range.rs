@@ -49,6 +49,13 @@ pub fn allow(ranges: &[String], address: Option<&str>) -> bool {
             .is_some_and(|address| ranges.iter().filter_map(|text| Range::parse(text)).any(|range| range.has(address)))
 }
 
+/// What an address is counted as: IPv4 as it is, IPv6 by its first 64 bits, below which one client has them all.
+pub fn client(address: &str) -> String {
+    let Some(address) = number(address.trim()) else { return address.to_owned() };
+    let range = Range { address, bits: if address >> 32 == MAPPED { 128 } else { 64 } };
+    Range { address: address & range.mask(), ..range }.text()
+}
+
 /// The addresses that begin with the first `bits` bits of this one.
 #[derive(Clone, Copy)]
 struct Range {
@@ -174,6 +181,19 @@ mod tests {
         ] {
             let ranges: Vec<String> = ranges.iter().map(|range| (*range).to_owned()).collect();
             assert_eq!(allow(&ranges, address), expected, "{address:?} in {ranges:?}");
+        }
+    }
+
+    #[test]
+    fn clients() {
+        for (address, expected) in [
+            ("203.0.113.7", "203.0.113.7/32"),
+            ("::ffff:203.0.113.7", "203.0.113.7/32"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+            ("2001:db8:1:2::", "2001:db8:1:2::/64"),
+            ("unknown", "unknown"),
+        ] {
+            assert_eq!(client(address), expected, "{address}");
         }
     }
 

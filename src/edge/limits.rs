@@ -19,7 +19,7 @@ extern "C" {
 /// By token, for those that KV knows.
 pub(super) const TOKENS: (&str, &str) =
     ("TOKEN_LIMIT", "More requests come with this token than are let through in a minute. Try again in a minute.");
-/// By address, for who has none of them. A known token is never held up by it: providers push for all their customers
+/// By client, for who has none of them. A known token is never held up by it: providers push for all their customers
 /// from the same addresses.
 pub(super) const FAILURES: (&str, &str) = (
     "FAILURE_LIMIT",

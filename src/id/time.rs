@@ -3,7 +3,7 @@
 
 const DAY: i64 = 86_400_000;
 /// 9999-12-31T23:59:59.999Z and its counterpart before year 0: further out stands the epoch.
-const RANGE: std::ops::RangeInclusive<i64> = -377_705_116_800_000..=253_402_300_799_999;
+pub(super) const RANGE: std::ops::RangeInclusive<i64> = -377_705_116_800_000..=253_402_300_799_999;
 
 /// Year, month and day of a day since 1970, in a year that begins with March, so that a leap day is its last.
 fn civil(day: i64) -> (i64, i64, i64) {

@@ -36,7 +36,11 @@ pub(super) fn revoke(sql: &dyn Sql, id: &TokenId, now: Timestamp) -> Result<Answ
 
 /// From this the edge learns which record in KV to shorten.
 fn ended(token: &Token, end: Timestamp) -> Result<Answer> {
-    answer(&json!({ "hash": token.hash.hex(), "endsAt": end.rfc3339() }))
+    raw(format!(r#"{{"hash":"{}","endsAt":"{}"}}"#, token.hash.hex(), end.rfc3339()))
+}
+
+fn raw(text: String) -> Result<Answer> {
+    Ok(Answer::Json(RawValue::from_string(text).map_err(Error::internal)?))
 }
 
 /// What the successor of a token is to be, or, once that is there, the end of the token. If nobody said when the successor
@@ -61,11 +65,10 @@ pub(super) fn rotate(sql: &dyn Sql, rotation: &Rotation, now: Timestamp) -> Resu
         tokens::replace(sql, id, by, end)?;
         return ended(&token, end);
     }
-    let lifetime = old.map(|end| now.plus(end.0 - token.created.0));
+    let lifetime = old.map(|end| now.plus(end.0 - token.created.0).min(Timestamp::LAST));
     let settings = TokenSettings { expires_at: rotation.expires_at.or(lifetime), ..token.settings };
     check(&settings, now)?;
-    let text = serde_json::to_string(&settings).map_err(Error::internal)?;
-    Ok(Answer::Json(RawValue::from_string(text).map_err(Error::internal)?))
+    raw(serde_json::to_string(&settings).map_err(Error::internal)?)
 }
 
 /// The token of that id.

@@ -30,24 +30,6 @@ pub fn bury(sql: &dyn Sql, id: &str, kind: &str) -> Result<()> {
     sql.query("INSERT INTO tombstones (id, kind) VALUES (?, ?)", &[id.into(), kind.into()]).map(|_| ())
 }
 
-/// The tombstones after an id, at most `count`, in the order of the ids: each with the kind of what it was.
-///
-/// # Errors
-/// Internal only.
-pub fn buried(sql: &dyn Sql, after: &str, count: i64) -> Result<Vec<(String, String)>> {
-    let rows =
-        sql.query("SELECT id, kind FROM tombstones WHERE id > ? ORDER BY id LIMIT ?", &[after.into(), count.into()])?;
-    rows.into_iter().map(|mut row| Ok((row.text()?, row.text()?))).collect()
-}
-
-/// How many tombstones there are.
-///
-/// # Errors
-/// Internal only.
-pub fn count_buried(sql: &dyn Sql) -> Result<i64> {
-    first(sql, "SELECT count(*) FROM tombstones", &[])?.map_or(Ok(0), |mut row| row.integer())
-}
-
 /// When the next work is due.
 ///
 /// # Errors

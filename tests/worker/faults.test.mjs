@@ -103,6 +103,25 @@ test("a panic is a 500 for one request: the next is fine and nothing is half-wri
   }
 });
 
+test("if KV fails nobody has the new token, and the old one goes on", async () => {
+  const org = await organisation(server, "kv");
+  await server.kill();
+  server = await start({ persist, withKv: false });
+  const call = (method, path, body) => consoleCall(server, method, `/v1/orgs/kv${path}`, body);
+  assert.equal((await call("POST", "/tokens", { name: "minted", kind: "scim" })).status, 500);
+  assert.equal((await call("POST", `/tokens/${org.tokenId}/rotate`, { graceSeconds: 0 })).status, 500);
+  await server.kill();
+  server = await start({ persist });
+  const { tokens } = (await call("GET", "/tokens")).body;
+  assert.deepEqual(tokens.map((t) => [t.id === org.tokenId, t.name, t.alive, t.expiresAt, t.replacedBy]), [
+    [true, "test", true, null, null],
+    [false, "minted", false, null, null],
+    [false, "test", false, null, null],
+  ]);
+  assert.equal((await scimCall(`${server.url}/kv/scim/v2`, org.token, "GET", "/Users")).status, 200);
+  assert.equal((await call("POST", `/tokens/${org.tokenId}/rotate`)).status, 201);
+});
+
 test("an acknowledged write survives SIGKILL", async () => {
   const org = await organisation(server, "killed");
   const { id } = (await org.scim("POST", "/Users", user("kept"))).body;

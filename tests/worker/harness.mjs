@@ -25,9 +25,10 @@ for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.e
  * Starts the Worker on a free port.
  * `persist` is the folder of its state (none: a temporary one that `stop` removes), `vars` override those of wrangler.toml.
  * `limits` binds rate limiters, each with so many requests a minute; without it there are none.
+ * Without KV (`withKv`) every use of it fails.
  * `kv` reads and writes the TOKENS namespace; `log()` is what the Worker has written.
  */
-export async function start({ persist, vars = {}, limits = {}, consoleKey = processKey } = {}) {
+export async function start({ persist, vars = {}, limits = {}, withKv = true, consoleKey = processKey } = {}) {
   const folder = persist ?? mkdtempSync(join(tmpdir(), "scim-edge-"));
   const env = { ...process.env, CLOUDFLARE_CF_FETCH_ENABLED: "false", NO_COLOR: "1" };
   // A process group of its own: a signal to the group reaches workerd too, which is Miniflare's child.
@@ -58,7 +59,7 @@ export async function start({ persist, vars = {}, limits = {}, consoleKey = proc
   };
 
   try {
-    const url = await call("start", { persist: folder, vars: { ...vars, CONSOLE_KEY: consoleKey }, limits }, START_MS);
+    const url = await call("start", { persist: folder, vars: { ...vars, CONSOLE_KEY: consoleKey }, limits, kv: withKv }, START_MS);
     const kv = {
       get: (key) => call("get", { key }),
       put: (key, value) => call("put", { key, value }),

@@ -15,10 +15,10 @@ function setting(name) {
 }
 
 /** The Worker that wrangler.toml describes, in Miniflare's words. */
-function options(persist, vars, limits) {
+function options(persist, vars, limits, kv) {
   const texts = { PUBLIC_ORIGIN: setting("PUBLIC_ORIGIN"), ORG_HOST_SUFFIX: setting("ORG_HOST_SUFFIX"), ...vars };
   const env = Object.fromEntries(Object.entries(texts).map(([name, value]) => [name, { type: "text", value }]));
-  env.TOKENS = { type: "kv", id: "TOKENS" };
+  if (kv) env.TOKENS = { type: "kv", id: "TOKENS" };
   for (const [name, limit] of Object.entries(limits)) {
     env[name] = { type: "rate-limit", namespace: name, simple: { limit, period: 60 } };
   }
@@ -47,9 +47,9 @@ function options(persist, vars, limits) {
 let miniflare;
 
 const calls = {
-  async start({ persist, vars, limits }) {
+  async start({ persist, vars, limits, kv }) {
     mkdirSync(persist, { recursive: true });
-    miniflare = new Miniflare(options(persist, vars, limits));
+    miniflare = new Miniflare(options(persist, vars, limits, kv));
     return (await miniflare.ready).origin;
   },
   get: async ({ key }) => (await tokens()).get(key),

@@ -192,6 +192,11 @@ test("rate limits: by token, and by address for those without one; others are no
     const other = (await org.console("/tokens", "POST", { name: "other", kind: "scim" })).body.token;
     assert.equal((await scim(other, "192.0.2.1")).status, 200);
     assert.equal((await scim(unknown, "192.0.2.2")).status, 401);
+    // One client has all addresses of a network of IPv6.
+    const network = [];
+    for (let n = 0; n < 2 * LIMIT + 1; n++) network.push((await scim(unknown, `2001:db8::${n + 1}`)).status);
+    assert.ok(network.includes(429), network.join());
+    assert.equal((await scim(unknown, "2001:db8:0:1::1")).status, 401);
     for (let n = 0; n < 2 * LIMIT + 1; n++) {
       assert.equal((await org.console("")).status, 200);
       assert.equal((await scimCall(org.base, "", "GET", "/Schemas", undefined, from("192.0.2.1"))).status, 200);
