@@ -131,6 +131,11 @@ test("others are answered meanwhile, SCIM is not, and a killed process goes on",
     assert.equal(sent.status, 200, JSON.stringify(sent.body));
   }
   assert.equal((await call("large", "POST", "/finish")).status, 202);
+  // It goes on by itself, and takes nothing more.
+  for (const [method, path, body] of [["POST", ""], ["POST", "/finish"], ["PUT", "/1", "{}"]]) {
+    const late = await call("large", method, path, body);
+    assert.equal(late.status, 409, JSON.stringify(late.body));
+  }
   const seen = new Set();
   const refused = await (async () => {
     for (;;) {
@@ -138,6 +143,7 @@ test("others are answered meanwhile, SCIM is not, and a killed process goes on",
       seen.add(state);
       assert.notEqual(state, "failed");
       if (state !== "writing") continue;
+      assert.equal((await call("large", "DELETE")).status, 409);
       return acme.scim("GET", "/Users?count=1");
     }
   })();
