@@ -192,10 +192,8 @@ impl Piece {
         let mut last = after;
         feed::read(sql, after, self.left / HEAVY + 1, &mut |seq, kind, change| {
             if kind == "imported" {
-                return Err(Error::new(
-                    Kind::Gone,
-                    "The directory was replaced by an import meanwhile. Take another snapshot.",
-                ));
+                let detail = "The directory was replaced by an import meanwhile. Take another snapshot.";
+                return Err(Error::new(Kind::Gone, detail));
             }
             let fits = self.fits(&format!(r#"{{"change":{change}}}"#), HEAVY);
             if fits {
