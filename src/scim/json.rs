@@ -4,6 +4,9 @@
 //! names are case-insensitive, RFC 7643 section 2.1, so `Active` beside `active` is a duplicate). Nor may a text hold
 //! U+0000: the text functions of SQLite stop there, so such a value would be found under a shorter one's name.
 
+mod named;
+
+use self::named::Named;
 use crate::error::{Error, Kind, Result};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -52,8 +55,18 @@ pub fn value(body: &[u8]) -> Result<Value> {
 /// # Errors
 /// Internal only.
 pub fn own<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T> {
-    // Of bytes, as bodies are: serde_json's reader of texts would be in the upload a second time.
-    serde_json::from_slice(text.as_bytes()).map_err(Error::internal)
+    read(text.as_bytes()).map_err(Error::internal)
+}
+
+/// Parses JSON; a struct is an object. All reading goes through here, and of bytes: each of serde_json's other readers
+/// would bring into the upload all types a second time.
+///
+/// # Errors
+/// What is wrong with it, and where.
+pub fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = T::deserialize(Named(&mut deserializer))?;
+    deserializer.end().map(|()| value)
 }
 
 /// 413 for a body above [`BODY_MAX`].
