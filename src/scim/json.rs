@@ -11,7 +11,6 @@ use crate::error::{Error, Kind, Result};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
 use std::fmt;
 
 /// The largest request body, in bytes: a group PUT of 100,000 members, 80 bytes each.
@@ -154,9 +153,10 @@ impl<'de> Visitor<'de> for Strict {
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
-        let mut seen = BTreeSet::new();
+        // Not a set: maps of this type are in the upload already.
+        let mut seen = Map::new();
         while let Some(key) = access.next_key::<String>()? {
-            if !seen.insert(key.to_ascii_lowercase()) {
+            if seen.insert(key.to_ascii_lowercase(), Value::Null).is_some() {
                 return Err(A::Error::custom(format!("the key {key:?} stands twice in one object")));
             }
             let value = access.next_value_seed(self.inner()?)?;

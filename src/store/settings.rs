@@ -1,6 +1,6 @@
 //! Settings by name, tombstones, and what the alarm is due to do: the small tables.
 
-use super::{Sql, first};
+use super::{Sql, each, first};
 use crate::error::Result;
 use crate::id::Timestamp;
 
@@ -37,7 +37,7 @@ pub fn bury(sql: &dyn Sql, id: &str, kind: &str) -> Result<()> {
 pub fn buried(sql: &dyn Sql, after: &str, count: i64) -> Result<Vec<(String, String)>> {
     let rows =
         sql.query("SELECT id, kind FROM tombstones WHERE id > ? ORDER BY id LIMIT ?", &[after.into(), count.into()])?;
-    rows.into_iter().map(|mut row| Ok((row.text()?, row.text()?))).collect()
+    each(rows, |mut row| Ok((row.text()?, row.text()?)))
 }
 
 /// How many tombstones there are.

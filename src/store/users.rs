@@ -1,6 +1,6 @@
 //! Rows of users.
 
-use super::{Param, Row, Sql, first};
+use super::{Param, Row, Sql, each, first};
 use crate::error::{Error, Result};
 use crate::id::{Seq, Timestamp, UserId, Version};
 
@@ -103,7 +103,7 @@ fn one(sql: &dyn Sql, condition: &str, param: Param<'_>) -> Result<Option<User>>
 pub fn by_keys(sql: &dyn Sql, keys: &[i64]) -> Result<Vec<User>> {
     let keys = serde_json::to_string(keys).map_err(Error::internal)?;
     let text = format!("SELECT {COLUMNS} FROM (SELECT value FROM json_each(?)) CROSS JOIN users ON key = value");
-    let mut users = sql.query(&text, &[Param::Text(&keys)])?.into_iter().map(user).collect::<Result<Vec<_>>>()?;
+    let mut users = each(sql.query(&text, &[Param::Text(&keys)])?, user)?;
     users.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(users)
 }
@@ -114,7 +114,7 @@ pub fn by_keys(sql: &dyn Sql, keys: &[i64]) -> Result<Vec<User>> {
 /// Internal only.
 pub fn after(sql: &dyn Sql, key: i64, count: i64) -> Result<Vec<User>> {
     let text = format!("SELECT {COLUMNS} FROM users WHERE key > ? ORDER BY key LIMIT ?");
-    sql.query(&text, &[key.into(), count.into()])?.into_iter().map(user).collect()
+    each(sql.query(&text, &[key.into(), count.into()])?, user)
 }
 
 /// A new row at version 1.
