@@ -1,12 +1,24 @@
-// `npm run test:long [-- --seconds=N] [-- TARGET...]`: fuzzes each target for ten minutes, or for N seconds. What is
-// found lies in fuzz/artifacts/; put it into fuzz/corpus/TARGET/ and it fails `cargo test` until it is mended.
+// `npm run test:long [-- --seconds=N] [-- TARGET...]`: what takes too long for `npm test`. `quirks`, `openapi` and `large` are
+// explained where they are; the others fuzz that target for ten minutes, or for N seconds. What is found lies in
+// fuzz/artifacts/; put it into fuzz/corpus/TARGET/ and it fails `cargo test` until it is mended.
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { node22, node22Env } from "./lib/packages.mjs";
 import { Failure, capture, main, root, run, say } from "./lib/run.mjs";
+import { build } from "./lib/steps.mjs";
 
 const CARGO_FUZZ = "0.13.2";
 const TOOLCHAIN = `+${process.env.FUZZ_TOOLCHAIN ?? "nightly"}`;
-const TARGETS = ["filter", "path", "patch", "ingest"];
+const FUZZED = ["filter", "path", "patch", "ingest"];
+const SCRIPTS = {
+  quirks: () => run(process.execPath, [join(root, "scripts/quirks.mjs")]),
+  openapi: () => run(process.execPath, [join(root, "scripts/openapi.mjs")]),
+  large: async () => {
+    await build("--test-hooks");
+    await run(node22, [join(root, "tests/large/run.mjs")], { env: node22Env() });
+  },
+};
+const TARGETS = [...Object.keys(SCRIPTS), ...FUZZED];
 // A body is far longer than anything else; 10 s are a hang.
 const LIMITS = ["-max_len=4096", "-timeout=10", "-rss_limit_mb=2048"];
 
@@ -36,11 +48,17 @@ await main(async () => {
   if (!(seconds > 0) || named.some((target) => !TARGETS.includes(target))) {
     throw new Failure(`use: npm run test:long -- [--seconds=N] [${TARGETS.join("|")}]...`);
   }
-  if (capture("cargo", [TOOLCHAIN, "fuzz", "--version"]) !== `cargo-fuzz ${CARGO_FUZZ}`) {
+  const wanted = named.length > 0 ? named : TARGETS;
+  for (const script of wanted.filter((target) => target in SCRIPTS)) {
+    say(script);
+    await SCRIPTS[script]();
+  }
+  const fuzzed = wanted.filter((target) => FUZZED.includes(target));
+  if (fuzzed.length > 0 && capture("cargo", [TOOLCHAIN, "fuzz", "--version"]) !== `cargo-fuzz ${CARGO_FUZZ}`) {
     await run("cargo", ["install", "cargo-fuzz", "--locked", "--version", CARGO_FUZZ]);
   }
   const results = [];
-  for (const target of named.length > 0 ? named : TARGETS) {
+  for (const target of fuzzed) {
     say(`${target}, ${seconds} s`);
     results.push(await fuzz(target, seconds));
   }

@@ -2,6 +2,7 @@
 
 mod console;
 mod limits;
+mod measure;
 mod objects;
 mod organisations;
 mod preview;
@@ -91,7 +92,7 @@ impl Edge<'_> {
             _ if method == "OPTIONS" && !shared.is_empty() => {
                 Response { status: 204, headers: cors::preflight(), body: Vec::new(), content_type: render::JSON }
             }
-            Route::Open(Ok(Open::Health)) => render::document(200, &json!({ "status": "ok" }), render::JSON),
+            Route::Open(Ok(Open::Health)) => health(),
             Route::Open(Ok(Open::OpenApi)) => crate::console::openapi(),
             Route::Open(Err(error)) => self.problem(&error),
             Route::Nowhere(error) => self.scim_error(&error),
@@ -286,6 +287,14 @@ impl Edge<'_> {
         headers.set("Content-Type", response.content_type)?;
         Ok(builder.with_headers(headers).fixed(response.body))
     }
+}
+
+fn health() -> Response {
+    let mut response = render::document(200, &json!({ "status": "ok" }), render::JSON);
+    if cfg!(feature = "test-hooks") {
+        response.headers.push(("X-Test-Isolate", measure::shown()));
+    }
+    response
 }
 
 /// The body, at most [`json::BODY_MAX`] of it.

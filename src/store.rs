@@ -13,6 +13,7 @@ pub mod schema;
 pub mod schemas;
 pub mod search;
 pub mod settings;
+pub mod snapshot;
 pub mod tokens;
 pub mod users;
 

@@ -1,5 +1,6 @@
 //! The two Durable Object classes, and how the edge calls them: one JSON body there, one back.
 
+use super::measure::Busy;
 use super::sql::Storage;
 use super::{Edge, now, random, tokens};
 use crate::directory::command::{Ask, Call, VERSION};
@@ -152,11 +153,16 @@ impl DurableObject for Org {
         let reply = self.reply(&body).await;
         let rows = self.storage.rows();
         self.arm().await?;
-        answer(&reply.unwrap_or_else(|error| Reply { v: VERSION, outcome: Err(error) }), rows)
+        let busy = Busy::again();
+        let answer = answer(&reply.unwrap_or_else(|error| Reply { v: VERSION, outcome: Err(error) }), rows);
+        busy.end();
+        answer
     }
 
     async fn alarm(&self) -> worker::Result<Response> {
+        let busy = Busy::begin();
         let next = org::journal::alarm(&self.storage, &mut self.memory.borrow_mut(), now());
+        busy.end();
         self.wake(false);
         self.armed.set(None);
         self.set_alarm(next.map_err(|error| worker::Error::RustError(error.detail))?).await?;
@@ -168,7 +174,10 @@ impl Org {
     /// One call, step by step. Between two steps other requests run: nothing is borrowed and no transaction is open.
     async fn reply(&self, body: &[u8]) -> Result<Reply> {
         let caught = |step: &dyn Fn() -> Result<Progress>| {
-            catch_unwind(AssertUnwindSafe(step)).unwrap_or_else(|_| Err(Error::internal("a panic in the object")))
+            let busy = Busy::begin();
+            let progress = catch_unwind(AssertUnwindSafe(step));
+            busy.end();
+            progress.unwrap_or_else(|_| Err(Error::internal("a panic in the object")))
         };
         let mut progress = caught(&|| self.execute(body))?;
         loop {

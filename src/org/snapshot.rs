@@ -2,21 +2,23 @@
 //! a position, so what a line shows is as it was when it was read. The changes since the beginning follow, and the last of
 //! them are read together with the last line: who applies the lines in order has the directory as it is then.
 
-use super::{groups, state};
 use crate::directory::reply::Answer;
 use crate::error::{Error, Kind, Result};
 use crate::id::Seq;
-use crate::store::{Sql, changes, feed, groups as group_rows, members, settings, users};
-use serde_json::json;
+use crate::store::{Sql, changes, feed, snapshot as store};
 
 /// How much one piece reads: memberships and tombstones count once, all else [`HEAVY`] times.
 pub const WORK: i64 = 7000;
 /// A membership or a tombstone is an id, a user or group a document.
 const HEAVY: i64 = 7;
-/// How many documents are read at once.
-const AT_ONCE: i64 = 25;
-/// Where a piece ends early, in bytes.
-const PIECE_BYTES: usize = 768 * 1024;
+/// How many documents are read at once: one has 256 KiB at most.
+const DOCUMENTS: i64 = 8;
+/// How many ids are read at once, and stand in one line at most.
+const IDS: i64 = 1000;
+/// How long a piece gets, in bytes; a line that is longer is a piece of its own.
+const BYTES: usize = 768 * 1024;
+/// After so many pieces of changes the next ones may be twice as large, and so on three times: a busy writer is overtaken.
+const PATIENCE: u32 = 4;
 
 /// Where a snapshot has come to.
 struct Position {
@@ -25,6 +27,8 @@ struct Position {
     /// How many lines there were.
     lines: i64,
     phase: u8,
+    /// How many pieces have begun with changes.
+    late: u32,
     /// What the phase has read last.
     place: String,
 }
@@ -39,13 +43,14 @@ const DONE: u8 = 5;
 impl Position {
     /// An id may hold a dot, so it stands last.
     fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.splitn(4, '.');
+        let mut parts = text.splitn(5, '.');
         let (from, lines) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-        Some(Self { from, lines, phase: parts.next()?.parse().ok()?, place: parts.next()?.to_owned() })
+        let (phase, late) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        Some(Self { from, lines, phase, late, place: parts.next()?.to_owned() })
     }
 
     fn write(&self) -> String {
-        format!("{}.{}.{}.{}", self.from, self.lines, self.phase, self.place)
+        format!("{}.{}.{}.{}.{}", self.from, self.lines, self.phase, self.late, self.place)
     }
 
     /// The place as a number; `start` before the phase has read anything.
@@ -63,8 +68,10 @@ impl Position {
 struct Piece {
     position: Position,
     text: String,
-    /// What is left of [`WORK`].
+    /// What is left of [`WORK`]; nothing once a line did not fit.
     left: i64,
+    /// How long it may get.
+    bytes: usize,
 }
 
 /// The piece after a position; the first one without. `work` is how much it may read, [`WORK`] in the service.
@@ -72,16 +79,18 @@ struct Piece {
 /// # Errors
 /// 410 if changes that are still to come were forgotten meanwhile: then there is no end to reach.
 pub fn piece(sql: &dyn Sql, position: Option<&str>, work: i64) -> Result<Answer> {
-    let position = match position {
-        None => Position { from: changes::head(sql)?.seq, lines: 0, phase: USERS, place: String::new() },
+    let mut position = match position {
+        None => Position { from: changes::head(sql)?.seq, lines: 0, phase: USERS, late: 0, place: String::new() },
         Some(text) => Position::parse(text).ok_or_else(|| Error::internal("a position that is none"))?,
     };
-    let mut piece = Piece { position, text: String::new(), left: work };
+    let more = (position.late / PATIENCE).min(3);
+    position.late += u32::from(position.phase == CHANGES);
+    let mut piece = Piece { position, text: String::new(), left: work << more, bytes: BYTES << more };
     if piece.position.lines == 0 {
         let from = piece.position.from;
-        piece.line(&format!(r#"{{"from":{from}}}"#));
+        piece.write(&format!(r#"{{"from":{from}}}"#));
     }
-    while piece.left > 0 && piece.text.len() < PIECE_BYTES {
+    while piece.left > 0 {
         match piece.position.phase {
             USERS => piece.users(sql)?,
             GROUPS => piece.groups(sql)?,
@@ -96,68 +105,80 @@ pub fn piece(sql: &dyn Sql, position: Option<&str>, work: i64) -> Result<Answer>
 }
 
 impl Piece {
-    fn line(&mut self, line: &str) {
+    fn write(&mut self, line: &str) {
         self.text.push_str(line);
         self.text.push('\n');
         self.position.lines += 1;
     }
 
-    /// How many documents may be read at once.
-    fn documents(&self) -> i64 {
-        (self.left / HEAVY + 1).min(AT_ONCE)
+    /// False if the line does not fit any more: then the piece is full.
+    fn fits(&mut self, line: &str, work: i64) -> bool {
+        let fits = self.text.is_empty() || self.text.len() + line.len() < self.bytes;
+        if fits {
+            self.write(line);
+            self.left -= work;
+        } else {
+            self.left = 0;
+        }
+        fits
     }
 
     fn users(&mut self, sql: &dyn Sql) -> Result<()> {
-        let wanted = self.documents();
-        let users = users::after(sql, self.position.number(0)?, wanted)?;
-        for user in &users {
-            self.line(&json!({ "user": state::show_user(user)? }).to_string());
-            self.position.place = user.key.to_string();
-        }
-        self.read(users.len() as i64, HEAVY, wanted, GROUPS);
+        let users = store::users(sql, self.position.number(0)?, DOCUMENTS)?;
+        self.documents(&users, GROUPS);
         Ok(())
     }
 
     fn groups(&mut self, sql: &dyn Sql) -> Result<()> {
-        let wanted = self.documents();
-        let groups = group_rows::below(sql, self.position.number(0)?, wanted)?;
-        for group in &groups {
-            self.line(&json!({ "group": groups::show(group)? }).to_string());
-            self.position.place = group.key.to_string();
-        }
-        self.read(groups.len() as i64, HEAVY, wanted, MEMBERS);
+        let groups = store::groups(sql, self.position.number(0)?, DOCUMENTS)?;
+        self.documents(&groups, MEMBERS);
         Ok(())
+    }
+
+    fn documents(&mut self, documents: &[(i64, String)], next: u8) {
+        for (key, line) in documents {
+            if !self.fits(line, HEAVY) {
+                return;
+            }
+            self.position.place = key.to_string();
+        }
+        self.read(documents.len() as i64, DOCUMENTS, next);
     }
 
     fn members(&mut self, sql: &dyn Sql) -> Result<()> {
         let (group, user) = self.position.place.split_once(' ').unwrap_or((FIRST_GROUP, "0"));
-        let wanted = self.left;
-        let crews = members::after(
-            sql,
-            group.parse().map_err(Error::internal)?,
-            user.parse().map_err(Error::internal)?,
-            wanted,
-        )?;
-        for crew in &crews {
-            self.line(&format!(r#"{{"members":{{"id":"{}","users":{}}}}}"#, crew.group, crew.users));
-            self.position.place = format!("{} {}", crew.group_key, crew.user_key);
+        let last = (group.parse().map_err(Error::internal)?, user.parse().map_err(Error::internal)?);
+        let mut read = 0;
+        for crew in store::members(sql, last, IDS)? {
+            if crew.line.is_some_and(|line| !self.fits(&line, crew.count)) {
+                return Ok(());
+            }
+            self.position.place = format!("{} {}", crew.last.0, crew.last.1);
+            read += crew.count;
         }
-        self.read(crews.iter().map(|crew| crew.count).sum(), 1, wanted, TOMBSTONES);
+        self.read(read, IDS, TOMBSTONES);
         Ok(())
     }
 
     fn tombstones(&mut self, sql: &dyn Sql) -> Result<()> {
-        let wanted = self.left;
-        let buried = settings::buried(sql, &self.position.place, wanted)?;
-        for (id, kind) in &buried {
-            self.line(&format!(r#"{{"tombstone":{{"id":"{id}","resourceType":"{kind}"}}}}"#));
-        }
-        let read = buried.len() as i64;
-        if let Some((id, _)) = buried.into_iter().last() {
+        let tombstones = store::tombstones(sql, &self.position.place, IDS)?;
+        let read = tombstones.len() as i64;
+        for (id, line) in tombstones {
+            if !self.fits(&line, 1) {
+                return Ok(());
+            }
             self.position.place = id;
         }
-        self.read(read, 1, wanted, CHANGES);
+        self.read(read, IDS, CHANGES);
         Ok(())
+    }
+
+    /// So much was read and written; less than was wanted ends the phase.
+    fn read(&mut self, count: i64, wanted: i64, next: u8) {
+        self.left -= 1;
+        if count < wanted {
+            self.position.turn(next);
+        }
     }
 
     /// The changes since the beginning. Once all are read the last line follows in the same step, so nothing can come
@@ -170,30 +191,21 @@ impl Piece {
         }
         let mut last = after;
         feed::read(sql, after, self.left / HEAVY + 1, &mut |seq, change| {
-            self.line(&format!(r#"{{"change":{change}}}"#));
-            self.left -= HEAVY;
-            last = seq;
-            Ok(self.text.len() < PIECE_BYTES)
+            let fits = self.fits(&format!(r#"{{"change":{change}}}"#), HEAVY);
+            if fits {
+                last = seq;
+            }
+            Ok(fits)
         })?;
         self.position.place = last.to_string();
         if last == head.seq {
-            let mut counts = serde_json::to_value(head.totals).map_err(Error::internal)?;
-            if let Some(map) = counts.as_object_mut() {
-                map.insert("tombstones".to_owned(), settings::count_buried(sql)?.into());
-            }
-            let lines = self.position.lines;
-            self.line(&format!(r#"{{"at":{last},"counts":{counts},"lines":{lines}}}"#));
+            let counts = serde_json::to_string(&head.totals).map_err(Error::internal)?;
+            let counts = counts.trim_end_matches('}');
+            let (tombstones, lines) = (store::count_tombstones(sql)?, self.position.lines);
+            self.write(&format!(r#"{{"at":{last},"counts":{counts},"tombstones":{tombstones}}},"lines":{lines}}}"#));
             self.position.turn(DONE);
         }
         Ok(())
-    }
-
-    /// So much was read; less than wanted ends the phase.
-    fn read(&mut self, count: i64, weight: i64, wanted: i64, next: u8) {
-        self.left -= count * weight + 1;
-        if count < wanted {
-            self.position.turn(next);
-        }
     }
 }
 

@@ -98,15 +98,6 @@ pub fn by_keys(sql: &dyn Sql, keys: &[i64]) -> Result<Vec<Group>> {
     Ok(groups)
 }
 
-/// The groups below a key, at most `count`, from the highest key down: the order in which they were made.
-///
-/// # Errors
-/// Internal only.
-pub fn below(sql: &dyn Sql, key: i64, count: i64) -> Result<Vec<Group>> {
-    let text = format!("SELECT {COLUMNS} FROM groups WHERE key < ? AND gone = 0 ORDER BY key DESC LIMIT ?");
-    each(sql.query(&text, &[key.into(), count.into()])?, group)
-}
-
 /// A new row at version 1; its key.
 ///
 /// # Errors

@@ -148,38 +148,6 @@ pub fn groups_of(sql: &dyn Sql, user: i64) -> Result<Vec<String>> {
     each(sql.query(text, &[user.into()])?, |mut row| row.text())
 }
 
-/// Some members of one group, as a snapshot shows them.
-#[derive(Debug)]
-pub struct Crew {
-    /// The group's key.
-    pub group_key: i64,
-    /// The last member's.
-    pub user_key: i64,
-    /// The group's id.
-    pub group: String,
-    /// The members' ids, a JSON array.
-    pub users: String,
-    /// How many they are.
-    pub count: i64,
-}
-
-/// The memberships after one of them, at most `count`, in the order of the keys.
-///
-/// # Errors
-/// Internal only.
-pub fn after(sql: &dyn Sql, group: i64, user: i64, count: i64) -> Result<Vec<Crew>> {
-    let text = "SELECT group_key, max(user_key), group_id, json_group_array(user_id), count(*) FROM ( \
-                SELECT m.group_key AS group_key, m.user_key AS user_key, g.id AS group_id, u.id AS user_id \
-                FROM members m JOIN groups g ON g.key = m.group_key AND g.gone = 0 JOIN users u ON u.key = m.user_key \
-                WHERE (m.group_key, m.user_key) > (?, ?) ORDER BY m.group_key, m.user_key LIMIT ?) \
-                GROUP BY group_key ORDER BY group_key";
-    let rows = sql.query(text, &[group.into(), user.into(), count.into()])?;
-    each(rows, |mut row| {
-        let (group_key, user_key) = (row.integer()?, row.integer()?);
-        Ok(Crew { group_key, user_key, group: row.text()?, users: row.text()?, count: row.integer()? })
-    })
-}
-
 /// Adds users who are not members.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 //! Settings by name, tombstones, and what the alarm is due to do: the small tables.
 
-use super::{Sql, each, first};
+use super::{Sql, first};
 use crate::error::Result;
 use crate::id::Timestamp;
 
@@ -28,24 +28,6 @@ pub fn put(sql: &dyn Sql, name: &str, value: &str) -> Result<()> {
 /// Internal only.
 pub fn bury(sql: &dyn Sql, id: &str, kind: &str) -> Result<()> {
     sql.query("INSERT INTO tombstones (id, kind) VALUES (?, ?)", &[id.into(), kind.into()]).map(|_| ())
-}
-
-/// The tombstones after an id, at most `count`, in the order of the ids: each with the kind of what it was.
-///
-/// # Errors
-/// Internal only.
-pub fn buried(sql: &dyn Sql, after: &str, count: i64) -> Result<Vec<(String, String)>> {
-    let rows =
-        sql.query("SELECT id, kind FROM tombstones WHERE id > ? ORDER BY id LIMIT ?", &[after.into(), count.into()])?;
-    each(rows, |mut row| Ok((row.text()?, row.text()?)))
-}
-
-/// How many tombstones there are.
-///
-/// # Errors
-/// Internal only.
-pub fn count_buried(sql: &dyn Sql) -> Result<i64> {
-    first(sql, "SELECT count(*) FROM tombstones", &[])?.map_or(Ok(0), |mut row| row.integer())
 }
 
 /// When the next work is due.

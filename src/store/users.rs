@@ -108,15 +108,6 @@ pub fn by_keys(sql: &dyn Sql, keys: &[i64]) -> Result<Vec<User>> {
     Ok(users)
 }
 
-/// The users after a key, at most `count`, in the order of the keys.
-///
-/// # Errors
-/// Internal only.
-pub fn after(sql: &dyn Sql, key: i64, count: i64) -> Result<Vec<User>> {
-    let text = format!("SELECT {COLUMNS} FROM users WHERE key > ? ORDER BY key LIMIT ?");
-    each(sql.query(&text, &[key.into(), count.into()])?, user)
-}
-
 /// A new row at version 1.
 ///
 /// # Errors

@@ -93,8 +93,12 @@ test("a client that leaves, a token that ends", async () => {
   assert.equal(whole.length, 3002);
 });
 
-test("who may not, and what is not there", async () => {
+test("who may, who may not, and what is not there", async () => {
   const acme = await organisation(server, "rights");
+  for (const scope of ["read", "admin"]) {
+    const { token } = (await acme.console("/tokens", "POST", { name: scope, kind: "console", scope })).body;
+    assert.equal((await (await open("rights", token)).text()).trimEnd().split("\n").length, 2);
+  }
   assert.equal((await open("rights", acme.token)).status, 401);
   assert.equal((await open("rights", "")).status, 401);
   const nobody = await consoleCall(server, "GET", "/v1/orgs/nobody/snapshot");

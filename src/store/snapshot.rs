@@ -1,0 +1,105 @@
+//! The directory in the order of its keys, as the lines of a snapshot. Ids and words need no escape in JSON.
+
+use super::{Row, Sql, first};
+use crate::error::Result;
+use crate::id::Timestamp;
+
+/// Users after a key, at most `count`, in the order of the keys: each one's key and line.
+///
+/// # Errors
+/// Internal only, as of every function here.
+pub fn users(sql: &dyn Sql, after: i64, count: i64) -> Result<Vec<(i64, String)>> {
+    let text = "SELECT key, id, version, created, modified, json_remove(doc, '$.schemas'), active FROM users \
+                WHERE key > ? ORDER BY key LIMIT ?";
+    let rows = sql.query(text, &[after.into(), count.into()])?;
+    rows.into_iter()
+        .map(|mut row| {
+            let (key, shown) = resource(&mut row)?;
+            let active = row.integer()? == 1;
+            Ok((key, format!(r#"{{"user":{{"active":{active},{shown}}}}}"#)))
+        })
+        .collect()
+}
+
+/// Groups below a key, from the highest key down: the order in which they were made.
+///
+/// # Errors
+/// Internal only.
+pub fn groups(sql: &dyn Sql, below: i64, count: i64) -> Result<Vec<(i64, String)>> {
+    let text = "SELECT key, id, version, created, modified, json_remove(doc, '$.schemas') FROM groups \
+                WHERE key < ? AND gone = 0 ORDER BY key DESC LIMIT ?";
+    let rows = sql.query(text, &[below.into(), count.into()])?;
+    rows.into_iter()
+        .map(|mut row| {
+            let (key, shown) = resource(&mut row)?;
+            Ok((key, format!(r#"{{"group":{{{shown}}}}}"#)))
+        })
+        .collect()
+}
+
+/// A key, and what users and groups are both shown with.
+fn resource(row: &mut Row) -> Result<(i64, String)> {
+    let (key, id, version) = (row.integer()?, row.text()?, row.integer()?);
+    let (created, modified) = (Timestamp(row.integer()?).rfc3339(), Timestamp(row.integer()?).rfc3339());
+    let attributes = row.text()?;
+    let shown = format!(
+        r#""attributes":{attributes},"created":"{created}","id":"{id}","modified":"{modified}","version":{version}"#
+    );
+    Ok((key, shown))
+}
+
+/// Some members of one group.
+#[derive(Debug)]
+pub struct Crew {
+    /// The keys of the group and of the last member.
+    pub last: (i64, i64),
+    /// How many members they are.
+    pub count: i64,
+    /// `None` for a group that is gone: its rows are looked at, not shown.
+    pub line: Option<String>,
+}
+
+/// The memberships after one of them, at most `count`, in the order of the keys.
+///
+/// # Errors
+/// Internal only.
+pub fn members(sql: &dyn Sql, (group, user): (i64, i64), count: i64) -> Result<Vec<Crew>> {
+    let text = "SELECT m.group_key, max(m.user_key), count(*), g.gone, g.id, json_group_array(u.id) FROM ( \
+                SELECT group_key, user_key FROM members WHERE (group_key, user_key) > (?, ?) \
+                ORDER BY group_key, user_key LIMIT ?) m \
+                CROSS JOIN groups g ON g.key = m.group_key CROSS JOIN users u ON u.key = m.user_key \
+                GROUP BY m.group_key ORDER BY m.group_key";
+    let rows = sql.query(text, &[group.into(), user.into(), count.into()])?;
+    rows.into_iter()
+        .map(|mut row| {
+            let (last, count, gone) = ((row.integer()?, row.integer()?), row.integer()?, row.integer()? == 1);
+            let (id, users) = (row.text()?, row.text()?);
+            let line = (!gone).then(|| format!(r#"{{"members":{{"id":"{id}","users":{users}}}}}"#));
+            Ok(Crew { last, count, line })
+        })
+        .collect()
+}
+
+/// The tombstones after an id, at most `count`, in the order of the ids: each with its line.
+///
+/// # Errors
+/// Internal only.
+pub fn tombstones(sql: &dyn Sql, after: &str, count: i64) -> Result<Vec<(String, String)>> {
+    let text = "SELECT id, kind FROM tombstones WHERE id > ? ORDER BY id LIMIT ?";
+    let rows = sql.query(text, &[after.into(), count.into()])?;
+    rows.into_iter()
+        .map(|mut row| {
+            let (id, kind) = (row.text()?, row.text()?);
+            let line = format!(r#"{{"tombstone":{{"id":"{id}","resourceType":"{kind}"}}}}"#);
+            Ok((id, line))
+        })
+        .collect()
+}
+
+/// How many tombstones there are.
+///
+/// # Errors
+/// Internal only.
+pub fn count_tombstones(sql: &dyn Sql) -> Result<i64> {
+    first(sql, "SELECT count(*) FROM tombstones", &[])?.map_or(Ok(0), |mut row| row.integer())
+}
