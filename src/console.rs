@@ -246,10 +246,15 @@ pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<
         }
         Console::Journal(_) => Query::Journal(Box::new(journal(parameters, limit)?)),
         Console::Snapshot(_) => Query::Snapshot { position: None },
+        Console::GetImport(_) => Query::Import,
         Console::Schemas(_) => Query::Schemas,
         Console::GetSchema(_, urn) => Query::Schema { urn: urn.clone() },
         Console::ListOrgs
         | Console::PutOrg(_)
+        | Console::BeginImport(_)
+        | Console::PutImport(..)
+        | Console::FinishImport(_)
+        | Console::EndImport(_)
         | Console::PatchOrg(_)
         | Console::EraseOrg(_)
         | Console::ReleaseGuard(_)
@@ -319,6 +324,11 @@ pub fn parameters(route: &Console) -> &'static [&'static str] {
         | Console::ReleaseGuard(_)
         | Console::Preview(_)
         | Console::Snapshot(_)
+        | Console::BeginImport(_)
+        | Console::GetImport(_)
+        | Console::EndImport(_)
+        | Console::PutImport(..)
+        | Console::FinishImport(_)
         | Console::Schemas(_)
         | Console::GetSchema(..)
         | Console::PutSchema(..)

@@ -1,6 +1,7 @@
 //! The platform, thinly: HTTP, KV, objects, clock, randomness. It decides nothing; what it calls does.
 
 mod console;
+mod import;
 mod limits;
 mod measure;
 mod objects;

@@ -11,6 +11,7 @@ pub mod erase;
 pub mod feed;
 mod groups;
 mod guard;
+mod import;
 pub mod journal;
 mod membership;
 mod precondition;
@@ -58,6 +59,10 @@ pub struct Memory {
     pages: Pages,
     /// Continues after the last change.
     ids: Option<Ids>,
+    /// The directory is between two: an import is being written.
+    importing: bool,
+    /// A job goes on, driven by the alarm.
+    job: bool,
     /// What the guard counts.
     guard: Option<guard::Lately>,
     /// Counters on their way to the storage.
@@ -142,6 +147,9 @@ fn attempt(sql: &dyn Sql, memory: &mut Memory, call: Call, until: Timestamp, con
     if let Some(token) = &caller.token {
         memory.unsaved.token_used(token, context.now);
     }
+    if memory.importing && needs_directory(&call.ask) {
+        return done(Err(import::busy()));
+    }
     let outcome = match &call.ask {
         Ask::Read(Query::Changes { after, limit, .. }) => match feed::page(sql, *after, *limit) {
             Ok((_, true)) if context.now < until => {
@@ -170,6 +178,9 @@ fn attempt(sql: &dyn Sql, memory: &mut Memory, call: Call, until: Timestamp, con
             Ok(hashes) => return Progress::Erase(hashes),
             Err(error) => Err(error),
         },
+        Ask::Admin(
+            admin @ (Admin::BeginImport | Admin::ImportLines { .. } | Admin::FinishImport | Admin::EndImport),
+        ) => import::run(sql, memory, admin, &call, &caller, context.now),
         Ask::Admin(admin) => admin::run(sql, &call.org, admin, context.now),
         Ask::Scim(Command::Refused { error, .. }) => Err(error.clone()),
         Ask::Scim(_) if !caller.settings.scim_enabled => Err(access::switched_off()),
@@ -210,12 +221,37 @@ fn admitted(sql: &dyn Sql, memory: &mut Memory, call: &Call, context: &Context<'
     if !named || !(memory.migrated || registering || schema::exists(sql)?) {
         return Err(Error::unauthorized());
     }
+    load(sql, memory, context.now)?;
+    access::check(sql, call, context.now)
+}
+
+/// What has to be known before anything is done, once for each start of an object that is registered.
+fn load(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<()> {
     if !memory.migrated {
-        schema::migrate(sql, context.now)?;
+        schema::migrate(sql, now)?;
         memory.types = Rc::new(schemas::types(sql)?);
+        memory.importing = import::is_writing(sql)?;
         memory.migrated = true;
     }
-    access::check(sql, call, context.now)
+    Ok(())
+}
+
+/// True if the directory is asked for or changed.
+fn needs_directory(ask: &Ask) -> bool {
+    match ask {
+        Ask::Scim(command) => !matches!(command, Command::Discover | Command::Refused { .. }),
+        Ask::Preview(_) => true,
+        Ask::Read(query) => !matches!(
+            query,
+            Query::Organisation
+                | Query::Tokens
+                | Query::Journal(_)
+                | Query::Schemas
+                | Query::Schema { .. }
+                | Query::Import
+        ),
+        Ask::Admin(_) => false,
+    }
 }
 
 /// Writes down that somebody with a token of this organisation was not let in; answers why.

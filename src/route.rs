@@ -47,6 +47,9 @@ impl Scim {
     }
 }
 
+/// How many parts an import can have.
+const PARTS_MAX: i64 = 10_000;
+
 /// What a Console request asks for, below `/v1/orgs`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the address says it")]
@@ -68,6 +71,12 @@ pub enum Console {
     Journal(OrgId),
     Preview(OrgId),
     Snapshot(OrgId),
+    BeginImport(OrgId),
+    GetImport(OrgId),
+    EndImport(OrgId),
+    /// A part, with its number.
+    PutImport(OrgId, i64),
+    FinishImport(OrgId),
     Schemas(OrgId),
     GetSchema(OrgId, String),
     PutSchema(OrgId, String),
@@ -224,6 +233,22 @@ fn console(method: &str, rest: &[&str]) -> Result<Console> {
         ["journal"] => only(method, &["GET"]).map(|()| Console::Journal(org)),
         ["preview"] => only(method, &["POST"]).map(|()| Console::Preview(org)),
         ["snapshot"] => only(method, &["GET"]).map(|()| Console::Snapshot(org)),
+        ["import"] => {
+            only(method, &["GET", "POST", "DELETE"])?;
+            Ok(match method {
+                "GET" => Console::GetImport(org),
+                "POST" => Console::BeginImport(org),
+                _ => Console::EndImport(org),
+            })
+        }
+        ["import", "finish"] => only(method, &["POST"]).map(|()| Console::FinishImport(org)),
+        ["import", part] => {
+            only(method, &["PUT"])?;
+            let number = part.parse().ok().filter(|part| (1..=PARTS_MAX).contains(part));
+            number.map(|part| Console::PutImport(org, part)).ok_or_else(|| {
+                Error::new(Kind::NotFound, format!("{part:?} is no part: they are numbered from 1 to {PARTS_MAX}."))
+            })
+        }
         ["schemas"] => only(method, &["GET"]).map(|()| Console::Schemas(org)),
         ["schemas", urn] => {
             only(method, &["GET", "PUT", "DELETE"])?;

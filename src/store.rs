@@ -7,6 +7,7 @@ pub mod feed;
 pub mod filter;
 pub mod folded;
 pub mod groups;
+pub mod import;
 pub mod journal;
 pub mod members;
 pub mod schema;

@@ -269,6 +269,8 @@ pub enum Query {
     Schema {
         urn: String,
     },
+    /// Where the import stands.
+    Import,
 }
 
 /// One of the Console's pages of users or groups, in the order of their ids.
@@ -354,6 +356,17 @@ pub enum Admin {
     DeleteSchema {
         urn: String,
     },
+    /// Begins an import, or begins it anew.
+    BeginImport,
+    /// Some whole lines of a part: `line` is the number of the first, `last` says that the part ends with them.
+    ImportLines {
+        part: i64,
+        line: i64,
+        lines: String,
+        last: bool,
+    },
+    FinishImport,
+    EndImport,
 }
 
 /// What an admin decides when minting a token.

@@ -1,7 +1,7 @@
 //! The Console's API over HTTP: who asks, the registry, the organisation's object, KV.
 
 use super::organisations::{self, home};
-use super::{Edge, body, header, now, preview, random, snapshot, tokens};
+use super::{Edge, body, header, import, now, preview, random, snapshot, tokens};
 use crate::auth::{self, Record, Token, TokenKind};
 use crate::console;
 use crate::directory::command::{Actor, Admin, Ask, Call, Precondition, Rotation, TokenSettings, VERSION};
@@ -70,6 +70,11 @@ async fn run(
         | Console::Journal(org)
         | Console::Preview(org)
         | Console::Snapshot(org)
+        | Console::BeginImport(org)
+        | Console::GetImport(org)
+        | Console::EndImport(org)
+        | Console::PutImport(org, _)
+        | Console::FinishImport(org)
         | Console::Schemas(org)
         | Console::GetSchema(org, _)
         | Console::PutSchema(org, _)
@@ -84,6 +89,7 @@ async fn run(
         let entries = edge.registry(&registry::Ask::List).await?;
         return Ok(render::document(200, &json!({ "organisations": entries }), render::JSON));
     };
+    let accepted = matches!(route, Console::FinishImport(_));
     let ask = match asked {
         Some(query) => Ask::Read(query),
         None => match route {
@@ -106,6 +112,14 @@ async fn run(
                 let home = home(edge, own.as_ref(), &org).await?;
                 let call = |ask| edge.call_of(org.clone(), home.clone(), actor.clone(), ask);
                 return preview::run(edge, &org, &body, call).await;
+            }
+            Console::BeginImport(_) => Ask::Admin(Admin::BeginImport),
+            Console::FinishImport(_) => Ask::Admin(Admin::FinishImport),
+            Console::EndImport(_) => Ask::Admin(Admin::EndImport),
+            Console::PutImport(_, part) => {
+                let home = home(edge, own.as_ref(), &org).await?;
+                let call = |ask| edge.call_of(org.clone(), home.clone(), actor.clone(), ask);
+                return import::part(edge, request, part, call).await;
             }
             Console::RotateToken(_, id) => {
                 let rotation = console::rotate(token_id(&id)?, &body(&mut request).await?)?;
@@ -134,6 +148,8 @@ async fn run(
     }
     match edge.object(&call).await? {
         Answer::Piece { lines, next } => Ok(snapshot::answer(edge, call, lines, next)),
+        // The job has begun, and goes on by itself.
+        answer if accepted => Ok(Response { status: 202, ..render::console(answer)? }),
         answer => render::console(answer),
     }
 }

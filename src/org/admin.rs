@@ -56,9 +56,13 @@ pub(super) fn run(sql: &dyn Sql, org: &OrgId, admin: &Admin, now: Timestamp) -> 
         Admin::MintToken { id, hash, token } => tokens::mint(sql, id, hash, token, now),
         Admin::RevokeToken { id } => tokens::revoke(sql, id, now),
         Admin::RotateToken(rotation) => tokens::rotate(sql, rotation, now),
-        Admin::PutSchema { .. } | Admin::DeleteSchema { .. } | Admin::Erase => {
-            Err(Error::internal("this changes with the memory"))
-        }
+        Admin::BeginImport
+        | Admin::ImportLines { .. }
+        | Admin::FinishImport
+        | Admin::EndImport
+        | Admin::PutSchema { .. }
+        | Admin::DeleteSchema { .. }
+        | Admin::Erase => Err(Error::internal("this changes with the memory")),
     }
 }
 
@@ -75,7 +79,7 @@ fn configure(sql: &dyn Sql, admin: &Admin, now: Timestamp) -> Result<()> {
     };
     saml_first(new.scim_enabled, new.saml_configured)?;
     if store::next_due(sql)?.is_none() {
-        store::set_due(sql, super::journal::PRUNE, now.plus(super::journal::PRUNE_EVERY))?;
+        store::set_due(sql, super::journal::PRUNE, Some(now.plus(super::journal::PRUNE_EVERY)))?;
     }
     if new == old {
         return Ok(());

@@ -53,7 +53,7 @@ pub(super) fn page(sql: &dyn Sql, after: Seq, limit: i64) -> Result<(Answer, boo
 /// Internal only.
 pub(super) fn shown(sql: &dyn Sql, after: Seq, limit: i64) -> Result<(String, Seq)> {
     let (mut shown, mut last) = (String::new(), after);
-    feed::read(sql, after, limit, &mut |seq, change| {
+    feed::read(sql, after, limit, &mut |seq, _, change| {
         if !shown.is_empty() {
             if shown.len() + change.len() > PAGE_BYTES {
                 return Ok(false);

@@ -183,7 +183,7 @@ fn check_free(sql: &dyn Sql, content: &Content, old: Option<&Group>) -> Result<(
     Ok(())
 }
 
-fn content(kind: &ResourceType, attributes: &Map<String, Value>) -> Result<Content> {
+pub(super) fn content(kind: &ResourceType, attributes: &Map<String, Value>) -> Result<Content> {
     check_required(kind, attributes)?;
     let mut doc = attributes.clone();
     doc.insert("schemas".to_owned(), schemas(kind, attributes));

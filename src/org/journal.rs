@@ -15,6 +15,7 @@ pub(super) use traffic::Outcome;
 
 use super::Memory;
 use super::access::{self, Caller};
+use super::import;
 use crate::directory::command::{Actor, Ask, Call, Command};
 use crate::directory::reply::Answer;
 use crate::error::{Error, Kind, Result};
@@ -330,7 +331,7 @@ pub(super) fn target<'a>(command: &'a Command, org: &OrgId) -> (&'a str, String)
 /// Internal only.
 pub fn wanted(sql: &dyn Sql, memory: &Memory, now: Timestamp, starting: bool) -> Result<Option<Timestamp>> {
     let unsaved = memory.unsaved.due(now);
-    let stored = if starting && memory.migrated { settings::next_due(sql)? } else { None };
+    let stored = if (starting || memory.job) && memory.migrated { settings::next_due(sql)? } else { None };
     Ok(unsaved.into_iter().chain(stored).min())
 }
 
@@ -354,12 +355,17 @@ pub fn alarm(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<Optio
     if !memory.unsaved.is_empty() {
         memory.unsaved = Unsaved { saved_at: Some(now), ..Unsaved::default() };
     }
-    if settings::next_due(sql)?.is_some_and(|at| at <= now) {
+    super::load(sql, memory, now)?;
+    if settings::due(sql, import::IMPORT)?.is_some() {
+        memory.job = import::step(sql, memory, now)?;
+        transact(sql, || settings::set_due(sql, import::IMPORT, memory.job.then_some(now)))?;
+    }
+    if settings::due(sql, PRUNE)?.is_some_and(|at| at <= now) {
         transact(sql, || {
             store::prune(sql, now)?;
             warning::write(sql, now)?;
             let more = changes::prune(sql, now, PRUNE_STEP)?;
-            settings::set_due(sql, PRUNE, now.plus(if more { 1000 } else { PRUNE_EVERY }))
+            settings::set_due(sql, PRUNE, Some(now.plus(if more { 1000 } else { PRUNE_EVERY })))
         })?;
     }
     settings::next_due(sql)

@@ -190,7 +190,11 @@ impl Piece {
             return Err(Error::new(Kind::Gone, detail));
         }
         let mut last = after;
-        feed::read(sql, after, self.left / HEAVY + 1, &mut |seq, change| {
+        feed::read(sql, after, self.left / HEAVY + 1, &mut |seq, kind, change| {
+            if kind == "imported" {
+                let detail = "The directory was replaced by an import meanwhile. Take another snapshot.";
+                return Err(Error::new(Kind::Gone, detail));
+            }
             let fits = self.fits(&format!(r#"{{"change":{change}}}"#), HEAVY);
             if fits {
                 last = seq;

@@ -223,7 +223,7 @@ fn drop_stale_formatted(earlier: &[Option<&Value>], new: &mut Attributes) -> boo
 
 /// The columns and the canonical document of these attributes.
 /// Without a value for `active` the user stays what it is, `active` or not.
-fn content(kind: &ResourceType, attributes: &Attributes, active: bool) -> Result<Content> {
+pub(super) fn content(kind: &ResourceType, attributes: &Attributes, active: bool) -> Result<Content> {
     check_required(kind, attributes)?;
     let mut doc = attributes.clone();
     doc.insert("schemas".to_owned(), schemas(kind, attributes));

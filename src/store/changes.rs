@@ -44,6 +44,7 @@ pub enum Kind {
     Reactivated,
     Deleted,
     Members,
+    Imported,
 }
 
 impl Kind {
@@ -55,6 +56,7 @@ impl Kind {
             Kind::Reactivated => "reactivated",
             Kind::Deleted => "deleted",
             Kind::Members => "members",
+            Kind::Imported => "imported",
         }
     }
 }

@@ -6,13 +6,19 @@ use crate::id::{Seq, Timestamp};
 
 /// How many changes are read at once. One of the largest has some 1 MiB.
 const PIECE: i64 = 8;
-/// Reads the changes after a position in order, at most `limit`, and gives each as JSON to `take` until that says no. A
+/// Reads the changes after a position in order, at most `limit`, and gives each one's position,
+/// kind and JSON to `take` until that says no. A
 /// change carries its resource as it is now, or `null` if it is gone; a membership change the ids added and removed; a
 /// user who was deleted or came back the groups left. The versions are those of now too.
 ///
 /// # Errors
 /// Internal only, or what `take` answers.
-pub fn read(sql: &dyn Sql, after: Seq, limit: i64, take: &mut dyn FnMut(Seq, &str) -> Result<bool>) -> Result<()> {
+pub fn read(
+    sql: &dyn Sql,
+    after: Seq,
+    limit: i64,
+    take: &mut dyn FnMut(Seq, &str, &str) -> Result<bool>,
+) -> Result<()> {
     let text = "SELECT c.seq, c.at, c.kind, c.resource, c.id, CASE WHEN c.kind = 'members' THEN c.before END, \
                 CASE WHEN c.resource = 'User' THEN json_extract(c.before, '$.groups') END, \
                 CASE WHEN c.kind <> 'members' THEN coalesce(u.doc, g.doc) END, u.active, \
@@ -26,8 +32,8 @@ pub fn read(sql: &dyn Sql, after: Seq, limit: i64, take: &mut dyn FnMut(Seq, &st
         let rows = sql.query(text, &[last.into(), wanted.into()])?;
         left = if (rows.len() as i64) < wanted { 0 } else { left - wanted };
         for row in rows {
-            let (seq, change) = change(sql, row)?;
-            if !take(seq, &change)? {
+            let (seq, kind, change) = change(sql, row)?;
+            if !take(seq, &kind, &change)? {
                 return Ok(());
             }
             last = seq;
@@ -37,7 +43,7 @@ pub fn read(sql: &dyn Sql, after: Seq, limit: i64, take: &mut dyn FnMut(Seq, &st
 }
 
 /// One change. Ids and words need no escape in JSON.
-fn change(sql: &dyn Sql, mut row: Row) -> Result<(Seq, String)> {
+fn change(sql: &dyn Sql, mut row: Row) -> Result<(Seq, String, String)> {
     let (seq, at) = (row.integer()?, Timestamp(row.integer()?).rfc3339());
     let (kind, resource, id) = (row.text()?, row.text()?, row.text()?);
     let mut text = format!(r#"{{"seq":{seq},"at":"{at}","kind":"{kind}","resourceType":"{resource}","id":"{id}""#);
@@ -65,7 +71,7 @@ fn change(sql: &dyn Sql, mut row: Row) -> Result<(Seq, String)> {
         text.push_str(&format!(r#","version":{version},"created":"{created}","modified":"{modified}""#));
     }
     text.push('}');
-    Ok((seq, text))
+    Ok((seq, kind, text))
 }
 
 /// The versions of these groups, which rose when a user left them.

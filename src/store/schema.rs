@@ -122,6 +122,48 @@ const MIGRATIONS: &[&[&str]] = &[
         "ALTER TABLE tokens ADD COLUMN address_ranges TEXT",
         "ALTER TABLE tokens ADD COLUMN replaced_by TEXT",
     ],
+    &[
+        // What an import brings, until it is checked and written. A key is the part times 2^20 and the line in it.
+        "CREATE TABLE import_parts (part INTEGER PRIMARY KEY, lines INTEGER NOT NULL, whole INTEGER NOT NULL) STRICT",
+        "CREATE TABLE import_users (
+        key INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        user_name TEXT NOT NULL,
+        user_name_key TEXT NOT NULL,
+        external_id TEXT,
+        mail_key TEXT,
+        more_mail INTEGER NOT NULL,
+        active INTEGER NOT NULL,
+        doc TEXT NOT NULL,
+        folded TEXT,
+        version INTEGER NOT NULL,
+        created INTEGER NOT NULL,
+        modified INTEGER NOT NULL
+    ) STRICT",
+        "CREATE INDEX import_users_name ON import_users (user_name_key)",
+        "CREATE INDEX import_users_external_id ON import_users (external_id) WHERE external_id IS NOT NULL",
+        "CREATE TABLE import_groups (
+        key INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        display_name TEXT NOT NULL,
+        display_name_key TEXT NOT NULL,
+        external_id TEXT,
+        doc TEXT NOT NULL,
+        folded TEXT,
+        version INTEGER NOT NULL,
+        created INTEGER NOT NULL,
+        modified INTEGER NOT NULL
+    ) STRICT",
+        "CREATE INDEX import_groups_name ON import_groups (display_name_key)",
+        "CREATE INDEX import_groups_external_id ON import_groups (external_id) WHERE external_id IS NOT NULL",
+        "CREATE TABLE import_lines (key INTEGER PRIMARY KEY, kind TEXT NOT NULL, text TEXT NOT NULL) STRICT",
+        "CREATE TABLE import_members (
+        group_key INTEGER NOT NULL,
+        user_key INTEGER NOT NULL,
+        PRIMARY KEY (group_key, user_key)
+    ) STRICT, WITHOUT ROWID",
+        "CREATE TABLE import_tombstones (id TEXT PRIMARY KEY, kind TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    ],
 ];
 
 /// True once the object was registered: before that nothing is ever written, not even these tables.

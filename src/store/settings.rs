@@ -39,11 +39,23 @@ pub fn next_due(sql: &dyn Sql) -> Result<Option<Timestamp>> {
     Ok(row.map(|mut row| row.optional_integer()).transpose()?.flatten().map(Timestamp))
 }
 
-/// Sets when something is due.
+/// When something is due.
 ///
 /// # Errors
 /// Internal only.
-pub fn set_due(sql: &dyn Sql, what: &str, at: Timestamp) -> Result<()> {
+pub fn due(sql: &dyn Sql, what: &str) -> Result<Option<Timestamp>> {
+    let row = first(sql, "SELECT at FROM due WHERE what = ?", &[what.into()])?;
+    row.map(|mut row| row.integer().map(Timestamp)).transpose()
+}
+
+/// Sets when something is due; `None` for no more.
+///
+/// # Errors
+/// Internal only.
+pub fn set_due(sql: &dyn Sql, what: &str, at: Option<Timestamp>) -> Result<()> {
+    let Some(at) = at else {
+        return sql.query("DELETE FROM due WHERE what = ?", &[what.into()]).map(|_| ());
+    };
     let text = "INSERT INTO due (what, at) VALUES (?, ?) ON CONFLICT (what) DO UPDATE SET at = excluded.at";
     sql.query(text, &[what.into(), at.0.into()]).map(|_| ())
 }

@@ -161,7 +161,8 @@ impl Content {
         (&self.user_name_key, self.external_id.as_deref(), self.mail_key.as_deref(), self.more_mail)
     }
 
-    fn params(&self) -> [Param<'_>; 8] {
+    /// The columns from `user_name` to `folded`.
+    pub(super) fn params(&self) -> [Param<'_>; 8] {
         [
             Param::Text(&self.user_name),
             Param::Text(&self.user_name_key),

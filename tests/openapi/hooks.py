@@ -25,10 +25,17 @@ UNSAYABLE = (
     # A grammar, and attributes that have to be there.
     "invalidFilter: ",
 )
+# Their bodies are lines in an order, and they wait for one another: tests/worker/import.test.mjs has what they allow.
+IN_LINES = {"beginImport", "putImport", "finishImport", "endImport"}
 METHODS = {"get", "put", "post", "patch", "delete"}
 counted = Counter()
 # Those that have not yet done what they are for.
 operations = set()
+
+
+@schemathesis.serializer("application/x-ndjson")
+def lines(context, value):
+    return value if isinstance(value, bytes) else str(value).encode()
 
 
 @schemathesis.hook
@@ -37,6 +44,7 @@ def before_load_schema(context, raw_schema):
         operations.update(f"{method.upper()} {path}" for method in METHODS & item.keys())
     # The document was read from there.
     operations.discard("GET /v1/openapi.json")
+    operations.difference_update({"PUT /v1/orgs/{org}/import/{part}", "POST /v1/orgs/{org}/import/finish"})
     parameters = raw_schema["components"]["parameters"]
     parameters["urn"]["schema"] = {"enum": IDS["schemas"]}
     parameters["ifNoneMatch"]["schema"] = {"enum": ["*", '"1"', 'W/"2"']}
@@ -54,11 +62,14 @@ def filter_failure(context, failure, case, response):
     """False for what is no failure."""
     name = type(failure).__name__
     excused = False
-    if name == "RejectedPositiveData" and response.status_code == 400:
+    operation = case.operation.definition.raw["operationId"]
+    if name == "RejectedPositiveData" and operation in IN_LINES:
+        excused = response.status_code in (400, 404, 409)
+    elif name == "RejectedPositiveData" and response.status_code == 400:
         problem = response.json()
         said = f"{problem['title']}: {problem['detail']}"
         # How the fields of an attribute's definition belong together is RFC 7643's.
-        excused = case.operation.definition.raw["operationId"] == "putSchema" or any(words in said for words in UNSAYABLE)
+        excused = operation == "putSchema" or any(words in said for words in UNSAYABLE)
     elif name == "AcceptedNegativeData":
         # A header without a value is as none.
         excused = case.headers.get("If-None-Match") == ""

@@ -262,6 +262,9 @@ impl Native {
             Console::PutSchema(_, urn) => console::schema(&urn, body.to_string().as_bytes()).map(Ask::Admin),
             Console::PutOrg(_) => console::configure(body.to_string().as_bytes()).map(Ask::Admin),
             Console::ReleaseGuard(_) => console::release(body.to_string().as_bytes()).map(Ask::Admin),
+            Console::BeginImport(_) => Ok(Ask::Admin(Admin::BeginImport)),
+            Console::FinishImport(_) => Ok(Ask::Admin(Admin::FinishImport)),
+            Console::EndImport(_) => Ok(Ask::Admin(Admin::EndImport)),
             Console::DeleteSchema(_, urn) => Ok(Ask::Admin(Admin::DeleteSchema { urn })),
             route => console::query(&route, &[]).map(|query| Ask::Read(query.unwrap())),
         };

@@ -38,7 +38,7 @@ after(async () => {
 });
 
 const described = (status) => operations.filter(({ responses }) => responses[status]);
-const address = ({ path }, org = "acme") => path.replace("{org}", org).replace("{id}", "0199").replace("{urn}", URN);
+const address = ({ path }, org = "acme") => path.replace("{org}", org).replace("{id}", "0199").replace("{urn}", URN).replace("{part}", "1");
 const confirmed = (one, org) => address(one, org) + (one.operationId === "eraseOrg" ? `?confirm=${org}` : "");
 
 test("the document is there for everybody", async () => {

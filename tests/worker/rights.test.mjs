@@ -41,6 +41,11 @@ const RIGHTS = [
   ["getSchema", "ok", "ok"],
   ["putSchema", "ok", 403, { attributes: [{ name: "number" }] }],
   ["deleteSchema", "ok", 403],
+  ["beginImport", "ok", 403],
+  ["getImport", "ok", "ok"],
+  ["putImport", "ok", 403, '{"from":0}'],
+  ["finishImport", "ok", 403],
+  ["endImport", "ok", 403],
   // The last one: nothing is left.
   ["eraseOrg", 403, 403],
 ];
@@ -112,7 +117,7 @@ function calls(org) {
   const made = RIGHTS.map(([id, admin, read, body]) => {
     const { method, path } = operations.find((one) => one.operationId === id);
     const kind = path.includes("/groups/") ? "group" : path.includes("/users/") ? "user" : "tokenless";
-    const address = path.replace("{org}", org.org).replace("{id}", org[kind] ?? "0199").replace("{urn}", URN);
+    const address = path.replace("{org}", org.org).replace("{id}", org[kind] ?? "0199").replace("{urn}", URN).replace("{part}", "1");
     const query = id === "eraseOrg" ? `?confirm=${org.org}` : "";
     const what = `${method} ${path} ${JSON.stringify(body) ?? ""}`;
     return { what, id, admin, read, make: (token) => scimCall(server.url, token, method, address + query, body) };

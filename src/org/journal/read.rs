@@ -86,6 +86,7 @@ fn show_applied(one: Applied) -> Result<Value> {
     let at = one.at.rfc3339();
     let (method, resource) = match one.method.as_deref() {
         Some(super::BULK) => (Some("POST"), "/Bulk".to_owned()),
+        method if one.resource == "Organisation" => (method, "/import".to_owned()),
         method => (method, format!("/{}s/{}", one.resource, one.id)),
     };
     Ok(json!({

@@ -1,0 +1,70 @@
+//! A part of an import over HTTP: its body is read as it comes and handed on in pieces of whole lines, so that neither this
+//! isolate nor the object ever holds it whole.
+
+use super::{DRAINED_MAX, Edge};
+use crate::directory::command::{Admin, Ask, Call};
+use crate::directory::reply::Answer;
+use crate::error::{Error, Kind, Result};
+use crate::render::{self, Response};
+use crate::scim::json::BODY_MAX;
+use futures_util::StreamExt;
+use worker::Request;
+
+/// How much is handed on at once, in bytes; a line that is longer goes whole.
+const PIECE: usize = 256 * 1024;
+
+/// `call` makes the call of a Console request.
+pub(super) async fn part(
+    edge: &Edge<'_>,
+    mut request: Request,
+    part: i64,
+    call: impl Fn(Ask) -> Call,
+) -> Result<Response> {
+    let broken = |_| Error::invalid_syntax(format!("Part {part} did not arrive whole. Send it again."));
+    let (mut piece, mut read, mut line, mut failed) = (Vec::new(), 0, 1, None);
+    if request.inner().body().is_some() {
+        let mut stream = request.stream().map_err(broken)?;
+        while let Some(chunk) = stream.next().await {
+            let chunk = chunk.map_err(broken)?;
+            read += chunk.len();
+            if read > DRAINED_MAX {
+                break;
+            }
+            if read > BODY_MAX {
+                let detail = format!("Part {part} is larger than {BODY_MAX} bytes. Split it at the end of a line.");
+                failed = Some(Error::new(Kind::TooLarge, detail));
+            }
+            // What is refused is read to its end: an answer that comes while the client still writes does not reach it.
+            if failed.is_some() {
+                continue;
+            }
+            piece.extend_from_slice(&chunk);
+            if piece.len() >= PIECE
+                && let Some(end) = piece.iter().rposition(|byte| *byte == b'\n')
+            {
+                let rest = piece.split_off(end + 1);
+                let count = piece.iter().filter(|byte| **byte == b'\n').count() as i64;
+                let whole = std::mem::replace(&mut piece, rest);
+                failed = send(edge, &call, lines(part, line, whole, false)).await.err();
+                line += count;
+            }
+        }
+    }
+    match failed {
+        Some(error) => Err(error),
+        None => render::console(send(edge, &call, lines(part, line, piece, true)).await?),
+    }
+}
+
+async fn send(edge: &Edge<'_>, call: &impl Fn(Ask) -> Call, ask: Result<Ask>) -> Result<Answer> {
+    edge.object(&call(ask?)).await
+}
+
+fn lines(part: i64, line: i64, bytes: Vec<u8>, last: bool) -> Result<Ask> {
+    let lines = String::from_utf8(bytes).map_err(|error| {
+        let before = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+        let line = line + before.iter().filter(|byte| **byte == b'\n').count() as i64;
+        Error::invalid_syntax(format!("Part {part}, line {line}: this is not UTF-8."))
+    })?;
+    Ok(Ask::Admin(Admin::ImportLines { part, line, lines, last }))
+}

@@ -1,0 +1,295 @@
+//! One line of an import, read strictly: what a snapshot shows, or a part of it. Everything that can be said of a line by
+//! itself is said here, with the name of the field.
+
+use crate::error::{Error, Result};
+use crate::id::{GroupId, MemberId, Timestamp, UserId};
+use crate::org::{groups, users};
+use crate::scim::json;
+use crate::scim::resource;
+use crate::scim::schema::{ResourceType, Types};
+use crate::store::import::Marks;
+use crate::store::{groups as group_rows, users as user_rows};
+use serde_json::{Map, Value};
+
+/// How many members one line names.
+const USERS_MAX: usize = 10_000;
+
+type Fields = Map<String, Value>;
+
+/// A line, understood.
+pub(super) enum Line {
+    From,
+    User(String, Box<user_rows::Content>, Marks),
+    Group(String, Box<group_rows::Content>, Marks),
+    /// A group's id, and members' ids as a JSON array.
+    Members(String, String),
+    /// An id and `User` or `Group`.
+    Tombstone(String, &'static str),
+    Change(Change),
+    End(End),
+}
+
+/// What a change of the feed comes to.
+pub(super) struct Change {
+    pub(super) id: String,
+    /// The resource as it was when the feed was read.
+    pub(super) resource: Option<Box<Line>>,
+    pub(super) deleted: Option<&'static str>,
+    /// Groups that the user left, with versions of groups.
+    pub(super) left: Option<String>,
+    pub(super) versions: Vec<(String, i64, Timestamp)>,
+    /// Members added and removed.
+    pub(super) members: Option<(String, String)>,
+}
+
+/// The last line.
+pub(super) struct End {
+    pub(super) lines: i64,
+    /// `users`, `activeUsers`, `groups`, `memberships`, `tombstones`.
+    pub(super) counts: [i64; 5],
+}
+
+pub(super) const COUNTS: [&str; 5] = ["users", "activeUsers", "groups", "memberships", "tombstones"];
+
+/// Reads a line.
+///
+/// # Errors
+/// 400 that names the field.
+pub(super) fn read(text: &str, types: &Types, now: Timestamp) -> Result<Line> {
+    let mut line = json::object(text.as_bytes())?;
+    if line.contains_key("at") {
+        let counts = object(take(&mut line, "counts"), "counts")?;
+        let lines = number(take(&mut line, "lines"), "lines")?;
+        number(take(&mut line, "at"), "at")?;
+        only(&line)?;
+        return end(counts, lines).map(Line::End);
+    }
+    let mut fields = line.into_iter();
+    let Some((name, value)) = fields.next() else { return Err(invalid("This line is an empty object.")) };
+    only(&fields.collect())?;
+    match name.as_str() {
+        "from" => number(Some(value), "from").map(|_| Line::From),
+        "user" => user(object(Some(value), "user")?, types, now),
+        "group" => group(object(Some(value), "group")?, types, now),
+        "members" => {
+            let mut fields = object(Some(value), "members")?;
+            let (id, users) = (group_id(&mut fields)?, take(&mut fields, "users"));
+            if users.as_ref().and_then(Value::as_array).is_some_and(|users| users.len() > USERS_MAX) {
+                return Err(invalid(format!("users has more than {USERS_MAX} ids: use several lines.")));
+            }
+            let users = ids(users, "users")?;
+            only(&fields)?;
+            Ok(Line::Members(id, users))
+        }
+        "tombstone" => {
+            let mut fields = object(Some(value), "tombstone")?;
+            let id = id(&mut fields)?;
+            let kind = resource_type(&mut fields)?;
+            only(&fields)?;
+            Ok(Line::Tombstone(id, kind))
+        }
+        "change" => change(object(Some(value), "change")?, types, now).map(Line::Change),
+        _ => Err(invalid(format!(
+            "{name:?} is no line of an import: they are from, user, group, members, tombstone, change, at."
+        ))),
+    }
+}
+
+fn end(mut counts: Fields, lines: i64) -> Result<End> {
+    let mut read = [0; 5];
+    for (count, name) in read.iter_mut().zip(COUNTS) {
+        *count = number(take(&mut counts, name), name)?;
+    }
+    only(&counts)?;
+    Ok(End { lines, counts: read })
+}
+
+fn user(mut fields: Fields, types: &Types, now: Timestamp) -> Result<Line> {
+    let id = id(&mut fields)?;
+    let marks = marks(&mut fields, now)?;
+    let active = flag(take(&mut fields, "active"), "active")?;
+    let attributes = object(take(&mut fields, "attributes"), "attributes")?;
+    only(&fields)?;
+    let content = users::content(&types.user, &canonical(&types.user, attributes)?, active.unwrap_or(true))?;
+    match active {
+        Some(active) if active != content.active => Err(invalid("active and attributes.active differ.")),
+        _ => Ok(Line::User(id, Box::new(content), marks)),
+    }
+}
+
+fn group(mut fields: Fields, types: &Types, now: Timestamp) -> Result<Line> {
+    let id = group_id(&mut fields)?;
+    let marks = marks(&mut fields, now)?;
+    let attributes = object(take(&mut fields, "attributes"), "attributes")?;
+    only(&fields)?;
+    let content = groups::content(&types.group, &canonical(&types.group, attributes)?)?;
+    Ok(Line::Group(id, Box::new(content), marks))
+}
+
+/// The attributes as they would be stored. Values of an extension that its schema does not allow are from before it was
+/// registered, and stay as they are.
+fn canonical(kind: &ResourceType, attributes: Fields) -> Result<Fields> {
+    let (mut core, mut kept) = (Fields::new(), Fields::new());
+    for (name, value) in attributes {
+        let alone = Fields::from_iter([(name.clone(), value.clone())]);
+        if name.contains(':') && resource::read(kind, alone).map_or(true, |read| !read.unknown.is_empty()) {
+            kept.insert(name, value);
+        } else {
+            core.insert(name, value);
+        }
+    }
+    let read = resource::read(kind, core)?;
+    if let Some(name) = read.unknown.first() {
+        return Err(invalid(format!("attributes.{name} is no attribute of a {}.", kind.name)));
+    }
+    let mut attributes = read.resource.attributes;
+    attributes.append(&mut kept);
+    Ok(attributes)
+}
+
+/// A change as the feed shows it. What it says of who asked and when is nothing to a directory.
+fn change(mut fields: Fields, types: &Types, now: Timestamp) -> Result<Change> {
+    for name in ["seq", "at"] {
+        take(&mut fields, name);
+    }
+    let kind = text(take(&mut fields, "kind"), "kind")?;
+    let known = ["created", "updated", "deactivated", "reactivated", "deleted", "members"];
+    if !known.contains(&kind.as_str()) {
+        return Err(invalid(format!("A change of the kind {kind:?} cannot be imported: take the snapshot again.")));
+    }
+    let what = resource_type(&mut fields)?;
+    let id = id(&mut fields)?;
+    let versions = match take(&mut fields, "groupVersions") {
+        Some(Value::Array(all)) => all.into_iter().map(|one| version(one, now)).collect::<Result<_>>()?,
+        Some(_) => return Err(invalid("groupVersions has to be an array.")),
+        None => Vec::new(),
+    };
+    let left = take(&mut fields, "groups").map(|groups| ids(Some(groups), "groups")).transpose()?;
+    let mut change = Change { id, resource: None, deleted: None, left, versions, members: None };
+    if kind == "members" {
+        let (added, removed) =
+            (ids(take(&mut fields, "added"), "added")?, ids(take(&mut fields, "removed"), "removed")?);
+        change.members = Some((added, removed));
+        // A group that is gone by now has no version.
+        if fields.contains_key("version") {
+            let marks = marks(&mut fields, now)?;
+            change.versions.push((change.id.clone(), marks.version, marks.modified));
+        }
+    } else if let Some(Value::Object(mut attributes)) = take(&mut fields, "resource") {
+        attributes.remove("schemas");
+        let mut line = std::mem::take(&mut fields);
+        line.insert("id".to_owned(), Value::from(change.id.as_str()));
+        line.insert("attributes".to_owned(), Value::Object(attributes));
+        change.resource =
+            Some(Box::new(if what == "User" { user(line, types, now) } else { group(line, types, now) }?));
+    } else if kind == "deleted" {
+        change.deleted = Some(what);
+    }
+    only(&fields)?;
+    Ok(change)
+}
+
+fn version(value: Value, now: Timestamp) -> Result<(String, i64, Timestamp)> {
+    let mut fields = object(Some(value), "groupVersions")?;
+    let (id, marks) = (group_id(&mut fields)?, marks(&mut fields, now)?);
+    only(&fields)?;
+    Ok((id, marks.version, marks.modified))
+}
+
+fn marks(fields: &mut Fields, now: Timestamp) -> Result<Marks> {
+    let version = take(fields, "version").map_or(Ok(1), |version| number(Some(version), "version"))?;
+    if version < 1 {
+        return Err(invalid("version has to be 1 or more."));
+    }
+    let mut time = |name: &str| match take(fields, name) {
+        None => Ok(now),
+        Some(value) => {
+            let text = text(Some(value), name)?;
+            let wrong = || invalid(format!("{name} has to be a time such as 2027-01-31T09:30:00Z, not {text:?}."));
+            Timestamp::parse(&text).ok_or_else(wrong)
+        }
+    };
+    Ok(Marks { version, created: time("created")?, modified: time("modified")? })
+}
+
+fn take(fields: &mut Fields, name: &str) -> Option<Value> {
+    fields.remove(name)
+}
+
+fn id(fields: &mut Fields) -> Result<String> {
+    let id = text(take(fields, "id"), "id")?;
+    match UserId::parse(&id) {
+        Some(_) => Ok(id),
+        None => Err(invalid(format!("id has to be 1 to 128 of A-Z a-z 0-9 - _ . ~, not {:?}.", short(&id)))),
+    }
+}
+
+fn group_id(fields: &mut Fields) -> Result<String> {
+    let id = id(fields)?;
+    GroupId::parse(&id).map(|_| id).ok_or_else(|| Error::internal("ids have one form"))
+}
+
+fn resource_type(fields: &mut Fields) -> Result<&'static str> {
+    match text(take(fields, "resourceType"), "resourceType")?.as_str() {
+        "User" => Ok("User"),
+        "Group" => Ok("Group"),
+        other => Err(invalid(format!("resourceType has to be User or Group, not {:?}.", short(other)))),
+    }
+}
+
+fn ids(value: Option<Value>, name: &str) -> Result<String> {
+    let Some(Value::Array(all)) = &value else { return Err(wrong(name, "an array of ids", value.as_ref())) };
+    match all.iter().find(|id| id.as_str().and_then(MemberId::parse).is_none()) {
+        None => Ok(Value::Array(all.clone()).to_string()),
+        Some(other) => Err(wrong(name, "an array of ids", Some(other))),
+    }
+}
+
+fn number(value: Option<Value>, name: &str) -> Result<i64> {
+    let number = value.as_ref().and_then(Value::as_i64).filter(|number| (0..1 << 53).contains(number));
+    number.ok_or_else(|| wrong(name, "a whole number from 0", value.as_ref()))
+}
+
+fn text(value: Option<Value>, name: &str) -> Result<String> {
+    match value {
+        Some(Value::String(text)) => Ok(text),
+        other => Err(wrong(name, "a text", other.as_ref())),
+    }
+}
+
+fn flag(value: Option<Value>, name: &str) -> Result<Option<bool>> {
+    match value {
+        None => Ok(None),
+        Some(Value::Bool(flag)) => Ok(Some(flag)),
+        other => Err(wrong(name, "true or false", other.as_ref())),
+    }
+}
+
+fn object(value: Option<Value>, name: &str) -> Result<Fields> {
+    match value {
+        Some(Value::Object(fields)) => Ok(fields),
+        other => Err(wrong(name, "an object", other.as_ref())),
+    }
+}
+
+fn only(left: &Fields) -> Result<()> {
+    match left.keys().next() {
+        None => Ok(()),
+        Some(name) => Err(invalid(format!("The field {:?} is not known here.", short(name)))),
+    }
+}
+
+fn wrong(name: &str, expected: &str, found: Option<&Value>) -> Error {
+    match found {
+        None => invalid(format!("{name} is missing; it has to be {expected}.")),
+        Some(value) => invalid(format!("{name} has to be {expected}, not {}.", json::name(value))),
+    }
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(128).collect()
+}
+
+fn invalid(detail: impl Into<String>) -> Error {
+    Error::invalid_value(detail)
+}
