@@ -196,6 +196,9 @@ fn attempt(sql: &dyn Sql, memory: &mut Memory, call: Call, until: Timestamp, con
 
 /// Takes one more step.
 pub fn resume(sql: &dyn Sql, memory: &mut Memory, mut pending: Pending, now: Timestamp) -> Progress {
+    if memory.importing {
+        return done(Err(import::busy()));
+    }
     let types = Rc::clone(&memory.types);
     let outcome = match pending.scan.step(sql, &types, now) {
         Ok(None) => return Progress::Scan(Box::new(pending)),

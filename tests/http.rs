@@ -25,6 +25,14 @@ fn session_over_http() {
     Session::read(name, text).run(name, &mut server);
 }
 
+#[test]
+fn session_with_accounts_over_http() {
+    let mut server = Http::from_environment().expect("SCIM_EDGE_URL and its companions name a service");
+    let wanted = std::env::var("SCIM_EDGE_SESSION").unwrap();
+    let (name, text) = SESSIONS.iter().find(|(name, _)| *name == wanted).unwrap();
+    Session::read(name, text).run_linking(name, &mut server);
+}
+
 /// What the service's own SQLite finds is what the evaluator finds in what the service shows.
 #[test]
 fn filters_over_http() {

@@ -7,6 +7,7 @@ use crate::directory::reply::Answer;
 use crate::error::{Error, Kind, Result};
 use crate::render::{self, Response};
 use crate::scim::json::BODY_MAX;
+use crate::store::TEXT_MAX;
 use futures_util::StreamExt;
 use worker::Request;
 
@@ -47,6 +48,10 @@ pub(super) async fn part(
                 let whole = std::mem::replace(&mut piece, rest);
                 failed = send(edge, &call, lines(part, line, whole, false)).await.err();
                 line += count;
+            }
+            if failed.is_none() && piece.len() > PIECE + TEXT_MAX {
+                let detail = format!("Part {part}, line {line} has more than 1 MiB.");
+                failed = Some(Error::new(Kind::TooLarge, detail));
             }
         }
     }

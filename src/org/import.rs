@@ -25,13 +25,14 @@ use serde_json::{Value, json};
 pub(super) const IMPORT: &str = "import";
 /// The largest part, in lines; one of 8 MiB has fewer.
 const PART_MAX: i64 = 100_000;
-/// How many rows one step reads or writes: documents, memberships and ids.
-const DOCUMENTS: i64 = 1000;
-const MEMBERSHIPS: i64 = 10_000;
+/// How many rows one step reads or writes: documents, also when it ends early, in bytes; memberships and ids. Some 30 ms.
+const DOCUMENTS: i64 = 500;
+const DOCUMENT_BYTES: i64 = 4_000_000;
+const MEMBERSHIPS: i64 = 5_000;
 const IDS: i64 = 5000;
 /// How many lines that refer to others one step applies, and when it ends early, in bytes.
 const LINES: i64 = 200;
-const LINE_BYTES: i64 = 200_000;
+const LINE_BYTES: i64 = 100_000;
 
 /// Where an import stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +53,8 @@ enum Phase {
     WritingTombstones,
     Done,
     Failed,
+    /// Given up.
+    Gone,
 }
 
 impl Phase {
@@ -60,8 +63,24 @@ impl Phase {
             Phase::Receiving => "receiving",
             Phase::Applying | Phase::CheckingUsers | Phase::CheckingGroups | Phase::CheckingMembers => "checking",
             Phase::Done => "done",
-            Phase::Failed => "failed",
+            Phase::Failed | Phase::Gone => "failed",
             _ => "writing",
+        }
+    }
+
+    /// What is being done, for people.
+    fn doing(self) -> &'static str {
+        match self {
+            Phase::Receiving | Phase::Done | Phase::Failed | Phase::Gone => "",
+            Phase::Applying => "members, tombstones and changes are checked",
+            Phase::CheckingUsers => "users are checked",
+            Phase::CheckingGroups => "groups are checked",
+            Phase::CheckingMembers => "memberships are counted",
+            Phase::EmptyingMembers | Phase::EmptyingGroups | Phase::EmptyingUsers => "the old directory is taken out",
+            Phase::WritingUsers => "users are written",
+            Phase::WritingGroups => "groups are written",
+            Phase::WritingMembers => "memberships are written",
+            Phase::WritingTombstones => "deleted ids are written",
         }
     }
 }
@@ -75,6 +94,8 @@ struct Job {
     at: (i64, i64),
     /// The last id that it has done.
     id: String,
+    /// The key of the last line.
+    end: i64,
     /// In the order of the last line's.
     counts: [i64; 5],
     /// The first member that was passed over, and where.
@@ -118,7 +139,10 @@ pub(super) fn run(
 ) -> Result<Answer> {
     let scim_enabled = caller.settings.scim_enabled;
     match admin {
-        Admin::BeginImport => begin(sql, scim_enabled),
+        Admin::BeginImport => {
+            memory.job = true;
+            begin(sql, scim_enabled, now)
+        }
         Admin::ImportLines { part, line, lines: text, last } => {
             lines(sql, &memory.types, (*part, *line), text, *last, now)
         }
@@ -130,28 +154,51 @@ pub(super) fn run(
                 token: caller.token.clone(),
                 ..Job::default()
             };
-            finish(sql, scim_enabled, &job, now)?;
+            finish(sql, scim_enabled, job, now)?;
             memory.job = true;
             status(sql)
         }
-        Admin::EndImport => end(sql),
+        Admin::EndImport => {
+            memory.job = true;
+            end(sql, now)
+        }
         _ => Err(Error::internal("not a call of an import")),
     }
 }
 
 /// Begins, or begins anew: what was sent before is forgotten.
-fn begin(sql: &dyn Sql, scim_enabled: bool) -> Result<Answer> {
+fn begin(sql: &dyn Sql, scim_enabled: bool, now: Timestamp) -> Result<Answer> {
     if let Some(job) = job(sql)?
         && matches!(job.phase.state(), "checking" | "writing")
     {
         return Err(conflict(format!("An import is {} now. Wait for its end.", job.phase.state())));
     }
     may(sql, scim_enabled)?;
-    transact(sql, || {
-        store::clear(sql)?;
-        save(sql, &Job::default())
-    })?;
+    if give_up(sql, Some(&Job::default()), now)? {
+        let mut error =
+            Error::new(Kind::Unavailable, "What was sent before is being cleared away. Begin again in a moment.");
+        error.retry_after = Some(5);
+        return Err(error);
+    }
     status(sql)
+}
+
+/// Forgets the import, and begins another one if there is nothing left of it. True if there is: the job goes on with that.
+fn give_up(sql: &dyn Sql, another: Option<&Job>, now: Timestamp) -> Result<bool> {
+    transact(sql, || {
+        let more = clear(sql)?;
+        let gone = Job { phase: Phase::Gone, ..Job::default() };
+        match if more { Some(&gone) } else { another } {
+            Some(job) => save(sql, job)?,
+            None => store::set_job(sql, None)?,
+        }
+        settings::set_due(sql, IMPORT, more.then_some(now))?;
+        Ok(more)
+    })
+}
+
+fn clear(sql: &dyn Sql) -> Result<bool> {
+    store::clear(sql, (DOCUMENTS, DOCUMENT_BYTES), MEMBERSHIPS)
 }
 
 fn may(sql: &dyn Sql, scim_enabled: bool) -> Result<()> {
@@ -166,24 +213,33 @@ fn may(sql: &dyn Sql, scim_enabled: bool) -> Result<()> {
 }
 
 /// Gives an import up. Nothing of it has reached the directory.
-fn end(sql: &dyn Sql) -> Result<Answer> {
-    let job = job(sql)?.ok_or_else(none)?;
-    if job.phase.state() == "writing" {
+fn end(sql: &dyn Sql, now: Timestamp) -> Result<Answer> {
+    if job_shown(sql)?.phase.state() == "writing" {
         return Err(conflict("The import is being written and can no longer be given up."));
     }
-    transact(sql, || {
-        store::clear(sql)?;
-        store::set_job(sql, None)
-    })?;
+    give_up(sql, None, now)?;
     Ok(Answer::Nothing)
+}
+
+/// The job that there is for the Console.
+fn job_shown(sql: &dyn Sql) -> Result<Job> {
+    job(sql)?.filter(|job| job.phase != Phase::Gone).ok_or_else(none)
 }
 
 /// Where it stands.
 pub(super) fn status(sql: &dyn Sql) -> Result<Answer> {
-    let job = job(sql)?.ok_or_else(none)?;
+    let job = job_shown(sql)?;
     let part = |part: Part| json!({ "part": part.part, "lines": part.lines, "complete": part.whole });
-    let parts: Vec<Value> = store::parts(sql)?.into_iter().map(part).collect();
-    super::read::answer(&json!({ "state": job.phase.state(), "parts": parts, "error": job.error, "seq": job.seq }))
+    let over = matches!(job.phase, Phase::Done | Phase::Failed);
+    let parts = if over { Vec::new() } else { store::parts(sql)? };
+    let parts: Vec<Value> = parts.into_iter().map(part).collect();
+    let position = matches!(job.phase.state(), "checking" | "writing").then(|| match job.at.0 {
+        0 => job.phase.doing().to_owned(),
+        key => format!("{}: {}", job.phase.doing(), place(key)),
+    });
+    super::read::answer(&json!({
+        "state": job.phase.state(), "parts": parts, "position": position, "error": job.error, "seq": job.seq,
+    }))
 }
 
 /// Some lines of a part. Those before have arrived; `line` is the number of the first one here, 1 begins the part anew.
@@ -195,12 +251,9 @@ fn lines(
     last: bool,
     now: Timestamp,
 ) -> Result<Answer> {
-    match job(sql)? {
-        None => return Err(none()),
-        Some(job) if job.phase != Phase::Receiving => {
-            return Err(conflict(format!("This import is {} and takes no more parts.", job.phase.state())));
-        }
-        Some(_) => {}
+    let job = job_shown(sql)?;
+    if job.phase != Phase::Receiving {
+        return Err(conflict(format!("This import is {} and takes no more parts.", job.phase.state())));
     }
     let arrived = store::part(sql, part)?.map_or(0, |part| part.lines);
     if line > 1 && arrived != line - 1 {
@@ -239,6 +292,7 @@ fn take(sql: &dyn Sql, key: i64, text: &str, line: &Line) -> Result<()> {
             }
             put(sql, key, line)
         }
+        Line::From if key != store::key(1, 1) => Err(at(key, "from is the first line of part 1 only.")),
         Line::From => store::keep(sql, key, "from", text),
         Line::Members(..) => store::keep(sql, key, "members", text),
         Line::Tombstone(..) => store::keep(sql, key, "tombstone", text),
@@ -256,8 +310,8 @@ fn put(sql: &dyn Sql, key: i64, line: &Line) -> Result<()> {
 }
 
 /// All parts were sent: checks that they are, and sets the job going.
-fn finish(sql: &dyn Sql, scim_enabled: bool, begun: &Job, now: Timestamp) -> Result<()> {
-    let job = job(sql)?.ok_or_else(none)?;
+fn finish(sql: &dyn Sql, scim_enabled: bool, begun: Job, now: Timestamp) -> Result<()> {
+    let job = job_shown(sql)?;
     if job.phase != Phase::Receiving {
         return Err(conflict(format!("This import is {} already.", job.phase.state())));
     }
@@ -273,29 +327,25 @@ fn finish(sql: &dyn Sql, scim_enabled: bool, begun: &Job, now: Timestamp) -> Res
             return Err(conflict(detail));
         }
     }
-    let first = store::line_of(sql, "from")?.map(|(key, _)| key);
-    if first != Some(store::key(1, 1)) {
+    let lines = parts.iter().map(|part| part.lines).sum::<i64>();
+    if store::line(sql, store::key(1, 1))?.is_none_or(|(kind, _)| kind != "from") {
+        return Err(Error::invalid_value("The first line of part 1 has to be {\"from\": ...}."));
+    }
+    let key = parts.last().map_or(0, |last| store::key(last.part, last.lines));
+    let Some(Line::End(end)) =
+        store::line(sql, key)?.map(|(_, text)| line::read(&text, &Types::default(), now)).transpose()?
+    else {
         return Err(Error::invalid_value(
-            "The first line of part 1 has to be {\"from\": ...}, and the only one of its kind.",
-        ));
-    }
-    let (last, lines) = (parts.last().copied(), parts.iter().map(|part| part.lines).sum::<i64>());
-    let missing = || {
-        Error::invalid_value(
             "The last line of the last part has to be {\"at\": ..., \"counts\": ..., \"lines\": ...}: cut off?",
-        )
+        ));
     };
-    let (key, text) = store::line_of(sql, "at")?.ok_or_else(missing)?;
-    if last.is_none_or(|last| key != store::key(last.part, last.lines)) {
-        return Err(missing());
-    }
-    let Ok(Line::End(end)) = line::read(&text, &Types::default(), now) else { return Err(store::unreadable(key)) };
     if end.lines != lines - 1 {
         let detail = format!("The last line says that {} lines come before it; {} were sent.", end.lines, lines - 1);
         return Err(Error::invalid_value(detail));
     }
+    let begun = Job { end: key, ..begun };
     transact(sql, || {
-        save(sql, begun)?;
+        save(sql, &begun)?;
         settings::set_due(sql, IMPORT, Some(now))
     })
 }
@@ -306,6 +356,15 @@ fn finish(sql: &dyn Sql, scim_enabled: bool, begun: &Job, now: Timestamp) -> Res
 /// Internal only. What is wrong with the lines ends the job, and [`status`] tells.
 pub(super) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<bool> {
     let Some(before) = job(sql)? else { return Ok(false) };
+    if matches!(before.phase, Phase::Done | Phase::Failed | Phase::Gone) {
+        return transact(sql, || {
+            let more = clear(sql)?;
+            if !more && before.phase == Phase::Gone {
+                store::set_job(sql, None)?;
+            }
+            Ok(more)
+        });
+    }
     let types = std::rc::Rc::clone(&memory.types);
     let stepped = transact(sql, || {
         let mut job = before.clone();
@@ -322,19 +381,28 @@ pub(super) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result
         stepped => stepped?,
     };
     memory.importing = phase.state() == "writing";
-    Ok(matches!(phase.state(), "checking" | "writing"))
+    if phase == Phase::Done {
+        // Where readers left off is a place in another directory.
+        memory.pages = super::Pages::default();
+    }
+    // What is over is cleared away.
+    Ok(phase != Phase::Receiving)
 }
 
 fn advance(sql: &dyn Sql, job: &mut Job, types: &Types, now: Timestamp) -> Result<()> {
     let next = match job.phase {
-        Phase::Receiving | Phase::Done | Phase::Failed => None,
+        Phase::Receiving | Phase::Done | Phase::Failed | Phase::Gone => None,
         Phase::Applying => apply(sql, job, types, now)?.then_some(Phase::CheckingUsers),
         Phase::CheckingUsers => check(sql, job, "users")?.then_some(Phase::CheckingGroups),
         Phase::CheckingGroups => check(sql, job, "groups")?.then_some(Phase::CheckingMembers),
         Phase::CheckingMembers => count_members(sql, job)?.then_some(Phase::EmptyingMembers),
         Phase::EmptyingMembers => (!store::empty_members(sql, MEMBERSHIPS)?).then_some(Phase::EmptyingGroups),
-        Phase::EmptyingGroups => (!store::empty(sql, "groups", "Group", DOCUMENTS)?).then_some(Phase::EmptyingUsers),
-        Phase::EmptyingUsers => (!store::empty(sql, "users", "User", DOCUMENTS)?).then_some(Phase::WritingUsers),
+        Phase::EmptyingGroups => {
+            (!store::empty(sql, "groups", "Group", (DOCUMENTS, DOCUMENT_BYTES))?).then_some(Phase::EmptyingUsers)
+        }
+        Phase::EmptyingUsers => {
+            (!store::empty(sql, "users", "User", (DOCUMENTS, DOCUMENT_BYTES))?).then_some(Phase::WritingUsers)
+        }
         Phase::WritingUsers => write(sql, job, "users")?.then_some(Phase::WritingGroups),
         Phase::WritingGroups => write(sql, job, "groups")?.then_some(Phase::WritingMembers),
         Phase::WritingMembers => {
@@ -364,11 +432,15 @@ fn advance(sql: &dyn Sql, job: &mut Job, types: &Types, now: Timestamp) -> Resul
 /// The lines that refer to others, in their order. True at the end.
 fn apply(sql: &dyn Sql, job: &mut Job, types: &Types, now: Timestamp) -> Result<bool> {
     let lines = store::lines(sql, job.at.0, LINES, LINE_BYTES)?;
-    let end = lines.is_empty();
+    let (end, mut left) = (lines.is_empty(), MEMBERSHIPS);
     for (key, _, text) in lines {
+        if left <= 0 {
+            break;
+        }
         job.at.0 = key;
         match line::read(&text, types, now) {
             Ok(Line::Members(group, users)) => {
+                left -= users.matches(',').count() as i64 + 1;
                 let passed = joined(sql, key, &group, &users)?;
                 if job.passed.is_none() {
                     job.passed = passed.map(|id| (key, id));
@@ -431,6 +503,10 @@ fn check(sql: &dyn Sql, job: &mut Job, table: &str) -> Result<bool> {
 /// Some memberships; at the end everything has to add up.
 fn count_members(sql: &dyn Sql, job: &mut Job) -> Result<bool> {
     let (count, last) = store::walk_members(sql, job.at, MEMBERSHIPS)?;
+    if let Some((group, user)) = store::astray(sql, job.at, last)? {
+        let detail = format!("the user of {} is a member still, and a change deleted one of the two.", place(user));
+        return Err(at(group, detail));
+    }
     let [_, _, _, memberships, tombstones] = &mut job.counts;
     *memberships += count;
     if let Some(last) = last {
@@ -438,10 +514,9 @@ fn count_members(sql: &dyn Sql, job: &mut Job) -> Result<bool> {
         return Ok(false);
     }
     *tombstones = store::count_tombstones(sql)?;
-    let (key, text) = store::line_of(sql, "at")?.ok_or_else(|| store::unreadable(0))?;
-    let Ok(Line::End(end)) = line::read(&text, &Types::default(), Timestamp(0)) else {
-        return Err(store::unreadable(key));
-    };
+    let key = job.end;
+    let line = store::line(sql, key)?.map(|(_, text)| line::read(&text, &Types::default(), Timestamp(0)));
+    let Some(Ok(Line::End(end))) = line else { return Err(store::unreadable(key)) };
     for ((name, said), found) in COUNTS.iter().zip(end.counts).zip(job.counts) {
         if said != found {
             let passed = job.passed.as_ref().map(|(key, id)| {
@@ -458,10 +533,7 @@ fn count_members(sql: &dyn Sql, job: &mut Job) -> Result<bool> {
 
 fn write(sql: &dyn Sql, job: &mut Job, table: &str) -> Result<bool> {
     let seq = changes::head(sql)?.seq + 1;
-    let last = match table {
-        "users" => store::write_users(sql, job.at.0, DOCUMENTS, seq)?,
-        _ => store::write_groups(sql, job.at.0, DOCUMENTS, seq)?,
-    };
+    let last = store::write(sql, table, job.at.0, (DOCUMENTS, DOCUMENT_BYTES), seq)?;
     let Some(last) = last else { return Ok(true) };
     store::unbury(sql, table, job.at.0, last)?;
     job.at.0 = last;
@@ -491,7 +563,7 @@ fn tell(sql: &dyn Sql, job: &mut Job, now: Timestamp) -> Result<()> {
     };
     changes::append(sql, &head, now.max(head.at), &facts, &[change])?;
     job.seq = Some(head.seq + 1);
-    store::clear(sql)
+    Ok(())
 }
 
 fn at(key: i64, detail: impl std::fmt::Display) -> Error {

@@ -356,7 +356,8 @@ pub fn alarm(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<Optio
         memory.unsaved = Unsaved { saved_at: Some(now), ..Unsaved::default() };
     }
     super::load(sql, memory, now)?;
-    if settings::due(sql, import::IMPORT)?.is_some() {
+    memory.job = settings::due(sql, import::IMPORT)?.is_some();
+    if memory.job {
         memory.job = import::step(sql, memory, now)?;
         transact(sql, || settings::set_due(sql, import::IMPORT, memory.job.then_some(now)))?;
     }

@@ -209,12 +209,10 @@ fn drop_stale_formatted(earlier: &[Option<&Value>], new: &mut Attributes) -> boo
     let stale = earlier.iter().flatten().any(|before| {
         let (given, family) = parts(before);
         let spelled = formatted == part(before, "formatted") || formatted == format!("{given} {family}");
-        spelled && parts(name) != (given, family)
+        // Who had no name is not spelled by a blank.
+        spelled && !formatted.trim().is_empty() && parts(name) != (given, family)
     });
-    if stale
-        && !formatted.is_empty()
-        && let Some(name) = name.as_object_mut()
-    {
+    if stale && let Some(name) = name.as_object_mut() {
         name.remove("formatted");
         return true;
     }

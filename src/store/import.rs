@@ -8,6 +8,11 @@ use crate::id::{Seq, Timestamp, Version};
 /// A part has fewer lines than this.
 pub const LINES_MAX: i64 = 1 << 20;
 
+/// A place after all memberships.
+const END: (i64, i64) = (i64::MAX >> 11, 0);
+/// How many documents are moved at once, each of at most 256 KiB and perhaps a folded one of that size beside it.
+const AT_ONCE: i64 = 25;
+
 /// The key of a line.
 pub fn key(part: i64, line: i64) -> i64 {
     part * LINES_MAX + line
@@ -31,15 +36,30 @@ pub struct Marks {
     pub modified: Timestamp,
 }
 
-/// Forgets everything that was sent.
+/// Forgets what was sent, at most `bounds` documents and lines, and bytes of them, roughly, and `ids` memberships. True if
+/// there is more.
 ///
 /// # Errors
 /// Internal only, as of every function here.
-pub fn clear(sql: &dyn Sql) -> Result<()> {
-    for table in ["parts", "users", "groups", "lines", "members", "tombstones"] {
-        sql.query(&format!("DELETE FROM import_{table}"), &[])?;
+pub fn clear(sql: &dyn Sql, bounds: (i64, i64), ids: i64) -> Result<bool> {
+    let mut left = bounds;
+    for (table, size) in [("users", BYTES), ("groups", BYTES), ("lines", "length(text)")] {
+        let some = format!("SELECT key FROM import_{table} LIMIT ?");
+        let text = format!("DELETE FROM import_{table} WHERE key IN ({some}) RETURNING key, {size}");
+        while some_moved(sql, &text, &[AT_ONCE.into()], &mut left)?.is_some() {
+            if left.0 <= 0 || left.1 <= 0 {
+                return Ok(true);
+            }
+        }
     }
-    Ok(())
+    for (table, key) in [("members", "group_key, user_key"), ("tombstones", "id"), ("parts", "part")] {
+        let some = format!("SELECT {key} FROM import_{table} LIMIT ?");
+        sql.query(&format!("DELETE FROM import_{table} WHERE ({key}) IN ({some})"), &[ids.into()])?;
+        if first(sql, &format!("SELECT 1 FROM import_{table} LIMIT 1"), &[])?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// All parts, in order.
@@ -105,13 +125,13 @@ pub fn lines(sql: &dyn Sql, after: i64, count: i64, bytes: i64) -> Result<Vec<(i
     rows.into_iter().map(|mut row| Ok((row.integer()?, row.text()?, row.text()?))).collect()
 }
 
-/// The line that is the only one of its kind, or the last.
+/// The kind and text of one line that was kept.
 ///
 /// # Errors
 /// Internal only.
-pub fn line_of(sql: &dyn Sql, kind: &str) -> Result<Option<(i64, String)>> {
-    let text = "SELECT key, text FROM import_lines WHERE kind = ? ORDER BY key DESC LIMIT 1";
-    first(sql, text, &[kind.into()])?.map(|mut row| Ok((row.integer()?, row.text()?))).transpose()
+pub fn line(sql: &dyn Sql, key: i64) -> Result<Option<(String, String)>> {
+    let row = first(sql, "SELECT kind, text FROM import_lines WHERE key = ?", &[key.into()])?;
+    row.map(|mut row| Ok((row.text()?, row.text()?))).transpose()
 }
 
 /// The key of the line that brought a user or group.
@@ -255,6 +275,7 @@ pub fn walk(sql: &dyn Sql, table: &str, after: i64, count: i64) -> Result<Walked
 /// Internal only.
 pub fn clash(sql: &dyn Sql, table: &str, after: i64, to: i64) -> Result<Option<(&'static str, String, i64, i64)>> {
     let name = if table == "users" { ("user_name", "userName") } else { ("display_name", "displayName") };
+    let others = if table == "users" { "groups" } else { "users" };
     let checks = [
         (
             name.1,
@@ -266,6 +287,7 @@ pub fn clash(sql: &dyn Sql, table: &str, after: i64, to: i64) -> Result<Option<(
             "a.external_id".to_owned(),
             format!("JOIN import_{table} b ON b.external_id = a.external_id AND b.key <> a.key"),
         ),
+        ("id", "a.id".to_owned(), format!("JOIN import_{others} b ON b.id = a.id")),
         ("id", "a.id".to_owned(), "JOIN (SELECT id, 0 AS key FROM import_tombstones) b ON b.id = a.id".to_owned()),
     ];
     for (attribute, value, join) in checks {
@@ -293,6 +315,20 @@ pub fn walk_members(sql: &dyn Sql, after: (i64, i64), count: i64) -> Result<(i64
     Ok((count, None))
 }
 
+/// A membership after one of them, up to and with another, or to the end, of a group or user that is no longer there: the
+/// keys of both. None may be written, since the directory's own tables refuse it.
+///
+/// # Errors
+/// Internal only.
+pub fn astray(sql: &dyn Sql, after: (i64, i64), to: Option<(i64, i64)>) -> Result<Option<(i64, i64)>> {
+    let to = to.unwrap_or(END);
+    let text = "SELECT group_key, user_key FROM import_members m WHERE (group_key, user_key) > (?, ?) \
+                AND (group_key, user_key) <= (?, ?) AND (NOT EXISTS (SELECT 1 FROM import_groups WHERE key = m.group_key) \
+                OR NOT EXISTS (SELECT 1 FROM import_users WHERE key = m.user_key)) LIMIT 1";
+    let row = first(sql, text, &[after.0.into(), after.1.into(), to.0.into(), to.1.into()])?;
+    row.map(|mut row| Ok((row.integer()?, row.integer()?))).transpose()
+}
+
 /// How many ids the import says were deleted.
 ///
 /// # Errors
@@ -311,49 +347,69 @@ pub fn empty_members(sql: &dyn Sql, count: i64) -> Result<bool> {
     Ok(first(sql, "SELECT 1 FROM members LIMIT 1", &[])?.is_some())
 }
 
-/// Takes at most `count` users or groups of the old directory out, which have no memberships any more; ids that the import
-/// does not bring are remembered as deleted. True if there are more.
+/// Takes users or groups of the old directory out, which have no memberships any more; ids that the import does not bring
+/// are remembered as deleted. At most `bounds` of them and of their bytes, roughly. True if there are more.
 ///
 /// # Errors
 /// Internal only.
-pub fn empty(sql: &dyn Sql, table: &str, kind: &str, count: i64) -> Result<bool> {
+pub fn empty(sql: &dyn Sql, table: &str, kind: &str, bounds: (i64, i64)) -> Result<bool> {
     let some = format!("SELECT key FROM {table} ORDER BY key LIMIT ?1");
-    let text = format!(
+    let bury = format!(
         "INSERT OR IGNORE INTO tombstones (id, kind) SELECT id, ?2 FROM {table} t WHERE key IN ({some}) AND NOT EXISTS \
          (SELECT 1 FROM import_{table} i WHERE i.id = t.id)"
     );
-    sql.query(&text, &[count.into(), kind.into()])?;
-    sql.query(&format!("DELETE FROM {table} WHERE key IN ({some})"), &[count.into()])?;
-    Ok(first(sql, &format!("SELECT 1 FROM {table} LIMIT 1"), &[])?.is_some())
+    let text = format!("DELETE FROM {table} WHERE key IN ({some}) RETURNING key, {BYTES}");
+    let mut left = bounds;
+    while left.0 > 0 && left.1 > 0 {
+        sql.query(&bury, &[AT_ONCE.into(), kind.into()])?;
+        if some_moved(sql, &text, &[AT_ONCE.into()], &mut left)?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
-/// Makes the users after a key, at most `count`, users of the directory; answers the last one's key.
-///
-/// # Errors
-/// Internal only.
-pub fn write_users(sql: &dyn Sql, after: i64, count: i64, seq: Seq) -> Result<Option<i64>> {
-    let text = "INSERT INTO users (key, id, user_name, user_name_key, external_id, mail_key, more_mail, active, doc, folded, \
-                version, seq, created, modified) SELECT key, id, user_name, user_name_key, external_id, mail_key, more_mail, \
-                active, doc, folded, version, ?, created, modified FROM import_users WHERE key > ? ORDER BY key LIMIT ? \
-                RETURNING key";
-    last(sql, text, &[seq.into(), after.into(), count.into()])
-}
+/// How large a row's documents are, nearly.
+const BYTES: &str = "length(doc) + coalesce(length(folded), 0)";
 
-/// The same for groups.
-///
-/// # Errors
-/// Internal only.
-pub fn write_groups(sql: &dyn Sql, after: i64, count: i64, seq: Seq) -> Result<Option<i64>> {
-    let text = "INSERT INTO groups (key, id, display_name, display_name_key, external_id, doc, folded, gone, version, seq, \
-                created, modified) SELECT -key, id, display_name, display_name_key, external_id, doc, folded, 0, version, ?, \
-                created, modified FROM import_groups WHERE key > ? ORDER BY key LIMIT ? RETURNING -key";
-    last(sql, text, &[seq.into(), after.into(), count.into()])
-}
-
-fn last(sql: &dyn Sql, text: &str, params: &[Param<'_>]) -> Result<Option<i64>> {
+/// Runs a statement that gives a key and a size for each row that it moves; takes them off what is left and answers the
+/// largest key.
+fn some_moved(sql: &dyn Sql, text: &str, params: &[Param<'_>], left: &mut (i64, i64)) -> Result<Option<i64>> {
     let mut last = None;
     for mut row in sql.query(text, params)? {
         last = last.max(Some(row.integer()?));
+        *left = (left.0 - 1, left.1 - row.integer()?);
+    }
+    Ok(last)
+}
+
+/// Makes users (or groups) after a key users of the directory, as of a change of that position: at most `bounds` of them
+/// and of their bytes, roughly. Answers the last one's key; `None` at the end.
+///
+/// # Errors
+/// Internal only.
+pub fn write(sql: &dyn Sql, table: &str, after: i64, bounds: (i64, i64), seq: Seq) -> Result<Option<i64>> {
+    let text = if table == "users" {
+        format!(
+            "INSERT INTO users (key, id, user_name, user_name_key, external_id, mail_key, more_mail, active, doc, folded, \
+             version, seq, created, modified) SELECT key, id, user_name, user_name_key, external_id, mail_key, more_mail, \
+             active, doc, folded, version, ?, created, modified FROM import_users WHERE key > ? ORDER BY key LIMIT ? \
+             RETURNING key, {BYTES}"
+        )
+    } else {
+        format!(
+            "INSERT INTO groups (key, id, display_name, display_name_key, external_id, doc, folded, gone, version, seq, \
+             created, modified) SELECT -key, id, display_name, display_name_key, external_id, doc, folded, 0, version, ?, \
+             created, modified FROM import_groups WHERE key > ? ORDER BY key LIMIT ? RETURNING -key, {BYTES}"
+        )
+    };
+    let (mut left, mut last) = (bounds, None);
+    while left.0 > 0 && left.1 > 0 {
+        let params = [seq.into(), last.unwrap_or(after).into(), AT_ONCE.into()];
+        match some_moved(sql, &text, &params, &mut left)? {
+            None => break,
+            moved => last = moved,
+        }
     }
     Ok(last)
 }
@@ -363,7 +419,7 @@ fn last(sql: &dyn Sql, text: &str, params: &[Param<'_>]) -> Result<Option<i64>> 
 /// # Errors
 /// Internal only.
 pub fn write_members(sql: &dyn Sql, after: (i64, i64), to: Option<(i64, i64)>) -> Result<()> {
-    let to = to.unwrap_or((i64::MAX >> 11, 0));
+    let to = to.unwrap_or(END);
     let text = "INSERT INTO members (group_key, user_key) SELECT -group_key, user_key FROM import_members \
                 WHERE (group_key, user_key) > (?, ?) AND (group_key, user_key) <= (?, ?) ORDER BY group_key, user_key";
     sql.query(text, &[after.0.into(), after.1.into(), to.0.into(), to.1.into()]).map(|_| ())

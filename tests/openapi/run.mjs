@@ -16,7 +16,7 @@ const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 /** An organisation with something of everything; gives the ids that lead somewhere. */
 async function furnished(server) {
   const org = await organisation(server, "fuzzed");
-  await organisation(server, "erased");
+  for (const name of ["erased", "imported"]) await organisation(server, name);
   const made = async (path, body) => {
     const answer = await org.scim("POST", path, body);
     assert.equal(answer.status, 201, JSON.stringify(answer.body));

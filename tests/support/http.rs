@@ -66,4 +66,24 @@ impl Server for Http {
         assert_eq!(response.status, 200, "{url}: {}", response.body);
         response.body
     }
+
+    fn import(&mut self, lines: &[String]) {
+        let switch = |server: &mut Self, enabled: bool| {
+            let settings = serde_json::json!({"scim": {"enabled": enabled}});
+            assert_eq!(server.configure("PUT", "", &settings).status, 200);
+        };
+        switch(self, false);
+        let body = lines.join("\n").into_bytes();
+        for (method, path, body) in [("POST", "", Vec::new()), ("PUT", "/1", body), ("POST", "/finish", Vec::new())] {
+            let url = format!("{}/import{path}", self.console_url);
+            let request = Request { body: Some(body), ..Request::default() };
+            let response = self.call(method, &url, &self.console_key, &request);
+            assert!([200, 202].contains(&response.status), "{method} {url}: {}", response.body);
+        }
+        while self.console("/import")["state"] != "done" {
+            assert_ne!(self.console("/import")["state"], "failed");
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        switch(self, true);
+    }
 }

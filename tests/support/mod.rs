@@ -7,6 +7,7 @@ pub mod dump;
 pub mod filters;
 pub mod follower;
 pub mod http;
+pub mod imports;
 pub mod native;
 pub mod patch;
 pub mod quirks;
@@ -58,6 +59,8 @@ pub trait Server {
     fn scim(&mut self, request: Request) -> Response;
     /// `GET /v1/orgs/{org}{path}` with the root key.
     fn console(&mut self, path: &str) -> Value;
+    /// Switches SCIM off, imports these lines as one part, waits for the end and switches SCIM on again.
+    fn import(&mut self, lines: &[String]);
 
     fn get(&mut self, path: &str) -> Response {
         self.scim(Request::new("GET", path))

@@ -302,4 +302,16 @@ impl Server for Native {
         let query = console::query(&route.unwrap(), &route::query(query)).unwrap().unwrap();
         self.query(query).unwrap()
     }
+
+    fn import(&mut self, lines: &[String]) {
+        self.admin("PUT", "", &serde_json::json!({"scim": {"enabled": false}}));
+        let sent = Admin::ImportLines { part: 1, line: 1, lines: lines.join("\n"), last: true };
+        for admin in [Admin::BeginImport, sent, Admin::FinishImport] {
+            self.call(Actor::Root, Ask::Admin(admin)).outcome.unwrap();
+        }
+        while self.console("/import")["state"] != "done" {
+            org::journal::alarm(&self.sql, &mut self.memory, self.now).unwrap();
+        }
+        self.admin("PUT", "", &serde_json::json!({"scim": {"enabled": true}}));
+    }
 }

@@ -7,6 +7,7 @@ import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { consoleCall, group, organisation, patch, user } from "./client.mjs";
 import { start } from "./harness.mjs";
+import { runRust } from "./rust.mjs";
 
 const persist = mkdtempSync(join(tmpdir(), "scim-edge-"));
 let server;
@@ -80,12 +81,13 @@ test("a snapshot is imported into another organisation", async () => {
       { part: 1, lines: 10, complete: true },
       { part: 2, lines: taken.length - 10, complete: true },
     ],
+    position: null,
     error: null,
     seq: null,
   });
   assert.equal((await call("into", "POST", "/finish")).status, 202);
   const done = await ended("into");
-  assert.deepEqual(done, { state: "done", parts: [], error: null, seq: 1 });
+  assert.deepEqual(done, { state: "done", parts: [], position: null, error: null, seq: 1 });
   const again = await snapshot("into");
   assert.deepEqual(again.slice(1, -1), taken.slice(1, -1));
   assert.deepEqual(again.at(-1).counts, taken.at(-1).counts);
@@ -162,4 +164,29 @@ test("others are answered meanwhile, SCIM is not, and a killed process goes on",
   });
   assert.equal((await found.json()).Resources[0].id, "u-019999");
   assert.ok(seen.has("checking") || seen.has("writing"));
+});
+
+test("accounts that were there before are found and linked", async () => {
+  const org = await organisation(server, "accounts", { name: "test", kind: "scim", dialect: "okta" });
+  await runRust(server, "session_with_accounts_over_http", org, { SCIM_EDGE_SESSION: "okta-oin-patch" });
+});
+
+test("a line that is too long is refused before it is held whole", async () => {
+  await off("long");
+  await call("long", "POST");
+  const answer = await consoleCall(server, "PUT", "/v1/orgs/long/import/1", `{"from":0}\n${"x".repeat(3_000_000)}`);
+  assert.equal(answer.status, 413);
+  assert.equal(answer.body.detail, "Part 1, line 2 has more than 1 MiB.");
+  assert.deepEqual((await call("long", "POST", "/finish")).body.status, 409);
+});
+
+test("what a step costs", async () => {
+  await off("rows");
+  await call("rows", "POST");
+  const wanted = lines(300);
+  const sent = await put("rows", 1, wanted);
+  // A user or group is a row, an entry for its id and one for its name; a line that is kept is one row, and so is the part.
+  assert.deepEqual([sent.status, sent.written], [200, 3 * 303 + 5 + 1]);
+  assert.equal((await call("rows", "POST", "/finish")).status, 202);
+  assert.equal((await ended("rows")).state, "done");
 });

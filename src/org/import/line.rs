@@ -110,11 +110,14 @@ fn user(mut fields: Fields, types: &Types, now: Timestamp) -> Result<Line> {
     let active = flag(take(&mut fields, "active"), "active")?;
     let attributes = object(take(&mut fields, "attributes"), "attributes")?;
     only(&fields)?;
-    let content = users::content(&types.user, &canonical(&types.user, attributes)?, active.unwrap_or(true))?;
-    match active {
-        Some(active) if active != content.active => Err(invalid("active and attributes.active differ.")),
-        _ => Ok(Line::User(id, Box::new(content), marks)),
+    let mut attributes = canonical(&types.user, attributes)?;
+    // A stored user always says whether it is active.
+    let said = attributes.entry("active").or_insert(Value::Bool(active.unwrap_or(true)));
+    if active.is_some_and(|active| *said != Value::Bool(active)) {
+        return Err(invalid("active and attributes.active differ."));
     }
+    let content = users::content(&types.user, &attributes, true)?;
+    Ok(Line::User(id, Box::new(content), marks))
 }
 
 fn group(mut fields: Fields, types: &Types, now: Timestamp) -> Result<Line> {
@@ -122,6 +125,9 @@ fn group(mut fields: Fields, types: &Types, now: Timestamp) -> Result<Line> {
     let marks = marks(&mut fields, now)?;
     let attributes = object(take(&mut fields, "attributes"), "attributes")?;
     only(&fields)?;
+    if let Some(name) = attributes.keys().find(|name| name.eq_ignore_ascii_case("members")) {
+        return Err(invalid(format!("attributes.{name}: members have lines of their own, {{\"members\": ...}}.")));
+    }
     let content = groups::content(&types.group, &canonical(&types.group, attributes)?)?;
     Ok(Line::Group(id, Box::new(content), marks))
 }
@@ -198,8 +204,9 @@ fn version(value: Value, now: Timestamp) -> Result<(String, i64, Timestamp)> {
 
 fn marks(fields: &mut Fields, now: Timestamp) -> Result<Marks> {
     let version = take(fields, "version").map_or(Ok(1), |version| number(Some(version), "version"))?;
-    if version < 1 {
-        return Err(invalid("version has to be 1 or more."));
+    // Room for as many later ones: SQL's numbers are exact up to 2^53.
+    if !(1..1 << 52).contains(&version) {
+        return Err(invalid("version has to be 1 or more, and less than 2^52."));
     }
     let mut time = |name: &str| match take(fields, name) {
         None => Ok(now),
