@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { finished, pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { organisation, scimCall, user } from "../worker/client.mjs";
+import { consoleCall, organisation, scimCall, user } from "../worker/client.mjs";
 import { start } from "../worker/harness.mjs";
 
 const USERS = Number(process.env.LARGE_USERS ?? 200_000);
@@ -99,6 +99,34 @@ async function snapshot(org, path) {
   await pipeline(response.body, createWriteStream(path));
 }
 
+/** Imports a snapshot into an organisation that is empty. */
+async function bring(org, path) {
+  const send = async (method, below, body) => {
+    const headers = { Authorization: `Bearer ${server.consoleKey}`, "Content-Type": "application/x-ndjson" };
+    const answer = await fetch(`${server.url}/v1/orgs/${org}/import${below}`, { method, headers, body });
+    const text = await answer.text();
+    assert.ok(answer.ok, `${method} ${below}: ${text}`);
+    return JSON.parse(text);
+  };
+  await send("POST", "");
+  let [part, number, bytes] = [[], 1, 0];
+  for await (const line of lines(path)) {
+    if (bytes + line.length > PART_BYTES) {
+      await send("PUT", `/${number}`, part.join(""));
+      [part, number, bytes] = [[], number + 1, 0];
+    }
+    part.push(`${line}\n`);
+    bytes += Buffer.byteLength(line) + 1;
+  }
+  await send("PUT", `/${number}`, part.join(""));
+  let now = await send("POST", "/finish");
+  while (now.state !== "done") {
+    assert.notEqual(now.state, "failed", JSON.stringify(now));
+    await sleep(100);
+    now = await send("GET", "");
+  }
+}
+
 const lines = (path) => createInterface({ input: createReadStream(path), crlfDelay: Infinity });
 
 /** The last line, which stands for the whole. */
@@ -143,13 +171,17 @@ async function write() {
   assert.equal(answer.status, 200, JSON.stringify(answer.body));
 }
 
-const [busy, quiet] = ["busy", "quiet"].map((name) => join(folder, name));
+const [busy, quiet, again] = ["busy", "quiet", "again"].map((name) => join(folder, name));
 await measured("snapshot, others write", () => snapshot("acme", busy), write);
 assert.ok((await last(busy)).at > users.length);
 await measured("snapshot, others read", () => snapshot("acme", quiet), read);
 const { counts, lines: count } = await last(quiet);
 console.log(`${count} lines: ${JSON.stringify(counts)}`);
 assert.deepEqual([counts.users, counts.groups, counts.tombstones], [USERS - 100, GROUPS + 1, 100]);
+assert.equal((await consoleCall(server, "PUT", "/v1/orgs/other", { displayName: "Other" })).status, 200);
+await measured("import", () => bring("other", quiet), read);
+await measured("snapshot of what came", () => snapshot("other", again), read);
+console.log(`${await equal(quiet, again)} lines are the same`);
 
 await server.stop();
 rmSync(folder, { recursive: true, force: true });
