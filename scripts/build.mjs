@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
+import { withoutUnusedClasses } from "./lib/exports.mjs";
 import { nameByLikeness } from "./lib/order.mjs";
 import { ensurePackages } from "./lib/packages.mjs";
 import { main, root, run, say } from "./lib/run.mjs";
@@ -23,7 +24,8 @@ const FEATURES = ["reference-types", "multivalue", "exception-handling", "bulk-m
 const STRIP = ["--strip-debug", "--strip-producers"];
 const OPTIMIZE = [
   ...["-O2", "--shrink-level=2", "--always-inline-max-function-size=0", "--flexible-inline-max-function-size=0"],
-  ...["--one-caller-inline-max-function-size=0", ...STRIP],
+  // How a load or store is aligned is a hint that engines ignore.
+  ...["--one-caller-inline-max-function-size=0", "--dealign", ...STRIP],
 ];
 // The levels are for the way functions are written out; without them a part of the first run's work is lost.
 const ORDER = ["--optimize-level=2", "--shrink-level=2", "--reorder-functions-by-name", ...STRIP];
@@ -35,7 +37,7 @@ function inputs() {
     .map((entry) => relative(root, join(entry.parentPath ?? entry.path, entry.name)))
     .sort();
   const hash = createHash("sha256").update(out);
-  const scripts = ["scripts/build.mjs", "scripts/lib/order.mjs", "scripts/lib/toolchain.mjs"];
+  const scripts = ["scripts/build.mjs", "scripts/lib/exports.mjs", "scripts/lib/order.mjs", "scripts/lib/toolchain.mjs"];
   for (const path of ["Cargo.toml", "Cargo.lock", "build.rs", "package-lock.json", ...scripts, ...sources]) {
     hash.update(`\0${path}\0`).update(readFileSync(join(root, path)));
   }
@@ -56,6 +58,7 @@ await main(async () => {
   await run(workerBuild, args, { env: { ...rust.env, ...helperEnv() } });
   const wasm = join(root, out, "index_bg.wasm");
   const optimize = (flags) => run(helperEnv().WASM_OPT_BIN, [...FEATURES, ...flags, wasm, "-o", wasm]);
+  writeFileSync(wasm, withoutUnusedClasses(readFileSync(wasm)));
   await optimize(OPTIMIZE);
   writeFileSync(wasm, nameByLikeness(readFileSync(wasm)));
   await optimize(ORDER);

@@ -9,6 +9,7 @@ const order = [
   ["cargo fmt", steps.format],
   ["clippy, native", steps.clippyNative],
   ["clippy, wasm32", steps.clippyWasm],
+  ["types of the example", steps.types],
   ["cargo test", steps.cargoTest],
   ["build", () => steps.build()],
   ["build with test hooks", () => steps.build("--test-hooks")],

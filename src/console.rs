@@ -195,7 +195,7 @@ pub fn schema(urn: &str, body: &[u8]) -> Result<Admin> {
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     json::object(body)?;
-    serde_json::from_slice(body).map_err(|error| Error::invalid_value(format!("The body is refused: {error}.")))
+    json::read(body).map_err(|error| Error::invalid_value(format!("The body is refused: {error}.")))
 }
 
 /// A reading route as a query; `None` for one that changes something, and for the list of organisations.

@@ -4,7 +4,8 @@
 //! Object executes it on its own SQLite ([`org`]); the edge writes the answer ([`render`]). All but [`edge`] is
 //! platform-free and runs natively in the tests. A module names only those below it:
 //!
-//! `edge` > `console`, `ingest`, `render`, `route` > `org` > `store` > `directory` > `scim` > `auth`, `id`, `error`, `fold`;
+//! `edge` > `console`, `ingest`, `render`, `route` > `org` > `store` > `directory` > `scim` > `auth`, `id`, `error`, `fold`,
+//! `sorted`;
 //! `dialect` stands beside `directory` and is named by `ingest` alone.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
@@ -24,4 +25,5 @@ pub mod org;
 pub mod render;
 pub mod route;
 pub mod scim;
+pub mod sorted;
 pub mod store;

@@ -34,8 +34,8 @@ use crate::directory::reply::{Answer, Reply};
 use crate::error::{Error, Kind, Result};
 use crate::id::{Ids, OrgId, Timestamp, TokenHash};
 use crate::scim::schema::{Kinds, Types};
+use crate::sorted::Sorted;
 use crate::store::{Sql, schema};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// What a call needs from the platform.
@@ -72,7 +72,7 @@ pub struct Memory {
 /// Where readers that page through everything left off, so that the next page starts there: one place for each token
 /// and query.
 #[derive(Debug, Default)]
-struct Pages(BTreeMap<(String, String), (i64, String)>);
+struct Pages(Sorted<(String, String), (i64, String)>);
 
 /// How many readers are remembered: some 200 KB.
 const READERS: usize = 1000;

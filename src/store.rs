@@ -60,6 +60,18 @@ pub enum Cell {
     Text(String),
 }
 
+/// What `read` makes of each row. A plain loop: `collect` would be in the upload with all its adapters for each type.
+///
+/// # Errors
+/// As `read`.
+pub fn each<T>(rows: Vec<Row>, read: impl Fn(Row) -> Result<T>) -> Result<Vec<T>> {
+    let mut all = Vec::with_capacity(rows.len());
+    for row in rows {
+        all.push(read(row)?);
+    }
+    Ok(all)
+}
+
 /// One row. Its cells are taken from left to right.
 #[derive(Debug)]
 pub struct Row(std::vec::IntoIter<Cell>);

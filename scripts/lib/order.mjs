@@ -71,7 +71,8 @@ function piecesOf(body) {
 
 // What follows reads and writes the binary format: https://webassembly.github.io/spec/core/binary/
 
-function leb(number) {
+/** Unsigned LEB128. */
+export function leb(number) {
   return number < 0x80 ? [number] : [(number & 0x7f) | 0x80, ...leb(number >>> 7)];
 }
 
@@ -79,7 +80,8 @@ function text(value) {
   return [...leb(value.length), ...Buffer.from(value)];
 }
 
-function number(wasm, at) {
+/** The number that stands there, and where it ends. */
+export function number(wasm, at) {
   let [value, shift] = [0, 0];
   for (;;) {
     const byte = wasm[at++];
@@ -89,11 +91,12 @@ function number(wasm, at) {
   }
 }
 
-function sections(wasm) {
+/** Each section's id, where it begins, and where its content does. */
+export function sections(wasm) {
   const found = [];
   for (let at = 8; at < wasm.length; ) {
     const [length, start] = number(wasm, at + 1);
-    found.push({ id: wasm[at], start });
+    found.push({ id: wasm[at], header: at, start });
     at = start + length;
   }
   return found;

@@ -38,7 +38,7 @@ pub struct Preview {
 /// How the answer to a request is shown, once it is there.
 #[derive(Debug)]
 pub struct Shown {
-    command: Value,
+    command: String,
     projection: Projection,
 }
 
@@ -96,8 +96,8 @@ impl Preview {
             ingest::ingest(route, &request)
         });
         let command = match &ingested {
-            Ok(ingested) => serde_json::to_value(&ingested.command).map_err(Error::internal)?,
-            Err(_) => Value::Null,
+            Ok(ingested) => serde_json::to_string(&ingested.command).map_err(Error::internal)?,
+            Err(_) => "null".to_owned(),
         };
         let mut ingested = ingested.unwrap_or_else(|error| Ingested {
             command: Command::Refused { error, method: self.method.clone(), resource: self.path.clone() },

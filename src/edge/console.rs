@@ -21,13 +21,28 @@ use worker::Request;
 /// One Console request; a refusal is a problem (RFC 9457).
 pub(super) async fn handle(edge: &Edge<'_>, route: Result<Console>, request: Request, query: &str) -> Response {
     let outcome = match authenticate(edge, &request).await {
-        Ok(actor) => match route {
-            Ok(route) => run(edge, route, actor, request, query).await,
+        Ok(caller) => match route {
+            Ok(route) => {
+                let is_root = caller.0 == Actor::Root;
+                let outcome = run(edge, route, caller, request, query).await;
+                outcome.map_err(|error| if is_root { for_root(error) } else { error })
+            }
             Err(error) => Err(error),
         },
         Err(error) => Err(error),
     };
     outcome.unwrap_or_else(|error| edge.problem(&error))
+}
+
+/// The root key is good, so an object that lets nobody in is one that the registry knows and that was never set up.
+fn for_root(error: Error) -> Error {
+    match error.kind {
+        Kind::Unauthorized => Error::new(
+            Kind::Conflict,
+            "The registration of this organisation was interrupted. Repeat it: PUT /v1/orgs/{org} with its settings.",
+        ),
+        _ => error,
+    }
 }
 
 /// The root key, or a Console token with its record in KV.

@@ -9,6 +9,7 @@ use crate::directory::residency::Residency;
 use crate::error::{Error, Kind, Result};
 use crate::id::{OrgId, Seq, Timestamp, TokenHash};
 use crate::org::{self, Context, Memory, Progress, feed, registry};
+use crate::scim::json;
 use futures_util::future::select;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -61,8 +62,7 @@ impl Edge<'_> {
             self.rows.set(response.headers().get("X-Test-Rows").ok().flatten());
         }
         let bytes = response.bytes().await.map_err(failed)?;
-        serde_json::from_slice(&bytes)
-            .map_err(|error| Error::internal(format!("{error} in the reply of {class} {name}")))
+        json::read(&bytes).map_err(|error| Error::internal(format!("{error} in the reply of {class} {name}")))
     }
 }
 
@@ -209,7 +209,7 @@ impl Org {
     }
 
     fn execute(&self, body: &[u8]) -> Result<Progress> {
-        let call: Call = serde_json::from_slice(body).map_err(Error::internal)?;
+        let call: Call = json::read(body).map_err(Error::internal)?;
         let random = || random().unwrap_or_default();
         let context = Context { org: self.name.as_ref(), now: now(), random: &random };
         let configures = matches!(call.ask, Ask::Admin(_));
@@ -311,7 +311,7 @@ impl DurableObject for Registry {
     async fn fetch(&self, mut request: worker::Request) -> worker::Result<Response> {
         let body = request.bytes().await?;
         let reply = catch_unwind(AssertUnwindSafe(|| {
-            let ask = serde_json::from_slice(&body).map_err(Error::internal)?;
+            let ask = json::read(&body).map_err(Error::internal)?;
             registry::execute(&self.storage, &ask, now())
         }));
         answer(&reply.unwrap_or_else(|_| Err(Error::internal("a panic in the registry"))), self.storage.rows())

@@ -4,8 +4,8 @@ use crate::auth::{RECORD_GRACE_SECONDS, Record, record_key};
 use crate::error::{Error, Result};
 use crate::id::{OrgId, Timestamp, TokenHash};
 use crate::scim::json;
+use crate::sorted::Sorted;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use worker::Env;
 
 /// How long a known token is believed without asking KV, in milliseconds. The object decides at every request anyway.
@@ -16,7 +16,7 @@ const UNKNOWN: i64 = 10_000;
 const CACHED: usize = 1000;
 
 thread_local! {
-    static CACHE: RefCell<BTreeMap<TokenHash, (Timestamp, Option<Record>)>> = const { RefCell::new(BTreeMap::new()) };
+    static CACHE: RefCell<Sorted<TokenHash, (Timestamp, Option<Record>)>> = const { RefCell::new(Sorted::new()) };
 }
 
 /// What KV knows of a token; `None` for nothing.
@@ -67,7 +67,7 @@ pub(super) async fn delete(env: &Env, hash: &TokenHash) -> Result<()> {
 /// Forgets what this isolate knows of an organisation's tokens.
 pub(super) fn forget(org: &OrgId) {
     CACHE.with_borrow_mut(|cache| {
-        cache.retain(|_, (_, record)| record.as_ref().is_none_or(|record| record.org != *org));
+        cache.retain(|(_, record)| record.as_ref().is_none_or(|record| record.org != *org));
     });
 }
 

@@ -10,8 +10,8 @@ use crate::route::{self, Scim};
 use crate::scim::bulk::{BULK_REQUEST, OPERATIONS_MAX, Placeholders, order};
 use crate::scim::etag::Tags;
 use crate::scim::json;
+use crate::sorted::Sorted;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
 
 /// Reads the request.
 ///
@@ -188,7 +188,7 @@ impl Sent {
 /// Finds references to other operations (RFC 7644 section 3.7.2) and puts placeholders in their place.
 struct References {
     /// What each `bulkId` stands for: the position of the operation, and whether it is a POST.
-    made: BTreeMap<String, (usize, bool)>,
+    made: Sorted<String, (usize, bool)>,
     placeholders: Placeholders,
     /// Of the operation at hand: for each position, whether it refers to that.
     found: Vec<bool>,
@@ -246,8 +246,8 @@ impl References {
 }
 
 /// What each `bulkId` stands for.
-fn made(sent: &[Sent]) -> Result<BTreeMap<String, (usize, bool)>> {
-    let mut made = BTreeMap::new();
+fn made(sent: &[Sent]) -> Result<Sorted<String, (usize, bool)>> {
+    let mut made = Sorted::new();
     for (position, one) in sent.iter().enumerate() {
         let Some(bulk_id) = &one.bulk_id else { continue };
         if made.insert(bulk_id.clone(), (position, one.method == "POST")).is_some() {

@@ -10,6 +10,7 @@ use crate::directory::view;
 use crate::error::{Error, Kind, Result};
 use crate::id::{MemberId, RequestId};
 use crate::scim::bulk::Placeholders;
+use crate::scim::json;
 use crate::scim::member::listed;
 
 /// Runs the steps. What is to be written down of operations that failed is added to `refused`.
@@ -130,7 +131,7 @@ impl<'a> Run<'a> {
         let operation = self.operation(at)?;
         let id = |other: usize| self.id(other).unwrap_or_default().to_owned();
         let text = self.placeholders.replace(operation.command.as_str(), id);
-        let command: Command = serde_json::from_slice(text.as_bytes()).map_err(Error::internal)?;
+        let command: Command = json::read(text.as_bytes()).map_err(Error::internal)?;
         precondition::check(work.sql, &command, &operation.precondition)?;
         let (path, stored) = match (apply(work, &command)?, self.path(operation)) {
             (Answer::Created(stored), Some(path)) => (Some(format!("{path}/{}", stored.id)), Some(stored)),
@@ -185,7 +186,7 @@ fn put<T>(list: &mut [T], at: usize, value: T) {
 
 /// Only the edge refuses what is no address of a user or group, and says what was sent.
 fn refusal_at_the_edge(operation: &Operation) -> Result<journal::Refusal> {
-    match serde_json::from_slice(operation.command.as_str().as_bytes()).map_err(Error::internal)? {
+    match json::read(operation.command.as_str().as_bytes()).map_err(Error::internal)? {
         Command::Refused { error, method, resource } => Ok(journal::Refusal { method, resource, error }),
         _ => Err(Error::internal("an operation without a path")),
     }

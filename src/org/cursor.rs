@@ -2,6 +2,7 @@
 //! whatever was created or deleted meanwhile. Nothing is kept for them, so they do not expire.
 
 use crate::error::{Error, Kind, Result};
+use crate::scim::json;
 use serde_json::{Value, json};
 
 /// A place in the order of a query's results.
@@ -44,7 +45,7 @@ impl Cursor {
             .chunks(2)
             .map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit))
             .collect();
-        let parts: Vec<Value> = serde_json::from_slice::<Value>(&bytes)
+        let parts: Vec<Value> = json::read::<Value>(&bytes)
             .ok()
             .and_then(|value| if let Value::Array(parts) = value { Some(parts) } else { None })
             .ok_or_else(|| invalid("is none of this service's"))?;

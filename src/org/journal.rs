@@ -20,11 +20,12 @@ use crate::directory::command::{Actor, Ask, Call, Command};
 use crate::directory::reply::Answer;
 use crate::error::{Error, Kind, Result};
 use crate::id::{OrgId, Timestamp};
+use crate::scim::json;
 use crate::scim::schema::Types;
+use crate::sorted::Sorted;
 use crate::store::{Sql, changes, journal as store, settings, tokens, transact};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
 
 /// The alarm's work of forgetting what is too old.
 pub(super) const PRUNE: &str = "prune";
@@ -45,8 +46,8 @@ pub(super) const BULK: &str = "BULK";
 /// Counters that are not stored yet.
 #[derive(Debug, Default)]
 pub struct Unsaved {
-    repeats: BTreeMap<String, (i64, Timestamp)>,
-    used: BTreeMap<String, Timestamp>,
+    repeats: Sorted<String, (i64, Timestamp)>,
+    used: Sorted<String, Timestamp>,
     traffic: Vec<store::Traffic>,
     saved_at: Option<Timestamp>,
 }
@@ -265,11 +266,11 @@ fn write(sql: &dyn Sql, memory: &mut Memory, entry: &Entry<'_>, now: Timestamp) 
     let known = store::names(sql, &entry.fingerprint)?;
     let mut names = entry.names.clone();
     if let Some(known) = &known {
-        let known: Vec<String> = serde_json::from_str(known).map_err(Error::internal)?;
+        let known: Vec<String> = json::own(known)?;
         names.retain(|name| !known.contains(name));
         if names.is_empty() || known.len() >= entry.gathered {
-            let repeat = memory.unsaved.repeats.entry(entry.fingerprint.clone()).or_insert((0, now));
-            *repeat = (repeat.0 + 1, now);
+            let before = memory.unsaved.repeats.get(&entry.fingerprint).map_or(0, |(count, _)| *count);
+            memory.unsaved.repeats.insert(entry.fingerprint.clone(), (before + 1, now));
             return Ok(());
         }
         names = known.into_iter().chain(names).take(entry.gathered).collect();
@@ -343,10 +344,10 @@ pub fn alarm(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<Optio
         return Ok(None);
     }
     transact(sql, || {
-        for (fingerprint, (repeats, at)) in &memory.unsaved.repeats {
+        for (fingerprint, (repeats, at)) in memory.unsaved.repeats.iter() {
             store::count(sql, fingerprint, *repeats, *at)?;
         }
-        for (token, at) in &memory.unsaved.used {
+        for (token, at) in memory.unsaved.used.iter() {
             tokens::used(sql, token, *at)?;
         }
         memory.unsaved.traffic.iter().try_for_each(|counted| store::add_traffic(sql, counted))

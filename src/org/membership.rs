@@ -6,11 +6,12 @@ use crate::error::{Error, Kind, Result};
 use crate::id::MemberId;
 use crate::scim::filter::Filter;
 use crate::scim::member::{self, listed, nested};
+use crate::sorted::Sorted;
 use crate::store::Sql;
 use crate::store::changes::Kind as ChangeKind;
 use crate::store::members::{self, Found};
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// How many bytes of ids one change row carries; an id has at most 128, and a row 1 MiB.
 const CHANGE_BYTES: usize = 512 * 1024;
@@ -22,27 +23,36 @@ const MEMBERS_A_PIECE: i64 = 10_000;
 pub(super) struct Delta {
     /// The request names the whole list: who is not wanted has to go.
     whole: bool,
-    /// For each id that was named, whether it is to be a member.
-    wanted: BTreeMap<MemberId, bool>,
-    /// Ids that were to be added at any step, even if removed later: they have to be somebody.
-    named: BTreeSet<MemberId>,
+    /// What was said of each id; a request may name very many, in many steps.
+    said: BTreeMap<MemberId, Said>,
     /// Stored members that are not named have to go if one of these matches them.
     unwanted: Vec<Filter>,
 }
 
+#[derive(Debug, Default)]
+struct Said {
+    /// Whether it is to be a member; `None` if that was taken back.
+    wanted: Option<bool>,
+    /// It was to be added at any step, even if removed later: it has to be somebody.
+    added: bool,
+}
+
 impl Delta {
     pub(super) fn add(&mut self, ids: &[MemberId]) {
-        self.named.extend(ids.iter().cloned());
-        self.wanted.extend(ids.iter().map(|id| (id.clone(), true)));
+        for id in ids {
+            self.said.insert(id.clone(), Said { wanted: Some(true), added: true });
+        }
     }
 
     pub(super) fn remove(&mut self, ids: &[MemberId]) {
-        self.wanted.extend(ids.iter().map(|id| (id.clone(), false)));
+        for id in ids {
+            self.said.entry(id.clone()).or_default().wanted = Some(false);
+        }
     }
 
     pub(super) fn replace(&mut self, ids: &[MemberId]) {
         self.whole = true;
-        self.wanted.clear();
+        self.said.values_mut().for_each(|said| said.wanted = None);
         self.unwanted.clear();
         self.add(ids);
     }
@@ -51,8 +61,8 @@ impl Delta {
         if let Some(ids) = member::named(filter) {
             return self.remove(&ids);
         }
-        for (id, wanted) in &mut self.wanted {
-            *wanted &= !member::fits(filter, id.as_str());
+        for (id, said) in &mut self.said {
+            said.wanted = said.wanted.map(|wanted| wanted && !member::fits(filter, id.as_str()));
         }
         if !self.whole {
             self.unwanted.push(filter.clone());
@@ -67,27 +77,26 @@ impl Delta {
 
 /// True if the filter matches anybody who is a member after the steps of `delta`.
 pub(super) fn any(sql: &dyn Sql, group: i64, delta: &Delta, filter: &Filter) -> Result<bool> {
-    if delta.wanted.iter().any(|(id, wanted)| *wanted && member::fits(filter, id.as_str())) {
+    if delta.said.iter().any(|(id, said)| said.wanted == Some(true) && member::fits(filter, id.as_str())) {
         return Ok(true);
     }
-    let is_named = |id: &str| MemberId::parse(id).is_some_and(|id| delta.wanted.contains_key(&id));
+    let is_named = |id: &str| MemberId::parse(id).and_then(|id| delta.said.get(&id)?.wanted).is_some();
     let fits = |id: &str| member::fits(filter, id) && !delta.drops(id) && !is_named(id);
     match member::named(filter) {
         _ if delta.whole => Ok(false),
         None => Ok(!stored(sql, group, &fits, 1)?.is_empty()),
         Some(ids) => {
-            let found = members::resolve(sql, &ids)?.into_values();
-            let keys: Vec<i64> =
-                found.filter_map(|f| if let Found::User(key) = f { Some(key) } else { None }).collect();
-            Ok(members::among(sql, group, &keys)?.values().any(|id| fits(id)))
+            let found = members::resolve(sql, &ids)?;
+            let keys: Vec<i64> = found.iter().filter_map(|(_, found)| found.user()).collect();
+            Ok(members::among(sql, group, &keys)?.iter().any(|(_, id)| fits(id)))
         }
     }
 }
 
 /// The stored members that fit, up to the end of the piece in which there are `enough`. They are read in pieces: a group
 /// can be large.
-fn stored(sql: &dyn Sql, group: i64, fits: &dyn Fn(&str) -> bool, enough: usize) -> Result<BTreeMap<i64, String>> {
-    let (mut after, mut found) = (0, BTreeMap::new());
+fn stored(sql: &dyn Sql, group: i64, fits: &dyn Fn(&str) -> bool, enough: usize) -> Result<Vec<(i64, String)>> {
+    let (mut after, mut found) = (0, Vec::new());
     loop {
         let piece = members::page(sql, group, after, MEMBERS_A_PIECE)?;
         let Some((last, _)) = piece.last() else { return Ok(found) };
@@ -120,8 +129,7 @@ impl Effect {
 /// Checks every id that is to be added and compares with the rows. `key` is `None` for a group that is being made;
 /// `group` names it in a refusal.
 pub(super) fn effect(work: &mut Work<'_>, key: Option<i64>, group: &str, delta: &Delta) -> Result<Effect> {
-    let ids: Vec<MemberId> =
-        delta.wanted.keys().chain(&delta.named).collect::<BTreeSet<_>>().into_iter().cloned().collect();
+    let ids: Vec<MemberId> = delta.said.keys().cloned().collect();
     let found = members::resolve(work.sql, &ids)?;
     let groups: Vec<&str> = named_as(delta, &found, Found::Group);
     if !groups.is_empty() {
@@ -134,39 +142,37 @@ pub(super) fn effect(work: &mut Work<'_>, key: Option<i64>, group: &str, delta: 
     for id in named_as(delta, &found, Found::Deleted) {
         work.notes.push(format!("Member {id} of group {group} was deleted here and is passed over."));
     }
-    let mut wanted: BTreeMap<i64, (&MemberId, bool)> = BTreeMap::new();
-    for (id, wants) in &delta.wanted {
-        if let Some(Found::User(key)) = found.get(id) {
-            wanted.insert(*key, (id, *wants));
-        }
-    }
-    let keys: Vec<i64> = wanted.keys().copied().collect();
+    let keyed = |(id, said): (&'_ MemberId, &Said)| Some((found.get(id)?.user()?, (id.to_string(), said.wanted?)));
+    let wanted: Sorted<i64, (String, bool)> = delta.said.iter().filter_map(keyed).collect();
     let present = match (key, delta.whole) {
-        (None, _) => BTreeMap::new(),
+        (None, _) => Vec::new(),
         (Some(group), false) => {
+            let keys: Vec<i64> = wanted.iter().map(|(key, _)| *key).collect();
             let mut present = members::among(work.sql, group, &keys)?;
             if !delta.unwanted.is_empty() {
                 present.extend(stored(work.sql, group, &|id| delta.drops(id), usize::MAX)?);
             }
             present
         }
-        (Some(group), true) => members::page(work.sql, group, 0, i64::from(u32::MAX))?.into_iter().collect(),
+        (Some(group), true) => members::page(work.sql, group, 0, i64::from(u32::MAX))?,
     };
+    let present: Sorted<i64, String> = present.into_iter().collect();
     let wants = |key: &i64| wanted.get(key).is_some_and(|(_, wants)| *wants);
     Ok(Effect {
         add: wanted
             .iter()
-            .filter(|(key, (_, wants))| *wants && !present.contains_key(key))
-            .map(|(key, (id, _))| (*key, id.to_string()))
+            .filter(|(key, (_, wants))| *wants && present.get(key).is_none())
+            .map(|(key, (id, _))| (*key, id.clone()))
             .collect(),
         remove: present.iter().filter(|(key, _)| !wants(key)).map(|(key, id)| (*key, id.clone())).collect(),
     })
 }
 
 /// The ids that are to be added and stand for `kind`.
-fn named_as<'a>(delta: &'a Delta, found: &BTreeMap<MemberId, Found>, kind: Found) -> Vec<&'a str> {
+fn named_as<'a>(delta: &'a Delta, found: &Sorted<MemberId, Found>, kind: Found) -> Vec<&'a str> {
     let stands_for = |id: &MemberId| found.get(id).copied().unwrap_or(Found::Unknown);
-    delta.named.iter().filter(|id| stands_for(id) == kind).map(MemberId::as_str).collect()
+    let added = delta.said.iter().filter(|(_, said)| said.added);
+    added.map(|(id, _)| id).filter(|id| stands_for(id) == kind).map(MemberId::as_str).collect()
 }
 
 /// Writes the rows and adds the change, in pieces if it is a large one.

@@ -4,7 +4,7 @@
 use crate::directory::residency::Residency;
 use crate::error::{Error, Kind, Result};
 use crate::id::{OrgId, Timestamp};
-use crate::store::{Param, Row, Sql, first, transact};
+use crate::store::{Param, Row, Sql, each, first, transact};
 use serde::{Deserialize, Serialize};
 
 /// A call of the registry.
@@ -116,7 +116,7 @@ pub fn execute(sql: &dyn Sql, ask: &Ask, now: Timestamp) -> Reply {
             sql.query(text, &[org.as_str().into()])?;
             Ok(Vec::new())
         }
-        Ask::List => sql.query(&format!("{ENTRY} ORDER BY id"), &[])?.into_iter().map(entry).collect(),
+        Ask::List => each(sql.query(&format!("{ENTRY} ORDER BY id"), &[])?, entry),
     }
 }
 

@@ -14,8 +14,7 @@ use crate::id::{Ids, Seq, Timestamp};
 use crate::scim::schema::Types;
 use crate::store::changes::{self, Change, Facts, Head, Kind, Totals};
 use crate::store::{Sql, transact};
-use serde_json::Value;
-use std::collections::BTreeSet;
+use serde_json::{Map, Value};
 use std::rc::Rc;
 
 /// How many notes a request keeps: each of its changes has them all.
@@ -116,8 +115,8 @@ impl Work<'_> {
     /// Each note once, and of very many the first ones; without values.
     fn bound_notes(&mut self) {
         self.notes = journal::kept(&self.notes, self.types);
-        let mut seen = BTreeSet::new();
-        self.notes.retain(|note| seen.insert(note.clone()));
+        let mut seen = Map::new();
+        self.notes.retain(|note| seen.insert(note.clone(), Value::Null).is_none());
         if let Some(more) = self.notes.len().checked_sub(NOTES_MAX).filter(|more| *more > 0) {
             self.notes.truncate(NOTES_MAX);
             self.notes.push(format!("{more} more notes were not kept."));

@@ -4,11 +4,13 @@
 //! names are case-insensitive, RFC 7643 section 2.1, so `Active` beside `active` is a duplicate). Nor may a text hold
 //! U+0000: the text functions of SQLite stop there, so such a value would be found under a shorter one's name.
 
+mod named;
+
+use self::named::Named;
 use crate::error::{Error, Kind, Result};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
 use std::fmt;
 
 /// The largest request body, in bytes: a group PUT of 100,000 members, 80 bytes each.
@@ -52,8 +54,18 @@ pub fn value(body: &[u8]) -> Result<Value> {
 /// # Errors
 /// Internal only.
 pub fn own<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T> {
-    // Of bytes, as bodies are: serde_json's reader of texts would be in the upload a second time.
-    serde_json::from_slice(text.as_bytes()).map_err(Error::internal)
+    read(text.as_bytes()).map_err(Error::internal)
+}
+
+/// Parses JSON; a struct is an object. All reading goes through here, and of bytes: each of serde_json's other readers
+/// would bring into the upload all types a second time.
+///
+/// # Errors
+/// What is wrong with it, and where.
+pub fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = T::deserialize(Named(&mut deserializer))?;
+    deserializer.end().map(|()| value)
 }
 
 /// 413 for a body above [`BODY_MAX`].
@@ -141,9 +153,10 @@ impl<'de> Visitor<'de> for Strict {
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
-        let mut seen = BTreeSet::new();
+        // Not a set: maps of this type are in the upload already.
+        let mut seen = Map::new();
         while let Some(key) = access.next_key::<String>()? {
-            if !seen.insert(key.to_ascii_lowercase()) {
+            if seen.insert(key.to_ascii_lowercase(), Value::Null).is_some() {
                 return Err(A::Error::custom(format!("the key {key:?} stands twice in one object")));
             }
             let value = access.next_value_seed(self.inner()?)?;

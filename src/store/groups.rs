@@ -1,6 +1,6 @@
 //! Rows of groups. One that is `gone` is left out by every read here.
 
-use super::{Param, Row, Sql, first};
+use super::{Param, Row, Sql, each, first};
 use crate::error::{Error, Result};
 use crate::id::{GroupId, Seq, Timestamp, Version};
 
@@ -93,7 +93,7 @@ pub fn by_keys(sql: &dyn Sql, keys: &[i64]) -> Result<Vec<Group>> {
     let keys = serde_json::to_string(keys).map_err(Error::internal)?;
     let text =
         format!("SELECT {COLUMNS} FROM (SELECT value FROM json_each(?)) CROSS JOIN groups ON key = value AND gone = 0");
-    let mut groups = sql.query(&text, &[Param::Text(&keys)])?.into_iter().map(group).collect::<Result<Vec<_>>>()?;
+    let mut groups = each(sql.query(&text, &[Param::Text(&keys)])?, group)?;
     groups.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(groups)
 }

@@ -1,7 +1,7 @@
 //! Refused and ignored requests: equal ones share a row, so that a provider that repeats itself writes nothing. And
 //! what the journal reads: these, the requests that were applied, from their changes, and counts by day.
 
-use super::{Param, Row, Sql, first};
+use super::{Param, Row, Sql, each, first};
 use crate::directory::command::Journal;
 use crate::error::Result;
 use crate::id::{Seq, Timestamp};
@@ -167,7 +167,7 @@ pub fn traffic(sql: &dyn Sql) -> Result<Vec<Traffic>> {
         let (day, idp) = (row.integer()?, row.text()?);
         Ok(Traffic { day, idp, applied: row.integer()?, unchanged: row.integer()?, refused: row.integer()? })
     };
-    sql.query(text, &[])?.into_iter().map(read).collect()
+    each(sql.query(text, &[])?, read)
 }
 
 /// Where a page ended: what comes after it.
@@ -262,7 +262,7 @@ pub fn applied(sql: &dyn Sql, wanted: &Journal, below: Seq, limit: i64) -> Resul
         let (method, status) = (row.optional_text()?, row.optional_integer()?);
         Ok(Applied { seq, at, facts, method, status, resource: row.text()?, id: row.text()?, repairs: row.text()? })
     };
-    let rows = sql.query(text, &params)?.into_iter().map(read).collect::<Result<_>>()?;
+    let rows = each(sql.query(text, &params)?, read)?;
     Ok((rows, cut))
 }
 
@@ -346,5 +346,5 @@ pub fn refused(sql: &dyn Sql, wanted: &Journal, place: &Place, limit: i64) -> Re
         let (count, group) = (row.integer()?, row.optional_text()?);
         Ok(Refused { fingerprint, outcome, first, last, facts, method, resource, why, names, count, group })
     };
-    sql.query(text, &params)?.into_iter().map(read).collect()
+    each(sql.query(text, &params)?, read)
 }

@@ -1,11 +1,11 @@
 //! Memberships, and what an id stands for. Ids travel many at a time in one JSON parameter.
 
-use super::{Sql, pieces};
+use super::{Sql, each, pieces};
 use crate::directory::reply::GroupRef;
 use crate::error::{Error, Result};
 use crate::id::{GroupId, MemberId, Seq, Timestamp};
 use crate::scim::json;
-use std::collections::BTreeMap;
+use crate::sorted::Sorted;
 
 /// What an id that a group is asked to hold stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,15 +20,22 @@ pub enum Found {
     Unknown,
 }
 
+impl Found {
+    /// The user's key.
+    pub fn user(self) -> Option<i64> {
+        if let Self::User(key) = self { Some(key) } else { None }
+    }
+}
+
 /// What each of the ids stands for.
 ///
 /// # Errors
 /// Internal only, as of every function here.
-pub fn resolve(sql: &dyn Sql, ids: &[MemberId]) -> Result<BTreeMap<MemberId, Found>> {
+pub fn resolve(sql: &dyn Sql, ids: &[MemberId]) -> Result<Sorted<MemberId, Found>> {
     let text = "SELECT j.value, u.key, (SELECT 1 FROM groups g WHERE g.id = j.value AND g.gone = 0), \
                 (SELECT 1 FROM tombstones t WHERE t.id = j.value) \
                 FROM json_each(?) j LEFT JOIN users u ON u.id = j.value";
-    let mut found = BTreeMap::new();
+    let mut found = Vec::new();
     for piece in pieces(ids)? {
         for mut row in sql.query(text, &[piece.as_str().into()])? {
             let id = MemberId::parse(&row.text()?).ok_or_else(|| Error::internal("an id changed on its way"))?;
@@ -39,23 +46,23 @@ pub fn resolve(sql: &dyn Sql, ids: &[MemberId]) -> Result<BTreeMap<MemberId, Fou
                 (None, None, Some(_)) => Found::Deleted,
                 (None, None, None) => Found::Unknown,
             };
-            found.insert(id, kind);
+            found.push((id, kind));
         }
     }
-    Ok(found)
+    Ok(found.into_iter().collect())
 }
 
 /// Those of the users who are members of the group, with their ids.
 ///
 /// # Errors
 /// Internal only.
-pub fn among(sql: &dyn Sql, group: i64, users: &[i64]) -> Result<BTreeMap<i64, String>> {
+pub fn among(sql: &dyn Sql, group: i64, users: &[i64]) -> Result<Vec<(i64, String)>> {
     let text = "SELECT m.user_key, u.id FROM json_each(?) j JOIN members m ON m.group_key = ? AND m.user_key = j.value \
                 JOIN users u ON u.key = m.user_key";
-    let mut present = BTreeMap::new();
+    let mut present = Vec::new();
     for piece in pieces(users)? {
         for mut row in sql.query(text, &[piece.as_str().into(), group.into()])? {
-            present.insert(row.integer()?, row.text()?);
+            present.push((row.integer()?, row.text()?));
         }
     }
     Ok(present)
@@ -69,7 +76,7 @@ pub fn page(sql: &dyn Sql, group: i64, after: i64, count: i64) -> Result<Vec<(i6
     let text = "SELECT m.user_key, u.id FROM members m JOIN users u ON u.key = m.user_key \
                 WHERE m.group_key = ? AND m.user_key > ? ORDER BY m.user_key LIMIT ?";
     let rows = sql.query(text, &[group.into(), after.into(), count.into()])?;
-    rows.into_iter().map(|mut row| Ok((row.integer()?, row.text()?))).collect()
+    each(rows, |mut row| Ok((row.integer()?, row.text()?)))
 }
 
 /// Members of the group as the Console sees them, after a key, at most `count`: each one's key, id, `userName`, and
@@ -81,26 +88,29 @@ pub fn shown(sql: &dyn Sql, group: i64, after: i64, count: i64) -> Result<Vec<(i
     let text = "SELECT m.user_key, u.id, u.user_name, u.active FROM members m JOIN users u ON u.key = m.user_key \
                 WHERE m.group_key = ? AND m.user_key > ? ORDER BY m.user_key LIMIT ?";
     let rows = sql.query(text, &[group.into(), after.into(), count.into()])?;
-    rows.into_iter().map(|mut row| Ok((row.integer()?, row.text()?, row.text()?, row.integer()? == 1))).collect()
+    each(rows, |mut row| Ok((row.integer()?, row.text()?, row.text()?, row.integer()? == 1)))
 }
 
 /// The members of several groups at once: each group's key with its members' ids.
 ///
 /// # Errors
 /// Internal only.
-pub fn of_groups(sql: &dyn Sql, groups: &[i64]) -> Result<BTreeMap<i64, Vec<String>>> {
+pub fn of_groups(sql: &dyn Sql, groups: &[i64]) -> Result<Sorted<i64, Vec<String>>> {
     // One text of at most 5,000 ids a row: far below what a row may hold, and few crossings.
     let text = "SELECT group_key, json_group_array(id) FROM ( \
                 SELECT m.group_key AS group_key, u.id AS id, \
                 row_number() OVER (PARTITION BY m.group_key ORDER BY m.user_key) / 5000 AS part \
                 FROM json_each(?) j JOIN members m ON m.group_key = j.value JOIN users u ON u.key = m.user_key \
                 ORDER BY m.group_key, m.user_key) GROUP BY group_key, part ORDER BY group_key, part";
-    let mut members: BTreeMap<i64, Vec<String>> = BTreeMap::new();
+    let mut members: Sorted<i64, Vec<String>> = Sorted::new();
     for piece in pieces(groups)? {
         for mut row in sql.query(text, &[piece.as_str().into()])? {
             let key = row.integer()?;
             let ids: Vec<String> = json::own(&row.text()?)?;
-            members.entry(key).or_default().extend(ids);
+            match members.get_mut(&key) {
+                Some(before) => before.extend(ids),
+                None => _ = members.insert(key, ids),
+            }
         }
     }
     Ok(members)
@@ -110,15 +120,19 @@ pub fn of_groups(sql: &dyn Sql, groups: &[i64]) -> Result<BTreeMap<i64, Vec<Stri
 ///
 /// # Errors
 /// Internal only.
-pub fn of_users(sql: &dyn Sql, users: &[i64]) -> Result<BTreeMap<i64, Vec<GroupRef>>> {
+pub fn of_users(sql: &dyn Sql, users: &[i64]) -> Result<Sorted<i64, Vec<GroupRef>>> {
     let text = "SELECT m.user_key, g.id, g.display_name FROM json_each(?) j JOIN members m ON m.user_key = j.value \
                 JOIN groups g ON g.key = m.group_key WHERE g.gone = 0 ORDER BY m.user_key, g.id";
-    let mut groups: BTreeMap<i64, Vec<GroupRef>> = BTreeMap::new();
+    let mut groups: Sorted<i64, Vec<GroupRef>> = Sorted::new();
     for piece in pieces(users)? {
         for mut row in sql.query(text, &[piece.as_str().into()])? {
             let key = row.integer()?;
             let id = GroupId::parse(&row.text()?).ok_or_else(|| Error::internal("a stored id is none"))?;
-            groups.entry(key).or_default().push(GroupRef { id, display: row.text()? });
+            let group = GroupRef { id, display: row.text()? };
+            match groups.get_mut(&key) {
+                Some(before) => before.push(group),
+                None => _ = groups.insert(key, vec![group]),
+            }
         }
     }
     Ok(groups)
@@ -131,7 +145,7 @@ pub fn of_users(sql: &dyn Sql, users: &[i64]) -> Result<BTreeMap<i64, Vec<GroupR
 pub fn groups_of(sql: &dyn Sql, user: i64) -> Result<Vec<String>> {
     let text = "SELECT g.id FROM members m JOIN groups g ON g.key = m.group_key WHERE m.user_key = ? AND g.gone = 0 \
                 ORDER BY g.id";
-    sql.query(text, &[user.into()])?.into_iter().map(|mut row| row.text()).collect()
+    each(sql.query(text, &[user.into()])?, |mut row| row.text())
 }
 
 /// Adds users who are not members.

@@ -1,6 +1,6 @@
 //! The extension schemas that an organisation registered, as the text that was accepted.
 
-use super::{Sql, settings};
+use super::{Sql, each, settings};
 use crate::error::{Error, Result};
 use crate::id::Timestamp;
 
@@ -32,7 +32,7 @@ pub fn next_generation(sql: &dyn Sql, now: Timestamp) -> Result<i64> {
 /// Internal only.
 pub fn all(sql: &dyn Sql) -> Result<Vec<(String, String)>> {
     let rows = sql.query("SELECT urn, doc FROM schemas ORDER BY urn", &[])?;
-    rows.into_iter().map(|mut row| Ok((row.text()?, row.text()?))).collect()
+    each(rows, |mut row| Ok((row.text()?, row.text()?)))
 }
 
 /// Writes a document.

@@ -2,7 +2,7 @@
 //! the order's index, so it takes a bounded time whatever its condition leaves over.
 
 use super::filter::Condition;
-use super::{Param, Row, Sql, first};
+use super::{Param, Row, Sql, each, first};
 use crate::directory::reply::Stored;
 use crate::error::{Error, Result};
 use crate::id::Timestamp;
@@ -117,7 +117,7 @@ pub fn places(
     condition: &Condition,
 ) -> Result<Vec<(i64, String)>> {
     let rows = select(sql, &format!("r.key, {}", range.column()), range, until, condition)?;
-    rows.into_iter().map(|mut row| Ok((row.integer()?, row.text()?))).collect()
+    each(rows, |mut row| Ok((row.integer()?, row.text()?)))
 }
 
 /// The rows up to `until` that meet the condition.
@@ -126,7 +126,7 @@ pub fn places(
 /// Internal only.
 pub fn records(sql: &dyn Sql, range: &Range<'_>, until: Option<&str>, condition: &Condition) -> Result<Vec<Record>> {
     let columns = format!("r.key, {}, {COLUMNS}", range.column());
-    select(sql, &columns, range, until, condition)?.into_iter().map(record).collect()
+    each(select(sql, &columns, range, until, condition)?, record)
 }
 
 fn select(
@@ -167,7 +167,7 @@ pub fn page(sql: &dyn Sql, range: &Range<'_>, skip: i64, count: i64) -> Result<V
         text.push_str(&format!(" AND {column} {} ?3", range.beyond()));
     }
     text.push_str(&format!("{order} LIMIT ?1 OFFSET ?2"));
-    sql.query(&text, &params)?.into_iter().map(|mut row| Ok((row.integer()?, row.text()?))).collect()
+    each(sql.query(&text, &params)?, |mut row| Ok((row.integer()?, row.text()?)))
 }
 
 /// The rows with these keys, in no order; one that is gone is left out.
@@ -182,5 +182,5 @@ pub fn by_keys(sql: &dyn Sql, kinds: Kinds, keys: &[i64]) -> Result<Vec<Record>>
         range.table()
     );
     let keys = serde_json::to_string(keys).map_err(Error::internal)?;
-    sql.query(&text, &[Param::Text(&keys)])?.into_iter().map(record).collect()
+    each(sql.query(&text, &[Param::Text(&keys)])?, record)
 }

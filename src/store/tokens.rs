@@ -1,6 +1,6 @@
 //! The tokens of an organisation: the only place that says whether one is alive.
 
-use super::{Param, Row, Sql, first};
+use super::{Param, Row, Sql, each, first};
 use crate::auth::{Dialect, TokenKind};
 use crate::directory::command::{Scope, TokenSettings};
 use crate::error::{Error, Result};
@@ -85,7 +85,7 @@ pub fn by_id(sql: &dyn Sql, id: &TokenId) -> Result<Option<Token>> {
 /// # Errors
 /// Internal only.
 pub fn all(sql: &dyn Sql) -> Result<Vec<Token>> {
-    sql.query(&format!("SELECT {COLUMNS} FROM tokens ORDER BY created, id"), &[])?.into_iter().map(token).collect()
+    each(sql.query(&format!("SELECT {COLUMNS} FROM tokens ORDER BY created, id"), &[])?, token)
 }
 
 /// A new token.
@@ -145,7 +145,7 @@ pub fn revoke_all(sql: &dyn Sql, now: Timestamp) -> Result<()> {
 pub fn hashes(sql: &dyn Sql, count: i64) -> Result<Vec<TokenHash>> {
     let rows = sql.query("SELECT hash FROM tokens LIMIT ?", &[count.into()])?;
     let broken = || Error::internal("a stored token is none");
-    rows.into_iter().map(|mut row| TokenHash::parse(&row.text()?).ok_or_else(broken)).collect()
+    each(rows, |mut row| TokenHash::parse(&row.text()?).ok_or_else(broken))
 }
 
 /// Forgets a token.

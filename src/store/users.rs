@@ -1,6 +1,6 @@
 //! Rows of users.
 
-use super::{Param, Row, Sql, first};
+use super::{Param, Row, Sql, each, first};
 use crate::error::{Error, Result};
 use crate::id::{Seq, Timestamp, UserId, Version};
 
@@ -103,7 +103,7 @@ fn one(sql: &dyn Sql, condition: &str, param: Param<'_>) -> Result<Option<User>>
 pub fn by_keys(sql: &dyn Sql, keys: &[i64]) -> Result<Vec<User>> {
     let keys = serde_json::to_string(keys).map_err(Error::internal)?;
     let text = format!("SELECT {COLUMNS} FROM (SELECT value FROM json_each(?)) CROSS JOIN users ON key = value");
-    let mut users = sql.query(&text, &[Param::Text(&keys)])?.into_iter().map(user).collect::<Result<Vec<_>>>()?;
+    let mut users = each(sql.query(&text, &[Param::Text(&keys)])?, user)?;
     users.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(users)
 }

@@ -95,6 +95,18 @@ test("an erased organisation is gone, its tokens open nothing and write nothing,
   assert.notEqual(made.body.id, org.userId);
 });
 
+test("a registration that was interrupted says so, and is repeated", async () => {
+  const put = (headers) => consoleCall(server, "PUT", "/v1/orgs/half", { displayName: "Half" }, headers);
+  assert.equal((await put({ "X-Test-Panic": "0" })).status, 500);
+  for (const [method, path, body] of [["GET", ""], ["GET", "/users"], ["POST", "/tokens", { name: "n", kind: "scim" }]]) {
+    const answer = await consoleCall(server, method, `/v1/orgs/half${path}`, body);
+    assert.equal(answer.status, 409);
+    assert.match(answer.body.detail, /interrupted. Repeat it: PUT/);
+  }
+  assert.equal((await put()).status, 200);
+  assert.equal((await consoleCall(server, "GET", "/v1/orgs/half")).body.displayName, "Half");
+});
+
 test("whatever interrupts it, it is repeated until it is done", async () => {
   const org = await filled("broken");
   const pushes = [];

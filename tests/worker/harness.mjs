@@ -26,7 +26,8 @@ for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.e
  * `persist` is the folder of its state (none: a temporary one that `stop` removes), `vars` override those of wrangler.toml.
  * `limits` binds rate limiters, each with so many requests a minute; without it there are none.
  * Without KV (`withKv`) every use of it fails.
- * `kv` reads and writes the TOKENS namespace; `log()` is what the Worker has written.
+ * `kv` reads and writes the TOKENS namespace; `evict(org)` takes an organisation's object out of
+ * memory; `log()` is what the Worker has written.
  */
 export async function start({ persist, vars = {}, limits = {}, withKv = true, consoleKey = processKey } = {}) {
   const folder = persist ?? mkdtempSync(join(tmpdir(), "scim-edge-"));
@@ -65,7 +66,8 @@ export async function start({ persist, vars = {}, limits = {}, withKv = true, co
       put: (key, value) => call("put", { key, value }),
       delete: (key) => call("delete", { key }),
     };
-    return { url, consoleKey, persist: folder, kv, stop, kill, log: () => log };
+    const evict = (org) => call("evict", { org });
+    return { url, consoleKey, persist: folder, kv, evict, stop, kill, log: () => log };
   } catch (error) {
     await kill();
     throw error;

@@ -55,6 +55,7 @@ const calls = {
   get: async ({ key }) => (await tokens()).get(key),
   put: async ({ key, value }) => void (await (await tokens()).put(key, value)),
   delete: async ({ key }) => void (await (await tokens()).delete(key)),
+  evict: ({ org }) => miniflare.unsafeEvictDurableObject(NAME, "Org", { name: org }),
 };
 
 function tokens() {

@@ -8,6 +8,7 @@ use crate::directory::command::Journal;
 use crate::directory::reply::Answer;
 use crate::error::{Error, Result};
 use crate::id::{Timestamp, TokenHash};
+use crate::scim::json;
 use crate::store::Sql;
 use crate::store::journal::{self as store, Applied, Place, Refused};
 use serde_json::{Value, json};
@@ -79,7 +80,7 @@ fn place(text: &str) -> Result<Place> {
 }
 
 fn show_applied(one: Applied) -> Result<Value> {
-    let all: Vec<String> = serde_json::from_str(&one.repairs).map_err(Error::internal)?;
+    let all: Vec<String> = json::own(&one.repairs)?;
     // A repair has a name, a note is a sentence.
     let (notes, repairs): (Vec<&String>, Vec<&String>) = all.iter().partition(|text| text.contains(' '));
     let at = one.at.rfc3339();
@@ -97,8 +98,8 @@ fn show_applied(one: Applied) -> Result<Value> {
 }
 
 fn show_refused(one: Refused) -> Result<Value> {
-    let mut why: Value = serde_json::from_str(&one.why).map_err(Error::internal)?;
-    let names: Value = serde_json::from_str(&one.names).map_err(Error::internal)?;
+    let mut why: Value = json::own(&one.why)?;
+    let names: Value = json::own(&one.names)?;
     let mut said = |name: &str| why.get_mut(name).map(Value::take).unwrap_or_default();
     let list = |value: Value| if value.is_null() { json!([]) } else { value };
     let nested = said("nestedIn").as_str().map(|label| match label.strip_prefix('"') {

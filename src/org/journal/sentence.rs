@@ -2,6 +2,7 @@
 //! alone, and never a token, whatever a client put where.
 
 use crate::scim::filter::Forms;
+use crate::scim::json;
 use crate::scim::path;
 use crate::scim::schema::Types;
 
@@ -21,7 +22,7 @@ pub(super) fn kept(sentence: &str, names: &[String], types: &Types) -> String {
     let (mut kept, mut rest) = (String::new(), sentence);
     while let Some((before, quoted)) = rest.find('"').and_then(|at| rest.split_at_checked(at)) {
         let (literal, after) = quoted.split_at_checked(closed(quoted)).unwrap_or((quoted, ""));
-        let text = serde_json::from_str(literal).unwrap_or_else(|_| literal.trim_matches('"').to_owned());
+        let text = json::read(literal.as_bytes()).unwrap_or_else(|_| literal.trim_matches('"').to_owned());
         let word = before.strip_suffix(' ').and_then(|before| before.rsplit(' ').next()).unwrap_or_default();
         let named = NAMED.iter().any(|name| name.eq_ignore_ascii_case(word));
         kept.push_str(&without_numbers(before));

@@ -3,9 +3,9 @@
 use crate::directory::reply::{GroupRef, Stored};
 use crate::error::Result;
 use crate::scim::schema::Kinds;
+use crate::sorted::Sorted;
 use crate::store::search::Record;
 use crate::store::{Sql, members};
-use std::collections::BTreeMap;
 
 /// How many users are read at once; a group is read alone, with its members.
 const USERS_AT_ONCE: usize = 50;
@@ -13,8 +13,8 @@ const USERS_AT_ONCE: usize = 50;
 /// What belongs to some resources and is not in their rows.
 #[derive(Default)]
 pub(super) struct Related {
-    groups: BTreeMap<i64, Vec<GroupRef>>,
-    members: Option<BTreeMap<i64, Vec<String>>>,
+    groups: Sorted<i64, Vec<GroupRef>>,
+    members: Option<Sorted<i64, Vec<String>>>,
 }
 
 impl Related {
@@ -23,7 +23,7 @@ impl Related {
         Ok(match kinds {
             Kinds::Users => Self { groups: members::of_users(sql, &keys)?, members: None },
             Kinds::Groups if with_members => {
-                Self { groups: BTreeMap::new(), members: Some(members::of_groups(sql, &keys)?) }
+                Self { groups: Sorted::new(), members: Some(members::of_groups(sql, &keys)?) }
             }
             Kinds::Groups => Self::default(),
         })

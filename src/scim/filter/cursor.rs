@@ -1,6 +1,7 @@
 //! A place in a text that is being read, and the words for what is wrong there.
 
 use crate::error::{Error, Kind, Result};
+use crate::scim::json;
 
 /// `at` is always on a character boundary.
 pub(super) struct Cursor<'a> {
@@ -43,7 +44,7 @@ impl<'a> Cursor<'a> {
         };
         let quoted = self.rest().get(..end).unwrap_or_default();
         self.at += end;
-        let fault = match serde_json::from_slice::<String>(quoted.as_bytes()) {
+        let fault = match json::read::<String>(quoted.as_bytes()) {
             Ok(text) if !text.contains('\0') => return Ok(text),
             // No body may hold it either, and SQLite's text functions would stop there.
             Ok(_) => "the string holds the character U+0000, which no value has",

@@ -5,6 +5,7 @@
 use super::cursor::{Cursor, is_attribute_char};
 use super::{AttributePath, Expression, Form, Forms, Literal, MAX_NESTING, MAX_TEXT, Op};
 use crate::error::{Error, Kind, Result};
+use crate::scim::json;
 
 /// Reads one text.
 pub(in crate::scim) struct Parser<'a> {
@@ -185,7 +186,7 @@ impl<'a> Parser<'a> {
             Ok(Literal::Boolean(is("true")))
         } else if is("null") {
             Ok(Literal::Null)
-        } else if serde_json::from_slice::<serde_json::Number>(word.as_bytes()).is_ok() {
+        } else if json::read::<serde_json::Number>(word.as_bytes()).is_ok() {
             Ok(Literal::Number(word.to_owned()))
         } else if self.forms.allow(Form::Unquoted)
             && !word.is_empty()

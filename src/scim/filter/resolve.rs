@@ -2,6 +2,7 @@
 
 use super::{AttributePath, Expression, Filter, Form, Forms, Literal, Op, ResolveError, Target, Value, instant};
 use crate::error::{Error, Kind, Result};
+use crate::scim::json;
 use crate::scim::schema::{Attribute, Mutability, ResourceType, Returned, Schema, Type};
 
 impl Expression {
@@ -285,7 +286,7 @@ fn string(attribute: &Attribute, text: &str) -> Value {
 
 /// A whole number first: -0 is one.
 fn number(text: &str) -> Option<serde_json::Number> {
-    text.parse::<i64>().map(Into::into).or_else(|_| serde_json::from_slice(text.as_bytes())).ok()
+    text.parse::<i64>().map(Into::into).or_else(|_| json::read(text.as_bytes())).ok()
 }
 
 /// What an attribute of that type is, and what it is compared with.
