@@ -12,7 +12,7 @@ use futures_util::StreamExt;
 use worker::Request;
 
 /// How much is handed on at once, in bytes; a line that is longer goes whole.
-const PIECE: usize = 256 * 1024;
+const PIECE: usize = 96 * 1024;
 
 /// `call` makes the call of a Console request.
 pub(super) async fn part(
