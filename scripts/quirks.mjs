@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { Failure, main, root, run, say } from "./lib/run.mjs";
 
 const TABLE = "docs/idp/README.md";
-const TESTS = "tests/repairs.rs";
+const TESTS = "tests/idp/repairs.rs";
 const LIMIT_MS = 120_000;
 
 const read = (path) => readFileSync(join(root, path), "utf8");
@@ -35,10 +35,10 @@ function isThere([file, test]) {
 
 /** The test program, built so that a repair can be switched off. */
 async function build() {
-  const args = ["test", "--locked", "--features", "repair-switch", "--test", "repairs", "--no-run", "--message-format=json"];
+  const args = ["test", "--locked", "--features", "repair-switch", "--test", "idp", "--no-run", "--message-format=json"];
   const output = await run("cargo", args, { quiet: true });
   const messages = output.split("\n").filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
-  const program = messages.find((message) => message.executable && message.target.name === "repairs");
+  const program = messages.find((message) => message.executable && message.target.name === "idp");
   if (!program) throw new Failure("cargo built no test program");
   return program.executable;
 }
@@ -46,9 +46,9 @@ async function build() {
 /** What fails while a repair is off: for each test the lines of its rows that do not hold. */
 function failing(program, off) {
   const env = { ...process.env, REPAIR_OFF: off, RUST_BACKTRACE: "0" };
-  const { stdout, error } = spawnSync(program, [], { cwd: root, env, encoding: "utf8", timeout: LIMIT_MS, maxBuffer: 64 << 20 });
+  const { stdout, error } = spawnSync(program, ["repairs::"], { cwd: root, env, encoding: "utf8", timeout: LIMIT_MS, maxBuffer: 64 << 20 });
   if (error) throw new Failure(`${TESTS} cannot be run: ${error.message}`);
-  const sections = stdout.split(/^---- (\w+) stdout ----$/m).slice(1);
+  const sections = stdout.split(/^---- repairs::(\w+) stdout ----$/m).slice(1);
   const rowOf = (line) => line.match(/^([A-Z0-9]+-\d\d[A-Z0-9 -]*): (.*)/)?.slice(1);
   const tests = sections.flatMap((text, at) => (at % 2 === 0 ? [[text, sections[at + 1].split("\n").map(rowOf).filter(Boolean)]] : []));
   return Object.fromEntries(tests);

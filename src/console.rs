@@ -64,7 +64,7 @@ struct TokenBody {
     address_ranges: Option<Vec<String>>,
 }
 
-/// The description of this API (OpenAPI 3.1), as `GET /v1/openapi.json` gives it; `tests/openapi.rs` holds it to the routes.
+/// The description of this API (OpenAPI 3.1), as `GET /v1/openapi.json` gives it; `tests/console/openapi.rs` holds it to the routes.
 pub fn openapi() -> Response {
     let body = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json")).to_vec();
     Response { status: 200, headers: Vec::new(), body, content_type: JSON }

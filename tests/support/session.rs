@@ -1,4 +1,4 @@
-//! Runs a session: what an identity provider sends and what it is to get, as data in `tests/sessions/`; one runner,
+//! Runs a session: what an identity provider sends and what it is to get, as data in `tests/idp/sessions/`; one runner,
 //! whatever serves it. Most are recorded; one that is `reconstructed` says from what.
 
 use super::{Request, Server};
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 macro_rules! sessions {
-    ($($name:literal)*) => { [$(($name, include_str!(concat!("../sessions/", $name, ".json")))),*] };
+    ($($name:literal)*) => { [$(($name, include_str!(concat!("../idp/sessions/", $name, ".json")))),*] };
 }
 
 /// The sessions by name.

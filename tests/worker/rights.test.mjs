@@ -11,7 +11,7 @@ import { start } from "./harness.mjs";
 
 const URN = "urn:example:badge";
 // What is answered to scope admin and to scope read: "ok" is anything but 401 and 403. The root key may do everything, and
-// a SCIM token nothing. tests/openapi.rs holds the operations to the routes.
+// a SCIM token nothing. tests/console/openapi.rs holds the operations to the routes.
 const RIGHTS = [
   ["listOrgs", 401, 401],
   ["getOrg", "ok", "ok"],
@@ -49,7 +49,7 @@ const RIGHTS = [
   // The last one: nothing is left.
   ["eraseOrg", 403, 403],
 ];
-// tests/rights.rs holds these to the routes.
+// tests/console/rights.rs holds these to the routes.
 const SCIM = JSON.parse(readFileSync(new URL("scim-calls.json", import.meta.url), "utf8"));
 
 let server;

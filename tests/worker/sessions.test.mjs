@@ -12,7 +12,7 @@ before(async () => (server = await start()));
 after(() => server.stop());
 
 for (const file of readdirSync(`${root}tests/sessions`)) {
-  const { dialect = "auto" } = JSON.parse(readFileSync(`${root}tests/sessions/${file}`));
+  const { dialect = "auto" } = JSON.parse(readFileSync(`${root}tests/idp/sessions/${file}`));
   const session = file.replace(/\.json$/, "");
   test(session, async () => {
     const org = await organisation(server, session, { name: "test", kind: "scim", dialect });

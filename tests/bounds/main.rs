@@ -1,0 +1,5 @@
+//! What a request may cost: the limits on what it says, and on the work, memory and answer that it causes.
+
+mod limits;
+#[path = "../support/mod.rs"]
+mod support;

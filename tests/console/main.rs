@@ -1,0 +1,18 @@
+//! The Console's API: tokens, state, changes, snapshots, imports, settings, the journal.
+
+mod erase;
+mod follow;
+mod guard;
+mod import;
+mod import_bounds;
+mod journal;
+mod openapi;
+mod preview;
+mod rights;
+mod schemas;
+mod snapshot;
+mod state;
+#[path = "../support/mod.rs"]
+mod support;
+mod sync_options;
+mod tokens;

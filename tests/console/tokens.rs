@@ -1,0 +1,373 @@
+//! Tokens through their lives: rotation and its grace, address ranges, and the warnings before the last one ends.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+use crate::support::native::Native;
+use crate::support::{Request, Server};
+use scim_edge::auth::{Dialect, Token, TokenKind};
+use scim_edge::console;
+use scim_edge::directory::command::{Actor, Admin, Ask, Query, Rotation, TokenSettings};
+use scim_edge::directory::reply::Answer;
+use scim_edge::error::Result;
+use scim_edge::id::{Timestamp, TokenId};
+use scim_edge::org::journal;
+use serde_json::{Value, json};
+
+const HOUR: i64 = 3_600_000;
+const DAY: i64 = 24 * HOUR;
+
+/// The token of that number, which is in its id too.
+fn token(kind: TokenKind, number: u8) -> Token {
+    Token::mint(kind, [number; 32])
+}
+
+fn id(number: u8) -> TokenId {
+    TokenId::parse(&format!("n-{number}")).unwrap()
+}
+
+fn actor(kind: TokenKind, number: u8) -> Actor {
+    Actor::Token { hash: token(kind, number).hash(), dialect: Dialect::Auto }
+}
+
+fn admin(server: &mut Native, actor: Actor, admin: Admin) -> Result<Value> {
+    match server.call(actor, Ask::Admin(admin)).outcome? {
+        Answer::Json(text) => Ok(serde_json::from_str(text.get()).unwrap()),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Mints the token of that number, as its body says; `days` is its lifetime.
+fn mint(server: &mut Native, number: u8, days: Option<i64>, more: Value) -> Result<Value> {
+    let mut body = json!({"name": format!("token {number}"), "kind": "scim"});
+    let expires = days.map(|days| server.now.plus(days * DAY).rfc3339());
+    for (name, value) in more.as_object().unwrap().clone().into_iter().chain([("expiresAt".to_owned(), json!(expires))])
+    {
+        body[name] = value;
+    }
+    let settings = console::mint(body.to_string().as_bytes())?;
+    let hash = token(settings.kind, number).hash();
+    admin(server, Actor::Root, Admin::MintToken { id: id(number), hash, token: settings })
+}
+
+/// Rotates a token to the one of the next number, as the edge does it; when the old one ends.
+fn rotate(server: &mut Native, by: Actor, number: u8, body: &Value) -> Result<Timestamp> {
+    let rotation = console::rotate(id(number), body.to_string().as_bytes())?;
+    let rotation = |by| Admin::RotateToken(Rotation { by, ..rotation.clone() });
+    let settings = admin(server, by.clone(), rotation(None))?;
+    let settings: TokenSettings = serde_json::from_str(&settings.to_string()).unwrap();
+    let (next, hash) = (id(number + 1), token(settings.kind, number + 1).hash());
+    let old = token(settings.kind, number).hash();
+    admin(server, by.clone(), Admin::MintToken { id: next.clone(), hash, token: settings })?;
+    let ended = admin(server, by, rotation(Some(next)))?;
+    assert_eq!(ended["hash"], old.hex());
+    Ok(Timestamp::parse(ended["endsAt"].as_str().unwrap()).unwrap())
+}
+
+fn listed(server: &mut Native, number: u8) -> Value {
+    let all = server.query(Query::Tokens).unwrap();
+    all["tokens"].as_array().unwrap().iter().find(|one| one["id"] == id(number).as_str()).unwrap().clone()
+}
+
+/// The status of a SCIM request with that token.
+fn status(server: &mut Native, number: u8) -> u16 {
+    server.token = token(TokenKind::Scim, number);
+    server.get("/Users").status
+}
+
+fn alarm(server: &mut Native) {
+    journal::alarm(&server.sql, &mut server.memory, server.now).unwrap();
+}
+
+/// An organisation whose first token is gone.
+fn without_tokens() -> Native {
+    let mut server = Native::new(Dialect::Auto);
+    admin(&mut server, Actor::Root, Admin::RevokeToken { id: TokenId::parse("t-1").unwrap() }).unwrap();
+    server
+}
+
+#[test]
+fn both_work_until_the_grace_ends() {
+    let mut server = Native::new(Dialect::Auto);
+    let ranges = json!({"addressRanges": ["203.0.113.0/24", "2001:DB8::1"]});
+    let minted = mint(&mut server, 1, None, ranges).unwrap();
+    assert_eq!(minted["addressRanges"], json!(["203.0.113.0/24", "2001:db8::1/128"]));
+    let end = rotate(&mut server, Actor::Root, 1, &json!({"graceSeconds": 600})).unwrap();
+    assert_eq!(end, server.now.plus(600_000));
+    let (old, new) = (listed(&mut server, 1), listed(&mut server, 2));
+    for name in ["name", "kind", "dialect", "scope", "addressRanges"] {
+        assert_eq!(old[name], new[name], "{name}");
+    }
+    let facts = |one: &Value| json!([one["expiresAt"], one["replacedBy"], one["daysLeft"], one["alive"]]);
+    assert_eq!(facts(&old), json!([end.rfc3339(), "n-2", 0, true]));
+    assert_eq!(facts(&new), json!([null, null, null, true]));
+    server.now = Timestamp(end.0 - 100);
+    assert_eq!([status(&mut server, 1), status(&mut server, 2)], [200, 200]);
+    server.now = end;
+    assert_eq!([status(&mut server, 1), status(&mut server, 2)], [401, 200]);
+    let told = server.console("/journal?token=n-1")["entries"][0]["detail"].clone();
+    assert!(told.as_str().unwrap().starts_with(&format!("This token expired at {}", end.rfc3339())), "{told}");
+}
+
+#[test]
+fn when_the_two_end() {
+    // In days from the minting of the old one, which is rotated on day 90: its end, the end that is asked for, the grace,
+    // and when old and new end.
+    for (lifetime, asked, grace, old, new) in [
+        (None, None, None, 91, None),
+        (None, Some(120), None, 91, Some(120)),
+        (Some(100), None, None, 91, Some(190)),
+        (Some(100), Some(400), Some(0), 90, Some(400)),
+        (Some(100), None, Some(30), 100, Some(190)),
+        (Some(100), Some(95), Some(10), 100, Some(95)),
+    ] {
+        let mut server = Native::new(Dialect::Auto);
+        let start = server.now;
+        let day = |day: i64| start.plus(day * DAY);
+        mint(&mut server, 1, lifetime, json!({})).unwrap();
+        server.now = day(90);
+        let mut body = json!({"expiresAt": asked.map(|at| day(at).rfc3339())});
+        if let Some(grace) = grace {
+            body["graceSeconds"] = json!(grace * DAY / 1000);
+        }
+        let end = rotate(&mut server, Actor::Root, 1, &body).unwrap();
+        let (expired, successor) = (listed(&mut server, 1), listed(&mut server, 2));
+        assert_eq!((end, &expired["expiresAt"]), (day(old), &json!(day(old).rfc3339())), "{lifetime:?} {body}");
+        assert_eq!(successor["expiresAt"], json!(new.map(|at| day(at).rfc3339())), "{lifetime:?} {body}");
+        assert_eq!(expired["daysLeft"], json!(old - 90), "{lifetime:?} {body}");
+        assert_eq!(successor["daysLeft"], json!(new.map(|at| at - 90)), "{lifetime:?} {body}");
+    }
+}
+
+/// Its successor would end in the year 10011, which no time can be written for.
+#[test]
+fn time_ends_with_the_year_9999() {
+    let mut server = Native::new(Dialect::Auto);
+    let last = "9999-12-31T23:59:59.999Z";
+    mint(&mut server, 1, None, json!({})).unwrap();
+    rotate(&mut server, Actor::Root, 1, &json!({"expiresAt": last})).unwrap();
+    server.now = server.now.plus(11 * 365 * DAY);
+    rotate(&mut server, Actor::Root, 2, &json!({})).unwrap();
+    assert_eq!(listed(&mut server, 3)["expiresAt"], last);
+}
+
+#[test]
+fn what_cannot_be_rotated() {
+    let mut server = Native::new(Dialect::Auto);
+    mint(&mut server, 1, None, json!({})).unwrap();
+    mint(&mut server, 11, Some(1), json!({})).unwrap();
+    mint(&mut server, 21, None, json!({})).unwrap();
+    mint(&mut server, 31, None, json!({})).unwrap();
+    admin(&mut server, Actor::Root, Admin::RevokeToken { id: id(21) }).unwrap();
+    rotate(&mut server, Actor::Root, 31, &json!({})).unwrap();
+    server.now = server.now.plus(DAY);
+    let before = server.query(Query::Tokens).unwrap();
+    let written = server.sql.written();
+    for (number, body, status, says) in [
+        (11, json!({}), 409, "Token n-11 has expired, so nothing can be kept working: mint a new token."),
+        (21, json!({}), 409, "Token n-21 was revoked"),
+        (31, json!({}), 409, "rotated already: rotate its successor n-32, or mint a new token"),
+        (99, json!({}), 404, "no token n-99"),
+        (1, json!({"expiresAt": server.now.rfc3339()}), 400, "expiresAt has to be in the future"),
+        (1, json!({"expiresAt": "tomorrow"}), 400, "not \"tomorrow\""),
+        (1, json!({"expiresAt": 7}), 400, "not \"7\""),
+        (1, json!({"graceSeconds": -1}), 400, "from 0 to 2592000, not -1"),
+        (1, json!({"graceSeconds": 2_592_001}), 400, "not 2592001"),
+        (1, json!({"graceSeconds": "60"}), 400, "not \"60\""),
+        (1, json!({"graceSeconds": null}), 400, "not null"),
+        (1, json!({"grace": 60}), 400, "unknown field `grace`, expected `graceSeconds` or `expiresAt`"),
+        (1, json!([]), 400, "JSON object"),
+    ] {
+        let error = rotate(&mut server, Actor::Root, number, &body).unwrap_err();
+        assert_eq!(error.kind.status(), status, "{number} {body}: {error}");
+        assert!(error.detail.contains(says), "{number} {body}: {error}");
+    }
+    assert_eq!(server.sql.written(), written, "a refusal writes nothing");
+    assert_eq!(server.query(Query::Tokens).unwrap(), before);
+    assert!(console::rotate(id(1), b"").is_ok(), "the body may be left out");
+}
+
+#[test]
+fn who_may_rotate() {
+    let mut server = Native::new(Dialect::Auto);
+    mint(&mut server, 1, None, json!({"kind": "console", "scope": "admin"})).unwrap();
+    mint(&mut server, 11, None, json!({"kind": "console", "scope": "read"})).unwrap();
+    for (actor_number, number, more, status) in [
+        (Some(1), 21, json!({}), 200),
+        (Some(1), 31, json!({"kind": "console", "scope": "read"}), 200),
+        (Some(1), 41, json!({"kind": "console", "scope": "admin"}), 403),
+        (None, 51, json!({"kind": "console", "scope": "admin"}), 200),
+        (Some(11), 61, json!({}), 403),
+        (Some(11), 71, json!({"kind": "console", "scope": "read"}), 403),
+    ] {
+        mint(&mut server, number, None, more.clone()).unwrap();
+        let by = actor_number.map_or(Actor::Root, |by| actor(TokenKind::Console, by));
+        let found = rotate(&mut server, by, number, &json!({})).map_or_else(|error| error.kind.status(), |_| 200);
+        assert_eq!(found, status, "{actor_number:?} {more}");
+        assert_eq!(listed(&mut server, number)["replacedBy"].is_null(), status != 200, "{actor_number:?} {more}");
+    }
+    // A provider's own token administers nothing.
+    mint(&mut server, 81, None, json!({})).unwrap();
+    let refused = rotate(&mut server, actor(TokenKind::Scim, 81), 81, &json!({})).unwrap_err();
+    assert_eq!(refused.kind.status(), 401);
+}
+
+#[test]
+fn addresses() {
+    let mut server = Native::new(Dialect::Auto);
+    let ranges = json!({"addressRanges": ["203.0.113.0/24", "2001:db8::/32"]});
+    mint(&mut server, 1, None, ranges.clone()).unwrap();
+    let refused = mint(&mut server, 2, None, json!({"addressRanges": ["10.0.0.0/8", "10.0.0.1/8"]})).unwrap_err();
+    assert!(refused.detail.contains("\"10.0.0.1/8\""), "{refused}");
+    for (address, status, written) in [
+        (Some("203.0.113.9"), 200, 0),
+        (Some("::ffff:203.0.113.9"), 200, 0),
+        (Some("2001:db8::9"), 200, 0),
+        (Some("198.51.100.1"), 401, 1),
+        (Some("198.51.100.1"), 401, 0),
+        (Some("198.51.100.2"), 401, 1),
+        (Some("198.51.100.1"), 401, 0),
+        (None, 401, 0),
+    ] {
+        server.address = address.map(str::to_owned);
+        server.token = token(TokenKind::Scim, 1);
+        let response = server.get("/Users/x");
+        assert_eq!((response.status == 401, response.status == 404), (status == 401, status == 200), "{address:?}");
+        let new = if status == 200 && address == Some("203.0.113.9") { 1 } else { written };
+        assert_eq!(response.rows_written, new, "{address:?}");
+        if status == 401 {
+            assert!(response.text("detail").contains("unknown, expired or revoked"), "the same for all");
+        }
+    }
+    server.now = server.now.plus(60_000);
+    alarm(&mut server);
+    let entries = server.console("/journal?token=n-1")["entries"].clone();
+    let outside: Vec<&Value> = entries.as_array().unwrap().iter().filter(|entry| entry["status"] == 401).collect();
+    assert_eq!(outside.len(), 1, "{entries}");
+    assert_eq!((&outside[0]["count"], &outside[0]["names"]), (&json!(5), &json!(["198.51.100.1", "198.51.100.2"])));
+    let detail = "The address 198.51.100.2 is outside the address ranges of this token. If the identity provider calls \
+                  from there, mint a token that has it in addressRanges.";
+    assert_eq!(outside[0]["detail"], detail);
+    // A Console's token is held to its ranges too.
+    let mut console = ranges;
+    console["kind"] = json!("console");
+    console["scope"] = json!("read");
+    mint(&mut server, 3, None, console).unwrap();
+    for (address, inside) in [("203.0.113.9", true), ("203.0.114.9", false)] {
+        server.address = Some(address.to_owned());
+        let outcome = server.call(actor(TokenKind::Console, 3), Ask::Read(Query::Organisation)).outcome;
+        assert_eq!(outcome.is_ok(), inside, "{address}");
+    }
+    // Once it has ended that is the reason.
+    admin(&mut server, Actor::Root, Admin::RevokeToken { id: id(1) }).unwrap();
+    server.scim(Request::new("GET", "/Users"));
+    let why = server.console("/journal?token=n-1&limit=1")["entries"][0]["detail"].clone();
+    assert!(why.as_str().unwrap().starts_with("This token was revoked"), "{why}");
+}
+
+fn health(server: &mut Native) -> Value {
+    server.query(Query::Organisation).unwrap()["health"].clone()
+}
+
+#[test]
+fn health_tells_of_the_last_token_to_end() {
+    let minute = DAY / 1440;
+    // Lifetimes of the tokens in days, what time has passed, whether SCIM is enabled; the days left and what is said.
+    type Row<'a> = (&'a [Option<i64>], i64, bool, Value, Option<&'a str>);
+    let table: [Row<'_>; 12] = [
+        (&[None], 0, true, json!(null), None),
+        (&[Some(20)], 0, true, json!(20), None),
+        (&[Some(20)], 6 * DAY - minute, true, json!(14), None),
+        (&[Some(20)], 6 * DAY, true, json!(14), Some("token 1 (n-1) ends in 14 days, at ")),
+        (&[Some(20)], 6 * DAY, false, json!(14), Some("token 1 (n-1) ends in 14 days, at ")),
+        (&[Some(20)], 19 * DAY + 1, true, json!(0), Some("ends in less than a day, at ")),
+        (&[Some(20), Some(21)], 8 * DAY, true, json!(13), Some("token 2 (n-2) ends in 13 days, at ")),
+        (&[Some(20), None], 8 * DAY, true, json!(null), None),
+        (&[Some(20), Some(40)], 8 * DAY, true, json!(32), None),
+        (&[Some(20), Some(21)], 30 * DAY, true, json!(null), Some("no token of kind scim is alive")),
+        (&[Some(20), Some(21)], 30 * DAY, false, json!(null), None),
+        (&[], 0, true, json!(null), Some("no token of kind scim is alive")),
+    ];
+    for (lifetimes, passed, enabled, days, says) in table {
+        let mut server = without_tokens();
+        // Those of the Console do not count.
+        mint(&mut server, 9, None, json!({"kind": "console", "scope": "read"})).unwrap();
+        for (number, lifetime) in (1..).zip(lifetimes) {
+            mint(&mut server, number, *lifetime, json!({})).unwrap();
+        }
+        let enabling = console::configure(json!({"scim": {"enabled": enabled}}).to_string().as_bytes()).unwrap();
+        admin(&mut server, Actor::Root, enabling).unwrap();
+        server.now = server.now.plus(passed);
+        let found = health(&mut server);
+        let at = format!("{lifetimes:?} after {passed}: {found}");
+        assert_eq!(found["tokenDaysLeft"], days, "{at}");
+        assert_eq!(found["status"], if says.is_some() { "warning" } else { "ok" }, "{at}");
+        let warnings = found["warnings"].as_array().unwrap();
+        assert_eq!(warnings.len(), usize::from(says.is_some()), "{at}");
+        assert!(says.is_none_or(|says| warnings[0].as_str().unwrap().contains(says)), "{at}");
+    }
+}
+
+#[test]
+fn when_a_provider_last_called() {
+    let mut server = Native::new(Dialect::Auto);
+    let at = |server: &mut Native| server.query(Query::Organisation).unwrap()["lastPushAt"].clone();
+    assert_eq!(at(&mut server), json!(null));
+    server.get("/Users");
+    let last = server.now;
+    server.now = server.now.plus(60_000);
+    mint(&mut server, 1, None, json!({"kind": "console", "scope": "read"})).unwrap();
+    server.call(actor(TokenKind::Console, 1), Ask::Read(Query::Organisation)).outcome.unwrap();
+    alarm(&mut server);
+    assert_eq!(at(&mut server), last.rfc3339());
+    assert_eq!(server.query(Query::Tokens).unwrap()["tokens"][0]["lastUsedAt"], last.rfc3339());
+}
+
+/// The alarm's hours go by, and nobody asks anything.
+fn hours(server: &mut Native, count: i64) -> Vec<u64> {
+    let mut written = Vec::new();
+    for _ in 0..count {
+        server.now = server.now.plus(HOUR);
+        let before = server.sql.written();
+        alarm(server);
+        written.push(server.sql.written() - before);
+    }
+    written
+}
+
+#[test]
+fn the_journal_warns_once_a_day() {
+    let mut server = without_tokens();
+    mint(&mut server, 1, Some(20), json!({})).unwrap();
+    mint(&mut server, 5, Some(18), json!({})).unwrap();
+    let warnings = |server: &mut Native| server.console("/journal?outcome=warning")["entries"].clone();
+    // The alarm's own due time is one row.
+    assert_eq!(hours(&mut server, 6 * 24 - 1).iter().max(), Some(&1));
+    assert_eq!(warnings(&mut server), json!([]), "nothing until 14 days before");
+    assert_eq!(hours(&mut server, 1), [2]);
+    let first = server.now;
+    let found = warnings(&mut server);
+    assert_eq!(found.as_array().unwrap().len(), 1, "one that ends earlier is not warned of: {found}");
+    let entry = &found[0];
+    let told = json!({"outcome": "warning", "firstAt": first.rfc3339(), "lastAt": first.rfc3339(), "count": 1,
+        "requestId": null, "token": {"id": "n-1", "name": "token 1"}, "idp": null, "method": null, "resource": null,
+        "status": null, "scimType": null, "detail": health(&mut server)["warnings"][0], "repairs": [], "notes": [],
+        "names": [], "nestedIn": null, "seq": null});
+    assert_eq!(*entry, told);
+    assert_eq!(server.console("/journal?token=n-1")["entries"], found);
+    assert_eq!(server.console("/journal?outcome=ignored")["entries"], json!([]));
+    // Three more days: one row a day, the same one.
+    let written = hours(&mut server, 3 * 24);
+    assert_eq!(written.iter().sum::<u64>(), 3 * 24 + 3);
+    let found = warnings(&mut server);
+    let again = &found[0];
+    assert_eq!((&again["count"], &again["firstAt"]), (&json!(4), &json!(first.rfc3339())));
+    assert_eq!((&again["lastAt"], found.as_array().unwrap().len()), (&json!(server.now.rfc3339()), 1));
+    assert!(again["detail"].as_str().unwrap().contains("in 11 days"), "{again}");
+    // A request never writes one.
+    assert_eq!(status(&mut server, 1), 200);
+    // With a successor nothing ends any more; what was said stays in the journal.
+    rotate(&mut server, Actor::Root, 1, &json!({})).unwrap();
+    assert_eq!(health(&mut server)["status"], "ok");
+    hours(&mut server, 48);
+    assert_eq!(warnings(&mut server)[0]["count"], 4);
+}

@@ -1,0 +1,11 @@
+//! What identity providers send: recorded sessions, single situations, and the repairs that read them.
+
+mod answers;
+mod dialects;
+mod quirks;
+mod regressions;
+mod repair_properties;
+mod repairs;
+mod sessions;
+#[path = "../support/mod.rs"]
+mod support;

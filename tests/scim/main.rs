@@ -1,0 +1,14 @@
+//! SCIM itself (RFC 7643, RFC 7644): PATCH, lists, filters, conditions, Bulk, and the rules of the directory.
+
+mod bulk;
+mod corpus;
+mod filter_sql;
+mod lists;
+mod patch;
+mod patch_groups;
+mod patch_schema;
+mod preconditions;
+mod repeats;
+mod rules;
+#[path = "../support/mod.rs"]
+mod support;
