@@ -6,7 +6,7 @@ import { ensurePython } from "./python.mjs";
 import { Failure, root, run, say } from "./run.mjs";
 import { BUILD_STD, toolchain } from "./toolchain.mjs";
 
-const LIMIT_KIB = 500;
+const LIMIT_KIB = 1024;
 const STRICT = ["--", "-D", "warnings"];
 
 export function format() {

@@ -122,6 +122,10 @@ pub struct Org {
     waiters: RefCell<Vec<Rc<Waiter>>>,
 }
 
+/// The soonest that an alarm is set for, in milliseconds from now. One for the millisecond that is running is lost in
+/// workerd if it is set while an alarm runs.
+const ALARM_AHEAD: i64 = 10;
+
 /// How many readers of the feed may wait at once; one more is answered at once.
 const WAITERS_MAX: usize = 100;
 
@@ -276,9 +280,10 @@ impl Org {
         }
     }
 
-    /// One alarm serves everything; it is set again when the object starts.
+    /// One alarm serves everything; it is set again when the object starts. A time that has passed counts as not set: the
+    /// platform may have lost that alarm.
     async fn arm(&self) -> worker::Result<()> {
-        let armed = self.armed.get();
+        let armed = self.armed.get().filter(|at| *at > now());
         let wanted = org::journal::wanted(&self.storage, &self.memory.borrow(), now(), armed.is_none());
         let wanted = wanted.map_err(|error| worker::Error::RustError(error.detail))?;
         self.set_alarm(wanted.filter(|at| armed.is_none_or(|armed| *at < armed))).await
@@ -286,7 +291,8 @@ impl Org {
 
     async fn set_alarm(&self, at: Option<Timestamp>) -> worker::Result<()> {
         if let Some(at) = at {
-            let offset = Duration::from_millis((at.0 - now().0).max(0).unsigned_abs());
+            let at = at.max(now().plus(ALARM_AHEAD));
+            let offset = Duration::from_millis((at.0 - now().0).max(ALARM_AHEAD).unsigned_abs());
             self.state.storage().set_alarm(offset).await?;
             self.armed.set(Some(at));
         }

@@ -57,8 +57,10 @@ pub fn resolve(sql: &dyn Sql, ids: &[MemberId]) -> Result<Sorted<MemberId, Found
 /// # Errors
 /// Internal only.
 pub fn among(sql: &dyn Sql, group: i64, users: &[i64]) -> Result<Vec<(i64, String)>> {
-    let text = "SELECT m.user_key, u.id FROM json_each(?) j JOIN members m ON m.group_key = ? AND m.user_key = j.value \
-                JOIN users u ON u.key = m.user_key";
+    // CROSS JOIN keeps SQLite to this order: from the listed users, never from all members of the group.
+    let text = "SELECT m.user_key, u.id FROM json_each(?) j \
+                CROSS JOIN members m ON m.group_key = ? AND m.user_key = j.value \
+                CROSS JOIN users u ON u.key = m.user_key";
     let mut present = Vec::new();
     for piece in pieces(users)? {
         for mut row in sql.query(text, &[piece.as_str().into(), group.into()])? {

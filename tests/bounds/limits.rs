@@ -81,21 +81,26 @@ fn a_patch_of_1000_operations() {
     assert_eq!(server.send("PATCH", &format!("/Groups/{group}"), many).status, 204);
 }
 
-#[test]
-fn a_group_of_100_000_members() {
-    const MEMBERS: usize = 100_000;
-    let mut server = Native::new(Dialect::Auto);
+/// Puts so many users into the storage, past the service; returns their ids.
+fn stored_users(server: &Native, count: usize) -> Vec<String> {
     server
         .sql
         .connection
         .execute_batch(&format!(
-            "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {MEMBERS}) \
+            "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {count}) \
              INSERT INTO users (id, user_name, user_name_key, more_mail, active, doc, version, seq, created, modified) \
              SELECT printf('00000000-0000-7000-8000-%012d', n), 'u' || n, 'u' || n, 0, 1, '{{\"userName\":\"u' || n || '\"}}', \
              1, 0, 0, 0 FROM n"
         ))
         .unwrap();
-    let ids: Vec<String> = (1..=MEMBERS).map(|n| format!("00000000-0000-7000-8000-{n:012}")).collect();
+    (1..=count).map(|n| format!("00000000-0000-7000-8000-{n:012}")).collect()
+}
+
+#[test]
+fn a_group_of_100_000_members() {
+    const MEMBERS: usize = 100_000;
+    let mut server = Native::new(Dialect::Auto);
+    let ids = stored_users(&server, MEMBERS);
     let members: Vec<Value> = ids.iter().map(|id| json!({ "value": id })).collect();
     let made = server.send("POST", "/Groups", json!({"displayName": "all", "members": members}));
     assert_eq!(made.status, 201, "{}", made.text("detail"));
@@ -144,5 +149,35 @@ fn a_user_in_30_000_groups() {
         let versions: Vec<&Value> = changes.iter().flat_map(|c| c["groupVersions"].as_array().unwrap()).collect();
         assert_eq!((groups, versions.len()), (GROUPS, GROUPS));
         assert!(versions.iter().all(|group| group["version"] == 2));
+    }
+}
+
+/// Adding, repeating and removing one member costs the same in a group of any size.
+#[test]
+fn one_member_of_a_large_group() {
+    let mut server = Native::new(Dialect::Auto);
+    let ids = stored_users(&server, 100_001);
+    let (one, members) = ids.split_last().unwrap();
+    let mut costs = Vec::new();
+    for size in [10, 10_000, 100_000] {
+        let values: Vec<Value> = members[..size].iter().map(|id| json!({"value": id})).collect();
+        let group = json!({"displayName": format!("group {size}"), "members": values});
+        let group = server.send("POST", "/Groups", group).text("id").to_owned();
+        let steps = ["add", "add", "remove", "remove"].map(|op| {
+            let operation = json!({"op": op, "path": "members", "value": [{"value": one}]});
+            let before = server.sql.steps.get();
+            let body = json!({"Operations": [operation]});
+            assert_eq!(server.send("PATCH", &format!("/Groups/{group}"), body).status, 204);
+            server.sql.steps.get() - before
+        });
+        costs.push(steps);
+    }
+    let widest = |at: usize| {
+        let of = || costs.iter().map(|steps| steps[at]);
+        (of().min().unwrap(), of().max().unwrap())
+    };
+    for at in 0..4 {
+        let (least, most) = widest(at);
+        assert!(most - least <= 20, "{costs:?}");
     }
 }
