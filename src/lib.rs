@@ -5,12 +5,13 @@
 //! platform-free and runs natively in the tests. A module names only those below it:
 //!
 //! `edge` > `console`, `ingest`, `render`, `route` > `org` > `store` > `directory` > `scim` > `auth`, `id`, `error`, `fold`,
-//! `sorted`;
+//! `sorted`, `budget`;
 //! `dialect` stands beside `directory` and is named by `ingest` alone.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 pub mod auth;
+pub mod budget;
 pub mod console;
 pub mod dialect;
 pub mod directory;

@@ -29,6 +29,7 @@ mod work;
 
 pub use admin::saml_first;
 
+use crate::budget::Budget;
 use crate::directory::command::{Actor, Admin, Ask, Call, Command, Members, Query, VERSION};
 use crate::directory::reply::{Answer, Reply};
 use crate::error::{Error, Kind, Result};
@@ -150,6 +151,7 @@ fn attempt(sql: &dyn Sql, memory: &mut Memory, call: Call, until: Timestamp, con
     if memory.importing && needs_directory(&call.ask) {
         return done(Err(import::busy()));
     }
+    let budget = Budget::new();
     let outcome = match &call.ask {
         Ask::Read(Query::Changes { after, limit, .. }) => match feed::page(sql, *after, *limit) {
             Ok((_, true)) if context.now < until => {
@@ -167,7 +169,7 @@ fn attempt(sql: &dyn Sql, memory: &mut Memory, call: Call, until: Timestamp, con
                 Some(Err(error)) => Err(error),
             }
         }
-        Ask::Preview(command) => match preview::begin(sql, memory, command, &call, &caller, context) {
+        Ask::Preview(command) => match preview::begin(sql, memory, command, &call, &caller, context, &budget) {
             Ok(Searched::At(answer)) => Ok(answer),
             Ok(Searched::Scan(scan)) => return resume(sql, memory, Pending { scan, call, caller }, context.now),
             Err(error) => Err(error),
@@ -185,7 +187,7 @@ fn attempt(sql: &dyn Sql, memory: &mut Memory, call: Call, until: Timestamp, con
         Ask::Scim(Command::Refused { error, .. }) => Err(error.clone()),
         Ask::Scim(_) if !caller.settings.scim_enabled => Err(access::switched_off()),
         Ask::Scim(command) => match searched(sql, memory, command, &call, &caller) {
-            None => work::run(sql, memory, command, &call, &caller, context),
+            None => work::run(sql, memory, command, &call, &caller, context, &budget),
             Some(Ok(Searched::At(answer))) => Ok(answer),
             Some(Ok(Searched::Scan(scan))) => return resume(sql, memory, Pending { scan, call, caller }, context.now),
             Some(Err(error)) => Err(error),

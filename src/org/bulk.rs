@@ -26,6 +26,10 @@ pub(super) fn run(
     let (ids, done) = bulk.operations.iter().map(|_| (None, None)).unzip();
     let mut run = Run { bulk, placeholders, ids, done, refused };
     for step in &bulk.steps {
+        if work.budget.is_exceeded() {
+            step.iter().try_for_each(|at| run.finish(*at, Err(later())))?;
+            continue;
+        }
         match step.as_slice() {
             [one] if !run.operation(*one)?.refers.contains(one) => run.single(work, *one)?,
             several => run.together(work, several)?,
@@ -35,6 +39,15 @@ pub(super) fn run(
         }
     }
     Ok(Answer::Bulk(run.done.into_iter().flatten().collect()))
+}
+
+/// The refusal of an operation for which the request has nothing left to spend. It is no fault of the operation.
+fn later() -> Error {
+    Error::new(
+        Kind::TooManyRequests,
+        "The operations before this one used up the work that one request may cause. Nothing of this operation was \
+         done. Send it again in another Bulk request, with those after it.",
+    )
 }
 
 struct Run<'a> {
@@ -65,7 +78,12 @@ impl<'a> Run<'a> {
     fn single(&mut self, work: &mut Work<'_>, at: usize) -> Result<()> {
         let result = match self.missing(at, &[])? {
             Some(error) => Err(error),
-            None => work.nested(|work| self.apply(work, at)),
+            None => {
+                let before = work.budget.spent();
+                let result = work.nested(|work| self.apply(work, at));
+                // An operation that had the whole budget to itself is too much for any request, and says so.
+                if work.budget.is_exceeded() && before > 0 { Err(later()) } else { result }
+            }
         };
         self.finish(at, result)
     }
@@ -83,6 +101,7 @@ impl<'a> Run<'a> {
         let is_user =
             |(at, _): &&(usize, String)| self.operation(*at).is_ok_and(|one| one.path.as_deref() == Some("/Users"));
         let (users, groups): (Vec<_>, Vec<_>) = reserved.iter().partition(is_user);
+        let before = work.budget.spent();
         let results = work.nested(|work| {
             let mut results = Vec::new();
             for (at, id) in users.iter().chain(&groups) {
@@ -101,6 +120,11 @@ impl<'a> Run<'a> {
             Err(error) if error.kind == Kind::Internal => return Err(error),
             Err(error) => error,
         };
+        if work.budget.is_exceeded() {
+            circle.iter().for_each(|at| put(&mut self.ids, *at, None));
+            let error = if before > 0 { later() } else { error };
+            return circle.iter().try_for_each(|at| self.finish(*at, Err(error.clone())));
+        }
         // The ids that were taken are nobody's: the sentence has to make sense without them, and be the same next time.
         let named =
             |text: &str| reserved.iter().fold(text.to_owned(), |text, (at, id)| text.replace(id, &self.name(*at)));

@@ -3,6 +3,7 @@
 
 use super::access::{self, Caller};
 use super::{Context, Memory, Searched, feed, searched, work};
+use crate::budget::Budget;
 use crate::directory::command::{Call, Command};
 use crate::directory::reply::Answer;
 use crate::error::{Error, Kind, Result};
@@ -21,6 +22,7 @@ pub(super) fn begin(
     call: &Call,
     caller: &Caller,
     context: &Context<'_>,
+    budget: &Budget,
 ) -> Result<Searched> {
     if let Command::Refused { error, .. } = command {
         return nothing_changed(Err(error.clone()), call).map(Searched::At);
@@ -32,7 +34,7 @@ pub(super) fn begin(
         Some(Ok(Searched::At(answer))) => nothing_changed(Ok(answer), call).map(Searched::At),
         Some(Ok(scan)) => Ok(scan),
         Some(Err(error)) => nothing_changed(Err(error), call).map(Searched::At),
-        None => taken_back(sql, memory, command, call, caller, context).map(Searched::At),
+        None => taken_back(sql, memory, command, call, caller, context, budget).map(Searched::At),
     }
 }
 
@@ -44,12 +46,13 @@ fn taken_back(
     call: &Call,
     caller: &Caller,
     context: &Context<'_>,
+    budget: &Budget,
 ) -> Result<Answer> {
     let mut scratch = Memory { types: Rc::clone(&memory.types), ids: memory.ids.clone(), ..Memory::default() };
     let mut seen = None;
     let result = sql.transaction(&mut || {
         let before = changes::head(sql)?.seq;
-        let outcome = work::attempt(sql, &mut scratch, command, call, caller, context);
+        let outcome = work::attempt(sql, &mut scratch, command, call, caller, context, budget);
         let count = changes::head(sql)?.seq - before;
         seen = Some((outcome, feed::shown(sql, before, SHOWN)?.0, count));
         Err(Error::internal("a preview is taken back"))

@@ -6,6 +6,7 @@ use super::guard::{Lately, Watch};
 use super::journal::Outcome;
 use super::{Context, Memory, bulk, groups, journal, precondition, users};
 use crate::auth::Dialect;
+use crate::budget::Budget;
 use crate::directory::command::{Actor, Call, Command, Members};
 use crate::directory::options::{Guard, Options};
 use crate::directory::reply::Answer;
@@ -25,6 +26,8 @@ const REPEATED_FOR: i64 = 10 * 60_000;
 /// The request that is being applied. Nothing of it is kept unless [`run`] comes to its end.
 pub(super) struct Work<'a> {
     pub(super) sql: &'a dyn Sql,
+    /// What the call may still cost.
+    pub(super) budget: &'a Budget,
     /// The organisation's resource types.
     pub(super) types: &'a Types,
     /// What the organisation holds after the changes so far.
@@ -173,8 +176,9 @@ pub(super) fn run(
     call: &Call,
     caller: &Caller,
     context: &Context<'_>,
+    budget: &Budget,
 ) -> Result<Answer> {
-    let Done { answer, notes, lost, outcome, .. } = attempt(sql, memory, command, call, caller, context)?;
+    let Done { answer, notes, lost, outcome, .. } = attempt(sql, memory, command, call, caller, context, budget)?;
     // What goes while the guard is released counts too; without a guard nobody counts.
     match (&mut memory.guard, caller.settings.options.guard()) {
         (Some(lately), Some(_)) => lately.add(context.now, lost),
@@ -200,6 +204,7 @@ pub(super) fn attempt(
     call: &Call,
     caller: &Caller,
     context: &Context<'_>,
+    budget: &Budget,
 ) -> Result<Done> {
     match command {
         Command::Discover => return Ok(Done::read(Answer::Allowed)),
@@ -226,6 +231,7 @@ pub(super) fn attempt(
         };
         let mut work = Work {
             sql,
+            budget,
             types: &types,
             totals: head.totals,
             notes: call.notes.clone(),

@@ -1,0 +1,98 @@
+//! How much work one call may cause. An organisation's object has one thread, so work done in one piece is counted while
+//! it is done and ends with a refusal instead of holding up everybody else.
+//!
+//! The unit is one comparison of a stored value with one that a client sent. Other work is priced in it: a loop over what
+//! a client sent spends its elements times the terms that each is judged by, before it begins.
+
+use crate::error::{Error, Kind, Result};
+use std::cell::Cell;
+
+/// How many units one call may spend.
+pub const CALL_UNITS: u64 = 2_000_000;
+
+/// The units that one call may spend. It is shared by everything that works for the call, and is not rolled back with a
+/// transaction: the work was done.
+#[derive(Debug)]
+pub struct Budget {
+    limit: u64,
+    spent: Cell<u64>,
+    exceeded: Cell<bool>,
+}
+
+impl Budget {
+    /// Returns the budget of one call: [`CALL_UNITS`].
+    pub const fn new() -> Self {
+        Self::of(CALL_UNITS)
+    }
+
+    /// Returns a budget of so many units.
+    pub const fn of(limit: u64) -> Self {
+        Self { limit, spent: Cell::new(0), exceeded: Cell::new(false) }
+    }
+
+    /// Spends units, before the work that they stand for is done.
+    ///
+    /// # Errors
+    /// 400 `tooMany`, if more would be spent than there is. Nothing is spent then, and [`Budget::is_exceeded`] says so
+    /// from then on.
+    pub fn spend(&self, units: usize) -> Result<()> {
+        let spent = self.spent.get().saturating_add(units as u64);
+        if spent > self.limit {
+            self.exceeded.set(true);
+            return Err(Error::new(
+                Kind::TooMany,
+                "The request needs more work than one request may cause: it compares too many values with too many \
+                 others. Nothing was changed. Send fewer operations, shorter lists or shorter filters in each request.",
+            ));
+        }
+        self.spent.set(spent);
+        Ok(())
+    }
+
+    /// Spends the product of two sizes, as [`Budget::spend`] does.
+    ///
+    /// # Errors
+    /// As [`Budget::spend`].
+    pub fn spend_each(&self, elements: usize, terms: usize) -> Result<()> {
+        self.spend(elements.saturating_mul(terms))
+    }
+
+    /// Adds units of work that is done already and cannot be refused.
+    pub fn charge(&self, units: usize) {
+        self.spent.set(self.spent.get().saturating_add(units as u64));
+    }
+
+    /// Returns the units spent so far.
+    pub fn spent(&self) -> u64 {
+        self.spent.get()
+    }
+
+    /// Returns true once something was refused because it would have cost too much.
+    pub fn is_exceeded(&self) -> bool {
+        self.exceeded.get()
+    }
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_cost_too_much_is_refused_before_it_is_done() {
+        let budget = Budget::of(10);
+        assert_eq!(budget.spend(4), Ok(()));
+        assert_eq!(budget.spend_each(2, 3), Ok(()));
+        assert!(!budget.is_exceeded());
+        assert_eq!(budget.spend(1).map_err(|error| error.kind), Err(Kind::TooMany));
+        assert_eq!(budget.spend_each(usize::MAX, 2).map_err(|error| error.kind), Err(Kind::TooMany));
+        assert_eq!((budget.spent(), budget.is_exceeded()), (10, true));
+        budget.charge(5);
+        assert_eq!(budget.spent(), 15);
+    }
+}
