@@ -3,8 +3,6 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
-import { withoutUnusedClasses } from "./lib/exports.mjs";
-import { nameByLikeness } from "./lib/order.mjs";
 import { ensurePackages } from "./lib/packages.mjs";
 import { main, root, run, say } from "./lib/run.mjs";
 import { toolchain } from "./lib/toolchain.mjs";
@@ -19,16 +17,11 @@ const stamp = join(root, out, ".stamp");
 const FEATURES = ["reference-types", "multivalue", "exception-handling", "bulk-memory", "sign-ext", "mutable-globals", "nontrapping-float-to-int"].map(
   (name) => `--enable-${name}`,
 );
-// For the compressed size. Not -Oz, and nothing inlined: equal bodies compress well, inlined ones do not. The names go:
-// nothing at the edge reads them.
-const STRIP = ["--strip-debug", "--strip-producers"];
-const OPTIMIZE = [
-  ...["-O2", "--shrink-level=2", "--always-inline-max-function-size=0", "--flexible-inline-max-function-size=0"],
-  // How a load or store is aligned is a hint that engines ignore.
-  ...["--one-caller-inline-max-function-size=0", "--dealign", ...STRIP],
-];
-// The levels are for the way functions are written out; without them a part of the first run's work is lost.
-const ORDER = ["--optimize-level=2", "--shrink-level=2", "--reorder-functions-by-name", ...STRIP];
+// -g keeps the functions' names: a panic's stack in the log has them.
+const OPTIMIZE = [...FEATURES, "-O2", "-g", "--strip-producers"];
+// worker-build then hands the answer to `waitUntil`. Otherwise a client that hangs up cancels its request, and what the
+// request held, its body above all, stays in the wasm memory for ever: nothing drops a Rust future that is cancelled so.
+const COMPLETION = { RUN_TO_COMPLETION: "1" };
 
 /** One hash of everything that decides the output. */
 function inputs() {
@@ -37,7 +30,7 @@ function inputs() {
     .map((entry) => relative(root, join(entry.parentPath ?? entry.path, entry.name)))
     .sort();
   const hash = createHash("sha256").update(out);
-  const scripts = ["scripts/build.mjs", "scripts/lib/exports.mjs", "scripts/lib/order.mjs", "scripts/lib/toolchain.mjs"];
+  const scripts = ["scripts/build.mjs", "scripts/lib/toolchain.mjs"];
   for (const path of ["Cargo.toml", "Cargo.lock", "build.rs", "package-lock.json", ...scripts, ...sources]) {
     hash.update(`\0${path}\0`).update(readFileSync(join(root, path)));
   }
@@ -55,13 +48,9 @@ await main(async () => {
   say(`Compiling ${out}/ with ${rust.name} (about a minute the first time)`);
   const hooked = hooks ? ["--features", "test-hooks"] : [];
   const args = ["--release", "--out-dir", out, ...rust.workerBuild(hooked)];
-  await run(workerBuild, args, { env: { ...rust.env, ...helperEnv() } });
+  await run(workerBuild, args, { env: { ...rust.env, ...helperEnv(), ...COMPLETION } });
   const wasm = join(root, out, "index_bg.wasm");
-  const optimize = (flags) => run(helperEnv().WASM_OPT_BIN, [...FEATURES, ...flags, wasm, "-o", wasm]);
-  writeFileSync(wasm, withoutUnusedClasses(readFileSync(wasm)));
-  await optimize(OPTIMIZE);
-  writeFileSync(wasm, nameByLikeness(readFileSync(wasm)));
-  await optimize(ORDER);
+  await run(helperEnv().WASM_OPT_BIN, [...OPTIMIZE, wasm, "-o", wasm]);
   writeFileSync(stamp, now);
   say(`${out}/ is ready after ${Math.round((Date.now() - started) / 1000)} s`);
 });

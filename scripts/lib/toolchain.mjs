@@ -14,8 +14,6 @@ const DEBIAN_PACKAGES = ["rustc-web", "cargo-web", "rust-web-src", "rust-web-cli
 const DEBIAN_FILES = ["/usr/bin/rustc", "/usr/bin/cargo", "/usr/bin/cargo-clippy", "/usr/lib/rustlib/src/rust/library/Cargo.toml"];
 // Both compilers write the final exception-handling instructions, not the legacy ones.
 const EXCEPTIONS = "-Cllvm-args=-wasm-use-legacy-eh=false";
-// Nobody reads source positions of panics at the edge; a request id leads to the log line that says what failed.
-const SMALL = "-Zlocation-detail=none";
 // Smaller sorting, searching and number formatting in the standard library.
 const SMALL_STD = "-Zbuild-std-features=optimize_for_size";
 const failedStamp = join(root, ".tools/rustup-failed");
@@ -38,12 +36,12 @@ const common = { CARGO_TARGET_DIR: join(root, "target/wasm") };
 
 function nightly() {
   // The variable makes plain `rustc` the nightly one too: worker-build looks there for the wasm32 target.
-  const env = { ...common, RUSTUP_TOOLCHAIN: "nightly", RUSTFLAGS: `${EXCEPTIONS} ${SMALL}` };
+  const env = { ...common, RUSTUP_TOOLCHAIN: "nightly", RUSTFLAGS: `${EXCEPTIONS}` };
   return {
     name: "rustup's nightly",
     // worker-build adds -Cpanic=unwind itself; clippy has to be told.
     env,
-    cargoEnv: { ...env, RUSTFLAGS: `-Cpanic=unwind ${EXCEPTIONS} ${SMALL}` },
+    cargoEnv: { ...env, RUSTFLAGS: `-Cpanic=unwind ${EXCEPTIONS}` },
     cargo: ["cargo", "+nightly"],
     workerBuild: (features) => ["--panic-unwind", ".", SMALL_STD, ...features],
   };
@@ -100,7 +98,7 @@ async function debian() {
     PATH: `/usr/bin:${process.env.PATH}`,
     // -Zbuild-std is not stable, and Debian's compiler is a stable one.
     RUSTC_BOOTSTRAP: "1",
-    RUSTFLAGS: `-Cpanic=unwind ${EXCEPTIONS} ${SMALL}`,
+    RUSTFLAGS: `-Cpanic=unwind ${EXCEPTIONS}`,
     CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER: linker(),
   };
   const workerBuild = (features) => [".", BUILD_STD, SMALL_STD, ...features];
