@@ -5,6 +5,7 @@
 
 mod access;
 mod admin;
+pub mod alarm;
 mod bulk;
 mod cursor;
 pub mod erase;
@@ -60,10 +61,8 @@ pub struct Memory {
     pages: Pages,
     /// Continues after the last change.
     ids: Option<Ids>,
-    /// The directory is between two: an import is being written.
-    importing: bool,
-    /// A job goes on, driven by the alarm.
-    job: bool,
+    /// Why the directory cannot be read, if it is between two.
+    importing: Option<import::Writing>,
     /// What the guard counts.
     guard: Option<guard::Lately>,
     /// Counters on their way to the storage.
@@ -148,8 +147,8 @@ fn attempt(sql: &dyn Sql, memory: &mut Memory, call: Call, until: Timestamp, con
     if let Some(token) = &caller.token {
         memory.unsaved.token_used(token, context.now);
     }
-    if memory.importing && needs_directory(&call.ask) {
-        return done(Err(import::busy()));
+    if let Some(writing) = memory.importing.filter(|_| needs_directory(&call.ask)) {
+        return done(Err(import::busy(writing)));
     }
     let budget = Budget::new();
     let outcome = match &call.ask {
@@ -198,8 +197,8 @@ fn attempt(sql: &dyn Sql, memory: &mut Memory, call: Call, until: Timestamp, con
 
 /// Takes one more step.
 pub fn resume(sql: &dyn Sql, memory: &mut Memory, mut pending: Pending, now: Timestamp) -> Progress {
-    if memory.importing {
-        return done(Err(import::busy()));
+    if let Some(writing) = memory.importing {
+        return done(Err(import::busy(writing)));
     }
     let types = Rc::clone(&memory.types);
     let outcome = match pending.scan.step(sql, &types, now) {
@@ -235,7 +234,8 @@ fn load(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<()> {
     if !memory.migrated {
         schema::migrate(sql, now)?;
         memory.types = Rc::new(schemas::types(sql)?);
-        memory.importing = import::is_writing(sql)?;
+        memory.importing = import::writing(sql)?;
+        alarm::begin_periodic(sql, now)?;
         memory.migrated = true;
     }
     Ok(())

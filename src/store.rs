@@ -3,6 +3,7 @@
 //! No rule of SCIM is decided here; constraints in the schema hold what must never be otherwise.
 
 pub mod changes;
+pub mod due;
 pub mod feed;
 pub mod filter;
 pub mod folded;
@@ -139,6 +140,9 @@ pub trait Sql {
     /// # Errors
     /// What `body` answers, or internal.
     fn transaction(&self, body: &mut dyn FnMut() -> Result<()>) -> Result<()>;
+
+    /// Notes that a row of `due` was written, so that the platform's alarm is looked at after the call.
+    fn due_changed(&self);
 }
 
 /// [`Sql::transaction`] with a value.

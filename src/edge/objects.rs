@@ -8,6 +8,7 @@ use crate::directory::reply::{Answer, Reply};
 use crate::directory::residency::Residency;
 use crate::error::{Error, Kind, Result};
 use crate::id::{OrgId, Seq, Timestamp, TokenHash};
+use crate::org::alarm::{self, Failure};
 use crate::org::{self, Context, Memory, Progress, feed, registry};
 use crate::scim::json;
 use futures_util::future::select;
@@ -122,10 +123,6 @@ pub struct Org {
     waiters: RefCell<Vec<Rc<Waiter>>>,
 }
 
-/// The soonest that an alarm is set for, in milliseconds from now. One for the millisecond that is running is lost in
-/// workerd if it is set while an alarm runs.
-const ALARM_AHEAD: i64 = 10;
-
 /// How many readers of the feed may wait at once; one more is answered at once.
 const WAITERS_MAX: usize = 100;
 
@@ -163,13 +160,43 @@ impl DurableObject for Org {
         answer
     }
 
+    /// Never throws to the platform, which would run the alarm again some times and then give it up: what fails is logged,
+    /// and a next time is set whatever happens.
     async fn alarm(&self) -> worker::Result<Response> {
         let busy = Busy::begin();
-        let next = org::journal::alarm(&self.storage, &mut self.memory.borrow_mut(), now());
+        let begun = self.guarded(|memory| alarm::begin(&self.storage, memory, now()));
         busy.end();
+        let (attempt, failure) = begun.unwrap_or_else(|error| (None, Some(Failure { job: "begin", error })));
+        let (mut failures, mut stepped) = (failure.into_iter().collect::<Vec<_>>(), None);
+        if let Some(attempt) = attempt {
+            // The attempt is committed before its step, which may kill this object. What of it is awaited is the storage.
+            stepped = match self.state.storage().sync().await {
+                Ok(()) => {
+                    let busy = Busy::begin();
+                    let stepped = self.guarded(|memory| Ok(attempt.run(&self.storage, memory, now())));
+                    busy.end();
+                    stepped.unwrap_or_else(|error| Some(Failure { job: "step", error }))
+                }
+                Err(error) => Some(Failure { job: "commit", error: Error::internal(error) }),
+            };
+        }
+        failures.extend(stepped);
         self.wake(false);
+        // Work that needs something outside belongs here, after the step: bounded in time, and caught.
         self.armed.set(None);
-        self.set_alarm(next.map_err(|error| worker::Error::RustError(error.detail))?).await?;
+        let next = self.guarded(|memory| alarm::wanted(&self.storage, memory, None, true, now()));
+        let next = next.unwrap_or_else(|error| {
+            failures.push(Failure { job: "next", error });
+            None
+        });
+        // Without an answer it looks again in a minute.
+        let next = next.or_else(|| (!failures.is_empty()).then(|| now().plus(alarm::RETRY)));
+        if let Err(error) = self.set_alarm(next).await {
+            failures.push(Failure { job: "set", error: Error::internal(error) });
+        }
+        for Failure { job, error } in failures {
+            worker::console_error!("alarm of {:?}: job {job}: {}", self.name, error.detail);
+        }
         Response::empty()
     }
 }
@@ -280,23 +307,26 @@ impl Org {
         }
     }
 
-    /// One alarm serves everything; it is set again when the object starts. A time that has passed counts as not set: the
-    /// platform may have lost that alarm.
+    /// Sets the alarm if it must go off sooner, or if the one that was set has passed.
     async fn arm(&self) -> worker::Result<()> {
-        let armed = self.armed.get().filter(|at| *at > now());
-        let wanted = org::journal::wanted(&self.storage, &self.memory.borrow(), now(), armed.is_none());
-        let wanted = wanted.map_err(|error| worker::Error::RustError(error.detail))?;
-        self.set_alarm(wanted.filter(|at| armed.is_none_or(|armed| *at < armed))).await
+        let changed = self.storage.due_was_set();
+        let wanted = alarm::wanted(&self.storage, &self.memory.borrow(), self.armed.get(), changed, now());
+        self.set_alarm(wanted.map_err(|error| worker::Error::RustError(error.detail))?).await
     }
 
     async fn set_alarm(&self, at: Option<Timestamp>) -> worker::Result<()> {
         if let Some(at) = at {
-            let at = at.max(now().plus(ALARM_AHEAD));
-            let offset = Duration::from_millis((at.0 - now().0).max(ALARM_AHEAD).unsigned_abs());
-            self.state.storage().set_alarm(offset).await?;
+            let ahead = (at.0 - now().0).max(alarm::AHEAD);
+            self.state.storage().set_alarm(Duration::from_millis(ahead.unsigned_abs())).await?;
             self.armed.set(Some(at));
         }
         Ok(())
+    }
+
+    /// Runs a part of the alarm; a panic becomes an error.
+    fn guarded<T>(&self, part: impl FnOnce(&mut Memory) -> Result<T>) -> Result<T> {
+        let run = || part(&mut self.memory.borrow_mut());
+        catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err(Error::internal("a panic")))
     }
 }
 

@@ -59,6 +59,8 @@ extern "C" {
 pub(super) struct Storage {
     storage: JsStorage,
     sql: JsSql,
+    /// A due time was set since [`Storage::due_was_set`] asked.
+    due_changed: Cell<bool>,
     /// Rows read and written, and where to panic: test builds only.
     read: Cell<f64>,
     written: Cell<f64>,
@@ -69,7 +71,13 @@ impl Storage {
     pub(super) fn new(state: &worker::State) -> Self {
         let storage: JsStorage = state.storage().as_raw().unchecked_ref::<JsStorage>().clone();
         let sql = storage.sql();
-        Self { storage, sql, read: Cell::new(0.0), written: Cell::new(0.0), panic_at: Cell::new(None) }
+        let (due_changed, read, written, panic_at) = Default::default();
+        Self { storage, sql, due_changed, read, written, panic_at }
+    }
+
+    /// True if a due time was set since this was last asked.
+    pub(super) fn due_was_set(&self) -> bool {
+        self.due_changed.take()
     }
 
     /// Counts from nothing, and panics at the given statement inside a transaction: test builds only.
@@ -149,6 +157,10 @@ impl Sql for Storage {
             (None, Err(error)) => Err(Error::internal(format!("{error:?} from transactionSync"))),
             (None, Ok(_)) => Ok(()),
         }
+    }
+
+    fn due_changed(&self) {
+        self.due_changed.set(true);
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) fn settings(sql: &dyn Sql) -> Result<Settings> {
 pub(super) fn run(sql: &dyn Sql, org: &OrgId, admin: &Admin, now: Timestamp) -> Result<Answer> {
     match admin {
         Admin::Configure { .. } => {
-            transact(sql, || configure(sql, admin, now))?;
+            transact(sql, || configure(sql, admin))?;
             super::read::organisation(sql, org, now)
         }
         Admin::ReleaseGuard { seconds } => {
@@ -66,7 +66,7 @@ pub(super) fn run(sql: &dyn Sql, org: &OrgId, admin: &Admin, now: Timestamp) -> 
     }
 }
 
-fn configure(sql: &dyn Sql, admin: &Admin, now: Timestamp) -> Result<()> {
+fn configure(sql: &dyn Sql, admin: &Admin) -> Result<()> {
     let Admin::Configure { display_name, saml, scim, options, residency } = admin else { return Ok(()) };
     let old = settings(sql)?;
     let new = Settings {
@@ -78,9 +78,6 @@ fn configure(sql: &dyn Sql, admin: &Admin, now: Timestamp) -> Result<()> {
         guard_released_until: old.guard_released_until,
     };
     saml_first(new.scim_enabled, new.saml_configured)?;
-    if store::next_due(sql)?.is_none() {
-        store::set_due(sql, super::journal::PRUNE, Some(now.plus(super::journal::PRUNE_EVERY)))?;
-    }
     if new == old {
         return Ok(());
     }

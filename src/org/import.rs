@@ -16,12 +16,12 @@ use crate::scim::json;
 use crate::scim::schema::Types;
 use crate::store::changes::{self, Change, Facts, Kind as ChangeKind, Totals};
 use crate::store::import::{self as store, Part, place};
-use crate::store::{Sql, TEXT_MAX, settings, transact};
+use crate::store::{Sql, TEXT_MAX, due, transact};
 use line::{COUNTS, Line};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// What the alarm is due to do while a job goes on.
+/// The job's name.
 pub(super) const IMPORT: &str = "import";
 /// The largest part, in lines; one of 8 MiB has fewer.
 const PART_MAX: i64 = 100_000;
@@ -106,6 +106,10 @@ struct Job {
     token: Option<String>,
     /// The change that tells of it.
     seq: Option<Seq>,
+    /// The directory is neither the old nor the new one, since this import or one before it was set aside.
+    half: bool,
+    /// The phase in which it was set aside, if it can go on from there.
+    stopped: Option<Phase>,
 }
 
 fn job(sql: &dyn Sql) -> Result<Option<Job>> {
@@ -116,15 +120,36 @@ fn save(sql: &dyn Sql, job: &Job) -> Result<()> {
     store::set_job(sql, Some(&serde_json::to_string(job).map_err(Error::internal)?))
 }
 
-/// True while the directory is neither the old nor the new one.
-pub(super) fn is_writing(sql: &dyn Sql) -> Result<bool> {
-    Ok(job(sql)?.is_some_and(|job| job.phase.state() == "writing"))
+/// Why the directory cannot be read: it is neither the old nor the new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Writing {
+    /// An import is being written.
+    GoesOn,
+    /// An import was set aside while it was written.
+    SetAside,
+}
+
+/// Says whether the directory is between two.
+pub(super) fn writing(sql: &dyn Sql) -> Result<Option<Writing>> {
+    let Some(job) = job(sql)? else { return Ok(None) };
+    if job.phase.state() == "writing" {
+        return Ok(Some(Writing::GoesOn));
+    }
+    Ok(job.half.then_some(Writing::SetAside))
 }
 
 /// 503 for whoever asks meanwhile.
-pub(super) fn busy() -> Error {
-    let mut error = Error::new(Kind::Unavailable, "The directory is being imported. Try again in half a minute.");
-    error.retry_after = Some(30);
+pub(super) fn busy(writing: Writing) -> Error {
+    let (detail, seconds) = match writing {
+        Writing::GoesOn => ("The directory is being imported. Try again in half a minute.", 30),
+        Writing::SetAside => (
+            "An import broke off while it was written, so the directory is incomplete. GET /v1/orgs/{org}/import says how to \
+             go on.",
+            300,
+        ),
+    };
+    let mut error = Error::new(Kind::Unavailable, detail);
+    error.retry_after = Some(seconds);
     error
 }
 
@@ -138,13 +163,10 @@ pub(super) fn run(
     now: Timestamp,
 ) -> Result<Answer> {
     let scim_enabled = caller.settings.scim_enabled;
-    match admin {
-        Admin::BeginImport => {
-            memory.job = true;
-            begin(sql, scim_enabled, now)
-        }
+    let answer = match admin {
+        Admin::BeginImport => begin(sql, scim_enabled, now),
         Admin::ImportLines { part, line, lines: text, last } => {
-            lines(sql, &memory.types, (*part, *line), text, *last, now)
+            return lines(sql, &memory.types, (*part, *line), text, *last, now);
         }
         Admin::FinishImport => {
             let job = Job {
@@ -154,27 +176,23 @@ pub(super) fn run(
                 token: caller.token.clone(),
                 ..Job::default()
             };
-            finish(sql, scim_enabled, job, now)?;
-            memory.job = true;
-            status(sql)
+            finish(sql, scim_enabled, job, now).and_then(|()| status(sql))
         }
-        Admin::EndImport => {
-            memory.job = true;
-            end(sql, now)
-        }
+        Admin::EndImport => end(sql, now),
         _ => Err(Error::internal("not a call of an import")),
-    }
+    };
+    memory.importing = writing(sql)?;
+    answer
 }
 
 /// Begins, or begins anew: what was sent before is forgotten.
 fn begin(sql: &dyn Sql, scim_enabled: bool, now: Timestamp) -> Result<Answer> {
-    if let Some(job) = job(sql)?
-        && matches!(job.phase.state(), "checking" | "writing")
-    {
-        return Err(conflict(format!("An import is {} now. Wait for its end.", job.phase.state())));
+    let before = job(sql)?.unwrap_or_default();
+    if matches!(before.phase.state(), "checking" | "writing") {
+        return Err(conflict(format!("An import is {} now. Wait for its end.", before.phase.state())));
     }
-    may(sql, scim_enabled)?;
-    if give_up(sql, Some(&Job::default()), now)? {
+    may(sql, scim_enabled, before.half)?;
+    if give_up(sql, &before, Some(Job { half: before.half, ..Job::default() }), now)? {
         let mut error =
             Error::new(Kind::Unavailable, "What was sent before is being cleared away. Begin again in a moment.");
         error.retry_after = Some(5);
@@ -183,16 +201,21 @@ fn begin(sql: &dyn Sql, scim_enabled: bool, now: Timestamp) -> Result<Answer> {
     status(sql)
 }
 
-/// Forgets the import, and begins another one if there is nothing left of it. True if there is: the job goes on with that.
-fn give_up(sql: &dyn Sql, another: Option<&Job>, now: Timestamp) -> Result<bool> {
+/// Forgets what an import brought, and stores another one if there is nothing left of it. True if there is: the job goes
+/// on with that.
+fn give_up(sql: &dyn Sql, before: &Job, another: Option<Job>, now: Timestamp) -> Result<bool> {
+    // That the directory is incomplete is never forgotten.
+    let gone = match before.half {
+        true => Job { phase: Phase::Failed, stopped: None, ..before.clone() },
+        false => Job { phase: Phase::Gone, ..Job::default() },
+    };
     transact(sql, || {
         let more = clear(sql)?;
-        let gone = Job { phase: Phase::Gone, ..Job::default() };
-        match if more { Some(&gone) } else { another } {
+        match if more { Some(&gone) } else { another.as_ref() } {
             Some(job) => save(sql, job)?,
             None => store::set_job(sql, None)?,
         }
-        settings::set_due(sql, IMPORT, more.then_some(now))?;
+        due::set(sql, IMPORT, more.then_some(now))?;
         Ok(more)
     })
 }
@@ -201,9 +224,10 @@ fn clear(sql: &dyn Sql) -> Result<bool> {
     store::clear(sql, (DOCUMENTS, DOCUMENT_BYTES), MEMBERSHIPS)
 }
 
-fn may(sql: &dyn Sql, scim_enabled: bool) -> Result<()> {
+/// Says whether the directory may be replaced. One that is incomplete may be: SCIM does not reach it.
+fn may(sql: &dyn Sql, scim_enabled: bool, half: bool) -> Result<()> {
     let totals = changes::head(sql)?.totals;
-    if scim_enabled && (totals.users, totals.groups) != (0, 0) {
+    if scim_enabled && !half && (totals.users, totals.groups) != (0, 0) {
         return Err(conflict(
             "An import replaces the directory, and this one is in use: it is not empty and SCIM is enabled. Disable SCIM \
              first.",
@@ -214,16 +238,39 @@ fn may(sql: &dyn Sql, scim_enabled: bool) -> Result<()> {
 
 /// Gives an import up. Nothing of it has reached the directory.
 fn end(sql: &dyn Sql, now: Timestamp) -> Result<Answer> {
-    if job_shown(sql)?.phase.state() == "writing" {
+    let job = job_shown(sql)?;
+    if job.phase.state() == "writing" {
         return Err(conflict("The import is being written and can no longer be given up."));
     }
-    give_up(sql, None, now)?;
+    if job.half {
+        return Err(conflict(format!("An import broke off while it was written. {}", way_out(&job))));
+    }
+    give_up(sql, &job, None, now)?;
     Ok(Answer::Nothing)
 }
 
 /// The job that there is for the Console.
 fn job_shown(sql: &dyn Sql) -> Result<Job> {
     job(sql)?.filter(|job| job.phase != Phase::Gone).ok_or_else(none)
+}
+
+/// What the admin can do about a directory that is incomplete.
+fn way_out(job: &Job) -> String {
+    let finish = match job.stopped {
+        Some(_) => "POST /v1/orgs/{org}/import/finish goes on with this import, ",
+        None => "",
+    };
+    format!(
+        "The directory is incomplete and SCIM is answered 503 until an import is done: {finish}POST /v1/orgs/{{org}}/import \
+         begins another one. DELETE /v1/orgs/{{org}} erases the organisation."
+    )
+}
+
+fn position(job: &Job) -> String {
+    match job.at.0 {
+        0 => job.phase.doing().to_owned(),
+        key => format!("{}: {}", job.phase.doing(), place(key)),
+    }
 }
 
 /// Where it stands.
@@ -233,12 +280,13 @@ pub(super) fn status(sql: &dyn Sql) -> Result<Answer> {
     let over = matches!(job.phase, Phase::Done | Phase::Failed);
     let parts = if over { Vec::new() } else { store::parts(sql)? };
     let parts: Vec<Value> = parts.into_iter().map(part).collect();
-    let position = matches!(job.phase.state(), "checking" | "writing").then(|| match job.at.0 {
-        0 => job.phase.doing().to_owned(),
-        key => format!("{}: {}", job.phase.doing(), place(key)),
-    });
+    let position = matches!(job.phase.state(), "checking" | "writing").then(|| position(&job));
+    let error = match &job.error {
+        Some(error) if job.half && over => Some(format!("{error} {}", way_out(&job))),
+        error => error.clone(),
+    };
     super::read::answer(&json!({
-        "state": job.phase.state(), "parts": parts, "position": position, "error": job.error, "seq": job.seq,
+        "state": job.phase.state(), "parts": parts, "position": position, "error": error, "seq": job.seq,
     }))
 }
 
@@ -309,13 +357,17 @@ fn put(sql: &dyn Sql, key: i64, line: &Line) -> Result<()> {
     }
 }
 
-/// All parts were sent: checks that they are, and sets the job going.
+/// All parts were sent: checks that they are, and sets the job going. One that was set aside goes on.
 fn finish(sql: &dyn Sql, scim_enabled: bool, begun: Job, now: Timestamp) -> Result<()> {
     let job = job_shown(sql)?;
+    if let Some(phase) = job.stopped {
+        let again = Job { phase, stopped: None, error: None, ..job };
+        return set_going(sql, &again, now);
+    }
     if job.phase != Phase::Receiving {
         return Err(conflict(format!("This import is {} already.", job.phase.state())));
     }
-    may(sql, scim_enabled)?;
+    may(sql, scim_enabled, job.half)?;
     let parts = store::parts(sql)?;
     for (wanted, part) in (1..).zip(&parts) {
         if part.part != wanted {
@@ -343,19 +395,56 @@ fn finish(sql: &dyn Sql, scim_enabled: bool, begun: Job, now: Timestamp) -> Resu
         let detail = format!("The last line says that {} lines come before it; {} were sent.", end.lines, lines - 1);
         return Err(Error::invalid_value(detail));
     }
-    let begun = Job { end: key, ..begun };
+    set_going(sql, &Job { end: key, half: job.half, ..begun }, now)
+}
+
+fn set_going(sql: &dyn Sql, job: &Job, now: Timestamp) -> Result<()> {
     transact(sql, || {
-        save(sql, &begun)?;
-        settings::set_due(sql, IMPORT, Some(now))
+        save(sql, job)?;
+        due::set(sql, IMPORT, Some(now))
     })
 }
 
-/// One step of the job, in a transaction. True if there are more.
+/// Notes that the job was set aside, for that reason. Before the directory is touched that ends the import; afterwards it
+/// can go on. Clearing away what an import brought is tried again at `later`. Answers what to do, and when the job is due.
+pub(super) fn set_aside(
+    sql: &dyn Sql,
+    why: &str,
+    now: Timestamp,
+    later: Timestamp,
+) -> Result<(String, Option<Timestamp>)> {
+    let Some(job) = job(sql)? else { return Ok(("There is no import any more.".to_owned(), None)) };
+    if matches!(job.phase, Phase::Receiving | Phase::Done | Phase::Failed | Phase::Gone) {
+        let then = "What an import brought is still stored; clearing it away is tried again in a day.";
+        return Ok((then.to_owned(), Some(later)));
+    }
+    let error = format!("The import was set aside while {}: {why}.", position(&job));
+    let half = job.half || job.phase.state() == "writing";
+    let stopped = (job.phase.state() == "writing").then_some(job.phase);
+    let job = Job { phase: Phase::Failed, error: Some(error), half, stopped, ..job };
+    save(sql, &job)?;
+    if half {
+        // What was sent stays while it can be written, and else is cleared away.
+        return Ok((way_out(&job), stopped.is_none().then_some(now)));
+    }
+    let then = "The directory is what it was before the import. POST /v1/orgs/{org}/import begins another one.";
+    Ok((then.to_owned(), Some(now)))
+}
+
+/// Takes one step of the job, in a transaction; answers when the next one is due.
 ///
 /// # Errors
 /// Internal only. What is wrong with the lines ends the job, and [`status`] tells.
-pub(super) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<bool> {
+pub(super) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<Option<Timestamp>> {
+    let more = advanced(sql, memory, now)?;
+    Ok(more.then_some(now))
+}
+
+fn advanced(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<bool> {
     let Some(before) = job(sql)? else { return Ok(false) };
+    if before.stopped.is_some() {
+        return Ok(false);
+    }
     if matches!(before.phase, Phase::Done | Phase::Failed | Phase::Gone) {
         return transact(sql, || {
             let more = clear(sql)?;
@@ -369,6 +458,7 @@ pub(super) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result
     let stepped = transact(sql, || {
         let mut job = before.clone();
         advance(sql, &mut job, &types, now)?;
+        job.half &= job.phase != Phase::Done;
         save(sql, &job)?;
         Ok(job.phase)
     });
@@ -380,7 +470,7 @@ pub(super) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result
         }
         stepped => stepped?,
     };
-    memory.importing = phase.state() == "writing";
+    memory.importing = writing(sql)?;
     if phase == Phase::Done {
         // Where readers left off is a place in another directory.
         memory.pages = super::Pages::default();
@@ -527,7 +617,7 @@ fn count_members(sql: &dyn Sql, job: &mut Job) -> Result<bool> {
         }
     }
     // Somebody may have begun to push since.
-    may(sql, super::admin::settings(sql)?.scim_enabled)?;
+    may(sql, super::admin::settings(sql)?.scim_enabled, job.half)?;
     Ok(true)
 }
 

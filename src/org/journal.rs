@@ -12,10 +12,10 @@ mod warning;
 
 pub(super) use read::page;
 pub(super) use traffic::Outcome;
+pub(super) use warning::warn_of_job;
 
 use super::Memory;
 use super::access::{self, Caller};
-use super::import;
 use crate::directory::command::{Actor, Ask, Call, Command};
 use crate::directory::reply::Answer;
 use crate::error::{Error, Kind, Result};
@@ -23,11 +23,11 @@ use crate::id::{OrgId, Timestamp};
 use crate::scim::json;
 use crate::scim::schema::Types;
 use crate::sorted::Sorted;
-use crate::store::{Sql, changes, journal as store, settings, tokens, transact};
+use crate::store::{Sql, changes, journal as store, tokens, transact};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-/// The alarm's work of forgetting what is too old.
+/// The name of the job that forgets what is too old.
 pub(super) const PRUNE: &str = "prune";
 /// How often that is, in milliseconds.
 pub(super) const PRUNE_EVERY: i64 = 3_600_000;
@@ -324,25 +324,15 @@ pub(super) fn target<'a>(command: &'a Command, org: &OrgId) -> (&'a str, String)
     }
 }
 
-/// When the alarm is wanted; with `starting`, for what is due in the storage too. An object that is not registered
-/// wants none.
+/// Saves the counters that are in memory, if there are any.
 ///
 /// # Errors
-/// Internal only.
-pub fn wanted(sql: &dyn Sql, memory: &Memory, now: Timestamp, starting: bool) -> Result<Option<Timestamp>> {
-    let unsaved = memory.unsaved.due(now);
-    let stored = if (starting || memory.job) && memory.migrated { settings::next_due(sql)? } else { None };
-    Ok(unsaved.into_iter().chain(stored).min())
-}
-
-/// The alarm: saves the counters, then does what is due, one bounded step. Answers when it wants to run again.
-///
-/// # Errors
-/// Internal only; the platform then runs the alarm again.
-pub fn alarm(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<Option<Timestamp>> {
-    if !crate::store::schema::exists(sql)? {
-        return Ok(None);
+/// Internal only; then they stay, and are saved later.
+pub(super) fn save(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<()> {
+    if memory.unsaved.is_empty() {
+        return Ok(());
     }
+    memory.unsaved.saved_at = Some(now);
     transact(sql, || {
         for (fingerprint, (repeats, at)) in memory.unsaved.repeats.iter() {
             store::count(sql, fingerprint, *repeats, *at)?;
@@ -352,22 +342,19 @@ pub fn alarm(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<Optio
         }
         memory.unsaved.traffic.iter().try_for_each(|counted| store::add_traffic(sql, counted))
     })?;
-    if !memory.unsaved.is_empty() {
-        memory.unsaved = Unsaved { saved_at: Some(now), ..Unsaved::default() };
-    }
-    super::load(sql, memory, now)?;
-    memory.job = settings::due(sql, import::IMPORT)?.is_some();
-    if memory.job {
-        memory.job = import::step(sql, memory, now)?;
-        transact(sql, || settings::set_due(sql, import::IMPORT, memory.job.then_some(now)))?;
-    }
-    if settings::due(sql, PRUNE)?.is_some_and(|at| at <= now) {
-        transact(sql, || {
-            store::prune(sql, now)?;
-            warning::write(sql, now)?;
-            let more = changes::prune(sql, now, PRUNE_STEP)?;
-            settings::set_due(sql, PRUNE, Some(now.plus(if more { 1000 } else { PRUNE_EVERY })))
-        })?;
-    }
-    settings::next_due(sql)
+    memory.unsaved = Unsaved { saved_at: Some(now), ..Unsaved::default() };
+    Ok(())
+}
+
+/// Forgets some of what is too old, and warns of tokens that end soon; answers when the next step is due.
+///
+/// # Errors
+/// Internal only.
+pub(super) fn prune(sql: &dyn Sql, _: &mut Memory, now: Timestamp) -> Result<Option<Timestamp>> {
+    transact(sql, || {
+        store::prune(sql, now)?;
+        warning::write(sql, now)?;
+        let more = changes::prune(sql, now, PRUNE_STEP)?;
+        Ok(Some(now.plus(if more { 1000 } else { PRUNE_EVERY })))
+    })
 }

@@ -164,6 +164,14 @@ const MIGRATIONS: &[&[&str]] = &[
     ) STRICT, WITHOUT ROWID",
         "CREATE TABLE import_tombstones (id TEXT PRIMARY KEY, kind TEXT NOT NULL) STRICT, WITHOUT ROWID",
     ],
+    &[
+        // How many steps of a job were begun since the last one that came to its end.
+        "ALTER TABLE due ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0",
+        // The position that the resource had before the change, and that of the change that deleted it: the history of one
+        // resource is a chain. NULL at its creation, and from before this.
+        "ALTER TABLE changes ADD COLUMN previous_seq INTEGER",
+        "ALTER TABLE tombstones ADD COLUMN seq INTEGER",
+    ],
 ];
 
 /// True once the object was registered: before that nothing is ever written, not even these tables.

@@ -10,7 +10,7 @@ use crate::support::native::Native;
 use scim_edge::auth::Dialect;
 use scim_edge::console;
 use scim_edge::directory::command::{Actor, Admin, Ask, VERSION};
-use scim_edge::org::{self, Progress, journal};
+use scim_edge::org::{self, Progress};
 use scim_edge::route::Console;
 use scim_edge::scim::schema::Kinds;
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ fn steps(server: &mut Native) -> BTreeMap<String, u32> {
             None => break,
             Some(position) => *steps.entry(position.split(':').next().unwrap().to_owned()).or_default() += 1,
         }
-        journal::alarm(&server.sql, &mut server.memory, server.now).unwrap();
+        server.alarm();
     }
     assert_eq!(server.console("/import")["error"], Value::Null);
     steps
@@ -35,7 +35,7 @@ fn steps(server: &mut Native) -> BTreeMap<String, u32> {
 fn cleared(server: &mut Native) -> u32 {
     let mut steps = 0;
     while admin(server, Admin::BeginImport).is_err() {
-        journal::alarm(&server.sql, &mut server.memory, server.now).unwrap();
+        server.alarm();
         steps += 1;
     }
     steps
@@ -200,7 +200,7 @@ fn who_searches_meanwhile() {
         panic!("answered at once");
     };
     while server.console("/import")["state"] != "writing" {
-        journal::alarm(&server.sql, &mut server.memory, now).unwrap();
+        server.alarm();
     }
     let Progress::Done(reply) = org::resume(&server.sql, &mut server.memory, *pending, now) else {
         panic!("goes on");

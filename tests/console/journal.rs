@@ -8,7 +8,6 @@ use scim_edge::auth::{Dialect, Token, TokenKind};
 use scim_edge::console;
 use scim_edge::directory::command::{Actor, Admin, Ask, TokenSettings};
 use scim_edge::id::{OrgId, TokenId};
-use scim_edge::org::journal;
 use scim_edge::route::{self, Console};
 use serde_json::{Value, json};
 
@@ -27,7 +26,7 @@ fn add(members: Value) -> Value {
 /// Saves what is counted in memory.
 fn alarm(server: &mut Native) {
     server.now = server.now.plus(60_000);
-    journal::alarm(&server.sql, &mut server.memory, server.now).unwrap();
+    server.alarm();
 }
 
 fn entries(server: &mut Native, query: &str) -> Vec<Value> {
@@ -187,7 +186,7 @@ fn long_journals_are_read_in_pieces() {
     let ada = create(&mut server, json!({"userName": "ada"}));
     let copy = "INSERT INTO changes SELECT seq + n, seq + n + (n % 3 = 1), at + n - n % 3 + (n % 3 > 0) * 3, request_id, \
                 idempotency_key, token, idp, repairs, kind, resource, 'u' || (n % 1000), before, users, active_users, \
-                groups, memberships, method, status FROM changes, \
+                groups, memberships, method, status, previous_seq FROM changes, \
                 (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 60000) SELECT n FROM c)";
     server.sql.connection.execute(copy, []).unwrap();
     // Requests of one change and of two, whose time is one.

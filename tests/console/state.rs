@@ -5,7 +5,6 @@
 use crate::support::Server;
 use crate::support::native::Native;
 use scim_edge::auth::Dialect;
-use scim_edge::org::journal;
 use serde_json::{Value, json};
 
 /// Five users, two of them linked; in the order of their ids.
@@ -245,7 +244,7 @@ fn the_feed_waits_and_forgets() {
     assert_eq!(server.now, from);
     // 40 days later all but the last change is forgotten.
     server.now = before.plus(40 * 24 * 3_600_000);
-    journal::alarm(&server.sql, &mut server.memory, server.now).unwrap();
+    server.alarm();
     let oldest = server.console("")["oldestSeq"].as_i64().unwrap();
     assert_eq!(oldest, last);
     for (after, status) in [(0, 410), (last - 2, 410), (last - 1, 200), (last, 200), (last + 1, 400)] {

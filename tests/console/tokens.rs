@@ -10,7 +10,6 @@ use scim_edge::directory::command::{Actor, Admin, Ask, Query, Rotation, TokenSet
 use scim_edge::directory::reply::Answer;
 use scim_edge::error::Result;
 use scim_edge::id::{Timestamp, TokenId};
-use scim_edge::org::journal;
 use serde_json::{Value, json};
 
 const HOUR: i64 = 3_600_000;
@@ -72,10 +71,6 @@ fn listed(server: &mut Native, number: u8) -> Value {
 fn status(server: &mut Native, number: u8) -> u16 {
     server.token = token(TokenKind::Scim, number);
     server.get("/Users").status
-}
-
-fn alarm(server: &mut Native) {
-    journal::alarm(&server.sql, &mut server.memory, server.now).unwrap();
 }
 
 /// An organisation whose first token is gone.
@@ -239,7 +234,7 @@ fn addresses() {
         }
     }
     server.now = server.now.plus(60_000);
-    alarm(&mut server);
+    server.alarm();
     let entries = server.console("/journal?token=n-1")["entries"].clone();
     let outside: Vec<&Value> = entries.as_array().unwrap().iter().filter(|entry| entry["status"] == 401).collect();
     assert_eq!(outside.len(), 1, "{entries}");
@@ -317,7 +312,7 @@ fn when_a_provider_last_called() {
     server.now = server.now.plus(60_000);
     mint(&mut server, 1, None, json!({"kind": "console", "scope": "read"})).unwrap();
     server.call(actor(TokenKind::Console, 1), Ask::Read(Query::Organisation)).outcome.unwrap();
-    alarm(&mut server);
+    server.alarm();
     assert_eq!(at(&mut server), last.rfc3339());
     assert_eq!(server.query(Query::Tokens).unwrap()["tokens"][0]["lastUsedAt"], last.rfc3339());
 }
@@ -328,7 +323,7 @@ fn hours(server: &mut Native, count: i64) -> Vec<u64> {
     for _ in 0..count {
         server.now = server.now.plus(HOUR);
         let before = server.sql.written();
-        alarm(server);
+        server.alarm();
         written.push(server.sql.written() - before);
     }
     written
@@ -340,10 +335,10 @@ fn the_journal_warns_once_a_day() {
     mint(&mut server, 1, Some(20), json!({})).unwrap();
     mint(&mut server, 5, Some(18), json!({})).unwrap();
     let warnings = |server: &mut Native| server.console("/journal?outcome=warning")["entries"].clone();
-    // The alarm's own due time is one row.
-    assert_eq!(hours(&mut server, 6 * 24 - 1).iter().max(), Some(&1));
+    // The attempt and the next due time are a row each.
+    assert_eq!(hours(&mut server, 6 * 24 - 1).iter().max(), Some(&2));
     assert_eq!(warnings(&mut server), json!([]), "nothing until 14 days before");
-    assert_eq!(hours(&mut server, 1), [2]);
+    assert_eq!(hours(&mut server, 1), [3]);
     let first = server.now;
     let found = warnings(&mut server);
     assert_eq!(found.as_array().unwrap().len(), 1, "one that ends earlier is not warned of: {found}");
@@ -357,7 +352,7 @@ fn the_journal_warns_once_a_day() {
     assert_eq!(server.console("/journal?outcome=ignored")["entries"], json!([]));
     // Three more days: one row a day, the same one.
     let written = hours(&mut server, 3 * 24);
-    assert_eq!(written.iter().sum::<u64>(), 3 * 24 + 3);
+    assert_eq!(written.iter().sum::<u64>(), 3 * 24 * 2 + 3);
     let found = warnings(&mut server);
     let again = &found[0];
     assert_eq!((&again["count"], &again["firstAt"]), (&json!(4), &json!(first.rfc3339())));

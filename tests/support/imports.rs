@@ -5,7 +5,6 @@ use super::native::Native;
 use scim_edge::directory::command::{Actor, Admin, Ask, Query};
 use scim_edge::directory::reply::Answer;
 use scim_edge::error;
-use scim_edge::org::journal;
 use serde_json::{Value, json};
 
 /// A snapshot, line by line.
@@ -41,7 +40,7 @@ pub fn scim(server: &mut Native, enabled: bool) {
 pub fn work(server: &mut Native) -> (u32, Value) {
     let mut steps = 0;
     loop {
-        journal::alarm(&server.sql, &mut server.memory, server.now).unwrap();
+        server.alarm();
         steps += 1;
         let status = server.console("/import");
         if !["checking", "writing"].contains(&status["state"].as_str().unwrap()) {

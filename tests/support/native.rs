@@ -9,6 +9,7 @@ use scim_edge::directory::reply::{Answer, Reply};
 use scim_edge::directory::residency::Residency;
 use scim_edge::id::{OrgId, RequestId, Timestamp, TokenId};
 use scim_edge::ingest::{self, Ingested};
+use scim_edge::org::alarm::{self, Failure};
 use scim_edge::org::{self, Context, Memory, Progress};
 use scim_edge::render::{self, Projection};
 use scim_edge::route::{self, Console, Route, Scim};
@@ -208,6 +209,23 @@ impl Native {
         panic!("stale twice")
     }
 
+    /// The alarm goes off.
+    pub fn alarm(&mut self) {
+        let failures = self.alarm_fails();
+        assert!(failures.is_empty(), "{failures:?}");
+    }
+
+    /// The alarm goes off, and says what failed.
+    pub fn alarm_fails(&mut self) -> Vec<Failure> {
+        match alarm::begin(&self.sql, &mut self.memory, self.now) {
+            Ok((attempt, failure)) => {
+                let stepped = attempt.and_then(|attempt| attempt.run(&self.sql, &mut self.memory, self.now));
+                failure.into_iter().chain(stepped).collect()
+            }
+            Err(error) => vec![Failure { job: "begin", error }],
+        }
+    }
+
     /// `POST /v1/orgs/acme/preview` with the root key.
     pub fn preview(&mut self, body: &Value) -> Response {
         let id = RequestId::parse("r-1").unwrap();
@@ -310,7 +328,7 @@ impl Server for Native {
             self.call(Actor::Root, Ask::Admin(admin)).outcome.unwrap();
         }
         while self.console("/import")["state"] != "done" {
-            org::journal::alarm(&self.sql, &mut self.memory, self.now).unwrap();
+            self.alarm();
         }
         self.admin("PUT", "", &serde_json::json!({"scim": {"enabled": true}}));
     }

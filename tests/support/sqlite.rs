@@ -14,6 +14,8 @@ pub struct Sqlite {
     pub steps: Counter<i64>,
     /// Statements that may still run before one fails: the storage's fault, at a chosen place.
     pub fail_after: Counter<Option<u32>>,
+    /// A due time was set: the object looks at its alarm.
+    pub due_changed: Counter<bool>,
 }
 
 struct Bound<'a>(&'a Param<'a>);
@@ -44,7 +46,8 @@ impl Sqlite {
             connection.set_limit(limit, value).unwrap();
         }
         connection.execute_batch("PRAGMA foreign_keys = ON").unwrap();
-        Self { connection, depth: Counter::new(0), steps: Counter::new(0), fail_after: Counter::new(None) }
+        let (depth, steps, fail_after, due_changed) = Default::default();
+        Self { connection, depth, steps, fail_after, due_changed }
     }
 
     /// Rows written so far, index rows left out.
@@ -91,5 +94,9 @@ impl Sql for Sqlite {
             if result.is_ok() { format!("RELEASE {name}") } else { format!("ROLLBACK TO {name}; RELEASE {name}") };
         self.connection.execute_batch(&end).unwrap();
         result
+    }
+
+    fn due_changed(&self) {
+        self.due_changed.set(true);
     }
 }

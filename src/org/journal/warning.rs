@@ -6,26 +6,41 @@ use crate::id::Timestamp;
 use crate::org::tokens;
 use crate::store::Sql;
 use crate::store::journal::{self as store, DAY};
-use serde_json::json;
+use serde_json::{Value, json};
+
+/// The code of a warning that a job was set aside.
+const JOB_SET_ASIDE: &str = "job-set-aside";
 
 /// Warns of the token with which pushing will end: one row a token, renewed once a day. Within the alarm's transaction.
 pub(super) fn write(sql: &dyn Sql, now: Timestamp) -> Result<()> {
     let Some((token, sentence)) = tokens::ending(sql, now)? else { return Ok(()) };
     let fingerprint = fingerprint(["warning", token.as_str(), "", ""], &[]);
-    let seen = store::last_seen(sql, &fingerprint)?;
-    if seen.is_some_and(|at| now < at.plus(DAY)) {
+    if store::last_seen(sql, &fingerprint)?.is_some_and(|at| now < at.plus(DAY)) {
         return Ok(());
     }
+    put(sql, &fingerprint, Some(token.as_str()), &json!({ "detail": sentence }), now)
+}
+
+/// Warns that a job was set aside: one row a job, renewed each time.
+pub(in crate::org) fn warn_of_job(sql: &dyn Sql, job: &str, sentence: &str, now: Timestamp) -> Result<()> {
+    let fingerprint = fingerprint(["warning", "", JOB_SET_ASIDE, job], &[]);
+    put(sql, &fingerprint, None, &json!({ "code": JOB_SET_ASIDE, "detail": sentence }), now)
+}
+
+fn put(sql: &dyn Sql, fingerprint: &str, token: Option<&str>, why: &Value, now: Timestamp) -> Result<()> {
     let row = store::Entry {
-        fingerprint: &fingerprint,
+        fingerprint,
         outcome: "warning",
         request: "",
-        token: Some(token.as_str()),
+        token,
         idp: "",
         method: "",
         resource: "",
-        error: &json!({ "detail": sentence }).to_string(),
+        error: &why.to_string(),
         names: "[]",
     };
-    if seen.is_some() { store::renew(sql, &row, now) } else { store::insert(sql, &row, now) }
+    match store::last_seen(sql, fingerprint)? {
+        Some(_) => store::renew(sql, &row, now),
+        None => store::insert(sql, &row, now),
+    }
 }

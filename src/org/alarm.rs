@@ -1,0 +1,200 @@
+//! The alarm: the platform calls an object once at a chosen time, and everything an organisation does without a request
+//! hangs on that. It saves the counters that are in memory, then takes one step of the job that is due the longest.
+//!
+//! Setting a time in `due` is all that a job needs: the storage notes it, and the object looks at its alarm after the
+//! call. The platform may lose an alarm, run it twice or a day late; every step is one transaction that starts from what
+//! is stored, so each of these only costs time. A step may kill its object: its attempt is counted and committed before,
+//! and after three attempts without an end the job is set aside, so the others go on.
+//!
+//! Out of scope: setting the platform's alarm, waiting for the commit between [`begin`] and [`Attempt::run`], and what
+//! the log says: `edge` does that.
+
+use super::{Memory, import, journal};
+use crate::error::{Error, Result};
+use crate::id::Timestamp;
+use crate::store::due::{self, Due};
+use crate::store::{Sql, schema, transact};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// How soon the alarm may be set at all, in milliseconds from now. One for the millisecond that is running is lost in
+/// workerd if it is set while an alarm runs.
+pub const AHEAD: i64 = 10;
+/// How soon it is tried again when it could not even read what is due, in milliseconds.
+pub const RETRY: i64 = 60_000;
+/// After how many attempts without an end a job is set aside.
+const ATTEMPTS: i64 = 3;
+/// How long a step that never ends delays the next attempt, after the first one and after the others, in milliseconds.
+const PAUSES: (i64, i64) = (10_000, 60_000);
+/// How long a job rests that was set aside and then is tried again, in milliseconds.
+const REST: i64 = 24 * 3_600_000;
+
+/// What is done without a request, in steps.
+struct Job {
+    /// Its row in `due`; stored, so it never changes.
+    name: &'static str,
+    /// When it is due first, in milliseconds after the registration; `None` if a call makes it due.
+    first: Option<i64>,
+    /// The furthest ahead that it is ever due, in milliseconds. A time beyond that was set while the clock was wrong, and
+    /// counts as now.
+    furthest: i64,
+    /// Takes one bounded step; answers when the next one is due, `None` if there is no more to do.
+    step: fn(&dyn Sql, &mut Memory, Timestamp) -> Result<Option<Timestamp>>,
+    /// Notes that it was set aside, and why.
+    set_aside: fn(&dyn Sql, &str, Timestamp) -> Result<SetAside>,
+}
+
+/// What being set aside means and what to do, in a sentence, and when the job is due again.
+type SetAside = (String, Option<Timestamp>);
+
+const JOBS: [Job; 2] = [
+    Job {
+        name: import::IMPORT,
+        first: None,
+        furthest: REST,
+        step: import::step,
+        set_aside: |sql, why, now| import::set_aside(sql, why, now, now.plus(REST)),
+    },
+    Job {
+        name: journal::PRUNE,
+        first: Some(journal::PRUNE_EVERY),
+        furthest: REST,
+        step: journal::prune,
+        set_aside: |_, _, now| {
+            let then =
+                "It is tried again in a day. Until then what is older than 30 days is kept, and no token is warned of.";
+            Ok((then.to_owned(), Some(now.plus(REST))))
+        },
+    },
+];
+
+impl Job {
+    /// The time that counts.
+    fn at(&self, due: &Due, now: Timestamp) -> Timestamp {
+        if due.at > now.plus(self.furthest) { now } else { due.at }
+    }
+}
+
+/// The jobs that have a row, each with when it is due. A row of another version's job is skipped.
+fn waiting(sql: &dyn Sql, now: Timestamp) -> Result<Vec<(&'static Job, Timestamp, i64)>> {
+    let all = due::all(sql)?;
+    let known = all.iter().filter_map(|due| {
+        let job = JOBS.iter().find(|job| job.name == due.what)?;
+        Some((job, job.at(due, now), due.attempts))
+    });
+    Ok(known.collect())
+}
+
+/// Makes every job due that runs by itself and has no row: after the registration, and where a version added the job.
+///
+/// # Errors
+/// Internal only.
+pub(super) fn begin_periodic(sql: &dyn Sql, now: Timestamp) -> Result<()> {
+    let all = due::all(sql)?;
+    JOBS.iter().try_for_each(|job| match job.first {
+        Some(first) if !all.iter().any(|due| due.what == job.name) => due::set(sql, job.name, Some(now.plus(first))),
+        _ => Ok(()),
+    })
+}
+
+/// Returns the time that the platform's alarm must be set to; `None` if it may stay as it is. `armed` is the time that it
+/// is set to as far as the caller knows, `changed` says that a due time was set since. A time that has passed counts as
+/// not set: the platform may have lost that alarm. An object that is not registered wants none.
+///
+/// # Errors
+/// Internal only.
+pub fn wanted(
+    sql: &dyn Sql,
+    memory: &Memory,
+    armed: Option<Timestamp>,
+    changed: bool,
+    now: Timestamp,
+) -> Result<Option<Timestamp>> {
+    let armed = armed.filter(|at| *at > now && *at <= now.plus(REST));
+    let looks = memory.migrated && (changed || armed.is_none());
+    let stored = if looks { waiting(sql, now)? } else { Vec::new() };
+    let times = stored.into_iter().map(|(_, at, _)| at).chain(memory.unsaved.due(now));
+    let next = times.min().map(|at| at.max(now.plus(AHEAD)));
+    Ok(next.filter(|at| armed.is_none_or(|armed| *at < armed)))
+}
+
+/// A step that was begun: its attempt is counted. It must be committed before [`Attempt::run`].
+pub struct Attempt {
+    job: &'static Job,
+    made: i64,
+}
+
+/// What went wrong in an alarm, for the log.
+#[derive(Debug)]
+pub struct Failure {
+    /// The job's name.
+    pub job: &'static str,
+    /// Why.
+    pub error: Error,
+}
+
+/// Begins an alarm: saves the counters, then counts an attempt at the job that is due the longest. A job whose attempts
+/// are used up is set aside instead. Also answers what went wrong and stops nothing else.
+///
+/// # Errors
+/// Internal only.
+pub fn begin(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<(Option<Attempt>, Option<Failure>)> {
+    if !schema::exists(sql)? {
+        return Ok((None, None));
+    }
+    super::load(sql, memory, now)?;
+    let saved = caught(|| journal::save(sql, memory, now));
+    let failure = saved.err().map(|error| Failure { job: "save", error });
+    let due = waiting(sql, now)?.into_iter().filter(|(_, at, _)| *at <= now).min_by_key(|(_, at, _)| *at);
+    let Some((job, _, made)) = due else { return Ok((None, failure)) };
+    if made >= ATTEMPTS {
+        set_aside(sql, memory, job, "ended before they were done: out of memory, or out of time", now)?;
+        return Ok((None, failure));
+    }
+    let pause = if made == 0 { PAUSES.0 } else { PAUSES.1 };
+    let made = transact(sql, || due::attempt(sql, job.name, now.plus(pause)))?;
+    Ok((Some(Attempt { job, made }), failure))
+}
+
+impl Attempt {
+    /// Takes the step. One that fails or panics is rolled back, and tried again after a pause; the last attempt sets the
+    /// job aside. Answers what went wrong.
+    pub fn run(self, sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Option<Failure> {
+        let Self { job, made } = self;
+        let stepped = caught(|| {
+            transact(sql, || {
+                let next = (job.step)(sql, memory, now)?;
+                due::set(sql, job.name, next)
+            })
+        });
+        let error = stepped.err()?;
+        // Only what is stored holds: the step may have noted in memory what was rolled back.
+        *memory = Memory { unsaved: std::mem::take(&mut memory.unsaved), ..Memory::default() };
+        let again = super::load(sql, memory, now).and_then(|()| match made >= ATTEMPTS {
+            true => set_aside(sql, memory, job, "failed", now),
+            false => Ok(()),
+        });
+        let error = again.err().map_or(error.clone(), |second| Error::internal(format!("{error}; then {second}")));
+        Some(Failure { job: job.name, error })
+    }
+}
+
+/// Sets a job aside, with a warning in the journal. `how` says how its attempts ended.
+fn set_aside(sql: &dyn Sql, memory: &mut Memory, job: &Job, how: &str, now: Timestamp) -> Result<()> {
+    let why = format!("{ATTEMPTS} attempts at a step {how}");
+    caught(|| {
+        transact(sql, || {
+            let (then, next) = (job.set_aside)(sql, &why, now)?;
+            due::set(sql, job.name, next)?;
+            let sentence = format!("The job \"{}\" was set aside: {why}. {then}", job.name);
+            journal::warn_of_job(sql, job.name, &sentence, now)
+        })
+    })?;
+    memory.importing = import::writing(sql)?;
+    Ok(())
+}
+
+/// Runs `body`; a panic becomes an error. What `body` changes is the storage, whose transaction rolls back, and memory,
+/// which its caller then takes from the storage again.
+fn caught<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| Err(Error::internal("a panic")))
+}

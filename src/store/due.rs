@@ -1,0 +1,49 @@
+//! What the alarm must do, and when: a row for each job. [`set`] is the only place that writes a time, and tells the
+//! storage so: then the object looks at its alarm after the call.
+
+use super::{Sql, each, first};
+use crate::error::Result;
+use crate::id::Timestamp;
+
+/// One job's row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// The job's name.
+    pub what: String,
+    /// When its next step is due.
+    pub at: Timestamp,
+    /// How many of its steps were begun since the last one that came to its end.
+    pub attempts: i64,
+}
+
+/// Returns all rows, a few.
+///
+/// # Errors
+/// Internal only, as of every function here.
+pub fn all(sql: &dyn Sql) -> Result<Vec<Due>> {
+    let rows = sql.query("SELECT what, at, attempts FROM due ORDER BY what", &[])?;
+    each(rows, |mut row| Ok(Due { what: row.text()?, at: Timestamp(row.integer()?), attempts: row.integer()? }))
+}
+
+/// Sets when a job is due, with no attempt made yet; `None` for no more.
+///
+/// # Errors
+/// Internal only.
+pub fn set(sql: &dyn Sql, what: &str, at: Option<Timestamp>) -> Result<()> {
+    sql.due_changed();
+    let Some(at) = at else {
+        return sql.query("DELETE FROM due WHERE what = ?", &[what.into()]).map(|_| ());
+    };
+    let text = "INSERT INTO due (what, at, attempts) VALUES (?, ?, 0) \
+                ON CONFLICT (what) DO UPDATE SET at = excluded.at, attempts = 0";
+    sql.query(text, &[what.into(), at.0.into()]).map(|_| ())
+}
+
+/// Counts an attempt at a job's step, which is due again at that time if it never ends; answers how many that makes.
+///
+/// # Errors
+/// Internal only.
+pub fn attempt(sql: &dyn Sql, what: &str, again: Timestamp) -> Result<i64> {
+    let text = "UPDATE due SET attempts = attempts + 1, at = ? WHERE what = ? RETURNING attempts";
+    first(sql, text, &[again.0.into(), what.into()])?.map_or(Ok(0), |mut row| row.integer())
+}
