@@ -8,7 +8,7 @@ use crate::error::{Error, Kind, Result};
 use std::cell::Cell;
 
 /// How many units one call may spend.
-pub const CALL_UNITS: u64 = 2_000_000;
+pub const CALL_UNITS: u64 = 5_000_000;
 
 /// The units that one call may spend. It is shared by everything that works for the call, and is not rolled back with a
 /// transaction: the work was done.

@@ -7,6 +7,7 @@ pub mod extension;
 pub mod filter;
 pub mod json;
 pub mod member;
+mod order;
 pub mod patch;
 pub mod path;
 pub mod resource;

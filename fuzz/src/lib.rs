@@ -2,6 +2,7 @@
 //! every file of the corpora.
 
 use scim_edge::auth::Dialect;
+use scim_edge::budget::Budget;
 use scim_edge::directory::command::{Command, GroupOperation};
 use scim_edge::error::{Error, Result};
 use scim_edge::id::RequestId;
@@ -111,7 +112,7 @@ pub fn patch(data: &[u8]) {
     let kind = TYPES.of(kinds);
     for stored in if kinds == Kinds::Users { &*USERS } else { &*GROUPS } {
         let mut after = stored.clone();
-        if said(patch::apply(kind, &mut after, &operations)).is_none() {
+        if said(patch::apply(kind, &mut after, &operations, &Budget::new())).is_none() {
             continue;
         }
         let read = resource::read(kind, after.clone());
@@ -119,7 +120,7 @@ pub fn patch(data: &[u8]) {
         let plain = |op: &&&Operation| op.path.filter.is_none() && (op.op == Op::Replace || operations.len() == 1);
         if operations.iter().all(|operation| plain(&operation)) {
             let mut twice = after.clone();
-            patch::apply(kind, &mut twice, &operations).unwrap();
+            patch::apply(kind, &mut twice, &operations, &Budget::new()).unwrap();
             assert_eq!(twice, after, "twice is not once");
         }
     }

@@ -19,6 +19,7 @@ use crate::store::groups::{self as store, Content, Group};
 use crate::store::{Sql, members, settings};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 
 /// GET /Groups/{id}.
 pub(super) fn get(sql: &dyn Sql, id: &GroupId, shown: Members) -> Result<Answer> {
@@ -30,6 +31,7 @@ pub(super) fn get(sql: &dyn Sql, id: &GroupId, shown: Members) -> Result<Answer>
 pub(super) fn create(work: &mut Work<'_>, group: &Resource, ids: &[MemberId]) -> Result<Answer> {
     sync::may_push(work.options)?;
     let content = content(&work.types.group, &group.attributes)?;
+    work.spend_document(content.doc.len())?;
     sync::check_name(work.options, &content.display_name_key, &content.display_name)?;
     let label = format!("{:?}", content.display_name);
     let mut delta = Delta::default();
@@ -63,6 +65,7 @@ pub(super) fn replace(work: &mut Work<'_>, id: &GroupId, group: &Resource, ids: 
     {
         new.insert("externalId".to_owned(), Value::from(external_id.as_str()));
     }
+    work.spend_document(old.content.doc.len())?;
     let (kind, stored) = (&work.types.group, attributes(&old.content.doc)?);
     extension::keep_immutable(kind, &stored, &mut new);
     extension::check_immutable(kind, &stored, &new)?;
@@ -84,8 +87,10 @@ pub(super) fn patch(
 ) -> Result<Answer> {
     sync::may_push(work.options)?;
     let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
+    work.spend_document(old.content.doc.len())?;
     let (kind, stored) = (&work.types.group, attributes(&old.content.doc)?);
-    let urns: Vec<&str> = operations.iter().filter_map(urn).collect();
+    let urns: BTreeSet<&str> = operations.iter().filter_map(urn).collect();
+    let urns: Vec<&str> = urns.into_iter().collect();
     let mut new = extension::adopted(kind, stored.clone(), &urns);
     let mut delta = Delta::default();
     let mut of_attributes = Vec::new();
@@ -106,7 +111,7 @@ pub(super) fn patch(
             }
         }
     }
-    if patch::apply(kind, &mut new, &of_attributes)? {
+    if patch::apply(kind, &mut new, &of_attributes, work.budget)? {
         work.repaired("create_missing_element");
     }
     extension::check_patched(kind, &stored, &new, &urns)?;
@@ -140,6 +145,7 @@ pub(super) fn delete(work: &mut Work<'_>, id: &GroupId) -> Result<Answer> {
     store::delete(work.sql, group.key)?;
     settings::bury(work.sql, id.as_str(), "Group")?;
     work.totals.groups -= 1;
+    work.spend_document(group.content.doc.len())?;
     let before = Value::Object(attributes(&group.content.doc)?);
     work.change(ChangeKind::Deleted, "Group", id.as_str(), Some(before));
     Ok(Answer::Nothing)
@@ -148,6 +154,7 @@ pub(super) fn delete(work: &mut Work<'_>, id: &GroupId) -> Result<Answer> {
 /// Stores what differs of the attributes and the members, with one new version; nothing if nothing does.
 fn store_changed(work: &mut Work<'_>, old: Group, new: &Map<String, Value>, delta: Option<&Delta>) -> Result<Group> {
     let content = content(&work.types.group, new)?;
+    work.spend_document(content.doc.len())?;
     let effect = match delta {
         Some(delta) => membership::effect(work, Some(old.key), old.id.as_str(), delta)?,
         None => Effect::default(),

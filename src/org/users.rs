@@ -17,6 +17,7 @@ use crate::store::users::{self as store, Content, User};
 use crate::store::{Sql, members, settings};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 
 type Attributes = Map<String, Value>;
 
@@ -36,8 +37,12 @@ pub(super) fn create(work: &mut Work<'_>, user: &Resource) -> Result<Answer> {
     let kind = &work.types.user;
     let attributes = user.attributes.clone();
     let content = content(kind, &attributes, true)?;
+    work.spend_document(content.doc.len())?;
     let by_name = store::by_user_name(work.sql, &content.user_name_key)?;
     let by_external = by_external_id(work.sql, content.external_id.as_deref())?;
+    for found in by_name.iter().chain(&by_external) {
+        work.spend_document(found.content.doc.len())?;
+    }
     match (by_name, by_external) {
         (None, None) => {}
         (Some(same), _) if same.content.doc == content.doc && work.made(same.id.as_str())? => {
@@ -80,6 +85,7 @@ pub(super) fn replace(
     null_keeps: bool,
 ) -> Result<Answer> {
     let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
+    work.spend_document(old.content.doc.len())?;
     let stored = attributes(&old.content.doc)?;
     let mut new = user.attributes.clone();
     let nulls = user.nulls.iter().map(String::as_str).filter(|_| null_keeps);
@@ -106,11 +112,13 @@ pub(super) fn replace(
 /// PATCH /Users/{id} (RFC 7644 section 3.5.2).
 pub(super) fn patch(work: &mut Work<'_>, id: &UserId, operations: &[Operation]) -> Result<Answer> {
     let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
+    work.spend_document(old.content.doc.len())?;
     let (kind, stored) = (&work.types.user, attributes(&old.content.doc)?);
-    let urns: Vec<&str> = operations.iter().filter_map(|operation| operation.path.target.urn.as_deref()).collect();
+    let urns: BTreeSet<&str> = operations.iter().filter_map(|operation| operation.path.target.urn.as_deref()).collect();
+    let urns: Vec<&str> = urns.into_iter().collect();
     let mut new = extension::adopted(kind, stored.clone(), &urns);
     let operations: Vec<&Operation> = operations.iter().collect();
-    if patch::apply(kind, &mut new, &operations)? {
+    if patch::apply(kind, &mut new, &operations, work.budget)? {
         work.repaired("create_missing_element");
     }
     extension::check_patched(kind, &stored, &new, &urns)?;
@@ -131,6 +139,7 @@ pub(super) fn delete(work: &mut Work<'_>, id: &UserId) -> Result<Answer> {
     settings::bury(work.sql, id.as_str(), "User")?;
     work.totals.users -= 1;
     work.totals.active_users -= i64::from(user.content.active);
+    work.spend_document(user.content.doc.len())?;
     let mut before = attributes(&user.content.doc)?;
     before.insert("groups".to_owned(), json!(left));
     work.change(ChangeKind::Deleted, "User", id.as_str(), Some(Value::Object(before)));
@@ -157,6 +166,7 @@ fn leave(work: &mut Work<'_>, user: &User) -> Result<Vec<String>> {
 /// Stores what differs; nothing if nothing does. `left` are groups that the user was taken out of before.
 fn store_changed(work: &mut Work<'_>, old: User, new: Attributes, left: &[String]) -> Result<Answer> {
     let content = content(&work.types.user, &new, old.content.active)?;
+    work.spend_document(content.doc.len())?;
     if content.doc == old.content.doc && left.is_empty() {
         return Ok(Answer::Resource(Box::new(one(work.sql, old)?)));
     }

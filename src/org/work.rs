@@ -12,6 +12,7 @@ use crate::directory::options::{Guard, Options};
 use crate::directory::reply::Answer;
 use crate::error::{Error, Result};
 use crate::id::{Ids, Seq, Timestamp};
+use crate::scim::json;
 use crate::scim::schema::Types;
 use crate::store::changes::{self, Change, Facts, Head, Kind, Totals};
 use crate::store::{Sql, transact};
@@ -20,6 +21,10 @@ use std::rc::Rc;
 
 /// How many notes a request keeps: each of its changes has them all.
 const NOTES_MAX: usize = 20;
+/// The units of one operation besides what it does with documents: its statements, its change.
+const OPERATION_UNITS: usize = 1_000;
+/// How many bytes of a stored document are a unit: it is read, changed, compared, kept as it was and written.
+const DOCUMENT_BYTES_A_UNIT: usize = 16;
 /// How long a POST that comes again gets its first answer, in milliseconds.
 const REPEATED_FOR: i64 = 10 * 60_000;
 
@@ -79,7 +84,11 @@ impl Work<'_> {
     pub(super) fn before(&self, seq: Seq) -> Result<Value> {
         match usize::try_from(seq - self.head.seq - 1).ok().and_then(|own| self.changes.get(own)) {
             Some(own) => Ok(own.before.clone().unwrap_or_default()),
-            None => changes::before(self.sql, seq),
+            None => {
+                let Some(text) = changes::before(self.sql, seq)? else { return Ok(Value::Null) };
+                self.spend_document(text.len())?;
+                json::own(&text)
+            }
         }
     }
 
@@ -97,6 +106,14 @@ impl Work<'_> {
                 && made.token == self.caller.token
                 && self.now < made.at.plus(REPEATED_FOR)
         }))
+    }
+
+    /// Spends the units of working on a document of so many bytes.
+    ///
+    /// # Errors
+    /// 400 `tooMany` beyond the call's budget.
+    pub(super) fn spend_document(&self, bytes: usize) -> Result<()> {
+        self.budget.spend(bytes / DOCUMENT_BYTES_A_UNIT)
     }
 
     /// Runs one of several operations in a transaction inside the request's: if it fails, nothing of it stays.
@@ -299,7 +316,11 @@ fn status(answer: &Answer) -> i64 {
 }
 
 /// Applies a command that changes one resource.
+///
+/// # Errors
+/// 400 `tooMany` beyond the call's budget, and whatever refuses the command.
 pub(super) fn apply(work: &mut Work<'_>, command: &Command) -> Result<Answer> {
+    work.budget.spend(OPERATION_UNITS)?;
     match command {
         Command::CreateUser { user } => users::create(work, user),
         Command::ReplaceUser { id, user, mend_formatted, null_keeps } => {

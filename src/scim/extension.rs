@@ -5,10 +5,12 @@
 //! where it is called: an extension that a request does not touch is never judged, or a schema that is registered today
 //! would block every later change of the users that came before it, their deactivation too.
 
+use super::order::Ordered;
 use super::resource::{canonical, missing, objects};
 use super::schema::{Attribute, Mutability, ResourceType, Schema};
 use crate::error::{Error, Kind, Result};
 use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
 
 type Attributes = Map<String, Value>;
 
@@ -51,26 +53,43 @@ pub fn check_immutable(kind: &ResourceType, old: &Attributes, new: &Attributes) 
     }
 }
 
+/// The path of the first immutable value that differs. Each element is looked up in the new list by its `value`, of which
+/// the first one counts.
 fn changed(attributes: &[Attribute], old: &Attributes, new: &Attributes, prefix: &str) -> Option<String> {
-    attributes.iter().find_map(|attribute| {
+    attributes.iter().filter(|attribute| has_immutable(attribute)).find_map(|attribute| {
         let name = attribute.name.as_ref();
         let (was, is) = (old.get(name)?, new.get(name));
         let path = format!("{prefix}{name}");
         if attribute.mutability == Mutability::Immutable {
             return (!is.is_some_and(|is| same(was, is))).then_some(path);
         }
-        objects(was).find_map(|was| {
-            let is =
-                objects(is?).find(|is| !attribute.multi || identity(was).is_some_and(|v| identity(is) == Some(v)))?;
-            changed(&attribute.sub, was, is, &format!("{path}."))
-        })
+        let is = is?;
+        let prefix = format!("{path}.");
+        if !attribute.multi {
+            return objects(was).find_map(|was| changed(&attribute.sub, was, objects(is).next()?, &prefix));
+        }
+        let mut by_value: BTreeMap<Ordered<'_>, &Attributes> = BTreeMap::new();
+        for element in objects(is) {
+            if let Some(value) = identity(element) {
+                by_value.entry(Ordered(value)).or_insert(element);
+            }
+        }
+        let is = |was| by_value.get(&Ordered(identity(was)?)).copied();
+        objects(was).find_map(|was| changed(&attribute.sub, was, is(was)?, &prefix))
     })
+}
+
+fn has_immutable(attribute: &Attribute) -> bool {
+    attribute.mutability == Mutability::Immutable || attribute.sub.iter().any(has_immutable)
 }
 
 /// Equal, whatever the order of the elements.
 fn same(was: &Value, is: &Value) -> bool {
     match (was, is) {
-        (Value::Array(was), Value::Array(is)) => was.len() == is.len() && was.iter().all(|item| is.contains(item)),
+        (Value::Array(was), Value::Array(is)) => {
+            let known: BTreeSet<Ordered<'_>> = is.iter().map(Ordered).collect();
+            was.len() == is.len() && was.iter().all(|item| known.contains(&Ordered(item)))
+        }
         (was, is) => was == is,
     }
 }
@@ -159,6 +178,7 @@ mod tests {
     use super::*;
     use crate::scim::schema::Types;
     use crate::scim::schema::document::Document;
+    use proptest::prelude::*;
     use serde_json::json;
 
     const URN: &str = "urn:acme:Badge";
@@ -253,6 +273,49 @@ mod tests {
             let mut attributes = Attributes::new();
             attributes.insert("URN:ACME:badge".to_owned(), json!({"NUMBER": "1", "Tags": "a", "other": 1}));
             assert_eq!(Value::Object(adopted(&kind(), attributes, &urns)), expected);
+        }
+    }
+
+    fn plainly_changed(attributes: &[Attribute], old: &Attributes, new: &Attributes, prefix: &str) -> Option<String> {
+        attributes.iter().find_map(|attribute| {
+            let name = attribute.name.as_ref();
+            let (was, is) = (old.get(name)?, new.get(name));
+            let path = format!("{prefix}{name}");
+            if attribute.mutability == Mutability::Immutable {
+                let same = match (was, is) {
+                    (Value::Array(was), Some(Value::Array(is))) => {
+                        was.len() == is.len() && was.iter().all(|item| is.contains(item))
+                    }
+                    (was, is) => Some(was) == is,
+                };
+                return (!same).then_some(path);
+            }
+            objects(was).find_map(|was| {
+                let is = objects(is?)
+                    .find(|is| !attribute.multi || identity(was).is_some_and(|v| identity(is) == Some(v)))?;
+                plainly_changed(&attribute.sub, was, is, &format!("{path}."))
+            })
+        })
+    }
+
+    fn extended() -> impl Strategy<Value = Value> {
+        let text = || proptest::option::of("[ab]".prop_map(Value::from));
+        let key = (text(), text(), text()).prop_map(|(value, issued, color)| {
+            let said = [("value", value), ("issued", issued), ("color", color)];
+            Value::Object(said.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect())
+        });
+        let lists = (proptest::collection::vec("[ab]", 0..4), proptest::collection::vec(key, 0..5));
+        (lists, text()).prop_map(|((tags, keys), number)| json!({"tags": tags, "keys": keys, "number": number}))
+    }
+
+    proptest! {
+        #[test]
+        fn elements_are_found_as_if_each_were_compared_with_each(old in extended(), new in extended()) {
+            let kind = kind();
+            let schema = kind.extension(URN).unwrap();
+            let (old, new) = (old.as_object().unwrap(), new.as_object().unwrap());
+            let found = changed(&schema.attributes, old, new, "x:");
+            prop_assert_eq!(found, plainly_changed(&schema.attributes, old, new, "x:"));
         }
     }
 }

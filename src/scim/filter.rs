@@ -292,6 +292,16 @@ impl Filter {
         }
     }
 
+    /// Returns how many comparisons [`Filter::matches`] makes at most for an element with one value of each attribute.
+    pub fn terms(&self) -> usize {
+        match self {
+            Filter::And(parts) | Filter::Or(parts) => parts.iter().map(Filter::terms).sum(),
+            Filter::Not(inner) => inner.terms(),
+            Filter::Has { filter, .. } => 1 + filter.terms(),
+            Filter::Present(_) | Filter::Compare { .. } => 1,
+        }
+    }
+
     /// The attributes that an element needs in order to fulfil the filter, if it is an `eq` comparison or an `and` of
     /// such: a PATCH that adds to a target which does not exist yet creates it with them. Empty for every other
     /// filter, and for one that contradicts itself.

@@ -7,12 +7,15 @@ mod value;
 
 use self::value::{assign, assign_sub, merge, yield_primary};
 use super::filter::Filter;
+use super::order::{folding, trial, weight};
 use super::path::Resolved;
 use super::resource::{canonical, is_label, is_unassigned};
 use super::schema::{Attribute, ResourceType};
+use crate::budget::Budget;
 use crate::error::{Error, Kind, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// The `schemas` of a PATCH body.
 pub const MESSAGE: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
@@ -57,28 +60,44 @@ pub struct Operation {
 
 /// Applies the operations in their order. True if one of them made the element that its filter describes. On an error `attributes` is half-changed: give it a copy.
 ///
+/// What an operation costs is bounded by `budget`: each looks at all values of its attribute, once for each term of its
+/// filter.
+///
 /// # Errors
-/// 400 `noTarget` for a filter that matches nothing, under [`Missing::Refuse`]. What is required or immutable is judged
+/// 400 `tooMany` beyond the budget. 400 `noTarget` for a filter that matches nothing, under [`Missing::Refuse`]. What is required or immutable is judged
 /// afterwards, by [`super::resource::check_required`] and [`super::extension::check_patched`].
-pub fn apply(kind: &ResourceType, attributes: &mut Map<String, Value>, operations: &[&Operation]) -> Result<bool> {
+pub fn apply(
+    kind: &ResourceType,
+    attributes: &mut Map<String, Value>,
+    operations: &[&Operation],
+    budget: &Budget,
+) -> Result<bool> {
     let mut made = false;
     for operation in operations {
-        made |= inside(kind, attributes, operation, one)?;
+        made |= inside(kind, attributes, operation, budget, one)?;
     }
-    // Only now: one operation may make the element that the next one gives its value to.
-    for operation in operations.iter().filter(|o| o.missing == Missing::Make && !o.path.target.name.is_empty()) {
-        inside(kind, attributes, operation, tidy)?;
+    // Only now: one operation may make the element that the next one gives its value to. Each attribute once.
+    let tidied = operations.iter().filter(|o| o.missing == Missing::Make && !o.path.target.name.is_empty());
+    let place = |operation: &Operation| (operation.path.target.urn.clone(), operation.path.target.name.clone());
+    for operation in tidied.map(|operation| (place(operation), *operation)).collect::<BTreeMap<_, _>>().into_values() {
+        inside(kind, attributes, operation, budget, tidy)?;
     }
     Ok(made)
 }
 
-type Step = fn(&ResourceType, &mut Map<String, Value>, &Operation) -> Result<bool>;
+type Step = fn(&ResourceType, &mut Map<String, Value>, &Operation, &Budget) -> Result<bool>;
 
 /// Takes a step in the object that holds the attribute: the resource, or what stands under the extension's URN.
-fn inside(kind: &ResourceType, attributes: &mut Map<String, Value>, operation: &Operation, step: Step) -> Result<bool> {
+fn inside(
+    kind: &ResourceType,
+    attributes: &mut Map<String, Value>,
+    operation: &Operation,
+    budget: &Budget,
+    step: Step,
+) -> Result<bool> {
     let target = &operation.path.target;
     let Some(urn) = &target.urn else {
-        return step(kind, attributes, operation);
+        return step(kind, attributes, operation, budget);
     };
     let stored = attributes.remove(urn);
     if target.name.is_empty() {
@@ -89,14 +108,19 @@ fn inside(kind: &ResourceType, attributes: &mut Map<String, Value>, operation: &
         Some(Value::Object(map)) => map,
         _ => Map::new(),
     };
-    let result = step(kind, &mut inner, operation);
+    let result = step(kind, &mut inner, operation, budget);
     if !inner.is_empty() {
         attributes.insert(urn.clone(), Value::Object(inner));
     }
     result
 }
 
-fn one(kind: &ResourceType, container: &mut Map<String, Value>, operation: &Operation) -> Result<bool> {
+fn one(
+    kind: &ResourceType,
+    container: &mut Map<String, Value>,
+    operation: &Operation,
+    budget: &Budget,
+) -> Result<bool> {
     let Some((attribute, sub)) = operation.path.attributes(kind) else {
         // A schema was unregistered since the edge read it; the object answers `Stale` before it comes to this.
         return Err(Error::internal(format!("no attribute for {}", operation.path)));
@@ -105,20 +129,14 @@ fn one(kind: &ResourceType, container: &mut Map<String, Value>, operation: &Oper
     let mut stored = container.remove(attribute.name.as_ref()).unwrap_or_default();
     let result = match (sub, &path.filter) {
         (sub, filter) if attribute.multi && (sub.is_some() || filter.is_some()) => {
-            elements(attribute, sub, &mut stored, operation)
+            elements(attribute, sub, &mut stored, operation, budget)
         }
         // The filter is on the one value that there is.
         (_, Some(filter)) if *op == Op::Remove && !stored.as_object().is_some_and(|map| filter.matches(map)) => {
             Ok(false)
         }
-        (None, _) => {
-            assign(attribute, &mut stored, *op, value);
-            Ok(false)
-        }
-        (Some(sub), _) => {
-            assign_sub(sub, &mut stored, *op, value);
-            Ok(false)
-        }
+        (None, _) => assign(attribute, &mut stored, *op, value, budget).map(|()| false),
+        (Some(sub), _) => assign_sub(sub, &mut stored, *op, value, budget).map(|()| false),
     };
     if !is_unassigned(&stored) {
         container.insert(attribute.name.to_string(), stored);
@@ -127,19 +145,33 @@ fn one(kind: &ResourceType, container: &mut Map<String, Value>, operation: &Oper
 }
 
 /// The elements of a multi-valued attribute that the filter matches, or all of them.
-fn elements(attribute: &Attribute, sub: Option<&Attribute>, stored: &mut Value, operation: &Operation) -> Result<bool> {
+///
+/// Every element is looked at once for each term of the filter, and the value is copied into every one that matches: both
+/// are spent before they are done.
+fn elements(
+    attribute: &Attribute,
+    sub: Option<&Attribute>,
+    stored: &mut Value,
+    operation: &Operation,
+    budget: &Budget,
+) -> Result<bool> {
     let filter = operation.path.filter.as_ref();
     let mut items = match stored.take() {
         Value::Array(items) => items,
         _ => Vec::new(),
     };
     let (mut touched, mut made) = (Vec::new(), false);
+    // One look more is `yield_primary`'s and that for what is unassigned.
+    budget.spend(folding(&items))?;
+    budget.spend_each(trial(&items), 1 + filter.map_or(0, Filter::terms))?;
+    let copied = weight(&operation.value).saturating_mul(COPIED);
     for (index, item) in items.iter_mut().enumerate().filter(|(_, item)| fits(filter, item)) {
-        change(attribute, sub, item, operation);
+        budget.spend(copied)?;
+        change(attribute, sub, item, operation, budget)?;
         touched.push(index);
     }
     if touched.is_empty()
-        && let Some(element) = absent(attribute, sub, &items, operation)?
+        && let Some(element) = absent(attribute, sub, &items, operation, budget)?
     {
         touched.push(items.len());
         items.push(element);
@@ -153,24 +185,35 @@ fn elements(attribute: &Attribute, sub: Option<&Attribute>, stored: &mut Value, 
     Ok(made)
 }
 
+/// How much more than a comparison the copy of a value costs, of which there may be as many as elements: it bounds the
+/// memory too, by 16 bytes of text for a unit.
+const COPIED: usize = 16;
+
 fn fits(filter: Option<&Filter>, item: &Value) -> bool {
     filter.is_none_or(|filter| item.as_object().is_some_and(|map| filter.matches(map)))
 }
 
-fn change(attribute: &Attribute, sub: Option<&Attribute>, item: &mut Value, operation: &Operation) {
+fn change(
+    attribute: &Attribute,
+    sub: Option<&Attribute>,
+    item: &mut Value,
+    operation: &Operation,
+    budget: &Budget,
+) -> Result<()> {
     let Operation { op, path, value, missing } = operation;
     match (op, sub, value) {
         (Op::Remove, None, _) => *item = Value::Null,
-        (_, Some(sub), value) => assign_sub(sub, item, *op, value),
-        (Op::Add, None, Value::Object(map)) => merge(attribute, item, *op, map),
+        (_, Some(sub), value) => assign_sub(sub, item, *op, value, budget)?,
+        (Op::Add, None, Value::Object(map)) => merge(attribute, item, *op, map, budget)?,
         // "All matching record values SHALL be replaced" (RFC 7644 section 3.5.2.3): nothing of them stays, but what
         // the filter says where a client relies on finding the element by it again.
         (Op::Replace, None, Value::Object(map)) => {
             *item = if *missing == Missing::Make { described(attribute, path.filter.as_ref()) } else { Value::Null };
-            merge(attribute, item, *op, map);
+            merge(attribute, item, *op, map, budget)?;
         }
         (_, None, value) => *item = value.clone(),
     }
+    Ok(())
 }
 
 /// The element that is made where there is none to change. "If no record match was made, the service provider SHALL
@@ -180,6 +223,7 @@ fn absent(
     sub: Option<&Attribute>,
     items: &[Value],
     operation: &Operation,
+    budget: &Budget,
 ) -> Result<Option<Value>> {
     let Operation { op, path, value, missing } = operation;
     if *missing == Missing::Make || path.filter.is_none() {
@@ -187,7 +231,7 @@ fn absent(
             return Ok(None);
         }
         let mut element = described(attribute, path.filter.as_ref());
-        change(attribute, sub, &mut element, operation);
+        change(attribute, sub, &mut element, operation, budget)?;
         if fits(path.filter.as_ref(), &element) {
             return Ok(Some(element));
         }
@@ -216,7 +260,7 @@ fn described(attribute: &Attribute, filter: Option<&Filter>) -> Value {
 }
 
 /// Drops what is left of an element when its value was taken away: a label is no value.
-fn tidy(kind: &ResourceType, container: &mut Map<String, Value>, operation: &Operation) -> Result<bool> {
+fn tidy(kind: &ResourceType, container: &mut Map<String, Value>, operation: &Operation, _: &Budget) -> Result<bool> {
     if let Some((attribute, _)) = operation.path.attributes(kind)
         && let Some(mut stored) = container.remove(attribute.name.as_ref())
     {

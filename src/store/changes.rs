@@ -151,14 +151,13 @@ pub fn append(sql: &dyn Sql, head: &Head, at: Timestamp, facts: &Facts<'_>, chan
     Ok(())
 }
 
-/// What a change kept of how it was before; empty if the change is gone or kept nothing.
+/// Returns the JSON text of what a change kept of how it was before; `None` if the change is gone or kept nothing.
 ///
 /// # Errors
 /// Internal only.
-pub fn before(sql: &dyn Sql, seq: Seq) -> Result<Value> {
+pub fn before(sql: &dyn Sql, seq: Seq) -> Result<Option<String>> {
     let text = first(sql, "SELECT before FROM changes WHERE seq = ?", &[seq.into()])?;
-    let text = text.map(|mut row| row.optional_text()).transpose()?.flatten();
-    text.map_or(Ok(Value::Null), |text| json::own(&text))
+    Ok(text.map(|mut row| row.optional_text()).transpose()?.flatten())
 }
 
 /// What each change after `since` took out: a user deactivated or deleted, members removed; oldest first. Reads no

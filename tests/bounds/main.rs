@@ -3,3 +3,4 @@
 mod limits;
 #[path = "../support/mod.rs"]
 mod support;
+mod work;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use scim_edge::auth::Dialect;
+use scim_edge::budget::Budget;
 use scim_edge::directory::command::Command;
 use scim_edge::error::{Error, Kind, Result};
 use scim_edge::id::RequestId;
@@ -69,7 +70,7 @@ fn patched(before: &Value, operations: &Value) -> Result<Value> {
     let Command::PatchUser { operations, .. } = ingested.command else { panic!("{:?}", ingested.command) };
     let stored: Map<String, Value> = serde_json::from_value(json!({"userName": "a", URN: before})).unwrap();
     let mut after = stored.clone();
-    patch::apply(&types.user, &mut after, &operations.iter().collect::<Vec<_>>())?;
+    patch::apply(&types.user, &mut after, &operations.iter().collect::<Vec<_>>(), &Budget::new())?;
     extension::check_patched(&types.user, &stored, &after, &[URN])?;
     Ok(after.remove(URN).unwrap_or_default())
 }

@@ -1,6 +1,8 @@
 //! What a filter finds (RFC 7644 section 3.4.2.2), as a pure function of one resource.
 
+use std::cell::RefCell;
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
 
@@ -17,20 +19,40 @@ impl Filter {
     /// attribute without a value (RFC 7643 section 2.5) has none that is identical to anything: `ne` is true of it,
     /// every other comparison false.
     pub fn matches(&self, resource: &Map<String, Json>) -> bool {
+        self.finds(resource, &Folds::default())
+    }
+
+    fn finds(&self, resource: &Map<String, Json>, folds: &Folds) -> bool {
         match self {
-            Filter::And(parts) => parts.iter().all(|part| part.matches(resource)),
-            Filter::Or(parts) => parts.iter().any(|part| part.matches(resource)),
-            Filter::Not(inner) => !inner.matches(resource),
+            Filter::And(parts) => parts.iter().all(|part| part.finds(resource, folds)),
+            Filter::Or(parts) => parts.iter().any(|part| part.finds(resource, folds)),
+            Filter::Not(inner) => !inner.finds(resource, folds),
             Filter::Present(target) => values(target, resource).into_iter().flatten().any(has_value),
             Filter::Compare { target, op, value } => {
                 let values = values(target, resource);
-                values.is_empty() && *op == Op::Ne || values.into_iter().any(|stored| compare(stored, *op, value))
+                values.is_empty() && *op == Op::Ne
+                    || values.into_iter().any(|stored| compare(stored, *op, value, folds))
             }
             Filter::Has { target, filter } => values(target, resource)
                 .into_iter()
                 .filter_map(|element| element?.as_object())
-                .any(|element| filter.matches(element)),
+                .any(|element| filter.finds(element, folds)),
         }
+    }
+}
+
+/// The folded texts of one resource that are not ASCII, so that a filter of many terms folds each of them once. A text is
+/// known by its place in memory, where it stays while the resource is borrowed.
+#[derive(Default)]
+struct Folds(RefCell<BTreeMap<(usize, usize), String>>);
+
+impl Folds {
+    fn with<T>(&self, text: &str, look: impl FnOnce(&str) -> T) -> T {
+        if text.is_ascii() {
+            return look(&fold(text));
+        }
+        let mut known = self.0.borrow_mut();
+        look(known.entry((text.as_ptr() as usize, text.len())).or_insert_with(|| fold(text)))
     }
 }
 
@@ -68,10 +90,12 @@ fn elements(value: Option<&Json>) -> impl Iterator<Item = Option<&Json>> {
     list.iter().map(Some).chain(single)
 }
 
-fn compare(stored: Option<&Json>, op: Op, value: &Value) -> bool {
+fn compare(stored: Option<&Json>, op: Op, value: &Value, folds: &Folds) -> bool {
     let found = match (stored, value) {
         (Some(Json::String(stored)), Value::Exact(text)) => return text_matches(op, stored, text),
-        (Some(Json::String(stored)), Value::Folded { key, .. }) => return text_matches(op, &fold(stored), key),
+        (Some(Json::String(stored)), Value::Folded { key, .. }) => {
+            return folds.with(stored, |stored| text_matches(op, stored, key));
+        }
         (Some(Json::String(stored)), Value::Instant { ms, .. }) => instant(stored).map(|stored| stored.cmp(ms)),
         (Some(Json::Number(stored)), Value::Number(number)) => order(stored, number),
         // No order: only eq and ne come here.

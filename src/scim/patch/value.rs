@@ -1,62 +1,87 @@
 //! What an operation does to one value (RFC 7644 sections 3.5.2.1 to 3.5.2.3).
 
 use super::Op;
+use crate::budget::Budget;
+use crate::error::Result;
 use crate::fold::fold;
+use crate::scim::order::{Ordered, folding, order, order_objects, weight_of};
 use crate::scim::resource::{is_unassigned, keep_primary};
 use crate::scim::schema::{Attribute, Type};
 use serde_json::{Map, Value};
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Changes the whole value of an attribute.
-pub(super) fn assign(attribute: &Attribute, stored: &mut Value, op: Op, value: &Value) {
+///
+/// # Errors
+/// 400 `tooMany`, as all functions here, if that is more work than `budget` allows.
+pub(super) fn assign(attribute: &Attribute, stored: &mut Value, op: Op, value: &Value, budget: &Budget) -> Result<()> {
     match (op, value) {
-        (Op::Remove, Value::Array(listed)) if attribute.multi => remove(attribute, stored, listed),
+        (Op::Remove, Value::Array(listed)) if attribute.multi => remove(attribute, stored, listed, budget)?,
         (Op::Remove, _) => *stored = Value::Null,
         (Op::Add, Value::Null) if attribute.multi => {}
-        (Op::Add, Value::Array(values)) if attribute.multi => add(attribute, stored, values),
+        (Op::Add, Value::Array(values)) if attribute.multi => add(attribute, stored, values, budget)?,
         // The sub-attributes that are named are replaced, the others stay (RFC 7644 section 3.5.2.3).
-        (_, Value::Object(map)) if attribute.kind == Type::Complex => merge(attribute, stored, op, map),
+        (_, Value::Object(map)) if attribute.kind == Type::Complex => merge(attribute, stored, op, map, budget)?,
         (_, value) => *stored = value.clone(),
     }
+    Ok(())
 }
 
 /// Changes one sub-attribute of a complex value, which is made if there is none.
-pub(super) fn assign_sub(sub: &Attribute, target: &mut Value, op: Op, value: &Value) {
+pub(super) fn assign_sub(sub: &Attribute, target: &mut Value, op: Op, value: &Value, budget: &Budget) -> Result<()> {
     if !target.is_object() {
         *target = Value::Object(Map::new());
     }
-    let Some(map) = target.as_object_mut() else { return };
+    let Some(map) = target.as_object_mut() else { return Ok(()) };
     let mut stored = map.remove(sub.name.as_ref()).unwrap_or_default();
-    assign(sub, &mut stored, op, value);
+    let result = assign(sub, &mut stored, op, value, budget);
     if !is_unassigned(&stored) {
         map.insert(sub.name.to_string(), stored);
     }
+    result
 }
 
 /// Changes those sub-attributes that are named.
-pub(super) fn merge(attribute: &Attribute, target: &mut Value, op: Op, named: &Map<String, Value>) {
+pub(super) fn merge(
+    attribute: &Attribute,
+    target: &mut Value,
+    op: Op,
+    named: &Map<String, Value>,
+    budget: &Budget,
+) -> Result<()> {
     for (name, value) in named {
         if let Some(sub) = attribute.sub(name) {
-            assign_sub(sub, target, op, value);
+            assign_sub(sub, target, op, value, budget)?;
         }
     }
+    Ok(())
 }
+
+/// Up to so many listed values are each compared with all that are stored, which is less work than to sort these.
+const FEW: usize = 4;
+/// How many looks at each value sorting is, and looking up among some thousands.
+const SORTED: usize = 8;
 
 /// "If the target location already contains the value specified, no changes SHOULD be made" (RFC 7644 section
 /// 3.5.2.1). Whether it is primary is not a part of the value: adding it once more can make it that.
-fn add(attribute: &Attribute, stored: &mut Value, values: &[Value]) {
+fn add(attribute: &Attribute, stored: &mut Value, values: &[Value], budget: &Budget) -> Result<()> {
     let mut items = match stored.take() {
         Value::Array(items) => items,
         _ => Vec::new(),
     };
+    let looks = if values.len() <= FEW { values.len() } else { SORTED };
+    budget.spend(weight_of(values))?;
+    budget.spend_each(weight_of(&items), looks)?;
     let mut touched = Vec::new();
-    for value in values {
-        match items.iter_mut().enumerate().find(|(_, item)| same(item, value)) {
+    for (value, place) in values.iter().zip(places(&items, values)) {
+        match items.get_mut(place) {
             None => {
-                touched.push(items.len());
+                touched.push(place);
                 items.push(value.clone());
             }
-            Some((index, item)) if is_primary(value) => {
-                touched.push(index);
+            Some(item) if is_primary(value) => {
+                touched.push(place);
                 *item = value.clone();
             }
             Some(_) => {}
@@ -66,41 +91,126 @@ fn add(attribute: &Attribute, stored: &mut Value, values: &[Value]) {
         yield_primary(&mut items, &touched);
     }
     *stored = Value::Array(items);
+    Ok(())
+}
+
+/// For each of `values` the place of the first equal one among the stored `items` and the values before it, each of which
+/// is put behind `items` if it is new. One that is new has the next place.
+fn places(items: &[Value], values: &[Value]) -> Vec<usize> {
+    let mut next = items.len();
+    let mut place_of_new = || {
+        next += 1;
+        next - 1
+    };
+    if values.len() <= FEW {
+        let mut new: Vec<(&Value, usize)> = Vec::new();
+        let mut place = |value| {
+            let stored = items.iter().position(|item| order_values(item, value).is_eq());
+            let place =
+                stored.or_else(|| new.iter().find(|(one, _)| order_values(one, value).is_eq()).map(|one| one.1));
+            place.unwrap_or_else(|| {
+                let place = place_of_new();
+                new.push((value, place));
+                place
+            })
+        };
+        return values.iter().map(&mut place).collect();
+    }
+    let mut known: BTreeMap<ByValue<'_>, usize> = BTreeMap::new();
+    for (place, item) in items.iter().enumerate() {
+        known.entry(ByValue(item)).or_insert(place);
+    }
+    values.iter().map(|value| *known.entry(ByValue(value)).or_insert_with(&mut place_of_new)).collect()
+}
+
+/// An element as a key: whether it is primary does not count.
+struct ByValue<'a>(&'a Value);
+
+impl Ord for ByValue<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        order_values(self.0, other.0)
+    }
+}
+
+impl PartialOrd for ByValue<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for ByValue<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for ByValue<'_> {}
+
+fn order_values(a: &Value, b: &Value) -> Ordering {
+    match (a, b) {
+        (Value::Object(a), Value::Object(b)) => order_objects(a, b, "primary"),
+        (a, b) => order(a, b),
+    }
 }
 
 /// Removes the elements that the listed ones stand for: by `value` where they have one, else by all that they say.
 /// The literal reading, that a removal has no value and takes all, would destroy what the client means to keep.
-fn remove(attribute: &Attribute, stored: &mut Value, listed: &[Value]) {
-    let Value::Array(items) = stored else { return };
-    items.retain(|item| !listed.iter().any(|one| stands_for(attribute, one, item)));
-}
-
-fn stands_for(attribute: &Attribute, listed: &Value, item: &Value) -> bool {
-    let (Value::Object(listed), Value::Object(item)) = (listed, item) else {
-        return equal(attribute, listed, item);
-    };
-    let has = |(name, value): (&String, &Value)| match (attribute.sub(name), item.get(name)) {
-        (Some(sub), Some(stored)) => equal(sub, value, stored),
-        _ => false,
-    };
-    match listed.get_key_value("value") {
-        Some(pair) => has(pair),
-        None => !listed.is_empty() && listed.iter().all(has),
+///
+/// The listed ones are sorted by what they say, apart for each set of names that they use; each element is then looked up
+/// once for each such set. There are few sets in what providers send, and the budget bounds how many there can be.
+fn remove(attribute: &Attribute, stored: &mut Value, listed: &[Value], budget: &Budget) -> Result<()> {
+    let Value::Array(items) = stored else { return Ok(()) };
+    budget.spend_each(weight_of(listed), KEYED)?;
+    let mut plain: BTreeSet<Compared<'_>> = BTreeSet::new();
+    let mut objects: BTreeMap<Vec<&str>, BTreeSet<Vec<Compared<'_>>>> = BTreeMap::new();
+    for one in listed {
+        let Value::Object(map) = one else {
+            plain.insert(Compared::new(attribute, one));
+            continue;
+        };
+        let names: Vec<&str> = match map.get_key_value("value") {
+            Some((name, _)) => vec![name],
+            None => map.keys().map(String::as_str).collect(),
+        };
+        // One that says nothing stands for nothing.
+        if let Some(key) = key(attribute, map, &names).filter(|key| !key.is_empty()) {
+            objects.entry(names).or_default().insert(key);
+        }
     }
+    let sets = objects.keys().map(Vec::len).sum::<usize>().saturating_add(1);
+    budget.spend(folding(listed).saturating_add(folding(items)).saturating_mul(sets))?;
+    budget.spend_each(weight_of(items), sets.saturating_mul(KEYED))?;
+    items.retain(|item| match item {
+        Value::Object(map) => {
+            !objects.iter().any(|(names, keys)| key(attribute, map, names).is_some_and(|key| keys.contains(&key)))
+        }
+        item => !plain.contains(&Compared::new(attribute, item)),
+    });
+    Ok(())
 }
 
-/// Equal as the schema compares (RFC 7643 section 2.2, `caseExact`).
-fn equal(attribute: &Attribute, a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::String(a), Value::String(b)) if !attribute.case_exact => fold(a) == fold(b),
-        (a, b) => a == b,
+/// How many comparisons making a key and looking it up is.
+const KEYED: usize = 4;
+
+/// What an element says under these names; `None` if it lacks one, or the attribute does.
+fn key<'a>(attribute: &Attribute, element: &'a Map<String, Value>, names: &[&str]) -> Option<Vec<Compared<'a>>> {
+    names.iter().map(|name| Some(Compared::new(attribute.sub(name)?, element.get(*name)?))).collect()
+}
+
+/// A value as the schema compares it (RFC 7643 section 2.2, `caseExact`).
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Compared<'a> {
+    Folded(String),
+    Exact(Ordered<'a>),
+}
+
+impl<'a> Compared<'a> {
+    fn new(attribute: &Attribute, value: &'a Value) -> Self {
+        match value {
+            Value::String(text) if !attribute.case_exact => Compared::Folded(fold(text)),
+            value => Compared::Exact(Ordered(value)),
+        }
     }
-}
-
-fn same(a: &Value, b: &Value) -> bool {
-    let (Value::Object(a), Value::Object(b)) = (a, b) else { return a == b };
-    let value = |map: &Map<String, Value>| map.len() - usize::from(map.contains_key("primary"));
-    value(a) == value(b) && a.iter().all(|(name, value)| name == "primary" || b.get(name) == Some(value))
 }
 
 fn is_primary(item: &Value) -> bool {
@@ -119,6 +229,132 @@ pub(super) fn yield_primary(items: &mut [Value], touched: &[usize]) {
             && let Some(map) = item.as_object_mut()
         {
             map.insert("primary".to_owned(), Value::Bool(false));
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::scim::schema::document::Document;
+    use crate::scim::schema::{ResourceType, Types};
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    const URN: &str = "urn:acme:Badge";
+
+    fn kind() -> ResourceType {
+        let body = json!({"attributes": [
+            {"name": "tags", "multiValued": true},
+            {"name": "codes", "multiValued": true, "caseExact": true},
+            {"name": "keys", "type": "complex", "multiValued": true, "subAttributes": [
+                {"name": "value"}, {"name": "type"}, {"name": "code", "caseExact": true},
+                {"name": "primary", "type": "boolean"}, {"name": "levels", "type": "integer", "multiValued": true},
+            ]},
+        ]});
+        Types::with(1, vec![Document::parse(URN, body.to_string().as_bytes()).unwrap()]).user
+    }
+
+    fn text() -> impl Strategy<Value = Value> {
+        "[aAb]{1,2}".prop_map(Value::from)
+    }
+
+    fn element() -> impl Strategy<Value = Value> {
+        let primary = any::<bool>().prop_map(Value::from);
+        let levels = proptest::collection::vec(0..2u8, 1..3).prop_map(Value::from);
+        use proptest::option::of;
+        (of(text()), of(text()), of(text()), of(primary), of(levels), of(text())).prop_map(|said| {
+            let (value, kind, code, primary, levels, unknown) = said;
+            let named = [
+                ("value", value),
+                ("type", kind),
+                ("code", code),
+                ("primary", primary),
+                ("levels", levels),
+                ("unknown", unknown),
+            ];
+            let said = named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+            Value::Object(said.collect())
+        })
+    }
+
+    /// Values of all shapes, more than [`FEW`] of them at times.
+    fn list() -> impl Strategy<Value = Vec<Value>> {
+        proptest::collection::vec(prop_oneof![4 => element(), 1 => text()], 0..12)
+    }
+
+    /// Whether an element is the value that is added, as RFC 7644 section 3.5.2.1 has it: each compared with each.
+    fn plainly_same(a: &Value, b: &Value) -> bool {
+        let without = |value: &Value| {
+            let mut value = value.clone();
+            if let Some(map) = value.as_object_mut() {
+                map.remove("primary");
+            }
+            value
+        };
+        without(a) == without(b)
+    }
+
+    fn plain_add(attribute: &Attribute, items: &mut Vec<Value>, values: &[Value]) {
+        let mut touched = Vec::new();
+        for value in values {
+            match items.iter_mut().enumerate().find(|(_, item)| plainly_same(item, value)) {
+                None => {
+                    touched.push(items.len());
+                    items.push(value.clone());
+                }
+                Some((index, item)) if is_primary(value) => {
+                    touched.push(index);
+                    *item = value.clone();
+                }
+                Some(_) => {}
+            }
+        }
+        if attribute.has_primary() {
+            yield_primary(items, &touched);
+        }
+    }
+
+    fn plainly_equal(attribute: &Attribute, a: &Value, b: &Value) -> bool {
+        match (a, b) {
+            (Value::String(a), Value::String(b)) if !attribute.case_exact => fold(a) == fold(b),
+            (a, b) => a == b,
+        }
+    }
+
+    fn stands_for(attribute: &Attribute, listed: &Value, item: &Value) -> bool {
+        let (Value::Object(listed), Value::Object(item)) = (listed, item) else {
+            return plainly_equal(attribute, listed, item);
+        };
+        let has = |(name, value): (&String, &Value)| match (attribute.sub(name), item.get(name)) {
+            (Some(sub), Some(stored)) => plainly_equal(sub, value, stored),
+            _ => false,
+        };
+        match listed.get_key_value("value") {
+            Some(pair) => has(pair),
+            None => !listed.is_empty() && listed.iter().all(has),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn sorted_lists_are_changed_as_if_each_were_compared_with_each(
+            stored in list(),
+            values in list(),
+            name in prop_oneof![Just("tags"), Just("codes"), Just("keys")],
+        ) {
+            let kind = kind();
+            let attribute = kind.extension(URN).and_then(|schema| schema.attribute(name)).unwrap();
+            let budget = Budget::new();
+            let (mut new, mut plain) = (Value::Array(stored.clone()), stored.clone());
+            add(attribute, &mut new, &values, &budget).unwrap();
+            plain_add(attribute, &mut plain, &values);
+            prop_assert_eq!(new, Value::Array(plain));
+            let mut new = Value::Array(stored.clone());
+            remove(attribute, &mut new, &values, &budget).unwrap();
+            let stays = |item: &&Value| !values.iter().any(|one| stands_for(attribute, one, item));
+            prop_assert_eq!(new, stored.iter().filter(stays).cloned().collect::<Value>());
         }
     }
 }
