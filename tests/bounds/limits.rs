@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use crate::support::native::Native;
-use crate::support::{Response, Server};
+use crate::support::{Response, Server, stored};
 use scim_edge::auth::Dialect;
 use serde_json::{Value, json};
 
@@ -83,17 +83,8 @@ fn a_patch_of_1000_operations() {
 
 /// Puts so many users into the storage, past the service; returns their ids.
 fn stored_users(server: &Native, count: usize) -> Vec<String> {
-    server
-        .sql
-        .connection
-        .execute_batch(&format!(
-            "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {count}) \
-             INSERT INTO users (id, user_name, user_name_key, more_mail, active, doc, version, seq, created, modified) \
-             SELECT printf('00000000-0000-7000-8000-%012d', n), 'u' || n, 'u' || n, 0, 1, '{{\"userName\":\"u' || n || '\"}}', \
-             1, 0, 0, 0 FROM n"
-        ))
-        .unwrap();
-    (1..=count).map(|n| format!("00000000-0000-7000-8000-{n:012}")).collect()
+    server.sql.connection.execute_batch(&stored::users(0..count)).unwrap();
+    (0..count).map(stored::user).collect()
 }
 
 #[test]

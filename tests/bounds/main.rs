@@ -1,6 +1,7 @@
 //! What a request may cost: the limits on what it says, and on the work, memory and answer that it causes.
 
 mod limits;
+mod plans;
 #[path = "../support/mod.rs"]
 mod support;
 mod work;

@@ -14,6 +14,7 @@ pub mod quirks;
 pub mod random;
 pub mod session;
 pub mod sqlite;
+pub mod stored;
 
 use serde_json::Value;
 

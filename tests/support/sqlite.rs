@@ -5,7 +5,8 @@ use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, StatementStatus, ToSql, params_from_iter};
 use scim_edge::error::{Error, Result};
 use scim_edge::store::{Cell, Param, Row, Sql, TEXT_MAX};
-use std::cell::Cell as Counter;
+use std::cell::{Cell as Counter, RefCell};
+use std::collections::BTreeSet;
 
 pub struct Sqlite {
     pub connection: Connection,
@@ -16,6 +17,8 @@ pub struct Sqlite {
     pub fail_after: Counter<Option<u32>>,
     /// A due time was set: the object looks at its alarm.
     pub due_changed: Counter<bool>,
+    /// Every text that ran, where it is `Some`.
+    pub recorded: RefCell<Option<BTreeSet<String>>>,
 }
 
 struct Bound<'a>(&'a Param<'a>);
@@ -47,7 +50,18 @@ impl Sqlite {
         }
         connection.execute_batch("PRAGMA foreign_keys = ON").unwrap();
         let (depth, steps, fail_after, due_changed) = Default::default();
-        Self { connection, depth, steps, fail_after, due_changed }
+        Self { connection, depth, steps, fail_after, due_changed, recorded: RefCell::new(None) }
+    }
+
+    /// How SQLite would run a statement: a line for each table, in the words of `EXPLAIN QUERY PLAN`.
+    pub fn plan(&self, text: &str) -> rusqlite::Result<Vec<String>> {
+        let mut statement = self.connection.prepare(&format!("EXPLAIN QUERY PLAN {text}"))?;
+        let mut rows = statement.raw_query();
+        let mut lines = Vec::new();
+        while let Some(row) = rows.next()? {
+            lines.push(row.get(3)?);
+        }
+        Ok(lines)
     }
 
     /// Rows written so far, index rows left out.
@@ -61,6 +75,9 @@ impl Sql for Sqlite {
         match self.fail_after.get() {
             Some(0) => return Err(Error::internal("the storage fails here")),
             left => self.fail_after.set(left.map(|left| left - 1)),
+        }
+        if let Some(texts) = self.recorded.borrow_mut().as_mut().filter(|texts| !texts.contains(sql)) {
+            texts.insert(sql.to_owned());
         }
         let too_long = |param: &Param<'_>| matches!(param, Param::Text(text) if text.len() > TEXT_MAX);
         assert!(!params.iter().any(too_long), "a parameter above {TEXT_MAX} bytes in {sql}");

@@ -1,0 +1,100 @@
+//! How SQLite runs every statement of the source: from an index, or listed here with the reason why it may scan.
+//!
+//! A statement that stands in the source whole is looked at as it stands. One that is put together is looked at as it was
+//! executed, so each of those must come up in [`scenario`].
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+mod literals;
+mod scenario;
+
+use std::collections::BTreeSet;
+
+/// What may scan: how the plan's line begins, a part of the statement, and why its cost is bounded all the same.
+const ALLOWED: &[(&str, &str, &str)] = &[
+    ("SCAN changes", " FROM changes ORDER BY seq LIMIT 1", "one row, the first"),
+    ("SCAN changes", " FROM changes ORDER BY seq DESC LIMIT 1", "one row, the last"),
+    ("SCAN r USING", " LIMIT 1 OFFSET ?1", "as many entries of an index as the piece that it ends has rows"),
+    (
+        "SCAN r USING",
+        " LIMIT ?1 OFFSET ?2",
+        "entries of an index; a reader that pages on by number starts after its last page",
+    ),
+    (
+        "SCAN r USING",
+        " r WHERE ?1 IS NOT NULL AND ",
+        "the only piece, or the last: it was seen to be shorter than others",
+    ),
+    ("SCAN users USING COVERING INDEX users_more_mail", " WHERE more_mail = 1", "users with several addresses alone"),
+    ("SCAN m", " LIMIT ?) m CROSS JOIN groups g ON ", "the rows of a subquery with a LIMIT"),
+    ("SCAN groups", " (SELECT key FROM groups ORDER BY key LIMIT ?1)", "as many rows as a step of an import moves"),
+    ("SCAN users", " (SELECT key FROM users ORDER BY key LIMIT ?1)", "as many rows as a step of an import moves"),
+    ("SCAN members", " FROM members LIMIT ", "as many rows as a step of an import moves"),
+    ("SCAN import_users", " FROM import_users LIMIT ?)", "as many rows as a step of an import clears away"),
+    ("SCAN import_groups", " FROM import_groups LIMIT ?)", "as many rows as a step of an import clears away"),
+    ("SCAN import_lines", " FROM import_lines LIMIT ?)", "as many rows as a step of an import clears away"),
+    ("SCAN import_members", " FROM import_members LIMIT ", "as many rows as a step of an import clears away"),
+    ("SCAN import_tombstones", " FROM import_tombstones LIMIT ", "as many rows as a step of an import clears away"),
+    ("SCAN import_parts", " FROM import_parts LIMIT ", "as many rows as a step of an import clears away"),
+    ("SCAN import_parts", " FROM import_parts ORDER BY part", "a row for each part that was sent, of up to 8 MiB"),
+    ("SCAN import_tombstones", "SELECT count(*) FROM import_tombstones", "once an import, entries of one narrow index"),
+    ("SCAN tombstones", "SELECT count(*) FROM tombstones", "once a snapshot, entries of one narrow index"),
+    ("SCAN refusals", "DELETE FROM refusals WHERE ", "once an hour, at most as many as are kept between two prunings"),
+    ("SCAN r", " FROM refusals r LEFT JOIN tokens t ON ", "at most as many as are kept between two prunings"),
+    ("SCAN traffic", " FROM traffic ORDER BY day DESC, idp", "30 days, at most 31 providers on each"),
+    ("SCAN tokens", " FROM tokens ", "an organisation's tokens, each minted by a person"),
+    ("SCAN tokens", "UPDATE tokens SET revoked = ? WHERE revoked IS NULL", "once, when an organisation is erased"),
+    ("SCAN due", " FROM due", "a row for each kind of job"),
+    ("SCAN schemas", " FROM schemas ORDER BY urn", "as many schemas as may be registered"),
+    ("SCAN organisations", " FROM organisations", "the registry's list, for the root key alone"),
+    ("SCAN sqlite_master", " FROM sqlite_master WHERE type = 'table'", "the tables of the migrations"),
+];
+
+/// True of a line whose cost an index bounds, or the parameter or document that it reads.
+fn is_bounded(line: &str) -> bool {
+    let scanned = line.strip_prefix("SCAN ").unwrap_or_default();
+    !line.contains("AUTOMATIC")
+        && (scanned.is_empty()
+            // Rows of a JSON text, of a subquery that has lines of its own, of VALUES.
+            || scanned.contains("VIRTUAL TABLE INDEX")
+            || scanned.starts_with('(')
+            || scanned.contains("CONSTANT ROW"))
+}
+
+#[test]
+fn every_statement_is_served_by_an_index() {
+    let databases = scenario::run();
+    let executed: BTreeSet<String> = databases.iter().flat_map(|sql| sql.recorded.take().unwrap()).collect();
+    let plan = |text: &str| databases.iter().find_map(|sql| sql.plan(text).ok());
+    let (mut statements, mut wrong) = (BTreeSet::new(), Vec::new());
+    for text in executed.iter().filter(|text| !text.starts_with("CREATE ") && !text.starts_with("ALTER ")) {
+        statements.insert(text.clone());
+    }
+    for literal in literals::all() {
+        match literal.parts.as_slice() {
+            [whole] if plan(whole).is_some() => drop(statements.insert(whole.clone())),
+            parts if !executed.iter().any(|text| literal.is_in(text)) => wrong.push(format!(
+                "{}: tests/bounds/plans/scenario.rs executes no statement like {:?}",
+                literal.file,
+                parts.join("{}")
+            )),
+            _ => {}
+        }
+    }
+    let mut used = BTreeSet::new();
+    for text in &statements {
+        let lines = plan(text).unwrap_or_else(|| panic!("cannot be planned: {text}"));
+        for line in lines.iter().filter(|line| !is_bounded(line)) {
+            let allowed = ALLOWED.iter().position(|(scan, part, _)| line.starts_with(scan) && text.contains(part));
+            match allowed {
+                Some(at) => drop(used.insert(at)),
+                None => wrong.push(format!("{line}\n    in {text}")),
+            }
+        }
+    }
+    println!("{} statements, {} of them may scan", statements.len(), used.len());
+    wrong.extend(
+        (0..ALLOWED.len()).filter(|at| !used.contains(at)).map(|at| format!("no longer needed: {:?}", ALLOWED[at])),
+    );
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

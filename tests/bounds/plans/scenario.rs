@@ -1,0 +1,165 @@
+//! Requests that make the service execute each statement that it puts together.
+
+use crate::support::directory::BADGE;
+use crate::support::imports::{self, import, snapshot};
+use crate::support::native::Native;
+use crate::support::random::Random;
+use crate::support::session::{SESSIONS, Session};
+use crate::support::sqlite::Sqlite;
+use crate::support::{Request, Server, follower, stored};
+use scim_edge::auth::Dialect;
+use scim_edge::directory::command::{Actor, Admin, Ask, Rotation};
+use scim_edge::directory::residency::Residency;
+use scim_edge::id::{OrgId, Timestamp, TokenId};
+use scim_edge::org::registry;
+use serde_json::json;
+use std::collections::BTreeSet;
+
+/// The databases that were used, each with the texts of what was executed.
+pub(super) fn run() -> Vec<Sqlite> {
+    let mut used: Vec<Sqlite> = SESSIONS.iter().map(|(name, text)| session(name, text)).collect();
+    used.push(directory());
+    used.push(organisations());
+    used
+}
+
+fn recorded(dialect: Dialect) -> Native {
+    let server = Native::new(dialect);
+    server.sql.recorded.replace(Some(BTreeSet::new()));
+    server
+}
+
+fn session(name: &str, text: &str) -> Sqlite {
+    let session = Session::read(name, text);
+    let mut server = recorded(session.dialect);
+    session.run(name, &mut server);
+    server.sql
+}
+
+/// Random changes, lists in every order, the Console's pages, a snapshot and its import, and the alarm.
+fn directory() -> Sqlite {
+    let (mut server, mut random) = (recorded(Dialect::Auto), Random(20_261_128));
+    server.sql.connection.execute_batch(&(stored::users(0..5_000) + stored::totals())).unwrap();
+    for _ in 0..300 {
+        let ids = |table: &str| -> Vec<String> {
+            let text = format!("SELECT id FROM {table} ORDER BY id DESC LIMIT 20");
+            let mut rows = server.sql.connection.prepare(&text).unwrap();
+            rows.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+        };
+        let request = follower::request(&mut random, &ids("users"), &ids("groups"));
+        server.scim(request);
+    }
+    lists(&mut server);
+    console(&mut server);
+    let lines = snapshot(&mut server);
+    imports::scim(&mut server, false);
+    assert_eq!(import(&mut server, &lines, 2_000)["state"], "done");
+    server.admin("DELETE", "/import", &json!(null));
+    server.now = server.now.plus(journal_kept());
+    for _ in 0..10 {
+        server.alarm();
+        server.now = server.now.plus(60_000);
+    }
+    server.sql
+}
+
+/// Long enough that all changes and refusals are too old.
+fn journal_kept() -> i64 {
+    scim_edge::store::journal::KEPT_MILLISECONDS * 2
+}
+
+fn lists(server: &mut Native) {
+    let schema = json!({"id": BADGE, "name": "badge", "attributes": [
+        {"name": "texts", "type": "string", "multiValued": true},
+        {"name": "many", "type": "complex", "multiValued": true, "subAttributes": [{"name": "text", "type": "string"}]},
+    ]});
+    assert_eq!(server.admin("PUT", &format!("/schemas/{BADGE}"), &schema).status, 201);
+    for filter in ["texts eq %22a%22", "many.text ne %22a%22", "many%5Btext eq %22a%22%5D", "texts pr"] {
+        let path = format!("/Users?filter={BADGE}:{}", filter.replace(' ', "+"));
+        assert_eq!(server.get(&path).status, 200, "{path}");
+    }
+    let user = server.send("POST", "/Users", json!({"userName": "noted"})).text("id").to_owned();
+    let unknown = json!({"Operations": [{"op": "replace", "path": "shoeSize", "value": 43}]});
+    assert_eq!(server.send("PATCH", &format!("/Users/{user}"), unknown).status, 200);
+    let filters = [
+        "",
+        "&filter=title+pr",
+        "&filter=userName+eq+%22ann%22",
+        "&filter=displayName+eq+%22red%22",
+        "&filter=externalId+eq+%22ann%22+or+id+eq+%22x%22",
+        "&filter=members.value+eq+%22x%22",
+        "&filter=emails%5Btype+eq+%22work%22%5D.value+eq+%22a%22",
+        "&filter=groups.display+co+%22r%22",
+    ];
+    let orders = ["", "&sortBy=userName", "&sortBy=displayName", "&sortBy=title", "&sortBy=id"];
+    for (kind, filter, order) in ["/Users", "/Groups"]
+        .iter()
+        .flat_map(|kind| filters.iter().flat_map(move |filter| orders.map(|o| (kind, filter, o))))
+    {
+        for direction in ["", "&sortOrder=descending"] {
+            let query = format!("{kind}?count=2{filter}{order}{direction}");
+            let first = server.get(&format!("{query}&cursor"));
+            if let Some(next) = first.body["nextCursor"].as_str() {
+                server.get(&format!("{query}&cursor={next}"));
+            }
+            server.get(&query);
+            server.get(&format!("{query}&startIndex=3"));
+        }
+    }
+    server.admin("DELETE", &format!("/schemas/{BADGE}"), &json!(null));
+    server.send("POST", "/.search", json!({"filter": "displayName pr", "count": 3}));
+}
+
+fn console(server: &mut Native) {
+    let schema = json!({"id": "urn:example:a:2.0:User", "name": "a", "attributes": [{"name": "x", "type": "string"}]});
+    server.admin("PUT", "/schemas/urn:example:a:2.0:User", &schema);
+    server.admin("PUT", "", &json!({"guard": {"limit": 1_000, "windowSeconds": 60}}));
+    let user = server.get("/Users?count=1").body["Resources"][0]["id"].as_str().unwrap().to_owned();
+    server.scim(Request::new("DELETE", &format!("/Users/{user}")));
+    let kept = server.get("/Users?count=1").body["Resources"][0]["id"].as_str().unwrap().to_owned();
+    for path in [
+        "",
+        "/tokens",
+        "/users",
+        "/users?after=x",
+        "/users?linked=false",
+        "/users?filter=title+pr",
+        "/groups",
+        "/groups?after=x&linked=true",
+        "/changes",
+        "/changes?after=3",
+        "/journal",
+        "/journal?resource=User",
+        "/journal?since=2026-01-01T00:00:00Z&until=2027-01-01T00:00:00Z",
+        "/schemas",
+        "/schemas/urn:example:a:2.0:User",
+    ] {
+        server.console(path);
+    }
+    server.console(&format!("/users/{kept}"));
+    let by = TokenId::parse("t-2").unwrap();
+    let rotation =
+        Rotation { id: TokenId::parse("t-1").unwrap(), grace_seconds: 3_600, expires_at: None, by: Some(by) };
+    server.call(Actor::Root, Ask::Admin(Admin::RotateToken(rotation))).outcome.unwrap();
+    server.admin("DELETE", "/schemas/urn:example:a:2.0:User", &json!(null));
+}
+
+fn organisations() -> Sqlite {
+    let sql = Sqlite::new();
+    sql.recorded.replace(Some(BTreeSet::new()));
+    let org = || OrgId::parse("acme").unwrap();
+    let put = registry::Ask::Put { org: org(), display_name: None, residency: Residency::default() };
+    let name = "Acme".to_owned();
+    let asks = [
+        put,
+        registry::Ask::Rename { org: org(), display_name: name },
+        registry::Ask::Get { org: org() },
+        registry::Ask::List,
+        registry::Ask::Erase { org: org() },
+        registry::Ask::Forget { org: org() },
+    ];
+    for ask in asks {
+        registry::execute(&sql, &ask, Timestamp(0)).unwrap();
+    }
+    sql
+}
