@@ -6,6 +6,7 @@
 mod access;
 mod admin;
 pub mod alarm;
+pub mod bucket;
 mod bulk;
 mod cursor;
 pub mod erase;
@@ -30,6 +31,7 @@ mod work;
 
 pub use admin::saml_first;
 
+use crate::auth::TokenKind;
 use crate::budget::Budget;
 use crate::directory::command::{Actor, Admin, Ask, Call, Command, Members, Query, VERSION};
 use crate::directory::reply::{Answer, Reply};
@@ -48,6 +50,8 @@ pub struct Context<'a> {
     pub now: Timestamp,
     /// Random bits for an id.
     pub random: &'a dyn Fn() -> [u8; 6],
+    /// How long the call is, in bytes.
+    pub bytes: usize,
 }
 
 /// What an object remembers between calls; an eviction may lose it.
@@ -67,6 +71,49 @@ pub struct Memory {
     guard: Option<guard::Lately>,
     /// Counters on their way to the storage.
     pub unsaved: journal::Unsaved,
+    /// The object time that the callers have left; unlimited without.
+    pub buckets: Option<bucket::Buckets>,
+    /// What is read or written in many calls.
+    streams: bucket::Streams,
+}
+
+impl Memory {
+    /// The memory of an object that starts. `object_seconds` is the variable of that name: [`bucket::Rate::parse`].
+    pub fn new(object_seconds: &str) -> Self {
+        Self { buckets: bucket::Rate::parse(object_seconds).map(bucket::Buckets::new), ..Self::default() }
+    }
+
+    /// Lets a call in, or refuses it because its callers have used up their time, or because enough streams are under way.
+    fn admit(&mut self, call: &Call, caller: &access::Caller, now: Timestamp) -> Result<()> {
+        if let (Some(buckets), Some(token)) = (&self.buckets, &caller.token)
+            && !bucket::is_exempt(call)
+            && !bucket::is_stream(&call.ask)
+        {
+            buckets.check(kind(call), token, now)?;
+        }
+        self.streams.enter(call, now)
+    }
+
+    /// Charges what a call has spent, whatever it is answered.
+    fn charge(
+        &mut self,
+        call: &Call,
+        caller: &access::Caller,
+        budget: &Budget,
+        outcome: &Result<Answer>,
+        now: Timestamp,
+    ) {
+        self.streams.leave(call, outcome);
+        if let (Some(buckets), Some(token), false) = (&mut self.buckets, &caller.token, bucket::is_stream(&call.ask)) {
+            budget.charge(bucket::CALL_UNITS_LEAST + outcome.as_ref().map_or(0, bucket::answering));
+            buckets.charge(kind(call), token, budget.spent(), now);
+        }
+    }
+}
+
+/// Whose bucket a call is charged to. The token's kind fits what it asks for, or it was refused.
+fn kind(call: &Call) -> TokenKind {
+    if matches!(call.ask, Ask::Scim(_)) { TokenKind::Scim } else { TokenKind::Console }
 }
 
 /// Where readers that page through everything left off, so that the next page starts there: one place for each token
@@ -119,8 +166,9 @@ pub struct Pending {
 /// 3. The schema is up to date.
 /// 4. The token is alive and fits; the organisation allows it.
 /// 5. The edge read the request under the schemas that hold now; otherwise it gets them and nothing else happens.
-/// 6. The request runs in one transaction; a search that no index answers runs in steps, without one.
-/// 7. A refusal, or a request that was passed over in part and changed nothing, is written down.
+/// 6. The object time of its token is not used up, and few streams are under way ([`bucket`]); otherwise it is refused.
+/// 7. The request runs in one transaction; a search that no index answers runs in steps, without one.
+/// 8. A refusal, or a request that was passed over in part and changed nothing, is written down.
 pub fn execute(sql: &dyn Sql, memory: &mut Memory, call: Call, context: &Context<'_>) -> Progress {
     let until = feed::until(&call, context.now);
     attempt(sql, memory, call, until, context)
@@ -150,7 +198,12 @@ fn attempt(sql: &dyn Sql, memory: &mut Memory, call: Call, until: Timestamp, con
     if let Some(writing) = memory.importing.filter(|_| needs_directory(&call.ask)) {
         return done(Err(import::busy(writing)));
     }
+    // Nothing is written down of a request that comes too soon: there may be very many.
+    if let Err(error) = memory.admit(&call, &caller, context.now) {
+        return done(Err(error));
+    }
     let budget = Budget::new();
+    budget.charge(bucket::reading(context.bytes));
     let outcome = match &call.ask {
         Ask::Read(Query::Changes { after, limit, .. }) => match feed::page(sql, *after, *limit) {
             Ok((_, true)) if context.now < until => {
@@ -192,6 +245,7 @@ fn attempt(sql: &dyn Sql, memory: &mut Memory, call: Call, until: Timestamp, con
             Some(Err(error)) => Err(error),
         },
     };
+    memory.charge(&call, &caller, &budget, &outcome, context.now);
     done(noted(sql, memory, outcome, &call, &caller, context.now))
 }
 
@@ -206,6 +260,8 @@ pub fn resume(sql: &dyn Sql, memory: &mut Memory, mut pending: Pending, now: Tim
         Ok(Some(answer)) => Ok(answer),
         Err(error) => Err(error),
     };
+    // Its steps were not charged, what they found is.
+    memory.charge(&pending.call, &pending.caller, &Budget::new(), &outcome, now);
     if let Ask::Preview(_) = pending.call.ask {
         return done(preview::nothing_changed(outcome, &pending.call));
     }

@@ -141,7 +141,8 @@ impl DurableObject for Org {
     fn new(state: State, env: Env) -> Self {
         let name = state.id().name().and_then(|name| OrgId::parse(&name));
         let storage = Storage::new(&state);
-        let (memory, armed, waiters) = Default::default();
+        let (armed, waiters) = Default::default();
+        let memory = RefCell::new(Memory::new(&object_seconds(&env)));
         Self { state, env, name, storage, memory, armed, waiters }
     }
 
@@ -201,6 +202,11 @@ impl DurableObject for Org {
     }
 }
 
+/// The variable `OBJECT_SECONDS`; empty if it is not set.
+fn object_seconds(env: &Env) -> String {
+    env.var("OBJECT_SECONDS").map(|text| text.to_string()).unwrap_or_default()
+}
+
 impl Org {
     /// One call, step by step. Between two steps other requests run: nothing is borrowed and no transaction is open.
     async fn reply(&self, body: &[u8]) -> Result<Reply> {
@@ -220,7 +226,7 @@ impl Org {
                     progress = caught(&|| {
                         let waiting = waiting.take().ok_or_else(|| Error::internal("a wait ended twice"))?;
                         let random = || random().unwrap_or_default();
-                        let context = Context { org: self.name.as_ref(), now: now(), random: &random };
+                        let context = Context { org: self.name.as_ref(), now: now(), random: &random, bytes: 0 };
                         Ok(org::again(&self.storage, &mut self.memory.borrow_mut(), waiting, &context))
                     })?;
                     continue;
@@ -242,7 +248,7 @@ impl Org {
     fn execute(&self, body: &[u8]) -> Result<Progress> {
         let call: Call = json::read(body).map_err(Error::internal)?;
         let random = || random().unwrap_or_default();
-        let context = Context { org: self.name.as_ref(), now: now(), random: &random };
+        let context = Context { org: self.name.as_ref(), now: now(), random: &random, bytes: body.len() };
         let configures = matches!(call.ask, Ask::Admin(_));
         let progress = org::execute(&self.storage, &mut self.memory.borrow_mut(), call, &context);
         self.wake(configures);
@@ -263,7 +269,7 @@ impl Org {
         self.state.storage().delete_all().await.map_err(Error::internal)?;
         // Nothing ran since that could have remembered anything: the platform holds events back while it waits for the
         // storage.
-        self.memory.take();
+        self.memory.replace(Memory::new(&object_seconds(&self.env)));
         self.armed.set(None);
         self.wake(true);
         Ok(Answer::Nothing)

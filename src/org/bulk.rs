@@ -24,7 +24,7 @@ pub(super) fn run(
 ) -> Result<Answer> {
     let placeholders = Placeholders::new(request);
     let (ids, done) = bulk.operations.iter().map(|_| (None, None)).unzip();
-    let mut run = Run { bulk, placeholders, ids, done, refused };
+    let mut run = Run { bulk, placeholders, ids, done, refused, unspent: work.budget.spent() };
     for step in &bulk.steps {
         if work.budget.is_exceeded() {
             step.iter().try_for_each(|at| run.finish(*at, Err(later())))?;
@@ -57,6 +57,8 @@ struct Run<'a> {
     ids: Vec<Option<String>>,
     done: Vec<Option<Done>>,
     refused: &'a mut Vec<journal::Refusal>,
+    /// What the call had spent before its first operation.
+    unspent: u64,
 }
 
 impl<'a> Run<'a> {
@@ -82,7 +84,7 @@ impl<'a> Run<'a> {
                 let before = work.budget.spent();
                 let result = work.nested(|work| self.apply(work, at));
                 // An operation that had the whole budget to itself is too much for any request, and says so.
-                if work.budget.is_exceeded() && before > 0 { Err(later()) } else { result }
+                if work.budget.is_exceeded() && before > self.unspent { Err(later()) } else { result }
             }
         };
         self.finish(at, result)
@@ -122,7 +124,7 @@ impl<'a> Run<'a> {
         };
         if work.budget.is_exceeded() {
             circle.iter().for_each(|at| put(&mut self.ids, *at, None));
-            let error = if before > 0 { later() } else { error };
+            let error = if before > self.unspent { later() } else { error };
             return circle.iter().try_for_each(|at| self.finish(*at, Err(error.clone())));
         }
         // The ids that were taken are nobody's: the sentence has to make sense without them, and be the same next time.

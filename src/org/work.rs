@@ -24,7 +24,7 @@ const NOTES_MAX: usize = 20;
 /// The units of one operation besides what it does with documents: its statements, its change.
 const OPERATION_UNITS: usize = 1_000;
 /// How many bytes of a stored document are a unit: it is read, changed, compared, kept as it was and written.
-const DOCUMENT_BYTES_A_UNIT: usize = 16;
+const DOCUMENT_BYTES_A_UNIT: usize = 12;
 /// How long a POST that comes again gets its first answer, in milliseconds.
 const REPEATED_FOR: i64 = 10 * 60_000;
 

@@ -8,7 +8,7 @@ use scim_edge::auth::Dialect;
 use serde_json::{Value, json};
 
 /// A user with so many roles, and its path.
-fn with_roles(server: &mut Native, count: usize) -> String {
+pub(crate) fn with_roles(server: &mut Native, count: usize) -> String {
     let roles: Vec<Value> =
         (0..count).map(|n| json!({"value": format!("r{n}"), "type": "a", "display": "d"})).collect();
     let made = server.send("POST", "/Users", json!({"userName": "u", "roles": roles}));
@@ -16,12 +16,12 @@ fn with_roles(server: &mut Native, count: usize) -> String {
     format!("/Users/{}", made.text("id"))
 }
 
-fn patch(operations: &[Value]) -> Value {
+pub(crate) fn patch(operations: &[Value]) -> Value {
     json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations})
 }
 
 /// A removal whose filter has so many terms, none of which is true of any role.
-fn removal(terms: usize) -> Value {
+pub(crate) fn removal(terms: usize) -> Value {
     let terms: Vec<String> = (0..terms).map(|n| format!("value eq \"{n}\"")).collect();
     json!({"op": "remove", "path": format!("roles[{}]", terms.join(" or "))})
 }

@@ -14,7 +14,7 @@ use scim_edge::store::{Sql, schema};
 
 fn erase(server: &mut Native, actor: Actor) -> Progress {
     let call = server.made(actor, Ask::Admin(Admin::Erase));
-    let context = Context { org: Some(&server.org), now: server.now, random: &|| [0; 6] };
+    let context = Context { org: Some(&server.org), now: server.now, random: &|| [0; 6], bytes: 0 };
     org::execute(&server.sql, &mut server.memory, call, &context)
 }
 

@@ -195,7 +195,7 @@ fn who_searches_meanwhile() {
     let call = json!({"v": VERSION, "org": server.org, "request": "r-1", "actor": Actor::Root, "ask": ask});
     let (call, now) = (serde_json::from_value(call).unwrap(), server.now);
     let random = || [1; 6];
-    let context = org::Context { org: None, now, random: &random };
+    let context = org::Context { org: None, now, random: &random, bytes: 0 };
     let Progress::Scan(pending) = org::execute(&server.sql, &mut server.memory, call, &context) else {
         panic!("answered at once");
     };

@@ -132,7 +132,7 @@ fn an_unregistered_object_writes_nothing() {
         let call = format!(r#"{{"v":1,"org":"acme","request":"r","actor":{actor},"ask":{ask}}}"#);
         let org = scim_edge::id::OrgId::parse("acme");
         let now = scim_edge::id::Timestamp(0);
-        let context = scim_edge::org::Context { org: org.as_ref(), now, random: &|| [0; 6] };
+        let context = scim_edge::org::Context { org: org.as_ref(), now, random: &|| [0; 6], bytes: 0 };
         let call = serde_json::from_str(&call).unwrap();
         let progress = scim_edge::org::execute(&sql, &mut Default::default(), call, &context);
         let scim_edge::org::Progress::Done(reply) = progress else { panic!("{ask}") };

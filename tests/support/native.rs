@@ -118,7 +118,11 @@ impl Native {
         notes: Vec<String>,
         idempotency_key: Option<String>,
     ) -> Reply {
-        let call = Call { precondition, repairs, notes, idempotency_key, ..self.made(actor, ask) };
+        self.send_call(Call { precondition, repairs, notes, idempotency_key, ..self.made(actor, ask) })
+    }
+
+    /// A call as it is, through both of its formats.
+    pub fn send_call(&mut self, call: Call) -> Reply {
         let sent = serde_json::to_string(&call).unwrap();
         let call: Call = serde_json::from_str(&sent).unwrap();
         assert_eq!(serde_json::to_string(&call).unwrap(), sent, "a call is read as it was written");
@@ -127,7 +131,7 @@ impl Native {
             let [_, _, rest @ ..] = self.random.get().to_be_bytes();
             rest
         };
-        let context = Context { org: Some(&self.org), now: self.now, random: &random };
+        let context = Context { org: Some(&self.org), now: self.now, random: &random, bytes: sent.len() };
         let mut progress = org::execute(&self.sql, &mut self.memory, call, &context);
         let reply = loop {
             match progress {
@@ -140,7 +144,7 @@ impl Native {
                 // Nobody else is here to change anything.
                 Progress::Wait(waiting) => {
                     self.now = self.now.max(waiting.until);
-                    let context = Context { org: Some(&self.org), now: self.now, random: &random };
+                    let context = Context { org: Some(&self.org), now: self.now, random: &random, bytes: 0 };
                     progress = org::again(&self.sql, &mut self.memory, *waiting, &context);
                 }
             }

@@ -59,9 +59,9 @@ pub(super) fn merge(
 }
 
 /// Up to so many listed values are each compared with all that are stored, which is less work than to sort these.
-const FEW: usize = 4;
+const FEW: usize = 16;
 /// How many looks at each value sorting is, and looking up among some thousands.
-const SORTED: usize = 8;
+const SORTED: usize = 32;
 
 /// "If the target location already contains the value specified, no changes SHOULD be made" (RFC 7644 section
 /// 3.5.2.1). Whether it is primary is not a part of the value: adding it once more can make it that.
@@ -72,7 +72,8 @@ fn add(attribute: &Attribute, stored: &mut Value, values: &[Value], budget: &Bud
     };
     let looks = if values.len() <= FEW { values.len() } else { SORTED };
     budget.spend(weight_of(values))?;
-    budget.spend_each(weight_of(&items), looks)?;
+    // A comparison ends at the first name that differs, so half of the names is what it looks at.
+    budget.spend_each(weight_of(&items) / 2, looks)?;
     let mut touched = Vec::new();
     for (value, place) in values.iter().zip(places(&items, values)) {
         match items.get_mut(place) {
@@ -281,7 +282,7 @@ mod tests {
 
     /// Values of all shapes, more than [`FEW`] of them at times.
     fn list() -> impl Strategy<Value = Vec<Value>> {
-        proptest::collection::vec(prop_oneof![4 => element(), 1 => text()], 0..12)
+        proptest::collection::vec(prop_oneof![4 => element(), 1 => text()], 0..24)
     }
 
     /// Whether an element is the value that is added, as RFC 7644 section 3.5.2.1 has it: each compared with each.

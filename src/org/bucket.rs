@@ -1,0 +1,326 @@
+//! Buckets of object time: how much of its one thread an organisation's callers may take over time.
+//!
+//! There are two, one for the tokens that identity providers push with and one for the Console's, so that neither holds
+//! up the other. Each refills with time and is charged after a call with the units that it spent, whatever the call was
+//! answered. While one is below zero its callers are refused. They live in memory: an eviction fills them.
+//!
+//! What takes access away is never refused, nor is the root key ([`is_exempt`]). Streams that go on in steps are not
+//! charged; [`Streams`] bounds how many there are.
+
+use crate::auth::TokenKind;
+use crate::budget::UNITS_PER_SECOND;
+use crate::directory::command::{Actor, Admin, Ask, Call, Query};
+use crate::directory::reply::{Answer, Stored};
+use crate::error::{Error, Kind, Result};
+use crate::id::Timestamp;
+use std::collections::BTreeMap;
+
+/// How much a bucket holds and how fast it refills, in units.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rate {
+    a_millisecond: f64,
+    most: f64,
+}
+
+/// What one token gets of its organisation's bucket: the rest is for the others, whatever it does.
+const ONE_TOKEN: f64 = 0.8;
+/// How many tokens are remembered before those whose buckets are full again are forgotten.
+const TOKENS: usize = 1000;
+
+impl Rate {
+    /// Reads the variable `OBJECT_SECONDS`: how many seconds of object time a bucket gets in a second, and how many it
+    /// holds. `None` for an empty text: there are no buckets. What is no such pair stands for `0.5 5`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut numbers =
+            text.split_whitespace().map(|number| number.parse().ok().filter(|number: &f64| *number > 0.0));
+        let (refill, most) = match (numbers.next(), numbers.next(), numbers.next()) {
+            (None, _, _) => return None,
+            (Some(Some(refill)), Some(Some(most)), None) if refill.is_finite() && most.is_finite() => (refill, most),
+            _ => (0.5, 5.0),
+        };
+        let units = UNITS_PER_SECOND as f64;
+        Some(Self { a_millisecond: refill * units / 1000.0, most: most * units })
+    }
+
+    fn of_one_token(self) -> Self {
+        Self { a_millisecond: self.a_millisecond * ONE_TOKEN, most: self.most * ONE_TOKEN }
+    }
+}
+
+/// What is in one bucket.
+#[derive(Clone, Copy, Debug)]
+struct Level {
+    units: f64,
+    at: Timestamp,
+}
+
+impl Level {
+    fn at(self, now: Timestamp, rate: Rate) -> f64 {
+        let passed = (now.0 - self.at.0).max(0) as f64;
+        (self.units + passed * rate.a_millisecond).min(rate.most)
+    }
+}
+
+/// The buckets of one kind of tokens: one for all of them, and one for each.
+#[derive(Debug, Default)]
+struct Bucket {
+    all: Option<Level>,
+    each: BTreeMap<String, Level>,
+}
+
+/// Both buckets of an organisation.
+#[derive(Debug)]
+pub struct Buckets {
+    rate: Rate,
+    scim: Bucket,
+    console: Bucket,
+}
+
+impl Buckets {
+    /// Full ones.
+    pub fn new(rate: Rate) -> Self {
+        Self { rate, scim: Bucket::default(), console: Bucket::default() }
+    }
+
+    /// Refuses a call with this token while its own bucket or that of all tokens of its kind is below zero.
+    ///
+    /// # Errors
+    /// 429 with `Retry-After`.
+    pub fn check(&self, kind: TokenKind, token: &str, now: Timestamp) -> Result<()> {
+        let bucket = self.bucket(kind);
+        let own =
+            bucket.each.get(token).map(|level| (level.at(now, self.rate.of_one_token()), self.rate.of_one_token()));
+        let all = bucket.all.map(|level| (level.at(now, self.rate), self.rate));
+        let (missing, rate, caller) = match (own, all) {
+            (Some((units, rate)), _) if units < 0.0 => (-units, rate, "this token"),
+            (_, Some((units, rate))) if units < 0.0 => (-units, rate, "the tokens of this organisation"),
+            _ => return Ok(()),
+        };
+        let seconds = (missing / rate.a_millisecond / 1000.0).ceil().max(1.0) as i64;
+        let error = Error::new(
+            Kind::TooManyRequests,
+            format!(
+                "The requests of {caller} have used up the computing time that an organisation gets. Nothing was done. Try \
+                 again in {seconds} seconds, with smaller requests or fewer of them."
+            ),
+        );
+        Err(Error { retry_after: Some(seconds), ..error })
+    }
+
+    /// Takes out what a call with this token has spent.
+    pub fn charge(&mut self, kind: TokenKind, token: &str, units: u64, now: Timestamp) {
+        let (all, one) = (self.rate, self.rate.of_one_token());
+        let bucket = match kind {
+            TokenKind::Scim => &mut self.scim,
+            TokenKind::Console => &mut self.console,
+        };
+        let left = |level: Option<Level>, rate: Rate| {
+            let units = level.map_or(rate.most, |level| level.at(now, rate)) - units as f64;
+            Level { units, at: now }
+        };
+        bucket.all = Some(left(bucket.all, all));
+        if bucket.each.len() >= TOKENS {
+            bucket.each.retain(|_, level| level.at(now, one) < one.most);
+        }
+        let level = left(bucket.each.get(token).copied(), one);
+        bucket.each.insert(token.to_owned(), level);
+    }
+
+    /// Returns how many seconds of object time are left for all tokens of that kind; below zero while they are refused.
+    pub fn seconds_left(&self, kind: TokenKind, now: Timestamp) -> f64 {
+        let units = self.bucket(kind).all.map_or(self.rate.most, |level| level.at(now, self.rate));
+        units / UNITS_PER_SECOND as f64
+    }
+
+    fn bucket(&self, kind: TokenKind) -> &Bucket {
+        match kind {
+            TokenKind::Scim => &self.scim,
+            TokenKind::Console => &self.console,
+        }
+    }
+}
+
+/// True for a call that the buckets never refuse: with the root key, or one that takes access away.
+pub(super) fn is_exempt(call: &Call) -> bool {
+    let takes_away = match &call.ask {
+        Ask::Admin(admin) => match admin {
+            Admin::Configure { .. } | Admin::Erase | Admin::ReleaseGuard { .. } | Admin::RevokeToken { .. } => true,
+            // The old token's end; its successor was minted before.
+            Admin::RotateToken(rotation) => rotation.by.is_some(),
+            Admin::MintToken { .. }
+            | Admin::PutSchema { .. }
+            | Admin::DeleteSchema { .. }
+            | Admin::BeginImport
+            | Admin::ImportLines { .. }
+            | Admin::FinishImport
+            | Admin::EndImport => false,
+        },
+        Ask::Scim(_) | Ask::Read(_) | Ask::Preview(_) => false,
+    };
+    call.actor == Actor::Root || takes_away
+}
+
+/// True for what goes on in pieces of bounded size, which is not charged.
+pub(super) fn is_stream(ask: &Ask) -> bool {
+    matches!(ask, Ask::Read(Query::Snapshot { .. } | Query::Changes { .. }) | Ask::Admin(Admin::ImportLines { .. }))
+}
+
+/// The units of a call besides those that its work spends: the way to the object and back.
+pub(super) const CALL_UNITS_LEAST: usize = 500;
+/// How many bytes of a call or of a document in an answer are a unit.
+const BYTES_A_UNIT: usize = 16;
+/// The units of a resource in an answer, besides its bytes.
+const RESOURCE_UNITS: usize = 100;
+/// The units of a member or a group that is named in an answer.
+const NAMED_UNITS: usize = 5;
+
+/// Returns the units of reading a call of so many bytes.
+pub(super) fn reading(bytes: usize) -> usize {
+    bytes / BYTES_A_UNIT
+}
+
+/// Returns the units of reading and writing what is answered.
+pub(super) fn answering(answer: &Answer) -> usize {
+    let stored = |one: &Stored| {
+        let named = one.groups.len() + one.members.as_ref().map_or(0, Vec::len);
+        RESOURCE_UNITS + one.doc.get().len() / BYTES_A_UNIT + named * NAMED_UNITS
+    };
+    match answer {
+        Answer::Created(one) | Answer::Resource(one) => stored(one),
+        Answer::List { resources, .. } => resources.iter().map(stored).sum(),
+        Answer::Bulk(done) => done.len() * RESOURCE_UNITS,
+        Answer::Json(text) | Answer::New(text) | Answer::Stale { schemas: text, .. } => text.get().len() / BYTES_A_UNIT,
+        Answer::Tagged { body, .. } => body.as_ref().map_or(0, |text| text.get().len() / BYTES_A_UNIT),
+        Answer::Preview { outcome, changes, .. } => {
+            changes.get().len() / BYTES_A_UNIT + outcome.as_ref().as_ref().map_or(0, answering)
+        }
+        Answer::Nothing | Answer::Allowed | Answer::Piece { .. } => 0,
+    }
+}
+
+/// The snapshots and parts of imports that are under way. Each is known by its request; all its calls bear that id.
+#[derive(Debug, Default)]
+pub(super) struct Streams(BTreeMap<String, Timestamp>);
+
+/// How many may be under way at once.
+const STREAMS: usize = 2;
+/// How long one is believed to go on after its last call, in milliseconds: the client may have hung up.
+const FORGOTTEN_AFTER: i64 = 30_000;
+
+impl Streams {
+    /// Lets a call in that begins a stream or goes on with one. One that goes on is never refused: its answer has begun.
+    ///
+    /// # Errors
+    /// 429 with `Retry-After`, if enough are under way.
+    pub(super) fn enter(&mut self, call: &Call, now: Timestamp) -> Result<()> {
+        let goes_on = match &call.ask {
+            Ask::Read(Query::Snapshot { position }) => position.is_some(),
+            Ask::Admin(Admin::ImportLines { line, .. }) => *line > 1,
+            _ => return Ok(()),
+        };
+        self.0.retain(|_, last| now.0 - last.0 < FORGOTTEN_AFTER);
+        let id = call.request.as_str();
+        let known = goes_on || call.actor == Actor::Root || self.0.contains_key(id);
+        if !known && self.0.len() >= STREAMS {
+            let error = Error::new(
+                Kind::TooManyRequests,
+                "Two snapshots or parts of an import are under way for this organisation already. Try again when one of \
+                 them has ended; one that was broken off is forgotten after 30 seconds.",
+            );
+            return Err(Error { retry_after: Some(FORGOTTEN_AFTER / 1000), ..error });
+        }
+        self.0.insert(id.to_owned(), now);
+        Ok(())
+    }
+
+    /// Forgets a stream that has come to its end.
+    pub(super) fn leave(&mut self, call: &Call, outcome: &Result<Answer>) {
+        let goes_on = match (&call.ask, outcome) {
+            (_, Err(_)) => false,
+            (Ask::Read(Query::Snapshot { .. }), Ok(Answer::Piece { next, .. })) => next.is_some(),
+            (Ask::Admin(Admin::ImportLines { last, .. }), _) => !last,
+            _ => return,
+        };
+        if !goes_on {
+            self.0.remove(call.request.as_str());
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = UNITS_PER_SECOND;
+
+    fn buckets() -> Buckets {
+        Buckets::new(Rate::parse("0.5 5").unwrap())
+    }
+
+    fn at(milliseconds: i64) -> Timestamp {
+        Timestamp(1_795_000_000_000 + milliseconds)
+    }
+
+    #[test]
+    fn what_the_variable_says() {
+        let ours = Rate::parse("0.5 5");
+        assert!(ours.is_some());
+        for (text, rate) in
+            [("", None), ("  ", None), (" 0.5  5.0 ", ours), ("much", ours), ("1", ours), ("1 -2", ours)]
+        {
+            assert_eq!(Rate::parse(text), rate, "{text:?}");
+        }
+        assert_ne!(Rate::parse("1 10"), ours);
+    }
+
+    #[test]
+    fn a_token_is_refused_until_its_debt_is_refilled() {
+        let mut buckets = buckets();
+        let check = |buckets: &Buckets, token: &str, ms: i64| {
+            buckets.check(TokenKind::Scim, token, at(ms)).map_err(|error| (error.kind, error.retry_after.unwrap()))
+        };
+        buckets.charge(TokenKind::Scim, "a", 4 * SECOND, at(0));
+        assert_eq!(check(&buckets, "a", 0), Ok(()), "at zero, not below it");
+        buckets.charge(TokenKind::Scim, "a", SECOND, at(0));
+        // One second of debt, 0.4 a second for one token.
+        assert_eq!(check(&buckets, "a", 0), Err((Kind::TooManyRequests, 3)));
+        assert_eq!(check(&buckets, "b", 0), Ok(()), "another token has what is left");
+        assert_eq!(check(&buckets, "a", 2400), Err((Kind::TooManyRequests, 1)));
+        assert_eq!(check(&buckets, "a", 2500), Ok(()));
+        assert_eq!(buckets.check(TokenKind::Console, "a", at(0)), Ok(()), "the Console's is another bucket");
+        // Together they can come below zero.
+        buckets.charge(TokenKind::Scim, "b", 4 * SECOND, at(2500));
+        assert_eq!(check(&buckets, "c", 2500).map_err(|error| error.0), Err(Kind::TooManyRequests));
+        assert!(buckets.seconds_left(TokenKind::Scim, at(2500)) < 0.0);
+        assert_eq!(buckets.seconds_left(TokenKind::Scim, at(3_600_000)).round(), 5.0);
+    }
+
+    /// One token asks whenever it is let in, for a second of work each time; the other for 2 ms, ten times a second.
+    #[test]
+    fn one_token_at_its_worst_refuses_only_itself() {
+        let mut buckets = buckets();
+        let (mut refused, mut done) = (0, 0);
+        for ms in (0..600_000).step_by(100) {
+            if buckets.check(TokenKind::Scim, "worst", at(ms)).is_ok() {
+                buckets.charge(TokenKind::Scim, "worst", SECOND, at(ms));
+                done += 1;
+            }
+            match buckets.check(TokenKind::Scim, "other", at(ms)) {
+                Ok(()) => buckets.charge(TokenKind::Scim, "other", SECOND / 500, at(ms)),
+                Err(_) => refused += 1,
+            }
+        }
+        assert_eq!(refused, 0);
+        assert!((240..=250).contains(&done), "0.4 s a second and what the bucket held: {done}");
+    }
+
+    #[test]
+    fn tokens_that_are_full_again_are_forgotten() {
+        let mut buckets = buckets();
+        for n in 0..=(TOKENS as i64) {
+            buckets.charge(TokenKind::Scim, &n.to_string(), 1, at(n * 1000));
+        }
+        assert_eq!(buckets.scim.each.len(), 1);
+    }
+}

@@ -1,0 +1,189 @@
+//! The object time of an organisation: what its callers spend is charged, and who has used it up waits.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+use crate::support::Server;
+use crate::support::native::Native;
+use crate::work::{patch, removal, with_roles};
+use scim_edge::auth::{Dialect, Token, TokenKind};
+use scim_edge::directory::command::{Actor, Admin, Ask, Query, Scope, TokenSettings};
+use scim_edge::directory::options::Options;
+use scim_edge::directory::residency::Residency;
+use scim_edge::error::Error;
+use scim_edge::id::{Timestamp, TokenId};
+use scim_edge::org::bucket::{Buckets, Rate};
+use serde_json::json;
+
+/// As wrangler.toml has it.
+const OBJECT_SECONDS: &str = "0.5 5";
+
+fn buckets() -> Buckets {
+    Buckets::new(Rate::parse(OBJECT_SECONDS).unwrap())
+}
+
+fn limited() -> Native {
+    let mut server = Native::new(Dialect::Auto);
+    server.memory.buckets = Some(buckets());
+    server
+}
+
+fn left(server: &Native, kind: TokenKind) -> f64 {
+    server.memory.buckets.as_ref().unwrap().seconds_left(kind, server.now)
+}
+
+/// A Console token of that scope.
+fn console(server: &mut Native, id: &str, seed: u8, scope: Scope) -> Actor {
+    let token = Token::mint(TokenKind::Console, [seed; 32]);
+    let settings = TokenSettings {
+        name: id.to_owned(),
+        kind: TokenKind::Console,
+        dialect: Dialect::Auto,
+        scope: Some(scope),
+        expires_at: None,
+        address_ranges: Vec::new(),
+    };
+    let id = TokenId::parse(id).unwrap();
+    let minted = Admin::MintToken { id, hash: token.hash(), token: settings };
+    server.call(Actor::Root, Ask::Admin(minted)).outcome.unwrap();
+    Actor::Token { hash: token.hash(), dialect: Dialect::Auto }
+}
+
+#[test]
+fn a_hundred_creates_a_second_for_ten_minutes_are_never_refused() {
+    let mut server = limited();
+    let user = json!({
+        "userName": "ada", "externalId": "x", "name": {"givenName": "Ada", "familyName": "L"}, "title": "t".repeat(1800),
+        "emails": [{"value": "ada@example.com", "type": "work", "primary": true}],
+    });
+    server.send("POST", "/Users", user);
+    let units = ((5.0 - left(&server, TokenKind::Scim)) * scim_edge::budget::UNITS_PER_SECOND as f64).ceil() as u64;
+    assert!(units > 1000, "a create is charged: {units}");
+    let (mut buckets, mut refused) = (buckets(), 0);
+    for n in 0..60_000 {
+        let now = Timestamp(1_795_000_000_000 + n * 10);
+        refused += i32::from(buckets.check(TokenKind::Scim, "t-1", now).is_err());
+        buckets.charge(TokenKind::Scim, "t-1", units, now);
+    }
+    assert_eq!(refused, 0);
+    assert!(buckets.seconds_left(TokenKind::Scim, Timestamp(1_795_000_600_000)) > 4.0);
+}
+
+#[test]
+fn who_has_used_up_the_time_waits_and_the_console_does_not() {
+    let mut server = limited();
+    let reader = console(&mut server, "c-1", 8, Scope::Read);
+    let path = with_roles(&mut server, 1000);
+    let worst = patch(&vec![removal(220); 20]);
+    let before = server.now;
+    let mut done = 0;
+    let refused = loop {
+        let answer = server.send("PATCH", &path, worst.clone());
+        if answer.status == 429 {
+            break answer;
+        }
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        done += 1;
+    };
+    assert!((4..=6).contains(&done), "4 seconds, of almost one each: {done}");
+    let says = refused.text("detail");
+    assert!(says.starts_with("The requests of this token have used up the computing time"), "{says}");
+    assert_eq!(server.get("/Users?count=1").status, 429, "reads too");
+    // What is refused for being too much was work as well; and a refusal for being too soon costs nothing.
+    let in_debt = left(&server, TokenKind::Scim);
+    for _ in 0..100 {
+        server.now = before;
+        assert_eq!(server.get("/Users?count=1").status, 429);
+    }
+    server.now = before;
+    assert!(left(&server, TokenKind::Scim) <= in_debt);
+    server.call(reader, Ask::Read(Query::Organisation)).outcome.unwrap();
+    server.call(Actor::Root, Ask::Read(Query::Organisation)).outcome.unwrap();
+    server.now = before.plus(60_000);
+    assert_eq!(server.get("/Users?count=1").status, 200);
+}
+
+#[test]
+fn errors_and_previews_are_charged_and_what_takes_access_away_is_never_refused() {
+    let mut server = limited();
+    let (admin, reader) = (console(&mut server, "c-1", 8, Scope::Admin), console(&mut server, "c-2", 9, Scope::Read));
+    let path = with_roles(&mut server, 1000);
+    let before = left(&server, TokenKind::Scim);
+    assert_eq!(server.send("PATCH", &path, patch(&vec![removal(220); 100])).status, 400);
+    assert!(before - left(&server, TokenKind::Scim) > 0.9, "all of the budget was work");
+    let body = json!({"method": "PATCH", "path": path, "body": patch(&vec![removal(220); 20])});
+    let preview =
+        scim_edge::console::preview::Preview::read(body.to_string().as_bytes(), crate::support::native::BASE).unwrap();
+    let id = scim_edge::id::RequestId::parse("r-1").unwrap();
+    let refused: Error = loop {
+        let types = std::rc::Rc::clone(&server.types);
+        let (ingested, _) = preview.ingest(&id, crate::support::native::BASE, &types).unwrap();
+        match server.call(admin.clone(), Ask::Preview(ingested.command)).outcome {
+            Ok(_) => assert!(left(&server, TokenKind::Console) > -2.0),
+            Err(error) => break error,
+        }
+    };
+    assert!(refused.retry_after.unwrap() > 0, "{refused:?}");
+    for _ in 0..5 {
+        // The others' share, with the other token.
+        let types = std::rc::Rc::clone(&server.types);
+        let (ingested, _) = preview.ingest(&id, crate::support::native::BASE, &types).unwrap();
+        let _ = server.call(reader.clone(), Ask::Preview(ingested.command));
+    }
+    assert!(left(&server, TokenKind::Console) < 0.0);
+    let off = Admin::Configure {
+        display_name: None,
+        saml: None,
+        scim: Some(false),
+        options: Options::default(),
+        residency: Residency::default(),
+    };
+    for (ask, is_refused) in [
+        (Ask::Read(Query::Organisation), true),
+        (Ask::Admin(Admin::DeleteSchema { urn: "urn:x:y".to_owned() }), true),
+        (Ask::Admin(Admin::ReleaseGuard { seconds: 60 }), false),
+        (Ask::Admin(Admin::RevokeToken { id: TokenId::parse("t-1").unwrap() }), false),
+        (Ask::Admin(off), false),
+        (Ask::Read(Query::Snapshot { position: None }), false),
+        (Ask::Read(Query::Changes { after: 0, limit: 10, wait: 0 }), false),
+    ] {
+        let shown = format!("{ask:?}");
+        let reply = server.call(admin.clone(), ask);
+        let too_soon = reply.outcome.as_ref().is_err_and(|error| error.retry_after.is_some());
+        assert_eq!(too_soon, is_refused, "{shown}: {:?}", reply.outcome);
+    }
+}
+
+#[test]
+fn two_snapshots_at_once_and_a_third_after_one_of_them() {
+    let mut server = limited();
+    let reader = console(&mut server, "c-1", 8, Scope::Read);
+    for n in 0..3000 {
+        server.send("POST", "/Users", json!({"userName": format!("u{n}")}));
+        server.memory.buckets = None;
+    }
+    let mut piece = |request: &str, position: Option<String>, after: i64| {
+        server.now = server.now.plus(after);
+        let ask = Ask::Read(Query::Snapshot { position });
+        let mut call = server.made(reader.clone(), ask);
+        call.request = scim_edge::id::RequestId::parse(request).unwrap();
+        match server.send_call(call).outcome {
+            Ok(scim_edge::directory::reply::Answer::Piece { next, .. }) => Ok(next),
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => Err(error.retry_after),
+        }
+    };
+    let first = piece("r-1", None, 0).unwrap();
+    let second = piece("r-2", None, 0).unwrap();
+    assert!(first.is_some() && second.is_some(), "more than a piece");
+    assert_eq!(piece("r-3", None, 0), Err(Some(30)));
+    // One ends.
+    let mut position = first;
+    while let Some(next) = position {
+        position = piece("r-1", Some(next), 0).unwrap();
+    }
+    assert!(piece("r-3", None, 0).unwrap().is_some());
+    assert_eq!(piece("r-4", None, 0), Err(Some(30)));
+    // One whose reader has gone is forgotten, and goes on even so.
+    assert!(piece("r-4", None, 30_000).unwrap().is_some());
+    assert!(piece("r-2", second, 0).is_ok());
+}
