@@ -4,7 +4,9 @@
 //! same hash; nothing in this module lets anybody in.
 
 pub mod range;
+pub mod remembered;
 
+use crate::error::{Error, Kind, Result};
 use crate::id::{OrgId, Timestamp, TokenHash};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -102,21 +104,54 @@ fn base62(bytes: &[u8], length: usize) -> String {
     digits.into_iter().map(char::from).collect()
 }
 
-/// The credentials of an `Authorization` header (RFC 6750 section 2.1): the scheme `Bearer` in any case, or the bare
-/// token, as some Okta apps send it. Twice is once: it was typed into a field whose scheme the provider adds. `None` for no header or another scheme.
+/// The longest `Authorization` header that is read, in bytes: nine times a token's length, and room for a long root key.
+pub const HEADER_MAX: usize = 512;
+
+/// Returns the credentials of an `Authorization` header (RFC 6750 section 2.1): the scheme `Bearer` in any case, or the bare
+/// token, as some Okta apps send it. A repeated scheme counts once: the admin typed it into a field to which the provider
+/// adds its own. `None` for no header, one above [`HEADER_MAX`], or another scheme.
 pub fn credentials(header: Option<&str>) -> Option<&str> {
-    let header = header?.trim();
-    match header.split_once(char::is_whitespace) {
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => credentials(Some(rest)),
-        Some(_) => None,
-        None => (!header.is_empty() && !header.eq_ignore_ascii_case("bearer")).then_some(header),
+    let mut rest = header.filter(|header| header.len() <= HEADER_MAX)?.trim();
+    // Each turn takes a scheme off the front, so the header's length bounds them.
+    while let Some((scheme, more)) = rest.split_once(char::is_whitespace) {
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return None;
+        }
+        rest = more.trim_start();
     }
+    (!rest.is_empty() && !rest.eq_ignore_ascii_case("bearer")).then_some(rest)
 }
 
-/// True if `presented` is the root key. The time it takes does not depend on where they differ.
-pub fn is_root(presented: &str, key: &str) -> bool {
-    let digest = |text: &str| Sha256::digest(text.as_bytes());
-    !key.is_empty() && bool::from(digest(presented).ct_eq(&digest(key)))
+/// The shortest root key that is accepted, in bytes.
+pub const KEY_MIN: usize = 32;
+
+/// Returns the root keys that are accepted: the key, and during a rotation the next one.
+///
+/// # Errors
+/// 503 with the command that sets a good key, if the key is missing, or if either has fewer than [`KEY_MIN`] bytes.
+pub fn root_keys(key: &str, next: &str) -> Result<Vec<String>> {
+    let how = |name: &str| format!("Set one with: openssl rand -hex 32 | npx wrangler secret put {name}");
+    let refuse = |detail: String| Err(Error::new(Kind::Unavailable, detail));
+    if key.is_empty() {
+        return refuse(format!("The Console API has no key yet. {}", how("CONSOLE_KEY")));
+    }
+    for (name, key) in [("CONSOLE_KEY", key), ("CONSOLE_KEY_NEXT", next)] {
+        if !key.is_empty() && key.len() < KEY_MIN {
+            return refuse(format!(
+                "{name} has {} characters; a root key must have at least {KEY_MIN}. {}",
+                key.chars().count(),
+                how(name)
+            ));
+        }
+    }
+    Ok([key, next].into_iter().filter(|key| !key.is_empty()).map(str::to_owned).collect())
+}
+
+/// Returns true if `presented` is one of the root keys. The time it takes does not depend on where they differ, nor on
+/// which of them it is.
+pub fn is_root(presented: &str, keys: &[String]) -> bool {
+    let presented = Sha256::digest(presented.as_bytes());
+    keys.iter().fold(false, |found, key| found | bool::from(presented.ct_eq(&Sha256::digest(key.as_bytes()))))
 }
 
 /// Which identity provider's habits a token's requests have, as the admin said when minting it.
@@ -142,8 +177,10 @@ pub enum Dialect {
     Rfc,
 }
 
-/// What KV keeps under [`record_key`], version 1: where the object is and how to read what comes. The object's own
-/// row decides whether it is true.
+/// What KV keeps under [`record_key`], version 1: where the object is, how to read what comes, and when the token opens
+/// nothing any more. The object's own row decides; a record may only refuse, or send to the object.
+///
+/// Fields are only added, and optional: records of every earlier build stay valid.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
@@ -158,9 +195,47 @@ pub struct Record {
     pub kind: TokenKind,
     /// Fixed at minting.
     pub dialect: Dialect,
-    /// When it ends, if ever.
+    /// When it expires, if ever. An earlier build shortened it when it revoked the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// From when it opens nothing: when it expires or was revoked, whichever is earlier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<Timestamp>,
+    /// When it was revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_at: Option<Timestamp>,
+    /// The address ranges that it may be used from; empty for anywhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ranges: Vec<String>,
+}
+
+/// Why a record alone is enough to refuse its token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It was revoked, or has expired.
+    Ended,
+    /// It is used from outside its address ranges.
+    Outside,
+}
+
+impl Record {
+    /// Returns why the token is refused at `now` for a request from `address`; `None` sends it on to the object.
+    pub fn refuses(&self, now: Timestamp, address: Option<&str>) -> Option<Refusal> {
+        let over = |end: Option<Timestamp>| end.is_some_and(|end| end <= now);
+        // Revoked is a state, whatever this location's clock says.
+        if self.revoked_at.is_some() || over(self.end) || over(self.expires_at) {
+            return Some(Refusal::Ended);
+        }
+        (!range::allow(&self.ranges, address)).then_some(Refusal::Outside)
+    }
+
+    /// Returns when KV may delete the record, in seconds: [`RECORD_GRACE_SECONDS`] after the token's end. `None` to keep it:
+    /// for a token without an end, or one whose end 32 bits cannot hold, which the platform refuses.
+    pub fn kept_until(&self) -> Option<u64> {
+        let end = [self.end, self.expires_at].into_iter().flatten().min()?;
+        let until = end.0 / 1000 + RECORD_GRACE_SECONDS;
+        (until <= i64::from(i32::MAX)).then_some(until.unsigned_abs())
+    }
 }
 
 /// KV keeps a record this long after the token's end, so that the object can still refuse and count it.
@@ -217,6 +292,12 @@ mod tests {
             ("abc", Some("abc")),
             ("Bearer Bearer abc", Some("abc")),
             ("Bearer bearer ", None),
+            ("Bearer abc def", None),
+            (&format!("Bearer {}", "x".repeat(HEADER_MAX - 7)), Some("x".repeat(HEADER_MAX - 7).as_str())),
+            (&format!("Bearer {}", "x".repeat(HEADER_MAX - 6)), None),
+            (&format!("{}x", "Bearer ".repeat(73)), Some("x")),
+            (&format!("{}xx", "Bearer ".repeat(73)), None),
+            (&"Bearer ".repeat(11_000), None),
             ("Basic abc", None),
             ("Bearer", None),
             ("", None),
@@ -231,15 +312,59 @@ mod tests {
         let text = r#"{"v":1,"org":"acme","kind":"scim","dialect":"auto"}"#;
         let record: Record = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&record).unwrap(), text);
-        let text = r#"{"v":1,"org":"acme","jurisdiction":"eu","kind":"console","dialect":"wso2","expiresAt":5}"#;
+        let text = r#"{"v":1,"org":"acme","jurisdiction":"eu","kind":"console","dialect":"wso2","expiresAt":5,"end":4,"revokedAt":4,"ranges":["203.0.113.0/24"]}"#;
         assert_eq!(serde_json::to_string(&serde_json::from_str::<Record>(text).unwrap()).unwrap(), text);
         assert_eq!(record_key(&TokenHash([0; 32])), format!("t/{}", "0".repeat(64)));
     }
 
     #[test]
+    fn what_a_record_refuses() {
+        let record = |more: &str| -> Record {
+            serde_json::from_str(&format!(r#"{{"v":1,"org":"acme","kind":"scim","dialect":"auto"{more}}}"#)).unwrap()
+        };
+        let (inside, outside) = (Some("203.0.113.7"), Some("198.51.100.7"));
+        for (more, address, expected) in [
+            ("", inside, None),
+            ("", None, None),
+            (r#","expiresAt":11,"end":11"#, inside, None),
+            (r#","expiresAt":10"#, inside, Some(Refusal::Ended)),
+            (r#","expiresAt":99,"end":10"#, inside, Some(Refusal::Ended)),
+            (r#","end":99,"revokedAt":99"#, inside, Some(Refusal::Ended)),
+            (r#","ranges":["203.0.113.0/24"]"#, inside, None),
+            (r#","ranges":["203.0.113.0/24"]"#, outside, Some(Refusal::Outside)),
+            (r#","ranges":["203.0.113.0/24"]"#, None, Some(Refusal::Outside)),
+            (r#","end":9,"ranges":["203.0.113.0/24"]"#, outside, Some(Refusal::Ended)),
+            (r#","later":{"a":1}"#, inside, None),
+        ] {
+            assert_eq!(record(more).refuses(Timestamp(10), address), expected, "{more} {address:?}");
+        }
+        for (more, until) in [
+            ("", None),
+            (r#","expiresAt":5000"#, Some(RECORD_GRACE_SECONDS + 5)),
+            (r#","expiresAt":5000,"end":4000"#, Some(RECORD_GRACE_SECONDS + 4)),
+            (r#","expiresAt":4000000000000"#, None),
+        ] {
+            assert_eq!(record(more).kept_until(), until.map(i64::unsigned_abs), "{more}");
+        }
+    }
+
+    #[test]
     fn the_root_key() {
-        assert!(is_root("k", "k"));
-        assert!(!is_root("", ""));
-        assert!(!is_root("K", "k"));
+        let (one, other) = ("k".repeat(KEY_MIN), "n".repeat(KEY_MIN));
+        let keys = root_keys(&one, &other).unwrap();
+        assert!(is_root(&one, &keys) && is_root(&other, &keys));
+        assert!(!is_root("", &keys) && !is_root(&one[1..], &keys) && !is_root(&one, &[]));
+        assert_eq!(root_keys(&one, "").unwrap(), std::slice::from_ref(&one));
+        for (key, next, says) in [
+            ("", "", "no key yet. Set one with: openssl rand -hex 32 | npx wrangler secret put CONSOLE_KEY"),
+            ("", other.as_str(), "no key yet"),
+            (&one[1..], "", "CONSOLE_KEY has 31 characters; a root key must have at least 32. Set one with: openssl"),
+            (&one, "short", "CONSOLE_KEY_NEXT has 5 characters"),
+            (&one, "short", "npx wrangler secret put CONSOLE_KEY_NEXT"),
+        ] {
+            let error = root_keys(key, next).unwrap_err();
+            assert_eq!(error.kind, Kind::Unavailable);
+            assert!(error.detail.contains(says), "{}", error.detail);
+        }
     }
 }

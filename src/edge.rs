@@ -1,5 +1,6 @@
 //! The platform, thinly: HTTP, KV, objects, clock, randomness. It decides nothing; what it calls does.
 
+mod body;
 mod console;
 mod import;
 mod limits;
@@ -12,18 +13,20 @@ mod snapshot;
 mod sql;
 mod tokens;
 
-use crate::auth::{self, Record, Token, TokenKind};
+use self::body::body;
+use self::limits::Limit;
+use crate::auth::{self, Record, Refusal, Token, TokenKind};
 use crate::console::cors;
 use crate::directory::command::{Actor, Ask, Call, Command, Precondition, VERSION};
 use crate::directory::reply::Answer;
 use crate::directory::residency::Residency;
 use crate::error::{Error, Kind, Result};
-use crate::id::{Ids, OrgId, RequestId, Timestamp};
+use crate::id::{Ids, OrgId, RequestId, Timestamp, TokenHash};
 use crate::ingest::{self, Ingested};
 use crate::render::{self, Projection, Response};
 use crate::route::{self, Open, Route, Scim};
-use crate::scim::{json, schema::Types};
-use futures_util::{FutureExt, StreamExt};
+use crate::scim::schema::Types;
+use futures_util::FutureExt;
 use serde_json::json;
 use std::cell::Cell;
 use std::panic::AssertUnwindSafe;
@@ -43,6 +46,14 @@ struct Edge<'a> {
     rows: Cell<Option<String>>,
     /// Where the object is to panic; read by test builds only.
     panic_at: Option<String>,
+}
+
+/// A caller with a token that KV knows.
+struct Known {
+    token: Token,
+    record: Record,
+    /// Why the record alone refuses it.
+    refusal: Option<Refusal>,
 }
 
 #[event(start)]
@@ -125,12 +136,12 @@ impl Edge<'_> {
     /// One SCIM request.
     ///
     /// 1. Discovery without a token is the same for everybody.
-    /// 2. The token's form, then KV: who is not known goes no further, and nothing is stored of it. Nor does who asks too
-    ///    often.
-    /// 3. The request is read; a refusal goes to the object too, which checks the token first and writes it down.
-    /// 4. One object call; if the organisation's schemas are not those that this isolate knew, the request is read again
+    /// 2. The token's form, then KV: unknown callers get 401; no object is called and nothing is stored.
+    /// 3. What KV knows to have ended is refused before the body is read; the object counts it.
+    /// 4. The request is read; a refusal goes to the object too, which checks the token first and writes it down.
+    /// 5. One object call; if the organisation's schemas are not those that this isolate knew, the request is read again
     ///    under the object's, and there is a second call.
-    /// 5. The answer.
+    /// 6. The answer.
     async fn scim(
         &self,
         org: &OrgId,
@@ -147,8 +158,12 @@ impl Edge<'_> {
         {
             return render::discovery(found, &route::query(query), &base, &Types::default());
         }
-        let (token, record) = self.token(authorization.as_deref(), TokenKind::Scim).await?;
+        let Known { token, record, refusal } = self.token(authorization.as_deref(), TokenKind::Scim).await?;
         if record.org != *org {
+            return Err(Error::unauthorized());
+        }
+        if refusal.is_some() {
+            self.count_ended(org, &token, &record, method, path).await;
             return Err(Error::unauthorized());
         }
         let query = route::query(query);
@@ -181,11 +196,7 @@ impl Edge<'_> {
                 (Err(error), _) | (_, Err(error)) => Err(error.clone()),
             };
             let refused = |error| Ingested {
-                command: Command::Refused {
-                    error,
-                    method: method.to_owned(),
-                    resource: path.chars().take(300).collect(),
-                },
+                command: self.refused(error, method, path),
                 precondition: Precondition::default(),
                 projection: Projection::default(),
                 repairs: Vec::new(),
@@ -227,29 +238,81 @@ impl Edge<'_> {
         Err(Error::new(Kind::Unavailable, detail))
     }
 
-    /// The token of a header and what KV knows of it, within the limits for tokens and for failing without one.
-    async fn token(&self, authorization: Option<&str>, kind: TokenKind) -> Result<(Token, Record)> {
-        match self.known(authorization, kind).await {
-            Ok((token, record)) => {
-                limits::check(self.env, limits::TOKENS, &token.hash().hex()).await?;
-                Ok((token, record))
-            }
-            Err(error) if error.kind == Kind::Unauthorized => {
-                if let Some(address) = &self.address {
-                    limits::check(self.env, limits::FAILURES, &auth::range::client(address)).await?;
-                }
-                Err(error)
-            }
-            Err(error) => Err(error),
+    /// Returns the token of a header with what KV knows of it, within the limits.
+    ///
+    /// - Malformed credentials count against the client's address. From an address with too many failures they are refused
+    ///   without being counted.
+    /// - A well-formed token is looked up, whatever its address has done. An unknown one counts against the address.
+    /// - One that KV says is refused counts against its own hash, and from outside its ranges against both together: the
+    ///   provider that uses it from inside is not held up.
+    /// - A live one counts for itself.
+    ///
+    /// # Errors
+    /// 401, 429, or internal.
+    async fn token(&self, authorization: Option<&str>, kind: TokenKind) -> Result<Known> {
+        let client = self.client();
+        let Some(credentials) = auth::credentials(authorization) else {
+            return Err(self.failed(Error::unauthorized(), true).await);
+        };
+        let Some(token) = Token::parse(credentials) else {
+            return Err(self.failed(Error::new(Kind::Unauthorized, auth::INCOMPLETE), true).await);
+        };
+        let hash = token.hash();
+        let found =
+            if token.kind() == kind { tokens::look_up(self.env, &hash, client.as_deref()).await? } else { None };
+        let Some(record) = found.filter(|record| record.kind == kind) else {
+            return Err(self.failed(Error::unauthorized(), false).await);
+        };
+        let refusal = record.refuses(now(), self.address.as_deref());
+        let ended = match refusal {
+            Some(Refusal::Ended) => hash.hex(),
+            Some(Refusal::Outside) | None => self.at_client(&hash),
+        };
+        limits::check(Limit::Ended, &ended)?;
+        match refusal {
+            Some(_) => limits::count(self.env, Limit::Ended, &ended).await?,
+            None => limits::count(self.env, Limit::Tokens, &hash.hex()).await?,
+        }
+        Ok(Known { token, record, refusal })
+    }
+
+    /// Counts a failure against the client's address; answers how it is refused. Malformed credentials are not counted where
+    /// the address is over its limit already.
+    async fn failed(&self, refusal: Error, malformed: bool) -> Error {
+        let Some(client) = self.client() else { return refusal };
+        let outcome = match limits::check(Limit::Failures, &client) {
+            Err(error) if malformed => Err(error),
+            _ => limits::count(self.env, Limit::Failures, &client).await,
+        };
+        outcome.err().unwrap_or(refusal)
+    }
+
+    /// What the client's address is counted as, if the platform says one.
+    fn client(&self) -> Option<String> {
+        self.address.as_deref().map(auth::range::client)
+    }
+
+    /// What a token is counted as that only this client may have used wrongly.
+    fn at_client(&self, hash: &TokenHash) -> String {
+        format!("{}/{}", hash.hex(), self.client().unwrap_or_default())
+    }
+
+    /// Has the object count and note a token that KV knows to be refused. Nothing of the request's body goes there, and
+    /// whatever the object says, the answer is 401.
+    async fn count_ended(&self, org: &OrgId, token: &Token, record: &Record, method: &str, path: &str) {
+        let home = Residency { jurisdiction: record.jurisdiction.clone(), location_hint: None };
+        let actor = Actor::Token { hash: token.hash(), dialect: record.dialect };
+        let refused = self.refused(Error::unauthorized(), method, path);
+        let call = self.call_of(org.clone(), home, actor, Ask::Scim(refused));
+        match self.object(&call).await {
+            Err(error) if error.kind == Kind::Internal => self.log(&error),
+            _ => {}
         }
     }
 
-    async fn known(&self, authorization: Option<&str>, kind: TokenKind) -> Result<(Token, Record)> {
-        let credentials = auth::credentials(authorization).ok_or_else(Error::unauthorized)?;
-        let token = Token::parse(credentials).ok_or_else(|| Error::new(Kind::Unauthorized, auth::INCOMPLETE))?;
-        let known = tokens::look_up(self.env, &token.hash(), now()).await?;
-        let record = known.filter(|record| record.kind == kind && token.kind() == kind);
-        record.map(|record| (token, record)).ok_or_else(Error::unauthorized)
+    /// What the edge refused, for the object to write down.
+    fn refused(&self, error: Error, method: &str, path: &str) -> Command {
+        Command::Refused { error, method: method.to_owned(), resource: path.chars().take(300).collect() }
     }
 
     fn scim_error(&self, error: &Error) -> Response {
@@ -297,37 +360,6 @@ fn health() -> Response {
     }
     response
 }
-
-/// The body, at most [`json::BODY_MAX`] of it.
-async fn body(request: &mut Request) -> Result<Vec<u8>> {
-    let announced = header(request, "Content-Length").and_then(|length| length.parse::<usize>().ok());
-    let broken = |_| Error::invalid_syntax("The body did not arrive whole.");
-    if announced.is_some_and(|length| length <= json::BODY_MAX) {
-        return request.bytes().await.map_err(broken);
-    }
-    // Of unknown length, or too long. What is too much is read and dropped, up to a bound: an answer that comes while
-    // the client still writes would reach it as a broken connection.
-    if request.inner().body().is_none() {
-        return Ok(Vec::new());
-    }
-    let mut stream = request.stream().map_err(broken)?;
-    let (mut bytes, mut read) = (Vec::new(), 0);
-    while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(broken)?;
-        read += chunk.len();
-        if read <= json::BODY_MAX {
-            bytes.extend_from_slice(&chunk);
-        } else if read > DRAINED_MAX {
-            break;
-        } else {
-            bytes = Vec::new();
-        }
-    }
-    if read > json::BODY_MAX { Err(json::too_large()) } else { Ok(bytes) }
-}
-
-/// How much of a body that is too large is read to its end, in bytes.
-const DRAINED_MAX: usize = 4 * json::BODY_MAX;
 
 fn header(request: &Request, name: &str) -> Option<String> {
     request.headers().get(name).ok().flatten()

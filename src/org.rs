@@ -19,6 +19,7 @@ mod membership;
 mod precondition;
 mod preview;
 mod read;
+pub mod records;
 pub mod registry;
 mod schemas;
 mod search;

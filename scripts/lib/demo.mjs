@@ -8,10 +8,16 @@ const ORG = "acme";
 const secrets = join(root, ".dev.vars");
 const memory = join(root, ".dev/demo.json");
 
+/** The fewest characters of a Console key that the Worker accepts. */
+const KEY_MIN = 32;
+
 /** The Console key of .dev.vars, which is made the first time. */
 export function consoleKey() {
   const text = existsSync(secrets) ? readFileSync(secrets, "utf8") : "";
   const known = text.match(/^\s*CONSOLE_KEY\s*=\s*["']?([^"'\s]+)/m)?.[1];
+  if (known && known.length < KEY_MIN) {
+    throw new Failure(`CONSOLE_KEY in .dev.vars has ${known.length} characters; it must have at least ${KEY_MIN}: remove the line, and npm start writes a good one`);
+  }
   if (known) return known;
   const key = randomBytes(32).toString("hex");
   appendFileSync(secrets, `${text === "" || text.endsWith("\n") ? "" : "\n"}CONSOLE_KEY="${key}"\n`, { mode: 0o600 });

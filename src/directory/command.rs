@@ -344,7 +344,7 @@ pub enum Admin {
         hash: TokenHash,
         token: TokenSettings,
     },
-    /// Answers the token's hash and its end, so that the edge can shorten KV's record.
+    /// Answers the token's hash and its end. The object writes KV's record itself.
     RevokeToken {
         id: TokenId,
     },

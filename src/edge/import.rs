@@ -1,7 +1,8 @@
 //! A part of an import over HTTP: its body is read as it comes and handed on in pieces of whole lines, so that neither this
 //! isolate nor the object ever holds it whole.
 
-use super::{DRAINED_MAX, Edge};
+use super::Edge;
+use super::body::DRAINED_MAX;
 use crate::directory::command::{Admin, Ask, Call};
 use crate::directory::reply::Answer;
 use crate::error::{Error, Kind, Result};

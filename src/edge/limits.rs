@@ -1,8 +1,14 @@
 //! Rate limits, which the platform counts. One that is not bound, or that fails, limits nothing.
+//!
+//! Only failures count against an address: identity providers push for all their customers from the same ones, so a live
+//! token is never held up by what else comes from its address.
 
+use super::now;
+use crate::auth::remembered::Remembered;
 use crate::error::{Error, Kind, Result};
 use js_sys::futures::JsFuture;
 use js_sys::{Object, Promise, Reflect};
+use std::cell::RefCell;
 use wasm_bindgen::prelude::*;
 use worker::Env;
 
@@ -16,25 +22,91 @@ extern "C" {
     fn limit(this: &JsLimiter, options: &Object) -> std::result::Result<Promise, JsValue>;
 }
 
-/// By token, for those that KV knows.
-pub(super) const TOKENS: (&str, &str) =
-    ("TOKEN_LIMIT", "More requests come with this token than are let through in a minute. Try again in a minute.");
-/// By client, for who has none of them. A known token is never held up by it: providers push for all their customers
-/// from the same addresses.
-pub(super) const FAILURES: (&str, &str) = (
-    "FAILURE_LIMIT",
-    "Too many requests without a valid token come from this address. Copy the organisation's token into the identity \
-     provider again, or mint a new one; then try again in a minute.",
-);
-/// The period of both in wrangler.toml, in seconds.
-const PERIOD: i64 = 60;
+/// What is counted, each by a binding of its own in wrangler.toml.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Limit {
+    /// Requests with one live token.
+    Tokens,
+    /// Requests from one address whose credentials are missing, malformed, unknown, or a wrong root key.
+    Failures,
+    /// Requests with one token that has ended, or from one address outside its ranges.
+    Ended,
+    /// Tokens from one address that KV had to be asked for.
+    Misses,
+}
 
-/// Counts one more, or answers 429.
-pub(super) async fn check(env: &Env, (binding, detail): (&str, &str), key: &str) -> Result<()> {
-    if counted(env, binding, key).await == Some(false) {
-        return Err(Error { retry_after: Some(PERIOD), ..Error::new(Kind::TooManyRequests, detail) });
+impl Limit {
+    fn binding(self) -> &'static str {
+        match self {
+            Limit::Tokens => "TOKEN_LIMIT",
+            Limit::Failures | Limit::Ended => "FAILURE_LIMIT",
+            Limit::Misses => "MISS_LIMIT",
+        }
     }
-    Ok(())
+
+    /// The key that is counted. The kinds share a binding's counter, and the isolate's memory.
+    fn key(self, key: &str) -> String {
+        let kind = match self {
+            Limit::Tokens | Limit::Ended => "t",
+            Limit::Failures => "f",
+            Limit::Misses => "m",
+        };
+        format!("{kind}/{key}")
+    }
+
+    fn exceeded(self) -> Error {
+        let detail = match self {
+            Limit::Tokens => "Too many requests with this token in the last minute. Try again in a minute.",
+            Limit::Failures => {
+                "Too many requests without a valid token from this address in the last minute. Copy the organisation's \
+                 token into the identity provider again, or mint a new one; then try again in a minute."
+            }
+            Limit::Ended => {
+                "Too many requests with a token that was revoked, has expired, or may not be used from this address. Mint a \
+                 new one and paste it into the identity provider; then try again in a minute."
+            }
+            Limit::Misses => "Too many different tokens from this address in the last minute. Try again in a minute.",
+        };
+        Error { retry_after: Some(PERIOD), ..Error::new(Kind::TooManyRequests, detail) }
+    }
+}
+
+/// The period of all of them in wrangler.toml, in seconds.
+const PERIOD: i64 = 60;
+/// How many keys that are over their limit an isolate remembers: some 200 KB.
+const OVER_MAX: usize = 1000;
+
+thread_local! {
+    /// What was over its limit less than a minute ago.
+    static OVER: RefCell<Remembered<String, ()>> = const { RefCell::new(Remembered::new(OVER_MAX)) };
+}
+
+/// Returns true if the key was over its limit less than a minute ago, as far as this isolate knows. Nothing is counted.
+pub(super) fn is_over(limit: Limit, key: &str) -> bool {
+    OVER.with_borrow(|over| over.get(&limit.key(key), now()).is_some())
+}
+
+/// Refuses what [`is_over`].
+///
+/// # Errors
+/// 429.
+pub(super) fn check(limit: Limit, key: &str) -> Result<()> {
+    if is_over(limit, key) { Err(limit.exceeded()) } else { Ok(()) }
+}
+
+/// Counts one more. A key that is over its limit is remembered for a minute.
+///
+/// # Errors
+/// 429, if it is over now.
+pub(super) async fn count(env: &Env, limit: Limit, key: &str) -> Result<()> {
+    let key = limit.key(key);
+    if counted(env, limit.binding(), &key).await != Some(false) {
+        return Ok(());
+    }
+    if !matches!(limit, Limit::Tokens) {
+        OVER.with_borrow_mut(|over| over.insert(key, (), true, now(), now().plus(PERIOD * 1000)));
+    }
+    Err(limit.exceeded())
 }
 
 /// Whether it is within the limit, if there is one.

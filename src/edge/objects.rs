@@ -1,22 +1,25 @@
 //! The two Durable Object classes, and how the edge calls them: one JSON body there, one back.
 
+use super::limits::{self, Limit};
 use super::measure::Busy;
 use super::sql::Storage;
 use super::{Edge, now, random, tokens};
-use crate::directory::command::{Ask, Call, VERSION};
+use crate::directory::command::{Actor, Admin, Ask, Call, VERSION};
 use crate::directory::reply::{Answer, Reply};
 use crate::directory::residency::Residency;
 use crate::error::{Error, Kind, Result};
 use crate::id::{OrgId, Seq, Timestamp, TokenHash};
 use crate::org::alarm::{self, Failure};
-use crate::org::{self, Context, Memory, Progress, feed, registry};
+use crate::org::{self, Context, Memory, Progress, feed, records, registry};
 use crate::scim::json;
-use futures_util::future::select;
+use futures_util::FutureExt;
+use futures_util::future::{Either, select};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, RefUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -32,6 +35,12 @@ impl Edge<'_> {
     /// Calls the organisation's object. Its name is the organisation's, inside the jurisdiction that it was registered in.
     pub(super) async fn object(&self, call: &Call) -> Result<Answer> {
         let reply: Reply = self.call("ORG", call.org.as_str(), &call.home, call).await?;
+        if let (Err(error), Actor::Token { hash, .. }) = (&reply.outcome, &call.actor)
+            && error.kind == Kind::Unauthorized
+        {
+            // KV did not know yet. What goes over the limit is refused from the next request on.
+            let _over = limits::count(self.env, Limit::Ended, &self.at_client(hash)).await;
+        }
         reply.outcome
     }
 
@@ -121,7 +130,17 @@ pub struct Org {
     armed: Cell<Option<Timestamp>>,
     /// Who waits for a change.
     waiters: RefCell<Vec<Rc<Waiter>>>,
+    /// A call may have ended a token, whose record in KV is to be written.
+    ended: Cell<bool>,
 }
+
+/// How many records in KV are written after a call that ended a token, and after an alarm.
+const RECORDS_NOW: i64 = 5;
+const RECORDS_LATER: i64 = 50;
+/// How long KV may take for them, in milliseconds.
+const RECORDS_TIME: u64 = 10_000;
+/// How long after a failure they are tried again, in milliseconds; tests do not wait for it.
+const RECORDS_AGAIN: i64 = if cfg!(feature = "test-hooks") { 1_000 } else { 60_000 };
 
 /// How many readers of the feed may wait at once; one more is answered at once.
 const WAITERS_MAX: usize = 100;
@@ -141,9 +160,9 @@ impl DurableObject for Org {
     fn new(state: State, env: Env) -> Self {
         let name = state.id().name().and_then(|name| OrgId::parse(&name));
         let storage = Storage::new(&state);
-        let (armed, waiters) = Default::default();
+        let (armed, waiters, ended) = Default::default();
         let memory = RefCell::new(Memory::new(&object_seconds(&env)));
-        Self { state, env, name, storage, memory, armed, waiters }
+        Self { state, env, name, storage, memory, armed, waiters, ended }
     }
 
     async fn fetch(&self, mut request: worker::Request) -> worker::Result<Response> {
@@ -154,6 +173,11 @@ impl DurableObject for Org {
         }
         let reply = self.reply(&body).await;
         let rows = self.storage.rows();
+        if self.ended.take()
+            && let Some(Failure { job, error }) = self.write_records(RECORDS_NOW).await
+        {
+            worker::console_error!("after a call of {:?}: job {job}: {}", self.name, error.detail);
+        }
         self.arm().await?;
         let busy = Busy::again();
         let answer = answer(&reply.unwrap_or_else(|error| Reply { v: VERSION, outcome: Err(error) }), rows);
@@ -183,7 +207,8 @@ impl DurableObject for Org {
         }
         failures.extend(stepped);
         self.wake(false);
-        // Work that needs something outside belongs here, after the step: bounded in time, and caught.
+        // What needs something outside comes after the step: bounded in time, and caught.
+        failures.extend(self.write_records(RECORDS_LATER).await);
         self.armed.set(None);
         let next = self.guarded(|memory| alarm::wanted(&self.storage, memory, None, true, now()));
         let next = next.unwrap_or_else(|error| {
@@ -250,6 +275,7 @@ impl Org {
         let random = || random().unwrap_or_default();
         let context = Context { org: self.name.as_ref(), now: now(), random: &random, bytes: body.len() };
         let configures = matches!(call.ask, Ask::Admin(_));
+        self.ended.set(matches!(call.ask, Ask::Admin(Admin::RevokeToken { .. } | Admin::RotateToken(_))));
         let progress = org::execute(&self.storage, &mut self.memory.borrow_mut(), call, &context);
         self.wake(configures);
         Ok(progress)
@@ -273,6 +299,28 @@ impl Org {
         self.armed.set(None);
         self.wake(true);
         Ok(Answer::Nothing)
+    }
+
+    /// Writes records in KV that are due. One that KV does not take fails nothing: it is due again later, as its row says, and
+    /// the alarm is set for that. Answers what went wrong here.
+    async fn write_records(&self, count: i64) -> Option<Failure> {
+        let writing = async {
+            let Some(org) = &self.name else { return Ok(()) };
+            for due in records::due(&self.storage, org, now(), count, now().plus(RECORDS_AGAIN))? {
+                match tokens::put(&self.env, &due.hash, &due.record).await {
+                    Ok(()) => records::written(&self.storage, &due)?,
+                    Err(error) => worker::console_warn!("a token's record in KV: {}", error.detail),
+                }
+            }
+            Ok(())
+        };
+        let late = Delay::from(Duration::from_millis(RECORDS_TIME));
+        let error = match select(pin!(AssertUnwindSafe(writing).catch_unwind()), late).await {
+            Either::Left((Ok(written), _)) => written.err()?,
+            Either::Left((Err(_), _)) => Error::internal("a panic"),
+            Either::Right(_) => Error::internal(format!("KV gave no answer in {RECORDS_TIME} ms")),
+        };
+        Some(Failure { job: "records", error })
     }
 
     /// Until there is a change, or the time is over; not at all if too many wait.

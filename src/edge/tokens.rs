@@ -1,10 +1,12 @@
 //! Token records in KV, with a small cache in the isolate.
 
-use crate::auth::{RECORD_GRACE_SECONDS, Record, record_key};
+use super::limits::{self, Limit};
+use super::now;
+use crate::auth::remembered::Remembered;
+use crate::auth::{Record, record_key};
 use crate::error::{Error, Result};
-use crate::id::{OrgId, Timestamp, TokenHash};
+use crate::id::{OrgId, TokenHash};
 use crate::scim::json;
-use crate::sorted::Sorted;
 use std::cell::RefCell;
 use worker::Env;
 
@@ -12,70 +14,67 @@ use worker::Env;
 const KNOWN: i64 = 60_000;
 /// How long an unknown one is: a token that was just minted may be on its way.
 const UNKNOWN: i64 = 10_000;
-/// How many tokens are cached: some 300 KB.
+/// How many tokens are cached: some 300 KB, and up to 2 MB if all have address ranges.
 const CACHED: usize = 1000;
 
 thread_local! {
-    static CACHE: RefCell<Sorted<TokenHash, (Timestamp, Option<Record>)>> = const { RefCell::new(Sorted::new()) };
+    static CACHE: RefCell<Remembered<TokenHash, Option<Record>>> = const { RefCell::new(Remembered::new(CACHED)) };
 }
 
-/// What KV knows of a token; `None` for nothing.
-pub(super) async fn look_up(env: &Env, hash: &TokenHash, now: Timestamp) -> Result<Option<Record>> {
-    let cached = CACHE.with_borrow(|cache| cache.get(hash).filter(|(until, _)| *until > now).cloned());
-    if let Some((_, record)) = cached {
+/// Returns what KV knows of a token; `None` for nothing. A look-up that the cache does not answer counts for the client.
+///
+/// # Errors
+/// 429 for a client with too many of those, or internal.
+pub(super) async fn look_up(env: &Env, hash: &TokenHash, client: Option<&str>) -> Result<Option<Record>> {
+    if let Some(record) = CACHE.with_borrow(|cache| cache.get(hash, now()).cloned()) {
         return Ok(record);
+    }
+    if let Some(client) = client {
+        limits::check(Limit::Misses, client)?;
+        limits::count(env, Limit::Misses, client).await?;
     }
     let kv = env.kv("TOKENS").map_err(Error::internal)?;
     let text = kv.get(&record_key(hash)).text().await.map_err(Error::internal)?;
     // A record that cannot be read, or is of a later version, opens nothing.
     let record = text.and_then(|text| json::own::<Record>(&text).ok()).filter(|record| record.v == 1);
-    CACHE.with_borrow_mut(|cache| {
-        if cache.len() >= CACHED {
-            cache.clear();
-        }
-        let kept = if record.is_some() { KNOWN } else { UNKNOWN };
-        cache.insert(*hash, (now.plus(kept), record.clone()));
-    });
+    let until = now().plus(if record.is_some() { KNOWN } else { UNKNOWN });
+    CACHE.with_borrow_mut(|cache| cache.insert(*hash, record.clone(), record.is_some(), now(), until));
     Ok(record)
 }
 
-/// Writes a new token's record.
+/// Writes a token's record whole.
+///
+/// # Errors
+/// Internal: KV failed, or takes no second write of one key within a second.
 pub(super) async fn put(env: &Env, hash: &TokenHash, record: &Record) -> Result<()> {
-    write(env, hash, record).await?;
-    CACHE.with_borrow_mut(|cache| cache.remove(hash));
-    Ok(())
-}
-
-async fn write(env: &Env, hash: &TokenHash, record: &Record) -> Result<()> {
     let text = serde_json::to_string(record).map_err(Error::internal)?;
     let kv = env.kv("TOKENS").map_err(Error::internal)?;
     let mut put = kv.put(&record_key(hash), text).map_err(Error::internal)?;
-    let end = record.expires_at.map(|end| end.0 / 1000 + RECORD_GRACE_SECONDS);
-    // The platform refuses an end that 32 bits cannot hold. The record of a token that lives beyond 2037 stays.
-    if let Some(end) = end.filter(|end| *end <= i64::from(i32::MAX)) {
-        put = put.expiration(end.unsigned_abs());
+    if let Some(until) = record.kept_until() {
+        put = put.expiration(until);
     }
-    put.execute().await.map_err(Error::internal)
+    put.execute().await.map_err(Error::internal)?;
+    forget_one(hash);
+    Ok(())
 }
 
 /// Deletes a token's record.
+///
+/// # Errors
+/// Internal: KV failed.
 pub(super) async fn delete(env: &Env, hash: &TokenHash) -> Result<()> {
     let kv = env.kv("TOKENS").map_err(Error::internal)?;
     kv.delete(&record_key(hash)).await.map_err(Error::internal)
 }
 
+/// Forgets what this isolate knows of a token.
+pub(super) fn forget_one(hash: &TokenHash) {
+    CACHE.with_borrow_mut(|cache| cache.remove(hash));
+}
+
 /// Forgets what this isolate knows of an organisation's tokens.
 pub(super) fn forget(org: &OrgId) {
     CACHE.with_borrow_mut(|cache| {
-        cache.retain(|(_, record)| record.as_ref().is_none_or(|record| record.org != *org));
+        cache.retain(|record| record.as_ref().is_none_or(|record| record.org != *org));
     });
-}
-
-/// Lets the record of a token that ends at `end` end with it: late enough that the object still counts who uses it.
-pub(super) async fn expire(env: &Env, hash: &TokenHash, end: Timestamp) -> Result<()> {
-    let kv = env.kv("TOKENS").map_err(Error::internal)?;
-    let text = kv.get(&record_key(hash)).text().await.map_err(Error::internal)?;
-    let Some(record) = text.and_then(|text| json::own::<Record>(&text).ok()) else { return Ok(()) };
-    let expires_at = Some(record.expires_at.map_or(end, |earlier| earlier.min(end)));
-    write(env, hash, &Record { expires_at, ..record }).await
 }

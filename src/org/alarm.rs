@@ -112,7 +112,8 @@ pub fn wanted(
     let armed = armed.filter(|at| *at > now && *at <= now.plus(REST));
     let looks = memory.migrated && (changed || armed.is_none());
     let stored = if looks { waiting(sql, now)? } else { Vec::new() };
-    let times = stored.into_iter().map(|(_, at, _)| at).chain(memory.unsaved.due(now));
+    let records = if looks { super::records::next(sql)? } else { None };
+    let times = stored.into_iter().map(|(_, at, _)| at).chain(memory.unsaved.due(now)).chain(records);
     let next = times.min().map(|at| at.max(now.plus(AHEAD)));
     Ok(next.filter(|at| armed.is_none_or(|armed| *at < armed)))
 }

@@ -34,7 +34,7 @@ pub(super) fn revoke(sql: &dyn Sql, id: &TokenId, now: Timestamp) -> Result<Answ
     ended(&token, now)
 }
 
-/// From this the edge learns which record in KV to shorten.
+/// From this the edge learns which token it must forget; an edge of an earlier build also shortens its record in KV.
 fn ended(token: &Token, end: Timestamp) -> Result<Answer> {
     raw(format!(r#"{{"hash":"{}","endsAt":"{}"}}"#, token.hash.hex(), end.rfc3339()))
 }
@@ -62,7 +62,7 @@ pub(super) fn rotate(sql: &dyn Sql, rotation: &Rotation, now: Timestamp) -> Resu
     if let Some(by) = &rotation.by {
         let grace = now.plus(rotation.grace_seconds.saturating_mul(1000));
         let end = old.map_or(grace, |end| end.min(grace));
-        tokens::replace(sql, id, by, end)?;
+        tokens::replace(sql, id, by, end, now)?;
         return ended(&token, end);
     }
     let lifetime = old.map(|end| now.plus(end.0 - token.created.0).min(Timestamp::LAST));

@@ -172,6 +172,11 @@ const MIGRATIONS: &[&[&str]] = &[
         "ALTER TABLE changes ADD COLUMN previous_seq INTEGER",
         "ALTER TABLE tombstones ADD COLUMN seq INTEGER",
     ],
+    &[
+        // Since when KV's record of the token has to be written again; NULL if it says what the row says.
+        "ALTER TABLE tokens ADD COLUMN record_due INTEGER",
+        "CREATE INDEX tokens_record_due ON tokens (record_due) WHERE record_due IS NOT NULL",
+    ],
 ];
 
 /// True once the object was registered: before that nothing is ever written, not even these tables.

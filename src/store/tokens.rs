@@ -112,30 +112,65 @@ pub fn insert(sql: &dyn Sql, id: &TokenId, hash: &TokenHash, settings: &TokenSet
     sql.query(text, &params).map(|_| ())
 }
 
-/// Ends a token at that time, and names the one to use instead.
+/// Ends a token at that time, and names the one to use instead. Its record in KV is due from `now` on.
 ///
 /// # Errors
 /// Internal only.
-pub fn replace(sql: &dyn Sql, id: &TokenId, by: &TokenId, end: Timestamp) -> Result<()> {
-    let text = "UPDATE tokens SET expires = ?, replaced_by = ? WHERE id = ?";
-    sql.query(text, &[end.0.into(), by.as_str().into(), id.as_str().into()]).map(|_| ())
+pub fn replace(sql: &dyn Sql, id: &TokenId, by: &TokenId, end: Timestamp, now: Timestamp) -> Result<()> {
+    sql.due_changed();
+    let text = "UPDATE tokens SET expires = ?, replaced_by = ?, record_due = ? WHERE id = ?";
+    sql.query(text, &[end.0.into(), by.as_str().into(), now.0.into(), id.as_str().into()]).map(|_| ())
 }
 
-/// Ends a token now; one that has ended stays as it is.
+/// Ends a token now; one that has ended stays as it is. Its record in KV is due from `now` on.
 ///
 /// # Errors
 /// Internal only.
 pub fn revoke(sql: &dyn Sql, id: &TokenId, now: Timestamp) -> Result<()> {
-    let text = "UPDATE tokens SET revoked = ? WHERE id = ? AND revoked IS NULL";
-    sql.query(text, &[now.0.into(), id.as_str().into()]).map(|_| ())
+    sql.due_changed();
+    let text = "UPDATE tokens SET revoked = ?, record_due = ? WHERE id = ? AND revoked IS NULL";
+    sql.query(text, &[now.0.into(), now.0.into(), id.as_str().into()]).map(|_| ())
 }
 
-/// Ends all tokens now; those that have ended stay as they are.
+/// Ends all tokens now; those that have ended stay as they are. No record is due: KV's are about to be deleted.
 ///
 /// # Errors
 /// Internal only.
 pub fn revoke_all(sql: &dyn Sql, now: Timestamp) -> Result<()> {
-    sql.query("UPDATE tokens SET revoked = ? WHERE revoked IS NULL", &[now.0.into()]).map(|_| ())
+    let text = "UPDATE tokens SET revoked = coalesce(revoked, ?), record_due = NULL \
+                WHERE revoked IS NULL OR record_due IS NOT NULL";
+    sql.query(text, &[now.0.into()]).map(|_| ())
+}
+
+/// Returns the tokens whose records in KV are due at `now`, at most `count`, each with the time since when: the oldest first.
+///
+/// # Errors
+/// Internal only.
+pub fn records_due(sql: &dyn Sql, now: Timestamp, count: i64) -> Result<Vec<(Token, Timestamp)>> {
+    let text = format!("SELECT record_due, {COLUMNS} FROM tokens WHERE record_due <= ? ORDER BY record_due LIMIT ?");
+    each(sql.query(&text, &[now.0.into(), count.into()])?, |mut row| {
+        let due = Timestamp(row.integer()?);
+        token(row).map(|token| (token, due))
+    })
+}
+
+/// Returns when the next record in KV is due.
+///
+/// # Errors
+/// Internal only.
+pub fn next_record_due(sql: &dyn Sql) -> Result<Option<Timestamp>> {
+    let row = first(sql, "SELECT min(record_due) FROM tokens WHERE record_due IS NOT NULL", &[])?;
+    Ok(row.map(|mut row| row.optional_integer()).transpose()?.flatten().map(Timestamp))
+}
+
+/// Sets when a record in KV is due, `None` for no more, unless the token has changed since it was due at `due`.
+///
+/// # Errors
+/// Internal only.
+pub fn set_record_due(sql: &dyn Sql, hash: &TokenHash, due: Timestamp, next: Option<Timestamp>) -> Result<()> {
+    sql.due_changed();
+    let text = "UPDATE tokens SET record_due = ? WHERE hash = ? AND record_due = ?";
+    sql.query(text, &[next.map_or(Param::Null, |at| at.0.into()), hash.hex().as_str().into(), due.0.into()]).map(|_| ())
 }
 
 /// Some of the tokens' hashes, at most `count`.

@@ -43,7 +43,7 @@ const ALLOWED: &[(&str, &str, &str)] = &[
     ("SCAN r", " FROM refusals r LEFT JOIN tokens t ON ", "at most as many as are kept between two prunings"),
     ("SCAN traffic", " FROM traffic ORDER BY day DESC, idp", "30 days, at most 31 providers on each"),
     ("SCAN tokens", " FROM tokens ", "an organisation's tokens, each minted by a person"),
-    ("SCAN tokens", "UPDATE tokens SET revoked = ? WHERE revoked IS NULL", "once, when an organisation is erased"),
+    ("SCAN tokens", "UPDATE tokens SET revoked = coalesce(revoked, ?), ", "once, when an organisation is erased"),
     ("SCAN due", " FROM due", "a row for each kind of job"),
     ("SCAN schemas", " FROM schemas ORDER BY urn", "as many schemas as may be registered"),
     ("SCAN organisations", " FROM organisations", "the registry's list, for the root key alone"),

@@ -10,6 +10,7 @@ use scim_edge::directory::command::{Actor, Admin, Ask, Query, Rotation, TokenSet
 use scim_edge::directory::reply::Answer;
 use scim_edge::error::Result;
 use scim_edge::id::{Timestamp, TokenId};
+use scim_edge::org::records;
 use serde_json::{Value, json};
 
 const HOUR: i64 = 3_600_000;
@@ -101,6 +102,38 @@ fn both_work_until_the_grace_ends() {
     assert_eq!([status(&mut server, 1), status(&mut server, 2)], [401, 200]);
     let told = server.console("/journal?token=n-1")["entries"][0]["detail"].clone();
     assert!(told.as_str().unwrap().starts_with(&format!("This token expired at {}", end.rfc3339())), "{told}");
+}
+
+#[test]
+fn a_record_is_due_until_it_is_written() {
+    let mut server = Native::new(Dialect::Auto);
+    let due = |server: &Native, seconds: i64| {
+        let at = server.now.plus(seconds * 1000);
+        records::due(&server.sql, &server.org, at, 50, at.plus(60_000)).unwrap()
+    };
+    mint(&mut server, 1, Some(9), json!({"addressRanges": ["203.0.113.0/24"]})).unwrap();
+    assert!(due(&server, 0).is_empty() && records::next(&server.sql).unwrap().is_none());
+    let end = rotate(&mut server, Actor::Root, 1, &json!({"graceSeconds": 60})).unwrap();
+    let rotated = due(&server, 0).pop().unwrap();
+    assert_eq!(rotated.hash, token(TokenKind::Scim, 1).hash());
+    let text = json!({
+        "v": 1, "org": "acme", "kind": "scim", "dialect": "auto", "expiresAt": end.0, "end": end.0, "ranges": ["203.0.113.0/24"],
+    });
+    assert_eq!(serde_json::to_value(&rotated.record).unwrap(), text);
+    // Taken, and not before a minute is over again.
+    assert!(due(&server, 59).is_empty());
+    assert_eq!(records::next(&server.sql).unwrap(), Some(server.now.plus(60_000)));
+    // It is revoked meanwhile, so that what was written counts for nothing.
+    admin(&mut server, Actor::Root, Admin::RevokeToken { id: id(1) }).unwrap();
+    records::written(&server.sql, &rotated).unwrap();
+    let revoked = due(&server, 60).pop().unwrap();
+    assert_eq!((revoked.record.end, revoked.record.revoked_at), (Some(server.now), Some(server.now)));
+    assert_eq!(revoked.record.expires_at, Some(end));
+    records::written(&server.sql, &revoked).unwrap();
+    assert!(due(&server, 9_999).is_empty() && records::next(&server.sql).unwrap().is_none());
+    // A second time changes nothing.
+    admin(&mut server, Actor::Root, Admin::RevokeToken { id: id(1) }).unwrap();
+    assert!(due(&server, 9_999).is_empty());
 }
 
 #[test]

@@ -11,7 +11,7 @@ use scim_edge::auth::Dialect;
 use scim_edge::directory::command::{Actor, Admin, Ask, Rotation};
 use scim_edge::directory::residency::Residency;
 use scim_edge::id::{OrgId, Timestamp, TokenId};
-use scim_edge::org::registry;
+use scim_edge::org::{records, registry};
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -141,6 +141,8 @@ fn console(server: &mut Native) {
     let rotation =
         Rotation { id: TokenId::parse("t-1").unwrap(), grace_seconds: 3_600, expires_at: None, by: Some(by) };
     server.call(Actor::Root, Ask::Admin(Admin::RotateToken(rotation))).outcome.unwrap();
+    let due = records::due(&server.sql, &server.org, server.now, 50, server.now).unwrap();
+    due.iter().for_each(|due| records::written(&server.sql, due).unwrap());
     server.admin("DELETE", "/schemas/urn:example:a:2.0:User", &json!(null));
 }
 

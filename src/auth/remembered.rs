@@ -1,0 +1,88 @@
+//! What an isolate remembers for a while: a map of bounded size whose entries end by themselves.
+
+use crate::id::Timestamp;
+use std::collections::BTreeMap;
+
+/// A map of at most so many entries, each until its time. A new one that finds no room takes the place of one entry: of
+/// one that has ended, else of the least worth keeping, among equals the oldest.
+#[derive(Debug)]
+pub struct Remembered<K, V> {
+    entries: BTreeMap<K, Entry<V>>,
+    most: usize,
+}
+
+#[derive(Debug)]
+struct Entry<V> {
+    since: Timestamp,
+    until: Timestamp,
+    keep: bool,
+    value: V,
+}
+
+impl<K: Ord + Clone, V> Remembered<K, V> {
+    /// Makes an empty map of at most `most` entries.
+    pub const fn new(most: usize) -> Self {
+        Self { entries: BTreeMap::new(), most }
+    }
+
+    /// Returns what stands under the key, if its time is not over at `now`.
+    pub fn get(&self, key: &K, now: Timestamp) -> Option<&V> {
+        self.entries.get(key).filter(|entry| entry.until > now).map(|entry| &entry.value)
+    }
+
+    /// Puts a value there until a time. One that is not worth keeping (`keep`) makes room before all that are.
+    pub fn insert(&mut self, key: K, value: V, keep: bool, now: Timestamp, until: Timestamp) {
+        if self.entries.len() >= self.most && !self.entries.contains_key(&key) {
+            // One pass over at most `most` entries.
+            let rank = |entry: &Entry<V>| (entry.until > now, entry.keep, entry.since);
+            let first = self.entries.iter().min_by_key(|(_, entry)| rank(entry)).map(|(key, _)| key.clone());
+            if let Some(first) = first {
+                self.entries.remove(&first);
+            }
+        }
+        self.entries.insert(key, Entry { since: now, until, keep, value });
+    }
+
+    /// Forgets one entry.
+    pub fn remove(&mut self, key: &K) {
+        self.entries.remove(key);
+    }
+
+    /// Forgets all but those for which `keep` says so.
+    pub fn retain(&mut self, mut keep: impl FnMut(&V) -> bool) {
+        self.entries.retain(|_, entry| keep(&entry.value));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_end_and_single_ones_make_room() {
+        let at = Timestamp;
+        let mut map = Remembered::new(3);
+        map.insert("live", 1, true, at(1), at(100));
+        map.insert("unknown", 2, false, at(2), at(100));
+        map.insert("later", 3, true, at(3), at(20));
+        assert_eq!((map.get(&"later", at(19)), map.get(&"later", at(20))), (Some(&3), None));
+        // The unknown one goes before the older, live one.
+        map.insert("fourth", 4, true, at(10), at(100));
+        assert_eq!((map.get(&"unknown", at(10)), map.get(&"live", at(10))), (None, Some(&1)));
+        // The one that has ended goes before any other, even an unknown one.
+        map.insert("fifth", 5, false, at(30), at(100));
+        map.insert("sixth", 6, true, at(31), at(100));
+        assert_eq!((map.get(&"fifth", at(31)), map.get(&"live", at(31))), (None, Some(&1)));
+        // Of equals the oldest goes; what is there already makes no room.
+        map.insert("seventh", 7, true, at(32), at(100));
+        assert_eq!((map.get(&"live", at(32)), map.get(&"fourth", at(32))), (None, Some(&4)));
+        map.insert("seventh", 8, true, at(33), at(100));
+        assert_eq!((map.get(&"seventh", at(33)), map.get(&"fourth", at(33))), (Some(&8), Some(&4)));
+        map.remove(&"seventh");
+        map.retain(|value| *value != 4);
+        assert_eq!(
+            (map.get(&"seventh", at(33)), map.get(&"fourth", at(33)), map.get(&"sixth", at(33))),
+            (None, None, Some(&6))
+        );
+    }
+}

@@ -1,0 +1,60 @@
+//! The body of a request, bounded.
+
+use super::header;
+use crate::error::{Error, Result};
+use crate::scim::json;
+use js_sys::futures::JsFuture;
+use js_sys::{Promise, Uint8Array};
+use wasm_bindgen::prelude::*;
+use worker::Request;
+use worker::web_sys::ReadableStream;
+
+/// How much of a body that is too large is read to its end, in bytes: an answer that comes while the client still writes
+/// would reach it as a broken connection.
+pub(super) const DRAINED_MAX: usize = 4 * json::BODY_MAX;
+
+// What arrives piece by piece is gathered outside the wasm memory, which never shrinks: a client that hangs up in the middle
+// leaves nothing there.
+#[wasm_bindgen(inline_js = r#"
+export async function gather(body, most, drained) {
+  const reader = body.getReader();
+  let chunks = [];
+  let read = 0;
+  while (read <= drained) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    read += value.byteLength;
+    if (read <= most) chunks.push(value);
+    else chunks = [];
+  }
+  if (read > most) return undefined;
+  const whole = new Uint8Array(read);
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return whole;
+}
+"#)]
+extern "C" {
+    /// All of the body, or `undefined` for more than `most` bytes; of that, up to `drained` are read and dropped.
+    fn gather(body: &ReadableStream, most: u32, drained: u32) -> Promise;
+}
+
+/// Reads the body, at most [`json::BODY_MAX`] of it.
+///
+/// # Errors
+/// 413 for more, 400 for one that did not arrive whole.
+pub(super) async fn body(request: &mut Request) -> Result<Vec<u8>> {
+    let broken = || Error::invalid_syntax("The body did not arrive whole. Send the request again.");
+    let announced = header(request, "Content-Length").and_then(|length| length.parse::<usize>().ok());
+    if announced.is_some_and(|length| length <= json::BODY_MAX) {
+        return request.bytes().await.map_err(|_| broken());
+    }
+    // Of unknown length, or too long.
+    let Some(stream) = request.inner().body() else { return Ok(Vec::new()) };
+    let gathering = gather(&stream, json::BODY_MAX as u32, DRAINED_MAX as u32);
+    let gathered = JsFuture::from(gathering).await.map_err(|_| broken())?;
+    gathered.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec).ok_or_else(json::too_large)
+}

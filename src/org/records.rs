@@ -1,0 +1,80 @@
+//! KV's records of tokens that have ended, which say what the token's row says. The row is changed first, with the
+//! transaction that ends the token, and notes there that the record is due; writing it is the platform's part, which may fail
+//! as often as it likes: KV takes one write a second for a key. Until it is written the object alone refuses the token.
+
+use crate::auth::Record;
+use crate::directory::command::TokenSettings;
+use crate::error::Result;
+use crate::id::{OrgId, Timestamp, TokenHash};
+use crate::store::{Sql, schema, tokens, transact};
+
+/// A record that has to be written.
+#[derive(Debug)]
+pub struct Due {
+    /// Its token.
+    pub hash: TokenHash,
+    /// What it says.
+    pub record: Record,
+    since: Timestamp,
+}
+
+/// Returns the record of a token with these settings.
+pub fn record(
+    org: &OrgId,
+    jurisdiction: Option<&str>,
+    settings: &TokenSettings,
+    revoked_at: Option<Timestamp>,
+) -> Record {
+    Record {
+        v: 1,
+        org: org.clone(),
+        jurisdiction: jurisdiction.map(str::to_owned),
+        kind: settings.kind,
+        dialect: settings.dialect,
+        expires_at: settings.expires_at,
+        end: [settings.expires_at, revoked_at].into_iter().flatten().min(),
+        revoked_at,
+        ranges: settings.address_ranges.clone(),
+    }
+}
+
+/// Returns the records that are due at `now`, at most `count`. Each stays due until [`written`], but not before `again`, so that
+/// two writers do not get in each other's way, and one that fails is tried again.
+///
+/// # Errors
+/// Internal only.
+pub fn due(sql: &dyn Sql, org: &OrgId, now: Timestamp, count: i64, again: Timestamp) -> Result<Vec<Due>> {
+    if !schema::exists(sql)? {
+        return Ok(Vec::new());
+    }
+    transact(sql, || {
+        let due = tokens::records_due(sql, now, count)?;
+        if due.is_empty() {
+            return Ok(Vec::new());
+        }
+        let jurisdiction = super::admin::settings(sql)?.residency.jurisdiction;
+        due.into_iter()
+            .map(|(token, since)| {
+                tokens::set_record_due(sql, &token.hash, since, Some(again))?;
+                let record = record(org, jurisdiction.as_deref(), &token.settings, token.revoked);
+                Ok(Due { hash: token.hash, record, since: again })
+            })
+            .collect()
+    })
+}
+
+/// Notes that a record was written, unless its token has changed since.
+///
+/// # Errors
+/// Internal only.
+pub fn written(sql: &dyn Sql, due: &Due) -> Result<()> {
+    tokens::set_record_due(sql, &due.hash, due.since, None)
+}
+
+/// Returns when the next record is due.
+///
+/// # Errors
+/// Internal only.
+pub fn next(sql: &dyn Sql) -> Result<Option<Timestamp>> {
+    if schema::exists(sql)? { tokens::next_record_due(sql) } else { Ok(None) }
+}
