@@ -23,8 +23,9 @@ use crate::directory::residency::Residency;
 use crate::error::{Error, Kind, Result};
 use crate::id::{Ids, OrgId, RequestId, Timestamp, TokenHash};
 use crate::ingest::{self, Ingested};
-use crate::render::{self, Projection, Response};
+use crate::render::{self, Response};
 use crate::route::{self, Open, Route, Scim};
+use crate::scim::projection::Projection;
 use crate::scim::schema::Types;
 use futures_util::FutureExt;
 use serde_json::json;
@@ -221,6 +222,7 @@ impl Edge<'_> {
                 idempotency_key: header(&request, "Idempotency-Key").filter(|key| key.len() <= 256),
                 generation: types.generation,
                 precondition,
+                render: None,
                 home: Residency { jurisdiction: record.jurisdiction.clone(), location_hint: None },
                 ask: Ask::Scim(command),
             };
@@ -230,7 +232,7 @@ impl Edge<'_> {
                     continue;
                 }
                 (Answer::Allowed, Ok(route)) => render::discovery(route, &query, &base, &types),
-                (answer, Ok(route)) => render::answer(answer, route.kinds(), &base, &projection, &types),
+                (answer, Ok(route)) => render::answer(answer, route.kinds(), &base, &projection, &types)?.whole(),
                 (_, Err(_)) => Err(Error::internal("a refused request was answered")),
             };
         }

@@ -21,6 +21,7 @@ mod preview;
 mod read;
 pub mod records;
 pub mod registry;
+mod related;
 mod schemas;
 mod search;
 pub mod snapshot;
@@ -31,6 +32,7 @@ mod users;
 mod work;
 
 pub use admin::saml_first;
+pub use related::gather;
 
 use crate::auth::TokenKind;
 use crate::budget::Budget;
@@ -124,6 +126,13 @@ struct Pages(Sorted<(String, String), (i64, String)>);
 
 /// How many readers are remembered: some 200 KB.
 const READERS: usize = 1000;
+
+impl Memory {
+    /// The resource types, as the object knows them.
+    pub fn types(&self) -> Rc<Types> {
+        Rc::clone(&self.types)
+    }
+}
 
 impl Pages {
     /// The place after which the resource of that index comes, if the last page ended there.

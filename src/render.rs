@@ -1,18 +1,20 @@
-//! A reply to SCIM JSON (RFC 7644 sections 3.1 and 3.9 to 3.14). A stored document is spliced into its answer as it
-//! stands; it is parsed only if a part of it is not to be seen.
+//! An answer as SCIM JSON (RFC 7644 sections 3.1 and 3.9 to 3.14). The organisation's object writes it, and the edge passes
+//! it on unread; the edge writes what an object says that does not do so yet.
 
+mod body;
 mod bulk;
 mod discovery;
-mod projection;
+mod resource;
 
+pub use body::Body;
 pub use discovery::{check_query, discovery};
-pub use projection::Projection;
 
 use crate::directory::reply::{Answer, Stored};
 use crate::directory::view;
 use crate::error::{Error, Kind, Result};
 use crate::id::RequestId;
 use crate::scim::discovery::LIST_RESPONSE;
+use crate::scim::projection::Projection;
 use crate::scim::schema::{Kinds, Types};
 use serde_json::{Value, json};
 
@@ -38,49 +40,96 @@ pub const NDJSON: &str = "application/x-ndjson";
 /// The media type of the Console's problems (RFC 9457).
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
+/// The answer to a SCIM request, its body still in pieces.
+#[derive(Debug)]
+pub struct Shown {
+    /// The status.
+    pub status: u16,
+    /// Beside content type and request id.
+    pub headers: Vec<(&'static str, String)>,
+    /// Empty for 204 and 304.
+    pub body: Body,
+}
+
+impl Shown {
+    fn of(status: u16, headers: Vec<(&'static str, String)>) -> Self {
+        Self { status, headers, body: Body::default() }
+    }
+
+    /// The answer as it is sent at once.
+    ///
+    /// # Errors
+    /// Internal, if a part of it is still to be read from the storage.
+    pub fn whole(self) -> Result<Response> {
+        let Self { status, headers, body } = self;
+        Ok(Response { status, headers, body: body.into_text()?.into_bytes(), content_type: SCIM_JSON })
+    }
+}
+
 /// The answer to a SCIM request. `base` is the SCIM base URL without a slash at its end.
 ///
 /// # Errors
 /// Internal only.
-pub fn answer(answer: Answer, kinds: Kinds, base: &str, projection: &Projection, types: &Types) -> Result<Response> {
-    let ok = |status, headers, body| Response { status, headers, body, content_type: SCIM_JSON };
-    Ok(match answer {
-        Answer::Created(stored) => {
-            let headers = vec![("Location", view::location(&stored.id, kinds, base)), ("ETag", view::etag(&stored))];
-            ok(201, headers, resource(&stored, kinds, base, projection, types)?.into_bytes())
-        }
+pub fn answer(answer: Answer, kinds: Kinds, base: &str, projection: &Projection, types: &Types) -> Result<Shown> {
+    match answer {
+        Answer::Created(stored) => one(201, *stored, kinds, base, projection, types),
         Answer::Resource(stored) if projection.known.as_ref().is_some_and(|known| known.has(&view::etag(&stored))) => {
-            ok(304, vec![("ETag", view::etag(&stored))], Vec::new())
+            Ok(Shown::of(304, vec![("ETag", view::etag(&stored))]))
         }
-        Answer::Resource(stored) => {
-            let headers = vec![("Location", view::location(&stored.id, kinds, base)), ("ETag", view::etag(&stored))];
-            ok(200, headers, resource(&stored, kinds, base, projection, types)?.into_bytes())
-        }
-        Answer::List { total, start_index, resources, next_cursor } => {
-            let shown: Vec<String> = resources
-                .iter()
-                .map(|one| resource(one, if one.group { Kinds::Groups } else { kinds }, base, projection, types))
-                .collect::<Result<_>>()?;
+        Answer::Resource(stored) => one(200, *stored, kinds, base, projection, types),
+        Answer::List { total, start_index, resources, next_cursor, groups_left_out } => {
+            let mut shown = Shown::of(200, Vec::new());
+            if groups_left_out && projection.shows("groups") {
+                shown.headers.push((NOTE, GROUPS_LEFT_OUT.to_owned()));
+            }
             let next = next_cursor.map_or_else(String::new, |cursor| format!(r#""nextCursor":"{cursor}","#));
-            let body = format!(
-                r#"{{"schemas":["{LIST_RESPONSE}"],"totalResults":{total},"startIndex":{start_index},"itemsPerPage":{},{next}"Resources":[{}]}}"#,
-                shown.len(),
-                shown.join(",")
-            );
-            ok(200, Vec::new(), body.into_bytes())
+            shown.body.put(&format!(
+                r#"{{"schemas":["{LIST_RESPONSE}"],"totalResults":{total},"startIndex":{start_index},"itemsPerPage":{},{next}"Resources":["#,
+                resources.len(),
+            ));
+            for (at, stored) in resources.into_iter().enumerate() {
+                if at > 0 {
+                    shown.body.put(",");
+                }
+                let kinds = if stored.group { Kinds::Groups } else { kinds };
+                resource::write(&mut shown.body, stored, (kinds, types.of(kinds)), base, projection)?;
+            }
+            shown.body.put("]}");
+            Ok(shown)
         }
-        Answer::Bulk(operations) => document(200, &bulk::response(operations, base), SCIM_JSON),
-        Answer::Nothing => ok(204, Vec::new(), Vec::new()),
+        Answer::Bulk(operations) => {
+            let mut shown = Shown::of(200, Vec::new());
+            bulk::write(&mut shown.body, operations, base);
+            Ok(shown)
+        }
+        Answer::Nothing => Ok(Shown::of(204, Vec::new())),
         Answer::Allowed
         | Answer::Json(_)
         | Answer::New(_)
         | Answer::Tagged { .. }
         | Answer::Piece { .. }
         | Answer::Preview { .. }
-        | Answer::Stale { .. } => {
-            return Err(Error::internal("not the answer to a SCIM request"));
-        }
-    })
+        | Answer::Stale { .. } => Err(Error::internal("not the answer to a SCIM request")),
+    }
+}
+
+/// The header that says that a list leaves out the groups of a user who has very many.
+const NOTE: &str = "X-Scim-Edge-Note";
+const GROUPS_LEFT_OUT: &str = "groups-left-out";
+
+fn one(status: u16, stored: Stored, kinds: Kinds, base: &str, projection: &Projection, types: &Types) -> Result<Shown> {
+    let headers = vec![("Location", view::location(&stored.id, kinds, base)), ("ETag", view::etag(&stored))];
+    let mut shown = Shown::of(status, headers);
+    resource::write(&mut shown.body, stored, (kinds, types.of(kinds)), base, projection)?;
+    Ok(shown)
+}
+
+/// True for an answer that the edge has to read: what it asks of the edge is not how it is written.
+pub fn is_for_the_edge(answer: &Answer) -> bool {
+    !matches!(
+        answer,
+        Answer::Created(_) | Answer::Resource(_) | Answer::List { .. } | Answer::Bulk(_) | Answer::Nothing
+    )
 }
 
 /// The answer to a Console request.
@@ -105,23 +154,6 @@ pub fn console(answer: Answer) -> Result<Response> {
 /// A document that this service makes itself.
 pub fn document(status: u16, body: &Value, content_type: &'static str) -> Response {
     Response { status, headers: Vec::new(), body: body.to_string().into_bytes(), content_type }
-}
-
-fn resource(stored: &Stored, kinds: Kinds, base: &str, projection: &Projection, types: &Types) -> Result<String> {
-    let kind = types.of(kinds);
-    if !projection.is_whole(kind) {
-        let mut map = view::whole(stored, kinds, base)?;
-        projection.apply(kind, &mut map);
-        return Ok(Value::Object(map).to_string());
-    }
-    let computed = Value::Object(view::computed(stored, kinds, base)).to_string();
-    let (id, doc) = (Value::from(stored.id.as_str()), inner(stored.doc.get()));
-    Ok(format!("{{\"id\":{id},{doc},{}}}", inner(&computed)))
-}
-
-/// What stands between the braces of an object that is not empty.
-fn inner(object: &str) -> &str {
-    object.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default()
 }
 
 /// A refusal in SCIM's form (RFC 7644 section 3.12). A fault of ours says the request id and nothing else.
@@ -197,6 +229,7 @@ mod tests {
             group: false,
             groups: Vec::new(),
             members: None,
+            rest: None,
         }
     }
 
@@ -218,8 +251,9 @@ mod tests {
         ] {
             let projection = Projection::parse(&crate::route::query(query));
             let types = Types::default();
-            let found = resource(&stored(), Kinds::Users, "https://h", &projection, &types).unwrap();
-            assert_eq!(found, expected, "{query}");
+            let stored = Answer::Resource(Box::new(stored()));
+            let found = answer(stored, Kinds::Users, "https://h", &projection, &types).unwrap();
+            assert_eq!(found.body.into_text().unwrap(), expected, "{query}");
         }
     }
 

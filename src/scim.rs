@@ -10,6 +10,7 @@ pub mod member;
 mod order;
 pub mod patch;
 pub mod path;
+pub mod projection;
 pub mod resource;
 pub mod schema;
 pub mod sort;

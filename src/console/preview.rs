@@ -6,8 +6,9 @@ use crate::directory::reply::Answer;
 use crate::error::{Error, Result};
 use crate::id::RequestId;
 use crate::ingest::{self, Ingested};
-use crate::render::{self, Projection, Response};
+use crate::render::{self, Response};
 use crate::route::{self, Scim};
+use crate::scim::projection::Projection;
 use crate::scim::schema::Types;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -123,7 +124,9 @@ impl Preview {
             (Ok(Answer::Allowed), Ok(route)) => {
                 render::discovery(route, &self.query, base, types).unwrap_or_else(|error| render::error(&error, id))
             }
-            (Ok(answer), Ok(route)) => render::answer(answer, route.kinds(), base, &shown.projection, types)?,
+            (Ok(answer), Ok(route)) => {
+                render::answer(answer, route.kinds(), base, &shown.projection, types)?.whole()?
+            }
             (Ok(_), Err(_)) => return Err(Error::internal("a refused request was answered")),
         };
         let headers: Map<String, Value> =

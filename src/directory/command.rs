@@ -8,7 +8,9 @@ use crate::id::{GroupId, MemberId, OrgId, RequestId, Seq, Timestamp, TokenHash, 
 use crate::scim::etag::Tags;
 use crate::scim::filter::Filter;
 use crate::scim::patch::Operation;
+use crate::scim::projection::Projection;
 use crate::scim::resource::Resource;
+use crate::scim::schema::Kinds;
 use crate::scim::sort::Sort;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -51,11 +53,25 @@ pub struct Call {
     /// What has to hold of the resource, or nothing is done.
     #[serde(default, skip_serializing_if = "Precondition::is_empty")]
     pub precondition: Precondition,
+    /// The edge passes the answer of a SCIM request on unread, if the object writes it so. Without it the object answers
+    /// a [`super::reply::Reply`], as one does that does not know this field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub render: Option<Rendering>,
     /// Where the object is: a part of its address, which does not travel.
     #[serde(skip)]
     pub home: Residency,
     /// What is asked.
     pub ask: Ask,
+}
+
+/// How the answer of a SCIM request is written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rendering {
+    /// What the endpoint is about.
+    pub kinds: Kinds,
+    /// Which attributes are shown.
+    #[serde(default)]
+    pub projection: Projection,
 }
 
 fn is_zero(number: &i64) -> bool {

@@ -29,6 +29,9 @@ pub enum Answer {
         /// The pages are chained by cursors (RFC 9865); `Some` but on the last one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         next_cursor: Option<String>,
+        /// A user has more groups than a list shows.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        groups_left_out: bool,
     },
     /// What became of each operation that ran, in the order of the request.
     Bulk(Vec<Done>),
@@ -85,12 +88,31 @@ pub struct Stored {
     /// A group in an answer that mixes it with users.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub group: bool,
-    /// A user's groups.
+    /// A user's groups, up to `rest`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<GroupRef>,
-    /// A group's members' ids; `None` if they were not asked for.
+    /// A group's members' ids, up to `rest`; `None` if they were not asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub members: Option<Vec<String>>,
+    /// What follows of the groups or members. It is read from the storage when it is written, so it never travels.
+    #[serde(skip)]
+    pub rest: Option<Rest>,
+}
+
+/// Groups of a user, or members of a group, that are too many to be held: those with a higher key than `after`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Rest {
+    Members {
+        group: i64,
+        after: i64,
+    },
+    Groups {
+        user: i64,
+        after: i64,
+        /// What the entity tag says of all the groups ([`super::view::GroupsTag`]).
+        tag: String,
+    },
 }
 
 /// One of a user's groups (RFC 7643 section 4.1.2, `groups`).

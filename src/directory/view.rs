@@ -1,6 +1,6 @@
 //! A stored resource as SCIM shows it: its address, its entity tag, and what is computed beside the document.
 
-use super::reply::Stored;
+use super::reply::{GroupRef, Rest, Stored};
 use crate::error::Result;
 use crate::scim::json;
 use crate::scim::schema::Kinds;
@@ -15,22 +15,39 @@ pub fn location(id: &str, kinds: Kinds, base: &str) -> String {
 /// The weak entity tag (RFC 7644 section 3.14). A user shown with groups has a suffix that names them, because they
 /// are part of the answer and not of the user's version.
 pub fn etag(stored: &Stored) -> String {
-    if stored.groups.is_empty() {
-        return format!("W/\"{}\"", stored.version);
-    }
-    let mut hasher = Sha256::new();
-    for group in &stored.groups {
-        hasher.update(group.id.as_str());
-        hasher.update([0]);
-        hasher.update(&group.display);
-        hasher.update([0]);
-    }
-    let digest: [u8; 32] = hasher.finalize().into();
-    let hex = crate::id::TokenHash(digest).hex();
-    format!("W/\"{}-{}\"", stored.version, hex.get(..12).unwrap_or_default())
+    let tag = match &stored.rest {
+        Some(Rest::Groups { tag, .. }) => tag.clone(),
+        _ if stored.groups.is_empty() => return format!("W/\"{}\"", stored.version),
+        _ => {
+            let mut all = GroupsTag::default();
+            stored.groups.iter().for_each(|group| all.add(group));
+            all.finish()
+        }
+    };
+    format!("W/\"{}-{tag}\"", stored.version)
 }
 
-/// `meta`, and a user's `groups` or a group's `members` where there are any.
+/// What an entity tag says of a user's groups, made of one group after the other.
+#[derive(Default)]
+pub struct GroupsTag(Sha256);
+
+impl GroupsTag {
+    /// Adds the next group.
+    pub fn add(&mut self, group: &GroupRef) {
+        for text in [group.id.as_str(), &group.display] {
+            self.0.update(text);
+            self.0.update([0]);
+        }
+    }
+
+    /// The suffix: 12 hexadecimal digits.
+    pub fn finish(self) -> String {
+        let digest: [u8; 32] = self.0.finalize().into();
+        crate::id::TokenHash(digest).hex().chars().take(12).collect()
+    }
+}
+
+/// `meta`, and what is held of a user's `groups` or a group's `members`.
 pub fn computed(stored: &Stored, kinds: Kinds, base: &str) -> Map<String, Value> {
     let meta = json!({
         "resourceType": kinds.name(),
@@ -42,18 +59,27 @@ pub fn computed(stored: &Stored, kinds: Kinds, base: &str) -> Map<String, Value>
     let mut computed = Map::new();
     computed.insert("meta".to_owned(), meta);
     if !stored.groups.is_empty() {
-        let groups = stored.groups.iter().map(|group| {
-            let reference = location(group.id.as_str(), Kinds::Groups, base);
-            json!({ "value": group.id, "$ref": reference, "display": group.display, "type": "direct" })
-        });
-        computed.insert("groups".to_owned(), groups.collect());
+        computed.insert("groups".to_owned(), groups(stored.groups.iter(), base));
     }
-    if let Some(members) = stored.members.as_ref().filter(|members| !members.is_empty()) {
-        let members =
-            members.iter().map(|id| json!({ "value": id, "$ref": location(id, Kinds::Users, base), "type": "User" }));
-        computed.insert("members".to_owned(), members.collect());
+    if let Some(ids) = stored.members.as_ref().filter(|members| !members.is_empty()) {
+        computed.insert("members".to_owned(), members(ids, base));
     }
     computed
+}
+
+/// A user's `groups`.
+pub fn groups<'a>(groups: impl Iterator<Item = &'a GroupRef>, base: &str) -> Value {
+    let shown = groups.map(|group| {
+        let reference = location(group.id.as_str(), Kinds::Groups, base);
+        json!({ "value": group.id, "$ref": reference, "display": group.display, "type": "direct" })
+    });
+    shown.collect()
+}
+
+/// A group's `members`.
+pub fn members(ids: &[String], base: &str) -> Value {
+    let shown = ids.iter().map(|id| json!({ "value": id, "$ref": location(id, Kinds::Users, base), "type": "User" }));
+    shown.collect()
 }
 
 /// The whole resource.

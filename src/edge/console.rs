@@ -252,6 +252,7 @@ impl Edge<'_> {
             // Console requests are not read under the schemas.
             generation: 0,
             precondition: Precondition::default(),
+            render: None,
             home,
             ask,
         }

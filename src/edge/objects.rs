@@ -244,7 +244,13 @@ impl Org {
         let mut progress = caught(&|| self.execute(body))?;
         loop {
             let pending = match progress {
-                Progress::Done(reply) => return Ok(reply),
+                // In the same event as the step that answered: nothing has changed since.
+                Progress::Done(mut reply) => {
+                    if let Ok(answer) = &mut reply.outcome {
+                        org::gather(&self.storage, answer)?;
+                    }
+                    return Ok(reply);
+                }
                 Progress::Wait(waiting) => {
                     let waiting = self.wait(*waiting).await;
                     let waiting = Cell::new(Some(waiting));

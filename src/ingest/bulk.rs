@@ -5,11 +5,11 @@ use super::{Reading, Request, command};
 use crate::directory::bulk::{Bulk, CommandText, Operation};
 use crate::directory::command::{Command, Precondition};
 use crate::error::{Error, Kind, Result};
-use crate::render::Projection;
 use crate::route::{self, Scim};
 use crate::scim::bulk::{BULK_REQUEST, OPERATIONS_MAX, Placeholders, order};
 use crate::scim::etag::Tags;
 use crate::scim::json;
+use crate::scim::projection::Projection;
 use crate::sorted::Sorted;
 use serde_json::{Map, Value};
 

@@ -1,6 +1,7 @@
 //! Groups: created, replaced, patched, deleted (RFC 7644 sections 3.3 to 3.6). Flat, and their members are rows.
 
 use super::membership::{self, Delta, Effect};
+use super::related;
 use super::sync;
 use super::users::{attributes, differing};
 use super::work::Work;
@@ -16,7 +17,7 @@ use crate::scim::schema::ResourceType;
 use crate::store::changes::Kind as ChangeKind;
 use crate::store::folded::folded;
 use crate::store::groups::{self as store, Content, Group};
-use crate::store::{Sql, members, settings};
+use crate::store::{Sql, settings};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -207,12 +208,10 @@ pub(super) fn content(kind: &ResourceType, attributes: &Map<String, Value>) -> R
 }
 
 fn one(sql: &dyn Sql, group: Group, shown: Members) -> Result<Stored> {
-    let key = group.key;
-    let members = match shown {
-        Members::Hidden => None,
-        Members::Shown => Some(members::of_groups(sql, &[key])?.remove(&key).unwrap_or_default()),
-    };
-    Ok(Stored { members, ..stored(group)? })
+    match (shown, group.key) {
+        (Members::Hidden, _) => stored(group),
+        (Members::Shown, key) => related::with_members(sql, key, stored(group)?),
+    }
 }
 
 /// A group as it travels, without its members.
@@ -226,6 +225,7 @@ pub(super) fn stored(group: Group) -> Result<Stored> {
         group: false,
         groups: Vec::new(),
         members: None,
+        rest: None,
     })
 }
 

@@ -2,6 +2,7 @@
 //! is written, counted or remembered.
 
 use super::access::{self, Caller};
+use super::related::{self, HELD};
 use super::{Context, Memory, Searched, feed, searched, work};
 use crate::budget::Budget;
 use crate::directory::command::{Call, Command};
@@ -63,21 +64,33 @@ fn taken_back(
     let changes = RawValue::from_string(format!("[{shown}]")).map_err(Error::internal)?;
     match outcome {
         Err(error) => nothing_changed(Err(error), call),
-        Ok(work::Done { answer, notes, repairs, .. }) => {
+        Ok(work::Done { mut answer, mut notes, repairs, .. }) => {
+            cut(&mut answer, &mut notes);
             let repairs = call.repairs.iter().cloned().chain(repairs.iter().map(|name| (*name).to_owned())).collect();
             Ok(Answer::Preview { outcome: Box::new(Ok(answer)), repairs, notes, changes, count })
         }
     }
 }
 
+/// Leaves out of the answer what is read later: then the transaction is taken back.
+fn cut(answer: &mut Answer, notes: &mut Vec<String>) {
+    if related::cut(answer) {
+        notes.push(format!(
+            "The answer is shown with the first {HELD} members or groups of a resource; the request would be answered \
+             with all of them."
+        ));
+    }
+}
+
 /// The preview of a request that changes nothing. A fault of ours is no answer that the request would get.
-pub(super) fn nothing_changed(outcome: Result<Answer>, call: &Call) -> Result<Answer> {
+pub(super) fn nothing_changed(mut outcome: Result<Answer>, call: &Call) -> Result<Answer> {
     if let Err(error) = &outcome
         && error.kind == Kind::Internal
     {
         return Err(error.clone());
     }
     let changes = RawValue::from_string("[]".to_owned()).map_err(Error::internal)?;
-    let (repairs, notes) = (call.repairs.clone(), call.notes.clone());
+    let (repairs, mut notes) = (call.repairs.clone(), call.notes.clone());
+    outcome.iter_mut().for_each(|answer| cut(answer, &mut notes));
     Ok(Answer::Preview { outcome: Box::new(outcome), repairs, notes, changes, count: 0 })
 }

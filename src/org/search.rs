@@ -5,11 +5,11 @@
 
 mod related;
 
-use self::related::{Related, at_once, size};
+use self::related::{Complete, at_once, size};
 use super::cursor::{Cursor, Mark};
 use super::{Pages, state};
 use crate::directory::command::{List, Members, Page};
-use crate::directory::reply::{Answer, Stored};
+use crate::directory::reply::Answer;
 use crate::directory::view;
 use crate::error::{Error, Kind, Result};
 use crate::id::Timestamp;
@@ -18,7 +18,7 @@ use crate::scim::schema::{Kinds, Types};
 use crate::scim::sort;
 use crate::sorted::Sorted;
 use crate::store::filter::{self, Condition};
-use crate::store::search::{self as store, Order, Range};
+use crate::store::search::{self as store, Order, Range, Record};
 use crate::store::{Sql, changes};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -33,6 +33,8 @@ const SORTED_MAX: usize = 50_000;
 const PAGE_BYTES: usize = 4 * 1024 * 1024;
 /// How many rows a piece goes through when their documents are read.
 const READ_PIECE: i64 = 250;
+/// How many documents are held at once.
+const READ_AT_ONCE: usize = 50;
 
 /// One kind of resource of a query.
 struct Source {
@@ -250,20 +252,26 @@ impl Scan {
             let places = store::places(sql, range, until, &source.condition)?;
             return Ok(places.into_iter().map(|(key, place)| hit(key, Value::Null, place)).collect());
         }
-        let records = store::records(sql, range, until, &source.condition)?;
+        let places = store::places(sql, range, until, &source.condition)?;
         let judged = source.filter.as_ref().filter(|_| !source.condition.exact);
-        let (kind, mut found) = (types.of(source.kinds), Vec::with_capacity(records.len()));
-        for part in records.chunks(at_once(source.kinds)) {
-            let mut related = match judged {
-                Some(_) => Related::of(sql, source.kinds, part, true)?,
-                None => Related::default(),
-            };
-            for record in part {
-                let stored = related.complete(record);
-                let whole = view::whole(&stored, source.kinds, &self.base)?;
-                if judged.is_none_or(|filter| filter.matches(&whole)) {
-                    let sorted = self.sort.as_ref().map_or(Value::Null, |sort| sort::key(&sort.by, kind, &whole));
-                    found.push(hit(record.key, sorted, record.place.clone()));
+        let (kind, mut found) = (types.of(source.kinds), Vec::with_capacity(places.len()));
+        let mut rest = places.as_slice();
+        while !rest.is_empty() {
+            let part = if judged.is_some() { at_once(source.kinds) } else { READ_AT_ONCE };
+            let part = rest.get(..part.min(rest.len())).unwrap_or_default();
+            let keys: Vec<i64> = part.iter().map(|(key, _)| *key).collect();
+            let complete = self.complete(sql, source.kinds, &keys, judged.is_some(), true)?;
+            rest = rest.get(complete.len().max(1)..).unwrap_or_default();
+            for ((key, place), one) in part.iter().zip(complete) {
+                let Some(one) = one else { continue };
+                let whole = view::whole(&one.stored, source.kinds, &self.base)?;
+                let sorted = self.sort.as_ref().map_or(Value::Null, |sort| sort::key(&sort.by, kind, &whole));
+                let fits = match judged {
+                    Some(filter) => related::found(sql, filter, (source.kinds, *key), one, &self.base, &whole)?,
+                    None => true,
+                };
+                if fits {
+                    found.push(hit(*key, sorted, place.clone()));
                 }
             }
         }
@@ -347,45 +355,76 @@ impl Scan {
             Window::Index { count, .. } => (*count, false),
             Window::Cursor { count, .. } | Window::Keyset { count, .. } => (*count, true),
         };
-        let (mut resources, mut bytes, mut last) = (Vec::new(), 0, None);
-        let wanted = hits.get(..bound(count).min(hits.len())).unwrap_or_default();
+        let (mut resources, mut bytes, mut last, mut groups_left_out) = (Vec::new(), 0, None, false);
+        let mut wanted = hits.get(..bound(count).min(hits.len())).unwrap_or_default();
         let groups_alone = self.sources.iter().any(|source| source.kinds == Kinds::Groups);
-        'page: for part in wanted.chunks(at_once(if groups_alone { Kinds::Groups } else { Kinds::Users })) {
-            for (hit, stored) in part.iter().zip(self.read(sql, part)?) {
-                let size = stored.as_ref().map_or(0, size);
+        let part = at_once(if groups_alone { Kinds::Groups } else { Kinds::Users });
+        'page: while !wanted.is_empty() {
+            let read = self.read(sql, wanted.get(..part.min(wanted.len())).unwrap_or_default())?;
+            let (hits, rest) = wanted.split_at_checked(read.len().max(1)).unwrap_or((wanted, &[]));
+            wanted = rest;
+            for (hit, one) in hits.iter().zip(read) {
+                let size = one.as_ref().map_or(Ok(0), |one| size(sql, &one.stored, PAGE_BYTES))?;
                 if bytes > 0 && bytes + size > PAGE_BYTES {
                     break 'page;
                 }
                 bytes += size;
                 last = Some(&hit.mark);
-                resources.extend(stored);
+                groups_left_out |= one.as_ref().is_some_and(|one| one.left_out);
+                resources.extend(one.map(|one| one.stored));
             }
         }
         let more = hits.last().map(|hit| &hit.mark) != last;
         let next_cursor =
             last.filter(|_| chained && more).map(|mark| Cursor { after: mark.clone(), total }.write(&self.query));
         let shown = (resources.len() as i64, last.map(|mark| mark.place.clone()));
-        let answer = Answer::List { total, start_index, resources, next_cursor };
+        let answer = Answer::List { total, start_index, resources, next_cursor, groups_left_out };
         Ok((answer, shown.1.map(|place| (shown.0, place))))
     }
 
-    /// The resources of these hits, complete; `None` for one that is gone meanwhile.
-    fn read(&self, sql: &dyn Sql, hits: &[Hit]) -> Result<Vec<Option<Stored>>> {
-        let mut read = Vec::new();
-        for (at, source) in self.sources.iter().enumerate() {
-            let keys: Vec<i64> = hits.iter().filter(|hit| hit.mark.source == at).map(|hit| hit.key).collect();
-            if keys.is_empty() {
-                continue;
-            }
-            let records = store::by_keys(sql, source.kinds, &keys)?;
-            let mut related = Related::of(sql, source.kinds, &records, self.members == Members::Shown)?;
-            let mixed = self.sources.len() > 1 && source.kinds == Kinds::Groups;
-            read.extend(
-                records.iter().map(|record| (record.key, Some(Stored { group: mixed, ..related.complete(record) }))),
-            );
+    /// The resources of the first of these hits, which are all of one source or one alone: at least one. `None` for one that
+    /// is gone meanwhile.
+    fn read(&self, sql: &dyn Sql, hits: &[Hit]) -> Result<Vec<Option<Complete>>> {
+        let source = hits.first().and_then(|hit| self.sources.get(hit.mark.source));
+        let kinds = source.map_or(Kinds::Users, |source| source.kinds);
+        let keys: Vec<i64> = hits.iter().map(|hit| hit.key).collect();
+        let mut read = self.complete(sql, kinds, &keys, true, self.members == Members::Shown)?;
+        let mixed = self.sources.len() > 1 && kinds == Kinds::Groups;
+        read.iter_mut().flatten().for_each(|one| one.stored.group = mixed);
+        Ok(read)
+    }
+
+    /// The resources with the first of these keys, with what belongs to them if it is wanted.
+    fn complete(
+        &self,
+        sql: &dyn Sql,
+        kinds: Kinds,
+        keys: &[i64],
+        with_related: bool,
+        members: bool,
+    ) -> Result<Vec<Option<Complete>>> {
+        let records = store::by_keys(sql, kinds, keys)?;
+        let mut records: Sorted<i64, Record> = records.into_iter().map(|record| (record.key, record)).collect();
+        let (mut there, mut found) = (Vec::with_capacity(keys.len()), Vec::with_capacity(keys.len()));
+        for key in keys {
+            let record = records.remove(key);
+            there.push(record.is_some());
+            found.extend(record);
         }
-        let mut read: Sorted<i64, Option<Stored>> = read.into_iter().collect();
-        Ok(hits.iter().map(|hit| read.get_mut(&hit.key).and_then(Option::take)).collect())
+        let complete = match with_related {
+            true if !found.is_empty() => related::complete(sql, kinds, found, members)?,
+            _ => found.into_iter().map(|record| Complete { stored: record.stored, left_out: false }).collect(),
+        };
+        let mut complete = complete.into_iter();
+        let mut all = Vec::with_capacity(keys.len());
+        for there in there {
+            let one = if there { complete.next() } else { None };
+            if there && one.is_none() {
+                break;
+            }
+            all.push(one);
+        }
+        Ok(all)
     }
 }
 

@@ -2,7 +2,7 @@
 //! and entity tags for all of them. A page reads about as many rows as it shows; one with a filter is a scan in steps.
 
 use super::search::Scan;
-use super::{Memory, Searched, groups, users};
+use super::{Memory, Searched, groups, related, users};
 use crate::directory::command::{Page, Query};
 use crate::directory::reply::{Answer, Stored};
 use crate::directory::view;
@@ -129,11 +129,13 @@ fn user(sql: &dyn Sql, id: &UserId, known: Option<&Tags>) -> Result<Answer> {
     let missing = || Error::new(Kind::NotFound, format!("There is no user {id} in this organisation."));
     let user = user_rows::by_id(sql, id)?.ok_or_else(missing)?;
     let mut shown = show_user(&user)?;
-    let groups = members::of_users(sql, &[user.key])?.remove(&user.key).unwrap_or_default();
-    let stored = Stored { groups, ..users::stored(user)? };
+    let stored = related::with_groups(sql, user.key, users::stored(user)?)?;
     let groups: Vec<Value> = stored.groups.iter().map(|g| json!({ "id": g.id, "displayName": g.display })).collect();
     if let Some(map) = shown.as_object_mut() {
         map.insert("groups".to_owned(), Value::Array(groups));
+        if stored.rest.is_some() {
+            map.insert("moreGroups".to_owned(), Value::Bool(true));
+        }
     }
     one(&stored, &shown, known)
 }

@@ -1,6 +1,7 @@
 //! Users: created, replaced, patched, revived, deleted (RFC 7644 sections 3.3 to 3.6), and what this service adds:
 //! `active` changes only when it is said, and what changes nothing writes nothing.
 
+use super::related;
 use super::sync::{self, Said};
 use super::work::Work;
 use crate::directory::reply::{Answer, Stored};
@@ -262,8 +263,7 @@ pub(super) fn attributes(doc: &str) -> Result<Attributes> {
 }
 
 fn one(sql: &dyn Sql, user: User) -> Result<Stored> {
-    let groups = members::of_users(sql, &[user.key])?.remove(&user.key).unwrap_or_default();
-    Ok(Stored { groups, ..stored(user)? })
+    related::with_groups(sql, user.key, stored(user)?)
 }
 
 /// A user as it travels, without its groups.
@@ -277,6 +277,7 @@ pub(super) fn stored(user: User) -> Result<Stored> {
         group: false,
         groups: Vec::new(),
         members: None,
+        rest: None,
     })
 }
 

@@ -1,14 +1,20 @@
 //! The answer to a Bulk request (RFC 7644 section 3.7).
 
-use super::error_body;
+use super::{Body, error_body};
 use crate::directory::bulk::Done;
 use crate::scim::bulk::BULK_RESPONSE;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// `Operations` in the order of the request: `response` stands only where an operation failed.
-pub(super) fn response(operations: Vec<Done>, base: &str) -> Value {
-    let operations: Vec<Value> = operations.into_iter().map(|done| operation(done, base)).collect();
-    json!({ "schemas": [BULK_RESPONSE], "Operations": operations })
+pub(super) fn write(body: &mut Body, operations: Vec<Done>, base: &str) {
+    body.put(r#"{"Operations":["#);
+    for (at, done) in operations.into_iter().enumerate() {
+        if at > 0 {
+            body.put(",");
+        }
+        body.put(&operation(done, base).to_string());
+    }
+    body.put(&format!(r#"],"schemas":["{BULK_RESPONSE}"]}}"#));
 }
 
 fn operation(done: Done, base: &str) -> Value {

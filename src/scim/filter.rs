@@ -8,6 +8,7 @@
 mod cursor;
 pub(super) mod evaluate;
 pub(super) mod parse;
+mod pieces;
 mod print;
 pub(super) mod resolve;
 

@@ -6,6 +6,7 @@
 pub mod document;
 pub mod tables;
 
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// Text that is `'static` in the built-in tables.
@@ -166,7 +167,8 @@ impl ResourceType {
 }
 
 /// Users or groups: the two kinds of resource that are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Kinds {
     /// `/Users`.
     Users,

@@ -1,11 +1,18 @@
 //! Memberships, and what an id stands for. Ids travel many at a time in one JSON parameter.
 
-use super::{Sql, each, pieces};
+use super::{Row, Sql, each, first, pieces};
 use crate::directory::reply::GroupRef;
 use crate::error::{Error, Result};
 use crate::id::{GroupId, MemberId, Seq, Timestamp};
 use crate::scim::json;
 use crate::sorted::Sorted;
+
+/// Below every key of a user or group.
+pub const BEFORE_ALL: i64 = -9_007_199_254_740_991;
+/// How many ids [`ids`] gives well at once.
+pub const IDS_PIECE: i64 = 1000;
+/// How many groups [`groups`] gives well at once: a name may be long.
+pub const GROUPS_PIECE: i64 = 100;
 
 /// What an id that a group is asked to hold stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,51 +100,61 @@ pub fn shown(sql: &dyn Sql, group: i64, after: i64, count: i64) -> Result<Vec<(i
     each(rows, |mut row| Ok((row.integer()?, row.text()?, row.text()?, row.integer()? == 1)))
 }
 
-/// The members of several groups at once: each group's key with its members' ids.
+/// The ids of a group's members after a key, at most `count`, in the order of the keys; and the key of the
+/// last, from which it goes on.
 ///
 /// # Errors
 /// Internal only.
-pub fn of_groups(sql: &dyn Sql, groups: &[i64]) -> Result<Sorted<i64, Vec<String>>> {
-    // One text of at most 5,000 ids a row: far below what a row may hold, and few crossings.
-    let text = "SELECT group_key, json_group_array(id) FROM ( \
-                SELECT m.group_key AS group_key, u.id AS id, \
-                row_number() OVER (PARTITION BY m.group_key ORDER BY m.user_key) / 5000 AS part \
-                FROM json_each(?) j JOIN members m ON m.group_key = j.value JOIN users u ON u.key = m.user_key \
-                ORDER BY m.group_key, m.user_key) GROUP BY group_key, part ORDER BY group_key, part";
-    let mut members: Sorted<i64, Vec<String>> = Sorted::new();
-    for piece in pieces(groups)? {
-        for mut row in sql.query(text, &[piece.as_str().into()])? {
-            let key = row.integer()?;
-            let ids: Vec<String> = json::own(&row.text()?)?;
-            match members.get_mut(&key) {
-                Some(before) => before.extend(ids),
-                None => _ = members.insert(key, ids),
-            }
-        }
-    }
-    Ok(members)
+pub fn ids(sql: &dyn Sql, group: i64, after: i64, count: i64) -> Result<(Vec<String>, Option<i64>)> {
+    // One text instead of a row for each: few crossings. An id has at most 131 bytes in it.
+    let text = "SELECT json_group_array(id), max(key) FROM ( \
+                SELECT u.id AS id, m.user_key AS key FROM members m CROSS JOIN users u ON u.key = m.user_key \
+                WHERE m.group_key = ? AND m.user_key > ? ORDER BY m.user_key LIMIT ?)";
+    let row = first(sql, text, &[group.into(), after.into(), count.into()])?;
+    let mut row = row.ok_or_else(|| Error::internal("an aggregate without a row"))?;
+    let ids: Vec<String> = json::own(&row.text()?)?;
+    Ok((ids, row.optional_integer()?))
 }
 
-/// The groups of several users at once: each user's key with its groups.
+/// How many members a group has after a key, counted up to `most`.
 ///
 /// # Errors
 /// Internal only.
-pub fn of_users(sql: &dyn Sql, users: &[i64]) -> Result<Sorted<i64, Vec<GroupRef>>> {
-    let text = "SELECT m.user_key, g.id, g.display_name FROM json_each(?) j JOIN members m ON m.user_key = j.value \
-                JOIN groups g ON g.key = m.group_key WHERE g.gone = 0 ORDER BY m.user_key, g.id";
-    let mut groups: Sorted<i64, Vec<GroupRef>> = Sorted::new();
-    for piece in pieces(users)? {
-        for mut row in sql.query(text, &[piece.as_str().into()])? {
-            let key = row.integer()?;
-            let id = GroupId::parse(&row.text()?).ok_or_else(|| Error::internal("a stored id is none"))?;
-            let group = GroupRef { id, display: row.text()? };
-            match groups.get_mut(&key) {
-                Some(before) => before.push(group),
-                None => _ = groups.insert(key, vec![group]),
-            }
-        }
-    }
-    Ok(groups)
+pub fn count(sql: &dyn Sql, group: i64, after: i64, most: i64) -> Result<i64> {
+    let text = "SELECT count(*) FROM (SELECT 1 FROM members WHERE group_key = ? AND user_key > ? LIMIT ?)";
+    let row = first(sql, text, &[group.into(), after.into(), most.into()])?;
+    row.map_or(Ok(0), |mut row| row.integer())
+}
+
+/// A user's groups after a key, at most `count`, each with its key and in the order of the keys.
+///
+/// # Errors
+/// Internal only.
+pub fn groups(sql: &dyn Sql, user: i64, after: i64, count: i64) -> Result<Vec<(i64, GroupRef)>> {
+    let text = "SELECT m.group_key, g.id, g.display_name FROM members m CROSS JOIN groups g ON g.key = m.group_key \
+                WHERE m.user_key = ? AND m.group_key > ? AND g.gone = 0 ORDER BY m.group_key LIMIT ?";
+    each(sql.query(text, &[user.into(), after.into(), count.into()])?, |mut row| {
+        Ok((row.integer()?, group_ref(&mut row)?))
+    })
+}
+
+/// The groups of these users in their order, at most `most` of all: pairs of a user's key and a group. If there are as
+/// many as `most`, the last user may have more.
+///
+/// # Errors
+/// Internal only.
+pub fn groups_of_users(sql: &dyn Sql, users: &[i64], most: i64) -> Result<Vec<(i64, GroupRef)>> {
+    // CROSS JOIN keeps the order of the list, and so does the answer: no sort reads more than it needs.
+    let text = "SELECT j.value, g.id, g.display_name FROM json_each(?) j \
+                CROSS JOIN members m ON m.user_key = j.value CROSS JOIN groups g ON g.key = m.group_key \
+                WHERE g.gone = 0 LIMIT ?";
+    let users = serde_json::to_string(users).map_err(Error::internal)?;
+    each(sql.query(text, &[users.as_str().into(), most.into()])?, |mut row| Ok((row.integer()?, group_ref(&mut row)?)))
+}
+
+fn group_ref(row: &mut Row) -> Result<GroupRef> {
+    let id = GroupId::parse(&row.text()?).ok_or_else(|| Error::internal("a stored id is none"))?;
+    Ok(GroupRef { id, display: row.text()? })
 }
 
 /// The ids of a user's groups.

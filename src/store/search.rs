@@ -86,6 +86,7 @@ fn record(mut row: Row) -> Result<Record> {
             group: false,
             groups: Vec::new(),
             members: None,
+            rest: None,
         },
     })
 }
@@ -118,15 +119,6 @@ pub fn places(
 ) -> Result<Vec<(i64, String)>> {
     let rows = select(sql, &format!("r.key, {}", range.column()), range, until, condition)?;
     each(rows, |mut row| Ok((row.integer()?, row.text()?)))
-}
-
-/// The rows up to `until` that meet the condition.
-///
-/// # Errors
-/// Internal only.
-pub fn records(sql: &dyn Sql, range: &Range<'_>, until: Option<&str>, condition: &Condition) -> Result<Vec<Record>> {
-    let columns = format!("r.key, {}, {COLUMNS}", range.column());
-    each(select(sql, &columns, range, until, condition)?, record)
 }
 
 fn select(

@@ -12,7 +12,7 @@ use scim_edge::directory::view;
 use scim_edge::scim::filter::{self, Filter, Forms};
 use scim_edge::scim::schema::{Kinds, Types};
 use scim_edge::store::filter::{Condition, compile, is_look_up};
-use scim_edge::store::search::{Order, Range, Record, places, records};
+use scim_edge::store::search::{Order, Range, Record, by_keys, places};
 use scim_edge::store::{Sql, members};
 use std::collections::BTreeSet;
 
@@ -76,13 +76,19 @@ fn whole(server: &Native, kinds: Kinds) -> Whole {
         let (key, mut stored) = (record.key, record.stored);
         match kinds {
             Kinds::Users => {
-                stored.groups = members::of_users(&server.sql, &[key]).unwrap().remove(&key).unwrap_or_default()
+                let groups = members::groups_of_users(&server.sql, &[key], 1000).unwrap();
+                stored.groups = groups.into_iter().map(|(_, group)| group).collect();
+                stored.groups.sort_by(|a, b| a.id.cmp(&b.id));
             }
-            Kinds::Groups => stored.members = members::of_groups(&server.sql, &[key]).unwrap().remove(&key),
+            Kinds::Groups => {
+                stored.members = Some(members::ids(&server.sql, key, members::BEFORE_ALL, 1000).unwrap().0)
+            }
         }
         (key, view::whole(&stored, kinds, BASE).unwrap())
     };
-    records(&server.sql, &range(kinds), None, &all).unwrap().into_iter().map(complete).collect()
+    let keys: Vec<i64> =
+        places(&server.sql, &range(kinds), None, &all).unwrap().into_iter().map(|(key, _)| key).collect();
+    by_keys(&server.sql, kinds, &keys).unwrap().into_iter().map(complete).collect()
 }
 
 fn resolved(text: &str, kinds: Kinds, types: &Types) -> Filter {

@@ -3,6 +3,7 @@
 mod bulk;
 mod corpus;
 mod filter_sql;
+mod large;
 mod lists;
 mod patch;
 mod patch_groups;

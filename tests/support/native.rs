@@ -3,7 +3,9 @@
 use super::sqlite::Sqlite;
 use super::{Request, Response, Server};
 use scim_edge::auth::{Dialect, Token, TokenKind};
-use scim_edge::directory::command::{Actor, Admin, Ask, Call, Command, Precondition, Query, TokenSettings, VERSION};
+use scim_edge::directory::command::{
+    Actor, Admin, Ask, Call, Command, Precondition, Query, Rendering, TokenSettings, VERSION,
+};
 use scim_edge::directory::options::Options;
 use scim_edge::directory::reply::{Answer, Reply};
 use scim_edge::directory::residency::Residency;
@@ -11,9 +13,10 @@ use scim_edge::id::{OrgId, RequestId, Timestamp, TokenId};
 use scim_edge::ingest::{self, Ingested};
 use scim_edge::org::alarm::{self, Failure};
 use scim_edge::org::{self, Context, Memory, Progress};
-use scim_edge::render::{self, Projection};
+use scim_edge::render;
 use scim_edge::route::{self, Console, Route, Scim};
 use scim_edge::scim::etag::Tags;
+use scim_edge::scim::projection::Projection;
 use scim_edge::scim::schema::{Kinds, Types};
 use scim_edge::{console, dialect, error};
 use serde_json::Value;
@@ -86,7 +89,17 @@ impl Native {
 
     /// A call of the object, through both of its formats.
     pub fn call(&mut self, actor: Actor, ask: Ask) -> Reply {
-        self.call_noted(actor, ask, Precondition::default(), Vec::new(), Vec::new(), None)
+        let call = self.made(actor, ask);
+        self.send_call(call)
+    }
+
+    /// A call as it is, through both of its formats: what an edge reads that does not ask for the answer itself.
+    pub fn send_call(&mut self, call: Call) -> Reply {
+        let mut reply = self.object(call);
+        if let Ok(answer) = &mut reply.outcome {
+            org::gather(&self.sql, answer).unwrap();
+        }
+        serde_json::from_str(&serde_json::to_string(&reply).unwrap()).unwrap()
     }
 
     /// A call, as the edge makes it.
@@ -104,25 +117,14 @@ impl Native {
             idempotency_key: None,
             generation: self.types.generation,
             precondition: Precondition::default(),
+            render: None,
             home: Residency::default(),
             ask,
         }
     }
 
-    fn call_noted(
-        &mut self,
-        actor: Actor,
-        ask: Ask,
-        precondition: Precondition,
-        repairs: Vec<String>,
-        notes: Vec<String>,
-        idempotency_key: Option<String>,
-    ) -> Reply {
-        self.send_call(Call { precondition, repairs, notes, idempotency_key, ..self.made(actor, ask) })
-    }
-
-    /// A call as it is, through both of its formats.
-    pub fn send_call(&mut self, call: Call) -> Reply {
+    /// What the object comes to, step by step.
+    fn object(&mut self, call: Call) -> Reply {
         let sent = serde_json::to_string(&call).unwrap();
         let call: Call = serde_json::from_str(&sent).unwrap();
         assert_eq!(serde_json::to_string(&call).unwrap(), sent, "a call is read as it was written");
@@ -133,9 +135,9 @@ impl Native {
         };
         let context = Context { org: Some(&self.org), now: self.now, random: &random, bytes: sent.len() };
         let mut progress = org::execute(&self.sql, &mut self.memory, call, &context);
-        let reply = loop {
+        loop {
             match progress {
-                Progress::Done(reply) => break reply,
+                Progress::Done(reply) => return reply,
                 Progress::Erase(_) => panic!("erasing needs the platform"),
                 Progress::Scan(pending) => {
                     self.now = self.now.plus(self.step_takes);
@@ -148,8 +150,7 @@ impl Native {
                     progress = org::again(&self.sql, &mut self.memory, *waiting, &context);
                 }
             }
-        };
-        serde_json::from_str(&serde_json::to_string(&reply).unwrap()).unwrap()
+        }
     }
 
     /// What a SCIM request is answered with.
@@ -198,7 +199,17 @@ impl Native {
             let actor = Actor::Token { hash: self.token.hash(), dialect: self.dialect };
             let key = header("Idempotency-Key").map(str::to_owned);
             self.calls += 1;
-            match (self.call_noted(actor, Ask::Scim(command), precondition, repairs, notes, key).outcome, &route) {
+            let rendering = Rendering { kinds, projection };
+            let call = Call {
+                precondition,
+                repairs,
+                notes,
+                idempotency_key: key,
+                render: Some(rendering.clone()),
+                ..self.made(actor, Ask::Scim(command))
+            };
+            match (self.object(call).outcome, &route) {
+                (Ok(answer), _) if !render::is_for_the_edge(&answer) => return self.rendered(answer, &rendering),
                 (Ok(Answer::Stale { generation, schemas }), _) => {
                     self.types = Rc::new(Types::read(generation, schemas.get()).unwrap());
                 }
@@ -206,7 +217,7 @@ impl Native {
                     return render::discovery(route, &query, BASE, &types)
                         .unwrap_or_else(|error| render::error(&error, &id));
                 }
-                (Ok(answer), _) => return render::answer(answer, kinds, BASE, &projection, &types).unwrap(),
+                (Ok(answer), _) => panic!("{answer:?} was not rendered"),
                 (Err(error), _) => return render::error(&error, &id),
             }
         }
@@ -230,6 +241,18 @@ impl Native {
         }
     }
 
+    /// What the object sends, its pieces put together.
+    fn rendered(&self, answer: Answer, Rendering { kinds, projection }: &Rendering) -> render::Response {
+        let shown = render::answer(answer, *kinds, BASE, projection, &self.memory.types()).unwrap();
+        let render::Shown { status, headers, mut body } = shown;
+        let mut whole = Vec::new();
+        while let Some(piece) = body.next(&self.sql).unwrap() {
+            assert!(piece.len() <= 1024 * 1024, "{}", piece.len());
+            whole.extend(piece.into_bytes());
+        }
+        render::Response { status, headers, body: whole, content_type: render::SCIM_JSON }
+    }
+
     /// `POST /v1/orgs/acme/preview` with the root key.
     pub fn preview(&mut self, body: &Value) -> Response {
         let id = RequestId::parse("r-1").unwrap();
@@ -243,7 +266,8 @@ impl Native {
         loop {
             let types = Rc::clone(&self.types);
             let (Ingested { command, precondition, repairs, notes, .. }, shown) = preview.ingest(id, BASE, &types)?;
-            match self.call_noted(Actor::Root, Ask::Preview(command), precondition, repairs, notes, None).outcome? {
+            let call = Call { precondition, repairs, notes, ..self.made(Actor::Root, Ask::Preview(command)) };
+            match self.send_call(call).outcome? {
                 Answer::Stale { generation, schemas } => {
                     self.types = Rc::new(Types::read(generation, schemas.get()).unwrap());
                 }
@@ -262,7 +286,8 @@ impl Native {
         let precondition = Precondition { if_match: None, if_none_match };
         let query = console::query(&route.unwrap(), &route::query(query));
         let answer = query.and_then(|query| {
-            self.call_noted(Actor::Root, Ask::Read(query.unwrap()), precondition, Vec::new(), Vec::new(), None).outcome
+            let call = Call { precondition, ..self.made(Actor::Root, Ask::Read(query.unwrap())) };
+            self.send_call(call).outcome
         });
         let id = RequestId::parse("r-1").unwrap();
         let response = answer.and_then(render::console).unwrap_or_else(|error| render::problem(&error, &id));

@@ -1,49 +1,76 @@
 //! What a page needs besides the rows of its resources: the groups of users, the members of groups.
 
-use crate::directory::reply::{GroupRef, Stored};
+use crate::directory::reply::{GroupRef, Rest, Stored};
+use crate::directory::view;
 use crate::error::Result;
+use crate::org::related::{HELD, in_order, with_members};
+use crate::scim::filter::Filter;
 use crate::scim::schema::Kinds;
-use crate::sorted::Sorted;
 use crate::store::search::Record;
 use crate::store::{Sql, members};
+use serde_json::{Map, Value};
 
 /// How many users are read at once; a group is read alone, with its members.
 const USERS_AT_ONCE: usize = 50;
+/// How many groups of users are read at once: more than two users may have whose groups are shown.
+const GROUPS_AT_ONCE: usize = 2 * HELD + 1;
+/// What a group of a user, and a member of a group, come to in a page, in bytes.
+const GROUP_BYTES: usize = 250;
+const MEMBER_BYTES: usize = 150;
 
-/// What belongs to some resources and is not in their rows.
-#[derive(Default)]
-pub(super) struct Related {
-    groups: Sorted<i64, Vec<GroupRef>>,
-    members: Option<Sorted<i64, Vec<String>>>,
+/// A resource of a page.
+pub(super) struct Complete {
+    pub(super) stored: Stored,
+    /// It is a user with more groups than a list shows: here it has none.
+    pub(super) left_out: bool,
 }
 
-impl Related {
-    pub(super) fn of(sql: &dyn Sql, kinds: Kinds, records: &[Record], with_members: bool) -> Result<Self> {
-        let keys: Vec<i64> = records.iter().map(|record| record.key).collect();
-        Ok(match kinds {
-            Kinds::Users => Self { groups: members::of_users(sql, &keys)?, members: None },
-            Kinds::Groups if with_members => {
-                Self { groups: Sorted::new(), members: Some(members::of_groups(sql, &keys)?) }
-            }
-            Kinds::Groups => Self::default(),
-        })
+/// The first of these records with what belongs to them: at least one, and no more than can be held.
+pub(super) fn complete(sql: &dyn Sql, kinds: Kinds, records: Vec<Record>, shown: bool) -> Result<Vec<Complete>> {
+    let kept = |stored| Complete { stored, left_out: false };
+    match kinds {
+        Kinds::Users => users(sql, records),
+        Kinds::Groups if shown => {
+            let first = records.into_iter().take(1);
+            first.map(|record| with_members(sql, record.key, record.stored).map(kept)).collect()
+        }
+        Kinds::Groups => Ok(records.into_iter().map(|record| kept(record.stored)).collect()),
     }
+}
 
-    pub(super) fn complete(&mut self, record: &Record) -> Stored {
-        let stored = &record.stored;
-        Stored {
-            id: stored.id.clone(),
-            doc: stored.doc.clone(),
-            groups: self.groups.remove(&record.key).unwrap_or_default(),
-            members: self.members.as_mut().map(|members| members.remove(&record.key).unwrap_or_default()),
-            ..*stored
+fn users(sql: &dyn Sql, records: Vec<Record>) -> Result<Vec<Complete>> {
+    let keys: Vec<i64> = records.iter().map(|record| record.key).collect();
+    let found = members::groups_of_users(sql, &keys, GROUPS_AT_ONCE as i64)?;
+    // Of the last user there may be more than was read.
+    let last = found.last().filter(|_| found.len() == GROUPS_AT_ONCE).map(|(key, _)| *key);
+    let mut found = found.into_iter().peekable();
+    let mut complete = Vec::with_capacity(records.len());
+    for record in records {
+        let mut groups: Vec<GroupRef> = Vec::new();
+        while let Some((_, group)) = found.next_if(|(key, _)| *key == record.key) {
+            groups.push(group);
+        }
+        let left_out = groups.len() > HELD;
+        if last == Some(record.key) && !left_out {
+            break;
+        }
+        let groups = if left_out { Vec::new() } else { in_order(groups) };
+        complete.push(Complete { stored: Stored { groups, ..record.stored }, left_out });
+        if last == Some(record.key) {
+            break;
         }
     }
+    Ok(complete)
 }
 
-/// What a resource takes in a page, in bytes; groups and members by what one of them comes to.
-pub(super) fn size(stored: &Stored) -> usize {
-    stored.doc.get().len() + 250 * stored.groups.len() + 150 * stored.members.as_ref().map_or(0, Vec::len)
+/// What a resource takes in a page, in bytes, counted up to `most` if its members are not all held.
+pub(super) fn size(sql: &dyn Sql, stored: &Stored, most: usize) -> Result<usize> {
+    let more = match &stored.rest {
+        Some(Rest::Members { group, after }) => members::count(sql, *group, *after, (most / MEMBER_BYTES) as i64 + 1)?,
+        _ => 0,
+    };
+    let members = stored.members.as_ref().map_or(0, Vec::len) + usize::try_from(more).unwrap_or(0);
+    Ok(stored.doc.get().len() + GROUP_BYTES * stored.groups.len() + MEMBER_BYTES * members)
 }
 
 pub(super) fn at_once(kinds: Kinds) -> usize {
@@ -51,4 +78,46 @@ pub(super) fn at_once(kinds: Kinds) -> usize {
         Kinds::Users => USERS_AT_ONCE,
         Kinds::Groups => 1,
     }
+}
+
+/// True if the filter finds a resource, whatever number of groups or members it has: the parts of the filter that are about
+/// them are true if they are of any piece. `whole` is the resource as far as it is held.
+pub(super) fn found(
+    sql: &dyn Sql,
+    filter: &Filter,
+    (kinds, key): (Kinds, i64),
+    Complete { stored, left_out }: Complete,
+    base: &str,
+    whole: &Map<String, Value>,
+) -> Result<bool> {
+    if stored.rest.is_none() && !left_out {
+        return Ok(filter.matches(whole));
+    }
+    let name = if kinds == Kinds::Users { "groups" } else { "members" };
+    let parts = filter.parts_about(name);
+    let mut judged: Vec<bool> = parts.iter().map(|part| !left_out && part.matches(whole)).collect();
+    let mut after = match stored.rest {
+        Some(Rest::Members { after, .. }) => after,
+        _ => members::BEFORE_ALL,
+    };
+    while judged.contains(&false) {
+        let (piece, last) = match kinds {
+            Kinds::Users => {
+                let groups = members::groups(sql, key, after, members::GROUPS_PIECE)?;
+                let last = groups.last().map(|(key, _)| *key);
+                (view::groups(groups.iter().map(|(_, group)| group), base), last)
+            }
+            Kinds::Groups => {
+                let (ids, last) = members::ids(sql, key, after, members::IDS_PIECE)?;
+                (view::members(&ids, base), last)
+            }
+        };
+        let Some(last) = last else { break };
+        after = last;
+        let piece = Map::from_iter([(name.to_owned(), piece)]);
+        for (judged, part) in judged.iter_mut().zip(&parts) {
+            *judged = *judged || part.matches(&piece);
+        }
+    }
+    Ok(filter.with_parts_about(name, &mut judged.into_iter()).matches(whole))
 }

@@ -7,17 +7,21 @@
 
 use crate::scim::etag::Tags;
 use crate::scim::schema::{Attribute, GROUP, Mutability, ResourceType, Returned, USER};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// The two lists of a request.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Projection {
     /// `attributes`; `None` for the default ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     wanted: Option<Vec<String>>,
     /// `excludedAttributes`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     excluded: Vec<String>,
     /// `If-None-Match` of a GET: the client has a resource with one of these tags already.
-    pub(super) known: Option<Tags>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<Tags>,
 }
 
 impl Projection {

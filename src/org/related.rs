@@ -1,0 +1,84 @@
+//! What belongs to a resource and is not in its row: a user's groups, a group's members. The first [`HELD`] are held; what
+//! follows is read in pieces where it is needed, so that no resource is too large for memory.
+
+use crate::directory::reply::{Answer, GroupRef, Rest, Stored};
+use crate::directory::view::GroupsTag;
+use crate::error::Result;
+use crate::store::Sql;
+use crate::store::members::{self, BEFORE_ALL};
+
+/// How many groups of a user and how many members of a group are held.
+pub(super) const HELD: usize = 1000;
+
+/// A group's members, into the resource.
+pub(super) fn with_members(sql: &dyn Sql, key: i64, stored: Stored) -> Result<Stored> {
+    let (ids, last) = members::ids(sql, key, BEFORE_ALL, HELD as i64)?;
+    let rest = last.filter(|_| ids.len() >= HELD).map(|after| Rest::Members { group: key, after });
+    Ok(Stored { members: Some(ids), rest, ..stored })
+}
+
+/// A user's groups, into the resource. Up to [`HELD`] they are in the order of their ids, more in the order of their keys.
+pub(super) fn with_groups(sql: &dyn Sql, key: i64, stored: Stored) -> Result<Stored> {
+    let mut found = members::groups(sql, key, BEFORE_ALL, HELD as i64 + 1)?;
+    if found.len() <= HELD {
+        let groups = in_order(found.into_iter().map(|(_, group)| group).collect());
+        return Ok(Stored { groups, ..stored });
+    }
+    found.truncate(HELD);
+    let after = found.last().map_or(BEFORE_ALL, |(key, _)| *key);
+    let groups: Vec<GroupRef> = found.into_iter().map(|(_, group)| group).collect();
+    let mut tag = GroupsTag::default();
+    groups.iter().for_each(|group| tag.add(group));
+    each_group(sql, key, after, &mut |group| tag.add(&group))?;
+    let rest = Some(Rest::Groups { user: key, after, tag: tag.finish() });
+    Ok(Stored { groups, rest, ..stored })
+}
+
+/// Groups as they are shown.
+pub(super) fn in_order(mut groups: Vec<GroupRef>) -> Vec<GroupRef> {
+    groups.sort_by(|a, b| a.id.cmp(&b.id));
+    groups
+}
+
+fn each_group(sql: &dyn Sql, user: i64, mut after: i64, take: &mut dyn FnMut(GroupRef)) -> Result<()> {
+    loop {
+        let piece = members::groups(sql, user, after, members::GROUPS_PIECE)?;
+        let Some((last, _)) = piece.last() else { return Ok(()) };
+        after = *last;
+        piece.into_iter().for_each(|(_, group)| take(group));
+    }
+}
+
+/// Reads what an answer leaves to be read, for an edge that writes it itself.
+///
+/// # Errors
+/// Internal only.
+pub fn gather(sql: &dyn Sql, answer: &mut Answer) -> Result<()> {
+    match answer {
+        Answer::Created(stored) | Answer::Resource(stored) => gather_one(sql, stored),
+        Answer::List { resources, .. } => resources.iter_mut().try_for_each(|stored| gather_one(sql, stored)),
+        _ => Ok(()),
+    }
+}
+
+fn gather_one(sql: &dyn Sql, stored: &mut Stored) -> Result<()> {
+    match stored.rest.take() {
+        None => Ok(()),
+        Some(Rest::Groups { user, after, .. }) => each_group(sql, user, after, &mut |group| stored.groups.push(group)),
+        Some(Rest::Members { group, mut after }) => loop {
+            let (ids, last) = members::ids(sql, group, after, members::IDS_PIECE)?;
+            let Some(last) = last else { return Ok(()) };
+            after = last;
+            stored.members.get_or_insert_default().extend(ids);
+        },
+    }
+}
+
+/// Leaves out what is not held; true if there is anything.
+pub(super) fn cut(answer: &mut Answer) -> bool {
+    match answer {
+        Answer::Created(stored) | Answer::Resource(stored) => stored.rest.take().is_some(),
+        Answer::List { resources, .. } => resources.iter_mut().filter_map(|stored| stored.rest.take()).count() > 0,
+        _ => false,
+    }
+}

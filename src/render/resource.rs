@@ -1,0 +1,134 @@
+//! One resource as text. Its document goes out as it is stored; it is parsed only if a part of it is not to be seen. Its
+//! groups or members are written one after the other.
+
+use super::body::{Body, Shape, escaped};
+use crate::directory::reply::Stored;
+use crate::directory::view;
+use crate::error::Result;
+use crate::scim::json;
+use crate::scim::projection::Projection;
+use crate::scim::schema::{Kinds, ResourceType};
+use serde_json::{Map, Value, json};
+
+/// The sub-attributes of a member and of a user's group, in the order of their names.
+const OF_MEMBERS: [&str; 3] = ["$ref", "type", "value"];
+const OF_GROUPS: [&str; 4] = ["$ref", "display", "type", "value"];
+
+/// Writes a resource of that kind.
+///
+/// # Errors
+/// Internal, if a stored document is none.
+pub(super) fn write(
+    body: &mut Body,
+    stored: Stored,
+    (kinds, kind): (Kinds, &ResourceType),
+    base: &str,
+    projection: &Projection,
+) -> Result<()> {
+    if !projection.is_whole(kind) {
+        return write_part(body, stored, (kinds, kind), base, projection);
+    }
+    body.put(&format!("{{\"id\":\"{}\",", escaped(&stored.id)));
+    body.put(inner(stored.doc.get()));
+    body.put(",");
+    let meta = meta(&stored, kinds, base);
+    if let Some(list) = List::of(&stored) {
+        body.put(&format!("\"{}\":", list.name()));
+        let names = list.names().iter().map(|name| (*name).to_owned()).collect();
+        list.write(body, stored, names, base);
+        body.put(",");
+    }
+    body.put(&format!("\"meta\":{meta}}}"));
+    Ok(())
+}
+
+/// Writes what the request names of a resource. Which sub-attributes a group or member has is found out with one that
+/// stands for all: they all have the same ones.
+fn write_part(
+    body: &mut Body,
+    stored: Stored,
+    (kinds, kind): (Kinds, &ResourceType),
+    base: &str,
+    projection: &Projection,
+) -> Result<()> {
+    let mut map: Map<String, Value> = json::own(stored.doc.get())?;
+    map.insert("id".to_owned(), Value::from(stored.id.as_str()));
+    map.insert("meta".to_owned(), json::own(&meta(&stored, kinds, base))?);
+    let list = List::of(&stored);
+    if let Some(list) = &list {
+        let one: Map<String, Value> = list.names().iter().map(|name| ((*name).to_owned(), Value::from("a"))).collect();
+        map.insert(list.name().to_owned(), json!([one]));
+    }
+    projection.apply(kind, &mut map);
+    let (mut list, mut stored) = (list, Some(stored));
+    body.put("{");
+    for (at, (name, value)) in map.iter().enumerate() {
+        body.put(&format!("{}{}:", if at > 0 { "," } else { "" }, Value::from(name.as_str())));
+        match (list.take_if(|list| list.name() == name), value.pointer("/0").and_then(Value::as_object)) {
+            (Some(list), one) => {
+                let names = one.into_iter().flat_map(Map::keys).cloned().collect();
+                if let Some(stored) = stored.take() {
+                    list.write(body, stored, names, base);
+                }
+            }
+            (None, _) => body.put(&value.to_string()),
+        }
+    }
+    body.put("}");
+    Ok(())
+}
+
+/// The attribute whose values are not in the document.
+enum List {
+    Members,
+    Groups,
+}
+
+impl List {
+    /// `None` if the resource shows none.
+    fn of(stored: &Stored) -> Option<Self> {
+        if stored.members.as_ref().is_some_and(|members| !members.is_empty()) {
+            return Some(Self::Members);
+        }
+        (!stored.groups.is_empty()).then_some(Self::Groups)
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Members => "members",
+            Self::Groups => "groups",
+        }
+    }
+
+    fn names(&self) -> &'static [&'static str] {
+        match self {
+            Self::Members => &OF_MEMBERS,
+            Self::Groups => &OF_GROUPS,
+        }
+    }
+
+    fn write(self, body: &mut Body, stored: Stored, names: Vec<String>, base: &str) {
+        let shape = Shape { names, base: escaped(base) };
+        match self {
+            Self::Members => body.members(&stored.members.unwrap_or_default(), stored.rest, shape),
+            Self::Groups => body.groups(&stored.groups, stored.rest, shape),
+        }
+    }
+}
+
+/// `meta` (RFC 7643 section 3.1) as text.
+fn meta(stored: &Stored, kinds: Kinds, base: &str) -> String {
+    format!(
+        r#"{{"created":"{}","lastModified":"{}","location":"{}","resourceType":"{}","version":"{}"}}"#,
+        stored.created.rfc3339(),
+        stored.modified.rfc3339(),
+        escaped(&view::location(&stored.id, kinds, base)),
+        kinds.name(),
+        escaped(&view::etag(stored))
+    )
+}
+
+/// What stands between the braces of an object that is not empty.
+fn inner(object: &str) -> &str {
+    object.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default()
+}
