@@ -8,6 +8,7 @@ mod measure;
 mod objects;
 mod organisations;
 mod preview;
+mod respond;
 mod schemas;
 mod snapshot;
 mod sql;
@@ -15,9 +16,10 @@ mod tokens;
 
 use self::body::body;
 use self::limits::Limit;
+use self::objects::Came;
 use crate::auth::{self, Record, Refusal, Token, TokenKind};
 use crate::console::cors;
-use crate::directory::command::{Actor, Ask, Call, Command, Precondition, VERSION};
+use crate::directory::command::{Actor, Ask, Call, Command, Precondition, Rendering, VERSION};
 use crate::directory::reply::Answer;
 use crate::directory::residency::Residency;
 use crate::error::{Error, Kind, Result};
@@ -31,7 +33,7 @@ use futures_util::FutureExt;
 use serde_json::json;
 use std::cell::Cell;
 use std::panic::AssertUnwindSafe;
-use worker::{Context, Env, Headers, Request, event};
+use worker::{Context, Env, Headers, Request, event, web_sys};
 
 /// What a request is handled with.
 struct Edge<'a> {
@@ -43,6 +45,8 @@ struct Edge<'a> {
     address: Option<String>,
     /// What follows the answer's body, if the body is not known whole.
     rest: Cell<Option<snapshot::Rest>>,
+    /// An object's answer that goes to the client as it is.
+    passed: Cell<Option<web_sys::Response>>,
     /// What the organisation's object counted; shown by test builds only.
     rows: Cell<Option<String>>,
     /// Where the object is to panic; read by test builds only.
@@ -64,7 +68,7 @@ fn start() {
 
 /// Every request comes in here. A panic is a 500 for this request alone.
 #[event(fetch)]
-async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<worker::Response> {
+async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<web_sys::Response> {
     let request_id = new_request_id();
     let origin = origin(&request, &env);
     let panic_at = if cfg!(feature = "test-hooks") { header(&request, "X-Test-Panic") } else { None };
@@ -82,7 +86,16 @@ async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<
 
 impl<'a> Edge<'a> {
     fn new(env: &'a Env, request_id: RequestId, origin: String) -> Self {
-        Self { env, request_id, origin, address: None, rest: Cell::new(None), rows: Cell::new(None), panic_at: None }
+        Self {
+            env,
+            request_id,
+            origin,
+            address: None,
+            rest: Cell::new(None),
+            passed: Cell::new(None),
+            rows: Cell::new(None),
+            panic_at: None,
+        }
     }
 }
 
@@ -142,7 +155,8 @@ impl Edge<'_> {
     /// 4. The request is read; a refusal goes to the object too, which checks the token first and writes it down.
     /// 5. One object call; if the organisation's schemas are not those that this isolate knew, the request is read again
     ///    under the object's, and there is a second call.
-    /// 6. The answer.
+    /// 6. The answer, which the object has written: it is passed on unread. What it leaves to the edge, and what an object of
+    ///    before says, is written here.
     async fn scim(
         &self,
         org: &OrgId,
@@ -222,11 +236,18 @@ impl Edge<'_> {
                 idempotency_key: header(&request, "Idempotency-Key").filter(|key| key.len() <= 256),
                 generation: types.generation,
                 precondition,
-                render: None,
+                render: route
+                    .as_ref()
+                    .ok()
+                    .map(|route| Rendering { kinds: route.kinds(), projection: projection.clone() }),
                 home: Residency { jurisdiction: record.jurisdiction.clone(), location_hint: None },
                 ask: Ask::Scim(command),
             };
-            return match (self.object(&call).await?, &route) {
+            let answer = match self.ask(&call).await? {
+                Came::Final(response) => return Ok(self.pass(response)),
+                Came::Answer(answer) => answer,
+            };
+            return match (answer, &route) {
                 (Answer::Stale { generation, schemas }, _) => {
                     schemas::learn(org, generation, schemas.get())?;
                     continue;
@@ -333,7 +354,21 @@ impl Edge<'_> {
         }
     }
 
-    fn send(&self, response: Response) -> worker::Result<worker::Response> {
+    /// Passes an object's answer on; what is returned stands in for it.
+    fn pass(&self, response: web_sys::Response) -> Response {
+        self.passed.set(Some(response));
+        Response { status: 200, headers: Vec::new(), body: Vec::new(), content_type: render::SCIM_JSON }
+    }
+
+    fn send(&self, response: Response) -> worker::Result<web_sys::Response> {
+        match self.passed.take() {
+            Some(response) => Ok(response),
+            None => self.made(response).map(web_sys::Response::from),
+        }
+    }
+
+    /// An answer that is made here.
+    fn made(&self, response: Response) -> worker::Result<worker::Response> {
         let headers = Headers::new();
         headers.set("X-Request-Id", self.request_id.as_str())?;
         for (name, value) in &response.headers {

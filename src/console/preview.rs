@@ -24,6 +24,10 @@ struct Body {
     dialect: Option<Dialect>,
 }
 
+/// How long a command may be to be shown, in bytes. With the changes, and with an answer as long as it gets, the preview
+/// stays below 8 MiB.
+const COMMAND_MAX: usize = 1024 * 1024;
+
 /// A SCIM request that is not executed.
 #[derive(Debug)]
 pub struct Preview {
@@ -116,7 +120,7 @@ impl Preview {
     /// # Errors
     /// Internal only.
     pub fn answer(&self, answer: Answer, shown: Shown, id: &RequestId, base: &str, types: &Types) -> Result<Response> {
-        let Answer::Preview { outcome, repairs, notes, changes, count } = answer else {
+        let Answer::Preview { outcome, repairs, mut notes, changes, count } = answer else {
             return Err(Error::internal("not the answer to a preview"));
         };
         let response = match (*outcome, &self.route) {
@@ -133,9 +137,16 @@ impl Preview {
             response.headers.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
         let body =
             if response.body.is_empty() { "null" } else { std::str::from_utf8(&response.body).unwrap_or("null") };
+        let mut command = shown.command;
+        if command.len() > COMMAND_MAX {
+            notes.push(format!(
+                "The command is left out here: it has {} bytes, more than {COMMAND_MAX}.",
+                command.len()
+            ));
+            command = "null".to_owned();
+        }
         let text = format!(
-            r#"{{"command":{},"repairs":{},"notes":{},"answer":{{"status":{},"headers":{},"body":{body}}},"changes":{},"changeCount":{count}}}"#,
-            shown.command,
+            r#"{{"command":{command},"repairs":{},"notes":{},"answer":{{"status":{},"headers":{},"body":{body}}},"changes":{},"changeCount":{count}}}"#,
             json!(repairs),
             json!(notes),
             response.status,

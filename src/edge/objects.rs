@@ -2,6 +2,7 @@
 
 use super::limits::{self, Limit};
 use super::measure::Busy;
+use super::respond::{self, Wanted};
 use super::sql::Storage;
 use super::{Edge, now, random, tokens};
 use crate::directory::command::{Actor, Admin, Ask, Call, VERSION};
@@ -11,6 +12,7 @@ use crate::error::{Error, Kind, Result};
 use crate::id::{OrgId, Seq, Timestamp, TokenHash};
 use crate::org::alarm::{self, Failure};
 use crate::org::{self, Context, Memory, Progress, feed, records, registry};
+use crate::render;
 use crate::scim::json;
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
@@ -23,10 +25,11 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
-use worker::js_sys::{Reflect, Uint8Array};
+use worker::js_sys::{Object, Promise, Reflect, Uint8Array};
 use worker::wasm_bindgen::prelude::*;
-use worker::web_sys::{Request, RequestInit};
-use worker::{Delay, DurableObject, Env, Response, State, Stub, durable_object};
+use worker::wasm_bindgen_futures::JsFuture;
+use worker::web_sys::{self, Request, RequestInit};
+use worker::{Delay, DurableObject, Env, Response, State, durable_object};
 
 /// The registry's object has this name; it must never change.
 const REGISTRY: &str = "registry";
@@ -34,46 +37,74 @@ const REGISTRY: &str = "registry";
 impl Edge<'_> {
     /// Calls the organisation's object. Its name is the organisation's, inside the jurisdiction that it was registered in.
     pub(super) async fn object(&self, call: &Call) -> Result<Answer> {
-        let reply: Reply = self.call("ORG", call.org.as_str(), &call.home, call).await?;
+        match self.ask(call).await? {
+            Came::Answer(answer) => Ok(answer),
+            Came::Final(_) => Err(Error::internal("an object wrote an answer that nobody asked it to write")),
+        }
+    }
+
+    /// Calls the organisation's object with a call whose answer it may write.
+    pub(super) async fn ask(&self, call: &Call) -> Result<Came> {
+        let (class, name) = ("ORG", call.org.as_str());
+        let response = self.call(class, name, &call.home, call).await?;
+        if response.headers().has(respond::FINAL).unwrap_or_default() {
+            return Ok(Came::Final(response));
+        }
+        let reply: Reply = read(&response, class, name).await?;
         if let (Err(error), Actor::Token { hash, .. }) = (&reply.outcome, &call.actor)
             && error.kind == Kind::Unauthorized
         {
             // KV did not know yet. What goes over the limit is refused from the next request on.
             let _over = limits::count(self.env, Limit::Ended, &self.at_client(hash)).await;
         }
-        reply.outcome
+        reply.outcome.map(Came::Answer)
     }
 
     /// Calls the registry.
     pub(super) async fn registry(&self, ask: &registry::Ask) -> Result<Vec<registry::Entry>> {
-        self.call::<_, registry::Reply>("REGISTRY", REGISTRY, &Residency::default(), ask).await?
+        let response = self.call("REGISTRY", REGISTRY, &Residency::default(), ask).await?;
+        read::<registry::Reply>(&response, "REGISTRY", REGISTRY).await?
     }
 
-    async fn call<C: Serialize, R: DeserializeOwned>(
+    async fn call<C: Serialize>(
         &self,
         class: &str,
         name: &str,
         home: &Residency,
         call: &C,
-    ) -> Result<R> {
+    ) -> Result<web_sys::Response> {
         let bytes = serde_json::to_vec(call).map_err(Error::internal)?;
         let stub = stub(self.env, class, name, home)?;
         let failed_here = |error: JsValue| Error::internal(format!("{error:?}"));
         let init = RequestInit::new();
         init.set_method("POST");
         init.set_body(&Uint8Array::from(bytes.as_slice()));
+        drop(bytes);
         let request = Request::new_with_str_and_init("https://object/", &init).map_err(failed_here)?;
         if let Some(at) = &self.panic_at {
             request.headers().set("X-Test-Panic", at).map_err(failed_here)?;
         }
-        let request = worker::Request::from(request);
-        let mut response = stub.fetch_with_request(request).await.map_err(failed)?;
+        let response = JsFuture::from(stub.fetch(&request).map_err(failed)?).await.map_err(failed)?;
+        let response: web_sys::Response = response.unchecked_into();
         if cfg!(feature = "test-hooks") {
             self.rows.set(response.headers().get("X-Test-Rows").ok().flatten());
         }
-        let bytes = response.bytes().await.map_err(failed)?;
-        json::read(&bytes).map_err(|error| Error::internal(format!("{error} in the reply of {class} {name}")))
+        Ok(response)
     }
+}
+
+/// What comes of a call.
+pub(super) enum Came {
+    /// The answer to the client.
+    Final(web_sys::Response),
+    /// What the edge makes the answer of.
+    Answer(Answer),
+}
+
+async fn read<R: DeserializeOwned>(response: &web_sys::Response, class: &str, name: &str) -> Result<R> {
+    let buffer = JsFuture::from(response.array_buffer().map_err(failed)?).await.map_err(failed)?;
+    let bytes = Uint8Array::new(&buffer).to_vec();
+    json::read(&bytes).map_err(|error| Error::internal(format!("{error} in the reply of {class} {name}")))
 }
 
 #[wasm_bindgen]
@@ -82,40 +113,45 @@ extern "C" {
     type JsNamespace;
 
     #[wasm_bindgen(method, catch)]
-    fn jurisdiction(this: &JsNamespace, name: &str) -> std::result::Result<JsValue, JsValue>;
+    fn jurisdiction(this: &JsNamespace, name: &str) -> std::result::Result<JsNamespace, JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = getByName)]
+    fn get_by_name(this: &JsNamespace, name: &str, options: &Object) -> std::result::Result<JsStub, JsValue>;
+
+    /// `DurableObjectStub`. The `worker` crate's own takes every response apart.
+    pub(super) type JsStub;
+
+    #[wasm_bindgen(method, catch)]
+    fn fetch(this: &JsStub, request: &Request) -> std::result::Result<Promise, JsValue>;
 }
 
 /// The address of an object.
 ///
 /// # Errors
 /// 503, if the platform has no such jurisdiction.
-pub(super) fn stub(env: &Env, class: &str, name: &str, home: &Residency) -> Result<Stub> {
-    let mut namespace = env.durable_object(class).map_err(Error::internal)?;
+pub(super) fn stub(env: &Env, class: &str, name: &str, home: &Residency) -> Result<JsStub> {
+    let failed_here = |error: JsValue| Error::internal(format!("{error:?}"));
+    let namespace = env.durable_object(class).map_err(Error::internal)?;
+    let mut namespace: JsNamespace = JsValue::from(namespace).unchecked_into();
     if let Some(jurisdiction) = &home.jurisdiction {
-        let restricted = JsValue::from(namespace).unchecked_into::<JsNamespace>().jurisdiction(jurisdiction);
         let detail =
             || format!("The platform offers no jurisdiction {jurisdiction:?} here; {name} is not kept elsewhere.");
-        namespace = restricted.map_err(|_| Error::new(Kind::Unavailable, detail()))?.unchecked_into();
+        namespace = namespace.jurisdiction(jurisdiction).map_err(|_| Error::new(Kind::Unavailable, detail()))?;
     }
-    match &home.location_hint {
-        Some(hint) => namespace.get_by_name_with_location_hint(name, hint),
-        None => namespace.get_by_name(name),
+    let options = Object::new();
+    if let Some(hint) = &home.location_hint {
+        Reflect::set(&options, &"locationHint".into(), &hint.as_str().into()).map_err(failed_here)?;
     }
-    .map_err(Error::internal)
+    namespace.get_by_name(name, &options).map_err(failed_here)
 }
 
 /// A call that did not come back: overload is 503, anything else ours.
-fn failed(error: worker::Error) -> Error {
-    let says = |name: &str| match &error {
-        worker::Error::UnknownJsError { original, .. } => {
-            Reflect::get(original, &name.into()).is_ok_and(|value| value.is_truthy())
-        }
-        _ => false,
-    };
+fn failed(error: JsValue) -> Error {
+    let says = |name: &str| Reflect::get(&error, &name.into()).is_ok_and(|value| value.is_truthy());
     if says("overloaded") || says("retryable") {
         return Error::new(Kind::Unavailable, "The organisation's directory is busy. Try again in half a minute.");
     }
-    Error::internal(error)
+    Error::internal(format!("{error:?}"))
 }
 
 /// An organisation's object.
@@ -171,18 +207,17 @@ impl DurableObject for Org {
         if cfg!(feature = "test-hooks") {
             self.storage.test(panic_at);
         }
-        let reply = self.reply(&body).await;
-        let rows = self.storage.rows();
+        let sent = match self.reply(&body).await {
+            Ok(sent) => sent,
+            Err(error) => self.sent(&Reply { v: VERSION, outcome: Err(error) })?,
+        };
         if self.ended.take()
             && let Some(Failure { job, error }) = self.write_records(RECORDS_NOW).await
         {
             worker::console_error!("after a call of {:?}: job {job}: {}", self.name, error.detail);
         }
         self.arm().await?;
-        let busy = Busy::again();
-        let answer = answer(&reply.unwrap_or_else(|error| Reply { v: VERSION, outcome: Err(error) }), rows);
-        busy.end();
-        answer
+        Ok(sent)
     }
 
     /// Never throws to the platform, which would run the alarm again some times and then give it up: what fails is logged,
@@ -234,22 +269,24 @@ fn object_seconds(env: &Env) -> String {
 
 impl Org {
     /// One call, step by step. Between two steps other requests run: nothing is borrowed and no transaction is open.
-    async fn reply(&self, body: &[u8]) -> Result<Reply> {
+    async fn reply(&self, body: &[u8]) -> Result<Response> {
+        let wanted = Cell::new(None);
         let caught = |step: &dyn Fn() -> Result<Progress>| {
             let busy = Busy::begin();
             let progress = catch_unwind(AssertUnwindSafe(step));
             busy.end();
             progress.unwrap_or_else(|_| Err(Error::internal("a panic in the object")))
         };
-        let mut progress = caught(&|| self.execute(body))?;
+        let mut progress = caught(&|| self.execute(body, &wanted))?;
         loop {
             let pending = match progress {
-                // In the same event as the step that answered: nothing has changed since.
-                Progress::Done(mut reply) => {
-                    if let Ok(answer) = &mut reply.outcome {
-                        org::gather(&self.storage, answer)?;
-                    }
-                    return Ok(reply);
+                Progress::Done(reply) => {
+                    // In the same event as the step that answered: nothing has changed since.
+                    let busy = Busy::again();
+                    let reply = Cell::new(Some(reply));
+                    let written = catch_unwind(AssertUnwindSafe(|| self.written(reply.take(), wanted.take())));
+                    busy.end();
+                    return written.unwrap_or_else(|_| Err(Error::internal("a panic in the object")));
                 }
                 Progress::Wait(waiting) => {
                     let waiting = self.wait(*waiting).await;
@@ -265,7 +302,7 @@ impl Org {
                 Progress::Scan(pending) => RefCell::new(Some(pending)),
                 Progress::Erase(hashes) => {
                     let answer = self.erase(&hashes).await?;
-                    return Ok(Reply { v: VERSION, outcome: Ok(answer) });
+                    return self.sent(&Reply { v: VERSION, outcome: Ok(answer) }).map_err(Error::internal);
                 }
             };
             Delay::from(Duration::ZERO).await;
@@ -276,8 +313,34 @@ impl Org {
         }
     }
 
-    fn execute(&self, body: &[u8]) -> Result<Progress> {
-        let call: Call = json::read(body).map_err(Error::internal)?;
+    /// The object's response: the answer itself if the edge asked for it and it needs nothing more of the edge.
+    fn written(&self, reply: Option<Reply>, wanted: Option<Wanted>) -> Result<Response> {
+        let mut reply = reply.ok_or_else(|| Error::internal("a call ended twice"))?;
+        match (reply.outcome, wanted) {
+            (Ok(answer), Some(wanted)) if !render::is_for_the_edge(&answer) => {
+                let types = self.memory.borrow().types();
+                return respond::write(&self.storage, &types, answer, &wanted);
+            }
+            (outcome, _) => reply.outcome = outcome,
+        }
+        if let Ok(answer) = &mut reply.outcome {
+            org::gather(&self.storage, answer)?;
+        }
+        self.sent(&reply).map_err(Error::internal)
+    }
+
+    /// A reply for the edge to read.
+    fn sent(&self, reply: &Reply) -> worker::Result<Response> {
+        answer(reply, self.storage.rows())
+    }
+
+    fn execute(&self, body: &[u8], wanted: &Cell<Option<Wanted>>) -> Result<Progress> {
+        let mut call: Call = json::read(body).map_err(Error::internal)?;
+        wanted.set(call.render.take().map(|rendering| Wanted {
+            rendering,
+            base: call.base.clone(),
+            request: call.request.clone(),
+        }));
         let random = || random().unwrap_or_default();
         let context = Context { org: self.name.as_ref(), now: now(), random: &random, bytes: body.len() };
         let configures = matches!(call.ask, Ask::Admin(_));

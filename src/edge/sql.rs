@@ -69,7 +69,10 @@ pub(super) struct Storage {
 
 impl Storage {
     pub(super) fn new(state: &worker::State) -> Self {
-        let storage: JsStorage = state.storage().as_raw().unchecked_ref::<JsStorage>().clone();
+        Self::of(state.storage().as_raw().unchecked_ref::<JsStorage>().clone())
+    }
+
+    fn of(storage: JsStorage) -> Self {
         let sql = storage.sql();
         let (due_changed, read, written, panic_at) = Default::default();
         Self { storage, sql, due_changed, read, written, panic_at }
@@ -78,6 +81,11 @@ impl Storage {
     /// True if a due time was set since this was last asked.
     pub(super) fn due_was_set(&self) -> bool {
         self.due_changed.take()
+    }
+
+    /// The same storage, for what goes on after a call. It counts for itself.
+    pub(super) fn again(&self) -> Self {
+        Self::of(self.storage.clone())
     }
 
     /// Counts from nothing, and panics at the given statement inside a transaction: test builds only.

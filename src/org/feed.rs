@@ -42,20 +42,21 @@ pub(super) fn page(sql: &dyn Sql, after: Seq, limit: i64) -> Result<(Answer, boo
         let detail = format!("The changes after {after} are no longer kept. Take a snapshot and go on after it.");
         return Err(Error::new(Kind::Gone, detail));
     }
-    let (shown, last) = shown(sql, after, limit)?;
+    let (shown, last) = shown(sql, after, limit, PAGE_BYTES)?;
     let text = format!(r#"{{"changes":[{shown}],"next":{last}}}"#);
     Ok((Answer::Json(RawValue::from_string(text).map_err(Error::internal)?), last == after))
 }
 
-/// The changes after a position as a JSON array without its brackets, and the position of the last one.
+/// The changes after a position as a JSON array without its brackets, and the position of the last one: `bytes` of them, or
+/// the first one alone if that is longer.
 ///
 /// # Errors
 /// Internal only.
-pub(super) fn shown(sql: &dyn Sql, after: Seq, limit: i64) -> Result<(String, Seq)> {
+pub(super) fn shown(sql: &dyn Sql, after: Seq, limit: i64, bytes: usize) -> Result<(String, Seq)> {
     let (mut shown, mut last) = (String::new(), after);
     feed::read(sql, after, limit, &mut |seq, _, change| {
         if !shown.is_empty() {
-            if shown.len() + change.len() > PAGE_BYTES {
+            if shown.len() + change.len() > bytes {
                 return Ok(false);
             }
             shown.push(',');

@@ -12,8 +12,9 @@ use crate::store::{Sql, changes};
 use serde_json::value::RawValue;
 use std::rc::Rc;
 
-/// How many changes are shown.
+/// How many changes are shown, and how long they get together, in bytes.
 const SHOWN: i64 = 1000;
+const SHOWN_BYTES: usize = 1024 * 1024;
 
 /// What would come of a command, or the first step towards it.
 pub(super) fn begin(
@@ -55,7 +56,7 @@ fn taken_back(
         let before = changes::head(sql)?.seq;
         let outcome = work::attempt(sql, &mut scratch, command, call, caller, context, budget);
         let count = changes::head(sql)?.seq - before;
-        seen = Some((outcome, feed::shown(sql, before, SHOWN)?.0, count));
+        seen = Some((outcome, feed::shown(sql, before, SHOWN, SHOWN_BYTES)?.0, count));
         Err(Error::internal("a preview is taken back"))
     });
     let Some((outcome, shown, count)) = seen else {

@@ -364,7 +364,7 @@ impl Scan {
             let (hits, rest) = wanted.split_at_checked(read.len().max(1)).unwrap_or((wanted, &[]));
             wanted = rest;
             for (hit, one) in hits.iter().zip(read) {
-                let size = one.as_ref().map_or(Ok(0), |one| size(sql, &one.stored, PAGE_BYTES))?;
+                let size = one.as_ref().map_or(Ok(0), |one| size(sql, &one.stored, &self.base, PAGE_BYTES))?;
                 if bytes > 0 && bytes + size > PAGE_BYTES {
                     break 'page;
                 }

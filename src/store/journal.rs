@@ -171,7 +171,7 @@ pub fn traffic(sql: &dyn Sql) -> Result<Vec<Traffic>> {
 }
 
 /// Where a page ended: what comes after it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Place {
     /// Requests whose last change is before it.
     pub seq: Seq,

@@ -11,7 +11,7 @@ let server;
 before(async () => (server = await start()));
 after(() => server.stop());
 
-for (const file of readdirSync(`${root}tests/sessions`)) {
+for (const file of readdirSync(`${root}tests/idp/sessions`)) {
   const { dialect = "auto" } = JSON.parse(readFileSync(`${root}tests/idp/sessions/${file}`));
   const session = file.replace(/\.json$/, "");
   test(session, async () => {

@@ -15,6 +15,9 @@ use serde_json::{Value, json};
 
 /// The largest page: a refusal can name a thousand ids.
 const LIMIT_MAX: i64 = 200;
+/// How many refusals are read at once, and after how many bytes of them a page ends early.
+const AT_ONCE: i64 = 20;
+const PAGE_BYTES: usize = 2 * 1024 * 1024;
 
 /// One page.
 pub(in crate::org) fn page(sql: &dyn Sql, query: &Journal) -> Result<Answer> {
@@ -25,10 +28,11 @@ pub(in crate::org) fn page(sql: &dyn Sql, query: &Journal) -> Result<Answer> {
         true => store::applied(sql, query, place.seq, limit + 1)?,
         false => (Vec::new(), None),
     };
-    let refused = match query.outcome.as_deref() == Some("applied") {
-        false => store::refused(sql, query, &place, limit + 1)?,
-        true => Vec::new(),
+    let (refused, full) = match query.outcome.as_deref() == Some("applied") {
+        false => refusals(sql, query, &place, limit + 1)?,
+        true => (Vec::new(), false),
     };
+    let limit = if full { refused.len() as i64 - 1 } else { limit };
     // What is older than the changes that were looked at waits for these.
     let (all, ready) = (refused.len(), |one: &Refused| cut.is_none_or(|(_, at)| one.last > at));
     let mut refused: Vec<Refused> = refused.into_iter().filter(ready).collect();
@@ -60,6 +64,28 @@ pub(in crate::org) fn page(sql: &dyn Sql, query: &Journal) -> Result<Answer> {
         map.insert("days".to_owned(), store::traffic(sql)?.into_iter().map(show_day).collect());
     }
     super::super::read::answer(&shown)
+}
+
+/// The newest refusals after a place, and whether they are so long that there are fewer than `count` although more are left.
+fn refusals(sql: &dyn Sql, query: &Journal, place: &Place, count: i64) -> Result<(Vec<Refused>, bool)> {
+    let (mut all, mut bytes, mut place) = (Vec::new(), 0, place.clone());
+    while (all.len() as i64) < count {
+        let wanted = AT_ONCE.min(count - all.len() as i64);
+        let piece = store::refused(sql, query, &place, wanted)?;
+        let last = (piece.len() as i64) < wanted;
+        bytes += piece.iter().map(|one| one.why.len() + one.names.len()).sum::<usize>();
+        if let Some(one) = piece.last() {
+            (place.at, place.fingerprint) = (one.last, one.fingerprint.clone());
+        }
+        all.extend(piece);
+        if last {
+            break;
+        }
+        if bytes > PAGE_BYTES && all.len() > 1 {
+            return Ok((all, true));
+        }
+    }
+    Ok((all, false))
 }
 
 fn written(Place { seq, at, fingerprint }: &Place) -> String {

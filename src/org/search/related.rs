@@ -14,9 +14,8 @@ use serde_json::{Map, Value};
 const USERS_AT_ONCE: usize = 50;
 /// How many groups of users are read at once: more than two users may have whose groups are shown.
 const GROUPS_AT_ONCE: usize = 2 * HELD + 1;
-/// What a group of a user, and a member of a group, come to in a page, in bytes.
-const GROUP_BYTES: usize = 250;
-const MEMBER_BYTES: usize = 150;
+/// What a group of a user and a member of a group come to in a page, in bytes, beside ids, names and the base URL.
+const ONE_BYTES: usize = 60;
 
 /// A resource of a page.
 pub(super) struct Complete {
@@ -63,14 +62,19 @@ fn users(sql: &dyn Sql, records: Vec<Record>) -> Result<Vec<Complete>> {
     Ok(complete)
 }
 
-/// What a resource takes in a page, in bytes, counted up to `most` if its members are not all held.
-pub(super) fn size(sql: &dyn Sql, stored: &Stored, most: usize) -> Result<usize> {
-    let more = match &stored.rest {
-        Some(Rest::Members { group, after }) => members::count(sql, *group, *after, (most / MEMBER_BYTES) as i64 + 1)?,
-        _ => 0,
-    };
-    let members = stored.members.as_ref().map_or(0, Vec::len) + usize::try_from(more).unwrap_or(0);
-    Ok(stored.doc.get().len() + GROUP_BYTES * stored.groups.len() + MEMBER_BYTES * members)
+/// What a resource takes in a page, in bytes, counted up to `most` if its members are not all held: those that follow are
+/// taken for as long as the ones that are held.
+pub(super) fn size(sql: &dyn Sql, stored: &Stored, base: &str, most: usize) -> Result<usize> {
+    let one = |id: &str| ONE_BYTES + base.len() + 2 * id.len();
+    let groups: usize = stored.groups.iter().map(|group| one(group.id.as_str()) + group.display.len()).sum();
+    let held = stored.members.as_deref().unwrap_or_default();
+    let mut members: usize = held.iter().map(|id| one(id)).sum();
+    if let Some(Rest::Members { group, after }) = &stored.rest {
+        let each = members / held.len().max(1);
+        let more = members::count(sql, *group, *after, (most / each.max(1)) as i64 + 1)?;
+        members += each * usize::try_from(more).unwrap_or(0);
+    }
+    Ok(stored.doc.get().len() + groups + members)
 }
 
 pub(super) fn at_once(kinds: Kinds) -> usize {

@@ -1,0 +1,109 @@
+//! The answer of a SCIM request on its way from the object to the client: the object writes it whole, status, headers and
+//! body, and the edge passes it on unread. A response of an object's with `X-Request-Id` is such an answer; any other is a
+//! [`crate::directory::reply::Reply`] as JSON, for the edge to read.
+
+use super::sql::Storage;
+use crate::directory::command::Rendering;
+use crate::directory::reply::Answer;
+use crate::error::{Error, Result};
+use crate::id::RequestId;
+use crate::render::{self, Body, Shown};
+use crate::scim::schema::Types;
+use futures_util::stream::{StreamExt, try_unfold};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use worker::js_sys::{Array, Uint8Array};
+use worker::wasm_bindgen::prelude::*;
+use worker::web_sys::ReadableStream;
+use worker::{Headers, Response};
+
+/// The header that an object's response has if it is final.
+pub(super) const FINAL: &str = "X-Request-Id";
+
+/// How many members and groups are read without a pause. An answer with more has no entity tag: while it is sent, other
+/// requests run, and what it shows last is later than what it shows first.
+const AT_ONCE: usize = 100_000;
+
+/// How a call's answer is written.
+pub(super) struct Wanted {
+    pub(super) rendering: Rendering,
+    pub(super) base: String,
+    pub(super) request: RequestId,
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// `Blob`: the pieces of a body outside the wasm memory, which never shrinks.
+    type Blob;
+
+    #[wasm_bindgen(constructor, catch)]
+    fn new(parts: &Array) -> std::result::Result<Blob, JsValue>;
+
+    #[wasm_bindgen(method)]
+    fn stream(this: &Blob) -> ReadableStream;
+}
+
+/// Writes an answer as it is sent. Nothing may have changed since it was made: what it leaves to be read is read here, all of
+/// it but of a resource with more than [`AT_ONCE`] groups or members.
+///
+/// # Errors
+/// Internal only.
+pub(super) fn write(storage: &Storage, types: &Types, answer: Answer, wanted: &Wanted) -> Result<Response> {
+    let Rendering { kinds, projection } = &wanted.rendering;
+    let Shown { status, headers: shown, mut body } = render::answer(answer, *kinds, &wanted.base, projection, types)?;
+    let mut pieces: Vec<String> = Vec::new();
+    let parts = Array::new();
+    while body.read() <= AT_ONCE {
+        let Some(piece) = body.next(storage)? else { break };
+        // The first piece waits for a second: most answers have one.
+        pieces.push(piece);
+        if parts.length() > 0 || pieces.len() > 1 {
+            pieces.drain(..).for_each(|piece| _ = parts.push(&bytes(&piece)));
+        }
+    }
+    let headers = Headers::new();
+    let set = |name: &str, value: &str| headers.set(name, value).map_err(Error::internal);
+    set(FINAL, wanted.request.as_str())?;
+    let streamed = !body.is_over();
+    for (name, value) in shown.iter().filter(|(name, _)| !(streamed && *name == "ETag")) {
+        set(name, value)?;
+    }
+    if cfg!(feature = "test-hooks") {
+        set("X-Test-Rows", &storage.rows())?;
+    }
+    let builder = Response::builder().with_status(status);
+    if parts.length() == 0 && pieces.is_empty() {
+        return Ok(builder.with_headers(headers).empty());
+    }
+    set("Content-Type", render::SCIM_JSON)?;
+    let builder = builder.with_headers(headers);
+    match pieces.pop() {
+        Some(only) => Ok(builder.fixed(only.into_bytes())),
+        None if streamed => builder.from_stream(rest(storage, body, parts)).map_err(Error::internal),
+        None => {
+            let blob = Blob::new(&parts).map_err(|error| Error::internal(format!("{error:?}")))?;
+            Ok(builder.stream(blob.stream()))
+        }
+    }
+}
+
+fn bytes(piece: &str) -> Uint8Array {
+    Uint8Array::from(piece.as_bytes())
+}
+
+/// The pieces that were read, then those that follow, each when the client takes it.
+fn rest(
+    storage: &Storage,
+    body: Body,
+    read: Array,
+) -> impl futures_util::Stream<Item = worker::Result<Vec<u8>>> + 'static {
+    let read = futures_util::stream::iter(read.to_vec().into_iter().map(|piece| Ok(Uint8Array::from(piece).to_vec())));
+    let more = try_unfold((storage.again(), body), |(storage, mut body)| async move {
+        let piece = catch_unwind(AssertUnwindSafe(|| body.next(&storage)));
+        let piece = piece.unwrap_or_else(|_| Err(Error::internal("a panic in the object")));
+        match piece {
+            Ok(piece) => Ok(piece.map(|piece| (piece.into_bytes(), (storage, body)))),
+            Err(error) => Err(worker::Error::RustError(error.detail)),
+        }
+    });
+    read.chain(more)
+}
