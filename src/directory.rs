@@ -6,4 +6,5 @@ pub mod command;
 pub mod options;
 pub mod reply;
 pub mod residency;
+mod version;
 pub mod view;

@@ -53,6 +53,9 @@ struct Edge<'a> {
     panic_at: Option<String>,
 }
 
+/// How much of a path is handed on for the journal, in characters.
+const PATH_MAX: usize = 300;
+
 /// A caller with a token that KV knows.
 struct Known {
     token: Token,
@@ -218,7 +221,7 @@ impl Edge<'_> {
                 notes: Vec::new(),
             };
             let Ingested { command, precondition, projection, repairs, notes } = ingested.unwrap_or_else(refused);
-            let call = Call {
+            let mut call = Call {
                 v: VERSION,
                 org: org.clone(),
                 request: self.request_id.clone(),
@@ -241,9 +244,11 @@ impl Edge<'_> {
                     .ok()
                     .map(|route| Rendering { kinds: route.kinds(), projection: projection.clone() }),
                 home: Residency { jurisdiction: record.jurisdiction.clone(), location_hint: None },
+                method: method.to_owned(),
+                path: path.chars().take(PATH_MAX).collect(),
                 ask: Ask::Scim(command),
             };
-            let answer = match self.ask(&call).await? {
+            let answer = match self.ask(&mut call).await? {
                 Came::Final(response) => return Ok(self.pass(response)),
                 Came::Answer(answer) => answer,
             };
@@ -326,8 +331,9 @@ impl Edge<'_> {
         let home = Residency { jurisdiction: record.jurisdiction.clone(), location_hint: None };
         let actor = Actor::Token { hash: token.hash(), dialect: record.dialect };
         let refused = self.refused(Error::unauthorized(), method, path);
-        let call = self.call_of(org.clone(), home, actor, Ask::Scim(refused));
-        match self.object(&call).await {
+        let mut call = self.call_of(org.clone(), home, actor, Ask::Scim(refused));
+        (call.method, call.path) = (method.to_owned(), path.chars().take(PATH_MAX).collect());
+        match self.object(&mut call).await {
             Err(error) if error.kind == Kind::Internal => self.log(&error),
             _ => {}
         }
@@ -335,7 +341,7 @@ impl Edge<'_> {
 
     /// What the edge refused, for the object to write down.
     fn refused(&self, error: Error, method: &str, path: &str) -> Command {
-        Command::Refused { error, method: method.to_owned(), resource: path.chars().take(300).collect() }
+        Command::Refused { error, method: method.to_owned(), resource: path.chars().take(PATH_MAX).collect() }
     }
 
     fn scim_error(&self, error: &Error) -> Response {

@@ -36,10 +36,11 @@ pub use related::gather;
 
 use crate::auth::TokenKind;
 use crate::budget::Budget;
-use crate::directory::command::{Actor, Admin, Ask, Call, Command, Members, Query, VERSION};
+use crate::directory::command::{Actor, Admin, Ask, Call, Command, Envelope, Members, Query, VERSION};
 use crate::directory::reply::{Answer, Reply};
 use crate::error::{Error, Kind, Result};
 use crate::id::{Ids, OrgId, Timestamp, TokenHash};
+use crate::scim::json;
 use crate::scim::schema::{Kinds, Types};
 use crate::sorted::Sorted;
 use crate::store::{Sql, schema};
@@ -74,6 +75,9 @@ pub struct Memory {
     guard: Option<guard::Lately>,
     /// Counters on their way to the storage.
     pub unsaved: journal::Unsaved,
+    /// An admin's call was executed, which may have ended a token. Whoever runs the calls takes it, wakes those who wait, and
+    /// writes the [`records`] that are due.
+    pub administered: bool,
     /// The object time that the callers have left; unlimited without.
     pub buckets: Option<bucket::Buckets>,
     /// What is read or written in many calls.
@@ -171,33 +175,58 @@ pub struct Pending {
 
 /// Executes one call, or its first step.
 ///
-/// 1. The formats fit: this object understands [`VERSION`] and the one before.
+/// 1. The formats fit: this object understands [`VERSION`] and those before.
 /// 2. The edge and the object mean the same organisation, and it is registered; otherwise nothing is written.
 /// 3. The schema is up to date.
-/// 4. The token is alive and fits; the organisation allows it.
+/// 4. The token is alive. Only then is read what is asked; the token fits, and the organisation allows it.
 /// 5. The edge read the request under the schemas that hold now; otherwise it gets them and nothing else happens.
 /// 6. The object time of its token is not used up, and few streams are under way ([`bucket`]); otherwise it is refused.
 /// 7. The request runs in one transaction; a search that no index answers runs in steps, without one.
 /// 8. A refusal, or a request that was passed over in part and changed nothing, is written down.
-pub fn execute(sql: &dyn Sql, memory: &mut Memory, call: Call, context: &Context<'_>) -> Progress {
-    let until = feed::until(&call, context.now);
-    attempt(sql, memory, call, until, context)
+pub fn execute(sql: &dyn Sql, memory: &mut Memory, envelope: Envelope<'_>, context: &Context<'_>) -> Progress {
+    // Nobody but the edge can call an object, so the holder of the root key needs no row here.
+    let known = match &envelope.actor {
+        Actor::Root => None,
+        Actor::Token { .. } => match admitted(sql, memory, &envelope, false, context) {
+            Ok(known) => Some(known),
+            Err(error) => return done(Err(not_admitted(sql, memory, &envelope, context, error))),
+        },
+    };
+    match fits(&envelope).and_then(|()| envelope.open()) {
+        Ok(call) => {
+            let until = feed::until(&call, context.now);
+            attempt(sql, memory, known, call, until, context)
+        }
+        Err(error) => done(Err(error)),
+    }
 }
 
 /// Asks once more for who waited. Whether it is still let in is asked anew too.
 pub fn again(sql: &dyn Sql, memory: &mut Memory, waiting: feed::Waiting, context: &Context<'_>) -> Progress {
-    attempt(sql, memory, waiting.call, waiting.until, context)
+    attempt(sql, memory, None, waiting.call, waiting.until, context)
 }
 
-fn attempt(sql: &dyn Sql, memory: &mut Memory, call: Call, until: Timestamp, context: &Context<'_>) -> Progress {
+fn attempt(
+    sql: &dyn Sql,
+    memory: &mut Memory,
+    known: Option<access::Known>,
+    call: Call,
+    until: Timestamp,
+    context: &Context<'_>,
+) -> Progress {
     let erases = call.actor == Actor::Root && matches!(call.ask, Ask::Admin(Admin::Erase));
     if erases && !memory.migrated && schema::exists(sql).is_ok_and(|exists| !exists) {
         return Progress::Erase(Vec::new());
     }
-    let caller = match admitted(sql, memory, &call, context) {
+    let registers = call.actor == Actor::Root && matches!(call.ask, Ask::Admin(Admin::Configure { .. }));
+    let known = known.map_or_else(|| admitted(sql, memory, &call, registers, context), Ok);
+    let caller = match known.and_then(|known| access::check(known, &call.ask)) {
         Ok(caller) => caller,
         Err(error) => return done(Err(not_admitted(sql, memory, &call, context, error))),
     };
+    if matches!(&call.ask, Ask::Admin(admin) if !matches!(admin, Admin::ImportLines { .. })) {
+        memory.administered = true;
+    }
     // Nothing is written down of a request that is read again.
     if matches!(call.ask, Ask::Scim(_) | Ask::Preview(_)) && call.generation != memory.types.generation {
         return done(schemas::stale(sql, &memory.types));
@@ -282,17 +311,26 @@ fn done(outcome: Result<Answer>) -> Progress {
     Progress::Done(Reply { v: VERSION, outcome })
 }
 
-fn admitted(sql: &dyn Sql, memory: &mut Memory, call: &Call, context: &Context<'_>) -> Result<access::Caller> {
-    if call.v > VERSION {
-        return Err(Error::new(Kind::Unavailable, "A new version is being deployed. Try again in a minute."));
-    }
+/// Whether this object understands the call, as far as its version says.
+fn fits<A>(call: &Call<A>) -> Result<()> {
+    if call.v > VERSION { Err(json::being_deployed()) } else { Ok(()) }
+}
+
+/// Judges the caller. With `registers` the organisation need not be registered yet.
+fn admitted<A>(
+    sql: &dyn Sql,
+    memory: &mut Memory,
+    call: &Call<A>,
+    registers: bool,
+    context: &Context<'_>,
+) -> Result<access::Known> {
+    fits(call)?;
     let named = context.org.is_none_or(|name| *name == call.org);
-    let registering = call.actor == Actor::Root && matches!(call.ask, Ask::Admin(Admin::Configure { .. }));
-    if !named || !(memory.migrated || registering || schema::exists(sql)?) {
+    if !named || !(memory.migrated || registers || schema::exists(sql)?) {
         return Err(Error::unauthorized());
     }
     load(sql, memory, context.now)?;
-    access::check(sql, call, context.now)
+    access::known(sql, call, context.now)
 }
 
 /// What has to be known before anything is done, once for each start of an object that is registered.
@@ -326,11 +364,11 @@ fn needs_directory(ask: &Ask) -> bool {
 }
 
 /// Writes down that somebody with a token of this organisation was not let in; answers why.
-fn not_admitted(sql: &dyn Sql, memory: &mut Memory, call: &Call, context: &Context<'_>, error: Error) -> Error {
+fn not_admitted<A>(sql: &dyn Sql, memory: &mut Memory, call: &Call<A>, context: &Context<'_>, error: Error) -> Error {
     if !memory.migrated || context.org.is_some_and(|name| *name != call.org) {
         return error;
     }
-    journal::turned_away(sql, memory, call, &error, context.now).err().unwrap_or(error)
+    journal::token_refused(sql, memory, call, &error, context.now).err().unwrap_or(error)
 }
 
 /// A search that is answered, or one that goes on.

@@ -3,25 +3,28 @@
 use super::bulk::Bulk;
 use super::options::Options;
 use super::residency::Residency;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::id::{GroupId, MemberId, OrgId, RequestId, Seq, Timestamp, TokenHash, TokenId, UserId};
 use crate::scim::etag::Tags;
 use crate::scim::filter::Filter;
+use crate::scim::json;
 use crate::scim::patch::Operation;
 use crate::scim::projection::Projection;
 use crate::scim::resource::Resource;
 use crate::scim::schema::Kinds;
 use crate::scim::sort::Sort;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-/// The version of [`Call`] and of the reply. An object understands the version before its own too: deploys roll.
-pub const VERSION: u8 = 1;
+/// The newest version of [`Call`] and of the reply. An object understands this one and all before it. A call says the lowest
+/// that understands it, [`Call::lowest_version`], so while a deploy rolls only what is new is 503 at an object of before.
+pub const VERSION: u8 = 2;
 
-/// One call of an organisation's object.
+/// One call of an organisation's object. `A` is what is asked: an [`Ask`], or its text in an [`Envelope`].
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
-pub struct Call {
-    /// [`VERSION`] of the edge that made it.
+pub struct Call<A = Ask> {
+    /// The lowest version that understands it.
     pub v: u8,
     /// Whom the edge takes the object for; the object compares it with its own name.
     pub org: OrgId,
@@ -60,8 +63,54 @@ pub struct Call {
     /// Where the object is: a part of its address, which does not travel.
     #[serde(skip)]
     pub home: Residency,
+    /// The method of the SCIM request, for the journal; empty for the Console's.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub method: String,
+    /// The path of the SCIM request, for the journal; empty for the Console's.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub path: String,
     /// What is asked.
-    pub ask: Ask,
+    pub ask: A,
+}
+
+/// A call of which only the outside was read: enough to judge its token.
+pub type Envelope<'a> = Call<&'a RawValue>;
+
+impl<'a> Envelope<'a> {
+    /// Reads the outside of a call.
+    ///
+    /// # Errors
+    /// 503 for a call of a build to come, or internal.
+    pub fn read(text: &'a [u8]) -> Result<Self> {
+        json::of_any_build(text)
+    }
+
+    /// Reads what is asked.
+    ///
+    /// # Errors
+    /// 503 for a call of a build to come, or internal.
+    pub fn open(self) -> Result<Call> {
+        let ask = json::of_any_build(self.ask.get().as_bytes())?;
+        Ok(Call {
+            v: self.v,
+            org: self.org,
+            request: self.request,
+            base: self.base,
+            actor: self.actor,
+            idp: self.idp,
+            address: self.address,
+            repairs: self.repairs,
+            notes: self.notes,
+            idempotency_key: self.idempotency_key,
+            generation: self.generation,
+            precondition: self.precondition,
+            render: self.render,
+            home: self.home,
+            method: self.method,
+            path: self.path,
+            ask,
+        })
+    }
 }
 
 /// How the answer of a SCIM request is written.

@@ -164,7 +164,7 @@ async fn run(
     if let (Ask::Read(_), Some(text)) = (&call.ask, header(&request, "If-None-Match")) {
         call.precondition.if_none_match = Some(Tags::parse("If-None-Match", &text)?);
     }
-    match edge.object(&call).await? {
+    match edge.object(&mut call).await? {
         Answer::Piece { lines, next } => Ok(snapshot::answer(edge, call, lines, next)),
         // The job has begun, and goes on by itself.
         answer if accepted => Ok(Response { status: 202, ..render::console(answer)? }),
@@ -227,7 +227,7 @@ fn token_id(text: &str) -> Result<TokenId> {
 
 impl Edge<'_> {
     async fn administer(&self, org: &OrgId, home: &Residency, actor: &Actor, admin: Admin) -> Result<Box<RawValue>> {
-        match self.object(&self.call_of(org.clone(), home.clone(), actor.clone(), Ask::Admin(admin))).await? {
+        match self.object(&mut self.call_of(org.clone(), home.clone(), actor.clone(), Ask::Admin(admin))).await? {
             Answer::Json(text) => Ok(text),
             _ => Err(Error::internal("not a Console answer")),
         }
@@ -254,6 +254,8 @@ impl Edge<'_> {
             precondition: Precondition::default(),
             render: None,
             home,
+            method: String::new(),
+            path: String::new(),
             ask,
         }
     }

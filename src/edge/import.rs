@@ -63,7 +63,7 @@ pub(super) async fn part(
 }
 
 async fn send(edge: &Edge<'_>, call: &impl Fn(Ask) -> Call, ask: Result<Ask>) -> Result<Answer> {
-    edge.object(&call(ask?)).await
+    edge.object(&mut call(ask?)).await
 }
 
 fn lines(part: i64, line: i64, bytes: Vec<u8>, last: bool) -> Result<Ask> {

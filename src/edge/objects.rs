@@ -5,7 +5,7 @@ use super::measure::Busy;
 use super::respond::{self, Wanted};
 use super::sql::Storage;
 use super::{Edge, now, random, tokens};
-use crate::directory::command::{Actor, Admin, Ask, Call, VERSION};
+use crate::directory::command::{Actor, Call, Envelope, VERSION};
 use crate::directory::reply::{Answer, Reply};
 use crate::directory::residency::Residency;
 use crate::error::{Error, Kind, Result};
@@ -36,7 +36,7 @@ const REGISTRY: &str = "registry";
 
 impl Edge<'_> {
     /// Calls the organisation's object. Its name is the organisation's, inside the jurisdiction that it was registered in.
-    pub(super) async fn object(&self, call: &Call) -> Result<Answer> {
+    pub(super) async fn object(&self, call: &mut Call) -> Result<Answer> {
         match self.ask(call).await? {
             Came::Answer(answer) => Ok(answer),
             Came::Final(_) => Err(Error::internal("an object wrote an answer that nobody asked it to write")),
@@ -44,7 +44,9 @@ impl Edge<'_> {
     }
 
     /// Calls the organisation's object with a call whose answer it may write.
-    pub(super) async fn ask(&self, call: &Call) -> Result<Came> {
+    pub(super) async fn ask(&self, call: &mut Call) -> Result<Came> {
+        call.v = call.lowest_version();
+        let call = &*call;
         let (class, name) = ("ORG", call.org.as_str());
         let response = self.call(class, name, &call.home, call).await?;
         if response.headers().has(respond::FINAL).unwrap_or_default() {
@@ -104,7 +106,11 @@ pub(super) enum Came {
 async fn read<R: DeserializeOwned>(response: &web_sys::Response, class: &str, name: &str) -> Result<R> {
     let buffer = JsFuture::from(response.array_buffer().map_err(failed)?).await.map_err(failed)?;
     let bytes = Uint8Array::new(&buffer).to_vec();
-    json::read(&bytes).map_err(|error| Error::internal(format!("{error} in the reply of {class} {name}")))
+    // An object of a build to come may answer what this one does not know.
+    json::of_any_build(&bytes).map_err(|error| match error.kind {
+        Kind::Internal => Error::internal(format!("{} in the reply of {class} {name}", error.detail)),
+        _ => error,
+    })
 }
 
 #[wasm_bindgen]
@@ -335,7 +341,7 @@ impl Org {
     }
 
     fn execute(&self, body: &[u8], wanted: &Cell<Option<Wanted>>) -> Result<Progress> {
-        let mut call: Call = json::read(body).map_err(Error::internal)?;
+        let mut call = Envelope::read(body)?;
         wanted.set(call.render.take().map(|rendering| Wanted {
             rendering,
             base: call.base.clone(),
@@ -343,10 +349,10 @@ impl Org {
         }));
         let random = || random().unwrap_or_default();
         let context = Context { org: self.name.as_ref(), now: now(), random: &random, bytes: body.len() };
-        let configures = matches!(call.ask, Ask::Admin(_));
-        self.ended.set(matches!(call.ask, Ask::Admin(Admin::RevokeToken { .. } | Admin::RotateToken(_))));
         let progress = org::execute(&self.storage, &mut self.memory.borrow_mut(), call, &context);
-        self.wake(configures);
+        let administered = std::mem::take(&mut self.memory.borrow_mut().administered);
+        self.ended.set(administered);
+        self.wake(administered);
         Ok(progress)
     }
 
@@ -470,7 +476,7 @@ impl DurableObject for Registry {
     async fn fetch(&self, mut request: worker::Request) -> worker::Result<Response> {
         let body = request.bytes().await?;
         let reply = catch_unwind(AssertUnwindSafe(|| {
-            let ask = json::read(&body).map_err(Error::internal)?;
+            let ask = json::of_any_build(&body)?;
             registry::execute(&self.storage, &ask, now())
         }));
         answer(&reply.unwrap_or_else(|_| Err(Error::internal("a panic in the registry"))), self.storage.rows())

@@ -52,7 +52,7 @@ pub(super) async fn configure(
         *residency = home.clone();
     }
     let renamed = display_name.clone();
-    let answer = edge.object(&edge.call_of(org.clone(), home, actor, Ask::Admin(admin))).await?;
+    let answer = edge.object(&mut edge.call_of(org.clone(), home, actor, Ask::Admin(admin))).await?;
     if let Some(display_name) = renamed {
         edge.registry(&registry::Ask::Rename { org, display_name }).await?;
     }
@@ -75,9 +75,9 @@ pub(super) async fn erase(
             one(edge, &registry::Ask::Erase { org: org.clone() }).await?
         }
     };
-    let call = edge.call_of(org.clone(), home, actor, Ask::Admin(Admin::Erase));
+    let mut call = edge.call_of(org.clone(), home, actor, Ask::Admin(Admin::Erase));
     // Some tokens a call, and at last everything.
-    while !matches!(edge.object(&call).await?, Answer::Nothing) {}
+    while !matches!(edge.object(&mut call).await?, Answer::Nothing) {}
     edge.tested("forget");
     edge.registry(&registry::Ask::Forget { org: org.clone() }).await?;
     tokens::forget(&org);

@@ -18,8 +18,9 @@ pub(super) async fn run(edge: &Edge<'_>, org: &OrgId, body: &[u8], call: impl Fn
         let types = schemas::known(org);
         let (ingested, shown) = preview.ingest(&edge.request_id, base, &types)?;
         let Ingested { command, precondition, repairs, notes, .. } = ingested;
-        let call = Call { repairs, notes, generation: types.generation, precondition, ..call(Ask::Preview(command)) };
-        match edge.object(&call).await? {
+        let mut call =
+            Call { repairs, notes, generation: types.generation, precondition, ..call(Ask::Preview(command)) };
+        match edge.object(&mut call).await? {
             Answer::Stale { generation, schemas } => schemas::learn(org, generation, schemas.get())?,
             answer => return preview.answer(answer, shown, &edge.request_id, base, &types),
         }

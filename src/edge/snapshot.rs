@@ -45,7 +45,7 @@ pub(super) fn answer(edge: &Edge<'_>, call: Call, lines: String, next: Option<St
 impl Open {
     async fn piece(&mut self, position: String) -> Result<(Vec<u8>, Option<String>)> {
         self.call.ask = Ask::Read(Query::Snapshot { position: Some(position) });
-        match Edge::new(&self.env, self.call.request.clone(), String::new()).object(&self.call).await? {
+        match Edge::new(&self.env, self.call.request.clone(), String::new()).object(&mut self.call).await? {
             Answer::Piece { lines, next } => Ok((lines.into_bytes(), next)),
             _ => Err(Error::internal("not a piece of a snapshot")),
         }

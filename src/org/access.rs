@@ -16,23 +16,42 @@ pub(super) struct Caller {
     pub(super) settings: Settings,
 }
 
-/// Lets the caller in, or answers 401 (one sentence for all), or 403 for what its scope does not allow.
-pub(super) fn check(sql: &dyn Sql, call: &Call, now: Timestamp) -> Result<Caller> {
+/// A caller whose token is alive. What it asks is not judged yet.
+pub(super) struct Known {
+    token: Option<tokens::Token>,
+    settings: Settings,
+}
+
+/// Judges the caller alone: what it asks need not have been read.
+///
+/// # Errors
+/// 401, one sentence for all.
+pub(super) fn known<A>(sql: &dyn Sql, call: &Call<A>, now: Timestamp) -> Result<Known> {
     let settings = super::admin::settings(sql)?;
-    let (hash, dialect) = match &call.actor {
-        Actor::Root if matches!(call.ask, Ask::Scim(_)) => return Err(Error::unauthorized()),
-        Actor::Root => return Ok(Caller { token: None, settings }),
-        Actor::Token { hash, dialect } => (hash, dialect),
-    };
+    let Actor::Token { hash, dialect } = &call.actor else { return Ok(Known { token: None, settings }) };
     let token = tokens::by_hash(sql, hash)?
         .filter(|token| token.is_alive(now) && token.settings.dialect == *dialect && is_inside(token, call))
         .ok_or_else(Error::unauthorized)?;
-    match (token.settings.kind, &call.ask) {
-        (TokenKind::Scim, Ask::Scim(_)) | (TokenKind::Console, Ask::Read(_) | Ask::Preview(_)) => {}
-        (TokenKind::Console, Ask::Admin(admin)) => may_administer(token.settings.scope, admin)?,
-        (TokenKind::Scim, _) | (TokenKind::Console, Ask::Scim(_)) => return Err(Error::unauthorized()),
+    Ok(Known { token: Some(token), settings })
+}
+
+/// Judges what a known caller asks.
+///
+/// # Errors
+/// 401 for a token of the other kind, and for the root key in SCIM; 403 for what its scope does not allow.
+pub(super) fn check(known: Known, ask: &Ask) -> Result<Caller> {
+    let Known { token, settings } = known;
+    match (token.as_ref().map(|token| token.settings.kind), ask) {
+        (None, Ask::Read(_) | Ask::Preview(_) | Ask::Admin(_)) | (Some(TokenKind::Scim), Ask::Scim(_)) => {}
+        (Some(TokenKind::Console), Ask::Read(_) | Ask::Preview(_)) => {}
+        (Some(TokenKind::Console), Ask::Admin(admin)) => {
+            may_administer(token.as_ref().and_then(|token| token.settings.scope), admin)?;
+        }
+        (None | Some(TokenKind::Console), Ask::Scim(_)) | (Some(TokenKind::Scim), _) => {
+            return Err(Error::unauthorized());
+        }
     }
-    Ok(Caller { token: Some(token.id.to_string()), settings })
+    Ok(Caller { token: token.map(|token| token.id.to_string()), settings })
 }
 
 /// True for a token that an identity provider pushes with.
@@ -41,12 +60,12 @@ pub(super) fn is_for_scim(token: &tokens::Token) -> bool {
 }
 
 /// True if the token may be used from where the call comes from.
-pub(super) fn is_inside(token: &tokens::Token, call: &Call) -> bool {
+pub(super) fn is_inside<A>(token: &tokens::Token, call: &Call<A>) -> bool {
     range::allow(&token.settings.address_ranges, call.address.as_deref())
 }
 
 /// Why a token is not let in, for the admin who reads the journal; who sent it is told what everybody is told.
-pub(super) fn why_not(token: &tokens::Token, call: &Call, now: Timestamp) -> String {
+pub(super) fn why_not<A>(token: &tokens::Token, call: &Call<A>, now: Timestamp) -> String {
     let ended = |end: Option<Timestamp>| end.filter(|end| *end <= now).map(Timestamp::rfc3339);
     let instead = "mint a new one and paste it into the identity provider";
     match (ended(token.revoked), ended(token.settings.expires_at)) {

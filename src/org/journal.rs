@@ -16,10 +16,10 @@ pub(super) use warning::warn_of_job;
 
 use super::Memory;
 use super::access::{self, Caller};
-use crate::directory::command::{Actor, Ask, Call, Command};
+use crate::directory::command::{Actor, Call, Command};
 use crate::directory::reply::Answer;
 use crate::error::{Error, Kind, Result};
-use crate::id::{OrgId, Timestamp};
+use crate::id::{OrgId, RequestId, Timestamp};
 use crate::scim::json;
 use crate::scim::schema::Types;
 use crate::sorted::Sorted;
@@ -96,7 +96,7 @@ pub(super) fn refused(
     now: Timestamp,
 ) -> Result<()> {
     let (method, resource) = target(command, &call.org);
-    let entry = Entry::refusal(call, caller.token.as_deref(), (method, &resource), error, &memory.types);
+    let entry = Entry::refusal(call.into(), caller.token.as_deref(), (method, &resource), error, &memory.types);
     let entry =
         if error.kind == Kind::Forbidden && !caller.settings.scim_enabled { entry.folded("off") } else { entry };
     write(sql, memory, &entry, now)
@@ -112,24 +112,22 @@ pub(super) fn refused_operations(
     now: Timestamp,
 ) -> Result<()> {
     refusals.iter().try_for_each(|Refusal { method, resource, error }| {
-        let entry = Entry::refusal(call, caller.token.as_deref(), (method, resource), error, &memory.types);
+        let entry = Entry::refusal(call.into(), caller.token.as_deref(), (method, resource), error, &memory.types);
         write(sql, memory, &entry, now)
     })
 }
 
-/// Writes down that a token of this organisation was not let in, as far as it is one for SCIM. All that one token is
-/// refused in one way is one row: who holds a token that has ended cannot push other refusals out.
-pub(super) fn turned_away(
+/// Writes down that a token of this organisation was refused, as far as it is one for SCIM; what it asks need not have been
+/// read. All that one token is refused in one way is one row: the holder of a token that has ended cannot push other
+/// refusals out.
+pub(super) fn token_refused<A>(
     sql: &dyn Sql,
     memory: &mut Memory,
-    call: &Call,
+    call: &Call<A>,
     error: &Error,
     now: Timestamp,
 ) -> Result<()> {
-    let (Ask::Scim(command), Actor::Token { hash, .. }, false) = (&call.ask, &call.actor, error.kind == Kind::Internal)
-    else {
-        return Ok(());
-    };
+    let (Actor::Token { hash, .. }, false) = (&call.actor, error.kind == Kind::Internal) else { return Ok(()) };
     let Some(token) = tokens::by_hash(sql, hash)?.filter(access::is_for_scim) else { return Ok(()) };
     // The answer to 401 is the same for everybody; the admin may know more.
     let outside = token.is_alive(now) && !access::is_inside(&token, call);
@@ -138,8 +136,8 @@ pub(super) fn turned_away(
         _ => error.clone(),
     };
     let error = if outside { error.about(&call.address) } else { error };
-    let (method, resource) = target(command, &call.org);
-    let entry = Entry::refusal(call, Some(token.id.as_str()), (method, &resource), &error, &memory.types);
+    let target = (call.method.as_str(), below_base(&call.path, &call.org));
+    let entry = Entry::refusal(call.into(), Some(token.id.as_str()), (target.0, &target.1), &error, &memory.types);
     let mut entry = entry.folded(if outside { "outside" } else { "access" });
     if outside {
         entry.gathered = NAMES_MAX;
@@ -169,7 +167,7 @@ pub(super) fn ignored(
     now: Timestamp,
 ) -> Result<()> {
     let (method, resource) = target(command, &call.org);
-    let mut entry = Entry::new(call, caller.token.as_deref(), (method, &resource));
+    let mut entry = Entry::new(call.into(), caller.token.as_deref(), (method, &resource));
     entry.fingerprint = fingerprint(["ignored", entry.token.unwrap_or_default(), method, &entry.resource], notes);
     entry.why = json!({ "notes": notes, "repairs": call.repairs }).to_string();
     write(sql, memory, &entry, now)
@@ -180,11 +178,26 @@ pub(super) fn kept(notes: &[String], types: &Types) -> Vec<String> {
     notes.iter().map(|note| sentence::kept(note, &[], types)).collect()
 }
 
+/// What an entry takes of its call.
+#[derive(Clone, Copy)]
+struct Source<'a> {
+    request: &'a RequestId,
+    idp: &'a str,
+    repairs: &'a [String],
+    notes: &'a [String],
+}
+
+impl<'a, A> From<&'a Call<A>> for Source<'a> {
+    fn from(call: &'a Call<A>) -> Self {
+        Self { request: &call.request, idp: &call.idp, repairs: &call.repairs, notes: &call.notes }
+    }
+}
+
 /// What is to be written down.
 struct Entry<'a> {
     fingerprint: String,
     outcome: &'static str,
-    call: &'a Call,
+    call: Source<'a>,
     token: Option<&'a str>,
     method: &'static str,
     resource: String,
@@ -197,7 +210,7 @@ struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    fn new(call: &'a Call, token: Option<&'a str>, (method, resource): (&str, &str)) -> Self {
+    fn new(call: Source<'a>, token: Option<&'a str>, (method, resource): (&str, &str)) -> Self {
         let methods = ["GET", "POST", "PUT", "PATCH", "DELETE"];
         let address = resource.split('?').next().unwrap_or_default();
         let address: String = address.chars().take(RESOURCE_MAX).collect();
@@ -215,7 +228,7 @@ impl<'a> Entry<'a> {
         }
     }
 
-    fn refusal(call: &'a Call, token: Option<&'a str>, target: (&str, &str), error: &Error, types: &Types) -> Self {
+    fn refusal(call: Source<'a>, token: Option<&'a str>, target: (&str, &str), error: &Error, types: &Types) -> Self {
         let nested = error.nested_in.as_ref().map(|group| group.chars().take(RESOURCE_MAX).collect::<String>());
         let detail = sentence::kept(&error.detail, &error.names, types);
         let most = if nested.is_some() { NESTED_MAX } else { NAMES_MAX };
@@ -233,7 +246,7 @@ impl<'a> Entry<'a> {
         };
         entry.why = json!({
             "kind": error.kind, "status": error.kind.status(), "scimType": error.kind.scim_type(), "detail": detail,
-            "repairs": call.repairs, "notes": kept(&call.notes, types),
+            "repairs": call.repairs, "notes": kept(call.notes, types),
             "nestedIn": nested.as_deref().map(sentence::without_tokens),
         })
         .to_string();
@@ -261,7 +274,7 @@ fn fingerprint<'a>(head: [&'a str; 4], more: impl IntoIterator<Item = &'a String
 
 fn write(sql: &dyn Sql, memory: &mut Memory, entry: &Entry<'_>, now: Timestamp) -> Result<()> {
     if entry.outcome == "refused" {
-        memory.unsaved.counted(&entry.call.idp, Outcome::Refused, now);
+        memory.unsaved.counted(entry.call.idp, Outcome::Refused, now);
     }
     let known = store::names(sql, &entry.fingerprint)?;
     let mut names = entry.names.clone();
@@ -281,7 +294,7 @@ fn write(sql: &dyn Sql, memory: &mut Memory, entry: &Entry<'_>, now: Timestamp) 
         outcome: entry.outcome,
         request: entry.call.request.as_str(),
         token: entry.token,
-        idp: &entry.call.idp,
+        idp: entry.call.idp,
         method: entry.method,
         resource: &entry.resource,
         error: &entry.why,

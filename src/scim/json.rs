@@ -68,6 +68,23 @@ pub fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, serde_json::Er
     deserializer.end().map(|()| value)
 }
 
+/// Parses a message of this service that another build of it may have written, while a deploy rolls. Fields that are not
+/// known are skipped.
+///
+/// # Errors
+/// 503 for a variant that this build does not know, or internal.
+pub fn of_any_build<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T> {
+    read(bytes).map_err(|error| {
+        if error.to_string().starts_with("unknown variant") { being_deployed() } else { Error::internal(error) }
+    })
+}
+
+/// 503 for what only a build to come understands.
+pub fn being_deployed() -> Error {
+    let detail = "A new version is being deployed. Try again in a minute.";
+    Error { retry_after: Some(60), ..Error::new(Kind::Unavailable, detail) }
+}
+
 /// 413 for a body above [`BODY_MAX`].
 pub fn too_large() -> Error {
     Error::new(

@@ -5,7 +5,7 @@
 use crate::support::native::Native;
 use crate::support::sqlite::Sqlite;
 use scim_edge::auth::{Dialect, Token, TokenKind};
-use scim_edge::directory::command::{Actor, Admin, Ask, Query, Scope, TokenSettings};
+use scim_edge::directory::command::{Actor, Admin, Ask, Envelope, Query, Scope, TokenSettings};
 use scim_edge::directory::residency::Residency;
 use scim_edge::error::Kind;
 use scim_edge::id::{OrgId, Timestamp, TokenHash, TokenId};
@@ -15,7 +15,8 @@ use scim_edge::store::{Sql, schema};
 fn erase(server: &mut Native, actor: Actor) -> Progress {
     let call = server.made(actor, Ask::Admin(Admin::Erase));
     let context = Context { org: Some(&server.org), now: server.now, random: &|| [0; 6], bytes: 0 };
-    org::execute(&server.sql, &mut server.memory, call, &context)
+    let text = serde_json::to_string(&call).unwrap();
+    org::execute(&server.sql, &mut server.memory, Envelope::read(text.as_bytes()).unwrap(), &context)
 }
 
 fn hashes(progress: Progress) -> Vec<TokenHash> {

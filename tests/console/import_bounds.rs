@@ -9,7 +9,7 @@ use crate::support::imports::{admin, end, group, import, lines, scim, send, user
 use crate::support::native::Native;
 use scim_edge::auth::Dialect;
 use scim_edge::console;
-use scim_edge::directory::command::{Actor, Admin, Ask, VERSION};
+use scim_edge::directory::command::{Actor, Admin, Ask, Envelope, VERSION};
 use scim_edge::org::{self, Progress};
 use scim_edge::route::Console;
 use scim_edge::scim::schema::Kinds;
@@ -193,7 +193,8 @@ fn who_searches_meanwhile() {
     let query = console::query(&Console::List(server.org.clone(), Kinds::Users), &parameters).unwrap();
     let ask = Ask::Read(query.unwrap());
     let call = json!({"v": VERSION, "org": server.org, "request": "r-1", "actor": Actor::Root, "ask": ask});
-    let (call, now) = (serde_json::from_value(call).unwrap(), server.now);
+    let (text, now) = (call.to_string(), server.now);
+    let call = Envelope::read(text.as_bytes()).unwrap();
     let random = || [1; 6];
     let context = org::Context { org: None, now, random: &random, bytes: 0 };
     let Progress::Scan(pending) = org::execute(&server.sql, &mut server.memory, call, &context) else {

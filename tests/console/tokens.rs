@@ -6,11 +6,11 @@ use crate::support::native::Native;
 use crate::support::{Request, Server};
 use scim_edge::auth::{Dialect, Token, TokenKind};
 use scim_edge::console;
-use scim_edge::directory::command::{Actor, Admin, Ask, Query, Rotation, TokenSettings};
+use scim_edge::directory::command::{Actor, Admin, Ask, Envelope, Query, Rotation, TokenSettings, VERSION};
 use scim_edge::directory::reply::Answer;
 use scim_edge::error::Result;
 use scim_edge::id::{Timestamp, TokenId};
-use scim_edge::org::records;
+use scim_edge::org::{self, Context, Progress, records};
 use serde_json::{Value, json};
 
 const HOUR: i64 = 3_600_000;
@@ -134,6 +134,41 @@ fn a_record_is_due_until_it_is_written() {
     // A second time changes nothing.
     admin(&mut server, Actor::Root, Admin::RevokeToken { id: id(1) }).unwrap();
     assert!(due(&server, 9_999).is_empty());
+}
+
+#[test]
+fn a_token_is_judged_before_what_it_asks_is_read() {
+    let mut server = Native::new(Dialect::Auto);
+    mint(&mut server, 1, None, json!({})).unwrap();
+    admin(&mut server, Actor::Root, Admin::RevokeToken { id: id(1) }).unwrap();
+    let alive = Actor::Token { hash: server.token.hash(), dialect: server.dialect };
+    let dead = actor(TokenKind::Scim, 1);
+    let mut ask = |actor: &Actor, v: u8, ask: &str| {
+        let text = format!(
+            r#"{{"v":{v},"org":"acme","request":"r","actor":{},"method":"PATCH","path":"/acme/scim/v2/Users/u","ask":{ask}}}"#,
+            serde_json::to_string(actor).unwrap()
+        );
+        let context = Context { org: Some(&server.org), now: server.now, random: &|| [0; 6], bytes: text.len() };
+        match org::execute(&server.sql, &mut server.memory, Envelope::read(text.as_bytes()).unwrap(), &context) {
+            Progress::Done(reply) => reply.outcome.unwrap_err().kind.status(),
+            _ => panic!("{ask} is not done"),
+        }
+    };
+    let read =
+        r#"{"scim":{"refused":{"error":{"kind":"invalidSyntax","detail":"d"},"method":"PATCH","resource":"/"}}}"#;
+    // Nobody reads these: neither is a command of this build.
+    let unread = [r#"{"scim":{"later":{"x":[0,0]}}}"#, r#"{"later":1}"#, "0"];
+    for text in unread.into_iter().chain([read]) {
+        assert_eq!(ask(&dead, 1, text), 401, "{text}");
+    }
+    assert_eq!((ask(&alive, 1, unread[0]), ask(&alive, 1, unread[1])), (503, 503));
+    assert_eq!((ask(&alive, 1, read), ask(&alive, VERSION, read), ask(&alive, VERSION + 1, read)), (400, 400, 503));
+    // Told from the outside of the call.
+    let entry = server.console(&format!("/journal?token={}", id(1)))["entries"][0].clone();
+    assert_eq!(
+        (&entry["method"], &entry["resource"], &entry["status"]),
+        (&json!("PATCH"), &json!("/Users/u"), &json!(401))
+    );
 }
 
 #[test]

@@ -2,8 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use scim_edge::directory::command::Call;
-use scim_edge::directory::reply::Reply;
+use scim_edge::auth::Record;
+use scim_edge::directory::command::{Ask, Call, Envelope, VERSION};
+use scim_edge::directory::reply::{Answer, Reply};
+use scim_edge::error::Kind;
+use scim_edge::org::registry;
+use scim_edge::scim::json;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use std::collections::BTreeSet;
 
 const HASH: &str = "b4c8b2ef8a0f1827425a1c5c211a75a69eab227c5280016ec58e25fff8434b02";
 
@@ -148,4 +155,145 @@ fn replies() {
 fn fields_of_a_later_version_are_passed_over() {
     let text = r#"{"v":1,"outcome":{"Ok":"nothing"},"later":1}"#;
     assert!(serde_json::from_str::<Reply>(text).is_ok());
+}
+
+/// Every variant of calls, replies and the registry's messages, and KV's records, as the build of 26 November 2026 wrote
+/// them (commit 07c21a9). This file is never changed; a build to come gets one of its own beside it.
+const YESTERDAY: &str = include_str!("yesterday.tsv");
+
+fn yesterday(kind: &str) -> Vec<&'static str> {
+    let lines = YESTERDAY.lines().map(|line| line.split_once('\t').unwrap());
+    let found: Vec<&str> = lines.filter(|(name, _)| *name == kind).map(|(_, text)| text).collect();
+    assert!(!found.is_empty(), "{kind}");
+    found
+}
+
+/// True if nothing of what `old` says is lost in `new`, which may say more.
+fn keeps(old: &Value, new: &Value) -> bool {
+    match (old, new) {
+        (Value::Object(old), Value::Object(new)) => {
+            old.iter().all(|(name, value)| new.get(name).is_some_and(|other| keeps(value, other)))
+        }
+        (Value::Array(old), Value::Array(new)) => {
+            old.len() == new.len() && old.iter().zip(new).all(|(old, new)| keeps(old, new))
+        }
+        _ => old == new,
+    }
+}
+
+/// Reads a text of yesterday; what is written of it today, under the same names, says all that it said.
+fn reads<T: Serialize + DeserializeOwned>(text: &str) -> T {
+    let read: T = json::of_any_build(text.as_bytes()).unwrap_or_else(|error| panic!("{error} in {text}"));
+    let (old, new) = (serde_json::from_str(text).unwrap(), serde_json::to_value(&read).unwrap());
+    assert!(keeps(&old, &new), "{text}\nis today\n{new}");
+    read
+}
+
+/// The name of a variant, as serde spells it.
+fn variant(value: &impl Serialize) -> String {
+    match serde_json::to_value(value).unwrap() {
+        Value::String(name) => name,
+        Value::Object(map) => map.keys().next().unwrap().clone(),
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn yesterdays_bytes_are_read() {
+    let mut variants = BTreeSet::new();
+    for text in yesterday("call") {
+        let call: Call = reads(text);
+        let opened = Envelope::read(text.as_bytes()).unwrap().open().unwrap();
+        assert_eq!(serde_json::to_value(&call).unwrap(), serde_json::to_value(&opened).unwrap());
+        assert!((1..=VERSION).contains(&call.lowest_version()));
+        variants.insert(match &call.ask {
+            Ask::Scim(command) => format!("scim {}", variant(command)),
+            Ask::Preview(_) => "preview".to_owned(),
+            Ask::Read(query) => format!("read {}", variant(query)),
+            Ask::Admin(admin) => format!("admin {}", variant(admin)),
+        });
+    }
+    for text in yesterday("reply") {
+        let reply: Reply = reads(text);
+        if let Ok(answer) = &reply.outcome {
+            variants.insert(format!("answer {}", variant(answer)));
+        }
+    }
+    for text in yesterday("registry call") {
+        variants.insert(format!("registry {}", variant(&reads::<registry::Ask>(text))));
+    }
+    yesterday("registry reply").into_iter().for_each(|text| drop(reads::<registry::Reply>(text)));
+    yesterday("record").into_iter().for_each(|text| drop(reads::<Record>(text)));
+    // 16 commands, previews, 13 queries, 12 of an admin, 12 answers, 6 of the registry.
+    assert_eq!(variants.len(), 60, "{variants:?}");
+}
+
+#[test]
+fn a_call_says_the_lowest_version_that_understands_it() {
+    // An object of 24 November refuses versions above 1 with 503, and answers 500 to a variant that it does not know.
+    let new = [
+        "search",
+        "bulk",
+        "preview",
+        "journal",
+        "snapshot",
+        "schemas",
+        "schema",
+        "import",
+        "erase",
+        "releaseGuard",
+        "rotateToken",
+        "putSchema",
+        "deleteSchema",
+        "beginImport",
+        "importLines",
+        "finishImport",
+        "endImport",
+        // What such an object would not see.
+        "removeMatching",
+        "replaceMatching",
+        "sort",
+        "cursor",
+        "filter\":\"displayName pr",
+        "linked",
+        "precondition",
+        "generation",
+        "options",
+        "residency",
+        "addressRanges",
+    ];
+    for text in yesterday("call") {
+        let expected = if new.iter().any(|name| text.contains(&format!("\"{name}\""))) { 2 } else { 1 };
+        let call: Call = serde_json::from_str(text).unwrap();
+        assert_eq!(call.lowest_version(), expected, "{text}");
+    }
+}
+
+#[test]
+fn what_a_build_to_come_sends_is_503() {
+    let actor = format!(r#"{{"token":{{"hash":"{HASH}","dialect":"auto"}}}}"#);
+    for (actor, ask) in [
+        (actor.as_str(), r#"{"scim":{"later":{}}}"#),
+        (&actor, r#"{"scim":"later"}"#),
+        (&actor, r#"{"later":1}"#),
+        (&actor, r#"{"read":"later"}"#),
+        (&actor, r#"{"admin":{"later":{}}}"#),
+        (r#"{"later":1}"#, r#"{"scim":"discover"}"#),
+    ] {
+        let text = format!(r#"{{"v":1,"org":"acme","request":"r","actor":{actor},"ask":{ask}}}"#);
+        let refused = Envelope::read(text.as_bytes()).and_then(Envelope::open).unwrap_err();
+        assert_eq!((refused.kind, refused.retry_after), (Kind::Unavailable, Some(60)), "{text}");
+    }
+    let reply = json::of_any_build::<Reply>(br#"{"v":9,"outcome":{"Ok":{"later":{}}}}"#).unwrap_err();
+    assert_eq!(reply.kind, Kind::Unavailable);
+    let ask = json::of_any_build::<registry::Ask>(br#"{"later":{}}"#).unwrap_err();
+    assert_eq!(ask.kind, Kind::Unavailable);
+    // What is not a message of any build is a fault.
+    assert_eq!(Envelope::read(b"{}").unwrap_err().kind, Kind::Internal);
+    // More fields are skipped, wherever they stand.
+    let reply: Reply = json::of_any_build(
+        br#"{"v":9,"later":1,"outcome":{"Ok":{"list":{"total":0,"startIndex":1,"resources":[],"later":1}}}}"#,
+    )
+    .unwrap();
+    assert!(matches!(reply.outcome, Ok(Answer::List { .. })));
 }

@@ -4,7 +4,7 @@ use super::sqlite::Sqlite;
 use super::{Request, Response, Server};
 use scim_edge::auth::{Dialect, Token, TokenKind};
 use scim_edge::directory::command::{
-    Actor, Admin, Ask, Call, Command, Precondition, Query, Rendering, TokenSettings, VERSION,
+    Actor, Admin, Ask, Call, Command, Envelope, Precondition, Query, Rendering, TokenSettings, VERSION,
 };
 use scim_edge::directory::options::Options;
 use scim_edge::directory::reply::{Answer, Reply};
@@ -119,15 +119,19 @@ impl Native {
             precondition: Precondition::default(),
             render: None,
             home: Residency::default(),
+            method: String::new(),
+            path: String::new(),
             ask,
         }
     }
 
     /// What the object comes to, step by step.
     fn object(&mut self, call: Call) -> Reply {
+        let call = Call { v: call.lowest_version(), ..call };
         let sent = serde_json::to_string(&call).unwrap();
-        let call: Call = serde_json::from_str(&sent).unwrap();
-        assert_eq!(serde_json::to_string(&call).unwrap(), sent, "a call is read as it was written");
+        let read: Call = serde_json::from_str(&sent).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), sent, "a call is read as it was written");
+        let call = Envelope::read(sent.as_bytes()).unwrap();
         let random = || {
             self.random.set(self.random.get() + 1);
             let [_, _, rest @ ..] = self.random.get().to_be_bytes();
@@ -206,6 +210,8 @@ impl Native {
                 notes,
                 idempotency_key: key,
                 render: Some(rendering.clone()),
+                method: request.method.clone(),
+                path: path.clone(),
                 ..self.made(actor, Ask::Scim(command))
             };
             match (self.object(call).outcome, &route) {

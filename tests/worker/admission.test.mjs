@@ -1,13 +1,14 @@
 // Who is refused before any work is done, in workerd, and what that leaves in the wasm memory.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { request } from "node:http";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { consoleCall, organisation } from "./client.mjs";
 import { start } from "./harness.mjs";
 
@@ -104,6 +105,11 @@ test("a root key has 32 characters, and its successor is accepted beside it", as
       await other.stop();
     }
   }
+});
+
+test("the build has each answer waited for, so that a client that hangs up cancels nothing", () => {
+  const build = process.env.SCIM_EDGE_BUILD ?? fileURLToPath(new URL("../../build-test", import.meta.url));
+  assert.match(readFileSync(join(build, "index.js"), "utf8"), /\.ctx\.waitUntil\(/);
 });
 
 /** Sends `sent` bytes of a POST of 4 MiB and destroys the socket; `chunked` does not say how long the body will be. */

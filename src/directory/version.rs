@@ -1,0 +1,100 @@
+//! The lowest version of an object that understands a call. Every match names all variants: a new one has to say since which
+//! version it is there, and [`VERSION`](super::command::VERSION) rises with it.
+//!
+//! 1. Users and groups, read and changed one at a time; organisations and their tokens.
+//! 2. Conditions, sorting and cursors, Bulk, previews, registered schemas, the journal, snapshots and imports, and what else
+//!    an object of version 1 would take for something else, or not see.
+
+use super::command::{Admin, Ask, Call, Command, GroupOperation, List, Query};
+
+impl Call {
+    /// Returns the lowest version that understands this call.
+    pub fn lowest_version(&self) -> u8 {
+        let outside = if self.generation == 0 && self.precondition.is_empty() { 1 } else { 2 };
+        outside.max(match &self.ask {
+            Ask::Scim(command) => scim(command),
+            Ask::Preview(_) => 2,
+            Ask::Read(query) => read(query),
+            Ask::Admin(admin) => administer(admin),
+        })
+    }
+}
+
+fn scim(command: &Command) -> u8 {
+    match command {
+        Command::Discover
+        | Command::CreateUser { .. }
+        | Command::ReplaceUser { .. }
+        | Command::PatchUser { .. }
+        | Command::GetUser { .. }
+        | Command::DeleteUser { .. }
+        | Command::CreateGroup { .. }
+        | Command::ReplaceGroup { .. }
+        | Command::GetGroup { .. }
+        | Command::DeleteGroup { .. }
+        | Command::Refused { .. } => 1,
+        Command::ListUsers { list } | Command::ListGroups { list, members: _ } => page(list),
+        Command::PatchGroup { operations, .. } => operations.iter().map(step).max().unwrap_or(1),
+        Command::Search { .. } | Command::Bulk(_) => 2,
+    }
+}
+
+fn page(list: &List) -> u8 {
+    if list.sort.is_none() && list.cursor.is_none() { 1 } else { 2 }
+}
+
+fn step(operation: &GroupOperation) -> u8 {
+    match operation {
+        GroupOperation::Attribute(_)
+        | GroupOperation::AddMembers(_)
+        | GroupOperation::RemoveMembers(_)
+        | GroupOperation::ReplaceMembers(_) => 1,
+        GroupOperation::RemoveMatching(_) | GroupOperation::ReplaceMatching { .. } => 2,
+    }
+}
+
+fn read(query: &Query) -> u8 {
+    match query {
+        Query::Organisation
+        | Query::Tokens
+        | Query::User { .. }
+        | Query::Group { .. }
+        | Query::Members { .. }
+        // A wait that is not seen is an answer at once.
+        | Query::Changes { .. } => 1,
+        Query::Users(page) | Query::Groups(page) => {
+            if page.filter.is_none() && page.linked.is_none() { 1 } else { 2 }
+        }
+        Query::Journal(_) | Query::Snapshot { .. } | Query::Schemas | Query::Schema { .. } | Query::Import => 2,
+    }
+}
+
+fn administer(admin: &Admin) -> u8 {
+    match admin {
+        Admin::Configure { options, residency, .. } => {
+            if options.is_empty() && residency.is_empty() {
+                1
+            } else {
+                2
+            }
+        }
+        Admin::MintToken { token, .. } => {
+            if token.address_ranges.is_empty() {
+                1
+            } else {
+                2
+            }
+        }
+        // What takes access away is never held up by a deploy.
+        Admin::RevokeToken { .. } => 1,
+        Admin::Erase
+        | Admin::ReleaseGuard { .. }
+        | Admin::RotateToken(_)
+        | Admin::PutSchema { .. }
+        | Admin::DeleteSchema { .. }
+        | Admin::BeginImport
+        | Admin::ImportLines { .. }
+        | Admin::FinishImport
+        | Admin::EndImport => 2,
+    }
+}
