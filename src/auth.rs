@@ -6,7 +6,7 @@
 pub mod range;
 pub mod remembered;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::{OrgId, Timestamp, TokenHash};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -131,17 +131,20 @@ pub const KEY_MIN: usize = 32;
 /// 503 with the command that sets a good key, if the key is missing, or if either has fewer than [`KEY_MIN`] bytes.
 pub fn root_keys(key: &str, next: &str) -> Result<Vec<String>> {
     let how = |name: &str| format!("Set one with: openssl rand -hex 32 | npx wrangler secret put {name}");
-    let refuse = |detail: String| Err(Error::new(Kind::Unavailable, detail));
+    let refuse = |code, detail: String| Err(Error::new(code, detail));
     if key.is_empty() {
-        return refuse(format!("The Console API has no key yet. {}", how("CONSOLE_KEY")));
+        return refuse(Code::ConsoleKeyMissing, format!("The Console API has no key yet. {}", how("CONSOLE_KEY")));
     }
     for (name, key) in [("CONSOLE_KEY", key), ("CONSOLE_KEY_NEXT", next)] {
         if !key.is_empty() && key.len() < KEY_MIN {
-            return refuse(format!(
-                "{name} has {} characters; a root key must have at least {KEY_MIN}. {}",
-                key.chars().count(),
-                how(name)
-            ));
+            return refuse(
+                Code::ConsoleKeyTooShort,
+                format!(
+                    "{name} has {} characters; a root key must have at least {KEY_MIN}. {}",
+                    key.chars().count(),
+                    how(name)
+                ),
+            );
         }
     }
     Ok([key, next].into_iter().filter(|key| !key.is_empty()).map(str::to_owned).collect())
@@ -246,9 +249,29 @@ pub fn record_key(hash: &TokenHash) -> String {
     format!("t/{}", hash.hex())
 }
 
-/// What is said of a token whose form or check sum is wrong: an admin pasted a part of it.
-pub const INCOMPLETE: &str =
-    "This is not a complete scim-edge token: cut off or mistyped? Copy it again, or mint a new one.";
+/// The sentence for a token whose form or check sum is wrong: an admin pasted a part of it.
+const INCOMPLETE: &str =
+    "This is not a complete scim-edge token: it was cut off or mistyped. Copy it again whole, or mint a new one.";
+const FOREIGN: &str = "This is a JSON Web Token of another service, not a scim-edge token, which begins with scim_. Mint a \
+                       token for this organisation in the Cloud Console and paste that into the identity provider.";
+
+/// Returns the refusal of credentials that are no token of ours by their form alone. An access token of OpenID Connect is
+/// told apart, because copying it again would not help.
+pub fn malformed(credentials: &str) -> Error {
+    if is_json_web_token(credentials) {
+        return Error::new(Code::TokenForeign, FOREIGN);
+    }
+    Error::new(Code::TokenIncomplete, INCOMPLETE)
+}
+
+/// True for what begins as RFC 7519 tokens do, also cut off, and for three parts in base64url whose first is an object.
+fn is_json_web_token(text: &str) -> bool {
+    let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+    let parts = text.split('.').take(4).filter(|part| plain(part)).count();
+    // A first byte `{` is the six bits of `e` and two more, of a letter from `w` on, a digit, `-` or `_`.
+    let object = matches!(text.as_bytes(), [b'e', b'w'..=b'z' | b'0'..=b'9' | b'-' | b'_', ..]);
+    text.starts_with("eyJ") || (parts == 3 && text.split('.').count() == 3 && object)
+}
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -363,7 +386,8 @@ mod tests {
             (&one, "short", "npx wrangler secret put CONSOLE_KEY_NEXT"),
         ] {
             let error = root_keys(key, next).unwrap_err();
-            assert_eq!(error.kind, Kind::Unavailable);
+            let code = if key.is_empty() { Code::ConsoleKeyMissing } else { Code::ConsoleKeyTooShort };
+            assert_eq!(error.code, code);
             assert!(error.detail.contains(says), "{}", error.detail);
         }
     }

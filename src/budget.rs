@@ -4,7 +4,7 @@
 //! The unit is one comparison of a stored value with one that a client sent. Other work is priced in it: a loop over what
 //! a client sent spends its elements times the terms that each is judged by, before it begins.
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use std::cell::Cell;
 
 /// How many units are a second of the object's thread.
@@ -49,7 +49,7 @@ impl Budget {
         if spent > self.limit {
             self.exceeded.set(true);
             return Err(Error::new(
-                Kind::TooMany,
+                Code::TooMuchWork,
                 "The request needs more work than one request may cause: it compares too many values with too many \
                  others. Nothing was changed. Send fewer operations, shorter lists or shorter filters in each request.",
             ));
@@ -98,8 +98,8 @@ mod tests {
         assert_eq!(budget.spend(4), Ok(()));
         assert_eq!(budget.spend_each(2, 3), Ok(()));
         assert!(!budget.is_exceeded());
-        assert_eq!(budget.spend(1).map_err(|error| error.kind), Err(Kind::TooMany));
-        assert_eq!(budget.spend_each(usize::MAX, 2).map_err(|error| error.kind), Err(Kind::TooMany));
+        assert_eq!(budget.spend(1).map_err(|error| error.code), Err(Code::TooMuchWork));
+        assert_eq!(budget.spend_each(usize::MAX, 2).map_err(|error| error.code), Err(Code::TooMuchWork));
         assert_eq!((budget.spent(), budget.is_exceeded()), (10, true));
         budget.charge(5);
         assert_eq!(budget.spent(), 15);

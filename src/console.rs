@@ -7,7 +7,7 @@ use crate::auth::{Dialect, TokenKind, range};
 use crate::directory::command::{Admin, Journal, Page, Query, Rotation, Scope, TokenSettings};
 use crate::directory::options::{self, Guard, Options, Sync};
 use crate::directory::residency::Residency;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::{GroupId, MemberId, OrgId, Timestamp, TokenId, UserId};
 use crate::render::{JSON, Response};
 use crate::route::Console;
@@ -77,7 +77,7 @@ pub fn openapi() -> Response {
 pub fn configure(body: &[u8]) -> Result<Admin> {
     let body: OrgBody = parse(body)?;
     if body.display_name.as_deref().is_some_and(|name| name.trim().is_empty() || name.chars().count() > 200) {
-        return Err(Error::invalid_value("displayName has to be 1 to 200 characters."));
+        return Err(Error::new(Code::InvalidField, "displayName has to be 1 to 200 characters."));
     }
     Ok(Admin::Configure {
         display_name: body.display_name,
@@ -96,10 +96,13 @@ pub fn configure(body: &[u8]) -> Result<Admin> {
 pub fn confirmed(org: &OrgId, parameters: &[(String, String)]) -> Result<()> {
     match parameters {
         [(name, value)] if name == "confirm" && value == org.as_str() => Ok(()),
-        _ => Err(Error::invalid_value(format!(
-            "This erases {org}: its users, groups, tokens, journal and settings. To confirm, send DELETE \
+        _ => Err(Error::new(
+            Code::ConfirmationMissing,
+            format!(
+                "This erases {org}: its users, groups, tokens, journal and settings. To confirm, send DELETE \
              /v1/orgs/{org}?confirm={org}. Nothing was changed."
-        ))),
+            ),
+        )),
     }
 }
 
@@ -119,7 +122,10 @@ const RELEASE_MAX: i64 = 24 * 3600;
 pub fn release(body: &[u8]) -> Result<Admin> {
     let ReleaseBody { seconds } = parse(body)?;
     if !(1..=RELEASE_MAX).contains(&seconds) {
-        return Err(Error::invalid_value(format!("seconds has to be from 1 to {RELEASE_MAX}, not {seconds}.")));
+        return Err(Error::new(
+            Code::InvalidField,
+            format!("seconds has to be from 1 to {RELEASE_MAX}, not {seconds}."),
+        ));
     }
     Ok(Admin::ReleaseGuard { seconds })
 }
@@ -142,7 +148,10 @@ pub fn mint(body: &[u8]) -> Result<TokenSettings> {
 
 fn expiry(text: &str) -> Result<Timestamp> {
     Timestamp::parse(text).ok_or_else(|| {
-        Error::invalid_value(format!("expiresAt has to be a time such as 2027-01-31T09:30:00Z, not {text:?}."))
+        Error::new(
+            Code::InvalidField,
+            format!("expiresAt has to be a time such as 2027-01-31T09:30:00Z, not {text:?}."),
+        )
     })
 }
 
@@ -162,9 +171,10 @@ pub fn rotate(id: TokenId, body: &[u8]) -> Result<Rotation> {
             ("graceSeconds", value) => {
                 grace_seconds =
                     value.as_i64().filter(|seconds| (0..=GRACE_MAX).contains(seconds)).ok_or_else(|| {
-                        Error::invalid_value(format!(
-                            "graceSeconds has to be a whole number from 0 to {GRACE_MAX}, not {value}."
-                        ))
+                        Error::new(
+                            Code::InvalidField,
+                            format!("graceSeconds has to be a whole number from 0 to {GRACE_MAX}, not {value}."),
+                        )
                     })?;
             }
             ("expiresAt", Value::Null) => {}
@@ -175,7 +185,7 @@ pub fn rotate(id: TokenId, body: &[u8]) -> Result<Rotation> {
                 let shown: String = name.chars().take(128).collect();
                 let detail =
                     format!("The body is refused: unknown field `{shown}`, expected `graceSeconds` or `expiresAt`.");
-                return Err(Error::invalid_value(detail));
+                return Err(Error::new(Code::InvalidField, detail));
             }
         }
     }
@@ -195,7 +205,7 @@ pub fn schema(urn: &str, body: &[u8]) -> Result<Admin> {
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     json::object(body)?;
-    json::read(body).map_err(|error| Error::invalid_value(format!("The body is refused: {error}.")))
+    json::read(body).map_err(|error| Error::new(Code::InvalidField, format!("The body is refused: {error}.")))
 }
 
 /// A reading route as a query; `None` for one that changes something, and for the list of organisations.
@@ -207,15 +217,13 @@ pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<
     let parameter = |wanted: &str| parameters.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
     let number = |name: &str, default: i64| match parameter(name) {
         None => Ok(default),
-        Some(text) => text
-            .parse::<i64>()
-            .ok()
-            .filter(|number| (0..=NUMBER_MAX).contains(number))
-            .ok_or_else(|| Error::invalid_value(format!("{name} has to be a whole number from 0, not {text:?}."))),
+        Some(text) => text.parse::<i64>().ok().filter(|number| (0..=NUMBER_MAX).contains(number)).ok_or_else(|| {
+            Error::new(Code::InvalidParameter, format!("{name} has to be a whole number from 0, not {text:?}."))
+        }),
     };
     let (after, limit) = (parameter("after"), number("limit", LIMIT_DEFAULT)?.clamp(1, LIMIT_MAX));
-    let user = |id: &str| UserId::parse(id).ok_or_else(|| missing("user", id));
-    let group = |id: &str| GroupId::parse(id).ok_or_else(|| missing("group", id));
+    let user = |id: &str| UserId::parse(id).ok_or_else(|| missing(Code::UserNotFound, "user", id));
+    let group = |id: &str| GroupId::parse(id).ok_or_else(|| missing(Code::GroupNotFound, "group", id));
     Ok(Some(match route {
         Console::GetOrg(_) => Query::Organisation,
         Console::ListTokens(_) => Query::Tokens,
@@ -225,15 +233,19 @@ pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<
                 Some("true") => Some(true),
                 Some("false") => Some(false),
                 Some(text) => {
-                    return Err(Error::invalid_value(format!("linked has to be true or false, not {text:?}.")));
+                    return Err(Error::new(
+                        Code::InvalidParameter,
+                        format!("linked has to be true or false, not {text:?}."),
+                    ));
                 }
             };
             let filter = parameter("filter").filter(|text| !text.trim().is_empty());
             if let Some(text) = after.as_deref().filter(|text| !text.is_empty() && MemberId::parse(text).is_none()) {
                 let shown: String = text.chars().take(128).collect();
-                return Err(Error::invalid_value(format!(
-                    "after has to be the next of the page before, not {shown:?}."
-                )));
+                return Err(Error::new(
+                    Code::InvalidPosition,
+                    format!("after has to be the next of the page before, not {shown:?}."),
+                ));
             }
             let page = Page { after, limit, filter, linked };
             if *kinds == Kinds::Users { Query::Users(page) } else { Query::Groups(page) }
@@ -272,7 +284,7 @@ fn journal(parameters: &[(String, String)], limit: i64) -> Result<Journal> {
     let mut wanted = Journal { limit, ..Journal::default() };
     let wrong = |name: &str, expected: &str, text: &str| {
         let shown: String = text.chars().take(128).collect();
-        Error::invalid_value(format!("{name} has to be {expected}, not {shown:?}."))
+        Error::new(Code::InvalidParameter, format!("{name} has to be {expected}, not {shown:?}."))
     };
     for (name, value) in parameters {
         let text = || Some(value.clone());
@@ -341,22 +353,22 @@ pub fn parameters(route: &Console) -> &'static [&'static str] {
 fn known(known: &[&str], parameters: &[(String, String)]) -> Result<()> {
     for (at, (name, _)) in parameters.iter().enumerate() {
         let shown: String = name.chars().take(128).collect();
-        let detail = if !known.contains(&name.as_str()) {
+        let (code, detail) = if !known.contains(&name.as_str()) {
             let there = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            format!("There is no parameter {shown:?} here; there is {there}.")
+            (Code::UnknownParameter, format!("There is no parameter {shown:?} here; there is {there}."))
         } else if parameters.iter().take(at).any(|(before, _)| before == name) {
-            format!("The parameter {shown:?} stands twice; send it once.")
+            (Code::RepeatedParameter, format!("The parameter {shown:?} stands twice; send it once."))
         } else {
             continue;
         };
-        return Err(Error::invalid_value(detail));
+        return Err(Error::new(code, detail));
     }
     Ok(())
 }
 
-fn missing(what: &str, id: &str) -> Error {
+fn missing(code: Code, what: &str, id: &str) -> Error {
     let shown: String = id.chars().take(128).collect();
-    Error::new(crate::error::Kind::NotFound, format!("There is no {what} {shown} in this organisation."))
+    Error::new(code, format!("There is no {what} {shown} in this organisation."))
 }
 
 #[cfg(test)]

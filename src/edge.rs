@@ -22,7 +22,7 @@ use crate::console::cors;
 use crate::directory::command::{Actor, Ask, Call, Command, Precondition, Rendering, VERSION};
 use crate::directory::reply::Answer;
 use crate::directory::residency::Residency;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Kind, Result};
 use crate::id::{Ids, OrgId, RequestId, Timestamp, TokenHash};
 use crate::ingest::{self, Ingested};
 use crate::render::{self, Response};
@@ -263,7 +263,7 @@ impl Edge<'_> {
             };
         }
         let detail = "The organisation's schemas are being changed. Try again in half a minute.";
-        Err(Error::new(Kind::Unavailable, detail))
+        Err(Error::new(Code::SchemasChanging, detail))
     }
 
     /// Returns the token of a header with what KV knows of it, within the limits.
@@ -283,7 +283,7 @@ impl Edge<'_> {
             return Err(self.failed(Error::unauthorized(), true).await);
         };
         let Some(token) = Token::parse(credentials) else {
-            return Err(self.failed(Error::new(Kind::Unauthorized, auth::INCOMPLETE), true).await);
+            return Err(self.failed(auth::malformed(credentials), true).await);
         };
         let hash = token.hash();
         let found =
@@ -334,7 +334,7 @@ impl Edge<'_> {
         let mut call = self.call_of(org.clone(), home, actor, Ask::Scim(refused));
         (call.method, call.path) = (method.to_owned(), path.chars().take(PATH_MAX).collect());
         match self.object(&mut call).await {
-            Err(error) if error.kind == Kind::Internal => self.log(&error),
+            Err(error) if error.kind() == Kind::Internal => self.log(&error),
             _ => {}
         }
     }
@@ -355,7 +355,7 @@ impl Edge<'_> {
     }
 
     fn log(&self, error: &Error) {
-        if error.kind == Kind::Internal {
+        if error.kind() == Kind::Internal {
             worker::console_error!("{} {}", self.request_id, error.detail);
         }
     }

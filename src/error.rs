@@ -2,11 +2,15 @@
 //!
 //! An [`Error`] is the caller's: its `detail` is read by an admin in the identity provider's log, so it says
 //! what to change. [`Kind::Internal`] is ours: the wire carries a request id only and `cause` goes to the log.
-//! A kind carries no values, so it can label a counter. How an error is written to the wire is `render`'s job.
+//! A [`Code`] says why, a [`Kind`] how that is answered; neither carries values, so both can label a counter. How an
+//! error is written to the wire is `render`'s job.
 
+mod code;
+
+pub use code::{Code, Warning};
 use serde::{Deserialize, Serialize};
 
-/// Why a request was refused. [`Kind::status`] and [`Kind::scim_type`] say how it is answered.
+/// How a refusal is answered: [`Kind::status`] and [`Kind::scim_type`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Kind {
@@ -102,28 +106,29 @@ impl Kind {
 const NAMES_MAX: usize = 1000;
 
 /// A refused request.
+///
+/// Between the edge and the object it travels with the `kind` of its code beside it: a build that does not know the code
+/// answers by the kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Wire", from = "Wire")]
 pub struct Error {
-    /// Decides status and `scimType`.
-    pub kind: Kind,
+    /// Why. It decides the kind, and so status and `scimType`.
+    pub code: Code,
     /// One or two sentences for the admin who reads them in the identity provider's log.
     /// For [`Kind::Internal`] it is the cause and stays in our log.
     pub detail: String,
     /// Ids or names that the refusal is about; the journal keeps them apart from the sentence.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<String>,
     /// In how many seconds to try again; not a part of what makes two refusals the same.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<i64>,
     /// The group that was to hold the groups `names`: its id, or its display name in quotes if it was to be made.
-    #[serde(default, rename = "nestedIn", skip_serializing_if = "Option::is_none")]
     pub nested_in: Option<String>,
 }
 
 impl Error {
     /// A refusal with its sentence.
-    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), names: Vec::new(), retry_after: None, nested_in: None }
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), names: Vec::new(), retry_after: None, nested_in: None }
     }
 
     /// The same, with the ids or names that it is about: of very many the first, because they are one row of the journal.
@@ -133,49 +138,112 @@ impl Error {
         self
     }
 
+    /// How it is answered.
+    pub fn kind(&self) -> Kind {
+        self.code.kind()
+    }
+
+    /// Returns the sentence with the code in brackets at its end, as callers are shown it. Not for [`Kind::Internal`], whose
+    /// cause is not shown.
+    pub fn shown(&self) -> String {
+        format!("{} [{}]", self.detail, self.code)
+    }
+
     /// A fault of ours; `cause` is logged and never sent.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
-        Self::new(Kind::Internal, cause.to_string())
-    }
-
-    /// 400 `invalidValue`.
-    pub fn invalid_value(detail: impl Into<String>) -> Self {
-        Self::new(Kind::InvalidValue, detail)
-    }
-
-    /// 400 `invalidSyntax`.
-    pub fn invalid_syntax(detail: impl Into<String>) -> Self {
-        Self::new(Kind::InvalidSyntax, detail)
-    }
-
-    /// 400 `invalidPath`.
-    pub fn invalid_path(detail: impl Into<String>) -> Self {
-        Self::new(Kind::InvalidPath, detail)
-    }
-
-    /// 400 `invalidFilter`.
-    pub fn invalid_filter(detail: impl Into<String>) -> Self {
-        Self::new(Kind::InvalidFilter, detail)
+        Self::new(Code::Internal, cause.to_string())
     }
 
     /// The one answer to every caller who is not let in (RFC 6750 section 3), so that nothing tells which
     /// organisations exist.
     pub fn unauthorized() -> Self {
         Self::new(
-            Kind::Unauthorized,
-            "The bearer token is missing, unknown, expired or revoked, or it is not a token of this organisation. \
-             Mint a new one for this organisation and paste it into the identity provider.",
+            Code::Unauthorized,
+            "Either the address or the bearer token is wrong. First compare the organisation in the SCIM base URL with the \
+             Cloud Console: it may be misspelt. If it is right, the token is missing, unknown, revoked, expired or another \
+             organisation's: mint a new one for this organisation and paste it into the identity provider.",
         )
     }
 }
 
 impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:?}: {}", self.kind, self.detail)
+        write!(f, "{}: {}", self.code, self.detail)
     }
 }
 
 impl std::error::Error for Error {}
 
+/// An [`Error`] as it travels. The names of the fields are never changed.
+#[derive(Serialize, Deserialize)]
+struct Wire {
+    kind: Kind,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+    detail: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    names: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retry_after: Option<i64>,
+    #[serde(default, rename = "nestedIn", skip_serializing_if = "Option::is_none")]
+    nested_in: Option<String>,
+}
+
+impl From<Error> for Wire {
+    fn from(error: Error) -> Self {
+        let (kind, code) = (error.kind(), Some(error.code.as_str().to_owned()));
+        let Error { detail, names, retry_after, nested_in, .. } = error;
+        Self { kind, code, detail, names, retry_after, nested_in }
+    }
+}
+
+impl From<Wire> for Error {
+    /// A build before this one sends no code, one after it perhaps an unknown one; the kind holds in any case.
+    fn from(wire: Wire) -> Self {
+        let known = wire.code.as_deref().and_then(Code::parse).filter(|code| code.kind() == wire.kind);
+        let Wire { kind, detail, names, retry_after, nested_in, .. } = wire;
+        Self { code: known.unwrap_or(Code::of(kind)), detail, names, retry_after, nested_in }
+    }
+}
+
 /// The result of anything that can be refused.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_told_apart_and_have_a_form() {
+        let mut texts: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        texts.sort_unstable();
+        texts.dedup();
+        assert_eq!(texts.len(), Code::ALL.len());
+        for code in Code::ALL {
+            let text = code.as_str();
+            assert!(
+                text.split('-')
+                    .all(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))
+            );
+            assert_eq!(Code::parse(text), Some(*code));
+            assert_eq!(Code::of(code.kind()).kind(), code.kind());
+        }
+    }
+
+    #[test]
+    fn between_two_builds() {
+        let sent = serde_json::to_string(&Error::new(Code::ScimOff, "x")).unwrap();
+        assert_eq!(sent, r#"{"kind":"forbidden","code":"scim-off","detail":"x"}"#);
+        for (code, read) in [
+            (r#","code":"scim-off""#, Code::ScimOff),
+            ("", Code::Forbidden),
+            (r#","code":"of-tomorrow""#, Code::Forbidden),
+            (r#","code":"user-name-taken""#, Code::Forbidden),
+        ] {
+            let text = format!(r#"{{"kind":"forbidden"{code},"detail":"x","names":["a"]}}"#);
+            let error: Error = serde_json::from_str(&text).unwrap();
+            assert_eq!(error, Error::new(read, "x").about(["a"]), "{text}");
+        }
+    }
+}

@@ -8,7 +8,7 @@ mod patch;
 use crate::auth::Dialect;
 use crate::dialect::{self, Repair, Repairs};
 use crate::directory::command::{Command, Members, Precondition};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::{GroupId, MemberId, RequestId, UserId};
 use crate::render;
 use crate::route::Scim;
@@ -275,7 +275,7 @@ fn check_schemas(wanted: &str, body: &Map<String, Value>) -> Result<()> {
     let is_wanted = |urn: &Value| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(wanted));
     match named {
         Some(urns) if urns.iter().any(is_wanted) => Ok(()),
-        _ => Err(Error::invalid_syntax(format!("schemas has to name {wanted}."))),
+        _ => Err(Error::new(Code::SchemasMissing, format!("schemas has to name {wanted}."))),
     }
 }
 
@@ -288,7 +288,7 @@ fn body(request: &Request<'_>, reading: &mut Reading) -> Result<Map<String, Valu
     if !media.contains("json") && foreign.iter().any(|part| media.contains(part)) {
         let media = media.split(';').next().unwrap_or_default();
         let detail = format!("The body is said to be {media}; send application/scim+json.");
-        return Err(Error::new(Kind::UnsupportedMediaType, detail));
+        return Err(Error::new(Code::UnsupportedMediaType, detail));
     }
     json::object(request.body)
 }
@@ -299,21 +299,21 @@ fn check_id(id: Option<&str>, body: &Map<String, Value>) -> Result<()> {
     match (id, sent) {
         (Some(id), Some(sent)) if sent.as_str() != Some(id) && !sent.is_null() => {
             let detail = format!("The body's id is {sent}, the address's is {id}. An id is never changed.");
-            Err(Error::new(Kind::Mutability, detail))
+            Err(Error::new(Code::IdChanged, detail))
         }
         _ => Ok(()),
     }
 }
 
 fn user_id(id: &str) -> Result<UserId> {
-    UserId::parse(id).ok_or_else(|| not_an_id("user", id))
+    UserId::parse(id).ok_or_else(|| not_an_id(Code::UserNotFound, "user", id))
 }
 
 fn group_id(id: &str) -> Result<GroupId> {
-    GroupId::parse(id).ok_or_else(|| not_an_id("group", id))
+    GroupId::parse(id).ok_or_else(|| not_an_id(Code::GroupNotFound, "group", id))
 }
 
-fn not_an_id(what: &str, id: &str) -> Error {
+fn not_an_id(code: Code, what: &str, id: &str) -> Error {
     let shown: String = id.chars().take(128).collect();
-    Error::new(Kind::NotFound, format!("There is no {what} {shown} in this organisation."))
+    Error::new(code, format!("There is no {what} {shown} in this organisation."))
 }

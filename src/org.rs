@@ -414,7 +414,7 @@ fn noted(
     now: Timestamp,
 ) -> Result<Answer> {
     if let (Err(error), Ask::Scim(command)) = (&outcome, &call.ask)
-        && error.kind != Kind::Internal
+        && error.kind() != Kind::Internal
     {
         journal::refused(sql, memory, command, call, caller, error, now)?;
     }

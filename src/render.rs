@@ -158,18 +158,18 @@ pub fn document(status: u16, body: &Value, content_type: &'static str) -> Respon
 
 /// A refusal in SCIM's form (RFC 7644 section 3.12). A fault of ours says the request id and nothing else.
 pub fn error(error: &Error, request: &RequestId) -> Response {
-    let status = error.kind.status();
-    let body = error_body(error, detail(error, request));
+    let status = error.kind().status();
+    let body = error_body(error, &detail(error, request));
     Response { headers: error_headers(error), ..document(status, &body, SCIM_JSON) }
 }
 
-fn error_body(error: &Error, detail: String) -> Value {
+fn error_body(error: &Error, detail: &str) -> Value {
     let mut body = json!({
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"],
-        "status": error.kind.status().to_string(),
+        "status": error.kind().status().to_string(),
         "detail": detail,
     });
-    if let (Some(scim_type), Some(map)) = (error.kind.scim_type(), body.as_object_mut()) {
+    if let (Some(scim_type), Some(map)) = (error.kind().scim_type(), body.as_object_mut()) {
         map.insert("scimType".to_owned(), Value::from(scim_type));
     }
     body
@@ -177,11 +177,12 @@ fn error_body(error: &Error, detail: String) -> Value {
 
 /// A refusal of the Console's API (RFC 9457).
 pub fn problem(error: &Error, request: &RequestId) -> Response {
-    let status = error.kind.status();
+    let status = error.kind().status();
     let body = json!({
-        "type": "about:blank",
-        "title": error.kind,
+        "type": format!("urn:scim-edge:error:{}", error.code),
+        "title": error.kind(),
         "status": status,
+        "code": error.code.as_str(),
         "detail": detail(error, request),
         "requestId": request,
     });
@@ -189,9 +190,9 @@ pub fn problem(error: &Error, request: &RequestId) -> Response {
 }
 
 fn detail(error: &Error, request: &RequestId) -> String {
-    match error.kind {
-        Kind::Internal => format!("An error of ours. Give support this request id: {request}."),
-        _ => error.detail.clone(),
+    match error.kind() {
+        Kind::Internal => format!("Internal error. Give support the request id {request}. [{}]", error.code),
+        _ => error.shown(),
     }
 }
 
@@ -199,20 +200,22 @@ fn detail(error: &Error, request: &RequestId) -> String {
 const RETRY_AFTER: i64 = 30;
 
 fn error_headers(error: &Error) -> Vec<(&'static str, String)> {
-    match error.kind {
-        Kind::Unauthorized => vec![("WWW-Authenticate", "Bearer".to_owned())],
-        Kind::MethodNotAllowed => vec![("Allow", error.names.join(", "))],
+    let more = match error.kind() {
+        Kind::Unauthorized => Some(("WWW-Authenticate", "Bearer".to_owned())),
+        Kind::MethodNotAllowed => Some(("Allow", error.names.join(", "))),
         Kind::Unavailable | Kind::TooManyRequests => {
-            vec![("Retry-After", error.retry_after.unwrap_or(RETRY_AFTER).to_string())]
+            Some(("Retry-After", error.retry_after.unwrap_or(RETRY_AFTER).to_string()))
         }
-        _ => Vec::new(),
-    }
+        _ => None,
+    };
+    [("X-Error-Code", error.code.as_str().to_owned())].into_iter().chain(more).collect()
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::error::Code;
     use crate::id::Timestamp;
     use serde_json::value::RawValue;
 
@@ -262,11 +265,18 @@ mod tests {
         let request = RequestId::parse("r-1").unwrap();
         let text = |response: Response| String::from_utf8(response.body).unwrap();
         assert_eq!(
-            text(error(&Error::invalid_value("x"), &request)),
-            r#"{"detail":"x","schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"scimType":"invalidValue","status":"400"}"#
+            text(error(&Error::new(Code::WrongType, "x"), &request)),
+            r#"{"detail":"x [wrong-type]","schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"scimType":"invalidValue","status":"400"}"#
         );
         let ours = text(error(&Error::internal("secret cause"), &request));
         assert!(ours.contains("r-1") && !ours.contains("secret"), "{ours}");
-        assert_eq!(error(&Error::unauthorized(), &request).headers, [("WWW-Authenticate", "Bearer".to_owned())]);
+        let headers = [("X-Error-Code", "unauthorized".to_owned()), ("WWW-Authenticate", "Bearer".to_owned())];
+        assert_eq!(error(&Error::unauthorized(), &request).headers, headers);
+        let problem: Value = serde_json::from_slice(&problem(&Error::new(Code::ScimOff, "x"), &request).body).unwrap();
+        let expected = json!({
+            "type": "urn:scim-edge:error:scim-off", "title": "forbidden", "status": 403, "code": "scim-off",
+            "detail": "x [scim-off]", "requestId": "r-1",
+        });
+        assert_eq!(problem, expected);
     }
 }

@@ -3,7 +3,7 @@
 //! A path inside an organisation's SCIM base URL always gives [`Route::Scim`], even if nothing is there: who asks
 //! is checked before what is asked is judged, so that nothing leaks about organisations.
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::OrgId;
 use crate::scim::schema::Kinds;
 use std::borrow::Cow;
@@ -127,7 +127,9 @@ pub fn route(method: &str, path: &str, query: &str, host_org: Option<OrgId>) -> 
         (["healthz"], _) => Route::Open(only(method, &["GET"]).map(|()| Open::Health)),
         (["v1", "openapi.json"], _) => Route::Open(only(method, &["GET"]).map(|()| Open::OpenApi)),
         (["v1", "orgs", rest @ ..], _) => Route::Console(console(method, rest)),
-        (["v1", ..], _) => Route::Console(Err(Error::new(Kind::NotFound, "The Console's API begins with /v1/orgs."))),
+        (["v1", ..], _) => {
+            Route::Console(Err(Error::new(Code::AddressUnknown, "The Console's API begins with /v1/orgs.")))
+        }
         ([org, "scim", "v2", rest @ ..], _) | (["scim", org, rest @ ..], _) => match OrgId::parse(org) {
             Some(org) => Route::Scim(org, scim(method, rest)),
             None => Route::Nowhere(nothing_at(path)),
@@ -203,7 +205,7 @@ fn console(method: &str, rest: &[&str]) -> Result<Console> {
     };
     let org = OrgId::parse(org).ok_or_else(|| {
         Error::new(
-            Kind::NotFound,
+            Code::OrganisationName,
             format!("{org:?} cannot be an organisation: use a-z, 0-9 and -, at most 63, no reserved word."),
         )
     })?;
@@ -246,7 +248,10 @@ fn console(method: &str, rest: &[&str]) -> Result<Console> {
             only(method, &["PUT"])?;
             let number = part.parse().ok().filter(|part| (1..=PARTS_MAX).contains(part));
             number.map(|part| Console::PutImport(org, part)).ok_or_else(|| {
-                Error::new(Kind::NotFound, format!("{part:?} is no part: they are numbered from 1 to {PARTS_MAX}."))
+                Error::new(
+                    Code::ImportPartNumber,
+                    format!("{part:?} is no part: they are numbered from 1 to {PARTS_MAX}."),
+                )
             })
         }
         ["schemas"] => only(method, &["GET"]).map(|()| Console::Schemas(org)),
@@ -268,16 +273,16 @@ fn only(method: &str, allowed: &[&str]) -> Result<()> {
         return Ok(());
     }
     let list = allowed.join(", ");
-    Err(Error::new(Kind::MethodNotAllowed, format!("{method} is not possible here; use {list}.")).about([list]))
+    Err(Error::new(Code::MethodNotAllowed, format!("{method} is not possible here; use {list}.")).about([list]))
 }
 
 fn not_offered(what: &str, instead: &str) -> Error {
-    Error::new(Kind::NotImplemented, format!("{what} is not offered; {instead}."))
+    Error::new(Code::NotImplemented, format!("{what} is not offered; {instead}."))
 }
 
 fn nothing_at(path: &str) -> Error {
     Error::new(
-        Kind::NotFound,
+        Code::AddressUnknown,
         format!("There is nothing at {path}. The SCIM base URL is https://HOST/{{organisation}}/scim/v2."),
     )
 }

@@ -76,7 +76,8 @@ pub fn path(data: &[u8]) {
             // A filter on a single value is a lenient form for itself.
             again(&found, &found.to_string(), |text| {
                 let raw = paths::parse(text, forms)?;
-                raw.resolve(kind, forms).map_err(|error| error.into_error(scim_edge::error::Kind::InvalidPath, kind))
+                raw.resolve(kind, forms)
+                    .map_err(|error| error.into_error(scim_edge::error::Code::PathUnknownAttribute, kind))
             });
             found.attributes(kind);
         }
@@ -180,8 +181,8 @@ fn ingested(route: &Scim, query: &[(String, String)], body: &[u8], dialect: Dial
 fn said<T>(result: Result<T>) -> Option<T> {
     match result {
         Ok(value) => Some(value),
-        Err(Error { kind, detail, .. }) => {
-            assert!(kind.status() < 500 && !detail.is_empty() && detail.len() < 64 * 1024, "{kind:?}: {detail}");
+        Err(Error { code, detail, .. }) => {
+            assert!(code.kind().status() < 500 && !detail.is_empty() && detail.len() < 64 * 1024, "{code}: {detail}");
             None
         }
     }

@@ -5,7 +5,7 @@ const METHODS: &str = "GET, PUT, PATCH, POST, DELETE";
 /// What a page may send beside what any page may.
 const SENT: &str = "Authorization, Content-Type, If-None-Match";
 /// What a page may read beside what any page may.
-const SHOWN: &str = "ETag, Location, Retry-After, X-Request-Id";
+const SHOWN: &str = "ETag, Location, Retry-After, X-Error-Code, X-Request-Id, X-Scim-Edge-Note";
 /// How long a browser remembers a preflight's answer, in seconds.
 const REMEMBERED: &str = "600";
 

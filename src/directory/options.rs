@@ -1,6 +1,6 @@
 //! What an organisation takes of a push, and how much deprovisioning at once.
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// The most reserved names, and the longest in characters.
@@ -100,27 +100,36 @@ impl Options {
     pub fn checked(self) -> Result<Self> {
         if let Some(Guard { limit, window_seconds }) = self.guard() {
             if !(1..=LIMIT_MAX).contains(&limit) {
-                return Err(Error::invalid_value(format!("guard.limit has to be from 1 to {LIMIT_MAX}, not {limit}.")));
+                return Err(Error::new(
+                    Code::InvalidField,
+                    format!("guard.limit has to be from 1 to {LIMIT_MAX}, not {limit}."),
+                ));
             }
             if !WINDOW.contains(&window_seconds) {
-                return Err(Error::invalid_value(format!(
-                    "guard.windowSeconds has to be from {} to {}, not {window_seconds}.",
-                    WINDOW.start(),
-                    WINDOW.end()
-                )));
+                return Err(Error::new(
+                    Code::InvalidField,
+                    format!(
+                        "guard.windowSeconds has to be from {} to {}, not {window_seconds}.",
+                        WINDOW.start(),
+                        WINDOW.end()
+                    ),
+                ));
             }
         }
         let names = self.reserved_group_names.as_deref().unwrap_or_default();
         if names.len() > NAMES_MAX {
             let detail = format!("reservedGroupNames has {} names; at most {NAMES_MAX} are kept.", names.len());
-            return Err(Error::invalid_value(detail));
+            return Err(Error::new(Code::InvalidField, detail));
         }
         match names.iter().find(|name| name.trim().is_empty() || name.chars().count() > NAME_MAX) {
             None => Ok(self),
-            Some(name) => Err(Error::invalid_value(format!(
-                "reservedGroupNames: each name has to be 1 to {NAME_MAX} characters; one has {}.",
-                name.chars().count()
-            ))),
+            Some(name) => Err(Error::new(
+                Code::InvalidField,
+                format!(
+                    "reservedGroupNames: each name has to be 1 to {NAME_MAX} characters; one has {}.",
+                    name.chars().count()
+                ),
+            )),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Where an organisation's object runs and keeps its data. It is chosen at registration and fixed from then on: the
 //! platform derives the object's identity from the jurisdiction, so under another one there is another, empty object.
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::OrgId;
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +36,10 @@ impl Residency {
             && !HINTS.contains(&hint.as_str())
         {
             let hints = HINTS.join(", ");
-            return Err(Error::invalid_value(format!("locationHint has to be one of {hints}; {hint:?} is none.")));
+            return Err(Error::new(
+                Code::InvalidField,
+                format!("locationHint has to be one of {hints}; {hint:?} is none."),
+            ));
         }
         let Some(jurisdiction) = &self.jurisdiction else { return Ok(()) };
         let listed: Vec<&str> = offered.split([' ', ',']).filter(|name| !name.is_empty()).collect();
@@ -44,10 +47,13 @@ impl Residency {
             return Ok(());
         }
         let listed = if listed.is_empty() { "none".to_owned() } else { listed.join(", ") };
-        Err(Error::invalid_value(format!(
-            "jurisdiction {jurisdiction:?} is not offered by this deployment, which offers {listed}: the variable \
+        Err(Error::new(
+            Code::JurisdictionNotOffered,
+            format!(
+                "jurisdiction {jurisdiction:?} is not offered by this deployment, which offers {listed}: the variable \
              JURISDICTIONS in wrangler.toml lists them. Nothing was registered."
-        )))
+            ),
+        ))
     }
 
     /// Whether a request that says `asked` means this place; what it leaves out is not asked.
@@ -65,7 +71,7 @@ impl Residency {
                     "{field} of {org} is {fixed}, fixed when it was registered. To move it: export it, erase it, \
                      register it anew."
                 );
-                return Err(Error::new(Kind::Conflict, detail));
+                return Err(Error::new(Code::ResidencyFixed, detail));
             }
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! The body of a request, bounded.
 
 use super::header;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::scim::json;
 use js_sys::futures::JsFuture;
 use js_sys::{Promise, Uint8Array};
@@ -47,7 +47,7 @@ extern "C" {
 /// # Errors
 /// 413 for more, 400 for one that did not arrive whole.
 pub(super) async fn body(request: &mut Request) -> Result<Vec<u8>> {
-    let broken = || Error::invalid_syntax("The body did not arrive whole. Send the request again.");
+    let broken = || Error::new(Code::BodyIncomplete, "The body did not arrive whole. Send the request again.");
     let announced = header(request, "Content-Length").and_then(|length| length.parse::<usize>().ok());
     if announced.is_some_and(|length| length <= json::BODY_MAX) {
         return request.bytes().await.map_err(|_| broken());

@@ -8,7 +8,7 @@ use crate::console;
 use crate::directory::command::{Actor, Admin, Ask, Call, Precondition, Rotation, TokenSettings, VERSION};
 use crate::directory::reply::Answer;
 use crate::directory::residency::Residency;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Kind, Result};
 use crate::id::{Ids, OrgId, Timestamp, TokenHash, TokenId};
 use crate::org::{records, registry};
 use crate::render::{self, Response};
@@ -37,9 +37,9 @@ pub(super) async fn handle(edge: &Edge<'_>, route: Result<Console>, request: Req
 
 /// The root key is good, so an object that lets nobody in is one that the registry knows and that was never set up.
 fn for_root(error: Error) -> Error {
-    match error.kind {
+    match error.kind() {
         Kind::Unauthorized => Error::new(
-            Kind::Conflict,
+            Code::RegistrationInterrupted,
             "The registration of this organisation was interrupted. Repeat it: PUT /v1/orgs/{org} with its settings.",
         ),
         _ => error,
@@ -221,7 +221,7 @@ fn end_of(answer: &RawValue) -> Result<(TokenHash, Timestamp)> {
 }
 
 fn token_id(text: &str) -> Result<TokenId> {
-    let missing = || Error::new(Kind::NotFound, "There is no such token in this organisation.");
+    let missing = || Error::new(Code::TokenNotFound, "There is no such token in this organisation.");
     TokenId::parse(text).ok_or_else(missing)
 }
 

@@ -5,7 +5,7 @@ use super::Edge;
 use super::body::DRAINED_MAX;
 use crate::directory::command::{Admin, Ask, Call};
 use crate::directory::reply::Answer;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::render::{self, Response};
 use crate::scim::json::BODY_MAX;
 use crate::store::TEXT_MAX;
@@ -22,7 +22,7 @@ pub(super) async fn part(
     part: i64,
     call: impl Fn(Ask) -> Call,
 ) -> Result<Response> {
-    let broken = |_| Error::invalid_syntax(format!("Part {part} did not arrive whole. Send it again."));
+    let broken = |_| Error::new(Code::BodyIncomplete, format!("Part {part} did not arrive whole. Send it again."));
     let (mut piece, mut read, mut line, mut failed) = (Vec::new(), 0, 1, None);
     if request.inner().body().is_some() {
         let mut stream = request.stream().map_err(broken)?;
@@ -34,7 +34,7 @@ pub(super) async fn part(
             }
             if read > BODY_MAX {
                 let detail = format!("Part {part} is larger than {BODY_MAX} bytes. Split it at the end of a line.");
-                failed = Some(Error::new(Kind::TooLarge, detail));
+                failed = Some(Error::new(Code::ImportPartTooLarge, detail));
             }
             // What is refused is read to its end: an answer that comes while the client still writes does not reach it.
             if failed.is_some() {
@@ -52,7 +52,7 @@ pub(super) async fn part(
             }
             if failed.is_none() && piece.len() > PIECE + TEXT_MAX {
                 let detail = format!("Part {part}, line {line} has more than 1 MiB.");
-                failed = Some(Error::new(Kind::TooLarge, detail));
+                failed = Some(Error::new(Code::ImportLineTooLarge, detail));
             }
         }
     }
@@ -70,7 +70,7 @@ fn lines(part: i64, line: i64, bytes: Vec<u8>, last: bool) -> Result<Ask> {
     let lines = String::from_utf8(bytes).map_err(|error| {
         let before = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
         let line = line + before.iter().filter(|byte| **byte == b'\n').count() as i64;
-        Error::invalid_syntax(format!("Part {part}, line {line}: this is not UTF-8."))
+        Error::new(Code::ImportNotUtf8, format!("Part {part}, line {line}: this is not UTF-8."))
     })?;
     Ok(Ask::Admin(Admin::ImportLines { part, line, lines, last }))
 }

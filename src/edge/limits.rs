@@ -5,7 +5,7 @@
 
 use super::now;
 use crate::auth::remembered::Remembered;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use js_sys::futures::JsFuture;
 use js_sys::{Object, Promise, Reflect};
 use std::cell::RefCell;
@@ -55,19 +55,26 @@ impl Limit {
     }
 
     fn exceeded(self) -> Error {
-        let detail = match self {
-            Limit::Tokens => "Too many requests with this token in the last minute. Try again in a minute.",
-            Limit::Failures => {
+        let (code, detail) = match self {
+            Limit::Tokens => {
+                (Code::TokenRate, "Too many requests with this token in the last minute. Try again in a minute.")
+            }
+            Limit::Failures => (
+                Code::FailureRate,
                 "Too many requests without a valid token from this address in the last minute. Copy the organisation's \
-                 token into the identity provider again, or mint a new one; then try again in a minute."
-            }
-            Limit::Ended => {
+                 token into the identity provider again, or mint a new one; then try again in a minute.",
+            ),
+            Limit::Ended => (
+                Code::EndedTokenRate,
                 "Too many requests with a token that was revoked, has expired, or may not be used from this address. Mint a \
-                 new one and paste it into the identity provider; then try again in a minute."
-            }
-            Limit::Misses => "Too many different tokens from this address in the last minute. Try again in a minute.",
+                 new one and paste it into the identity provider; then try again in a minute.",
+            ),
+            Limit::Misses => (
+                Code::UnknownTokenRate,
+                "Too many different tokens from this address in the last minute. Try again in a minute.",
+            ),
         };
-        Error { retry_after: Some(PERIOD), ..Error::new(Kind::TooManyRequests, detail) }
+        Error { retry_after: Some(PERIOD), ..Error::new(code, detail) }
     }
 }
 

@@ -8,7 +8,7 @@ use super::{Edge, now, random, tokens};
 use crate::directory::command::{Actor, Call, Envelope, VERSION};
 use crate::directory::reply::{Answer, Reply};
 use crate::directory::residency::Residency;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Kind, Result};
 use crate::id::{OrgId, Seq, Timestamp, TokenHash};
 use crate::org::alarm::{self, Failure};
 use crate::org::{self, Context, Memory, Progress, feed, records, registry};
@@ -54,7 +54,7 @@ impl Edge<'_> {
         }
         let reply: Reply = read(&response, class, name).await?;
         if let (Err(error), Actor::Token { hash, .. }) = (&reply.outcome, &call.actor)
-            && error.kind == Kind::Unauthorized
+            && error.kind() == Kind::Unauthorized
         {
             // KV did not know yet. What goes over the limit is refused from the next request on.
             let _over = limits::count(self.env, Limit::Ended, &self.at_client(hash)).await;
@@ -107,7 +107,7 @@ async fn read<R: DeserializeOwned>(response: &web_sys::Response, class: &str, na
     let buffer = JsFuture::from(response.array_buffer().map_err(failed)?).await.map_err(failed)?;
     let bytes = Uint8Array::new(&buffer).to_vec();
     // An object of a build to come may answer what this one does not know.
-    json::of_any_build(&bytes).map_err(|error| match error.kind {
+    json::of_any_build(&bytes).map_err(|error| match error.kind() {
         Kind::Internal => Error::internal(format!("{} in the reply of {class} {name}", error.detail)),
         _ => error,
     })
@@ -142,7 +142,8 @@ pub(super) fn stub(env: &Env, class: &str, name: &str, home: &Residency) -> Resu
     if let Some(jurisdiction) = &home.jurisdiction {
         let detail =
             || format!("The platform offers no jurisdiction {jurisdiction:?} here; {name} is not kept elsewhere.");
-        namespace = namespace.jurisdiction(jurisdiction).map_err(|_| Error::new(Kind::Unavailable, detail()))?;
+        namespace =
+            namespace.jurisdiction(jurisdiction).map_err(|_| Error::new(Code::JurisdictionUnavailable, detail()))?;
     }
     let options = Object::new();
     if let Some(hint) = &home.location_hint {
@@ -155,7 +156,7 @@ pub(super) fn stub(env: &Env, class: &str, name: &str, home: &Residency) -> Resu
 fn failed(error: JsValue) -> Error {
     let says = |name: &str| Reflect::get(&error, &name.into()).is_ok_and(|value| value.is_truthy());
     if says("overloaded") || says("retryable") {
-        return Error::new(Kind::Unavailable, "The organisation's directory is busy. Try again in half a minute.");
+        return Error::new(Code::DirectoryBusy, "The organisation's directory is busy. Try again in half a minute.");
     }
     Error::internal(format!("{error:?}"))
 }

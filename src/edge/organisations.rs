@@ -38,7 +38,7 @@ pub(super) async fn configure(
         return Err(Error::internal("not the settings of an organisation"));
     };
     let home = match home(edge, own.as_ref(), &org).await {
-        Err(error) if registers && error.kind == Kind::NotFound => {
+        Err(error) if registers && error.kind() == Kind::NotFound => {
             residency.check(&variable(edge.env, "JURISDICTIONS"))?;
             saml_first(*scim == Some(true), *saml == Some(true))?;
             objects::stub(edge.env, "ORG", org.as_str(), residency)?;

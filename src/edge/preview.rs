@@ -4,7 +4,7 @@ use super::{Edge, schemas};
 use crate::console::preview::Preview;
 use crate::directory::command::{Ask, Call};
 use crate::directory::reply::Answer;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::OrgId;
 use crate::ingest::Ingested;
 use crate::render::Response;
@@ -26,5 +26,5 @@ pub(super) async fn run(edge: &Edge<'_>, org: &OrgId, body: &[u8], call: impl Fn
         }
     }
     let detail = "The organisation's schemas are being changed. Try again in half a minute.";
-    Err(Error::new(Kind::Unavailable, detail))
+    Err(Error::new(Code::SchemasChanging, detail))
 }

@@ -4,7 +4,7 @@
 use super::{Reading, Request, command};
 use crate::directory::bulk::{Bulk, CommandText, Operation};
 use crate::directory::command::{Command, Precondition};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::route::{self, Scim};
 use crate::scim::bulk::{BULK_REQUEST, OPERATIONS_MAX, Placeholders, order};
 use crate::scim::etag::Tags;
@@ -27,19 +27,24 @@ pub(super) fn read(request: &Request<'_>, reading: &mut Reading) -> Result<Bulk>
     let fail_on_errors = match take(&mut body, "failOnErrors") {
         Value::Null => None,
         value => Some(value.as_u64().and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0).ok_or_else(|| {
-            Error::invalid_syntax(format!("failOnErrors has to be a whole number above 0, not {value}."))
+            Error::new(Code::BulkFailOnErrors, format!("failOnErrors has to be a whole number above 0, not {value}."))
         })?),
     };
     let items = match take(&mut body, "Operations") {
         Value::Array(items) if !items.is_empty() => items,
-        _ => return Err(Error::invalid_syntax("A Bulk request needs Operations: an array of at least one operation.")),
+        _ => {
+            return Err(Error::new(
+                Code::OperationsMissing,
+                "A Bulk request needs Operations: an array of at least one operation.",
+            ));
+        }
     };
     if items.len() > OPERATIONS_MAX {
         let detail = format!(
             "The Bulk request has {} operations; at most {OPERATIONS_MAX} are taken at once. Split it.",
             items.len()
         );
-        return Err(Error::new(Kind::TooLarge, detail));
+        return Err(Error::new(Code::TooManyOperations, detail));
     }
     let sent = items.into_iter().zip(1..).map(|(item, number)| Sent::read(item, number)).collect::<Result<Vec<_>>>()?;
     let mut references = References {
@@ -72,7 +77,7 @@ impl Sent {
     fn read(item: Value, number: usize) -> Result<Self> {
         let Value::Object(mut item) = item else {
             let detail = format!("Operation {number} has to be an object, not {}.", json::name(&item));
-            return Err(Error::invalid_syntax(detail));
+            return Err(Error::new(Code::OperationNotObject, detail));
         };
         let mut text = |name: &str| match take(&mut item, name) {
             Value::String(text) => Some(text).filter(|text| !text.is_empty()),
@@ -81,7 +86,7 @@ impl Sent {
         let (method, bulk_id, path) = (text("method"), text("bulkId"), text("path"));
         if bulk_id.as_ref().is_some_and(|name| name.len() > BULK_ID_MAX) {
             let detail = format!("The bulkId of operation {number} is longer than {BULK_ID_MAX} bytes.");
-            return Err(Error::invalid_syntax(detail));
+            return Err(Error::new(Code::BulkIdTooLong, detail));
         }
         Ok(Self {
             method: method.unwrap_or_default().chars().take(METHOD_MAX).collect::<String>().to_ascii_uppercase(),
@@ -130,25 +135,25 @@ impl Sent {
         });
         let creates = matches!(route, Scim::Create(_));
         if creates && self.bulk_id.is_none() {
-            return Err(Error::invalid_syntax("A POST in a Bulk request needs a bulkId."));
+            return Err(Error::new(Code::BulkIdMissing, "A POST in a Bulk request needs a bulkId."));
         }
         if !matches!(route, Scim::Delete(..)) {
             let mut data = self.data;
             known.put_placeholders(&mut data, matches!(route, Scim::Patch(..)));
             reading.data = match data {
                 Value::Object(map) => Some(map),
-                Value::Null => return Err(Error::invalid_syntax(format!("{} needs data.", self.method))),
+                Value::Null => return Err(Error::new(Code::BulkData, format!("{} needs data.", self.method))),
                 other => {
-                    return Err(Error::invalid_syntax(format!(
-                        "data has to be an object, not {}.",
-                        json::name(&other)
-                    )));
+                    return Err(Error::new(
+                        Code::BulkData,
+                        format!("data has to be an object, not {}.", json::name(&other)),
+                    ));
                 }
             };
         }
         if let Some(name) = known.unknown.take() {
             let detail = format!("There is no POST with the bulkId {name:?} in this request.");
-            return Err(Error::invalid_value(detail).about([name]));
+            return Err(Error::new(Code::BulkUnknownReference, detail).about([name]));
         }
         let if_match = match &self.version {
             _ if creates => None,
@@ -169,10 +174,13 @@ impl Sent {
             Ok(route @ (Scim::Create(_) | Scim::Replace(..) | Scim::Patch(..) | Scim::Delete(..))) => route,
             _ => {
                 let (method, path) = (&self.method, shortened(&self.path));
-                return Err(Error::invalid_syntax(format!(
-                    "An operation is a POST of /Users or /Groups, or a PUT, PATCH or DELETE of /Users/{{id}} or \
+                return Err(Error::new(
+                    Code::BulkOperation,
+                    format!(
+                        "An operation is a POST of /Users or /Groups, or a PUT, PATCH or DELETE of /Users/{{id}} or \
                      /Groups/{{id}}, not {method:?} of {path:?}."
-                )));
+                    ),
+                ));
             }
         };
         let mut id = |id: String| known.placed(&id).unwrap_or(id);
@@ -252,7 +260,7 @@ fn made(sent: &[Sent]) -> Result<Sorted<String, (usize, bool)>> {
         let Some(bulk_id) = &one.bulk_id else { continue };
         if made.insert(bulk_id.clone(), (position, one.method == "POST")).is_some() {
             let detail = format!("Two operations have the bulkId {bulk_id:?}; each needs its own.");
-            return Err(Error::invalid_syntax(detail).about([bulk_id.as_str()]));
+            return Err(Error::new(Code::BulkIdTwice, detail).about([bulk_id.as_str()]));
         }
     }
     Ok(made)
@@ -264,7 +272,7 @@ fn check_schemas(body: &Map<String, Value>) -> Result<()> {
     let ours = |urn: &Value| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(BULK_REQUEST));
     match named {
         Some(urns) if urns.iter().any(ours) => Ok(()),
-        _ => Err(Error::invalid_syntax(format!("schemas has to name {BULK_REQUEST}."))),
+        _ => Err(Error::new(Code::SchemasMissing, format!("schemas has to name {BULK_REQUEST}."))),
     }
 }
 

@@ -4,7 +4,7 @@
 use super::Reading;
 use crate::dialect;
 use crate::directory::command::List;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::scim::discovery::{PAGE_DEFAULT, PAGE_MAX};
 use crate::scim::filter::{self, Expression, Filter, Forms};
 use crate::scim::json;
@@ -32,9 +32,9 @@ impl<'a> Parameters<'a> {
         let stated = |name: &str| parameter(name).filter(|text| !text.is_empty());
         let number = |name: &str, default: i64| match stated(name) {
             None => Ok(default),
-            Some(text) => text
-                .parse::<i64>()
-                .map_err(|_| Error::invalid_value(format!("{name} has to be a whole number, not {text:?}."))),
+            Some(text) => text.parse::<i64>().map_err(|_| {
+                Error::new(Code::InvalidParameter, format!("{name} has to be a whole number, not {text:?}."))
+            }),
         };
         let descending = match stated("sortOrder") {
             None => false,
@@ -42,17 +42,17 @@ impl<'a> Parameters<'a> {
             Some(text) if text.eq_ignore_ascii_case("descending") => true,
             Some(text) => {
                 let detail = format!("sortOrder has to be ascending or descending, not {text:?}.");
-                return Err(Error::invalid_value(detail));
+                return Err(Error::new(Code::InvalidParameter, detail));
             }
         };
         let (cursor, count) = (parameter("cursor").map(str::to_owned), number("count", PAGE_DEFAULT)?);
         if cursor.is_some() && stated("startIndex").is_some() {
             let detail = "cursor and startIndex are two ways of paging; send one of them.";
-            return Err(Error::invalid_value(detail));
+            return Err(Error::new(Code::PagingMixed, detail));
         }
         if cursor.is_some() && count < 1 {
             let detail = format!("count has to be from 1 to {PAGE_MAX} with a cursor, not {count}.");
-            return Err(Error::new(Kind::InvalidCount, detail));
+            return Err(Error::new(Code::InvalidCount, detail));
         }
         Ok(Self {
             filter: stated("filter"),
@@ -119,7 +119,7 @@ impl<'a> Parameters<'a> {
 
     fn unsorted(&self, what: &str) -> Error {
         let text = self.sort_by.unwrap_or_default();
-        Error::invalid_value(format!("sortBy names {text:?}, which no {what} has.")).about([text])
+        Error::new(Code::SortUnknownAttribute, format!("sortBy names {text:?}, which no {what} has.")).about([text])
     }
 }
 
@@ -133,7 +133,7 @@ pub(super) fn search_request(body: Map<String, Value>, reading: &Reading) -> Res
     };
     let schemas = body.iter().find(|(key, _)| key.eq_ignore_ascii_case("schemas"));
     if !reading.mends() && !schemas.is_some_and(|(_, value)| names(value, SEARCH_REQUEST)) {
-        return Err(Error::invalid_syntax(format!("schemas has to name {SEARCH_REQUEST}.")));
+        return Err(Error::new(Code::SchemasMissing, format!("schemas has to name {SEARCH_REQUEST}.")));
     }
     let mut query = Vec::new();
     for (key, value) in body {
@@ -159,5 +159,5 @@ pub(super) fn search_request(body: Map<String, Value>, reading: &Reading) -> Res
 }
 
 fn wrong(key: &str, expected: &str, value: &Value) -> Error {
-    Error::invalid_value(format!("{key} has to be {expected}, not {}.", json::name(value)))
+    Error::new(Code::InvalidParameter, format!("{key} has to be {expected}, not {}.", json::name(value)))
 }

@@ -7,7 +7,7 @@ mod value;
 use super::Reading;
 use crate::dialect::{self, Repair};
 use crate::directory::command::GroupOperation;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::scim::json;
 use crate::scim::patch::{Missing, OPERATIONS_MAX, Op, Operation};
 use crate::scim::path::{self, ResolveError, Resolved};
@@ -65,7 +65,7 @@ fn limited<T>(operations: Vec<T>) -> Result<Vec<T>> {
         return Ok(operations);
     }
     let detail = format!("The PATCH has {} operations; at most {OPERATIONS_MAX} are taken at once.", operations.len());
-    Err(Error::new(Kind::TooLarge, detail))
+    Err(Error::new(Code::TooManyOperations, detail))
 }
 
 /// Takes the envelope apart and resolves every path.
@@ -77,13 +77,18 @@ fn sent(kind: &ResourceType, id: &str, mut body: Map<String, Value>, reading: &m
     };
     let items = match list {
         Some(Value::Array(items)) if !items.is_empty() => items,
-        _ => return Err(Error::invalid_syntax("A PATCH needs Operations: an array of at least one operation.")),
+        _ => {
+            return Err(Error::new(
+                Code::OperationsMissing,
+                "A PATCH needs Operations: an array of at least one operation.",
+            ));
+        }
     };
     let mut paths = Paths { kind, id, reading, sent: Vec::with_capacity(items.len()) };
     for (number, item) in (1..).zip(items) {
         let Value::Object(item) = item else {
             let detail = format!("Operation {number} has to be an object, not {}.", json::name(&item));
-            return Err(Error::invalid_syntax(detail));
+            return Err(Error::new(Code::OperationNotObject, detail));
         };
         paths.operation(number, item)?;
     }
@@ -122,7 +127,7 @@ impl Paths<'_> {
         }
         let Some(op) = op else {
             let detail = format!("Operation {number} has to have an op: add, remove or replace.");
-            return Err(Error::invalid_syntax(detail));
+            return Err(Error::new(Code::OperationOp, detail));
         };
         let path = match path {
             None | Some(Value::Null) => None,
@@ -135,7 +140,7 @@ impl Paths<'_> {
             Some(Value::String(text)) => Some(text),
             Some(other) => {
                 let detail = format!("The path of operation {number} has to be a string, not {}.", json::name(&other));
-                return Err(Error::invalid_path(detail));
+                return Err(Error::new(Code::PathNotText, detail));
             }
         };
         let value = match (op, value) {
@@ -143,7 +148,7 @@ impl Paths<'_> {
             (Op::Remove, None) => Value::Null,
             (Op::Add | Op::Replace, None) => {
                 let detail = format!("Operation {number} has no value; only a remove can do without.");
-                return Err(Error::invalid_value(detail));
+                return Err(Error::new(Code::OperationValueMissing, detail));
             }
         };
         match (path, value) {
@@ -151,15 +156,18 @@ impl Paths<'_> {
             // RFC 7644 section 3.5.2.2: "If "path" is unspecified, the operation fails with ... noTarget."
             (None, _) if op == Op::Remove => {
                 let detail = format!("Operation {number} removes without a path; name what to remove.");
-                Err(Error::new(Kind::NoTarget, detail))
+                Err(Error::new(Code::PathMissing, detail))
             }
             (None, Value::Object(map)) => {
                 map.into_iter().try_for_each(|(key, value)| self.place(op, key, value, Written::AsKey))
             }
-            (None, other) => Err(Error::invalid_value(format!(
-                "Operation {number} has no path, so its value has to be an object, not {}.",
-                json::name(&other)
-            ))),
+            (None, other) => Err(Error::new(
+                Code::OperationValueNotObject,
+                format!(
+                    "Operation {number} has no path, so its value has to be an object, not {}.",
+                    json::name(&other)
+                ),
+            )),
         }
     }
 
@@ -186,7 +194,7 @@ impl Paths<'_> {
             }
             Ok(_) => return self.unknown(text),
             Err(ResolveError::Unknown(name)) => return self.unknown(name),
-            Err(error) => return Err(error.into_error(Kind::InvalidPath, self.kind)),
+            Err(error) => return Err(error.into_error(Code::PathUnknownAttribute, self.kind)),
         };
         if let (Some(urn), "", Op::Add | Op::Replace) = (&path.target.urn, path.target.name.as_str(), op)
             && !(value.is_null() && op == Op::Replace)
@@ -199,12 +207,12 @@ impl Paths<'_> {
             let same_id = attribute.name == "id" && value.as_str() == Some(self.id);
             if read_only && explicit && !same_id {
                 let detail = format!("{path} is set by this service alone and cannot be changed by a PATCH.");
-                return Err(Error::new(Kind::Mutability, detail));
+                return Err(Error::new(Code::ReadOnlyAttribute, detail));
             }
             // RFC 7644 section 3.5.2.2: what "is defined as a required attribute" is not removed: "mutability".
             if op == Op::Remove && sub.unwrap_or(attribute).required {
                 let detail = format!("{path} is required and cannot be removed; replace its value instead.");
-                return Err(Error::new(Kind::Mutability, detail));
+                return Err(Error::new(Code::RequiredAttribute, detail));
             }
             // RFC 7644 section 3.5.1 in spirit: read-only attributes that are echoed in a value are ignored; a password
             // is accepted and kept nowhere; `schemas` follows from the attributes.
@@ -231,7 +239,7 @@ impl Paths<'_> {
 
     fn unknown(&mut self, name: String) -> Result<()> {
         if !self.reading.mends() {
-            return Err(ResolveError::Unknown(name).into_error(Kind::InvalidPath, self.kind));
+            return Err(ResolveError::Unknown(name).into_error(Code::PathUnknownAttribute, self.kind));
         }
         self.reading.note(format!("The path {name} is unknown and was passed over."));
         Ok(())
@@ -242,7 +250,7 @@ impl Paths<'_> {
         match value {
             _ if op == Op::Remove => {
                 let detail = format!("{urn} is all of the {}; name what to remove, or DELETE it.", self.kind.name);
-                Err(Error::new(Kind::NoTarget, detail))
+                Err(Error::new(Code::PathWholeResource, detail))
             }
             // `schemas` of an extension follows from its attributes, as that of the resource does.
             Value::Object(map) => map
@@ -250,7 +258,9 @@ impl Paths<'_> {
                 .filter(|(key, _)| !key.eq_ignore_ascii_case("schemas"))
                 .try_for_each(|(key, value)| self.place(op, format!("{urn}:{key}"), value, Written::Inside)),
             Value::Null => Ok(()),
-            other => Err(Error::invalid_value(format!("{urn} has to be an object, not {}.", json::name(&other)))),
+            other => {
+                Err(Error::new(Code::WrongType, format!("{urn} has to be an object, not {}.", json::name(&other))))
+            }
         }
     }
 }

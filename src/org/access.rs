@@ -3,7 +3,7 @@
 use super::admin::Settings;
 use crate::auth::{TokenKind, range};
 use crate::directory::command::{Actor, Admin, Ask, Call, Scope};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::Timestamp;
 use crate::store::{Sql, tokens};
 
@@ -65,21 +65,26 @@ pub(super) fn is_inside<A>(token: &tokens::Token, call: &Call<A>) -> bool {
 }
 
 /// Why a token is not let in, for the admin who reads the journal; who sent it is told what everybody is told.
-pub(super) fn why_not<A>(token: &tokens::Token, call: &Call<A>, now: Timestamp) -> String {
+pub(super) fn why_not<A>(token: &tokens::Token, call: &Call<A>, now: Timestamp) -> Error {
     let ended = |end: Option<Timestamp>| end.filter(|end| *end <= now).map(Timestamp::rfc3339);
     let instead = "mint a new one and paste it into the identity provider";
-    match (ended(token.revoked), ended(token.settings.expires_at)) {
-        (Some(at), _) => format!("This token was revoked at {at}: {instead}."),
-        (None, Some(at)) => format!("This token expired at {at}: {instead}."),
-        (None, None) if !is_inside(token, call) => format!(
-            "The address {} is outside the address ranges of this token. If the identity provider calls from there, mint \
-             a token that has it in addressRanges.",
-            call.address.as_deref().unwrap_or("(unknown)")
+    let (code, detail) = match (ended(token.revoked), ended(token.settings.expires_at)) {
+        (Some(at), _) => (Code::TokenRevoked, format!("This token was revoked at {at}: {instead}.")),
+        (None, Some(at)) => (Code::TokenExpired, format!("This token expired at {at}: {instead}.")),
+        (None, None) if !is_inside(token, call) => (
+            Code::AddressOutside,
+            format!(
+                "The address {} is outside the address ranges of this token. If the identity provider calls from there, \
+                 mint a token that has it in addressRanges.",
+                call.address.as_deref().unwrap_or("(unknown)")
+            ),
         ),
-        (None, None) => {
-            format!("This token's record in KV is not the one that was made when it was minted: {instead}.")
-        }
-    }
+        (None, None) => (
+            Code::TokenRecordChanged,
+            format!("This token's record in KV is not the one that was made when it was minted: {instead}."),
+        ),
+    };
+    Error::new(code, detail)
 }
 
 fn may_administer(scope: Option<Scope>, admin: &Admin) -> Result<()> {
@@ -98,13 +103,13 @@ fn may_administer(scope: Option<Scope>, admin: &Admin) -> Result<()> {
 }
 
 fn forbidden(what: &str) -> Error {
-    Error::new(Kind::Forbidden, format!("This token may not {what}; use one of a wider scope, or the root key."))
+    Error::new(Code::ScopeTooNarrow, format!("This token may not {what}; use one of a wider scope, or the root key."))
 }
 
 /// 403 for an organisation that has SCIM switched off.
 pub(super) fn switched_off() -> Error {
     Error::new(
-        Kind::Forbidden,
+        Code::ScimOff,
         "SCIM is switched off for this organisation. An administrator turns it on in the Cloud Console, under the \
          organisation's provisioning settings.",
     )

@@ -5,7 +5,7 @@ use crate::directory::command::Admin;
 use crate::directory::options::Options;
 use crate::directory::reply::Answer;
 use crate::directory::residency::Residency;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::{OrgId, Timestamp};
 use crate::scim::json;
 use crate::store::{Sql, settings as store, transact};
@@ -93,7 +93,7 @@ pub fn saml_first(scim_enabled: bool, saml_configured: bool) -> Result<()> {
         return Ok(());
     }
     Err(Error::new(
-        Kind::Conflict,
+        Code::SamlMissing,
         "SCIM can be enabled only once the organisation's SAML single sign-on is configured: users that are pushed \
          before it could not sign in. Send \"saml\": {\"configured\": true} first, or with it.",
     ))

@@ -11,7 +11,7 @@ use crate::auth::TokenKind;
 use crate::budget::UNITS_PER_SECOND;
 use crate::directory::command::{Actor, Admin, Ask, Call, Query};
 use crate::directory::reply::{Answer, Stored};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::Timestamp;
 use std::collections::BTreeMap;
 
@@ -98,7 +98,7 @@ impl Buckets {
         };
         let seconds = (missing / rate.a_millisecond / 1000.0).ceil().max(1.0) as i64;
         let error = Error::new(
-            Kind::TooManyRequests,
+            Code::ObjectTimeSpent,
             format!(
                 "The requests of {caller} have used up the computing time that an organisation gets. Nothing was done. Try \
                  again in {seconds} seconds, with smaller requests or fewer of them."
@@ -223,7 +223,7 @@ impl Streams {
         let known = goes_on || call.actor == Actor::Root || self.0.contains_key(id);
         if !known && self.0.len() >= STREAMS {
             let error = Error::new(
-                Kind::TooManyRequests,
+                Code::TooManyStreams,
                 "Two snapshots or parts of an import are under way for this organisation already. Try again when one of \
                  them has ended; one that was broken off is forgotten after 30 seconds.",
             );
@@ -251,6 +251,7 @@ impl Streams {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::error::Kind;
 
     const SECOND: u64 = UNITS_PER_SECOND;
 
@@ -278,7 +279,7 @@ mod tests {
     fn a_token_is_refused_until_its_debt_is_refilled() {
         let mut buckets = buckets();
         let check = |buckets: &Buckets, token: &str, ms: i64| {
-            buckets.check(TokenKind::Scim, token, at(ms)).map_err(|error| (error.kind, error.retry_after.unwrap()))
+            buckets.check(TokenKind::Scim, token, at(ms)).map_err(|error| (error.kind(), error.retry_after.unwrap()))
         };
         buckets.charge(TokenKind::Scim, "a", 4 * SECOND, at(0));
         assert_eq!(check(&buckets, "a", 0), Ok(()), "at zero, not below it");

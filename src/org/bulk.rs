@@ -7,7 +7,7 @@ use crate::directory::bulk::{Bulk, Done, Operation};
 use crate::directory::command::Command;
 use crate::directory::reply::Answer;
 use crate::directory::view;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Kind, Result};
 use crate::id::{MemberId, RequestId};
 use crate::scim::bulk::Placeholders;
 use crate::scim::json;
@@ -44,7 +44,7 @@ pub(super) fn run(
 /// The refusal of an operation for which the request has nothing left to spend. It is no fault of the operation.
 fn later() -> Error {
     Error::new(
-        Kind::TooManyRequests,
+        Code::BulkWorkSpent,
         "The operations before this one used up the work that one request may cause. Nothing of this operation was \
          done. Send it again in another Bulk request, with those after it.",
     )
@@ -111,7 +111,7 @@ impl<'a> Run<'a> {
                 let done = self.apply(work, *at)?;
                 if done.path.as_ref().is_none_or(|path| !path.ends_with(id.as_str())) {
                     let detail = format!("{} is somebody who comes back with another id", self.name(*at));
-                    return Err(Error::new(Kind::Conflict, detail));
+                    return Err(Error::new(Code::BulkCircle, detail));
                 }
                 results.push((*at, done));
             }
@@ -119,7 +119,7 @@ impl<'a> Run<'a> {
         });
         let error = match results {
             Ok(results) => return results.into_iter().try_for_each(|(at, done)| self.finish(at, Ok(done))),
-            Err(error) if error.kind == Kind::Internal => return Err(error),
+            Err(error) if error.kind() == Kind::Internal => return Err(error),
             Err(error) => error,
         };
         if work.budget.is_exceeded() {
@@ -137,7 +137,7 @@ impl<'a> Run<'a> {
              references, then PATCH these.",
             named(&error.detail)
         );
-        let error = Error::new(Kind::Conflict, detail);
+        let error = Error::new(Code::BulkCircle, detail);
         circle.iter().for_each(|at| put(&mut self.ids, *at, None));
         circle.iter().try_for_each(|at| self.finish(*at, Err(error.clone())))
     }
@@ -148,7 +148,8 @@ impl<'a> Run<'a> {
         let missing = refers.iter().find(|other| self.id(**other).is_none() && !beside.contains(other));
         Ok(missing.map(|other| {
             let name = self.name(*other);
-            Error::invalid_value(format!("This operation refers to {name}, which failed.")).about([name])
+            Error::new(Code::BulkFailedReference, format!("This operation refers to {name}, which failed."))
+                .about([name])
         }))
     }
 
@@ -178,7 +179,7 @@ impl<'a> Run<'a> {
     fn finish(&mut self, at: usize, result: Result<Done>) -> Result<()> {
         let operation = self.operation(at)?;
         let error = match result {
-            Err(error) if error.kind == Kind::Internal => return Err(error),
+            Err(error) if error.kind() == Kind::Internal => return Err(error),
             Err(error) => error,
             Ok(done) => {
                 if let ("POST", Some((_, id))) =

@@ -1,7 +1,7 @@
 //! Cursors (RFC 9865): a place in a query's order, so that a page starts after the last resource of the page before,
 //! whatever was created or deleted meanwhile. Nothing is kept for them, so they do not expire.
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::scim::json;
 use serde_json::{Value, json};
 
@@ -37,7 +37,7 @@ impl Cursor {
         let invalid = |why: &str| {
             let detail =
                 format!("The cursor {why}. Start again with an empty cursor, then send each nextCursor as it is.");
-            Error::new(Kind::InvalidCursor, detail)
+            Error::new(Code::InvalidCursor, detail)
         };
         let digits: Option<Vec<u8>> = text.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect();
         let bytes: Vec<u8> = digits
@@ -68,6 +68,7 @@ impl Cursor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Kind;
 
     #[test]
     fn written_and_read() {
@@ -83,7 +84,7 @@ mod tests {
             ("5b5d", "q", "none of this"),
         ] {
             let error = Cursor::read(text, query).unwrap_err();
-            assert!(error.kind == Kind::InvalidCursor && error.detail.contains(says), "{text}: {error}");
+            assert!(error.kind() == Kind::InvalidCursor && error.detail.contains(says), "{text}: {error}");
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::directory::command::{Ask, Call, Query};
 use crate::directory::reply::Answer;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::{Seq, Timestamp};
 use crate::store::{Sql, changes, feed};
 use serde_json::value::RawValue;
@@ -36,11 +36,11 @@ pub(super) fn page(sql: &dyn Sql, after: Seq, limit: i64) -> Result<(Answer, boo
     let head = changes::head(sql)?;
     if after > head.seq {
         let detail = format!("after={after} is beyond the last change, {}.", head.seq);
-        return Err(Error::invalid_value(detail));
+        return Err(Error::new(Code::PositionAhead, detail));
     }
     if changes::oldest(sql)?.is_some_and(|oldest| after + 1 < oldest) {
         let detail = format!("The changes after {after} are no longer kept. Take a snapshot and go on after it.");
-        return Err(Error::new(Kind::Gone, detail));
+        return Err(Error::new(Code::ChangesPruned, detail));
     }
     let (shown, last) = shown(sql, after, limit, PAGE_BYTES)?;
     let text = format!(r#"{{"changes":[{shown}],"next":{last}}}"#);

@@ -7,7 +7,7 @@ use super::users::{attributes, differing};
 use super::work::Work;
 use crate::directory::command::{GroupOperation, Members};
 use crate::directory::reply::{Answer, Stored};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::fold::fold;
 use crate::id::{GroupId, MemberId};
 use crate::scim::extension;
@@ -105,7 +105,7 @@ pub(super) fn patch(
             GroupOperation::ReplaceMatching { filter, members } => {
                 if !membership::any(work.sql, old.key, &delta, filter)? {
                     let detail = format!("No member of group {id} matches the filter {filter}.");
-                    return Err(Error::new(Kind::NoTarget, detail));
+                    return Err(Error::new(Code::NoTarget, detail));
                 }
                 delta.remove_matching(filter);
                 delta.add(members);
@@ -181,12 +181,12 @@ fn store_changed(work: &mut Work<'_>, old: Group, new: &Map<String, Value>, delt
 fn check_free(sql: &dyn Sql, content: &Content, old: Option<&Group>) -> Result<()> {
     let other = |found: Option<Group>| found.filter(|group| old.is_none_or(|old| old.key != group.key));
     if let Some(taken) = other(store::by_display_name(sql, &content.display_name_key)?) {
-        return Err(conflict("displayName", &content.display_name, &taken));
+        return Err(conflict(Code::GroupNameTaken, "displayName", &content.display_name, &taken));
     }
     if let Some(external_id) = &content.external_id
         && let Some(taken) = other(store::by_external_id(sql, external_id)?)
     {
-        return Err(conflict("externalId", external_id, &taken));
+        return Err(conflict(Code::ExternalIdTaken, "externalId", external_id, &taken));
     }
     Ok(())
 }
@@ -229,17 +229,17 @@ pub(super) fn stored(group: Group) -> Result<Stored> {
     })
 }
 
-fn conflict(attribute: &str, value: &str, taken: &Group) -> Error {
+fn conflict(code: Code, attribute: &str, value: &str, taken: &Group) -> Error {
     let detail = format!(
         "{attribute} {value:?} is taken by group {}. Rename one of the two, or link the pushed group to that one.",
         taken.id
     );
-    Error::new(Kind::Uniqueness, detail).about([taken.id.as_str()])
+    Error::new(code, detail).about([taken.id.as_str()])
 }
 
 /// 404 for a group.
 pub(super) fn not_found(id: &GroupId) -> Error {
-    Error::new(Kind::NotFound, format!("There is no group {id} in this organisation."))
+    Error::new(Code::GroupNotFound, format!("There is no group {id} in this organisation."))
 }
 
 /// A group as the Console sees it.

@@ -5,7 +5,7 @@
 //! organisation pays nothing more for a request, and one without a guard nothing at all.
 
 use crate::directory::options::Guard;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::Timestamp;
 use crate::store::{Sql, changes};
 
@@ -90,9 +90,6 @@ impl Watch<'_> {
          Console (POST /v1/orgs/ORG/guard/release) or raise its limit; the identity provider may then try again.",
             guard.limit, guard.window_seconds
         );
-        Err(Error {
-            retry_after: Some(lately.seconds(*guard, lost, *now)),
-            ..Error::new(Kind::TooManyRequests, detail)
-        })
+        Err(Error { retry_after: Some(lately.seconds(*guard, lost, *now)), ..Error::new(Code::Guard, detail) })
     }
 }

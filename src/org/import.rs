@@ -10,7 +10,7 @@ use super::Memory;
 use super::access::Caller;
 use crate::directory::command::{Admin, Call};
 use crate::directory::reply::Answer;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Kind, Result};
 use crate::id::{RequestId, Seq, Timestamp};
 use crate::scim::json;
 use crate::scim::schema::Types;
@@ -140,15 +140,16 @@ pub(super) fn writing(sql: &dyn Sql) -> Result<Option<Writing>> {
 
 /// 503 for whoever asks meanwhile.
 pub(super) fn busy(writing: Writing) -> Error {
-    let (detail, seconds) = match writing {
-        Writing::GoesOn => ("The directory is being imported. Try again in half a minute.", 30),
+    let (code, detail, seconds) = match writing {
+        Writing::GoesOn => (Code::Importing, "The directory is being imported. Try again in half a minute.", 30),
         Writing::SetAside => (
+            Code::DirectoryIncomplete,
             "An import broke off while it was written, so the directory is incomplete. GET /v1/orgs/{org}/import says how to \
              go on.",
             300,
         ),
     };
-    let mut error = Error::new(Kind::Unavailable, detail);
+    let mut error = Error::new(code, detail);
     error.retry_after = Some(seconds);
     error
 }
@@ -189,12 +190,15 @@ pub(super) fn run(
 fn begin(sql: &dyn Sql, scim_enabled: bool, now: Timestamp) -> Result<Answer> {
     let before = job(sql)?.unwrap_or_default();
     if matches!(before.phase.state(), "checking" | "writing") {
-        return Err(conflict(format!("An import is {} now. Wait for its end.", before.phase.state())));
+        return Err(conflict(
+            Code::ImportState,
+            format!("An import is {} now. Wait for its end.", before.phase.state()),
+        ));
     }
     may(sql, scim_enabled, before.half)?;
     if give_up(sql, &before, Some(Job { half: before.half, ..Job::default() }), now)? {
         let mut error =
-            Error::new(Kind::Unavailable, "What was sent before is being cleared away. Begin again in a moment.");
+            Error::new(Code::ImportClearing, "What was sent before is being cleared away. Begin again in a moment.");
         error.retry_after = Some(5);
         return Err(error);
     }
@@ -229,6 +233,7 @@ fn may(sql: &dyn Sql, scim_enabled: bool, half: bool) -> Result<()> {
     let totals = changes::head(sql)?.totals;
     if scim_enabled && !half && (totals.users, totals.groups) != (0, 0) {
         return Err(conflict(
+            Code::DirectoryInUse,
             "An import replaces the directory, and this one is in use: it is not empty and SCIM is enabled. Disable SCIM \
              first.",
         ));
@@ -240,10 +245,13 @@ fn may(sql: &dyn Sql, scim_enabled: bool, half: bool) -> Result<()> {
 fn end(sql: &dyn Sql, now: Timestamp) -> Result<Answer> {
     let job = job_shown(sql)?;
     if job.phase.state() == "writing" {
-        return Err(conflict("The import is being written and can no longer be given up."));
+        return Err(conflict(Code::ImportState, "The import is being written and can no longer be given up."));
     }
     if job.half {
-        return Err(conflict(format!("An import broke off while it was written. {}", way_out(&job))));
+        return Err(conflict(
+            Code::ImportState,
+            format!("An import broke off while it was written. {}", way_out(&job)),
+        ));
     }
     give_up(sql, &job, None, now)?;
     Ok(Answer::Nothing)
@@ -301,20 +309,29 @@ fn lines(
 ) -> Result<Answer> {
     let job = job_shown(sql)?;
     if job.phase != Phase::Receiving {
-        return Err(conflict(format!("This import is {} and takes no more parts.", job.phase.state())));
+        return Err(conflict(
+            Code::ImportState,
+            format!("This import is {} and takes no more parts.", job.phase.state()),
+        ));
     }
     let arrived = store::part(sql, part)?.map_or(0, |part| part.lines);
     if line > 1 && arrived != line - 1 {
-        return Err(conflict(format!("Part {part} was sent twice at once. Send it again.")));
+        return Err(conflict(Code::ImportPartTwice, format!("Part {part} was sent twice at once. Send it again.")));
     }
     // Everything is read before anything is written.
     let mut read = Vec::new();
     for (number, text) in (line..).zip(text.lines()) {
         if number > PART_MAX {
-            return Err(Error::new(Kind::TooLarge, format!("Part {part} has more than {PART_MAX} lines. Split it.")));
+            return Err(Error::new(
+                Code::ImportPartTooLarge,
+                format!("Part {part} has more than {PART_MAX} lines. Split it."),
+            ));
         }
         if text.len() >= TEXT_MAX {
-            return Err(Error::new(Kind::TooLarge, format!("Part {part}, line {number} has more than 1 MiB.")));
+            return Err(Error::new(
+                Code::ImportLineTooLarge,
+                format!("Part {part}, line {number} has more than 1 MiB."),
+            ));
         }
         let located = |error: Error| Error { detail: format!("Part {part}, line {number}: {}", error.detail), ..error };
         read.push((store::key(part, number), text, line::read(text, types, now).map_err(located)?));
@@ -336,11 +353,13 @@ fn take(sql: &dyn Sql, key: i64, text: &str, line: &Line) -> Result<()> {
     match line {
         Line::User(id, ..) | Line::Group(id, ..) => {
             if let Some(other) = store::brought(sql, id)? {
-                return Err(at(key, format!("The id {id} is in {} already.", place(other))));
+                return Err(at(key, Code::ImportContradiction, format!("The id {id} is in {} already.", place(other))));
             }
             put(sql, key, line)
         }
-        Line::From if key != store::key(1, 1) => Err(at(key, "from is the first line of part 1 only.")),
+        Line::From if key != store::key(1, 1) => {
+            Err(at(key, Code::ImportContradiction, "from is the first line of part 1 only."))
+        }
         Line::From => store::keep(sql, key, "from", text),
         Line::Members(..) => store::keep(sql, key, "members", text),
         Line::Tombstone(..) => store::keep(sql, key, "tombstone", text),
@@ -365,35 +384,39 @@ fn finish(sql: &dyn Sql, scim_enabled: bool, begun: Job, now: Timestamp) -> Resu
         return set_going(sql, &again, now);
     }
     if job.phase != Phase::Receiving {
-        return Err(conflict(format!("This import is {} already.", job.phase.state())));
+        return Err(conflict(Code::ImportState, format!("This import is {} already.", job.phase.state())));
     }
     may(sql, scim_enabled, job.half)?;
     let parts = store::parts(sql)?;
     for (wanted, part) in (1..).zip(&parts) {
         if part.part != wanted {
-            return Err(conflict(format!("Part {wanted} is missing. Send it, then finish again.")));
+            return Err(conflict(
+                Code::ImportPartMissing,
+                format!("Part {wanted} is missing. Send it, then finish again."),
+            ));
         }
         if !part.whole {
             let detail =
                 format!("Part {wanted} broke off after line {}. Send it again, then finish again.", part.lines);
-            return Err(conflict(detail));
+            return Err(conflict(Code::ImportPartIncomplete, detail));
         }
     }
     let lines = parts.iter().map(|part| part.lines).sum::<i64>();
     if store::line(sql, store::key(1, 1))?.is_none_or(|(kind, _)| kind != "from") {
-        return Err(Error::invalid_value("The first line of part 1 has to be {\"from\": ...}."));
+        return Err(Error::new(Code::ImportCutOff, "The first line of part 1 has to be {\"from\": ...}."));
     }
     let key = parts.last().map_or(0, |last| store::key(last.part, last.lines));
     let Some(Line::End(end)) =
         store::line(sql, key)?.map(|(_, text)| line::read(&text, &Types::default(), now)).transpose()?
     else {
-        return Err(Error::invalid_value(
+        return Err(Error::new(
+            Code::ImportCutOff,
             "The last line of the last part has to be {\"at\": ..., \"counts\": ..., \"lines\": ...}: cut off?",
         ));
     };
     if end.lines != lines - 1 {
         let detail = format!("The last line says that {} lines come before it; {} were sent.", end.lines, lines - 1);
-        return Err(Error::invalid_value(detail));
+        return Err(Error::new(Code::ImportCounts, detail));
     }
     set_going(sql, &Job { end: key, half: job.half, ..begun }, now)
 }
@@ -463,7 +486,7 @@ fn advanced(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<bool> 
         Ok(job.phase)
     });
     let phase = match stepped {
-        Err(error) if error.kind != Kind::Internal => {
+        Err(error) if error.kind() != Kind::Internal => {
             let job = Job { phase: Phase::Failed, error: Some(error.detail), ..before };
             transact(sql, || save(sql, &job))?;
             job.phase
@@ -539,7 +562,7 @@ fn apply(sql: &dyn Sql, job: &mut Job, types: &Types, now: Timestamp) -> Result<
             Ok(Line::Tombstone(id, kind)) => store::bury(sql, &id, kind, false)?,
             Ok(Line::Change(change)) => changed(sql, key, &change)?,
             Ok(_) => {}
-            Err(error) => return Err(at(key, error.detail)),
+            Err(error) => return Err(at(key, error.code, error.detail)),
         }
     }
     Ok(end)
@@ -547,7 +570,7 @@ fn apply(sql: &dyn Sql, job: &mut Job, types: &Types, now: Timestamp) -> Result<
 
 fn joined(sql: &dyn Sql, key: i64, group: &str, users: &str) -> Result<Option<String>> {
     if let Some(nested) = store::group_among(sql, users)? {
-        return Err(at(key, format!("Group {group} cannot hold {nested}, which is a group.")));
+        return Err(at(key, Code::NestedGroup, format!("Group {group} cannot hold {nested}, which is a group.")));
     }
     store::join(sql, group, users)
 }
@@ -577,7 +600,7 @@ fn check(sql: &dyn Sql, job: &mut Job, table: &str) -> Result<bool> {
     if let Some((attribute, value, one, other)) = store::clash(sql, table, job.at.0, last)? {
         let (one, other) = (one.max(other), one.min(other));
         let with = if other == 0 { "among the tombstones".to_owned() } else { format!("in {} already", place(other)) };
-        return Err(at(one, format!("{attribute} {value:?} is {with}.")));
+        return Err(at(one, Code::ImportContradiction, format!("{attribute} {value:?} is {with}.")));
     }
     let [users, active, groups, ..] = &mut job.counts;
     if table == "users" {
@@ -595,7 +618,7 @@ fn count_members(sql: &dyn Sql, job: &mut Job) -> Result<bool> {
     let (count, last) = store::walk_members(sql, job.at, MEMBERSHIPS)?;
     if let Some((group, user)) = store::astray(sql, job.at, last)? {
         let detail = format!("the user of {} is a member still, and a change deleted one of the two.", place(user));
-        return Err(at(group, detail));
+        return Err(at(group, Code::ImportContradiction, detail));
     }
     let [_, _, _, memberships, tombstones] = &mut job.counts;
     *memberships += count;
@@ -613,7 +636,7 @@ fn count_members(sql: &dyn Sql, job: &mut Job) -> Result<bool> {
                 format!(" The first member that is not in the import is {id}, or its group is not, in {}.", place(*key))
             });
             let detail = format!("counts.{name} says {said}, the lines make {found}.{}", passed.unwrap_or_default());
-            return Err(at(key, detail));
+            return Err(at(key, Code::ImportCounts, detail));
         }
     }
     // Somebody may have begun to push since.
@@ -656,15 +679,15 @@ fn tell(sql: &dyn Sql, job: &mut Job, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
-fn at(key: i64, detail: impl std::fmt::Display) -> Error {
+fn at(key: i64, code: Code, detail: impl std::fmt::Display) -> Error {
     let place = place(key);
-    Error::invalid_value(format!("P{}: {detail}", place.trim_start_matches('p')))
+    Error::new(code, format!("P{}: {detail}", place.trim_start_matches('p')))
 }
 
 fn none() -> Error {
-    Error::new(Kind::NotFound, "There is no import. POST /v1/orgs/{org}/import begins one.")
+    Error::new(Code::ImportNotFound, "There is no import. POST /v1/orgs/{org}/import begins one.")
 }
 
-fn conflict(detail: impl Into<String>) -> Error {
-    Error::new(Kind::Conflict, detail)
+fn conflict(code: Code, detail: impl Into<String>) -> Error {
+    Error::new(code, detail)
 }

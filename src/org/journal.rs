@@ -98,7 +98,7 @@ pub(super) fn refused(
     let (method, resource) = target(command, &call.org);
     let entry = Entry::refusal(call.into(), caller.token.as_deref(), (method, &resource), error, &memory.types);
     let entry =
-        if error.kind == Kind::Forbidden && !caller.settings.scim_enabled { entry.folded("off") } else { entry };
+        if error.kind() == Kind::Forbidden && !caller.settings.scim_enabled { entry.folded("off") } else { entry };
     write(sql, memory, &entry, now)
 }
 
@@ -127,12 +127,12 @@ pub(super) fn token_refused<A>(
     error: &Error,
     now: Timestamp,
 ) -> Result<()> {
-    let (Actor::Token { hash, .. }, false) = (&call.actor, error.kind == Kind::Internal) else { return Ok(()) };
+    let (Actor::Token { hash, .. }, false) = (&call.actor, error.kind() == Kind::Internal) else { return Ok(()) };
     let Some(token) = tokens::by_hash(sql, hash)?.filter(access::is_for_scim) else { return Ok(()) };
     // The answer to 401 is the same for everybody; the admin may know more.
     let outside = token.is_alive(now) && !access::is_inside(&token, call);
-    let error = match error.kind {
-        Kind::Unauthorized => Error::new(error.kind, access::why_not(&token, call, now)),
+    let error = match error.kind() {
+        Kind::Unauthorized => access::why_not(&token, call, now),
         _ => error.clone(),
     };
     let error = if outside { error.about(&call.address) } else { error };
@@ -239,19 +239,20 @@ impl<'a> Entry<'a> {
             // One row a group, whoever sends it and whatever it is to hold.
             Some(group) => fingerprint(["nested", group, "", ""], &[]),
             None => {
-                let kind = error.kind.status().to_string();
+                let kind = error.kind().status().to_string();
                 let head = ["refused", token.unwrap_or_default(), entry.method, &entry.resource];
                 fingerprint(head, [&kind, &detail].into_iter().chain(&entry.names))
             }
         };
         entry.why = json!({
-            "kind": error.kind, "status": error.kind.status(), "scimType": error.kind.scim_type(), "detail": detail,
+            "code": error.code.as_str(), "kind": error.kind(), "status": error.kind().status(),
+            "scimType": error.kind().scim_type(), "detail": detail,
             "repairs": call.repairs, "notes": kept(call.notes, types),
             "nestedIn": nested.as_deref().map(sentence::without_tokens),
         })
         .to_string();
         // An admin goes through the groups that are to be flattened.
-        Self { kind: Some(error.kind), gathered: if nested.is_some() { NESTED_MAX } else { 0 }, ..entry }
+        Self { kind: Some(error.kind()), gathered: if nested.is_some() { NESTED_MAX } else { 0 }, ..entry }
     }
 
     /// The same as one row with all that this token is refused for this reason.

@@ -2,7 +2,7 @@
 //! to do, and a group is never loaded to add one member to it.
 
 use super::work::Work;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::MemberId;
 use crate::scim::filter::Filter;
 use crate::scim::member::{self, listed, nested};
@@ -209,5 +209,5 @@ fn unknown_members(group: &str, ids: &[&str]) -> Error {
          application first, then push the group again. Nothing was changed.",
         listed(ids)
     );
-    Error::new(Kind::InvalidValue, detail).about(ids.iter().copied())
+    Error::new(Code::UnknownMember, detail).about(ids.iter().copied())
 }

@@ -2,7 +2,7 @@
 //! change that relies on them: nothing comes between, so no update is lost.
 
 use crate::directory::command::{Command, Precondition};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::fold::fold;
 use crate::scim::resource::Resource;
 use crate::store::{Sql, groups, users};
@@ -32,7 +32,7 @@ pub(super) fn check(sql: &dyn Sql, command: &Command, wanted: &Precondition) -> 
         let detail = format!(
             "The {kind} {id} is at version {version}, {what}. Nothing was changed. Read it again and decide anew."
         );
-        Err(Error::new(Kind::PreconditionFailed, detail).about([id]))
+        Err(Error::new(Code::VersionMismatch, detail).about([id]))
     };
     if wanted.if_match.as_ref().is_some_and(|tags| !tags.fits(version)) {
         return failed("which the request's If-Match (in Bulk: version) does not list");
@@ -50,7 +50,7 @@ fn only_create(kind: &str, existing: Option<(&str, String)>) -> Result<()> {
         "A {kind} with this {attribute} exists already, {id}, and If-None-Match: * asks to create only. Nothing was \
          changed."
     );
-    Err(Error::new(Kind::PreconditionFailed, detail).about([id]))
+    Err(Error::new(Code::AlreadyExists, detail).about([id]))
 }
 
 fn existing_user(sql: &dyn Sql, user: &Resource) -> Result<Option<(&'static str, String)>> {

@@ -86,7 +86,7 @@ fn cut(answer: &mut Answer, notes: &mut Vec<String>) {
 /// The preview of a request that changes nothing. A fault of ours is no answer that the request would get.
 pub(super) fn nothing_changed(mut outcome: Result<Answer>, call: &Call) -> Result<Answer> {
     if let Err(error) = &outcome
-        && error.kind == Kind::Internal
+        && error.kind() == Kind::Internal
     {
         return Err(error.clone());
     }

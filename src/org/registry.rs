@@ -2,7 +2,7 @@
 //! lists are stale, and an organisation has to be known before its object is called for the first time.
 
 use crate::directory::residency::Residency;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::{OrgId, Timestamp};
 use crate::store::{Param, Row, Sql, each, first, transact};
 use serde::{Deserialize, Serialize};
@@ -122,8 +122,12 @@ pub fn execute(sql: &dyn Sql, ask: &Ask, now: Timestamp) -> Reply {
 
 fn find(sql: &dyn Sql, org: &OrgId) -> Result<Entry> {
     let row = first(sql, &format!("{ENTRY} WHERE id = ?"), &[org.as_str().into()])?;
-    let missing =
-        || Error::new(Kind::NotFound, format!("There is no organisation {org}. PUT /v1/orgs/{org} registers it."));
+    let missing = || {
+        Error::new(
+            Code::OrganisationNotFound,
+            format!("There is no organisation {org}. PUT /v1/orgs/{org} registers it."),
+        )
+    };
     entry(row.ok_or_else(missing)?)
 }
 
@@ -134,7 +138,7 @@ fn get(sql: &dyn Sql, org: &OrgId) -> Reply {
             "Organisation {org} is being erased. Repeat DELETE /v1/orgs/{org}?confirm={org} until it answers 204; then \
              it can be registered anew."
         );
-        return Err(Error::new(Kind::Conflict, detail));
+        return Err(Error::new(Code::OrganisationErased, detail));
     }
     Ok(vec![entry])
 }

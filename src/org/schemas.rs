@@ -3,7 +3,7 @@
 
 use super::Memory;
 use crate::directory::reply::Answer;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::Timestamp;
 use crate::scim::schema::Types;
 use crate::scim::schema::document::{Document, REGISTERED_MAX};
@@ -55,7 +55,7 @@ pub(super) fn put(sql: &dyn Sql, memory: &mut Memory, document: &Map<String, Val
     let (count, old) = (stored.len(), find(stored, urn));
     if old.is_none() && count >= REGISTERED_MAX {
         let detail = format!("The organisation has {count} schemas already; at most {REGISTERED_MAX} are kept.");
-        return Err(Error::invalid_value(detail));
+        return Err(Error::new(Code::TooManySchemas, detail));
     }
     let shown = raw(text.clone())?;
     if old.as_ref().is_some_and(|(_, doc)| *doc == text) {
@@ -94,5 +94,5 @@ fn find(stored: Vec<(String, String)>, urn: &str) -> Option<(String, String)> {
 
 fn missing(urn: &str) -> Error {
     let shown: String = urn.chars().take(200).collect();
-    Error::new(Kind::NotFound, format!("No schema {shown} is registered in this organisation."))
+    Error::new(Code::SchemaNotFound, format!("No schema {shown} is registered in this organisation."))
 }

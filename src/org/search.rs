@@ -11,7 +11,7 @@ use super::{Pages, state};
 use crate::directory::command::{List, Members, Page};
 use crate::directory::reply::Answer;
 use crate::directory::view;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::Timestamp;
 use crate::scim::filter::Filter;
 use crate::scim::schema::{Kinds, Types};
@@ -212,7 +212,7 @@ impl Scan {
             }
             let detail =
                 "The search took longer than 10 seconds. Narrow the filter, best by eq on userName, externalId or id.";
-            return Err(Error::new(Kind::TooMany, detail));
+            return Err(Error::new(Code::SearchTooLong, detail));
         }
         if let Some(source) = self.sources.get(self.at) {
             let range = Range {
@@ -287,7 +287,7 @@ impl Scan {
                     "More than {SORTED_MAX} resources would have to be sorted. Narrow the filter, or sort by id, \
                      userName, or a group's displayName."
                 );
-                return Err(Error::new(Kind::TooMany, detail));
+                return Err(Error::new(Code::SortTooLarge, detail));
             }
         } else if match self.window {
             Window::Index { start, count } => self.total >= start && (self.hits.len() as i64) < count,

@@ -3,7 +3,7 @@
 //! them are read together with the last line: who applies the lines in order has the directory as it is then.
 
 use crate::directory::reply::Answer;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::Seq;
 use crate::store::{Sql, changes, feed, snapshot as store};
 
@@ -187,13 +187,13 @@ impl Piece {
         let (after, head) = (self.position.number(self.position.from)?, changes::head(sql)?);
         if after < head.seq && changes::oldest(sql)?.is_some_and(|oldest| after + 1 < oldest) {
             let detail = "The snapshot took longer than changes are kept. Take another one.";
-            return Err(Error::new(Kind::Gone, detail));
+            return Err(Error::new(Code::SnapshotOutdated, detail));
         }
         let mut last = after;
         feed::read(sql, after, self.left / HEAVY + 1, &mut |seq, kind, change| {
             if kind == "imported" {
                 let detail = "The directory was replaced by an import meanwhile. Take another snapshot.";
-                return Err(Error::new(Kind::Gone, detail));
+                return Err(Error::new(Code::SnapshotOutdated, detail));
             }
             let fits = self.fits(&format!(r#"{{"change":{change}}}"#), HEAVY);
             if fits {

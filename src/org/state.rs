@@ -6,7 +6,7 @@ use super::{Memory, Searched, groups, related, users};
 use crate::directory::command::{Page, Query};
 use crate::directory::reply::{Answer, Stored};
 use crate::directory::view;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::{GroupId, UserId};
 use crate::scim::etag::Tags;
 use crate::scim::filter::{self, Filter, Forms, Target};
@@ -126,7 +126,7 @@ pub(super) fn page(
 }
 
 fn user(sql: &dyn Sql, id: &UserId, known: Option<&Tags>) -> Result<Answer> {
-    let missing = || Error::new(Kind::NotFound, format!("There is no user {id} in this organisation."));
+    let missing = || Error::new(Code::UserNotFound, format!("There is no user {id} in this organisation."));
     let user = user_rows::by_id(sql, id)?.ok_or_else(missing)?;
     let mut shown = show_user(&user)?;
     let stored = related::with_groups(sql, user.key, users::stored(user)?)?;
@@ -164,7 +164,7 @@ fn crew(
     let place = after.unwrap_or("0").parse().ok().filter(|place: &i64| *place >= 0);
     let after = place.ok_or_else(|| {
         let shown: String = after.unwrap_or_default().chars().take(128).collect();
-        Error::invalid_value(format!("after has to be the next of the page before, not {shown:?}."))
+        Error::new(Code::InvalidPosition, format!("after has to be the next of the page before, not {shown:?}."))
     })?;
     let etag = tag(sql, memory)?;
     if has(known, &etag) {

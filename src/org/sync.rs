@@ -3,7 +3,7 @@
 
 use super::work::Work;
 use crate::directory::options::Options;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::fold::fold;
 use crate::scim::member::listed;
 use serde_json::{Map, Value};
@@ -39,7 +39,7 @@ fn allowed(option: Option<bool>, what: &str, name: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::new(
-        Kind::Forbidden,
+        Code::SyncOff,
         format!(
             "{what} is switched off for this organisation (sync.{name}). Nothing was changed. Switch it on in the Cloud \
              Console, or stop the identity provider from sending it."
@@ -82,7 +82,7 @@ pub(super) fn permitted(
     }
     if !left && !notes.is_empty() {
         notes.push("Nothing was left of the request; the options are set in the Cloud Console.".to_owned());
-        return Err(Error::new(Kind::Forbidden, notes.join(" ")));
+        return Err(Error::new(Code::SyncOff, notes.join(" ")));
     }
     work.notes.append(&mut notes);
     Ok(new)
@@ -106,5 +106,5 @@ pub(super) fn check_name(options: &Options, key: &str, name: &str) -> Result<()>
         "The displayName {name:?} is reserved in this organisation (reservedGroupNames). Rename the group in the \
          identity provider, or take the name off the list in the Cloud Console."
     );
-    Err(Error::new(Kind::Uniqueness, detail))
+    Err(Error::new(Code::GroupNameReserved, detail))
 }

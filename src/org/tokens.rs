@@ -4,7 +4,7 @@ use super::read::answer;
 use crate::auth::{Dialect, TokenKind};
 use crate::directory::command::{Rotation, TokenSettings};
 use crate::directory::reply::Answer;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::{Timestamp, TokenHash, TokenId};
 use crate::store::tokens::{self, Token};
 use crate::store::{Sql, journal::DAY};
@@ -48,15 +48,19 @@ fn raw(text: String) -> Result<Answer> {
 pub(super) fn rotate(sql: &dyn Sql, rotation: &Rotation, now: Timestamp) -> Result<Answer> {
     let id = &rotation.id;
     let token = stored(sql, id)?;
-    let refuse = |detail: String| Err(Error::new(Kind::Conflict, detail));
+    let refuse = |code, detail: String| Err(Error::new(code, detail));
     if let Some(successor) = &token.replaced_by {
-        return refuse(format!(
-            "Token {id} was rotated already: rotate its successor {successor}, or mint a new token."
-        ));
+        return refuse(
+            Code::TokenRotated,
+            format!("Token {id} was rotated already: rotate its successor {successor}, or mint a new token."),
+        );
     }
     if !token.is_alive(now) {
         let how = if token.revoked.is_some() { "was revoked" } else { "has expired" };
-        return refuse(format!("Token {id} {how}, so nothing can be kept working: mint a new token."));
+        return refuse(
+            Code::TokenEnded,
+            format!("Token {id} {how}, so nothing can be kept working: mint a new token."),
+        );
     }
     let old = token.settings.expires_at;
     if let Some(by) = &rotation.by {
@@ -73,12 +77,12 @@ pub(super) fn rotate(sql: &dyn Sql, rotation: &Rotation, now: Timestamp) -> Resu
 
 /// The token of that id.
 fn stored(sql: &dyn Sql, id: &TokenId) -> Result<Token> {
-    let missing = || Error::new(Kind::NotFound, format!("There is no token {id} in this organisation."));
+    let missing = || Error::new(Code::TokenNotFound, format!("There is no token {id} in this organisation."));
     tokens::by_id(sql, id)?.ok_or_else(missing)
 }
 
 fn check(token: &TokenSettings, now: Timestamp) -> Result<()> {
-    let refuse = |detail: &str| Err(Error::invalid_value(detail));
+    let refuse = |detail: &str| Err(Error::new(Code::InvalidField, detail));
     match token {
         _ if token.name.trim().is_empty() || token.name.chars().count() > 200 => {
             refuse("name has to be 1 to 200 characters.")

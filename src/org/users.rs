@@ -5,7 +5,7 @@ use super::related;
 use super::sync::{self, Said};
 use super::work::Work;
 use crate::directory::reply::{Answer, Stored};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::fold::fold;
 use crate::id::UserId;
 use crate::scim::patch::{self, Operation};
@@ -52,9 +52,14 @@ pub(super) fn create(work: &mut Work<'_>, user: &Resource) -> Result<Answer> {
         (Some(name), Some(external)) if name.key == external.key && !name.content.active => {
             return revive(work, name, attributes);
         }
-        (Some(taken), _) => return Err(conflict("userName", &content.user_name, &taken)),
+        (Some(taken), _) => return Err(conflict(Code::UserNameTaken, "userName", &content.user_name, &taken)),
         (None, Some(taken)) => {
-            return Err(conflict("externalId", content.external_id.as_deref().unwrap_or_default(), &taken));
+            return Err(conflict(
+                Code::ExternalIdTaken,
+                "externalId",
+                content.external_id.as_deref().unwrap_or_default(),
+                &taken,
+            ));
         }
     }
     let id = UserId::parse(&work.new_id()).ok_or_else(|| Error::internal("made an id that is none"))?;
@@ -174,12 +179,17 @@ fn store_changed(work: &mut Work<'_>, old: User, new: Attributes, left: &[String
     if content.user_name_key != old.content.user_name_key
         && let Some(taken) = store::by_user_name(work.sql, &content.user_name_key)?
     {
-        return Err(conflict("userName", &content.user_name, &taken));
+        return Err(conflict(Code::UserNameTaken, "userName", &content.user_name, &taken));
     }
     if content.external_id != old.content.external_id
         && let Some(taken) = by_external_id(work.sql, content.external_id.as_deref())?
     {
-        return Err(conflict("externalId", content.external_id.as_deref().unwrap_or_default(), &taken));
+        return Err(conflict(
+            Code::ExternalIdTaken,
+            "externalId",
+            content.external_id.as_deref().unwrap_or_default(),
+            &taken,
+        ));
     }
     if old.content.active && !content.active {
         work.lose(1)?;
@@ -285,16 +295,16 @@ fn by_external_id(sql: &dyn Sql, external_id: Option<&str>) -> Result<Option<Use
     external_id.map_or(Ok(None), |external_id| store::by_external_id(sql, external_id))
 }
 
-fn conflict(attribute: &str, value: &str, taken: &User) -> Error {
+fn conflict(code: Code, attribute: &str, value: &str, taken: &User) -> Error {
     let (state, way) = if taken.content.active {
         ("the active", "Link to that user, or change one of the two.")
     } else {
         ("the inactive", "To bring that user back, PATCH its active to true.")
     };
     let detail = format!("{attribute} {value:?} is taken by {state} user {}. {way}", taken.id);
-    Error::new(Kind::Uniqueness, detail).about([taken.id.as_str()])
+    Error::new(code, detail).about([taken.id.as_str()])
 }
 
 fn not_found(id: &UserId) -> Error {
-    Error::new(Kind::NotFound, format!("There is no user {id} in this organisation."))
+    Error::new(Code::UserNotFound, format!("There is no user {id} in this organisation."))
 }

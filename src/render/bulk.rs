@@ -19,7 +19,7 @@ pub(super) fn write(body: &mut Body, operations: Vec<Done>, base: &str) {
 
 fn operation(done: Done, base: &str) -> Value {
     let status = match (&done.error, done.method.as_str()) {
-        (Some(error), _) => error.kind.status(),
+        (Some(error), _) => error.kind().status(),
         (None, "POST") => 201,
         (None, "DELETE") => 204,
         (None, _) => 200,
@@ -35,6 +35,6 @@ fn operation(done: Done, base: &str) -> Value {
     put("bulkId", done.bulk_id.map(Value::from));
     put("version", done.version.map(Value::from));
     put("status", Some(Value::from(status.to_string())));
-    put("response", done.error.map(|error| error_body(&error, error.detail.clone())));
+    put("response", done.error.map(|error| error_body(&error, &error.shown())));
     Value::Object(shown)
 }

@@ -2,7 +2,7 @@
 //! a token their own organisation's.
 
 use super::{Response, SCIM_JSON, document};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::route::Scim;
 use crate::scim::discovery;
 use crate::scim::schema::Types;
@@ -13,7 +13,7 @@ use crate::scim::schema::Types;
 /// 403 for a filter.
 pub fn check_query(query: &[(String, String)]) -> Result<()> {
     if query.iter().any(|(name, _)| name.eq_ignore_ascii_case("filter")) {
-        return Err(Error::new(Kind::Forbidden, "The discovery endpoints take no filter; read the list whole."));
+        return Err(Error::new(Code::DiscoveryFilter, "The discovery endpoints take no filter; read the list whole."));
     }
     Ok(())
 }
@@ -24,18 +24,19 @@ pub fn check_query(query: &[(String, String)]) -> Result<()> {
 /// 404 for a resource type or a schema that is not there; as [`check_query`].
 pub fn discovery(route: &Scim, query: &[(String, String)], base: &str, types: &Types) -> Result<Response> {
     check_query(query)?;
-    let missing = |what: &str, name: &str| {
+    let missing = |code: Code, what: &str, name: &str| {
         let shown: String = name.chars().take(200).collect();
-        Error::new(Kind::NotFound, format!("There is no {what} {shown}."))
+        Error::new(code, format!("There is no {what} {shown}."))
     };
     let body = match route {
         Scim::ServiceProviderConfig => discovery::service_provider_config(base),
         Scim::ResourceTypes(None) => discovery::resource_types(base, types),
-        Scim::ResourceTypes(Some(name)) => {
-            discovery::resource_type(base, types, name).ok_or_else(|| missing("resource type", name))?
-        }
+        Scim::ResourceTypes(Some(name)) => discovery::resource_type(base, types, name)
+            .ok_or_else(|| missing(Code::ResourceTypeNotFound, "resource type", name))?,
         Scim::Schemas(None) => discovery::schemas(base, types),
-        Scim::Schemas(Some(urn)) => discovery::schema(base, types, urn).ok_or_else(|| missing("schema", urn))?,
+        Scim::Schemas(Some(urn)) => {
+            discovery::schema(base, types, urn).ok_or_else(|| missing(Code::SchemaNotFound, "schema", urn))?
+        }
         _ => return Err(Error::internal("not a discovery request")),
     };
     Ok(document(200, &body, SCIM_JSON))

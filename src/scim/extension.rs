@@ -8,7 +8,7 @@
 use super::order::Ordered;
 use super::resource::{canonical, missing, objects};
 use super::schema::{Attribute, Mutability, ResourceType, Schema};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,10 +21,13 @@ type Attributes = Map<String, Value>;
 pub fn check_required(kind: &ResourceType, attributes: &Attributes, judged: impl Fn(&str) -> bool) -> Result<()> {
     for (schema, object) in present(kind, attributes).filter(|(schema, _)| judged(&schema.id)) {
         if let Some(path) = missing(&schema.attributes, object, &format!("{}:", schema.id)) {
-            return Err(Error::invalid_value(format!(
-                "{path} is required and is missing. Map it in the identity provider, or leave out all of {}.",
-                schema.id
-            )));
+            return Err(Error::new(
+                Code::AttributeMissing,
+                format!(
+                    "{path} is required and is missing. Map it in the identity provider, or leave out all of {}.",
+                    schema.id
+                ),
+            ));
         }
     }
     Ok(())
@@ -47,7 +50,7 @@ pub fn check_immutable(kind: &ResourceType, old: &Attributes, new: &Attributes) 
     match path {
         None => Ok(()),
         Some(path) => Err(Error::new(
-            Kind::Mutability,
+            Code::ImmutableAttribute,
             format!("{path} is immutable: it has a value already, which can neither be changed nor removed."),
         )),
     }

@@ -15,7 +15,7 @@ pub(super) mod resolve;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::fold::fold;
 use crate::id::Timestamp;
 use crate::scim::schema::{Attribute, ResourceType};
@@ -27,6 +27,41 @@ pub const MAX_TEXT: usize = 4096;
 /// How deep parentheses, value paths and the operators under them may stand in each other. A resolved filter takes
 /// at most two levels of JSON for each, so that it stays well below `serde_json`'s limit of 128 on its way.
 pub const MAX_NESTING: usize = 32;
+
+/// Which of the two grammars a text follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::scim) enum Grammar {
+    /// A filter (RFC 7644 figure 1).
+    Filter,
+    /// A PATCH path (figure 7).
+    Path,
+}
+
+impl Grammar {
+    /// What the text is called in a sentence.
+    fn noun(self) -> &'static str {
+        match self {
+            Grammar::Filter => "filter",
+            Grammar::Path => "path",
+        }
+    }
+
+    /// The code for a text that does not follow the grammar.
+    fn syntax(self) -> Code {
+        match self {
+            Grammar::Filter => Code::FilterSyntax,
+            Grammar::Path => Code::PathSyntax,
+        }
+    }
+
+    /// The code for a text that is too long or nested too deep.
+    fn too_complex(self) -> Code {
+        match self {
+            Grammar::Filter => Code::FilterTooComplex,
+            Grammar::Path => Code::PathTooComplex,
+        }
+    }
+}
 
 /// How much besides the RFC's grammar is understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +116,7 @@ impl Form {
 
 /// Reads a filter (RFC 7644 figure 1). Attributes are not looked up.
 pub fn parse(text: &str, forms: Forms) -> Result<Expression> {
-    parse::Parser::new(text, forms, Kind::InvalidFilter)?.filter()
+    parse::Parser::new(text, forms, Grammar::Filter)?.filter()
 }
 
 /// A filter as it was written. It prints as canonical text that is read as the same expression.
@@ -333,11 +368,11 @@ pub enum ResolveError {
 }
 
 impl ResolveError {
-    /// The refusal for those who do not ignore unknown attributes; `kind` is that of an unknown attribute.
-    pub fn into_error(self, kind: Kind, resource: &ResourceType) -> Error {
+    /// The refusal for those who do not ignore unknown attributes; `unknown` is the code of one.
+    pub fn into_error(self, unknown: Code, resource: &ResourceType) -> Error {
         match self {
             ResolveError::Unknown(name) => {
-                Error::new(kind, format!("{} has no attribute {name:?}", resource.name)).about([name])
+                Error::new(unknown, format!("{} has no attribute {name:?}", resource.name)).about([name])
             }
             ResolveError::Refused(error) => error,
         }

@@ -7,7 +7,7 @@
 mod named;
 
 use self::named::Named;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
@@ -25,7 +25,9 @@ pub const DEPTH_MAX: usize = 32;
 pub fn object(body: &[u8]) -> Result<Map<String, Value>> {
     match value(body)? {
         Value::Object(map) => Ok(map),
-        other => Err(Error::invalid_syntax(format!("The body has to be a JSON object, not {}.", name(&other)))),
+        other => {
+            Err(Error::new(Code::BodyNotObject, format!("The body has to be a JSON object, not {}.", name(&other))))
+        }
     }
 }
 
@@ -42,9 +44,9 @@ pub fn value(body: &[u8]) -> Result<Value> {
         Strict { depth: DEPTH_MAX }.deserialize(&mut deserializer).and_then(|v| deserializer.end().map(|()| v));
     parsed.map_err(|error| {
         if body.iter().all(u8::is_ascii_whitespace) {
-            Error::invalid_syntax("The body is empty; this request needs a JSON object.")
+            Error::new(Code::BodyEmpty, "The body is empty; this request needs a JSON object.")
         } else {
-            Error::invalid_syntax(format!("The body is not acceptable JSON: {error}."))
+            Error::new(Code::BodyNotJson, format!("The body is not acceptable JSON: {error}."))
         }
     })
 }
@@ -82,13 +84,13 @@ pub fn of_any_build<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T> {
 /// 503 for what only a build to come understands.
 pub fn being_deployed() -> Error {
     let detail = "A new version is being deployed. Try again in a minute.";
-    Error { retry_after: Some(60), ..Error::new(Kind::Unavailable, detail) }
+    Error { retry_after: Some(60), ..Error::new(Code::Deploying, detail) }
 }
 
 /// 413 for a body above [`BODY_MAX`].
 pub fn too_large() -> Error {
     Error::new(
-        Kind::TooLarge,
+        Code::BodyTooLarge,
         format!("The body is larger than {BODY_MAX} bytes. Send fewer members or operations at once."),
     )
 }
@@ -198,6 +200,7 @@ fn holds_nul(value: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Kind;
     use serde_json::json;
 
     #[test]
@@ -233,7 +236,7 @@ mod tests {
             let found = object(text.as_bytes()).map(Value::Object);
             assert_eq!(found.as_ref().map_err(|e| e.detail.as_str()), expected.as_ref().map_err(|e| *e), "{text}");
         }
-        assert_eq!(object(&vec![b' '; BODY_MAX + 1]).map_err(|e| e.kind), Err(Kind::TooLarge));
+        assert_eq!(object(&vec![b' '; BODY_MAX + 1]).map_err(|e| e.kind()), Err(Kind::TooLarge));
     }
 
     #[test]

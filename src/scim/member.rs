@@ -3,7 +3,7 @@
 
 use super::filter::{Filter, Op, Target, Value as Wanted};
 use super::json::name;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::MemberId;
 use serde_json::{Map, Value, json};
 
@@ -17,7 +17,7 @@ const IDS_NAMED: usize = 20;
 /// to `/Groups/`, and for anything that is no member.
 pub fn read(value: &Value, group: &str) -> Result<Vec<MemberId>> {
     let Value::Array(items) = value else {
-        return Err(Error::invalid_value(format!("members has to be an array, not {}.", name(value))));
+        return Err(Error::new(Code::InvalidMember, format!("members has to be an array, not {}.", name(value))));
     };
     let declared: Vec<&str> = items.iter().filter(|item| is_group(item)).map(id_of).collect();
     if !declared.is_empty() {
@@ -32,14 +32,18 @@ fn one(item: &Value) -> Result<MemberId> {
         _ => None,
     };
     let Some(Value::String(text)) = id else {
-        return Err(Error::invalid_value(format!(
-            "Every element of members has to be an object with the user's id as text in value, not {}.",
-            name(item)
-        )));
+        return Err(Error::new(
+            Code::InvalidMember,
+            format!(
+                "Every element of members has to be an object with the user's id as text in value, not {}.",
+                name(item)
+            ),
+        ));
     };
     MemberId::parse(text.trim()).ok_or_else(|| {
         let shown: String = text.chars().take(128).collect();
-        Error::invalid_value(format!("members holds {shown:?}, which cannot be the id of a user.")).about([shown])
+        Error::new(Code::InvalidMember, format!("members holds {shown:?}, which cannot be the id of a user."))
+            .about([shown])
     })
 }
 
@@ -66,7 +70,7 @@ pub fn nested(group: &str, ids: &[&str]) -> Error {
          or push it as a group of its own. Nothing was changed.",
         listed(ids)
     );
-    Error { nested_in: Some(group.to_owned()), ..Error::new(Kind::InvalidValue, detail).about(ids.iter().copied()) }
+    Error { nested_in: Some(group.to_owned()), ..Error::new(Code::NestedGroup, detail).about(ids.iter().copied()) }
 }
 
 /// The ids, for a sentence; of very many the first ones and how many more.
@@ -97,7 +101,10 @@ pub fn filter(filter: Filter) -> Result<Filter> {
             Filter::Compare { target: value(), op, value: Wanted::Exact(id) }
         }
         Filter::Compare { target, .. } if is_reference(&target) => {
-            return Err(Error::invalid_filter("\"members.$ref\" can be compared by eq and ne only; filter by value."));
+            return Err(Error::new(
+                Code::FilterImpossible,
+                "\"members.$ref\" can be compared by eq and ne only; filter by value.",
+            ));
         }
         other => other,
     })

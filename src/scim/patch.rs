@@ -12,7 +12,7 @@ use super::path::Resolved;
 use super::resource::{canonical, is_label, is_unassigned};
 use super::schema::{Attribute, ResourceType};
 use crate::budget::Budget;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -242,7 +242,7 @@ fn absent(
         }
     }
     let detail = format!("No value of this resource matches the path {path}.");
-    Err(Error::new(Kind::NoTarget, detail))
+    Err(Error::new(Code::NoTarget, detail))
 }
 
 /// The least element that a filter of equalities matches.

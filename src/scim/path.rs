@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 pub use super::filter::ResolveError;
 use super::filter::parse::Parser;
 use super::filter::resolve::{Definition, Found, find, in_value_path, not_complex};
-use super::filter::{AttributePath, Expression, Filter, Form, Forms, Target};
-use crate::error::{Error, Kind, Result};
+use super::filter::{AttributePath, Expression, Filter, Form, Forms, Grammar, Target};
+use crate::error::{Code, Error, Result};
 use crate::scim::schema::{Attribute, ResourceType, Type};
 
 /// Reads a path. Attributes are not looked up.
 pub fn parse(text: &str, forms: Forms) -> Result<RawPath> {
-    let (attribute, filter, sub) = Parser::new(text, forms, Kind::InvalidPath)?.path()?;
+    let (attribute, filter, sub) = Parser::new(text, forms, Grammar::Path)?.path()?;
     Ok(RawPath { attribute, filter, sub })
 }
 
@@ -59,7 +59,7 @@ impl RawPath {
         // Entra ID removes a manager with `manager[value eq "x"]`.
         if !found.attribute.multi && !forms.allow(Form::SingleValue) {
             let detail = format!("\"{}\" has one value: no filter in brackets is needed to choose it", self.attribute);
-            return Err(ResolveError::Refused(Error::invalid_path(detail)));
+            return Err(ResolveError::Refused(Error::new(Code::PathNeedlessFilter, detail)));
         }
         in_value_path(filter, found.attribute, forms)
     }
@@ -154,8 +154,9 @@ mod tests {
 
     #[track_caller]
     fn malformed(text: &str, detail: &str) {
+        let code = if detail.starts_with("path: ") { Code::PathTooComplex } else { Code::PathSyntax };
         for forms in [Forms::Strict, Forms::Lenient] {
-            assert_eq!(parse(text, forms).unwrap_err(), Error::invalid_path(detail));
+            assert_eq!(parse(text, forms).unwrap_err(), Error::new(code, detail));
         }
     }
 
@@ -223,7 +224,7 @@ mod tests {
             lenient(text, &manager, json.clone());
         }
         let detail = format!("\"{ENTERPRISE}:manager\" has one value: no filter in brackets is needed to choose it");
-        refused(&manager, Error::invalid_path(detail));
+        refused(&manager, Error::new(Code::PathNeedlessFilter, detail));
     }
 
     #[test]
@@ -237,15 +238,15 @@ mod tests {
             unknown("urn:a:User", forms, "urn:a:User");
             unknown(USER, forms, USER);
         }
-        let error = ResolveError::Unknown("nick".into()).into_error(Kind::InvalidPath, &user());
-        assert_eq!(error, Error::invalid_path("User has no attribute \"nick\"").about(["nick"]));
+        let error = ResolveError::Unknown("nick".into()).into_error(Code::PathUnknownAttribute, &user());
+        assert_eq!(error, Error::new(Code::PathUnknownAttribute, "User has no attribute \"nick\"").about(["nick"]));
     }
 
     #[test]
     fn refused_filters() {
         let bare = |name: &str| {
             let detail = format!("\"{name}\" has no sub-attributes, so a filter in brackets cannot follow it");
-            Error::invalid_filter(detail)
+            Error::new(Code::FilterImpossible, detail)
         };
         refused("userName[value pr]", bare("userName"));
         refused("schemas[value pr]", bare("schemas"));
@@ -253,7 +254,7 @@ mod tests {
         refused(&format!("{ENTERPRISE}[manager pr]"), bare(ENTERPRISE));
         refused(
             "emails[primary gt true]",
-            Error::invalid_filter("\"primary\" is a boolean and cannot be compared by gt"),
+            Error::new(Code::FilterImpossible, "\"primary\" is a boolean and cannot be compared by gt"),
         );
     }
 

@@ -6,7 +6,7 @@
 
 use super::json::name;
 use super::schema::{Attribute, Mutability, ResourceType, Schema, Type};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -209,10 +209,10 @@ pub fn keep_primary(items: &mut [Value], last: bool) {
 pub fn check_required(kind: &ResourceType, attributes: &Map<String, Value>) -> Result<()> {
     match missing(&kind.schema.attributes, attributes, "") {
         None => Ok(()),
-        Some(path) => Err(Error::invalid_value(format!(
-            "{path} is required for a {} and is missing or empty. Map it in the identity provider.",
-            kind.name
-        ))),
+        Some(path) => Err(Error::new(
+            Code::AttributeMissing,
+            format!("{path} is required for a {} and is missing or empty. Map it in the identity provider.", kind.name),
+        )),
     }
 }
 
@@ -249,7 +249,7 @@ pub fn check_size(attributes: &Map<String, Value>) -> Result<()> {
         return Ok(());
     }
     let detail = format!("The resource has {size} bytes without its members; at most {RESOURCE_MAX} are kept.");
-    Err(Error::new(Kind::TooLarge, detail))
+    Err(Error::new(Code::ResourceTooLarge, detail))
 }
 
 fn wrong_type(path: &str, expected: &str, value: &Value) -> Error {
@@ -257,5 +257,5 @@ fn wrong_type(path: &str, expected: &str, value: &Value) -> Error {
         Value::String(text) if text.len() <= 64 => format!("the text {text:?}"),
         other => name(other).to_owned(),
     };
-    Error::invalid_value(format!("{path} has to be {expected}, not {found}."))
+    Error::new(Code::WrongType, format!("{path} has to be {expected}, not {found}."))
 }

@@ -4,7 +4,7 @@ use super::filter::evaluate::order;
 use super::filter::{Forms, Target};
 use super::path;
 use super::schema::{Attribute, Mutability, ResourceType, Returned, Type};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::fold::fold;
 use crate::id::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -31,7 +31,7 @@ pub fn resolve(text: &str, kind: &ResourceType, forms: Forms) -> Result<Option<T
         Err(path::ResolveError::Unknown(_)) => return Ok(None),
         Err(path::ResolveError::Refused(error)) => return Err(error),
     };
-    let refused = |why: &str| Err(Error::new(Kind::InvalidValue, format!("sortBy cannot be {text:?}: {why}.")));
+    let refused = |why: &str| Err(Error::new(Code::SortImpossible, format!("sortBy cannot be {text:?}: {why}.")));
     if path.filter.is_some() {
         return refused("it takes an attribute, not a filter");
     }
@@ -137,7 +137,7 @@ mod tests {
             (ENTERPRISE, "whole extension"),
         ] {
             let error = resolve(text, &user_type(), Forms::Strict).unwrap_err();
-            assert!(error.kind == Kind::InvalidValue && error.detail.contains(says), "{error}");
+            assert!(error.code == Code::SortImpossible && error.detail.contains(says), "{error}");
         }
     }
 

@@ -49,7 +49,7 @@ fn tokens_go_some_at_a_time_and_all_have_ended_before() {
     }
     let holder = Actor::Token { hash: minted[7], dialect: Dialect::Auto };
     match erase(&mut server, holder.clone()) {
-        Progress::Done(reply) => assert_eq!(reply.outcome.unwrap_err().kind, Kind::Forbidden),
+        Progress::Done(reply) => assert_eq!(reply.outcome.unwrap_err().kind(), Kind::Forbidden),
         _ => panic!("a token erases"),
     }
     let mut named = Vec::new();
@@ -59,7 +59,7 @@ fn tokens_go_some_at_a_time_and_all_have_ended_before() {
         // The records of these could not be deleted: the next call names them again.
         assert_eq!(hashes(erase(&mut server, Actor::Root)), next);
         let refused = server.call(holder.clone(), Ask::Read(Query::Organisation)).outcome.unwrap_err();
-        assert_eq!(refused.kind, Kind::Unauthorized, "from the first step on");
+        assert_eq!(refused.kind(), Kind::Unauthorized, "from the first step on");
         if next.is_empty() {
             break;
         }
@@ -84,7 +84,7 @@ fn nothing_is_written_where_nothing_is_registered() {
         (stale, Ask::Admin(Admin::Erase)),
         (Actor::Root, Ask::Read(Query::Organisation)),
     ] {
-        assert_eq!(server.call(actor, ask).outcome.unwrap_err().kind, Kind::Unauthorized);
+        assert_eq!(server.call(actor, ask).outcome.unwrap_err().kind(), Kind::Unauthorized);
     }
     assert!(!schema::exists(&server.sql).unwrap());
     assert_eq!(server.sql.query("SELECT name FROM sqlite_master", &[]).unwrap().len(), 0);
@@ -132,7 +132,7 @@ fn the_registry() {
                 let texts: Vec<String> = entries.iter().map(|entry| serde_json::to_string(entry).unwrap()).collect();
                 texts.join(",").replace(&now.rfc3339(), "T")
             }
-            Err(error) => error.kind.status().to_string(),
+            Err(error) => error.kind().status().to_string(),
         };
         assert_eq!(found, expected, "{step}: {ask:?}");
     }

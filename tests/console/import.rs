@@ -164,7 +164,7 @@ fn lines_that_are_refused() {
         let before = dump::content(&server);
         let error = send(&mut server, 1, &[user("b", "bob").to_string(), line.clone(), String::new()]).unwrap_err();
         assert!(error.detail.contains(says), "{line}\n{}", error.detail);
-        assert_eq!(error.kind.status(), 400);
+        assert_eq!(error.kind().status(), 400);
         assert_eq!(dump::content(&server), before);
         assert_eq!(server.console("/import")["parts"], json!([]), "nothing of the piece is kept");
     }
@@ -259,10 +259,11 @@ fn imports_that_do_not_add_up() {
 #[test]
 fn when_an_import_may_be() {
     let mut server = Native::new(Dialect::Auto);
-    let status = |server: &mut Native, admin_: Admin| admin(server, admin_).map_err(|error| error.kind.status()).err();
+    let status =
+        |server: &mut Native, admin_: Admin| admin(server, admin_).map_err(|error| error.kind().status()).err();
     assert_eq!(status(&mut server, Admin::FinishImport), Some(404));
     assert_eq!(status(&mut server, Admin::EndImport), Some(404));
-    assert_eq!(send(&mut server, 1, &[]).unwrap_err().kind.status(), 404);
+    assert_eq!(send(&mut server, 1, &[]).unwrap_err().kind().status(), 404);
     // Empty, so it may be although SCIM is on; in use, it may not.
     admin(&mut server, Admin::BeginImport).unwrap();
     send(&mut server, 1, &lines(&[json!({"from": 0}), end(1, 0, 0, 0)])).unwrap();
@@ -273,7 +274,7 @@ fn when_an_import_may_be() {
     admin(&mut server, Admin::FinishImport).unwrap();
     assert_eq!(status(&mut server, Admin::FinishImport), Some(409));
     assert_eq!(status(&mut server, Admin::BeginImport), Some(409));
-    assert_eq!(send(&mut server, 1, &[]).unwrap_err().kind.status(), 409);
+    assert_eq!(send(&mut server, 1, &[]).unwrap_err().kind().status(), 409);
     // While it is checked it can be given up, and while it is written nobody sees half of it.
     let mut seen = Vec::new();
     scim(&mut server, true);
@@ -372,7 +373,7 @@ fn parts() {
         admin(&mut into, Admin::FinishImport).unwrap_err().detail,
         "Part 3 broke off after line 3. Send it again, then finish again."
     );
-    assert_eq!(admin(&mut into, piece(3, tail, true)).unwrap_err().kind.status(), 409);
+    assert_eq!(admin(&mut into, piece(3, tail, true)).unwrap_err().kind().status(), 409);
     admin(&mut into, piece(4, tail, true)).unwrap();
     admin(&mut into, Admin::FinishImport).unwrap();
     assert_eq!(work(&mut into).1["state"], "done");

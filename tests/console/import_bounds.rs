@@ -99,8 +99,8 @@ fn steps_have_bounds() {
     // What was sent is cleared away in steps, too; who begins before its end is told to wait.
     scim(&mut server, false);
     let refused = admin(&mut server, Admin::BeginImport).unwrap_err();
-    assert_eq!((refused.kind.status(), refused.retry_after), (503, Some(5)));
-    assert_eq!(admin(&mut server, Admin::EndImport).unwrap_err().kind.status(), 404);
+    assert_eq!((refused.kind().status(), refused.retry_after), (503, Some(5)));
+    assert_eq!(admin(&mut server, Admin::EndImport).unwrap_err().kind().status(), 404);
     assert_eq!(cleared(&mut server), 6);
     // The same again: it takes the first one out.
     scim(&mut server, false);
@@ -207,8 +207,8 @@ fn who_searches_meanwhile() {
         panic!("goes on");
     };
     let error = reply.outcome.unwrap_err();
-    assert_eq!((error.kind.status(), error.retry_after), (503, Some(30)));
-    assert_eq!(server.call(Actor::Root, Ask::Admin(Admin::FinishImport)).outcome.unwrap_err().kind.status(), 409);
+    assert_eq!((error.kind().status(), error.retry_after), (503, Some(30)));
+    assert_eq!(server.call(Actor::Root, Ask::Admin(Admin::FinishImport)).outcome.unwrap_err().kind().status(), 409);
 }
 
 /// Members have lines of their own, and nothing of a group is dropped silently.

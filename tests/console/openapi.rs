@@ -145,7 +145,7 @@ fn a_method_that_is_not_described_is_refused_with_those_that_are() {
                 other => panic!("{method} {path} leads to {other:?}"),
             };
             let allowed: BTreeSet<&str> = error.names.iter().flat_map(|list| list.split(", ")).collect();
-            assert_eq!((error.kind.status(), allowed), (405, there.clone()), "{method} {path}");
+            assert_eq!((error.kind().status(), allowed), (405, there.clone()), "{method} {path}");
         }
     }
 }

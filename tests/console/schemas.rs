@@ -335,7 +335,7 @@ fn who_may_register() {
     for (hash, reads, changes) in [(admin, None, None), (read, None, Some(403)), (scim, Some(401), Some(401))] {
         let mut asked = |ask| {
             let actor = Actor::Token { hash, dialect: Dialect::Auto };
-            server.call(actor, ask).outcome.err().map(|error| error.kind.status())
+            server.call(actor, ask).outcome.err().map(|error| error.kind().status())
         };
         let put = scim_edge::console::schema(URN, document().to_string().as_bytes()).unwrap();
         assert_eq!(asked(Ask::Read(Query::Schemas)), reads);

@@ -150,7 +150,7 @@ fn a_token_is_judged_before_what_it_asks_is_read() {
         );
         let context = Context { org: Some(&server.org), now: server.now, random: &|| [0; 6], bytes: text.len() };
         match org::execute(&server.sql, &mut server.memory, Envelope::read(text.as_bytes()).unwrap(), &context) {
-            Progress::Done(reply) => reply.outcome.unwrap_err().kind.status(),
+            Progress::Done(reply) => reply.outcome.unwrap_err().kind().status(),
             _ => panic!("{ask} is not done"),
         }
     };
@@ -241,7 +241,7 @@ fn what_cannot_be_rotated() {
         (1, json!([]), 400, "JSON object"),
     ] {
         let error = rotate(&mut server, Actor::Root, number, &body).unwrap_err();
-        assert_eq!(error.kind.status(), status, "{number} {body}: {error}");
+        assert_eq!(error.kind().status(), status, "{number} {body}: {error}");
         assert!(error.detail.contains(says), "{number} {body}: {error}");
     }
     assert_eq!(server.sql.written(), written, "a refusal writes nothing");
@@ -264,14 +264,14 @@ fn who_may_rotate() {
     ] {
         mint(&mut server, number, None, more.clone()).unwrap();
         let by = actor_number.map_or(Actor::Root, |by| actor(TokenKind::Console, by));
-        let found = rotate(&mut server, by, number, &json!({})).map_or_else(|error| error.kind.status(), |_| 200);
+        let found = rotate(&mut server, by, number, &json!({})).map_or_else(|error| error.kind().status(), |_| 200);
         assert_eq!(found, status, "{actor_number:?} {more}");
         assert_eq!(listed(&mut server, number)["replacedBy"].is_null(), status != 200, "{actor_number:?} {more}");
     }
     // A provider's own token administers nothing.
     mint(&mut server, 81, None, json!({})).unwrap();
     let refused = rotate(&mut server, actor(TokenKind::Scim, 81), 81, &json!({})).unwrap_err();
-    assert_eq!(refused.kind.status(), 401);
+    assert_eq!(refused.kind().status(), 401);
 }
 
 #[test]
@@ -298,7 +298,7 @@ fn addresses() {
         let new = if status == 200 && address == Some("203.0.113.9") { 1 } else { written };
         assert_eq!(response.rows_written, new, "{address:?}");
         if status == 401 {
-            assert!(response.text("detail").contains("unknown, expired or revoked"), "the same for all");
+            assert!(response.text("detail").contains("unknown, revoked, expired"), "the same for all");
         }
     }
     server.now = server.now.plus(60_000);
@@ -413,7 +413,7 @@ fn the_journal_warns_once_a_day() {
     let entry = &found[0];
     let told = json!({"outcome": "warning", "firstAt": first.rfc3339(), "lastAt": first.rfc3339(), "count": 1,
         "requestId": null, "token": {"id": "n-1", "name": "token 1"}, "idp": null, "method": null, "resource": null,
-        "status": null, "scimType": null, "detail": health(&mut server)["warnings"][0], "repairs": [], "notes": [],
+        "status": null, "code": "token-ending", "scimType": null, "detail": health(&mut server)["warnings"][0], "repairs": [], "notes": [],
         "names": [], "nestedIn": null, "seq": null});
     assert_eq!(*entry, told);
     assert_eq!(server.console("/journal?token=n-1")["entries"], found);

@@ -62,7 +62,7 @@ fn calls() {
         (
             &actor,
             "",
-            r#"{"scim":{"refused":{"error":{"kind":"invalidValue","detail":"d","names":["x"]},"method":"POST","resource":"/Users"}}}"#,
+            r#"{"scim":{"refused":{"error":{"kind":"invalidValue","code":"wrong-type","detail":"d","names":["x"]},"method":"POST","resource":"/Users"}}}"#,
         ),
         (&actor, r#","render":{"kinds":"users","projection":{}}"#, r#"{"scim":{"getUser":{"id":"u"}}}"#),
         (
@@ -110,7 +110,7 @@ fn calls() {
         (
             &actor,
             "",
-            r#"{"scim":{"refused":{"error":{"kind":"invalidValue","detail":"d","names":["x"],"nestedIn":"g"},"method":"PUT","resource":"/Groups/g"}}}"#,
+            r#"{"scim":{"refused":{"error":{"kind":"invalidValue","code":"nested-group","detail":"d","names":["x"],"nestedIn":"g"},"method":"PUT","resource":"/Groups/g"}}}"#,
         ),
         (&r#""root""#.to_owned(), "", r#"{"read":"schemas"}"#),
         (&r#""root""#.to_owned(), "", r#"{"read":{"schema":{"urn":"urn:a:b"}}}"#),
@@ -133,7 +133,7 @@ fn replies() {
         format!(r#"{{"Ok":{{"resource":{stored},"groups":[{{"id":"g","display":"G"}}]}}}}}}"#),
         format!(r#"{{"Ok":{{"list":{{"total":1,"startIndex":1,"resources":[{stored},"members":["m"]}}]}}}}}}"#),
         r#"{"Ok":{"list":{"total":1,"startIndex":1,"resources":[],"nextCursor":"c","groupsLeftOut":true}}}"#.to_owned(),
-        r#"{"Ok":{"bulk":[{"method":"PUT","bulkId":"a","path":"/Users/u","version":"W/\"2\""},{"method":"POST","error":{"kind":"uniqueness","detail":"d"}}]}}"#.to_owned(),
+        r#"{"Ok":{"bulk":[{"method":"PUT","bulkId":"a","path":"/Users/u","version":"W/\"2\""},{"method":"POST","error":{"kind":"uniqueness","code":"user-name-taken","detail":"d"}}]}}"#.to_owned(),
         r#"{"Ok":"nothing"}"#.to_owned(),
         r#"{"Ok":"allowed"}"#.to_owned(),
         r#"{"Ok":{"json":{"lastSeq":3}}}"#.to_owned(),
@@ -141,9 +141,9 @@ fn replies() {
         r#"{"Ok":{"tagged":{"etag":"W/\"3\"","body":{"id":"u"}}}}"#.to_owned(),
         r#"{"Ok":{"tagged":{"etag":"W/\"3\""}}}"#.to_owned(),
         r#"{"Ok":{"preview":{"outcome":{"Ok":"nothing"},"repairs":["r"],"notes":["n"],"changes":[{"seq":4}],"count":1}}}"#.to_owned(),
-        r#"{"Ok":{"preview":{"outcome":{"Err":{"kind":"notFound","detail":"d"}},"repairs":[],"notes":[],"changes":[],"count":0}}}"#.to_owned(),
+        r#"{"Ok":{"preview":{"outcome":{"Err":{"kind":"notFound","code":"user-not-found","detail":"d"}},"repairs":[],"notes":[],"changes":[],"count":0}}}"#.to_owned(),
         r#"{"Ok":{"stale":{"generation":3,"schemas":[{"id":"urn:a:b"}]}}}"#.to_owned(),
-        r#"{"Err":{"kind":"uniqueness","detail":"d"}}"#.to_owned(),
+        r#"{"Err":{"kind":"uniqueness","code":"user-name-taken","detail":"d"}}"#.to_owned(),
     ] {
         let text = format!(r#"{{"v":1,"outcome":{outcome}}}"#);
         let reply: Reply = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"));
@@ -282,14 +282,14 @@ fn what_a_build_to_come_sends_is_503() {
     ] {
         let text = format!(r#"{{"v":1,"org":"acme","request":"r","actor":{actor},"ask":{ask}}}"#);
         let refused = Envelope::read(text.as_bytes()).and_then(Envelope::open).unwrap_err();
-        assert_eq!((refused.kind, refused.retry_after), (Kind::Unavailable, Some(60)), "{text}");
+        assert_eq!((refused.kind(), refused.retry_after), (Kind::Unavailable, Some(60)), "{text}");
     }
     let reply = json::of_any_build::<Reply>(br#"{"v":9,"outcome":{"Ok":{"later":{}}}}"#).unwrap_err();
-    assert_eq!(reply.kind, Kind::Unavailable);
+    assert_eq!(reply.kind(), Kind::Unavailable);
     let ask = json::of_any_build::<registry::Ask>(br#"{"later":{}}"#).unwrap_err();
-    assert_eq!(ask.kind, Kind::Unavailable);
+    assert_eq!(ask.kind(), Kind::Unavailable);
     // What is not a message of any build is a fault.
-    assert_eq!(Envelope::read(b"{}").unwrap_err().kind, Kind::Internal);
+    assert_eq!(Envelope::read(b"{}").unwrap_err().kind(), Kind::Internal);
     // More fields are skipped, wherever they stand.
     let reply: Reply = json::of_any_build(
         br#"{"v":9,"later":1,"outcome":{"Ok":{"list":{"total":0,"startIndex":1,"resources":[],"later":1}}}}"#,

@@ -120,8 +120,8 @@ fn registered_attributes() {
         });
         match (&found, &wanted) {
             (Ok(found), Ok(wanted)) => assert_eq!(found, wanted, "{operations}"),
-            (Err(Error { kind, detail, .. }), Err((wanted, says))) => {
-                assert_eq!(kind, wanted, "{operations}: {detail}");
+            (Err(Error { code, detail, .. }), Err((wanted, says))) => {
+                assert_eq!(code.kind(), *wanted, "{operations}: {detail}");
                 assert!(detail.contains(says), "{operations}: {detail}");
             }
             _ => panic!("{operations}: {found:?}, not {wanted:?}"),
@@ -130,7 +130,7 @@ fn registered_attributes() {
     // An extension is optional as a whole, but what is immutable stays; what has no value yet can be set once.
     let away = json!([{"op": "remove", "path": URN}]);
     assert_eq!(patched(&json!({"colour": "red"}), &away), Ok(Value::Null));
-    assert_eq!(patched(&badge, &away).map_err(|error| error.kind), Err(Kind::Mutability));
+    assert_eq!(patched(&badge, &away).map_err(|error| error.kind()), Err(Kind::Mutability));
     let set = json!([{"op": "add", "value": {URN: {"number": "9", "colour": "blue"}}}]);
     assert_eq!(patched(&json!({}), &set), Ok(json!({"number": "9", "colour": "blue"})));
 }

@@ -136,7 +136,7 @@ fn an_unregistered_object_writes_nothing() {
         let call = serde_json::from_str(&call).unwrap();
         let progress = scim_edge::org::execute(&sql, &mut Default::default(), call, &context);
         let scim_edge::org::Progress::Done(reply) = progress else { panic!("{ask}") };
-        assert_eq!(reply.outcome.unwrap_err().kind, scim_edge::error::Kind::Unauthorized, "{ask}");
+        assert_eq!(reply.outcome.unwrap_err().kind(), scim_edge::error::Kind::Unauthorized, "{ask}");
     }
     let tables: i64 = sql.connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)).unwrap();
     assert_eq!(tables, 0);

@@ -4,7 +4,7 @@ use super::super::Reading;
 use super::{Op, Sent};
 use crate::dialect::Repair;
 use crate::directory::command::GroupOperation;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::MemberId;
 use crate::scim::filter::Filter;
 use crate::scim::member;
@@ -21,7 +21,7 @@ pub(super) fn steps(
     let Sent { op, path, value } = sent;
     if path.target.sub.is_some() {
         let detail = format!("{path} is immutable: add and remove members, each by its value.");
-        return Err(Error::new(Kind::Mutability, detail));
+        return Err(Error::new(Code::ImmutableMember, detail));
     }
     let value = match value {
         one @ Value::Object(_) if !reading.mends() => json!([one]),
@@ -61,7 +61,7 @@ fn some(op: Op, filter: Filter, value: &Value, group: &str, reading: &mut Readin
         (Op::Add, _) => {
             let detail =
                 "What a member says of itself is immutable: add members by the path members, each by its value.";
-            Err(Error::new(Kind::Mutability, detail))
+            Err(Error::new(Code::ImmutableMember, detail))
         }
         (Op::Replace, _) => {
             let members = match value {

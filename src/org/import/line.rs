@@ -1,7 +1,7 @@
 //! One line of an import, read strictly: what a snapshot shows, or a part of it. Everything that can be said of a line by
 //! itself is said here, with the name of the field.
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::{GroupId, MemberId, Timestamp, UserId};
 use crate::org::{groups, users};
 use crate::scim::json;
@@ -298,5 +298,5 @@ fn short(text: &str) -> String {
 }
 
 fn invalid(detail: impl Into<String>) -> Error {
-    Error::invalid_value(detail)
+    Error::new(Code::ImportLine, detail)
 }

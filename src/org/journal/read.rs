@@ -6,7 +6,7 @@
 
 use crate::directory::command::Journal;
 use crate::directory::reply::Answer;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::{Timestamp, TokenHash};
 use crate::scim::json;
 use crate::store::Sql;
@@ -101,7 +101,7 @@ fn place(text: &str) -> Result<Place> {
         (Some((seq, at)), Some(fingerprint)) => {
             Ok(Place { seq, at: Timestamp(at), fingerprint: fingerprint.to_owned() })
         }
-        _ => Err(Error::invalid_value("after has to be the next of the page before.")),
+        _ => Err(Error::new(Code::InvalidPosition, "after has to be the next of the page before.")),
     }
 }
 
@@ -118,7 +118,7 @@ fn show_applied(one: Applied) -> Result<Value> {
     Ok(json!({
         "outcome": "applied", "firstAt": at, "lastAt": at, "count": 1, "requestId": one.facts.request,
         "token": token(&one.facts), "idp": said_at_all(&one.facts.idp), "method": method, "resource": resource,
-        "status": one.status, "scimType": null, "detail": null, "repairs": repairs, "notes": notes, "names": [],
+        "status": one.status, "code": null, "scimType": null, "detail": null, "repairs": repairs, "notes": notes, "names": [],
         "nestedIn": null, "seq": one.seq,
     }))
 }
@@ -138,7 +138,8 @@ fn show_refused(one: Refused) -> Result<Value> {
     Ok(json!({
         "outcome": one.outcome, "firstAt": one.first.rfc3339(), "lastAt": one.last.rfc3339(), "count": one.count,
         "requestId": said_at_all(&one.facts.request), "token": token(&one.facts), "idp": said_at_all(&one.facts.idp),
-        "method": said_at_all(&one.method), "resource": said_at_all(&one.resource), "status": said("status"), "scimType": said("scimType"), "detail": said("detail"),
+        "method": said_at_all(&one.method), "resource": said_at_all(&one.resource), "status": said("status"), "code": said("code"),
+        "scimType": said("scimType"), "detail": said("detail"),
         "repairs": list(said("repairs")), "notes": list(said("notes")), "names": names, "nestedIn": nested, "seq": null,
     }))
 }

@@ -1,7 +1,7 @@
 //! Warnings: what will go wrong if nobody does anything. The alarm writes them, no request does.
 
 use super::fingerprint;
-use crate::error::Result;
+use crate::error::{Result, Warning};
 use crate::id::Timestamp;
 use crate::org::tokens;
 use crate::store::Sql;
@@ -18,7 +18,13 @@ pub(super) fn write(sql: &dyn Sql, now: Timestamp) -> Result<()> {
     if store::last_seen(sql, &fingerprint)?.is_some_and(|at| now < at.plus(DAY)) {
         return Ok(());
     }
-    put(sql, &fingerprint, Some(token.as_str()), &json!({ "detail": sentence }), now)
+    put(
+        sql,
+        &fingerprint,
+        Some(token.as_str()),
+        &json!({ "code": Warning::TokenEnding.as_str(), "detail": sentence }),
+        now,
+    )
 }
 
 /// Warns that a job was set aside: one row a job, renewed each time.

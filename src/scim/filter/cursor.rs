@@ -1,18 +1,19 @@
 //! A place in a text that is being read, and the words for what is wrong there.
 
-use crate::error::{Error, Kind, Result};
+use super::Grammar;
+use crate::error::{Error, Result};
 use crate::scim::json;
 
 /// `at` is always on a character boundary.
 pub(super) struct Cursor<'a> {
     text: &'a str,
     pub(super) at: usize,
-    kind: Kind,
+    grammar: Grammar,
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(text: &'a str, kind: Kind) -> Self {
-        Self { text, at: 0, kind }
+    pub(super) fn new(text: &'a str, grammar: Grammar) -> Self {
+        Self { text, at: 0, grammar }
     }
 
     /// Consumes `word` in any case, with the space around it.
@@ -60,7 +61,7 @@ impl<'a> Cursor<'a> {
         if self.at == self.text.len() {
             return Ok(());
         }
-        let end = format!("the end of the {}", self.noun());
+        let end = format!("the end of the {}", self.grammar.noun());
         Err(self.expected(&if or_else.is_empty() { end } else { format!("{or_else} or {end}") }))
     }
 
@@ -87,10 +88,6 @@ impl<'a> Cursor<'a> {
         self.take_while(char::is_whitespace);
     }
 
-    fn noun(&self) -> &'static str {
-        if self.kind == Kind::InvalidPath { "path" } else { "filter" }
-    }
-
     /// The refusal that quotes what comes next.
     pub(super) fn expected(&self, what: &str) -> Error {
         let rest = self.rest();
@@ -107,12 +104,12 @@ impl<'a> Cursor<'a> {
     /// A refusal of what comes next.
     pub(super) fn bad(&self, what: &str) -> Error {
         let position = self.text.get(..self.at).unwrap_or_default().chars().count() + 1;
-        Error::new(self.kind, format!("{}, position {position}: {what}", self.noun()))
+        Error::new(self.grammar.syntax(), format!("{}, position {position}: {what}", self.grammar.noun()))
     }
 
     /// A refusal of the text as a whole.
     pub(super) fn refused(&self, what: &str) -> Error {
-        Error::new(self.kind, format!("{}: {what}", self.noun()))
+        Error::new(self.grammar.too_complex(), format!("{}: {what}", self.grammar.noun()))
     }
 }
 

@@ -3,8 +3,8 @@
 //! Which attributes exist is not known here.
 
 use super::cursor::{Cursor, is_attribute_char};
-use super::{AttributePath, Expression, Form, Forms, Literal, MAX_NESTING, MAX_TEXT, Op};
-use crate::error::{Error, Kind, Result};
+use super::{AttributePath, Expression, Form, Forms, Grammar, Literal, MAX_NESTING, MAX_TEXT, Op};
+use crate::error::{Error, Result};
 use crate::scim::json;
 
 /// Reads one text.
@@ -17,9 +17,9 @@ pub(in crate::scim) struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    /// `kind` is [`Kind::InvalidFilter`] or [`Kind::InvalidPath`] and decides how the text is called in an error.
-    pub(in crate::scim) fn new(text: &'a str, forms: Forms, kind: Kind) -> Result<Self> {
-        let text = Cursor::new(text, kind);
+    /// `grammar` says what the text is called in a refusal, and with which code it is refused.
+    pub(in crate::scim) fn new(text: &'a str, forms: Forms, grammar: Grammar) -> Result<Self> {
+        let text = Cursor::new(text, grammar);
         if text.rest().len() > MAX_TEXT {
             return Err(text.refused(&format!("longer than {MAX_TEXT} bytes")));
         }

@@ -1,7 +1,7 @@
 //! From what was written to what is meant: attributes are looked up, values get their types.
 
 use super::{AttributePath, Expression, Filter, Form, Forms, Literal, Op, ResolveError, Target, Value, instant};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::scim::json;
 use crate::scim::schema::{Attribute, Mutability, ResourceType, Returned, Schema, Type};
 
@@ -9,7 +9,7 @@ impl Expression {
     /// Looks the attributes up in the schemas of `resource` (RFC 7644 section 3.4.2.2); names are compared without
     /// regard to case (RFC 7643 section 2.1).
     pub fn resolve(&self, resource: &ResourceType, forms: Forms) -> Result<Filter> {
-        self.look_up(resource, forms).map_err(|error| error.into_error(Kind::InvalidFilter, resource))
+        self.look_up(resource, forms).map_err(|error| error.into_error(Code::FilterUnknownAttribute, resource))
     }
 
     /// The same in a search over several types (section 3.4.2.1): an attribute that only another of them has, has no
@@ -32,7 +32,7 @@ impl Expression {
                     // All of nothing holds, any of nothing does not.
                     Ok(if absent { Filter::And(Vec::new()) } else { Filter::Or(Vec::new()) })
                 }
-                found => found.map_err(|error| error.into_error(Kind::InvalidFilter, resource)),
+                found => found.map_err(|error| error.into_error(Code::FilterUnknownAttribute, resource)),
             },
         }
     }
@@ -305,5 +305,5 @@ fn described(kind: Type) -> (&'static str, &'static str) {
 
 fn refused(detail: String) -> ResolveError {
     // Also in a PATCH path: table 9 lists invalidFilter for "PATCH (Path Filter)".
-    ResolveError::Refused(Error::invalid_filter(detail))
+    ResolveError::Refused(Error::new(Code::FilterImpossible, detail))
 }

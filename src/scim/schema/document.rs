@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use super::{Attribute, ENTERPRISE, Mutability, Returned, Schema, Text, Type, Types, Uniqueness, find};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::scim::discovery::{describe, mutability_name, returned_name, type_name, uniqueness_name};
 use crate::scim::json;
 
@@ -46,7 +46,10 @@ impl Document {
         let mut map = json::object(body)?;
         let id = take(&mut map, "id");
         if id.as_ref().is_some_and(|id| !id.as_str().is_some_and(|id| id.eq_ignore_ascii_case(urn))) {
-            return Err(Error::invalid_value(format!("id has to be the URN of the address, {urn}, or left out.")));
+            return Err(Error::new(
+                Code::InvalidSchema,
+                format!("id has to be the URN of the address, {urn}, or left out."),
+            ));
         }
         map.insert("id".to_owned(), Value::from(urn));
         let document = Self::read(map)?;
@@ -54,7 +57,7 @@ impl Document {
         if count > ATTRIBUTES_MAX {
             let detail =
                 format!("The schema has {count} attributes, sub-attributes counted; at most {ATTRIBUTES_MAX}.");
-            return Err(Error::invalid_value(detail));
+            return Err(Error::new(Code::InvalidSchema, detail));
         }
         let size = document.write().to_string().len();
         if size > DOCUMENT_MAX { Err(too_large(size)) } else { Ok(document) }
@@ -133,23 +136,26 @@ fn check_urn(urn: &str) -> Result<()> {
     let named = parts.next().is_some_and(|name| !name.is_empty()) && parts.next().is_some_and(|rest| !rest.is_empty());
     let plain = urn.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:~".contains(c));
     if !scheme || !named || !plain || urn.ends_with(':') || urn.len() > URN_MAX {
-        return Err(Error::invalid_value(format!(
-            "A schema's id has to be a URN such as urn:example:params:scim:schemas:extension:acme:2.0:User, of letters, \
+        return Err(Error::new(
+            Code::InvalidSchema,
+            format!(
+                "A schema's id has to be a URN such as urn:example:params:scim:schemas:extension:acme:2.0:User, of letters, \
              digits and - _ . ~ between colons, at most {URN_MAX} bytes."
-        )));
+            ),
+        ));
     }
     let begins = |with: &str| urn.get(..with.len()).is_some_and(|head| head.eq_ignore_ascii_case(with));
     let enterprise = begins(ENTERPRISE) && matches!(urn.as_bytes().get(ENTERPRISE.len()), None | Some(b':'));
     if enterprise || begins("urn:ietf:params:scim:schemas:core:") || begins("urn:ietf:params:scim:api:") {
         let detail = format!("{urn} belongs to the SCIM standard and cannot be registered. Choose a URN of your own.");
-        return Err(Error::new(Kind::Conflict, detail));
+        return Err(Error::new(Code::SchemaReserved, detail));
     }
     Ok(())
 }
 
 fn too_large(size: usize) -> Error {
     let detail = format!("The schema has {size} bytes; at most {DOCUMENT_MAX} are kept.");
-    Error::new(Kind::TooLarge, detail)
+    Error::new(Code::SchemaTooLarge, detail)
 }
 
 fn resource_types(fields: &mut Fields) -> Result<(bool, bool)> {
@@ -168,12 +174,15 @@ fn attributes(items: Vec<Value>, parent: Option<&str>) -> Result<Vec<Attribute>>
         let Value::Object(map) = item else {
             let place = parent.map_or_else(|| "attributes".to_owned(), |parent| format!("subAttributes of {parent}"));
             let detail = format!("Element {number} of {place} has to be an object, not {}.", json::name(&item));
-            return Err(Error::invalid_value(detail));
+            return Err(Error::new(Code::InvalidSchema, detail));
         };
         let attribute = attribute(map, number, parent)?;
         if find(&found, &attribute.name).is_some() {
             let path = path(parent, &attribute.name);
-            return Err(Error::invalid_value(format!("The attribute {path} is defined twice; names have no case.")));
+            return Err(Error::new(
+                Code::InvalidSchema,
+                format!("The attribute {path} is defined twice; names have no case."),
+            ));
         }
         found.push(attribute);
     }
@@ -223,7 +232,7 @@ fn attribute(map: Map<String, Value>, number: usize, parent: Option<&str>) -> Re
         _ => "",
     };
     if !refused.is_empty() {
-        return Err(Error::invalid_value(format!("The attribute {path} {refused}.")));
+        return Err(Error::new(Code::InvalidSchema, format!("The attribute {path} {refused}.")));
     }
     Ok(Attribute {
         name: Text::Owned(name),
@@ -320,7 +329,7 @@ impl Fields {
     }
 
     fn wrong(&self, what: &str) -> Error {
-        Error::invalid_value(format!("{}: {what}.", self.place))
+        Error::new(Code::InvalidSchema, format!("{}: {what}.", self.place))
     }
 }
 

@@ -26,7 +26,7 @@ fn refuses(text: &str, detail: &str) {
 #[track_caller]
 fn refused(text: &str, forms: Forms, detail: &str) {
     let error = parse(text, forms).unwrap().resolve(&user(), forms).unwrap_err();
-    assert_eq!((error.kind, error.detail.as_str()), (Kind::InvalidFilter, detail));
+    assert_eq!((error.kind(), error.detail.as_str()), (crate::error::Kind::InvalidFilter, detail));
 }
 
 fn folded(text: &str, key: &str) -> Json {

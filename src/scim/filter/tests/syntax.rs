@@ -13,13 +13,15 @@ fn reads(text: &str, canonical: &str) {
 #[track_caller]
 fn lenient(text: &str, canonical: &str, detail: &str) {
     assert_eq!(parse(text, Forms::Lenient).unwrap().to_string(), canonical);
-    assert_eq!(parse(text, Forms::Strict).unwrap_err(), Error::invalid_filter(detail));
+    assert_eq!(parse(text, Forms::Strict).unwrap_err(), Error::new(Code::FilterSyntax, detail));
 }
 
 #[track_caller]
 fn refuses(text: &str, detail: &str) {
+    let too_complex = detail.starts_with("filter: ");
+    let code = if too_complex { Code::FilterTooComplex } else { Code::FilterSyntax };
     for forms in [Forms::Strict, Forms::Lenient] {
-        assert_eq!(parse(text, forms).unwrap_err(), Error::invalid_filter(detail));
+        assert_eq!(parse(text, forms).unwrap_err(), Error::new(code, detail));
     }
 }
 

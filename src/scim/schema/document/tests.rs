@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::error::Kind;
 
 const URN: &str = "urn:coreweave:params:scim:schemas:extension:coreweave:2.0:CoreWeaveUser";
 
@@ -133,7 +134,7 @@ fn refused_attributes() {
         ),
     ] {
         let error = parse(&json!({"attributes": [attribute]})).unwrap_err();
-        assert_eq!(error.kind, Kind::InvalidValue, "{attribute}");
+        assert_eq!(error.kind(), Kind::InvalidValue, "{attribute}");
         assert!(error.detail.contains(says), "{attribute}: {}", error.detail);
     }
 }
@@ -164,7 +165,7 @@ fn refused_documents() {
         (json!({"attributes": one, "description": long}), Kind::TooLarge, "65536"),
     ] {
         let error = parse(&document).unwrap_err();
-        assert_eq!(error.kind, kind, "{error}");
+        assert_eq!(error.kind(), kind, "{error}");
         assert!(error.detail.contains(says), "{error}, wanted {says}");
     }
     assert!(parse(&json!({"attributes": many(100)})).is_ok());
@@ -194,6 +195,6 @@ fn urns() {
         ("urn:ietf:params:scim:api:messages:2.0:Error", Some(Kind::Conflict)),
     ] {
         let found = Document::parse(urn, br#"{"attributes":[{"name":"a"}]}"#);
-        assert_eq!(found.err().map(|error| error.kind), refused, "{urn}");
+        assert_eq!(found.err().map(|error| error.kind()), refused, "{urn}");
     }
 }
