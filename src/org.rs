@@ -8,6 +8,7 @@ mod admin;
 pub mod alarm;
 pub mod bucket;
 mod bulk;
+mod clearing;
 mod cursor;
 pub mod erase;
 pub mod feed;

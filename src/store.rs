@@ -11,6 +11,7 @@ pub mod groups;
 pub mod import;
 pub mod journal;
 pub mod members;
+pub mod memberships;
 pub mod schema;
 pub mod schemas;
 pub mod search;

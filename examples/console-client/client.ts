@@ -31,6 +31,8 @@ export interface ResourceChange {
   /** The groups that a user left who was deleted or came back, and their versions since. */
   groups?: string[];
   groupVersions?: { id: string; version: number; modified: string }[];
+  /** How many memberships went at once with a user or group that had very many; `updated` changes with a user's groups follow. */
+  memberships?: number;
 }
 
 /** Who joined and who left a group. Without `version` if the group is gone by then. */

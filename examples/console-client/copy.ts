@@ -47,9 +47,10 @@ export class Copy {
     return true;
   }
 
-  #resource({ kind, resourceType, id, resource, groups, groupVersions, ...shown }: ResourceChange): void {
+  #resource({ kind, resourceType, id, resource, groups, groupVersions, memberships, ...shown }: ResourceChange): void {
     for (const group of groups ?? []) this.members.get(group)?.delete(id);
     for (const group of groupVersions ?? []) this.#touch(group.id, group);
+    if (memberships !== undefined && resourceType === "User") for (const members of this.members.values()) members.delete(id);
     if (kind === "deleted") this.tombstones.set(id, resourceType);
     if (resource === null) {
       // Gone by now, by this change or by one that follows. An id is never given again.

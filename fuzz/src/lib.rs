@@ -132,9 +132,9 @@ fn of_attribute(operation: &GroupOperation) -> Option<&Operation> {
         GroupOperation::Attribute(operation) => return Some(operation),
         GroupOperation::RemoveMatching(filter) | GroupOperation::ReplaceMatching { filter, .. } => {
             // Nobody fits whom a filter that names its members does not name.
-            for id in ["a", "id"].iter().filter(|id| member::fits(filter, id)) {
+            for id in ["a", "id"].iter().filter(|id| member::Judge::new(filter).fits(id)) {
                 let ids = member::named(filter);
-                assert!(ids.is_none_or(|ids| ids.iter().any(|named| named.as_str() == *id)), "{filter} names {id}");
+                assert!(ids.is_none_or(|ids| ids.contains(id)), "{filter} names {id}");
             }
         }
         _ => {}

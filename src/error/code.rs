@@ -56,6 +56,10 @@ codes! {
         TooMuchWork = "too-much-work",
         /// The sort has no index and too many resources.
         SortTooLarge = "sort-too-large",
+        /// More memberships would change than one request may.
+        TooManyMemberships = "too-many-memberships",
+        /// A filter that names no ids is tried on a very large group.
+        GroupTooLargeToFilter = "group-too-large-to-filter",
         /// [`Kind::TooMany`] of another build.
         TooMany = "too-many",
     }

@@ -9,7 +9,7 @@
 //! Out of scope: setting the platform's alarm, waiting for the commit between [`begin`] and [`Attempt::run`], and what
 //! the log says: `edge` does that.
 
-use super::{Memory, import, journal};
+use super::{Memory, clearing, import, journal};
 use crate::error::{Error, Result};
 use crate::id::Timestamp;
 use crate::store::due::{self, Due};
@@ -46,7 +46,18 @@ struct Job {
 /// What being set aside means and what to do, in a sentence, and when the job is due again.
 type SetAside = (String, Option<Timestamp>);
 
-const JOBS: [Job; 2] = [
+const JOBS: [Job; 3] = [
+    Job {
+        name: clearing::CLEAR,
+        first: None,
+        furthest: REST,
+        step: clearing::step,
+        set_aside: |_, _, now| {
+            let then = "Memberships of users and groups that were deleted are still stored; nobody sees them. Clearing them away \
+                        is tried again in a day.";
+            Ok((then.to_owned(), Some(now.plus(REST))))
+        },
+    },
     Job {
         name: import::IMPORT,
         first: None,

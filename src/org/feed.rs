@@ -54,15 +54,15 @@ pub(super) fn page(sql: &dyn Sql, after: Seq, limit: i64) -> Result<(Answer, boo
 /// Internal only.
 pub(super) fn shown(sql: &dyn Sql, after: Seq, limit: i64, bytes: usize) -> Result<(String, Seq)> {
     let (mut shown, mut last) = (String::new(), after);
-    feed::read(sql, after, limit, &mut |seq, _, change| {
+    feed::read(sql, after, limit, &mut |change| {
         if !shown.is_empty() {
-            if shown.len() + change.len() > bytes {
+            if shown.len() + change.text.len() > bytes {
                 return Ok(false);
             }
             shown.push(',');
         }
-        shown.push_str(change);
-        last = seq;
+        shown.push_str(&change.text);
+        last = change.seq;
         Ok(true)
     })?;
     Ok((shown, last))

@@ -1,6 +1,7 @@
 //! Groups: created, replaced, patched, deleted (RFC 7644 sections 3.3 to 3.6). Flat, and their members are rows.
 
-use super::membership::{self, Delta, Effect};
+use super::clearing::CLEAR;
+use super::membership::{self, Delta, Judged};
 use super::related;
 use super::sync;
 use super::users::{attributes, differing};
@@ -17,7 +18,7 @@ use crate::scim::schema::ResourceType;
 use crate::store::changes::Kind as ChangeKind;
 use crate::store::folded::folded;
 use crate::store::groups::{self as store, Content, Group};
-use crate::store::{Sql, settings};
+use crate::store::{Sql, due, members, settings};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -40,12 +41,12 @@ pub(super) fn create(work: &mut Work<'_>, group: &Resource, ids: &[MemberId]) ->
     if let Some(same) = store::by_display_name(work.sql, &content.display_name_key)?
         && same.content.doc == content.doc
         && work.made(same.id.as_str())?
-        && membership::effect(work, Some(same.key), &label, &delta)?.is_nothing()
+        && membership::find(work, Some(same.key), &label, &delta)?.effect(work, Some(same.key), &label)?.is_nothing()
     {
         return Ok(Answer::Created(Box::new(one(work.sql, same, work.members)?)));
     }
     check_free(work.sql, &content, None)?;
-    let effect = membership::effect(work, None, &label, &delta)?;
+    let effect = membership::find(work, None, &label, &delta)?.effect(work, None, &label)?;
     let id = GroupId::parse(&work.new_id()).ok_or_else(|| Error::internal("made an id that is none"))?;
     let key = store::insert(work.sql, &id, &content, work.next_seq(), work.at())?;
     work.totals.groups += 1;
@@ -70,12 +71,12 @@ pub(super) fn replace(work: &mut Work<'_>, id: &GroupId, group: &Resource, ids: 
     let (kind, stored) = (&work.types.group, attributes(&old.content.doc)?);
     extension::keep_immutable(kind, &stored, &mut new);
     extension::check_immutable(kind, &stored, &new)?;
-    let delta = ids.map(|ids| {
-        let mut delta = Delta::default();
+    let mut delta = Delta::default();
+    if let Some(ids) = ids {
         delta.replace(ids);
-        delta
-    });
-    let group = store_changed(work, old, &new, delta.as_ref())?;
+    }
+    let judged = membership::find(work, Some(old.key), id.as_str(), &delta)?;
+    let group = store_changed(work, old, &new, &judged)?;
     Ok(Answer::Resource(Box::new(one(work.sql, group, work.members)?)))
 }
 
@@ -101,22 +102,18 @@ pub(super) fn patch(
             GroupOperation::AddMembers(ids) => delta.add(ids),
             GroupOperation::RemoveMembers(ids) => delta.remove(ids),
             GroupOperation::ReplaceMembers(ids) => delta.replace(ids),
-            GroupOperation::RemoveMatching(filter) => delta.remove_matching(filter),
+            GroupOperation::RemoveMatching(filter) => delta.remove_matching(filter, work.budget)?,
             GroupOperation::ReplaceMatching { filter, members } => {
-                if !membership::any(work.sql, old.key, &delta, filter)? {
-                    let detail = format!("No member of group {id} matches the filter {filter}.");
-                    return Err(Error::new(Code::NoTarget, detail));
-                }
-                delta.remove_matching(filter);
-                delta.add(members);
+                delta.replace_matching(filter, members, work.budget)?;
             }
         }
     }
+    let judged = membership::find(work, Some(old.key), id.as_str(), &delta)?;
     if patch::apply(kind, &mut new, &of_attributes, work.budget)? {
         work.repaired("create_missing_element");
     }
     extension::check_patched(kind, &stored, &new, &urns)?;
-    let group = store_changed(work, old, &new, Some(&delta))?;
+    let group = store_changed(work, old, &new, &judged)?;
     match answer {
         None => Ok(Answer::Nothing),
         Some(shown) => Ok(Answer::Resource(Box::new(one(work.sql, group, shown)?))),
@@ -135,38 +132,47 @@ fn urn(operation: &GroupOperation) -> Option<&str> {
 pub(super) fn delete(work: &mut Work<'_>, id: &GroupId) -> Result<Answer> {
     sync::may_push(work.options)?;
     let group = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
-    let mut delta = Delta::default();
-    delta.replace(&[]);
-    let effect = membership::effect(work, Some(group.key), id.as_str(), &delta)?;
-    work.lose(effect.removed())?;
-    if !effect.is_nothing() {
+    work.spend_document(group.content.doc.len())?;
+    let mut before = attributes(&group.content.doc)?;
+    if membership::is_large(work.sql, group.key)? {
+        let count = members::count(work.sql, group.key, members::BEFORE_ALL, -members::BEFORE_ALL)?;
+        work.lose(usize::try_from(count).unwrap_or(usize::MAX))?;
+        work.totals.memberships -= count;
+        before.insert("memberships".to_owned(), json!(count));
+        store::make_gone(work.sql, group.key)?;
+        due::set(work.sql, CLEAR, Some(work.at()))?;
+    } else {
         // Who was in it stands in the feed before the group goes.
-        membership::write(work, group.key, id.as_str(), &effect)?;
+        let mut delta = Delta::default();
+        delta.replace(&[]);
+        let (key, id) = (Some(group.key), id.as_str());
+        let effect = membership::find(work, key, id, &delta)?.effect(work, key, id)?;
+        work.lose(effect.removed())?;
+        membership::write(work, group.key, id, &effect)?;
+        members::clear(work.sql, group.key)?;
+        store::delete(work.sql, group.key)?;
     }
-    store::delete(work.sql, group.key)?;
     settings::bury(work.sql, id.as_str(), "Group")?;
     work.totals.groups -= 1;
-    work.spend_document(group.content.doc.len())?;
-    let before = Value::Object(attributes(&group.content.doc)?);
-    work.change(ChangeKind::Deleted, "Group", id.as_str(), Some(before));
+    work.change(ChangeKind::Deleted, "Group", id.as_str(), Some(Value::Object(before)));
     Ok(Answer::Nothing)
 }
 
 /// Stores what differs of the attributes and the members, with one new version; nothing if nothing does.
-fn store_changed(work: &mut Work<'_>, old: Group, new: &Map<String, Value>, delta: Option<&Delta>) -> Result<Group> {
+fn store_changed(work: &mut Work<'_>, old: Group, new: &Map<String, Value>, members: &Judged<'_>) -> Result<Group> {
     let content = content(&work.types.group, new)?;
     work.spend_document(content.doc.len())?;
-    let effect = match delta {
-        Some(delta) => membership::effect(work, Some(old.key), old.id.as_str(), delta)?,
-        None => Effect::default(),
-    };
+    let effect = members.effect(work, Some(old.key), old.id.as_str())?;
     if content.doc == old.content.doc && effect.is_nothing() {
         return Ok(old);
     }
     if content.display_name_key != old.content.display_name_key {
         sync::check_name(work.options, &content.display_name_key, &content.display_name)?;
     }
-    check_free(work.sql, &content, Some(&old))?;
+    let names = |content: &Content| (content.display_name_key.clone(), content.external_id.clone());
+    if names(&content) != names(&old.content) {
+        check_free(work.sql, &content, Some(&old))?;
+    }
     work.lose(effect.removed())?;
     store::update(work.sql, &old, &content, work.next_seq(), work.at())?;
     if content.doc != old.content.doc {

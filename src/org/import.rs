@@ -14,7 +14,7 @@ use crate::error::{Code, Error, Kind, Result};
 use crate::id::{RequestId, Seq, Timestamp};
 use crate::scim::json;
 use crate::scim::schema::Types;
-use crate::store::changes::{self, Change, Facts, Kind as ChangeKind, Totals};
+use crate::store::changes::{self, Before, Change, Facts, Kind as ChangeKind, Totals};
 use crate::store::import::{self as store, Part, place};
 use crate::store::{Sql, TEXT_MAX, due, transact};
 use line::{COUNTS, Line};
@@ -661,7 +661,7 @@ fn tell(sql: &dyn Sql, job: &mut Job, now: Timestamp) -> Result<()> {
         kind: ChangeKind::Imported,
         resource: "Organisation",
         id: job.org.clone(),
-        before: None,
+        before: Before::Nothing,
         totals: Totals { users, active_users, groups, memberships },
     };
     let request = RequestId::parse(&job.request).unwrap_or_else(RequestId::nil);

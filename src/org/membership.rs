@@ -1,118 +1,244 @@
-//! Who is in a group. A request's steps are first reduced to their net effect, so that a repeated push finds nothing
-//! to do, and a group is never loaded to add one member to it.
+//! Which users are in a group. A request's operations are first reduced to their net effect, so that a repeated push
+//! finds nothing to do, and a group is never loaded to add one member to it.
+//!
+//! What the operations say of ids is known without the storage. The rest takes one look-up of those ids and, only if a
+//! filter names none, one pass over the stored members, whatever the number of operations and filters. From then on
+//! members are integer keys: SQL makes what the feed tells of them.
 
 use super::work::Work;
+use crate::budget::Budget;
 use crate::error::{Code, Error, Result};
 use crate::id::MemberId;
 use crate::scim::filter::Filter;
-use crate::scim::member::{self, listed, nested};
-use crate::sorted::Sorted;
+use crate::scim::member::{self, Judge, listed, nested};
 use crate::store::Sql;
-use crate::store::changes::Kind as ChangeKind;
 use crate::store::members::{self, Found};
-use serde_json::json;
 use std::collections::BTreeMap;
 
-/// How many bytes of ids one change row carries; an id has at most 128, and a row 1 MiB.
-const CHANGE_BYTES: usize = 512 * 1024;
-/// How many members a filter is tried on at once: some 1 MiB of them.
-const MEMBERS_A_PIECE: i64 = 10_000;
+/// The most memberships that one request changes, and the largest group on which a filter is tried.
+pub(super) const MEMBERSHIPS_MAX: usize = 100_000;
+/// The most members of which one change tells; 512 KiB, since an id has at most 128 bytes and three of JSON around it.
+const MEMBERS_A_CHANGE: usize = 4_000;
+/// What one row of `members` costs in units of the budget, with its index and its place in a change.
+const ROW_UNITS: usize = 10;
+/// How many deleted ids have a note each.
+const DELETED_NOTED: usize = 19;
 
-/// The net effect of a request on one group's members.
+/// The net effect of a request's operations on one group's members.
 #[derive(Debug, Default)]
-pub(super) struct Delta {
-    /// The request names the whole list: who is not wanted has to go.
-    whole: bool,
-    /// What was said of each id; a request may name very many, in many steps.
-    said: BTreeMap<MemberId, Said>,
-    /// Stored members that are not named have to go if one of these matches them.
-    unwanted: Vec<Filter>,
+pub(super) struct Delta<'a> {
+    /// The number of the operation, from 1.
+    step: u32,
+    /// The operation that named the whole list: what was said before no longer holds, and a member that is not wanted
+    /// since must go.
+    whole: Option<u32>,
+    /// What was said of each id; a request may name very many, in many operations.
+    said: BTreeMap<&'a str, Said>,
+    /// Stored members go that one of these finds and that were not named.
+    unwanted: Vec<Judge<'a>>,
+    /// What only the storage can answer.
+    questions: Vec<Question<'a>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Said {
-    /// Whether it is to be a member; `None` if that was taken back.
-    wanted: Option<bool>,
-    /// It was to be added at any step, even if removed later: it has to be somebody.
+    /// The first operation that named the id, and the last.
+    first: u32,
+    last: u32,
+    /// Whether it is a member after the last one.
+    wanted: bool,
+    /// It was added by any operation, even if removed later: it must be a user.
     added: bool,
 }
 
-impl Delta {
-    pub(super) fn add(&mut self, ids: &[MemberId]) {
-        for id in ids {
-            self.said.insert(id.clone(), Said { wanted: Some(true), added: true });
-        }
+/// Whether a filter found a member who was stored and not named before that operation.
+#[derive(Debug)]
+struct Question<'a> {
+    step: u32,
+    filter: &'a Filter,
+    /// The ids that the filter names; `None` if it is the filter after the first `before` of [`Delta::unwanted`].
+    named: Option<Vec<&'a str>>,
+    before: usize,
+}
+
+impl<'a> Delta<'a> {
+    pub(super) fn add(&mut self, ids: &'a [MemberId]) {
+        self.step += 1;
+        ids.iter().for_each(|id| self.say(id.as_str(), true));
     }
 
-    pub(super) fn remove(&mut self, ids: &[MemberId]) {
-        for id in ids {
-            self.said.entry(id.clone()).or_default().wanted = Some(false);
-        }
+    pub(super) fn remove(&mut self, ids: &'a [MemberId]) {
+        self.step += 1;
+        ids.iter().for_each(|id| self.say(id.as_str(), false));
     }
 
-    pub(super) fn replace(&mut self, ids: &[MemberId]) {
-        self.whole = true;
-        self.said.values_mut().for_each(|said| said.wanted = None);
-        self.unwanted.clear();
+    pub(super) fn replace(&mut self, ids: &'a [MemberId]) {
         self.add(ids);
+        self.whole = Some(self.step);
+        if self.questions.is_empty() {
+            self.unwanted.clear();
+        }
     }
 
-    pub(super) fn remove_matching(&mut self, filter: &Filter) {
+    /// Removes the members that a filter finds.
+    ///
+    /// # Errors
+    /// 400 `tooMany` beyond the budget.
+    pub(super) fn remove_matching(&mut self, filter: &'a Filter, budget: &Budget) -> Result<()> {
+        self.step += 1;
         if let Some(ids) = member::named(filter) {
-            return self.remove(&ids);
+            ids.into_iter().for_each(|id| self.say(id, false));
+            return Ok(());
         }
+        let judge = Judge::new(filter);
+        budget.spend_each(self.said.len(), judge.terms())?;
+        let (step, whole) = (self.step, self.whole);
         for (id, said) in &mut self.said {
-            said.wanted = said.wanted.map(|wanted| wanted && !member::fits(filter, id.as_str()));
+            if said.holds(whole) && said.wanted && judge.fits(id) {
+                (said.last, said.wanted) = (step, false);
+            }
         }
-        if !self.whole {
-            self.unwanted.push(filter.clone());
+        if self.whole.is_none() {
+            self.unwanted.push(judge);
         }
+        Ok(())
     }
 
-    /// True if a stored member that is not named has to go.
-    fn drops(&self, id: &str) -> bool {
-        self.unwanted.iter().any(|filter| member::fits(filter, id))
+    /// Replaces the members that a filter finds; [`find`] refuses if there are none.
+    ///
+    /// # Errors
+    /// 400 `tooMany` beyond the budget.
+    pub(super) fn replace_matching(&mut self, filter: &'a Filter, ids: &'a [MemberId], budget: &Budget) -> Result<()> {
+        let (named, judge) = (member::named(filter), Judge::new(filter));
+        let is_member = |said: &Said| said.holds(self.whole) && said.wanted;
+        let found = match &named {
+            Some(ids) => ids.iter().any(|id| self.said.get(id).is_some_and(is_member)),
+            None => {
+                budget.spend_each(self.said.len(), judge.terms())?;
+                self.said.iter().any(|(id, said)| is_member(said) && judge.fits(id))
+            }
+        };
+        if !found {
+            // No stored member is left after an operation that named the whole list.
+            let named = if self.whole.is_some() { Some(Vec::new()) } else { named };
+            self.questions.push(Question { step: self.step + 1, filter, named, before: self.unwanted.len() });
+        }
+        self.remove_matching(filter, budget)?;
+        ids.iter().for_each(|id| self.say(id.as_str(), true));
+        Ok(())
+    }
+
+    fn say(&mut self, id: &'a str, wanted: bool) {
+        let step = self.step;
+        let said = self.said.entry(id).or_insert(Said { first: step, last: step, wanted, added: false });
+        (said.last, said.wanted, said.added) = (step, wanted, said.added || wanted);
+    }
+
+    /// True if a stored member is not of interest, because an operation before that one named it.
+    fn named_before(&self, id: &str, step: u32) -> bool {
+        self.said.get(id).is_some_and(|said| said.first < step)
     }
 }
 
-/// True if the filter matches anybody who is a member after the steps of `delta`.
-pub(super) fn any(sql: &dyn Sql, group: i64, delta: &Delta, filter: &Filter) -> Result<bool> {
-    if delta.said.iter().any(|(id, said)| said.wanted == Some(true) && member::fits(filter, id.as_str())) {
-        return Ok(true);
-    }
-    let is_named = |id: &str| MemberId::parse(id).and_then(|id| delta.said.get(&id)?.wanted).is_some();
-    let fits = |id: &str| member::fits(filter, id) && !delta.drops(id) && !is_named(id);
-    match member::named(filter) {
-        _ if delta.whole => Ok(false),
-        None => Ok(!stored(sql, group, &fits, 1)?.is_empty()),
-        Some(ids) => {
-            let found = members::resolve(sql, &ids)?;
-            let keys: Vec<i64> = found.iter().filter_map(|(_, found)| found.user()).collect();
-            Ok(members::among(sql, group, &keys)?.iter().any(|(_, id)| fits(id)))
-        }
+impl Said {
+    /// False if an operation named the whole list since.
+    fn holds(&self, whole: Option<u32>) -> bool {
+        whole.is_none_or(|whole| self.last >= whole)
     }
 }
 
-/// The stored members that fit, up to the end of the piece in which there are `enough`. They are read in pieces: a group
-/// can be large.
-fn stored(sql: &dyn Sql, group: i64, fits: &dyn Fn(&str) -> bool, enough: usize) -> Result<Vec<(i64, String)>> {
-    let (mut after, mut found) = (0, Vec::new());
-    loop {
-        let piece = members::page(sql, group, after, MEMBERS_A_PIECE)?;
-        let Some((last, _)) = piece.last() else { return Ok(found) };
-        after = *last;
-        found.extend(piece.into_iter().filter(|(_, id)| fits(id)));
-        if found.len() >= enough {
-            return Ok(found);
-        }
-    }
+/// What the storage says to a delta.
+pub(super) struct Judged<'a> {
+    delta: &'a Delta<'a>,
+    /// The ids that were named, in their order, and what each stands for.
+    ids: Vec<&'a str>,
+    found: Vec<Found>,
+    /// Stored members that were not named and that a filter removes.
+    dropped: Vec<i64>,
 }
 
-/// What a delta comes to against the stored rows.
+/// Compares a delta with the stored rows. `key` is `None` for a group that is being made; `group` is its id.
+///
+/// # Errors
+/// 400 `noTarget` for a filter that found no member when its turn came; `tooMany` beyond the budget, or for a filter that
+/// names no ids on a group above [`MEMBERSHIPS_MAX`].
+pub(super) fn find<'a>(work: &Work<'_>, key: Option<i64>, group: &str, delta: &'a Delta<'a>) -> Result<Judged<'a>> {
+    let ids: Vec<&str> = delta.said.keys().copied().collect();
+    work.budget.spend(ids.len())?;
+    let found = members::resolve(work.sql, key.unwrap_or_default(), &ids)?;
+    let passes = delta.questions.iter().any(|question| question.named.is_none());
+    let removes = delta.whole.is_none() && !delta.unwanted.is_empty();
+    let (dropped, met) = match key {
+        Some(key) if passes || removes => pass(work, key, group, delta)?,
+        _ => Default::default(),
+    };
+    for question in &delta.questions {
+        let answered = match &question.named {
+            None => met.contains(&question.step),
+            Some(named) => {
+                let earlier = delta.unwanted.get(..question.before).unwrap_or_default();
+                work.budget.spend_each(named.len(), 1 + earlier.iter().map(Judge::terms).sum::<usize>())?;
+                let is_stored = |id: &str| {
+                    let found = ids.binary_search(&id).ok().and_then(|at| found.get(at));
+                    matches!(found, Some(Found::User { member: true, .. }))
+                };
+                named.iter().any(|id| {
+                    is_stored(id)
+                        && !delta.named_before(id, question.step)
+                        && !earlier.iter().any(|judge| judge.fits(id))
+                })
+            }
+        };
+        if !answered {
+            let detail = format!("No member of group {group} matches the filter {}.", question.filter);
+            return Err(Error::new(Code::NoTarget, detail));
+        }
+    }
+    Ok(Judged { delta, ids, found, dropped })
+}
+
+/// True if a group has more than [`MEMBERSHIPS_MAX`] members.
+pub(super) fn is_large(sql: &dyn Sql, group: i64) -> Result<bool> {
+    let most = MEMBERSHIPS_MAX as i64;
+    Ok(members::count(sql, group, members::BEFORE_ALL, most + 1)? > most)
+}
+
+/// Tries all filters on every stored member, once: the keys of those who go, and the operations whose filter found one.
+fn pass(work: &Work<'_>, key: i64, group: &str, delta: &Delta<'_>) -> Result<(Vec<i64>, Vec<u32>)> {
+    if is_large(work.sql, key)? {
+        let detail = format!(
+            "Group {group} has more than {MEMBERSHIPS_MAX} members; on so large a group a filter must name the ids, as in \
+             members[value eq \"ID\"]. List the members to remove by their ids. Nothing was changed."
+        );
+        return Err(Error::new(Code::GroupTooLargeToFilter, detail));
+    }
+    let terms: usize = delta.unwanted.iter().map(Judge::terms).sum();
+    let (mut after, mut dropped, mut met) = (0, Vec::new(), Vec::new());
+    while let Some(page) = members::ids_page(work.sql, key, after)? {
+        work.budget.spend_each(page.keys.len(), terms)?;
+        for (key, id) in page.keys.iter().zip(page.ids()) {
+            let Some(first) = delta.unwanted.iter().position(|judge| judge.fits(id)) else { continue };
+            let asks = |question: &&Question<'_>| question.named.is_none() && question.before == first;
+            if let Some(question) = delta.questions.iter().find(asks)
+                && !delta.named_before(id, question.step)
+            {
+                met.push(question.step);
+            }
+            if delta.whole.is_none() && !delta.said.contains_key(id) {
+                dropped.push(*key);
+            }
+        }
+        met.dedup();
+        after = page.keys.last().copied().unwrap_or(i64::MAX);
+    }
+    Ok((dropped, met))
+}
+
+/// What a delta comes to, as keys of users in their order.
 #[derive(Debug, Default)]
 pub(super) struct Effect {
-    add: Vec<(i64, String)>,
-    remove: Vec<(i64, String)>,
+    add: Vec<i64>,
+    remove: Vec<i64>,
 }
 
 impl Effect {
@@ -126,81 +252,95 @@ impl Effect {
     }
 }
 
-/// Checks every id that is to be added and compares with the rows. `key` is `None` for a group that is being made;
-/// `group` names it in a refusal.
-pub(super) fn effect(work: &mut Work<'_>, key: Option<i64>, group: &str, delta: &Delta) -> Result<Effect> {
-    let ids: Vec<MemberId> = delta.said.keys().cloned().collect();
-    let found = members::resolve(work.sql, &ids)?;
-    let groups: Vec<&str> = named_as(delta, &found, Found::Group);
-    if !groups.is_empty() {
-        return Err(nested(group, &groups));
-    }
-    let unknown: Vec<&str> = named_as(delta, &found, Found::Unknown);
-    if !unknown.is_empty() {
-        return Err(unknown_members(group, &unknown));
-    }
-    for id in named_as(delta, &found, Found::Deleted) {
-        work.notes.push(format!("Member {id} of group {group} was deleted here and is passed over."));
-    }
-    let keyed = |(id, said): (&'_ MemberId, &Said)| Some((found.get(id)?.user()?, (id.to_string(), said.wanted?)));
-    let wanted: Sorted<i64, (String, bool)> = delta.said.iter().filter_map(keyed).collect();
-    let present = match (key, delta.whole) {
-        (None, _) => Vec::new(),
-        (Some(group), false) => {
-            let keys: Vec<i64> = wanted.iter().map(|(key, _)| *key).collect();
-            let mut present = members::among(work.sql, group, &keys)?;
-            if !delta.unwanted.is_empty() {
-                present.extend(stored(work.sql, group, &|id| delta.drops(id), usize::MAX)?);
+impl Judged<'_> {
+    /// Returns the rows to add and to remove. `group` names the group in a refusal.
+    ///
+    /// # Errors
+    /// 400 `invalidValue` if an id that was to be added is a group's or unknown; `tooMany` if more than
+    /// [`MEMBERSHIPS_MAX`] memberships would change.
+    pub(super) fn effect(&self, work: &mut Work<'_>, key: Option<i64>, group: &str) -> Result<Effect> {
+        let delta = self.delta;
+        self.check(work, group)?;
+        let mut effect = Effect { add: Vec::new(), remove: self.dropped.clone() };
+        let mut wanted = Vec::new();
+        for (said, found) in delta.said.values().zip(&self.found).filter(|(said, _)| said.holds(delta.whole)) {
+            match found {
+                Found::User { key, member } if said.wanted => {
+                    wanted.push(*key);
+                    if !member {
+                        effect.add.push(*key);
+                    }
+                }
+                Found::User { key, member: true } if delta.whole.is_none() => effect.remove.push(*key),
+                _ => {}
             }
-            present
         }
-        (Some(group), true) => members::page(work.sql, group, 0, i64::from(u32::MAX))?,
-    };
-    let present: Sorted<i64, String> = present.into_iter().collect();
-    let wants = |key: &i64| wanted.get(key).is_some_and(|(_, wants)| *wants);
-    Ok(Effect {
-        add: wanted
-            .iter()
-            .filter(|(key, (_, wants))| *wants && present.get(key).is_none())
-            .map(|(key, (id, _))| (*key, id.clone()))
-            .collect(),
-        remove: present.iter().filter(|(key, _)| !wants(key)).map(|(key, id)| (*key, id.clone())).collect(),
-    })
+        if let (Some(group), Some(_)) = (key, delta.whole) {
+            wanted.sort_unstable();
+            let mut after = 0;
+            while effect.remove.len() <= MEMBERSHIPS_MAX {
+                let stored = members::keys_page(work.sql, group, after)?;
+                let Some(last) = stored.last() else { break };
+                work.budget.spend(stored.len())?;
+                after = *last;
+                effect.remove.extend(stored.iter().filter(|key| wanted.binary_search(key).is_err()));
+            }
+        }
+        if effect.add.len() + effect.remove.len() > MEMBERSHIPS_MAX {
+            let detail = format!(
+                "More than {MEMBERSHIPS_MAX} memberships of group {group} would change: at most {MEMBERSHIPS_MAX} at a time, \
+                 or delete the group. Add or remove fewer members in each request. Nothing was changed."
+            );
+            return Err(Error::new(Code::TooManyMemberships, detail));
+        }
+        effect.add.sort_unstable();
+        effect.remove.sort_unstable();
+        Ok(effect)
+    }
+
+    /// Refuses what cannot be a member, and notes what no longer can.
+    fn check(&self, work: &mut Work<'_>, group: &str) -> Result<()> {
+        let groups = self.added(Found::Group);
+        if !groups.is_empty() {
+            return Err(nested(group, &groups));
+        }
+        let unknown = self.added(Found::Unknown);
+        if !unknown.is_empty() {
+            return Err(unknown_members(group, &unknown));
+        }
+        let deleted = self.added(Found::Deleted);
+        for id in deleted.iter().take(DELETED_NOTED) {
+            work.notes.push(format!("Member {id} of group {group} was deleted here and is passed over."));
+        }
+        if let Some(more) = deleted.len().checked_sub(DELETED_NOTED).filter(|more| *more > 0) {
+            work.notes.push(format!("{more} more members of group {group} were deleted here and are passed over."));
+        }
+        Ok(())
+    }
+
+    /// The ids that are to be added and stand for `kind`.
+    fn added(&self, kind: Found) -> Vec<&str> {
+        let all = self.ids.iter().zip(self.delta.said.values()).zip(&self.found);
+        all.filter(|((_, said), found)| said.added && **found == kind).map(|((id, _), _)| *id).collect()
+    }
 }
 
-/// The ids that are to be added and stand for `kind`.
-fn named_as<'a>(delta: &'a Delta, found: &Sorted<MemberId, Found>, kind: Found) -> Vec<&'a str> {
-    let stands_for = |id: &MemberId| found.get(id).copied().unwrap_or(Found::Unknown);
-    let added = delta.said.iter().filter(|(_, said)| said.added);
-    added.map(|(id, _)| id).filter(|id| stands_for(id) == kind).map(MemberId::as_str).collect()
-}
-
-/// Writes the rows and adds the change, in pieces if it is a large one.
+/// Writes the rows and adds the changes that tell of them: of a large effect several.
+///
+/// # Errors
+/// 400 `tooMany` beyond the budget.
 pub(super) fn write(work: &mut Work<'_>, key: i64, id: &str, effect: &Effect) -> Result<()> {
-    let keys = |side: &[(i64, String)]| side.iter().map(|(key, _)| *key).collect::<Vec<_>>();
-    members::remove(work.sql, key, &keys(&effect.remove))?;
-    members::add(work.sql, key, &keys(&effect.add))?;
+    work.budget.spend_each(effect.add.len() + effect.remove.len(), ROW_UNITS)?;
+    members::remove(work.sql, key, &effect.remove)?;
+    members::add(work.sql, key, &effect.add)?;
     let (mut out, mut into) = (effect.remove.as_slice(), effect.add.as_slice());
     while !out.is_empty() || !into.is_empty() {
-        let mut room = CHANGE_BYTES;
-        let (removed, added) = (fitting(&mut out, &mut room), fitting(&mut into, &mut room));
-        work.totals.memberships += added.len() as i64 - removed.len() as i64;
-        work.change(ChangeKind::Members, "Group", id, Some(json!({ "added": added, "removed": removed })));
+        let removed = out.split_off(..out.len().min(MEMBERS_A_CHANGE)).unwrap_or_default();
+        let room = MEMBERS_A_CHANGE - removed.len();
+        let added = into.split_off(..into.len().min(room)).unwrap_or_default();
+        work.members_change(id, removed, added)?;
     }
     Ok(())
-}
-
-/// Takes ids from the front, as long as there is room.
-fn fitting<'a>(side: &mut &'a [(i64, String)], room: &mut usize) -> Vec<&'a str> {
-    let mut taken = Vec::new();
-    while let Some(((_, id), rest)) = side.split_first()
-        && *room > 0
-    {
-        *room = room.saturating_sub(id.len() + 3);
-        taken.push(id.as_str());
-        *side = rest;
-    }
-    taken
 }
 
 fn unknown_members(group: &str, ids: &[&str]) -> Error {

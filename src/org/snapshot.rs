@@ -190,14 +190,20 @@ impl Piece {
             return Err(Error::new(Code::SnapshotOutdated, detail));
         }
         let mut last = after;
-        feed::read(sql, after, self.left / HEAVY + 1, &mut |seq, kind, change| {
-            if kind == "imported" {
+        feed::read(sql, after, self.left / HEAVY + 1, &mut |change| {
+            if change.memberships.is_some() {
+                // The members that were shown before would be told of by no line, or by changes after the last one.
+                let detail =
+                    "A user or group with more than 100,000 memberships was deleted meanwhile. Take another snapshot.";
+                return Err(Error::new(Code::SnapshotOutdated, detail));
+            }
+            if change.kind == "imported" {
                 let detail = "The directory was replaced by an import meanwhile. Take another snapshot.";
                 return Err(Error::new(Code::SnapshotOutdated, detail));
             }
-            let fits = self.fits(&format!(r#"{{"change":{change}}}"#), HEAVY);
+            let fits = self.fits(&format!(r#"{{"change":{}}}"#, change.text), HEAVY);
             if fits {
-                last = seq;
+                last = change.seq;
             }
             Ok(fits)
         })?;

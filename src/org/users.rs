@@ -1,6 +1,8 @@
 //! Users: created, replaced, patched, revived, deleted (RFC 7644 sections 3.3 to 3.6), and what this service adds:
 //! `active` changes only when it is said, and what changes nothing writes nothing.
 
+use super::clearing::CLEAR;
+use super::membership::MEMBERSHIPS_MAX;
 use super::related;
 use super::sync::{self, Said};
 use super::work::Work;
@@ -15,7 +17,7 @@ use crate::scim::{extension, json};
 use crate::store::changes::Kind as ChangeKind;
 use crate::store::folded::folded;
 use crate::store::users::{self as store, Content, User};
-use crate::store::{Sql, members, settings};
+use crate::store::{Sql, due, memberships, settings};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -23,7 +25,9 @@ use std::collections::BTreeSet;
 type Attributes = Map<String, Value>;
 
 /// How many groups one change row names; an id has at most 128 bytes, the document 256 KiB, and a row 1 MiB.
-const GROUPS_A_CHANGE: usize = 5_000;
+const GROUPS_A_CHANGE: i64 = 5_000;
+/// What it costs to leave one group, in units of the budget: three rows, and a place in a change.
+const GROUP_UNITS: usize = 20;
 
 /// GET /Users/{id}.
 pub(super) fn get(sql: &dyn Sql, id: &UserId) -> Result<Answer> {
@@ -74,6 +78,14 @@ pub(super) fn create(work: &mut Work<'_>, user: &Resource) -> Result<Answer> {
 
 fn revive(work: &mut Work<'_>, user: User, mut attributes: Attributes) -> Result<Answer> {
     attributes.entry("active").or_insert(Value::Bool(true));
+    if memberships::count(work.sql, user.key, Some(MEMBERSHIPS_MAX as i64))? > MEMBERSHIPS_MAX as i64 {
+        let detail = format!(
+            "User {} comes back and would leave more than {MEMBERSHIPS_MAX} groups, at most {MEMBERSHIPS_MAX} at a time. Delete \
+             the user, then create it again. Nothing was changed.",
+            user.id
+        );
+        return Err(Error::new(Code::TooManyMemberships, detail));
+    }
     let left = leave(work, &user)?;
     match store_changed(work, user, attributes, &left)? {
         Answer::Resource(stored) => Ok(Answer::Created(stored)),
@@ -140,14 +152,28 @@ pub(super) fn delete(work: &mut Work<'_>, id: &UserId) -> Result<Answer> {
     sync::may_delete(work.options)?;
     let user = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
     work.lose(1)?;
-    let left = leave(work, &user)?;
-    store::delete(work.sql, user.key)?;
+    let most = MEMBERSHIPS_MAX as i64;
+    let (left, gone_with) = if memberships::count(work.sql, user.key, Some(most))? > most {
+        let count = memberships::count(work.sql, user.key, None)?;
+        work.totals.memberships -= count;
+        store::make_gone(work.sql, user.key, work.next_seq())?;
+        due::set(work.sql, CLEAR, Some(work.at()))?;
+        (Vec::new(), Some(count))
+    } else {
+        let left = leave(work, &user)?;
+        memberships::clear(work.sql, user.key)?;
+        store::delete(work.sql, user.key)?;
+        (left, None)
+    };
     settings::bury(work.sql, id.as_str(), "User")?;
     work.totals.users -= 1;
     work.totals.active_users -= i64::from(user.content.active);
     work.spend_document(user.content.doc.len())?;
     let mut before = attributes(&user.content.doc)?;
     before.insert("groups".to_owned(), json!(left));
+    if let Some(count) = gone_with {
+        before.insert("memberships".to_owned(), json!(count));
+    }
     work.change(ChangeKind::Deleted, "User", id.as_str(), Some(Value::Object(before)));
     Ok(Answer::Nothing)
 }
@@ -155,18 +181,21 @@ pub(super) fn delete(work: &mut Work<'_>, id: &UserId) -> Result<Answer> {
 /// Takes a user out of all groups; which they were is for the request's last change of that user to say. Of very many, each
 /// full piece has a change of its own before it.
 fn leave(work: &mut Work<'_>, user: &User) -> Result<Vec<String>> {
-    let mut left = members::groups_of(work.sql, user.key)?;
-    if !left.is_empty() {
-        members::leave_all(work.sql, user.key, work.next_seq(), work.at())?;
-    }
-    while left.len() > GROUPS_A_CHANGE {
-        let rest = left.split_off(GROUPS_A_CHANGE);
+    loop {
+        let mut left = memberships::some(work.sql, user.key, GROUPS_A_CHANGE + 1)?;
+        let more = left.len() as i64 > GROUPS_A_CHANGE;
+        left.truncate(GROUPS_A_CHANGE as usize);
+        if left.is_empty() {
+            return Ok(Vec::new());
+        }
+        work.budget.spend_each(left.len(), GROUP_UNITS)?;
+        memberships::leave(work.sql, user.key, &left, work.next_seq(), work.at())?;
         work.totals.memberships -= left.len() as i64;
-        work.change(ChangeKind::Updated, "User", user.id.as_str(), Some(json!({ "groups": left })));
-        left = rest;
+        if !more {
+            return memberships::ids(work.sql, &left);
+        }
+        work.left_change(user.id.as_str(), &left)?;
     }
-    work.totals.memberships -= left.len() as i64;
-    Ok(left)
 }
 
 /// Stores what differs; nothing if nothing does. `left` are groups that the user was taken out of before.

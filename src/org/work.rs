@@ -14,8 +14,8 @@ use crate::error::{Error, Result};
 use crate::id::{Ids, Seq, Timestamp};
 use crate::scim::json;
 use crate::scim::schema::Types;
-use crate::store::changes::{self, Change, Facts, Head, Kind, Totals};
-use crate::store::{Sql, transact};
+use crate::store::changes::{self, Before, Change, Facts, Head, Kind, Totals};
+use crate::store::{Sql, members, memberships, transact};
 use serde_json::{Map, Value};
 use std::rc::Rc;
 
@@ -25,6 +25,8 @@ const NOTES_MAX: usize = 20;
 const OPERATION_UNITS: usize = 1_000;
 /// How many bytes of a stored document are a unit: it is read, changed, compared, kept as it was and written.
 const DOCUMENT_BYTES_A_UNIT: usize = 12;
+/// The most members of which a change is kept in memory until the request ends.
+const MEMBERS_IN_MEMORY: usize = 100;
 /// How long a POST that comes again gets its first answer, in milliseconds.
 const REPEATED_FOR: i64 = 10 * 60_000;
 
@@ -83,8 +85,9 @@ impl Work<'_> {
     /// What the change at that position kept of how it was before: one of this request's, or a stored one.
     pub(super) fn before(&self, seq: Seq) -> Result<Value> {
         match usize::try_from(seq - self.head.seq - 1).ok().and_then(|own| self.changes.get(own)) {
-            Some(own) => Ok(own.before.clone().unwrap_or_default()),
-            None => {
+            Some(Change { before: Before::Attributes(own), .. }) => Ok(own.clone()),
+            Some(Change { before: Before::Nothing, .. }) => Ok(Value::Null),
+            _ => {
                 let Some(text) = changes::before(self.sql, seq)? else { return Ok(Value::Null) };
                 self.spend_document(text.len())?;
                 json::own(&text)
@@ -161,7 +164,44 @@ impl Work<'_> {
 
     /// Adds a change; [`Work::totals`] already counts it.
     pub(super) fn change(&mut self, kind: Kind, resource: &'static str, id: &str, before: Option<Value>) {
+        let before = before.map_or(Before::Nothing, Before::Attributes);
         self.changes.push(Change { kind, resource, id: id.to_owned(), before, totals: self.totals });
+    }
+
+    /// Adds the change that tells which groups a user left, keys of groups; [`Work::totals`] already counts it.
+    ///
+    /// # Errors
+    /// Internal only.
+    pub(super) fn left_change(&mut self, user: &str, groups: &[i64]) -> Result<()> {
+        memberships::write_change(self.sql, self.next_seq(), user, groups)?;
+        let (kind, totals) = (Kind::Updated, self.totals);
+        self.changes.push(Change { kind, resource: "User", id: user.to_owned(), before: Before::Written, totals });
+        Ok(())
+    }
+
+    /// Adds the change of a group's members, keys of users, and counts it in [`Work::totals`]. The users must still be
+    /// there: their ids are read now, because a later operation may delete one.
+    ///
+    /// # Errors
+    /// Internal only.
+    pub(super) fn members_change(&mut self, group: &str, removed: &[i64], added: &[i64]) -> Result<()> {
+        self.totals.memberships += added.len() as i64 - removed.len() as i64;
+        let before = if added.len() + removed.len() <= MEMBERS_IN_MEMORY {
+            let (added, removed) = (members::ids_text(self.sql, added)?, members::ids_text(self.sql, removed)?);
+            Before::Members(format!(r#"{{"added":{added},"removed":{removed}}}"#))
+        } else {
+            // One more row is written for it, so the ids of a large change do not pass through this memory.
+            members::write_change(self.sql, self.next_seq(), group, added, removed)?;
+            Before::Written
+        };
+        self.changes.push(Change {
+            kind: Kind::Members,
+            resource: "Group",
+            id: group.to_owned(),
+            before,
+            totals: self.totals,
+        });
+        Ok(())
     }
 }
 

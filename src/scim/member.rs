@@ -1,11 +1,15 @@
 //! The members of a group as a request names them (RFC 7643 section 4.2). Groups are flat here: there is no way to
 //! express a member that says it is a group, so nothing further down has to look for one.
 
+mod judge;
+
+pub use judge::Judge;
+
 use super::filter::{Filter, Op, Target, Value as Wanted};
 use super::json::name;
 use crate::error::{Code, Error, Result};
 use crate::id::MemberId;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 /// How many ids a refusal names.
 const IDS_NAMED: usize = 20;
@@ -110,26 +114,20 @@ pub fn filter(filter: Filter) -> Result<Filter> {
     })
 }
 
-/// The ids that a filter allows, if it names them: `value eq "x"`, several joined by `or`, or such with more
-/// conditions. Then nobody else has to be looked at.
-pub fn named(filter: &Filter) -> Option<Vec<MemberId>> {
+/// Returns the ids that a filter allows, if it names them: `value eq "x"`, several joined by `or`, or such with more
+/// conditions. Then no other member has to be looked at.
+pub fn named(filter: &Filter) -> Option<Vec<&str>> {
     match filter {
         Filter::Compare { target, op: Op::Eq, value: Wanted::Exact(text) | Wanted::Folded { text, .. } }
             if target.name == "value" =>
         {
-            Some(MemberId::parse(text.trim()).into_iter().collect())
+            Some(MemberId::parse(text.trim()).map(|_| text.trim()).into_iter().collect())
         }
         Filter::Or(parts) => Some(parts.iter().map(named).collect::<Option<Vec<_>>>()?.concat()),
         Filter::And(parts) => {
-            let ids = parts.iter().find_map(named)?;
-            Some(ids.into_iter().filter(|id| fits(filter, id.as_str())).collect())
+            let (ids, judge) = (parts.iter().find_map(named)?, Judge::new(filter));
+            Some(ids.into_iter().filter(|id| judge.fits(id)).collect())
         }
         _ => None,
     }
-}
-
-/// True if the filter matches the member with that id.
-pub fn fits(filter: &Filter, id: &str) -> bool {
-    let element: [(&str, Value); 2] = [("value", json!(id)), ("type", json!("User"))];
-    filter.matches(&element.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>())
 }

@@ -70,10 +70,23 @@ pub struct Change {
     pub resource: &'static str,
     /// Of that resource.
     pub id: String,
-    /// The attributes that changed, as they were; for [`Kind::Members`] the ids `added` and `removed`.
-    pub before: Option<Value>,
+    /// How it was before.
+    pub before: Before,
     /// After it.
     pub totals: Totals,
+}
+
+/// What a change keeps of how its resource was.
+#[derive(Debug)]
+pub enum Before {
+    /// Nothing.
+    Nothing,
+    /// The attributes that changed, as they were.
+    Attributes(Value),
+    /// Of [`Kind::Members`], the ids `added` and `removed`, as JSON text.
+    Members(String),
+    /// The same of very many, in the change's row already ([`super::members::write_change`]).
+    Written,
 }
 
 /// What a request writes beside each of its changes.
@@ -119,13 +132,25 @@ pub fn head(sql: &dyn Sql) -> Result<Head> {
 /// # Errors
 /// Internal only.
 pub fn append(sql: &dyn Sql, head: &Head, at: Timestamp, facts: &Facts<'_>, changes: &[Change]) -> Result<()> {
-    let text = "INSERT INTO changes (seq, request_seq, at, request_id, idempotency_key, token, idp, repairs, kind, resource, \
-                id, before, users, active_users, groups, memberships, method, status) \
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let insert = "INSERT INTO changes (seq, request_seq, at, request_id, idempotency_key, token, idp, repairs, kind, resource, \
+                  id, before, users, active_users, groups, memberships, method, status) \
+                  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    // A row that is there keeps its `before`.
+    let fill = format!(
+        "{insert} ON CONFLICT (seq) DO UPDATE SET request_seq = excluded.request_seq, at = excluded.at, \
+         request_id = excluded.request_id, idempotency_key = excluded.idempotency_key, token = excluded.token, \
+         idp = excluded.idp, repairs = excluded.repairs, users = excluded.users, active_users = excluded.active_users, \
+         groups = excluded.groups, memberships = excluded.memberships, method = excluded.method, status = excluded.status"
+    );
     let repairs = serde_json::to_string(&facts.repairs).map_err(Error::internal)?;
     let last = head.seq + changes.len() as i64;
     for (seq, change) in (head.seq + 1..).zip(changes) {
-        let before = change.before.as_ref().map(Value::to_string);
+        let (text, before) = match &change.before {
+            Before::Nothing => (insert, None),
+            Before::Attributes(attributes) => (insert, Some(attributes.to_string())),
+            Before::Members(ids) => (insert, Some(ids.clone())),
+            Before::Written => (fill.as_str(), None),
+        };
         let params = [
             seq.into(),
             last.into(),
@@ -167,7 +192,9 @@ pub fn before(sql: &dyn Sql, seq: Seq) -> Result<Option<String>> {
 /// Internal only.
 pub fn losses(sql: &dyn Sql, since: Timestamp) -> Result<Vec<(Timestamp, i64)>> {
     let text = "SELECT seq, at, CASE WHEN kind = 'members' THEN json_array_length(before, '$.removed') \
-                WHEN resource = 'User' AND kind IN ('deactivated', 'deleted') THEN 1 ELSE 0 END \
+                WHEN resource = 'User' AND kind IN ('deactivated', 'deleted') THEN 1 \
+                WHEN resource = 'Group' AND kind = 'deleted' THEN coalesce(json_extract(before, '$.memberships'), 0) \
+                ELSE 0 END \
                 FROM changes WHERE seq < ? ORDER BY seq DESC LIMIT 1000";
     let (mut before, mut losses) = (Seq::MAX >> 11, Vec::new());
     loop {
@@ -228,7 +255,7 @@ pub fn last_repairs(sql: &dyn Sql, id: &str) -> Result<Vec<String>> {
 
 /// The position of the last change of a resource, by its own row: no index of the changes is needed.
 const LAST_OF: &str =
-    "coalesce((SELECT seq FROM users WHERE id = ?1), (SELECT seq FROM groups WHERE id = ?1 AND gone = 0))";
+    "coalesce((SELECT seq FROM users WHERE id = ?1 AND gone = 0), (SELECT seq FROM groups WHERE id = ?1 AND gone = 0))";
 
 /// The oldest change that is kept; `None` if there is none.
 ///

@@ -106,7 +106,9 @@ impl Relation {
             Relation::Groups => {
                 "SELECT 1 FROM members m JOIN groups g ON g.key = m.group_key WHERE m.user_key = r.key AND g.gone = 0"
             }
-            Relation::Members => "SELECT 1 FROM members m JOIN users u ON u.key = m.user_key WHERE m.group_key = r.key",
+            Relation::Members => {
+                "SELECT 1 FROM members m JOIN users u ON u.key = m.user_key AND u.gone = 0 WHERE m.group_key = r.key"
+            }
         }
     }
 }

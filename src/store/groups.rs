@@ -151,3 +151,13 @@ pub fn update(sql: &dyn Sql, old: &Group, content: &Content, seq: Seq, now: Time
 pub fn delete(sql: &dyn Sql, key: i64) -> Result<()> {
     sql.query("DELETE FROM groups WHERE key = ?", &[key.into()]).map(|_| ())
 }
+
+/// Makes a group `gone`: its row stays for its memberships only.
+///
+/// # Errors
+/// Internal only.
+pub fn make_gone(sql: &dyn Sql, key: i64) -> Result<()> {
+    let text = "UPDATE groups SET gone = 1, display_name = '', display_name_key = NULL, external_id = NULL, doc = json_object(), \
+                folded = NULL WHERE key = ?";
+    sql.query(text, &[key.into()]).map(|_| ())
+}

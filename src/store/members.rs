@@ -1,11 +1,10 @@
 //! Memberships, and what an id stands for. Ids travel many at a time in one JSON parameter.
 
-use super::{Row, Sql, each, first, pieces};
+use super::{Param, Row, Sql, TEXT_MAX, each, first};
 use crate::directory::reply::GroupRef;
 use crate::error::{Error, Result};
-use crate::id::{GroupId, MemberId, Seq, Timestamp};
+use crate::id::{GroupId, Seq};
 use crate::scim::json;
-use crate::sorted::Sorted;
 
 /// Below every key of a user or group.
 pub const BEFORE_ALL: i64 = -9_007_199_254_740_991;
@@ -13,12 +12,17 @@ pub const BEFORE_ALL: i64 = -9_007_199_254_740_991;
 pub const IDS_PIECE: i64 = 1000;
 /// How many groups [`groups`] gives well at once: a name may be long.
 pub const GROUPS_PIECE: i64 = 100;
+/// How many keys are bound at once: a key has at most 16 digits.
+const KEYS_AT_ONCE: usize = 50_000;
+/// How many members one row of an answer tells of, as JSON text: at most 655 KB of ids.
+const MEMBERS_A_ROW: i64 = 5_000;
 
 /// What an id that a group is asked to hold stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum Found {
-    /// A user, with its key.
-    User(i64),
+    /// A user, with its key; `member` if it is one of the group already.
+    User { key: i64, member: bool },
     /// A group: nested groups are refused.
     Group,
     /// A user or group that was deleted.
@@ -27,65 +31,101 @@ pub enum Found {
     Unknown,
 }
 
-impl Found {
-    /// The user's key.
-    pub fn user(self) -> Option<i64> {
-        if let Self::User(key) = self { Some(key) } else { None }
-    }
-}
-
-/// What each of the ids stands for.
+/// Returns what each of the ids stands for, in their order. Without a group, its key is 0.
 ///
 /// # Errors
 /// Internal only, as of every function here.
-pub fn resolve(sql: &dyn Sql, ids: &[MemberId]) -> Result<Sorted<MemberId, Found>> {
-    let text = "SELECT j.value, u.key, (SELECT 1 FROM groups g WHERE g.id = j.value AND g.gone = 0), \
-                (SELECT 1 FROM tombstones t WHERE t.id = j.value) \
-                FROM json_each(?) j LEFT JOIN users u ON u.id = j.value";
-    let mut found = Vec::new();
-    for piece in pieces(ids)? {
-        for mut row in sql.query(text, &[piece.as_str().into()])? {
-            let id = MemberId::parse(&row.text()?).ok_or_else(|| Error::internal("an id changed on its way"))?;
-            let (user, group, deleted) = (row.optional_integer()?, row.optional_integer()?, row.optional_integer()?);
-            let kind = match (user, group, deleted) {
-                (Some(key), ..) => Found::User(key),
-                (None, Some(_), _) => Found::Group,
-                (None, None, Some(_)) => Found::Deleted,
-                (None, None, None) => Found::Unknown,
-            };
-            found.push((id, kind));
-        }
+pub fn resolve(sql: &dyn Sql, group: i64, ids: &[&str]) -> Result<Vec<Found>> {
+    // One number for each id: twice a user's key, one more for a member; 0 unknown, -1 a group, -2 deleted. The left side
+    // of a LEFT JOIN is read first, so they come in the order of the ids.
+    let text = "SELECT json_group_array(CASE WHEN u.key IS NOT NULL THEN u.key * 2 + EXISTS ( \
+                SELECT 1 FROM members m WHERE m.group_key = ?2 AND m.user_key = u.key) \
+                WHEN EXISTS (SELECT 1 FROM groups g WHERE g.id = j.value AND g.gone = 0) THEN -1 \
+                WHEN EXISTS (SELECT 1 FROM tombstones t WHERE t.id = j.value) THEN -2 ELSE 0 END) \
+                FROM json_each(?1) j LEFT JOIN users u ON u.id = j.value AND u.gone = 0";
+    let mut found = Vec::with_capacity(ids.len());
+    let mut rest = ids;
+    while let Some(piece) = ids_piece(&mut rest) {
+        found.extend(keys(sql, text, &[piece.as_str().into(), group.into()])?.into_iter().map(|code| match code {
+            -2 => Found::Deleted,
+            -1 => Found::Group,
+            0 => Found::Unknown,
+            code => Found::User { key: code / 2, member: code % 2 == 1 },
+        }));
     }
-    Ok(found.into_iter().collect())
+    if found.len() != ids.len() {
+        return Err(Error::internal(format!("{} ids were looked up, {} found", ids.len(), found.len())));
+    }
+    Ok(found)
 }
 
-/// Those of the users who are members of the group, with their ids.
+/// Takes ids from the front, as a JSON array of about half of [`TEXT_MAX`]. Ids need no escape in JSON.
+fn ids_piece(ids: &mut &[&str]) -> Option<String> {
+    if ids.is_empty() {
+        return None;
+    }
+    let mut text = "[".to_owned();
+    while let Some((id, rest)) = ids.split_first().filter(|_| text.len() < TEXT_MAX / 2) {
+        if text.len() > 1 {
+            text.push(',');
+        }
+        text.push('"');
+        text.push_str(id);
+        text.push('"');
+        *ids = rest;
+    }
+    text.push(']');
+    Some(text)
+}
+
+/// The integers that a statement answers as one JSON array.
+fn keys(sql: &dyn Sql, text: &str, params: &[Param<'_>]) -> Result<Vec<i64>> {
+    first(sql, text, params)?.map_or(Ok(Vec::new()), |mut row| json::own(&row.text()?))
+}
+
+fn keys_text(keys: &[i64]) -> Result<String> {
+    serde_json::to_string(keys).map_err(Error::internal)
+}
+
+/// Returns the keys of members after a key, in their order; none at the end.
 ///
 /// # Errors
 /// Internal only.
-pub fn among(sql: &dyn Sql, group: i64, users: &[i64]) -> Result<Vec<(i64, String)>> {
-    // CROSS JOIN keeps SQLite to this order: from the listed users, never from all members of the group.
-    let text = "SELECT m.user_key, u.id FROM json_each(?) j \
-                CROSS JOIN members m ON m.group_key = ? AND m.user_key = j.value \
-                CROSS JOIN users u ON u.key = m.user_key";
-    let mut present = Vec::new();
-    for piece in pieces(users)? {
-        for mut row in sql.query(text, &[piece.as_str().into(), group.into()])? {
-            present.push((row.integer()?, row.text()?));
-        }
-    }
-    Ok(present)
+pub fn keys_page(sql: &dyn Sql, group: i64, after: i64) -> Result<Vec<i64>> {
+    let text = "SELECT json_group_array(user_key) FROM (SELECT user_key FROM members \
+                WHERE group_key = ? AND user_key > ? AND user_key NOT IN (SELECT key FROM users WHERE gone = 1) \
+                ORDER BY user_key LIMIT ?)";
+    keys(sql, text, &[group.into(), after.into(), (KEYS_AT_ONCE as i64).into()])
 }
 
-/// Every member of the group: keys with ids, after a key, at most `count`, in the order of the keys.
+/// Members of a group: their keys, and their ids as SQL wrote them.
+#[derive(Debug)]
+pub struct IdsPage {
+    /// In their order.
+    pub keys: Vec<i64>,
+    ids: String,
+}
+
+impl IdsPage {
+    /// The ids, in the order of the keys. None has a comma, a bracket or a quote.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.ids.trim_matches(['[', ']']).split(',').map(|id| id.trim_matches('"'))
+    }
+}
+
+/// Returns the keys and ids of members after a key; `None` at the end.
 ///
 /// # Errors
 /// Internal only.
-pub fn page(sql: &dyn Sql, group: i64, after: i64, count: i64) -> Result<Vec<(i64, String)>> {
-    let text = "SELECT m.user_key, u.id FROM members m JOIN users u ON u.key = m.user_key \
-                WHERE m.group_key = ? AND m.user_key > ? ORDER BY m.user_key LIMIT ?";
-    let rows = sql.query(text, &[group.into(), after.into(), count.into()])?;
-    each(rows, |mut row| Ok((row.integer()?, row.text()?)))
+pub fn ids_page(sql: &dyn Sql, group: i64, after: i64) -> Result<Option<IdsPage>> {
+    let text = "SELECT json_group_array(key), json_group_array(id) FROM ( \
+                SELECT u.key, u.id FROM members m CROSS JOIN users u ON u.key = m.user_key AND u.gone = 0 \
+                WHERE m.group_key = ? AND m.user_key > ? ORDER BY m.user_key LIMIT ?)";
+    let Some(mut row) = first(sql, text, &[group.into(), after.into(), MEMBERS_A_ROW.into()])? else {
+        return Ok(None);
+    };
+    let page = IdsPage { keys: json::own(&row.text()?)?, ids: row.text()? };
+    Ok((!page.keys.is_empty()).then_some(page))
 }
 
 /// Members of the group as the Console sees them, after a key, at most `count`: each one's key, id, `userName`, and
@@ -94,7 +134,8 @@ pub fn page(sql: &dyn Sql, group: i64, after: i64, count: i64) -> Result<Vec<(i6
 /// # Errors
 /// Internal only.
 pub fn shown(sql: &dyn Sql, group: i64, after: i64, count: i64) -> Result<Vec<(i64, String, String, bool)>> {
-    let text = "SELECT m.user_key, u.id, u.user_name, u.active FROM members m JOIN users u ON u.key = m.user_key \
+    let text = "SELECT m.user_key, u.id, u.user_name, u.active FROM members m \
+                JOIN users u ON u.key = m.user_key AND u.gone = 0 \
                 WHERE m.group_key = ? AND m.user_key > ? ORDER BY m.user_key LIMIT ?";
     let rows = sql.query(text, &[group.into(), after.into(), count.into()])?;
     each(rows, |mut row| Ok((row.integer()?, row.text()?, row.text()?, row.integer()? == 1)))
@@ -108,7 +149,7 @@ pub fn shown(sql: &dyn Sql, group: i64, after: i64, count: i64) -> Result<Vec<(i
 pub fn ids(sql: &dyn Sql, group: i64, after: i64, count: i64) -> Result<(Vec<String>, Option<i64>)> {
     // One text instead of a row for each: few crossings. An id has at most 131 bytes in it.
     let text = "SELECT json_group_array(id), max(key) FROM ( \
-                SELECT u.id AS id, m.user_key AS key FROM members m CROSS JOIN users u ON u.key = m.user_key \
+                SELECT u.id AS id, m.user_key AS key FROM members m CROSS JOIN users u ON u.key = m.user_key AND u.gone = 0 \
                 WHERE m.group_key = ? AND m.user_key > ? ORDER BY m.user_key LIMIT ?)";
     let row = first(sql, text, &[group.into(), after.into(), count.into()])?;
     let mut row = row.ok_or_else(|| Error::internal("an aggregate without a row"))?;
@@ -121,7 +162,8 @@ pub fn ids(sql: &dyn Sql, group: i64, after: i64, count: i64) -> Result<(Vec<Str
 /// # Errors
 /// Internal only.
 pub fn count(sql: &dyn Sql, group: i64, after: i64, most: i64) -> Result<i64> {
-    let text = "SELECT count(*) FROM (SELECT 1 FROM members WHERE group_key = ? AND user_key > ? LIMIT ?)";
+    let text = "SELECT count(*) FROM (SELECT 1 FROM members WHERE group_key = ? AND user_key > ? \
+                AND user_key NOT IN (SELECT key FROM users WHERE gone = 1) LIMIT ?)";
     let row = first(sql, text, &[group.into(), after.into(), most.into()])?;
     row.map_or(Ok(0), |mut row| row.integer())
 }
@@ -157,24 +199,14 @@ fn group_ref(row: &mut Row) -> Result<GroupRef> {
     Ok(GroupRef { id, display: row.text()? })
 }
 
-/// The ids of a user's groups.
-///
-/// # Errors
-/// Internal only.
-pub fn groups_of(sql: &dyn Sql, user: i64) -> Result<Vec<String>> {
-    let text = "SELECT g.id FROM members m JOIN groups g ON g.key = m.group_key WHERE m.user_key = ? AND g.gone = 0 \
-                ORDER BY g.id";
-    each(sql.query(text, &[user.into()])?, |mut row| row.text())
-}
-
 /// Adds users who are not members.
 ///
 /// # Errors
 /// Internal only.
 pub fn add(sql: &dyn Sql, group: i64, users: &[i64]) -> Result<()> {
-    for piece in pieces(users)? {
+    for piece in users.chunks(KEYS_AT_ONCE) {
         let text = "INSERT INTO members (group_key, user_key) SELECT ?, value FROM json_each(?)";
-        sql.query(text, &[group.into(), piece.as_str().into()])?;
+        sql.query(text, &[group.into(), keys_text(piece)?.as_str().into()])?;
     }
     Ok(())
 }
@@ -184,28 +216,45 @@ pub fn add(sql: &dyn Sql, group: i64, users: &[i64]) -> Result<()> {
 /// # Errors
 /// Internal only.
 pub fn remove(sql: &dyn Sql, group: i64, users: &[i64]) -> Result<()> {
-    for piece in pieces(users)? {
+    for piece in users.chunks(KEYS_AT_ONCE) {
         let text = "DELETE FROM members WHERE group_key = ? AND user_key IN (SELECT value FROM json_each(?))";
-        sql.query(text, &[group.into(), piece.as_str().into()])?;
+        sql.query(text, &[group.into(), keys_text(piece)?.as_str().into()])?;
     }
     Ok(())
 }
 
-/// Empties a group.
+/// Returns the ids of users as a JSON array, in the order of the keys given. For a few: ids of many do not leave SQL.
+///
+/// # Errors
+/// Internal only.
+pub fn ids_text(sql: &dyn Sql, users: &[i64]) -> Result<String> {
+    if users.is_empty() {
+        return Ok("[]".to_owned());
+    }
+    let text = "SELECT json_group_array(u.id) FROM json_each(?) j CROSS JOIN users u ON u.key = j.value";
+    let row = first(sql, text, &[keys_text(users)?.as_str().into()])?;
+    row.map_or_else(|| Ok("[]".to_owned()), |mut row| row.text())
+}
+
+/// Writes the change that tells of members added and removed, as far as it is known: [`super::changes::append`] writes
+/// the rest. The ids do not leave SQL.
+///
+/// # Errors
+/// Internal only.
+pub fn write_change(sql: &dyn Sql, seq: Seq, group: &str, added: &[i64], removed: &[i64]) -> Result<()> {
+    let text = "INSERT INTO changes (seq, request_seq, at, request_id, idp, repairs, kind, resource, id, before, users, \
+                active_users, groups, memberships) VALUES (?1, ?1, 0, '', '', '[]', 'members', 'Group', ?2, \
+                json_object( \
+                'added', json((SELECT json_group_array(u.id) FROM json_each(?3) j CROSS JOIN users u ON u.key = j.value)), \
+                'removed', json((SELECT json_group_array(u.id) FROM json_each(?4) j CROSS JOIN users u ON u.key = j.value))), 0, 0, 0, 0)";
+    let (added, removed) = (keys_text(added)?, keys_text(removed)?);
+    sql.query(text, &[seq.into(), group.into(), added.as_str().into(), removed.as_str().into()]).map(|_| ())
+}
+
+/// Removes the rows of members who are gone, all that is left of a group before it is deleted.
 ///
 /// # Errors
 /// Internal only.
 pub fn clear(sql: &dyn Sql, group: i64) -> Result<()> {
     sql.query("DELETE FROM members WHERE group_key = ?", &[group.into()]).map(|_| ())
-}
-
-/// Takes a user out of all groups, whose versions rise.
-///
-/// # Errors
-/// Internal only.
-pub fn leave_all(sql: &dyn Sql, user: i64, seq: Seq, now: Timestamp) -> Result<()> {
-    let text = "UPDATE groups SET version = version + 1, seq = ?, modified = ? \
-                WHERE key IN (SELECT group_key FROM members WHERE user_key = ?)";
-    sql.query(text, &[seq.into(), now.0.into(), user.into()])?;
-    sql.query("DELETE FROM members WHERE user_key = ?", &[user.into()]).map(|_| ())
 }

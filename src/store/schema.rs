@@ -177,6 +177,13 @@ const MIGRATIONS: &[&[&str]] = &[
         "ALTER TABLE tokens ADD COLUMN record_due INTEGER",
         "CREATE INDEX tokens_record_due ON tokens (record_due) WHERE record_due IS NOT NULL",
     ],
+    &[
+        // A user or group that was deleted with very many memberships: its row stays until the last of them is out, and
+        // every read leaves it out.
+        "ALTER TABLE users ADD COLUMN gone INTEGER NOT NULL DEFAULT 0 CHECK (gone IN (0, 1))",
+        "CREATE INDEX users_gone ON users (key) WHERE gone = 1",
+        "CREATE INDEX groups_gone ON groups (key) WHERE gone = 1",
+    ],
 ];
 
 /// True once the object was registered: before that nothing is ever written, not even these tables.

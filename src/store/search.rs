@@ -58,11 +58,10 @@ impl Range<'_> {
         }
     }
 
-    /// `ORDER BY`, and before it what leaves out a deleted group.
+    /// `ORDER BY`, and before it what leaves out a resource that is gone.
     fn ends(&self) -> (&'static str, String) {
-        let gone = if self.kinds == Kinds::Groups { " AND r.gone = 0" } else { "" };
         let direction = if self.descending { " DESC" } else { "" };
-        (gone, format!(" ORDER BY {}{direction}", self.column()))
+        (" AND r.gone = 0", format!(" ORDER BY {}{direction}", self.column()))
     }
 
     /// The comparison that leads on in the order.

@@ -10,7 +10,7 @@ use crate::id::Timestamp;
 /// Internal only, as of every function here.
 pub fn users(sql: &dyn Sql, after: i64, count: i64) -> Result<Vec<(i64, String)>> {
     let text = "SELECT key, id, version, created, modified, json_remove(doc, '$.schemas'), active FROM users \
-                WHERE key > ? ORDER BY key LIMIT ?";
+                WHERE key > ? AND gone = 0 ORDER BY key LIMIT ?";
     let rows = sql.query(text, &[after.into(), count.into()])?;
     rows.into_iter()
         .map(|mut row| {
@@ -55,7 +55,7 @@ pub struct Crew {
     pub last: (i64, i64),
     /// How many members they are.
     pub count: i64,
-    /// `None` for a group that is gone: its rows are looked at, not shown.
+    /// `None` for a group that is gone, or users who are: such rows are looked at, not shown.
     pub line: Option<String>,
 }
 
@@ -64,7 +64,8 @@ pub struct Crew {
 /// # Errors
 /// Internal only.
 pub fn members(sql: &dyn Sql, (group, user): (i64, i64), count: i64) -> Result<Vec<Crew>> {
-    let text = "SELECT m.group_key, max(m.user_key), count(*), g.gone, g.id, json_group_array(u.id) FROM ( \
+    let text = "SELECT m.group_key, max(m.user_key), count(*), g.gone, g.id, \
+                json_group_array(u.id) FILTER (WHERE u.gone = 0) FROM ( \
                 SELECT group_key, user_key FROM members WHERE (group_key, user_key) > (?, ?) \
                 ORDER BY group_key, user_key LIMIT ?) m \
                 CROSS JOIN groups g ON g.key = m.group_key CROSS JOIN users u ON u.key = m.user_key \
@@ -74,7 +75,7 @@ pub fn members(sql: &dyn Sql, (group, user): (i64, i64), count: i64) -> Result<V
         .map(|mut row| {
             let (last, count, gone) = ((row.integer()?, row.integer()?), row.integer()?, row.integer()? == 1);
             let (id, users) = (row.text()?, row.text()?);
-            let line = (!gone).then(|| format!(r#"{{"members":{{"id":"{id}","users":{users}}}}}"#));
+            let line = (!gone && users != "[]").then(|| format!(r#"{{"members":{{"id":"{id}","users":{users}}}}}"#));
             Ok(Crew { last, count, line })
         })
         .collect()

@@ -1,4 +1,4 @@
-//! Rows of users.
+//! Rows of users. One that is `gone` is left out by every read here.
 
 use super::{Param, Row, Sql, each, first};
 use crate::error::{Error, Result};
@@ -93,7 +93,7 @@ pub fn by_external_id(sql: &dyn Sql, external_id: &str) -> Result<Option<User>> 
 }
 
 fn one(sql: &dyn Sql, condition: &str, param: Param<'_>) -> Result<Option<User>> {
-    first(sql, &format!("SELECT {COLUMNS} FROM users WHERE {condition}"), &[param])?.map(user).transpose()
+    first(sql, &format!("SELECT {COLUMNS} FROM users WHERE {condition} AND gone = 0"), &[param])?.map(user).transpose()
 }
 
 /// The users with these keys, in the order of their ids.
@@ -102,7 +102,8 @@ fn one(sql: &dyn Sql, condition: &str, param: Param<'_>) -> Result<Option<User>>
 /// Internal only.
 pub fn by_keys(sql: &dyn Sql, keys: &[i64]) -> Result<Vec<User>> {
     let keys = serde_json::to_string(keys).map_err(Error::internal)?;
-    let text = format!("SELECT {COLUMNS} FROM (SELECT value FROM json_each(?)) CROSS JOIN users ON key = value");
+    let text =
+        format!("SELECT {COLUMNS} FROM (SELECT value FROM json_each(?)) CROSS JOIN users ON key = value AND gone = 0");
     let mut users = each(sql.query(&text, &[Param::Text(&keys)])?, user)?;
     users.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(users)
@@ -154,6 +155,17 @@ pub fn update(sql: &dyn Sql, old: &User, content: &Content, seq: Seq, now: Times
 /// Internal only.
 pub fn delete(sql: &dyn Sql, key: i64) -> Result<()> {
     sql.query("DELETE FROM users WHERE key = ?", &[key.into()]).map(|_| ())
+}
+
+/// Makes a user `gone` by a change of that position: its row stays for its memberships only. No folded name has a capital,
+/// so its key is never another user's.
+///
+/// # Errors
+/// Internal only.
+pub fn make_gone(sql: &dyn Sql, key: i64, seq: Seq) -> Result<()> {
+    let text = "UPDATE users SET gone = 1, user_name = '', user_name_key = 'GONE ' || id, external_id = NULL, \
+                mail_key = NULL, more_mail = 0, active = 0, doc = json_object(), folded = NULL, seq = ? WHERE key = ?";
+    sql.query(text, &[seq.into(), key.into()]).map(|_| ())
 }
 
 impl Content {

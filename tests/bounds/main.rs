@@ -2,6 +2,7 @@
 
 mod buckets;
 mod limits;
+mod members;
 mod plans;
 #[path = "../support/mod.rs"]
 mod support;

@@ -46,7 +46,8 @@ pub(super) fn steps(
 /// The members that a filter matches. Where it names them, it is done with here.
 fn some(op: Op, filter: Filter, value: &Value, group: &str, reading: &mut Reading) -> Result<Vec<GroupOperation>> {
     let filter = member::filter(filter)?;
-    let named = member::named(&filter);
+    let named: Option<Vec<MemberId>> =
+        member::named(&filter).map(|ids| ids.into_iter().filter_map(MemberId::parse).collect());
     let removal = || match &named {
         Some(ids) => GroupOperation::RemoveMembers(ids.clone()),
         None => GroupOperation::RemoveMatching(filter.clone()),

@@ -92,17 +92,26 @@ fn elements(value: Option<&Json>) -> impl Iterator<Item = Option<&Json>> {
 
 fn compare(stored: Option<&Json>, op: Op, value: &Value, folds: &Folds) -> bool {
     let found = match (stored, value) {
-        (Some(Json::String(stored)), Value::Exact(text)) => return text_matches(op, stored, text),
         (Some(Json::String(stored)), Value::Folded { key, .. }) => {
             return folds.with(stored, |stored| text_matches(op, stored, key));
         }
-        (Some(Json::String(stored)), Value::Instant { ms, .. }) => instant(stored).map(|stored| stored.cmp(ms)),
+        (Some(Json::String(stored)), _) => return compare_text(stored, op, value),
         (Some(Json::Number(stored)), Value::Number(number)) => order(stored, number),
         // No order: only eq and ne come here.
         (Some(Json::Bool(stored)), Value::Boolean(boolean)) => (stored == boolean).then_some(Ordering::Equal),
         _ => None,
     };
     ordered(op, found)
+}
+
+/// True if a stored text fulfils the comparison.
+pub(in crate::scim) fn compare_text(stored: &str, op: Op, value: &Value) -> bool {
+    match value {
+        Value::Exact(text) => text_matches(op, stored, text),
+        Value::Folded { key, .. } => text_matches(op, &fold(stored), key),
+        Value::Instant { ms, .. } => ordered(op, instant(stored).map(|stored| stored.cmp(ms))),
+        Value::Number(_) | Value::Boolean(_) => ordered(op, None),
+    }
 }
 
 fn text_matches(op: Op, stored: &str, text: &str) -> bool {

@@ -12,7 +12,7 @@ use scim_edge::directory::command::{Actor, Admin, Ask, Rotation};
 use scim_edge::directory::residency::Residency;
 use scim_edge::id::{OrgId, Timestamp, TokenId};
 use scim_edge::org::{records, registry};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// The databases that were used, each with the texts of what was executed.
@@ -49,6 +49,9 @@ fn directory() -> Sqlite {
         let request = follower::request(&mut random, &ids("users"), &ids("groups"));
         server.scim(request);
     }
+    // Enough members that SQL writes the change that tells of them.
+    let many: Value = (0..200).map(|n| json!({ "value": stored::user(n) })).collect();
+    assert_eq!(server.send("POST", "/Groups", json!({"displayName": "many", "members": many})).status, 201);
     lists(&mut server);
     console(&mut server);
     let lines = snapshot(&mut server);

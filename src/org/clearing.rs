@@ -1,0 +1,48 @@
+//! The job that clears away the memberships of what was deleted with more of them than one request changes. The user or
+//! group is gone for every read since its deletion, and the totals no longer count its memberships; only its row and
+//! theirs are left, which this job removes in steps.
+//!
+//! A group takes its memberships with it in silence: its `deleted` change says it all. A user leaves groups that stay, and
+//! their versions rise; each step tells which in a change of that user.
+
+use super::Memory;
+use crate::error::Result;
+use crate::id::Timestamp;
+use crate::store::{Sql, changes, groups, memberships, users};
+
+/// The job's row in `due`.
+pub(super) const CLEAR: &str = "clear-members";
+/// How many members of a group one step removes: two rows each.
+const MEMBERS_A_STEP: i64 = 10_000;
+/// How many groups a user leaves in one step: three rows each, and an id in the change.
+const GROUPS_A_STEP: i64 = 5_000;
+/// How long it waits for an import that is being written, in milliseconds.
+const IMPORT_PAUSE: i64 = 60_000;
+
+/// Takes one step; answers when the next one is due, `None` if nothing is left.
+///
+/// # Errors
+/// Internal only.
+pub(super) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<Option<Timestamp>> {
+    if memory.importing.is_some() {
+        return Ok(Some(now.plus(IMPORT_PAUSE)));
+    }
+    // Groups first: a user then has no membership left in one that is gone.
+    if let Some(group) = memberships::gone_group(sql)? {
+        if !memberships::clear_group(sql, group.key, MEMBERS_A_STEP)? {
+            groups::delete(sql, group.key)?;
+        }
+        return Ok(Some(now));
+    }
+    let Some(user) = memberships::gone_user(sql)? else { return Ok(None) };
+    let left = memberships::some(sql, user.key, GROUPS_A_STEP)?;
+    if left.is_empty() {
+        users::delete(sql, user.key)?;
+    } else {
+        let head = changes::head(sql)?;
+        let at = now.max(head.at);
+        memberships::leave(sql, user.key, &left, head.seq + 1, at)?;
+        memberships::append_left(sql, &head, at, &user, &left)?;
+    }
+    Ok(Some(now))
+}

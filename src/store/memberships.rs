@@ -1,0 +1,150 @@
+//! The groups of one user as rows: how it leaves them, at once or in steps, and how what is gone is cleared away.
+
+use super::{Param, Sql, first};
+use crate::error::{Error, Result};
+use crate::id::{Seq, Timestamp};
+use crate::scim::json;
+use crate::store::changes::Head;
+
+/// Returns how many groups a user is in; more than `most` are not told apart.
+///
+/// # Errors
+/// Internal only, as of every function here.
+pub fn count(sql: &dyn Sql, user: i64, most: Option<i64>) -> Result<i64> {
+    let text = "SELECT count(*) FROM (SELECT 1 FROM members WHERE user_key = ? \
+                AND group_key NOT IN (SELECT key FROM groups WHERE gone = 1) LIMIT ?)";
+    let most = most.map_or(-1, |most| most + 1);
+    first(sql, text, &[user.into(), most.into()])?.map_or(Ok(0), |mut row| row.integer())
+}
+
+/// Returns the keys of a user's groups, at most `count`, in the order in which the groups were made.
+///
+/// # Errors
+/// Internal only.
+pub fn some(sql: &dyn Sql, user: i64, count: i64) -> Result<Vec<i64>> {
+    let text = "SELECT json_group_array(group_key) FROM (SELECT group_key FROM members WHERE user_key = ? \
+                AND group_key NOT IN (SELECT key FROM groups WHERE gone = 1) ORDER BY group_key DESC LIMIT ?)";
+    let row = first(sql, text, &[user.into(), count.into()])?;
+    row.map_or(Ok(Vec::new()), |mut row| json::own(&row.text()?))
+}
+
+/// Takes a user out of some groups, whose versions rise.
+///
+/// # Errors
+/// Internal only.
+pub fn leave(sql: &dyn Sql, user: i64, groups: &[i64], seq: Seq, now: Timestamp) -> Result<()> {
+    let keys = keys_text(groups)?;
+    let text =
+        "UPDATE groups SET version = version + 1, seq = ?, modified = ? WHERE key IN (SELECT value FROM json_each(?))";
+    sql.query(text, &[seq.into(), now.0.into(), keys.as_str().into()])?;
+    let text = "DELETE FROM members WHERE user_key = ? AND group_key IN (SELECT value FROM json_each(?))";
+    sql.query(text, &[user.into(), keys.as_str().into()]).map(|_| ())
+}
+
+/// Removes what is left of a user's memberships: those in groups that are gone.
+///
+/// # Errors
+/// Internal only.
+pub fn clear(sql: &dyn Sql, user: i64) -> Result<()> {
+    sql.query("DELETE FROM members WHERE user_key = ?", &[user.into()]).map(|_| ())
+}
+
+/// Returns the ids of groups. For a few: ids of many do not leave SQL.
+///
+/// # Errors
+/// Internal only.
+pub fn ids(sql: &dyn Sql, groups: &[i64]) -> Result<Vec<String>> {
+    let text = "SELECT json_group_array(g.id) FROM json_each(?) j CROSS JOIN groups g ON g.key = j.value";
+    let row = first(sql, text, &[keys_text(groups)?.as_str().into()])?;
+    row.map_or(Ok(Vec::new()), |mut row| json::own(&row.text()?))
+}
+
+/// Writes the change that tells which groups a user left, as far as it is known: [`super::changes::append`] writes the
+/// rest. The ids do not leave SQL.
+///
+/// # Errors
+/// Internal only.
+pub fn write_change(sql: &dyn Sql, seq: Seq, user: &str, groups: &[i64]) -> Result<()> {
+    let text = "INSERT INTO changes (seq, request_seq, at, request_id, idp, repairs, kind, resource, id, before, users, \
+                active_users, groups, memberships) VALUES (?1, ?1, 0, '', '', '[]', 'updated', 'User', ?2, \
+                json_object('groups', json((SELECT json_group_array(g.id) \
+                FROM json_each(?3) j CROSS JOIN groups g ON g.key = j.value))), 0, 0, 0, 0)";
+    sql.query(text, &[seq.into(), user.into(), keys_text(groups)?.as_str().into()]).map(|_| ())
+}
+
+/// A user or group that is gone and still has a row.
+#[derive(Debug)]
+pub struct Gone {
+    /// Its key.
+    pub key: i64,
+    /// Its `id`.
+    pub id: String,
+    /// The position of the change that deleted it.
+    pub seq: Seq,
+}
+
+/// Returns a group that is gone.
+///
+/// # Errors
+/// Internal only.
+pub fn gone_group(sql: &dyn Sql) -> Result<Option<Gone>> {
+    gone(sql, "SELECT key, id, seq FROM groups WHERE gone = 1 LIMIT 1")
+}
+
+/// Returns a user who is gone.
+///
+/// # Errors
+/// Internal only.
+pub fn gone_user(sql: &dyn Sql) -> Result<Option<Gone>> {
+    gone(sql, "SELECT key, id, seq FROM users WHERE gone = 1 LIMIT 1")
+}
+
+fn gone(sql: &dyn Sql, text: &str) -> Result<Option<Gone>> {
+    let row = first(sql, text, &[])?;
+    row.map(|mut row| Ok(Gone { key: row.integer()?, id: row.text()?, seq: row.integer()? })).transpose()
+}
+
+/// Removes at most `count` members of a group that is gone; false if there were none.
+///
+/// # Errors
+/// Internal only.
+pub fn clear_group(sql: &dyn Sql, group: i64, count: i64) -> Result<bool> {
+    let text = "SELECT max(user_key) FROM (SELECT user_key FROM members WHERE group_key = ? ORDER BY user_key LIMIT ?)";
+    let row = first(sql, text, &[group.into(), count.into()])?;
+    let Some(last) = row.map(|mut row| row.optional_integer()).transpose()?.flatten() else { return Ok(false) };
+    sql.query("DELETE FROM members WHERE group_key = ? AND user_key <= ?", &[group.into(), last.into()])?;
+    Ok(true)
+}
+
+/// Writes a change after `head` that tells which groups a user who is gone has left, as a part of the request that deleted
+/// it: the journal does not tell of it apart.
+///
+/// # Errors
+/// Internal only.
+pub fn append_left(sql: &dyn Sql, head: &Head, at: Timestamp, user: &Gone, groups: &[i64]) -> Result<()> {
+    let text = "INSERT INTO changes (seq, request_seq, at, request_id, idempotency_key, token, idp, repairs, kind, resource, id, \
+                before, users, active_users, groups, memberships, method, status) \
+                SELECT ?1, coalesce(d.request_seq, 0), ?4, coalesce(d.request_id, ''), d.idempotency_key, d.token, \
+                coalesce(d.idp, ''), '[]', 'updated', 'User', ?2, \
+                json_object('groups', json((SELECT json_group_array(g.id) \
+                FROM json_each(?3) j CROSS JOIN groups g ON g.key = j.value))), \
+                ?6, ?7, ?8, ?9, d.method, d.status FROM (VALUES (1)) LEFT JOIN changes d ON d.seq = ?5";
+    let totals = head.totals;
+    let keys = keys_text(groups)?;
+    let params = [
+        (head.seq + 1).into(),
+        Param::Text(&user.id),
+        Param::Text(&keys),
+        at.0.into(),
+        user.seq.into(),
+        totals.users.into(),
+        totals.active_users.into(),
+        totals.groups.into(),
+        totals.memberships.into(),
+    ];
+    sql.query(text, &params).map(|_| ())
+}
+
+fn keys_text(keys: &[i64]) -> Result<String> {
+    serde_json::to_string(keys).map_err(Error::internal)
+}
