@@ -1,7 +1,7 @@
 //! scim-edge: a SCIM 2.0 service provider (RFC 7643, RFC 7644) at Cloudflare's edge.
 //!
 //! The edge turns a request into a canonical [`directory::command::Command`] ([`ingest`]); the organisation's Durable
-//! Object executes it on its own SQLite ([`org`]); the edge writes the answer ([`render`]). All but [`edge`] is
+//! Object executes it on its own SQLite ([`org`]) and writes the answer ([`render`]), which the edge passes on. All but [`edge`] is
 //! platform-free and runs natively in the tests. A module names only those below it:
 //!
 //! `edge` > `console`, `ingest`, `render`, `route` > `org` > `store` > `directory` > `scim` > `auth`, `id`, `error`, `fold`,

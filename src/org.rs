@@ -81,6 +81,8 @@ pub struct Memory {
     pub administered: bool,
     /// The object time that the callers have left; unlimited without.
     pub buckets: Option<bucket::Buckets>,
+    /// Whose bucket the last call was charged to, if it was.
+    charged: Option<(TokenKind, String)>,
     /// What is read or written in many calls.
     streams: bucket::Streams,
 }
@@ -112,9 +114,19 @@ impl Memory {
         now: Timestamp,
     ) {
         self.streams.leave(call, outcome);
+        self.charged = None;
         if let (Some(buckets), Some(token), false) = (&mut self.buckets, &caller.token, bucket::is_stream(&call.ask)) {
             budget.charge(bucket::CALL_UNITS_LEAST + outcome.as_ref().map_or(0, bucket::answering));
             buckets.charge(kind(call), token, budget.spent(), now);
+            self.charged = Some((kind(call), token.clone()));
+        }
+    }
+
+    /// Charges the call that was answered last with the groups and members that were read to write its answer. Nothing may
+    /// have come in between.
+    pub fn written(&mut self, read: usize, now: Timestamp) {
+        if let (Some(buckets), Some((kind, token))) = (&mut self.buckets, self.charged.take()) {
+            buckets.charge(kind, &token, bucket::naming(read), now);
         }
     }
 }

@@ -326,7 +326,9 @@ impl Org {
         match (reply.outcome, wanted) {
             (Ok(answer), Some(wanted)) if !render::is_for_the_edge(&answer) => {
                 let types = self.memory.borrow().types();
-                return respond::write(&self.storage, &types, answer, &wanted);
+                let (response, read) = respond::write(&self.storage, &types, answer, &wanted)?;
+                self.memory.borrow_mut().written(read, now());
+                return Ok(response);
             }
             (outcome, _) => reply.outcome = outcome,
         }

@@ -42,12 +42,12 @@ extern "C" {
     fn stream(this: &Blob) -> ReadableStream;
 }
 
-/// Writes an answer as it is sent. Nothing may have changed since it was made: what it leaves to be read is read here, all of
+/// Writes an answer as it is sent, and says how many groups and members it read for that. Nothing may have changed since it was made: what it leaves to be read is read here, all of
 /// it but of a resource with more than [`AT_ONCE`] groups or members.
 ///
 /// # Errors
 /// Internal only.
-pub(super) fn write(storage: &Storage, types: &Types, answer: Answer, wanted: &Wanted) -> Result<Response> {
+pub(super) fn write(storage: &Storage, types: &Types, answer: Answer, wanted: &Wanted) -> Result<(Response, usize)> {
     let Rendering { kinds, projection } = &wanted.rendering;
     let Shown { status, headers: shown, mut body } = render::answer(answer, *kinds, &wanted.base, projection, types)?;
     let mut pieces: Vec<String> = Vec::new();
@@ -72,18 +72,20 @@ pub(super) fn write(storage: &Storage, types: &Types, answer: Answer, wanted: &W
     }
     let builder = Response::builder().with_status(status);
     if parts.length() == 0 && pieces.is_empty() {
-        return Ok(builder.with_headers(headers).empty());
+        return Ok((builder.with_headers(headers).empty(), 0));
     }
     set("Content-Type", render::SCIM_JSON)?;
     let builder = builder.with_headers(headers);
-    match pieces.pop() {
-        Some(only) => Ok(builder.fixed(only.into_bytes())),
-        None if streamed => builder.from_stream(rest(storage, body, parts)).map_err(Error::internal),
+    let read = body.read();
+    let response = match pieces.pop() {
+        Some(only) => builder.fixed(only.into_bytes()),
+        None if streamed => builder.from_stream(rest(storage, body, parts)).map_err(Error::internal)?,
         None => {
             let blob = Blob::new(&parts).map_err(|error| Error::internal(format!("{error:?}")))?;
-            Ok(builder.stream(blob.stream()))
+            builder.stream(blob.stream())
         }
-    }
+    };
+    Ok((response, read))
 }
 
 fn bytes(piece: &str) -> Uint8Array {

@@ -179,6 +179,11 @@ pub(super) fn reading(bytes: usize) -> usize {
     bytes / BYTES_A_UNIT
 }
 
+/// Returns the units of reading and writing so many groups or members.
+pub(super) fn naming(read: usize) -> u64 {
+    (read * NAMED_UNITS) as u64
+}
+
 /// Returns the units of reading and writing what is answered.
 pub(super) fn answering(answer: &Answer) -> usize {
     let stored = |one: &Stored| {

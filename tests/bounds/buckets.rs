@@ -12,6 +12,7 @@ use scim_edge::directory::residency::Residency;
 use scim_edge::error::Error;
 use scim_edge::id::{Timestamp, TokenId};
 use scim_edge::org::bucket::{Buckets, Rate};
+use scim_edge::store::Sql;
 use serde_json::json;
 
 /// As wrangler.toml has it.
@@ -186,4 +187,28 @@ fn two_snapshots_at_once_and_a_third_after_one_of_them() {
     // One whose reader has gone is forgotten, and goes on even so.
     assert!(piece("r-4", None, 30_000).unwrap().is_some());
     assert!(piece("r-2", second, 0).is_ok());
+}
+
+/// What is read while an answer is written is charged as what is read before.
+#[test]
+fn a_large_group_is_charged_by_its_members() {
+    let mut server = limited();
+    for text in [
+        "INSERT INTO users (key, id, user_name, user_name_key, more_mail, active, doc, version, seq, created, modified) \
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) \
+         SELECT i, 'u' || i, 'n' || i, 'n' || i, 0, 1, '{}', 1, 1, 0, 0 FROM n",
+        "INSERT INTO groups (key, id, display_name, display_name_key, doc, gone, version, seq, created, modified) \
+         VALUES (-1, 'a', 'a', 'a', '{}', 0, 1, 1, 0, 0), (-2, 'b', 'b', 'b', '{}', 0, 1, 1, 0, 0)",
+        "INSERT INTO members SELECT -1, key FROM users WHERE key <= 1000",
+        "INSERT INTO members SELECT -2, key FROM users",
+    ] {
+        server.sql.query(text, &[]).unwrap();
+    }
+    let mut costs = |path: &str| {
+        server.memory.buckets = Some(buckets());
+        assert_eq!(server.get(path).status, 200);
+        5.0 - left(&server, TokenKind::Scim)
+    };
+    let (one, ten) = (costs("/Groups/a"), costs("/Groups/b"));
+    assert!(ten > 8.0 * one && ten < 10.0 * one, "{one} and {ten} seconds");
 }

@@ -1,5 +1,6 @@
 //! What a request may cost: the limits on what it says, and on the work, memory and answer that it causes.
 
+mod answers;
 mod buckets;
 mod limits;
 mod members;

@@ -248,7 +248,7 @@ impl Native {
     }
 
     /// What the object sends, its pieces put together.
-    fn rendered(&self, answer: Answer, Rendering { kinds, projection }: &Rendering) -> render::Response {
+    fn rendered(&mut self, answer: Answer, Rendering { kinds, projection }: &Rendering) -> render::Response {
         let shown = render::answer(answer, *kinds, BASE, projection, &self.memory.types()).unwrap();
         let render::Shown { status, headers, mut body } = shown;
         let mut whole = Vec::new();
@@ -256,6 +256,7 @@ impl Native {
             assert!(piece.len() <= 1024 * 1024, "{}", piece.len());
             whole.extend(piece.into_bytes());
         }
+        self.memory.written(body.read(), self.now);
         render::Response { status, headers, body: whole, content_type: render::SCIM_JSON }
     }
 
