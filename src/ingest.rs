@@ -129,6 +129,7 @@ pub fn ingest(route: &Scim, request: &Request<'_>) -> Result<Ingested> {
     };
     let query = body.as_deref().unwrap_or(request.query);
     let projection = Projection::parse(query).unless(known);
+    projection.check()?;
     let command = command(route, request, query, &mut reading, &projection).map_err(|error| Error {
         detail: shortened(error.detail),
         names: error.names.into_iter().map(shortened).collect(),

@@ -7,45 +7,63 @@ use crate::scim::path::{self, Resolved};
 use crate::scim::resource::is_label;
 use crate::scim::schema::{Attribute, ResourceType, Type};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// How many keys that no schema knows are tried as paths: in what providers send there are a few.
+const PATHS_MAX: usize = 1000;
 
 /// Mends the body of a POST or PUT.
 pub fn body(kind: &ResourceType, body: Map<String, Value>, repairs: &mut Repairs) -> Map<String, Value> {
     let mut mended = Map::new();
+    let mut names = Names::default();
     let mut others = Vec::new();
     for (key, value) in body {
         let key = urn_alias(key, repairs);
         match (kind.attribute(&key), kind.extension(&key), value) {
-            (Some(attribute), _, value) => merge(&mut mended, key, repaired(attribute, value, repairs)),
+            (Some(attribute), _, value) => merge(&mut mended, &mut names, key, repaired(attribute, value, repairs)),
             (None, Some(schema), Value::Object(inner)) => {
                 let inner = inner.into_iter().map(|(key, value)| match schema.attribute(&key) {
                     Some(attribute) => (key, repaired(attribute, value, repairs)),
                     None => (key, value),
                 });
                 let inner = Value::Object(inner.collect());
-                merge(&mut mended, key, inner);
+                merge(&mut mended, &mut names, key, inner);
             }
             (_, _, value) => others.push((key, value)),
         }
     }
     // Last, because what stands in its place counts.
-    for (key, value) in others {
-        let (key, value) = match elsewhere(kind, &key, repairs) {
+    for (number, (key, value)) in others.into_iter().enumerate() {
+        let path = if number < PATHS_MAX { elsewhere(kind, &key, repairs) } else { None };
+        let (key, value) = match path {
             Some(path) => placed(kind, path, value, repairs),
             None => (key, value),
         };
-        merge(&mut mended, key, value);
+        merge(&mut mended, &mut names, key, value);
     }
     mended
 }
 
+/// The names in an object in lower case, each with its spelling there, and those in the objects that it holds, as far as
+/// they were looked for: a body may have very many.
+#[derive(Default)]
+struct Names {
+    known: Option<BTreeMap<String, String>>,
+    inner: BTreeMap<String, Names>,
+}
+
 /// Puts a value where there is none; of two objects, what the first does not say.
-fn merge(map: &mut Map<String, Value>, key: String, value: Value) {
-    match (map.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(&key)), value) {
+fn merge(map: &mut Map<String, Value>, names: &mut Names, key: String, value: Value) {
+    let lower = |name: &String| (name.to_ascii_lowercase(), name.clone());
+    let known = names.known.get_or_insert_with(|| map.keys().rev().map(lower).collect());
+    let spelled = known.entry(key.to_ascii_lowercase()).or_insert_with(|| key.clone());
+    match (map.get_mut(spelled.as_str()), value) {
         (None, value) => {
             map.insert(key, value);
         }
-        (Some((_, Value::Object(there))), Value::Object(more)) => {
-            more.into_iter().for_each(|(key, value)| merge(there, key, value));
+        (Some(Value::Object(there)), Value::Object(more)) => {
+            let inner = names.inner.entry(spelled.clone()).or_default();
+            more.into_iter().for_each(|(key, value)| merge(there, inner, key, value));
         }
         _ => {}
     }
@@ -211,6 +229,7 @@ mod tests {
     use super::*;
     use crate::scim::schema::ENTERPRISE;
     use crate::scim::schema::tables::{group_type, user_type};
+    use proptest::prelude::*;
 
     #[test]
     fn bodies() {
@@ -250,6 +269,35 @@ mod tests {
             let mut again = Repairs::default();
             assert_eq!(body(&user_type(), mended.clone(), &mut again), mended, "mending twice");
             assert_eq!(again.names(), Vec::<String>::new(), "a canonical body needs nothing");
+        }
+    }
+
+    /// As [`merge`] would do it without knowing the names.
+    fn plainly_merged(map: &mut Map<String, Value>, key: String, value: Value) {
+        match (map.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(&key)), value) {
+            (None, value) => {
+                map.insert(key, value);
+            }
+            (Some((_, Value::Object(there))), Value::Object(more)) => {
+                more.into_iter().for_each(|(key, value)| plainly_merged(there, key, value));
+            }
+            _ => {}
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn names_are_found_as_if_each_were_asked(
+            sent in proptest::collection::vec(("[aAbB]", proptest::collection::vec(("[aAbB]", 0..3u8), 0..3)), 0..6),
+        ) {
+            let (mut merged, mut plain, mut names) = (Map::new(), Map::new(), Names::default());
+            for (n, (key, inner)) in sent.into_iter().enumerate() {
+                let inner = inner.into_iter().map(|(key, value)| (key, Value::from(value))).collect();
+                let value = if n % 3 == 2 { Value::Null } else { Value::Object(inner) };
+                merge(&mut merged, &mut names, key.clone(), value.clone());
+                plainly_merged(&mut plain, key, value);
+            }
+            prop_assert_eq!(merged, plain);
         }
     }
 

@@ -49,6 +49,7 @@ pub(super) fn read(request: &Request<'_>, reading: &mut Reading) -> Result<Bulk>
     let sent = items.into_iter().zip(1..).map(|(item, number)| Sent::read(item, number)).collect::<Result<Vec<_>>>()?;
     let mut references = References {
         made: made(&sent)?,
+        names: sent.iter().map(|one| one.bulk_id.clone()).collect(),
         placeholders: Placeholders::new(request.id),
         found: vec![false; sent.len()],
         unknown: None,
@@ -197,6 +198,8 @@ impl Sent {
 struct References {
     /// What each `bulkId` stands for: the position of the operation, and whether it is a POST.
     made: Sorted<String, (usize, bool)>,
+    /// The `bulkId` of each position.
+    names: Vec<Option<String>>,
     placeholders: Placeholders,
     /// Of the operation at hand: for each position, whether it refers to that.
     found: Vec<bool>,
@@ -207,7 +210,7 @@ struct References {
 impl References {
     /// `bulkId:NAME` for the operation at that position.
     fn name(&self, operation: usize) -> String {
-        let name = self.made.iter().find(|(_, (made, _))| *made == operation).map(|(name, _)| name.as_str());
+        let name = self.names.get(operation).and_then(Option::as_deref);
         format!("bulkId:{}", name.unwrap_or_default())
     }
 

@@ -64,9 +64,16 @@ fn limited<T>(operations: Vec<T>) -> Result<Vec<T>> {
     if operations.len() <= OPERATIONS_MAX {
         return Ok(operations);
     }
-    let detail = format!("The PATCH has {} operations; at most {OPERATIONS_MAX} are taken at once.", operations.len());
-    Err(Error::new(Code::TooManyOperations, detail))
+    Err(too_many(operations.len()))
 }
+
+fn too_many(count: usize) -> Error {
+    let detail = format!("The PATCH has {count} operations; at most {OPERATIONS_MAX} are taken at once.");
+    Error::new(Code::TooManyOperations, detail)
+}
+
+/// How many paths are read at all, known or not, before what is left of them is counted.
+const PATHS_MAX: usize = 10 * OPERATIONS_MAX;
 
 /// Takes the envelope apart and resolves every path.
 fn sent(kind: &ResourceType, id: &str, mut body: Map<String, Value>, reading: &mut Reading) -> Result<Vec<Sent>> {
@@ -84,7 +91,7 @@ fn sent(kind: &ResourceType, id: &str, mut body: Map<String, Value>, reading: &m
             ));
         }
     };
-    let mut paths = Paths { kind, id, reading, sent: Vec::with_capacity(items.len()) };
+    let mut paths = Paths { kind, id, reading, sent: Vec::new(), read: 0 };
     for (number, item) in (1..).zip(items) {
         let Value::Object(item) = item else {
             let detail = format!("Operation {number} has to be an object, not {}.", json::name(&item));
@@ -112,6 +119,8 @@ struct Paths<'a> {
     id: &'a str,
     reading: &'a mut Reading,
     sent: Vec<Sent>,
+    /// How many paths were read, but those of members.
+    read: usize,
 }
 
 impl Paths<'_> {
@@ -175,6 +184,11 @@ impl Paths<'_> {
     /// passed over and noted, because a refusal would block all else that the provider sends with it; the dialect
     /// `rfc` refuses it.
     fn place(&mut self, op: Op, text: String, value: Value, written: Written) -> Result<()> {
+        // Those on members are gathered, and not much work each.
+        self.read += usize::from(!text.eq_ignore_ascii_case("members"));
+        if self.read > PATHS_MAX {
+            return Err(too_many(self.read));
+        }
         let explicit = written == Written::AsPath;
         let text = if self.reading.mends() { dialect::urn_alias(text, &mut self.reading.repairs) } else { text };
         if text.trim().eq_ignore_ascii_case(&self.kind.schema.id) {

@@ -12,6 +12,7 @@ use crate::id::{MemberId, RequestId};
 use crate::scim::bulk::Placeholders;
 use crate::scim::json;
 use crate::scim::member::listed;
+use std::collections::BTreeMap;
 
 /// Runs the steps. What is to be written down of operations that failed is added to `refused`.
 ///
@@ -128,14 +129,13 @@ impl<'a> Run<'a> {
             return circle.iter().try_for_each(|at| self.finish(*at, Err(error.clone())));
         }
         // The ids that were taken are nobody's: the sentence has to make sense without them, and be the same next time.
-        let named =
-            |text: &str| reserved.iter().fold(text.to_owned(), |text, (at, id)| text.replace(id, &self.name(*at)));
+        let names: BTreeMap<&str, usize> = reserved.iter().map(|(at, id)| (id.as_str(), *at)).collect();
         let all: Vec<String> = circle.iter().map(|at| self.name(*at)).collect();
         let all = listed(&all.iter().map(String::as_str).collect::<Vec<_>>());
         let detail = format!(
             "{all} refer to each other and cannot be made together: {} Nothing of them was kept. Make them without the \
              references, then PATCH these.",
-            named(&error.detail)
+            replaced(&error.detail, &names, |at| self.name(at))
         );
         let error = Error::new(Code::BulkCircle, detail);
         circle.iter().for_each(|at| put(&mut self.ids, *at, None));
@@ -203,6 +203,26 @@ impl<'a> Run<'a> {
         put(&mut self.done, at, Some(done));
         Ok(())
     }
+}
+
+/// The text with a name in the place of every id. The ids are all of one length, so one look at each place finds them.
+fn replaced(text: &str, ids: &BTreeMap<&str, usize>, name: impl Fn(usize) -> String) -> String {
+    let length = ids.keys().next().map_or(usize::MAX, |id| id.len());
+    let (mut named, mut rest) = (String::new(), text);
+    while let Some(next) = rest.chars().next() {
+        let id = rest.split_at_checked(length).and_then(|(id, after)| Some((*ids.get(id)?, after)));
+        match id {
+            Some((at, after)) => {
+                named.push_str(&name(at));
+                rest = after;
+            }
+            None => {
+                named.push(next);
+                rest = rest.get(next.len_utf8()..).unwrap_or_default();
+            }
+        }
+    }
+    named
 }
 
 fn put<T>(list: &mut [T], at: usize, value: T) {

@@ -5,7 +5,7 @@ use super::membership::{self, Delta, Judged};
 use super::related;
 use super::sync;
 use super::users::{attributes, differing};
-use super::work::Work;
+use super::work::{FOLDED_TIMES, Work};
 use crate::directory::command::{GroupOperation, Members};
 use crate::directory::reply::{Answer, Stored};
 use crate::error::{Code, Error, Result};
@@ -34,6 +34,7 @@ pub(super) fn create(work: &mut Work<'_>, group: &Resource, ids: &[MemberId]) ->
     sync::may_push(work.options)?;
     let content = content(&work.types.group, &group.attributes)?;
     work.spend_document(content.doc.len())?;
+    work.spend_document(content.folded.as_ref().map_or(0, |folded| FOLDED_TIMES * folded.len()))?;
     sync::check_name(work.options, &content.display_name_key, &content.display_name)?;
     let label = format!("{:?}", content.display_name);
     let mut delta = Delta::default();
@@ -162,6 +163,7 @@ pub(super) fn delete(work: &mut Work<'_>, id: &GroupId) -> Result<Answer> {
 fn store_changed(work: &mut Work<'_>, old: Group, new: &Map<String, Value>, members: &Judged<'_>) -> Result<Group> {
     let content = content(&work.types.group, new)?;
     work.spend_document(content.doc.len())?;
+    work.spend_document(content.folded.as_ref().map_or(0, |folded| FOLDED_TIMES * folded.len()))?;
     let effect = members.effect(work, Some(old.key), old.id.as_str())?;
     if content.doc == old.content.doc && effect.is_nothing() {
         return Ok(old);

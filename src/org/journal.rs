@@ -26,6 +26,7 @@ use crate::sorted::Sorted;
 use crate::store::{Sql, changes, journal as store, tokens, transact};
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 
 /// The name of the job that forgets what is too old.
 pub(super) const PRUNE: &str = "prune";
@@ -281,7 +282,8 @@ fn write(sql: &dyn Sql, memory: &mut Memory, entry: &Entry<'_>, now: Timestamp) 
     let mut names = entry.names.clone();
     if let Some(known) = &known {
         let known: Vec<String> = json::own(known)?;
-        names.retain(|name| !known.contains(name));
+        let stored: BTreeSet<&String> = known.iter().collect();
+        names.retain(|name| !stored.contains(name));
         if names.is_empty() || known.len() >= entry.gathered {
             let before = memory.unsaved.repeats.get(&entry.fingerprint).map_or(0, |(count, _)| *count);
             memory.unsaved.repeats.insert(entry.fingerprint.clone(), (before + 1, now));

@@ -5,7 +5,7 @@ use super::clearing::CLEAR;
 use super::membership::MEMBERSHIPS_MAX;
 use super::related;
 use super::sync::{self, Said};
-use super::work::Work;
+use super::work::{FOLDED_TIMES, Work};
 use crate::directory::reply::{Answer, Stored};
 use crate::error::{Code, Error, Result};
 use crate::fold::fold;
@@ -43,6 +43,7 @@ pub(super) fn create(work: &mut Work<'_>, user: &Resource) -> Result<Answer> {
     let attributes = user.attributes.clone();
     let content = content(kind, &attributes, true)?;
     work.spend_document(content.doc.len())?;
+    work.spend_document(content.folded.as_ref().map_or(0, |folded| FOLDED_TIMES * folded.len()))?;
     let by_name = store::by_user_name(work.sql, &content.user_name_key)?;
     let by_external = by_external_id(work.sql, content.external_id.as_deref())?;
     for found in by_name.iter().chain(&by_external) {
@@ -202,6 +203,7 @@ fn leave(work: &mut Work<'_>, user: &User) -> Result<Vec<String>> {
 fn store_changed(work: &mut Work<'_>, old: User, new: Attributes, left: &[String]) -> Result<Answer> {
     let content = content(&work.types.user, &new, old.content.active)?;
     work.spend_document(content.doc.len())?;
+    work.spend_document(content.folded.as_ref().map_or(0, |folded| FOLDED_TIMES * folded.len()))?;
     if content.doc == old.content.doc && left.is_empty() {
         return Ok(Answer::Resource(Box::new(one(work.sql, old)?)));
     }

@@ -25,6 +25,8 @@ const NOTES_MAX: usize = 20;
 const OPERATION_UNITS: usize = 1_000;
 /// How many bytes of a stored document are a unit: it is read, changed, compared, kept as it was and written.
 const DOCUMENT_BYTES_A_UNIT: usize = 12;
+/// How many times the work of reading and writing a document it is to fold it, if it is not ASCII.
+pub(super) const FOLDED_TIMES: usize = 2;
 /// The most members of which a change is kept in memory until the request ends.
 const MEMBERS_IN_MEMORY: usize = 100;
 /// How long a POST that comes again gets its first answer, in milliseconds.

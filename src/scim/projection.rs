@@ -5,10 +5,14 @@
 //! both types. What no schema knows is looked up by name alone: a name that is nobody's takes nothing away, and the
 //! parts of an extension that nobody registered can be named like any others.
 
+use crate::error::{Error, Kind, Result};
 use crate::scim::etag::Tags;
 use crate::scim::schema::{Attribute, GROUP, Mutability, ResourceType, Returned, USER};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+/// The most names that the two lists may have together.
+const NAMES_MAX: usize = 500;
 
 /// The two lists of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +54,22 @@ impl Projection {
     #[must_use]
     pub fn unless(self, known: Option<Tags>) -> Self {
         Self { known, ..self }
+    }
+
+    /// Refuses lists of very many names: each resource of an answer is held against all of them.
+    ///
+    /// # Errors
+    /// 400 `tooMany` above [`NAMES_MAX`] names.
+    pub fn check(&self) -> Result<()> {
+        let count = self.wanted.as_ref().map_or(0, Vec::len) + self.excluded.len();
+        if count <= NAMES_MAX {
+            return Ok(());
+        }
+        let detail = format!(
+            "attributes and excludedAttributes have {count} names; at most {NAMES_MAX} are taken. Name the attributes that \
+             are needed, or none."
+        );
+        Err(Error::new(Kind::TooMany, detail))
     }
 
     /// True if the request names neither.

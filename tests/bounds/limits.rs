@@ -173,3 +173,28 @@ fn one_member_of_a_large_group() {
         assert!(most - least <= 20, "{costs:?}");
     }
 }
+
+#[test]
+fn names_of_attributes_paths_and_keys_that_nobody_knows() {
+    let mut server = Native::new(Dialect::Auto);
+    let id = user(&mut server, json!({"userName": "u"})).text("id").to_owned();
+    let search = |names: usize| {
+        let names: Vec<String> = (0..names).map(|n| format!("name{n}")).collect();
+        json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"], "attributes": names})
+    };
+    assert_eq!(server.send("POST", "/Users/.search", search(500)).status, 200);
+    refused(&server.send("POST", "/Users/.search", search(501)), 400, "tooMany", "501 names");
+    let operations = |count: usize| -> Value {
+        (0..count).map(|n| json!({"op": "add", "path": format!("nobody{n}"), "value": "v"})).collect()
+    };
+    let path = format!("/Users/{id}");
+    assert_eq!(server.send("PATCH", &path, json!({"Operations": operations(10_000)})).status, 200);
+    refused(&server.send("PATCH", &path, json!({"Operations": operations(10_001)})), 413, "", "1000");
+    // Each key is looked up once among the others, not compared with all of them.
+    let mut body = json!({"userName": "v", "name.givenName": "Ada"});
+    for n in 0..100_000 {
+        body[format!("zz{n}")] = json!(0);
+    }
+    let made = user(&mut server, body);
+    assert_eq!((made.status, &made.body["name"]["givenName"]), (201, &json!("Ada")));
+}
