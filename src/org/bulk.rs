@@ -12,7 +12,7 @@ use crate::id::{MemberId, RequestId};
 use crate::scim::bulk::Placeholders;
 use crate::scim::json;
 use crate::scim::member::listed;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Runs the steps. What is to be written down of operations that failed is added to `refused`.
 ///
@@ -79,7 +79,7 @@ impl<'a> Run<'a> {
     }
 
     fn single(&mut self, work: &mut Work<'_>, at: usize) -> Result<()> {
-        let result = match self.missing(at, &[])? {
+        let result = match self.missing(at, &BTreeSet::new())? {
             Some(error) => Err(error),
             None => {
                 let before = work.budget.spent();
@@ -94,8 +94,9 @@ impl<'a> Run<'a> {
     /// Operations that refer to each other in a circle: their ids are taken beforehand, users come before the groups
     /// that hold them, and either all succeed or none (RFC 7644 section 3.7.1: one failed attempt may be the last).
     fn together(&mut self, work: &mut Work<'_>, circle: &[usize]) -> Result<()> {
+        let beside: BTreeSet<usize> = circle.iter().copied().collect();
         for at in circle {
-            if let Some(error) = self.missing(*at, circle)? {
+            if let Some(error) = self.missing(*at, &beside)? {
                 return circle.iter().try_for_each(|at| self.finish(*at, Err(error.clone())));
             }
         }
@@ -143,7 +144,7 @@ impl<'a> Run<'a> {
     }
 
     /// The refusal of an operation that refers to one that failed. Those `beside` it are still to run.
-    fn missing(&self, at: usize, beside: &[usize]) -> Result<Option<Error>> {
+    fn missing(&self, at: usize, beside: &BTreeSet<usize>) -> Result<Option<Error>> {
         let refers = &self.operation(at)?.refers;
         let missing = refers.iter().find(|other| self.id(**other).is_none() && !beside.contains(other));
         Ok(missing.map(|other| {

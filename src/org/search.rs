@@ -23,8 +23,12 @@ use crate::store::{Sql, changes};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-/// How many rows a piece goes through: some 20 ms.
+/// How many rows a piece goes through for a filter of one term: some 20 ms.
 const PIECE: i64 = 2_000;
+/// How many rows a piece goes through at least.
+const PIECE_LEAST: i64 = 20;
+/// How many characters of documents a piece goes through for a filter of one term, and how many for any.
+const PIECE_CHARACTERS: (i64, i64) = (8 * 1024 * 1024, 1024 * 1024);
 /// How long a scan may take, in milliseconds.
 const SCAN_MAX: i64 = 10_000;
 /// How many resources are sorted when no index serves it.
@@ -222,7 +226,14 @@ impl Scan {
                 after: self.place.as_deref(),
             };
             let rows = if source.condition.exact && self.sort.is_none() { PIECE } else { READ_PIECE };
-            let until = if source.look_up { None } else { store::end_of_piece(sql, &range, rows)? };
+            // Each term of the filter looks at each document anew.
+            let terms = source.filter.as_ref().map_or(1, Filter::terms).max(1) as i64;
+            let (most, least) = PIECE_CHARACTERS;
+            let (rows, characters) = ((rows / terms).max(PIECE_LEAST), (most / terms).max(least));
+            let until = match source.look_up {
+                true => None,
+                false => store::end_of_piece(sql, &range, rows, characters)?,
+            };
             let found = self.found(sql, types, source, &range, until.as_deref())?;
             for hit in found {
                 self.take(hit)?;

@@ -27,6 +27,8 @@ const OPERATION_UNITS: usize = 1_000;
 const DOCUMENT_BYTES_A_UNIT: usize = 12;
 /// How many times the work of reading and writing a document it is to fold it, if it is not ASCII.
 pub(super) const FOLDED_TIMES: usize = 2;
+/// How many notes are looked at before they are bounded: a group can be pushed with very many members who were deleted.
+const NOTES_READ: usize = 1000;
 /// The most members of which a change is kept in memory until the request ends.
 const MEMBERS_IN_MEMORY: usize = 100;
 /// How long a POST that comes again gets its first answer, in milliseconds.
@@ -139,10 +141,12 @@ impl Work<'_> {
 
     /// Each note once, and of very many the first ones; without values.
     fn bound_notes(&mut self) {
+        let unread = self.notes.len().saturating_sub(NOTES_READ);
+        self.notes.truncate(NOTES_READ);
         self.notes = journal::kept(&self.notes, self.types);
         let mut seen = Map::new();
         self.notes.retain(|note| seen.insert(note.clone(), Value::Null).is_none());
-        if let Some(more) = self.notes.len().checked_sub(NOTES_MAX).filter(|more| *more > 0) {
+        if let Some(more) = (self.notes.len() + unread).checked_sub(NOTES_MAX).filter(|more| *more > 0) {
             self.notes.truncate(NOTES_MAX);
             self.notes.push(format!("{more} more notes were not kept."));
         }

@@ -163,7 +163,7 @@ fn elements(
     let (mut touched, mut made) = (Vec::new(), false);
     // One look more is `yield_primary`'s and that for what is unassigned.
     budget.spend(folding(&items))?;
-    budget.spend_each(trial(&items), 1 + filter.map_or(0, Filter::terms))?;
+    budget.spend_each(1 + trial(&items), 1 + filter.map_or(0, Filter::terms))?;
     let copied = weight(&operation.value).saturating_mul(COPIED);
     for (index, item) in items.iter_mut().enumerate().filter(|(_, item)| fits(filter, item)) {
         budget.spend(copied)?;

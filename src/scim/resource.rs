@@ -56,7 +56,7 @@ pub fn read(kind: &ResourceType, body: Map<String, Value>) -> Result<Read> {
             // An extension that nobody registered is kept as it was sent.
             put(&mut read.resource.attributes, &key, (!is_unassigned(&value)).then_some(value));
         } else {
-            unknown.push(key);
+            name_unknown(&mut unknown, || key);
         }
     }
     read.unknown = unknown;
@@ -132,7 +132,7 @@ fn complex(
         match attribute.sub(&key) {
             Some(sub) if is_kept(sub) => put(&mut kept, &sub.name, canonical(sub, value, &prefix, unknown)?),
             Some(_) => {}
-            None => unknown.push(format!("{path}.{key}")),
+            None => name_unknown(unknown, || format!("{path}.{key}")),
         }
     }
     Ok((!kept.is_empty()).then_some(Value::Object(kept)))
@@ -150,10 +150,20 @@ fn extension(schema: &Schema, value: Value, unknown: &mut Vec<String>) -> Result
         match schema.attribute(&key) {
             Some(a) if is_kept(a) => put(&mut kept, &a.name, canonical(a, value, &prefix, unknown)?),
             Some(_) => {}
-            None => unknown.push(format!("{prefix}{key}")),
+            None => name_unknown(unknown, || format!("{prefix}{key}")),
         }
     }
     Ok((!kept.is_empty()).then_some(Value::Object(kept)))
+}
+
+/// How many unknown names are told: a body may have very many, and a path before each.
+const UNKNOWN_MAX: usize = 100;
+
+/// Adds a name to those that no schema knows, as long as there are few.
+pub fn name_unknown(unknown: &mut Vec<String>, name: impl FnOnce() -> String) {
+    if unknown.len() < UNKNOWN_MAX {
+        unknown.push(name());
+    }
 }
 
 /// Read-only attributes are ignored (RFC 7644 section 3.5.1); write-only ones (`password`) are accepted and not kept.

@@ -90,19 +90,28 @@ fn record(mut row: Row) -> Result<Record> {
     })
 }
 
-/// The place of the row that is `rows` further on; `None` if there are fewer left.
+/// Returns the place of the first row by which so many rows were passed, or documents of so many characters; `None` if there
+/// are fewer left. The row at that place belongs to the piece, so each is one row long at least.
+///
+/// SQLite makes the running sums row by row and ends with the first that is reached, so it reads no more than that.
 ///
 /// # Errors
 /// Internal only, as of every function here.
-pub fn end_of_piece(sql: &dyn Sql, range: &Range<'_>, rows: i64) -> Result<Option<String>> {
+pub fn end_of_piece(sql: &dyn Sql, range: &Range<'_>, rows: i64, characters: i64) -> Result<Option<String>> {
     let (column, (_, order)) = (range.column(), range.ends());
-    let mut params = vec![Param::Integer(rows - 1)];
-    let mut text = format!("SELECT {column} FROM {} r WHERE {column} IS NOT NULL", range.table());
-    if let Some(after) = range.after {
-        params.push(after.into());
-        text.push_str(&format!(" AND {column} {} ?2", range.beyond()));
+    let mut params = vec![Param::Integer(rows), Param::Integer(characters)];
+    let mut after = String::new();
+    if let Some(place) = range.after {
+        params.push(place.into());
+        after = format!(" AND {column} {} ?3", range.beyond());
     }
-    text.push_str(&format!("{order} LIMIT 1 OFFSET ?1"));
+    let text = format!(
+        "SELECT place FROM (SELECT {column} AS place, \
+         row_number() OVER ({order} ROWS UNBOUNDED PRECEDING) AS number, \
+         sum(length(r.doc)) OVER ({order} ROWS UNBOUNDED PRECEDING) AS characters \
+         FROM {} r WHERE {column} IS NOT NULL{after}) WHERE number >= ?1 OR characters >= ?2 LIMIT 1",
+        range.table()
+    );
     first(sql, &text, &params)?.map(|mut row| row.text()).transpose()
 }
 

@@ -198,3 +198,24 @@ fn names_of_attributes_paths_and_keys_that_nobody_knows() {
     let made = user(&mut server, body);
     assert_eq!((made.status, &made.body["name"]["givenName"]), (201, &json!("Ada")));
 }
+
+#[test]
+fn a_piece_of_a_scan_is_bounded_by_documents_and_terms() {
+    let mut server = Native::new(Dialect::Auto);
+    for n in 0..50 {
+        let made = user(&mut server, json!({"userName": format!("u{n}"), "title": "t".repeat(200_000)}));
+        assert_eq!(made.status, 201);
+    }
+    server.step_takes = 1;
+    let mut steps = |terms: usize, sort: &str| {
+        let filter = vec!["title+co+%22nowhere%22"; terms].join("+or+");
+        let before = server.now.0;
+        let found = server.get(&format!("/Users?count=10{sort}&filter={filter}"));
+        assert_eq!((found.status, &found.body["totalResults"]), (200, &json!(0)), "{}", found.body);
+        // Every request takes 7 ms, every further step 1.
+        server.now.0 - before - 7
+    };
+    // 10 MB: a first piece of 42 users and one more; with eight terms and more, of 6 and eight more.
+    assert_eq!((steps(1, ""), steps(8, ""), steps(100, "")), (1, 8, 8));
+    assert_eq!(steps(1, "&sortBy=title"), 1);
+}

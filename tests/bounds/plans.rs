@@ -14,7 +14,11 @@ use std::collections::BTreeSet;
 const ALLOWED: &[(&str, &str, &str)] = &[
     ("SCAN changes", " FROM changes ORDER BY seq LIMIT 1", "one row, the first"),
     ("SCAN changes", " FROM changes ORDER BY seq DESC LIMIT 1", "one row, the last"),
-    ("SCAN r USING", " LIMIT 1 OFFSET ?1", "as many entries of an index as the piece that it ends has rows"),
+    (
+        "SCAN r USING",
+        " WHERE number >= ?1 OR characters >= ?2 LIMIT 1",
+        "row by row in an index's order, no further than the end of the piece",
+    ),
     (
         "SCAN r USING",
         " LIMIT ?1 OFFSET ?2",

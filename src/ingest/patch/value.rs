@@ -5,7 +5,7 @@ use super::{Missing, Op, Operation, Sent};
 use crate::dialect::{self, Repair};
 use crate::error::Result;
 use crate::scim::path::Resolved;
-use crate::scim::resource::{canonical, is_kept, single};
+use crate::scim::resource::{canonical, is_kept, name_unknown, single};
 use crate::scim::schema::{Attribute, ResourceType, Type};
 use serde_json::{Map, Value, json};
 
@@ -95,7 +95,7 @@ fn object(
     let prefix = format!("{path}.");
     for (key, value) in map {
         let Some(sub) = target.sub(&key) else {
-            unknown.push(format!("{path}.{key}"));
+            name_unknown(unknown, || format!("{path}.{key}"));
             continue;
         };
         if !is_kept(sub) {
