@@ -119,7 +119,7 @@ struct Paths<'a> {
     id: &'a str,
     reading: &'a mut Reading,
     sent: Vec<Sent>,
-    /// How many paths were read, but those of members.
+    /// How many operations had a path, but that of members.
     read: usize,
 }
 
@@ -184,8 +184,8 @@ impl Paths<'_> {
     /// passed over and noted, because a refusal would block all else that the provider sends with it; the dialect
     /// `rfc` refuses it.
     fn place(&mut self, op: Op, text: String, value: Value, written: Written) -> Result<()> {
-        // Those on members are gathered, and not much work each.
-        self.read += usize::from(!text.eq_ignore_ascii_case("members"));
+        // Those on members are gathered, and not much work each; keys of a value were counted as its values.
+        self.read += usize::from(written == Written::AsPath && !text.eq_ignore_ascii_case("members"));
         if self.read > PATHS_MAX {
             return Err(too_many(self.read));
         }
