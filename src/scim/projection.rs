@@ -5,7 +5,7 @@
 //! both types. What no schema knows is looked up by name alone: a name that is nobody's takes nothing away, and the
 //! parts of an extension that nobody registered can be named like any others.
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::scim::etag::Tags;
 use crate::scim::schema::{Attribute, GROUP, Mutability, ResourceType, Returned, USER};
 use serde::{Deserialize, Serialize};
@@ -69,7 +69,7 @@ impl Projection {
             "attributes and excludedAttributes have {count} names; at most {NAMES_MAX} are taken. Name the attributes that \
              are needed, or none."
         );
-        Err(Error::new(Kind::TooMany, detail))
+        Err(Error::new(Code::TooMuchWork, detail))
     }
 
     /// True if the request names neither.
