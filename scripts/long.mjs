@@ -1,5 +1,5 @@
-// `npm run test:long [-- --seconds=N] [-- TARGET...]`: what takes too long for `npm test`. `quirks`, `openapi`, `large` and
-// `follower` are explained where they are; the others fuzz that target for ten minutes, or for N seconds. What is found lies in
+// `npm run test:long [-- --seconds=N] [-- TARGET...]`: what takes too long for `npm test`. `quirks`, `openapi`, `large`,
+// `watched` and `follower` are explained where they are; the others fuzz that target for ten minutes, or for N seconds. What is found lies in
 // fuzz/artifacts/; put it into fuzz/corpus/TARGET/ and it fails `cargo test` until it is mended.
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -16,6 +16,10 @@ const SCRIPTS = {
   large: async () => {
     await build("--test-hooks");
     await run(node22, [join(root, "tests/large/run.mjs")], { env: node22Env() });
+  },
+  watched: async () => {
+    await build();
+    await run(node22, [join(root, "tests/watched/run.mjs")], { env: { ...node22Env(), SCIM_EDGE_BUILD: "build" } });
   },
   follower: async () => {
     await build("--test-hooks");

@@ -93,6 +93,12 @@ impl Memory {
         Self { buckets: bucket::Rate::parse(object_seconds).map(bucket::Buckets::new), ..Self::default() }
     }
 
+    /// Forgets what was read from the storage, so that it is read anew; what was only counted here stays.
+    fn forget_stored(&mut self) {
+        let Self { unsaved, buckets, streams, .. } = std::mem::take(self);
+        *self = Self { unsaved, buckets, streams, ..Self::default() };
+    }
+
     /// Lets a call in, or refuses it because its callers have used up their time, or because enough streams are under way.
     fn admit(&mut self, call: &Call, caller: &access::Caller, now: Timestamp) -> Result<()> {
         if let (Some(buckets), Some(token)) = (&self.buckets, &caller.token)

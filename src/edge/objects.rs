@@ -171,6 +171,8 @@ pub struct Org {
     memory: RefCell<Memory>,
     /// When the alarm goes off, as far as this instance knows.
     armed: Cell<Option<Timestamp>>,
+    /// The first time that it was set for and did not go off, until it does.
+    late_since: Cell<Option<Timestamp>>,
     /// Who waits for a change.
     waiters: RefCell<Vec<Rc<Waiter>>>,
     /// A call may have ended a token, whose record in KV is to be written.
@@ -203,16 +205,20 @@ impl DurableObject for Org {
     fn new(state: State, env: Env) -> Self {
         let name = state.id().name().and_then(|name| OrgId::parse(&name));
         let storage = Storage::new(&state);
-        let (armed, waiters, ended) = Default::default();
+        let (armed, late_since, waiters, ended) = Default::default();
         let memory = RefCell::new(Memory::new(&object_seconds(&env)));
-        Self { state, env, name, storage, memory, armed, waiters, ended }
+        Self { state, env, name, storage, memory, armed, late_since, waiters, ended }
     }
 
     async fn fetch(&self, mut request: worker::Request) -> worker::Result<Response> {
-        let panic_at = request.headers().get("X-Test-Panic")?.and_then(|at| at.parse().ok());
+        let asked = request.headers().get("X-Test-Panic")?;
+        let panic_at = asked.as_ref().and_then(|at| at.parse().ok());
         let body = request.bytes().await?;
         if cfg!(feature = "test-hooks") {
             self.storage.test(panic_at);
+            if asked.as_deref() == Some("exhaust") {
+                self.storage.exhaust();
+            }
         }
         let sent = match self.reply(&body).await {
             Ok(sent) => sent,
@@ -221,15 +227,29 @@ impl DurableObject for Org {
         if self.ended.take()
             && let Some(Failure { job, error }) = self.write_records(RECORDS_NOW).await
         {
-            worker::console_error!("after a call of {:?}: job {job}: {}", self.name, error.detail);
+            self.log(job, &error);
         }
-        self.arm().await?;
+        if self.is_late() {
+            self.work().await;
+        } else if let Err(error) = self.arm().await {
+            // The call is done whatever becomes of the alarm; the next one sets it.
+            self.log("set", &Error::internal(error));
+        }
         Ok(sent)
     }
 
     /// Never throws to the platform, which would run the alarm again some times and then give it up: what fails is logged,
     /// and a next time is set whatever happens.
     async fn alarm(&self) -> worker::Result<Response> {
+        self.late_since.set(None);
+        self.work().await;
+        Response::empty()
+    }
+}
+
+impl Org {
+    /// What an alarm does: saves counters, takes one step of a job, sets the next alarm.
+    async fn work(&self) {
         let busy = Busy::begin();
         let begun = self.guarded(|memory| alarm::begin(&self.storage, memory, now()));
         busy.end();
@@ -240,7 +260,12 @@ impl DurableObject for Org {
             stepped = match self.state.storage().sync().await {
                 Ok(()) => {
                     let busy = Busy::begin();
-                    let stepped = self.guarded(|memory| Ok(attempt.run(&self.storage, memory, now())));
+                    let stepped = self.guarded(|memory| {
+                        if cfg!(feature = "test-hooks") {
+                            self.storage.step();
+                        }
+                        Ok(attempt.run(&self.storage, memory, now()))
+                    });
                     busy.end();
                     stepped.unwrap_or_else(|error| Some(Failure { job: "step", error }))
                 }
@@ -263,18 +288,15 @@ impl DurableObject for Org {
             failures.push(Failure { job: "set", error: Error::internal(error) });
         }
         for Failure { job, error } in failures {
-            worker::console_error!("alarm of {:?}: job {job}: {}", self.name, error.detail);
+            self.log(job, &error);
         }
-        Response::empty()
     }
-}
 
-/// The variable `OBJECT_SECONDS`; empty if it is not set.
-fn object_seconds(env: &Env) -> String {
-    env.var("OBJECT_SECONDS").map(|text| text.to_string()).unwrap_or_default()
-}
+    fn log(&self, job: &str, error: &Error) {
+        let name = self.name.as_ref().map(OrgId::as_str).unwrap_or_default();
+        worker::console_error!("organisation {name:?}: job {job}: {}", error.detail);
+    }
 
-impl Org {
     /// One call, step by step. Between two steps other requests run: nothing is borrowed and no transaction is open.
     async fn reply(&self, body: &[u8]) -> Result<Response> {
         let wanted = Cell::new(None);
@@ -375,6 +397,7 @@ impl Org {
         // storage.
         self.memory.replace(Memory::new(&object_seconds(&self.env)));
         self.armed.set(None);
+        self.late_since.set(None);
         self.wake(true);
         Ok(Answer::Nothing)
     }
@@ -439,6 +462,15 @@ impl Org {
         }
     }
 
+    /// True if the alarm is due and has not gone off for long, so that a call does its work until it does. An alarm that
+    /// ends its instance, but not itself, goes on for the platform and holds the next one up.
+    fn is_late(&self) -> bool {
+        let Some(passed) = self.armed.get().filter(|at| *at <= now()) else { return false };
+        let since = self.late_since.get().unwrap_or(passed);
+        self.late_since.set(Some(since));
+        since.plus(alarm::LATE) <= now()
+    }
+
     /// Sets the alarm if it must go off sooner, or if the one that was set has passed.
     async fn arm(&self) -> worker::Result<()> {
         let changed = self.storage.due_was_set();
@@ -460,6 +492,11 @@ impl Org {
         let run = || part(&mut self.memory.borrow_mut());
         catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err(Error::internal("a panic")))
     }
+}
+
+/// The variable `OBJECT_SECONDS`; empty if it is not set.
+fn object_seconds(env: &Env) -> String {
+    env.var("OBJECT_SECONDS").map(|text| text.to_string()).unwrap_or_default()
 }
 
 /// The object that knows which organisations exist.

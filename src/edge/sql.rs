@@ -65,6 +65,7 @@ pub(super) struct Storage {
     read: Cell<f64>,
     written: Cell<f64>,
     panic_at: Cell<Option<u32>>,
+    exhausts: Cell<bool>,
 }
 
 impl Storage {
@@ -74,8 +75,8 @@ impl Storage {
 
     fn of(storage: JsStorage) -> Self {
         let sql = storage.sql();
-        let (due_changed, read, written, panic_at) = Default::default();
-        Self { storage, sql, due_changed, read, written, panic_at }
+        let (due_changed, read, written, panic_at, exhausts) = Default::default();
+        Self { storage, sql, due_changed, read, written, panic_at, exhausts }
     }
 
     /// True if a due time was set since this was last asked.
@@ -93,6 +94,22 @@ impl Storage {
         self.read.set(0.0);
         self.written.set(0.0);
         self.panic_at.set(panic_at);
+    }
+
+    /// Makes the next step of a job use up all memory, which ends this instance: test builds only.
+    pub(super) fn exhaust(&self) {
+        self.exhausts.set(true);
+    }
+
+    /// A step of a job begins: test builds only.
+    pub(super) fn step(&self) {
+        if self.exhausts.take() {
+            worker::console_error!("memory is used up");
+            let mut held = Vec::new();
+            loop {
+                held.push(std::hint::black_box(Vec::<u8>::with_capacity(64 << 20)));
+            }
+        }
     }
 
     /// `read,written` since [`Storage::test`].

@@ -21,10 +21,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub const AHEAD: i64 = 10;
 /// How soon it is tried again when it could not even read what is due, in milliseconds.
 pub const RETRY: i64 = 60_000;
+/// How late an alarm may be before a call does its work, in milliseconds; in workerd's tests less.
+pub const LATE: i64 = if cfg!(feature = "test-hooks") { 3_000 } else { 30_000 };
 /// After how many attempts without an end a job is set aside.
 const ATTEMPTS: i64 = 3;
-/// How long a step that never ends delays the next attempt, after the first one and after the others, in milliseconds.
-const PAUSES: (i64, i64) = (10_000, 60_000);
+/// How long a step that never ends delays the next attempt, after the first one and after the others, in milliseconds;
+/// in workerd's tests less.
+const PAUSES: (i64, i64) = if cfg!(feature = "test-hooks") { (1_000, 2_000) } else { (10_000, 60_000) };
 /// How long a job rests that was set aside and then is tried again, in milliseconds.
 const REST: i64 = 24 * 3_600_000;
 
@@ -180,7 +183,7 @@ impl Attempt {
         });
         let error = stepped.err()?;
         // Only what is stored holds: the step may have noted in memory what was rolled back.
-        *memory = Memory { unsaved: std::mem::take(&mut memory.unsaved), ..Memory::default() };
+        memory.forget_stored();
         let again = super::load(sql, memory, now).and_then(|()| match made >= ATTEMPTS {
             true => set_aside(sql, memory, job, "failed", now),
             false => Ok(()),
@@ -190,16 +193,16 @@ impl Attempt {
     }
 }
 
-/// Sets a job aside, with a warning in the journal. `how` says how its attempts ended.
+/// Sets a job aside, with a warning in the journal. `how` says how its attempts ended. A job that cannot even note that
+/// rests for a day like the others, so it never stands in their way.
 fn set_aside(sql: &dyn Sql, memory: &mut Memory, job: &Job, how: &str, now: Timestamp) -> Result<()> {
     let why = format!("{ATTEMPTS} attempts at a step {how}");
-    caught(|| {
-        transact(sql, || {
-            let (then, next) = (job.set_aside)(sql, &why, now)?;
-            due::set(sql, job.name, next)?;
-            let sentence = format!("The job \"{}\" was set aside: {why}. {then}", job.name);
-            journal::warn_of_job(sql, job.name, &sentence, now)
-        })
+    let noted = caught(|| transact(sql, || (job.set_aside)(sql, &why, now)));
+    let (then, next) = noted.unwrap_or_else(|_| ("It is tried again in a day.".to_owned(), Some(now.plus(REST))));
+    let sentence = format!("The job \"{}\" was set aside: {why}. {then}", job.name);
+    transact(sql, || {
+        due::set(sql, job.name, next)?;
+        journal::warn_of_job(sql, job.name, &sentence, now)
     })?;
     memory.importing = import::writing(sql)?;
     Ok(())

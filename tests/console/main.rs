@@ -5,6 +5,7 @@ mod follow;
 mod guard;
 mod import;
 mod import_bounds;
+mod jobs;
 mod journal;
 mod openapi;
 mod preview;

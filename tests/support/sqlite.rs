@@ -7,6 +7,7 @@ use scim_edge::error::{Error, Result};
 use scim_edge::store::{Cell, Param, Row, Sql, TEXT_MAX};
 use std::cell::{Cell as Counter, RefCell};
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub struct Sqlite {
     pub connection: Connection,
@@ -15,6 +16,9 @@ pub struct Sqlite {
     pub steps: Counter<i64>,
     /// Statements that may still run before one fails: the storage's fault, at a chosen place.
     pub fail_after: Counter<Option<u32>>,
+    /// A statement that names this panics, or fails: a step that never comes to its end.
+    pub panics_at: Counter<&'static str>,
+    pub fails_at: Counter<&'static str>,
     /// A due time was set: the object looks at its alarm.
     pub due_changed: Counter<bool>,
     /// Every text that ran, where it is `Some`.
@@ -49,8 +53,8 @@ impl Sqlite {
             connection.set_limit(limit, value).unwrap();
         }
         connection.execute_batch("PRAGMA foreign_keys = ON").unwrap();
-        let (depth, steps, fail_after, due_changed) = Default::default();
-        Self { connection, depth, steps, fail_after, due_changed, recorded: RefCell::new(None) }
+        let (depth, steps, fail_after, panics_at, fails_at, due_changed) = Default::default();
+        Self { connection, depth, steps, fail_after, panics_at, fails_at, due_changed, recorded: RefCell::new(None) }
     }
 
     /// How SQLite would run a statement: a line for each table, in the words of `EXPLAIN QUERY PLAN`.
@@ -75,6 +79,11 @@ impl Sql for Sqlite {
         match self.fail_after.get() {
             Some(0) => return Err(Error::internal("the storage fails here")),
             left => self.fail_after.set(left.map(|left| left - 1)),
+        }
+        let named = |place: &Counter<&str>| !place.get().is_empty() && sql.contains(place.get());
+        assert!(!named(&self.panics_at), "asked for");
+        if named(&self.fails_at) {
+            return Err(Error::internal("the storage fails at this"));
         }
         if let Some(texts) = self.recorded.borrow_mut().as_mut().filter(|texts| !texts.contains(sql)) {
             texts.insert(sql.to_owned());
@@ -105,7 +114,8 @@ impl Sql for Sqlite {
         let name = format!("s{}", self.depth.get());
         self.depth.set(self.depth.get() + 1);
         self.connection.execute_batch(&format!("SAVEPOINT {name}")).unwrap();
-        let result = body();
+        let caught = catch_unwind(AssertUnwindSafe(body));
+        let result = caught.unwrap_or_else(|_| Err(Error::internal("a panic in a transaction, which was rolled back")));
         self.depth.set(self.depth.get() - 1);
         let end =
             if result.is_ok() { format!("RELEASE {name}") } else { format!("ROLLBACK TO {name}; RELEASE {name}") };
