@@ -41,7 +41,7 @@ pub(super) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result
     } else {
         let head = changes::head(sql)?;
         let at = now.max(head.at);
-        memberships::leave(sql, user.key, &left, head.seq + 1, at)?;
+        memberships::leave(sql, user.key, &left, at)?;
         memberships::append_left(sql, &head, at, &user, &left)?;
     }
     Ok(Some(now))

@@ -10,7 +10,7 @@ use crate::directory::command::{GroupOperation, Members};
 use crate::directory::reply::{Answer, Stored};
 use crate::error::{Code, Error, Result};
 use crate::fold::fold;
-use crate::id::{GroupId, MemberId};
+use crate::id::{GroupId, MemberId, Seq};
 use crate::scim::extension;
 use crate::scim::patch;
 use crate::scim::resource::{Resource, check_required, check_size, schemas};
@@ -49,12 +49,14 @@ pub(super) fn create(work: &mut Work<'_>, group: &Resource, ids: &[MemberId]) ->
     check_free(work.sql, &content, None)?;
     let effect = membership::find(work, None, &label, &delta)?.effect(work, None, &label)?;
     let id = GroupId::parse(&work.new_id()).ok_or_else(|| Error::internal("made an id that is none"))?;
-    let key = store::insert(work.sql, &id, &content, work.next_seq(), work.at())?;
+    // Its last change is that of its last members.
+    let last = work.next_seq() + effect.changes();
+    let key = store::insert(work.sql, &id, &content, last, work.at())?;
     work.totals.groups += 1;
     work.change(ChangeKind::Created, "Group", id.as_str(), None);
     membership::write(work, key, id.as_str(), &effect)?;
     let created = work.at();
-    let group = Group { key, id, content, version: 1, created, modified: created };
+    let group = Group { key, id, content, version: 1, seq: last, created, modified: created };
     Ok(Answer::Created(Box::new(one(work.sql, group, work.members)?)))
 }
 
@@ -62,6 +64,7 @@ pub(super) fn create(work: &mut Work<'_>, group: &Resource, ids: &[MemberId]) ->
 pub(super) fn replace(work: &mut Work<'_>, id: &GroupId, group: &Resource, ids: Option<&[MemberId]>) -> Result<Answer> {
     sync::may_push(work.options)?;
     let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
+    work.changes_at(id.as_str(), old.seq);
     let mut new = group.attributes.clone();
     if !new.contains_key("externalId")
         && let Some(external_id) = &old.content.external_id
@@ -90,6 +93,7 @@ pub(super) fn patch(
 ) -> Result<Answer> {
     sync::may_push(work.options)?;
     let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
+    work.changes_at(id.as_str(), old.seq);
     work.spend_document(old.content.doc.len())?;
     let (kind, stored) = (&work.types.group, attributes(&old.content.doc)?);
     let urns: BTreeSet<&str> = operations.iter().filter_map(urn).collect();
@@ -133,6 +137,7 @@ fn urn(operation: &GroupOperation) -> Option<&str> {
 pub(super) fn delete(work: &mut Work<'_>, id: &GroupId) -> Result<Answer> {
     sync::may_push(work.options)?;
     let group = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
+    work.changes_at(id.as_str(), group.seq);
     work.spend_document(group.content.doc.len())?;
     let mut before = attributes(&group.content.doc)?;
     if membership::is_large(work.sql, group.key)? {
@@ -153,7 +158,7 @@ pub(super) fn delete(work: &mut Work<'_>, id: &GroupId) -> Result<Answer> {
         members::clear(work.sql, group.key)?;
         store::delete(work.sql, group.key)?;
     }
-    settings::bury(work.sql, id.as_str(), "Group")?;
+    settings::bury(work.sql, id.as_str(), "Group", work.next_seq())?;
     work.totals.groups -= 1;
     work.change(ChangeKind::Deleted, "Group", id.as_str(), Some(Value::Object(before)));
     Ok(Answer::Nothing)
@@ -176,13 +181,14 @@ fn store_changed(work: &mut Work<'_>, old: Group, new: &Map<String, Value>, memb
         check_free(work.sql, &content, Some(&old))?;
     }
     work.lose(effect.removed())?;
-    store::update(work.sql, &old, &content, work.next_seq(), work.at())?;
+    let last = work.next_seq() - 1 + Seq::from(content.doc != old.content.doc) + effect.changes();
+    store::update(work.sql, &old, &content, last, work.at())?;
     if content.doc != old.content.doc {
         let before = Value::Object(differing(&attributes(&old.content.doc)?, new));
         work.change(ChangeKind::Updated, "Group", old.id.as_str(), Some(before));
     }
     membership::write(work, old.key, old.id.as_str(), &effect)?;
-    Ok(Group { content, version: old.version + 1, modified: work.at(), ..old })
+    Ok(Group { content, version: old.version + 1, seq: last, modified: work.at(), ..old })
 }
 
 /// 409 if another group than `old` has the name or the `externalId`.

@@ -661,6 +661,7 @@ fn tell(sql: &dyn Sql, job: &mut Job, now: Timestamp) -> Result<()> {
         kind: ChangeKind::Imported,
         resource: "Organisation",
         id: job.org.clone(),
+        previous: None,
         before: Before::Nothing,
         totals: Totals { users, active_users, groups, memberships },
     };

@@ -8,7 +8,7 @@
 use super::work::Work;
 use crate::budget::Budget;
 use crate::error::{Code, Error, Result};
-use crate::id::MemberId;
+use crate::id::{MemberId, Seq};
 use crate::scim::filter::Filter;
 use crate::scim::member::{self, Judge, listed, nested};
 use crate::store::Sql;
@@ -245,6 +245,11 @@ impl Effect {
     /// How many members go.
     pub(super) fn removed(&self) -> usize {
         self.remove.len()
+    }
+
+    /// How many changes [`write`] adds.
+    pub(super) fn changes(&self) -> Seq {
+        (self.add.len() + self.remove.len()).div_ceil(MEMBERS_A_CHANGE) as Seq
     }
 
     pub(super) fn is_nothing(&self) -> bool {

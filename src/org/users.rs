@@ -78,6 +78,7 @@ pub(super) fn create(work: &mut Work<'_>, user: &Resource) -> Result<Answer> {
 }
 
 fn revive(work: &mut Work<'_>, user: User, mut attributes: Attributes) -> Result<Answer> {
+    work.changes_at(user.id.as_str(), user.seq);
     attributes.entry("active").or_insert(Value::Bool(true));
     if memberships::count(work.sql, user.key, Some(MEMBERSHIPS_MAX as i64))? > MEMBERSHIPS_MAX as i64 {
         let detail = format!(
@@ -104,6 +105,7 @@ pub(super) fn replace(
     null_keeps: bool,
 ) -> Result<Answer> {
     let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
+    work.changes_at(id.as_str(), old.seq);
     work.spend_document(old.content.doc.len())?;
     let stored = attributes(&old.content.doc)?;
     let mut new = user.attributes.clone();
@@ -131,6 +133,7 @@ pub(super) fn replace(
 /// PATCH /Users/{id} (RFC 7644 section 3.5.2).
 pub(super) fn patch(work: &mut Work<'_>, id: &UserId, operations: &[Operation]) -> Result<Answer> {
     let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
+    work.changes_at(id.as_str(), old.seq);
     work.spend_document(old.content.doc.len())?;
     let (kind, stored) = (&work.types.user, attributes(&old.content.doc)?);
     let urns: BTreeSet<&str> = operations.iter().filter_map(|operation| operation.path.target.urn.as_deref()).collect();
@@ -152,6 +155,7 @@ pub(super) fn patch(work: &mut Work<'_>, id: &UserId, operations: &[Operation]) 
 pub(super) fn delete(work: &mut Work<'_>, id: &UserId) -> Result<Answer> {
     sync::may_delete(work.options)?;
     let user = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
+    work.changes_at(id.as_str(), user.seq);
     work.lose(1)?;
     let most = MEMBERSHIPS_MAX as i64;
     let (left, gone_with) = if memberships::count(work.sql, user.key, Some(most))? > most {
@@ -166,7 +170,7 @@ pub(super) fn delete(work: &mut Work<'_>, id: &UserId) -> Result<Answer> {
         store::delete(work.sql, user.key)?;
         (left, None)
     };
-    settings::bury(work.sql, id.as_str(), "User")?;
+    settings::bury(work.sql, id.as_str(), "User", work.next_seq())?;
     work.totals.users -= 1;
     work.totals.active_users -= i64::from(user.content.active);
     work.spend_document(user.content.doc.len())?;
@@ -190,7 +194,7 @@ fn leave(work: &mut Work<'_>, user: &User) -> Result<Vec<String>> {
             return Ok(Vec::new());
         }
         work.budget.spend_each(left.len(), GROUP_UNITS)?;
-        memberships::leave(work.sql, user.key, &left, work.next_seq(), work.at())?;
+        memberships::leave(work.sql, user.key, &left, work.at())?;
         work.totals.memberships -= left.len() as i64;
         if !more {
             return memberships::ids(work.sql, &left);

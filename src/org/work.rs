@@ -62,6 +62,8 @@ pub(super) struct Work<'a> {
     now: Timestamp,
     head: Head,
     changes: Vec<Change>,
+    /// The resource that is being changed, and the position of its last change.
+    last: Option<(String, Seq)>,
     lost: i64,
 }
 
@@ -168,10 +170,21 @@ impl Work<'_> {
         self.guard.as_ref().map_or(Ok(()), |watch| watch.check(self.lost))
     }
 
-    /// Adds a change; [`Work::totals`] already counts it.
+    /// Notes that a stored resource is about to be changed, whose last change was at that position.
+    pub(super) fn changes_at(&mut self, id: &str, seq: Seq) {
+        self.last = Some((id.to_owned(), seq));
+    }
+
+    /// Adds a change; [`Work::totals`] already counts it. It names the resource's change before it: one of this request, or
+    /// that of [`Work::changes_at`]; without either the resource is made by it.
     pub(super) fn change(&mut self, kind: Kind, resource: &'static str, id: &str, before: Option<Value>) {
-        let before = before.map_or(Before::Nothing, Before::Attributes);
-        self.changes.push(Change { kind, resource, id: id.to_owned(), before, totals: self.totals });
+        self.push(kind, resource, id, before.map_or(Before::Nothing, Before::Attributes));
+    }
+
+    fn push(&mut self, kind: Kind, resource: &'static str, id: &str, before: Before) {
+        let previous = self.last.take().filter(|(last, _)| last == id).map(|(_, seq)| seq);
+        self.last = Some((id.to_owned(), self.next_seq()));
+        self.changes.push(Change { kind, resource, id: id.to_owned(), previous, before, totals: self.totals });
     }
 
     /// Adds the change that tells which groups a user left, keys of groups; [`Work::totals`] already counts it.
@@ -180,8 +193,7 @@ impl Work<'_> {
     /// Internal only.
     pub(super) fn left_change(&mut self, user: &str, groups: &[i64]) -> Result<()> {
         memberships::write_change(self.sql, self.next_seq(), user, groups)?;
-        let (kind, totals) = (Kind::Updated, self.totals);
-        self.changes.push(Change { kind, resource: "User", id: user.to_owned(), before: Before::Written, totals });
+        self.push(Kind::Updated, "User", user, Before::Written);
         Ok(())
     }
 
@@ -200,13 +212,7 @@ impl Work<'_> {
             members::write_change(self.sql, self.next_seq(), group, added, removed)?;
             Before::Written
         };
-        self.changes.push(Change {
-            kind: Kind::Members,
-            resource: "Group",
-            id: group.to_owned(),
-            before,
-            totals: self.totals,
-        });
+        self.push(Kind::Members, "Group", group, before);
         Ok(())
     }
 }
@@ -310,6 +316,7 @@ pub(super) fn attempt(
             now: context.now,
             head,
             changes: Vec::new(),
+            last: None,
             lost: 0,
         };
         precondition::check(sql, command, &call.precondition)?;

@@ -72,6 +72,8 @@ pub struct Change {
     pub id: String,
     /// How it was before.
     pub before: Before,
+    /// The position of the resource's change before this one; `None` if it has none: it was made, or imported.
+    pub previous: Option<Seq>,
     /// After it.
     pub totals: Totals,
 }
@@ -133,14 +135,15 @@ pub fn head(sql: &dyn Sql) -> Result<Head> {
 /// Internal only.
 pub fn append(sql: &dyn Sql, head: &Head, at: Timestamp, facts: &Facts<'_>, changes: &[Change]) -> Result<()> {
     let insert = "INSERT INTO changes (seq, request_seq, at, request_id, idempotency_key, token, idp, repairs, kind, resource, \
-                  id, before, users, active_users, groups, memberships, method, status) \
-                  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                  id, before, users, active_users, groups, memberships, method, status, previous_seq) \
+                  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     // A row that is there keeps its `before`.
     let fill = format!(
         "{insert} ON CONFLICT (seq) DO UPDATE SET request_seq = excluded.request_seq, at = excluded.at, \
          request_id = excluded.request_id, idempotency_key = excluded.idempotency_key, token = excluded.token, \
          idp = excluded.idp, repairs = excluded.repairs, users = excluded.users, active_users = excluded.active_users, \
-         groups = excluded.groups, memberships = excluded.memberships, method = excluded.method, status = excluded.status"
+         groups = excluded.groups, memberships = excluded.memberships, method = excluded.method, status = excluded.status, \
+         previous_seq = excluded.previous_seq"
     );
     let repairs = serde_json::to_string(&facts.repairs).map_err(Error::internal)?;
     let last = head.seq + changes.len() as i64;
@@ -170,6 +173,7 @@ pub fn append(sql: &dyn Sql, head: &Head, at: Timestamp, facts: &Facts<'_>, chan
             change.totals.memberships.into(),
             Param::Text(facts.method),
             facts.status.into(),
+            change.previous.map_or(Param::Null, Param::Integer),
         ];
         sql.query(text, &params)?;
     }
@@ -229,12 +233,19 @@ pub struct Creation {
     pub idempotency_key: Option<String>,
 }
 
-/// The creation of a resource; `None` if its version is no longer the first, or if that is no longer kept.
+/// Returns the creation of a resource; `None` if a later request changed it, or if that is no longer kept.
 ///
 /// # Errors
 /// Internal only.
 pub fn creation(sql: &dyn Sql, id: &str) -> Result<Option<Creation>> {
-    let text = format!("SELECT at, token, idempotency_key FROM changes WHERE seq = {LAST_OF} AND kind = 'created'");
+    // A group that was made with members has changes of these after its creation, in the same request.
+    let text = format!(
+        "WITH RECURSIVE chain (seq) AS (SELECT {LAST_OF} UNION ALL SELECT p.seq FROM chain \
+         CROSS JOIN changes c ON c.seq = chain.seq AND c.kind = 'members' \
+         CROSS JOIN changes p ON p.seq = c.previous_seq AND p.request_seq = c.request_seq) \
+         SELECT c.at, c.token, c.idempotency_key FROM chain CROSS JOIN changes c ON c.seq = chain.seq \
+         WHERE c.kind = 'created'"
+    );
     let row = first(sql, &text, &[id.into()])?;
     row.map(|mut row| {
         let (at, token) = (Timestamp(row.integer()?), row.optional_text()?);

@@ -15,6 +15,8 @@ pub struct Group {
     pub content: Content,
     /// From 1.
     pub version: Version,
+    /// The position of its last change.
+    pub seq: Seq,
     /// When it was made.
     pub created: Timestamp,
     /// When it or its members last changed.
@@ -36,7 +38,7 @@ pub struct Content {
     pub folded: Option<String>,
 }
 
-const COLUMNS: &str = "key, id, display_name, display_name_key, external_id, doc, version, created, modified";
+const COLUMNS: &str = "key, id, display_name, display_name_key, external_id, doc, version, seq, created, modified";
 
 fn group(mut row: Row) -> Result<Group> {
     Ok(Group {
@@ -50,6 +52,7 @@ fn group(mut row: Row) -> Result<Group> {
             folded: None,
         },
         version: row.integer()?,
+        seq: row.integer()?,
         created: Timestamp(row.integer()?),
         modified: Timestamp(row.integer()?),
     })

@@ -28,15 +28,14 @@ pub fn some(sql: &dyn Sql, user: i64, count: i64) -> Result<Vec<i64>> {
     row.map_or(Ok(Vec::new()), |mut row| json::own(&row.text()?))
 }
 
-/// Takes a user out of some groups, whose versions rise.
+/// Takes a user out of some groups, whose versions rise. Their `seq` stays: the change is the user's.
 ///
 /// # Errors
 /// Internal only.
-pub fn leave(sql: &dyn Sql, user: i64, groups: &[i64], seq: Seq, now: Timestamp) -> Result<()> {
+pub fn leave(sql: &dyn Sql, user: i64, groups: &[i64], now: Timestamp) -> Result<()> {
     let keys = keys_text(groups)?;
-    let text =
-        "UPDATE groups SET version = version + 1, seq = ?, modified = ? WHERE key IN (SELECT value FROM json_each(?))";
-    sql.query(text, &[seq.into(), now.0.into(), keys.as_str().into()])?;
+    let text = "UPDATE groups SET version = version + 1, modified = ? WHERE key IN (SELECT value FROM json_each(?))";
+    sql.query(text, &[now.0.into(), keys.as_str().into()])?;
     let text = "DELETE FROM members WHERE user_key = ? AND group_key IN (SELECT value FROM json_each(?))";
     sql.query(text, &[user.into(), keys.as_str().into()]).map(|_| ())
 }
@@ -123,12 +122,12 @@ pub fn clear_group(sql: &dyn Sql, group: i64, count: i64) -> Result<bool> {
 /// Internal only.
 pub fn append_left(sql: &dyn Sql, head: &Head, at: Timestamp, user: &Gone, groups: &[i64]) -> Result<()> {
     let text = "INSERT INTO changes (seq, request_seq, at, request_id, idempotency_key, token, idp, repairs, kind, resource, id, \
-                before, users, active_users, groups, memberships, method, status) \
+                before, users, active_users, groups, memberships, method, status, previous_seq) \
                 SELECT ?1, coalesce(d.request_seq, 0), ?4, coalesce(d.request_id, ''), d.idempotency_key, d.token, \
                 coalesce(d.idp, ''), '[]', 'updated', 'User', ?2, \
                 json_object('groups', json((SELECT json_group_array(g.id) \
                 FROM json_each(?3) j CROSS JOIN groups g ON g.key = j.value))), \
-                ?6, ?7, ?8, ?9, d.method, d.status FROM (VALUES (1)) LEFT JOIN changes d ON d.seq = ?5";
+                ?6, ?7, ?8, ?9, d.method, d.status, ?5 FROM (VALUES (1)) LEFT JOIN changes d ON d.seq = ?5";
     let totals = head.totals;
     let keys = keys_text(groups)?;
     let params = [
@@ -142,7 +141,11 @@ pub fn append_left(sql: &dyn Sql, head: &Head, at: Timestamp, user: &Gone, group
         totals.groups.into(),
         totals.memberships.into(),
     ];
-    sql.query(text, &params).map(|_| ())
+    sql.query(text, &params)?;
+    // It is the last change of that user now.
+    let seq = Param::Integer(head.seq + 1);
+    sql.query("UPDATE users SET seq = ? WHERE key = ?", &[seq, user.key.into()])?;
+    sql.query("UPDATE tombstones SET seq = ? WHERE id = ?", &[seq, Param::Text(&user.id)]).map(|_| ())
 }
 
 fn keys_text(keys: &[i64]) -> Result<String> {

@@ -2,6 +2,7 @@
 
 use super::{Sql, first};
 use crate::error::Result;
+use crate::id::Seq;
 
 /// The value of a setting.
 ///
@@ -21,10 +22,12 @@ pub fn put(sql: &dyn Sql, name: &str, value: &str) -> Result<()> {
     sql.query(text, &[name.into(), value.into()]).map(|_| ())
 }
 
-/// Remembers a deleted id: it is never used again, and who still names it is not refused.
+/// Remembers a deleted id, and the position of the change that deleted it: the id is never used again, and who still names
+/// it is not refused.
 ///
 /// # Errors
 /// Internal only.
-pub fn bury(sql: &dyn Sql, id: &str, kind: &str) -> Result<()> {
-    sql.query("INSERT INTO tombstones (id, kind) VALUES (?, ?)", &[id.into(), kind.into()]).map(|_| ())
+pub fn bury(sql: &dyn Sql, id: &str, kind: &str, seq: Seq) -> Result<()> {
+    let text = "INSERT INTO tombstones (id, kind, seq) VALUES (?, ?, ?)";
+    sql.query(text, &[id.into(), kind.into(), seq.into()]).map(|_| ())
 }

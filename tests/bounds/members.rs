@@ -366,7 +366,11 @@ fn a_user_in_more_groups_is_gone_at_once() {
                 assert!(server.send(method, path, body).status < 300, "{path}");
             }
             let (steps, most) = cleared(&mut server);
-            assert_eq!((steps, most), (22, 10_005), "20 pieces of 5,000 groups, the user, the end");
+            assert_eq!(
+                (steps, most),
+                (22, 10_007),
+                "20 pieces of 5,000 groups, each with the positions of its change; the user, the end"
+            );
             assert_eq!(number(&server, "SELECT count(*) FROM members"), 0);
             assert_eq!(number(&server, "SELECT count(*) FROM users WHERE gone = 1"), 0);
         }

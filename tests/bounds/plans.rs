@@ -53,6 +53,7 @@ const ALLOWED: &[(&str, &str, &str)] = &[
     ("SCAN tokens", " FROM tokens ", "an organisation's tokens, each minted by a person"),
     ("SCAN tokens", "UPDATE tokens SET revoked = coalesce(revoked, ?), ", "once, when an organisation is erased"),
     ("SCAN due", " FROM due", "a row for each kind of job"),
+    ("SCAN chain", "WITH RECURSIVE chain ", "the changes of one group that one request made"),
     ("SCAN schemas", " FROM schemas ORDER BY urn", "as many schemas as may be registered"),
     ("SCAN organisations", " FROM organisations", "the registry's list, for the root key alone"),
     ("SCAN sqlite_master", " FROM sqlite_master WHERE type = 'table'", "the tables of the migrations"),

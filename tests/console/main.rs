@@ -3,6 +3,7 @@
 mod erase;
 mod follow;
 mod guard;
+mod history;
 mod import;
 mod import_bounds;
 mod jobs;
