@@ -434,16 +434,19 @@ impl std::fmt::Display for Code {
 pub enum Warning {
     /// The token that the identity provider pushes with ends soon.
     TokenEnding,
+    /// A job was set aside after its steps did not end.
+    JobSetAside,
 }
 
 impl Warning {
     /// Every warning.
-    pub const ALL: &'static [Warning] = &[Warning::TokenEnding];
+    pub const ALL: &'static [Warning] = &[Warning::TokenEnding, Warning::JobSetAside];
 
     /// The code as it is shown and stored.
     pub const fn as_str(self) -> &'static str {
         match self {
             Warning::TokenEnding => "token-ending",
+            Warning::JobSetAside => "job-set-aside",
         }
     }
 }

@@ -254,6 +254,8 @@ fn a_step_that_never_ends_is_set_aside() {
             warned.iter().any(|detail| detail.starts_with("The job \"import\" was set aside: 3 attempts")),
             "{warned:?}"
         );
+        let entries = server.console("/journal?outcome=warning")["entries"].clone();
+        assert!(entries.as_array().unwrap().iter().any(|entry| entry["code"] == "job-set-aside"), "{entries}");
         assert_eq!(dump::content(&server), before);
         if how != "kills" {
             assert_eq!(server.console("")["oldestSeq"], server.console("")["lastSeq"], "the hourly round went on");

@@ -8,9 +8,6 @@ use crate::store::Sql;
 use crate::store::journal::{self as store, DAY};
 use serde_json::{Value, json};
 
-/// The code of a warning that a job was set aside.
-const JOB_SET_ASIDE: &str = "job-set-aside";
-
 /// Warns of the token with which pushing will end: one row a token, renewed once a day. Within the alarm's transaction.
 pub(super) fn write(sql: &dyn Sql, now: Timestamp) -> Result<()> {
     let Some((token, sentence)) = tokens::ending(sql, now)? else { return Ok(()) };
@@ -29,8 +26,9 @@ pub(super) fn write(sql: &dyn Sql, now: Timestamp) -> Result<()> {
 
 /// Warns that a job was set aside: one row a job, renewed each time.
 pub(in crate::org) fn warn_of_job(sql: &dyn Sql, job: &str, sentence: &str, now: Timestamp) -> Result<()> {
-    let fingerprint = fingerprint(["warning", "", JOB_SET_ASIDE, job], &[]);
-    put(sql, &fingerprint, None, &json!({ "code": JOB_SET_ASIDE, "detail": sentence }), now)
+    let code = Warning::JobSetAside.as_str();
+    let fingerprint = fingerprint(["warning", "", code, job], &[]);
+    put(sql, &fingerprint, None, &json!({ "code": code, "detail": sentence }), now)
 }
 
 fn put(sql: &dyn Sql, fingerprint: &str, token: Option<&str>, why: &Value, now: Timestamp) -> Result<()> {
