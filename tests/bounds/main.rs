@@ -2,9 +2,12 @@
 
 mod answers;
 mod buckets;
+mod cost;
+mod files;
 mod limits;
 mod members;
 mod plans;
 #[path = "../support/mod.rs"]
 mod support;
+mod table;
 mod work;

@@ -1,0 +1,87 @@
+//! As many operations in one request as there may be.
+
+use super::Place::{Empty, Large};
+use super::{Row, each, post, row, user_path};
+use crate::support::Request;
+use crate::support::stored;
+use serde_json::{Value, json};
+
+fn bulk(operations: Value) -> Request {
+    post("/Bulk", &json!({ "Operations": operations }))
+}
+
+fn create(n: usize, data: Value) -> Value {
+    json!({"method": "POST", "path": "/Users", "bulkId": format!("b{n}"), "data": data})
+}
+
+fn patch(path: &str, operations: Value) -> Value {
+    json!({"method": "PATCH", "path": path, "data": {"Operations": operations}})
+}
+
+/// A user whose manager is another one of the same request.
+fn managed(n: usize, name: &str, by: usize) -> Value {
+    let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+    create(n, json!({"userName": name, enterprise: {"manager": {"value": format!("bulkId:b{by}")}}}))
+}
+
+pub(super) fn rows() -> Vec<Row> {
+    vec![
+        row("Bulk of 1,000 creates of 2 KB", Empty, 1_000, 200, [12_000, 150_000, 2_000, 190], |n| {
+            bulk(each(n, |n| create(n, json!({"userName": format!("user{n}"), "title": "t".repeat(2_000)}))))
+        }),
+        row("Bulk of 1,000 creates of 8 KB", Empty, 1_000, 200, [43_000, 150_000, 2_000, 190], |n| {
+            bulk(each(n, |n| create(n, json!({"userName": format!("user{n}"), "title": "t".repeat(8_000)}))))
+        }),
+        row("Bulk of 1,000 PATCHes of active", Large, 1_000, 200, [3_800, 170_000, 230, 190], |n| {
+            bulk(each(n, |n| patch(&user_path(n), json!([{"op": "replace", "value": {"active": false}}]))))
+        }),
+        row("Bulk of 1,000 creates whose managers form a ring", Empty, 1_000, 200, [3_700, 150_000, 2_000, 190], |n| {
+            bulk(each(n, |at| managed(at, &format!("user{at}"), (at + 1) % n)))
+        }),
+        row("Bulk of 1,000 refusals, each of an 8 KB name", Empty, 1_000, 200, [43_000, 150_000, 2_000, 190], |n| {
+            bulk(each(n, |n| create(n, json!({"userName": format!("{}{n}", "x".repeat(8_000))}))))
+        }),
+        row("Bulk of 1,000 that refer to what is not there", Empty, 1_000, 200, [4_300, 66_000, 1_000, 280], |n| {
+            bulk(each(n, |at| managed(at, &format!("user{at}"), n + at)))
+        }),
+        row("Bulk of 1,000 that each refer to the one before", Empty, 1_000, 200, [4_300, 66_000, 1_000, 270], |n| {
+            bulk(each(n, |at| managed(at, &format!("user{at}"), at.saturating_sub(1).max(usize::from(at == 0) * n))))
+        }),
+        row(
+            "Bulk of 1,000 PATCHes that each add a member to 100,000",
+            Large,
+            1_000,
+            200,
+            [4_000, 280_000, 3_000, 170],
+            |n| {
+                let path = format!("/Groups/{}", stored::all(100_000));
+                let add = |n: usize| json!([{"op": "add", "path": "members", "value": [{"value": stored::user(100_000 + n)}]}]);
+                bulk(each(n, |n| patch(&path, add(n))))
+            },
+        ),
+        row("Bulk of 1,000 DELETEs", Large, 1_000, 200, [3_100, 600_000, 13_000, 150], |n| {
+            bulk(each(n, |n| json!({"method": "DELETE", "path": user_path(n)})))
+        }),
+        row("Bulk of 1,001 operations", Empty, 0, 413, [1_900, 530, 1, 2], |_| {
+            bulk(each(1_001, |n| create(n, json!({"userName": format!("user{n}")}))))
+        }),
+        row(
+            "Bulk of 500 users and a group for each of 500 that holds all",
+            Empty,
+            0,
+            200,
+            [24_000, 2_000_000, 26_150, 110],
+            |_| {
+                let n = 500;
+                let mut operations: Vec<Value> =
+                    (0..n).map(|n| create(n, json!({"userName": format!("user{n}")}))).collect();
+                operations.extend((0..n / 10).map(|group| {
+                    let members = each(n, |n| json!({"value": format!("bulkId:b{n}")}));
+                    let data = json!({"displayName": format!("group{group}"), "members": members});
+                    json!({"method": "POST", "path": "/Groups", "bulkId": format!("g{group}"), "data": data})
+                }));
+                bulk(operations.into())
+            },
+        ),
+    ]
+}

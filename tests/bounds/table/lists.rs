@@ -1,0 +1,85 @@
+//! Lists and searches over many resources, and over large ones.
+
+use super::Place::{Large, Mail, Wide};
+use super::{Row, encoded, get, post, row};
+use crate::support::Request;
+use crate::support::stored::{self, USERS};
+use serde_json::json;
+
+/// A list with this filter and more parameters.
+fn list(kind: &str, filter: &str, more: &str) -> Request {
+    get(&format!("/{kind}?filter={}{more}", encoded(filter)))
+}
+
+/// So many terms, as long as a filter may be at 130.
+fn chain(count: usize, of: impl Fn(usize) -> String) -> String {
+    (0..count).map(of).collect::<Vec<_>>().join(" or ")
+}
+
+pub(super) fn rows() -> Vec<Row> {
+    vec![
+        row("list of users by a filter of 32 levels", Large, 32, 200, [950, 2_900_000, 0, 150], |n| {
+            list("Users", &format!("{}nickName eq \"n\"{}", "not (title pr and ".repeat(n / 2), ")".repeat(n / 2)), "")
+        }),
+        row("list of users by a value path of 100 terms", Large, 100, 200, [270, 3_200_000, 0, 2], |n| {
+            list("Users", &format!("emails[{}]", chain(n, |n| format!("value ew \"@none{n}.example\""))), "")
+        }),
+        row("list of users by 120 names", Large, 120, 200, [1_300, 19_000, 0, 170], |n| {
+            list("Users", &chain(n, |n| format!("userName eq \"u{n}\"")), "&count=1000")
+        }),
+        row("list of users by comparisons that SQL leaves open", Large, 0, 200, [56, 31_000_000, 0, 2], |_| {
+            list("Users", &chain(40, |n| format!("meta.created lt \"19{n:02}-01-01T00:00:00Z\"")), "&count=1000")
+        }),
+        row("list of users by their groups", Large, 0, 200, [370, 6_200_000, 0, 15], |_| {
+            list("Users", &format!("groups.value eq \"{}\"", stored::group(1)), "&count=10")
+        }),
+        row("list of users by an address, among users with several", Mail, 0, 200, [10, 5_800_000, 0, 2], |_| {
+            list("Users", "emails[type eq \"work\"].value eq \"u99999@a.example\"", "")
+        }),
+        row("list of 1,000 users from the middle by index", Large, 0, 200, [3_100, 270_000, 0, 420], |_| {
+            get(&format!("/Users?startIndex={}&count=1000", USERS / 2))
+        }),
+        row(
+            "list of users from behind the end, in the order of their names",
+            Large,
+            0,
+            200,
+            [4, 490_000, 0, 2],
+            |_| get("/Users?startIndex=9007199254740991&count=1000&sortBy=userName&sortOrder=descending"),
+        ),
+        row("list of users sorted by what no index serves", Large, 0, 400, [11_000, 1_200_000, 1, 2], |_| {
+            get("/Users?sortBy=title&count=10")
+        }),
+        row("list of 1,000 users with their groups, two in 30,000", Large, 0, 200, [3_100, 560_000, 0, 1_200], |_| {
+            get(&format!("/Users?startIndex={}&count=1000", USERS - 900))
+        }),
+        row("list of users with titles of 240 KB, whole", Wide, 0, 200, [37_000, 3_400, 0, 4_800], |_| {
+            get("/Users?count=1000")
+        }),
+        row(
+            "list of users with titles of 240 KB, 4 KiB of names left out",
+            Wide,
+            0,
+            200,
+            [37_000, 3_400, 0, 4_800],
+            |_| {
+                let names: Vec<String> = (0..500).map(|n| format!("name{n}")).collect();
+                get(&format!("/Users?count=1000&excludedAttributes={}", encoded(&names.join(","))))
+            },
+        ),
+        row("page of 1,000 users by cursor", Large, 0, 200, [11_000, 130_000, 0, 1_500], |_| {
+            get("/Users?cursor&count=1000")
+        }),
+        row("list of groups by a member", Large, 0, 200, [580, 3_200_000, 0, 18_000], |_| {
+            list("Groups", &format!("members.value eq \"{}\"", stored::user(7)), "&count=100")
+        }),
+        row(
+            "list of 1,000 groups with their members, four of 100,000",
+            Large,
+            0,
+            200,
+            [600, 2_400_000, 0, 18_000],
+            |_| get("/Groups?count=1000"),
+        ),
+    ]
+}
