@@ -7,6 +7,7 @@ mod files;
 mod limits;
 mod members;
 mod plans;
+mod price;
 #[path = "../support/mod.rs"]
 mod support;
 mod table;

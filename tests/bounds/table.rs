@@ -128,7 +128,7 @@ fn values(count: usize) -> Value {
 }
 
 /// A query parameter's value, encoded.
-fn encoded(text: &str) -> String {
+pub(super) fn encoded(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
