@@ -1,6 +1,7 @@
-// `npm run test:long [-- --seconds=N] [-- TARGET...]`: what takes too long for `npm test`. `quirks`, `openapi`, `large`,
-// `watched` and `follower` are explained where they are; the others fuzz that target for ten minutes, or for N seconds. What is found lies in
-// fuzz/artifacts/; put it into fuzz/corpus/TARGET/ and it fails `cargo test` until it is mended.
+// `npm run test:long [-- --seconds=N] [-- TARGET...]`: what takes too long for `npm test`. `quirks`, `openapi`, `large`, `watched`,
+// `follower`, `bounds`, `fair` and `price` (an hour, or N seconds) are explained where they are; the others fuzz that target for ten
+// minutes, or for N seconds. What is found lies in fuzz/artifacts/; put it into fuzz/corpus/TARGET/ and it fails `cargo test`
+// until it is mended.
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { node22, node22Env } from "./lib/packages.mjs";
@@ -21,6 +22,15 @@ const SCRIPTS = {
     await build();
     await run(node22, [join(root, "tests/watched/run.mjs")], { env: { ...node22Env(), SCIM_EDGE_BUILD: "build" } });
   },
+  bounds: async () => {
+    await build("--test-hooks");
+    await run(node22, [join(root, "tests/bounds/run.mjs")], { env: node22Env() });
+  },
+  fair: async () => {
+    await build("--test-hooks");
+    await run(node22, [join(root, "tests/bounds/fair.mjs")], { env: node22Env() });
+  },
+  price,
   follower: async () => {
     await build("--test-hooks");
     const env = { ...node22Env(), MUTATIONS: process.env.MUTATIONS ?? "20000" };
@@ -30,6 +40,15 @@ const SCRIPTS = {
 const TARGETS = [...Object.keys(SCRIPTS), ...FUZZED];
 // A body is far longer than anything else; 10 s are a hang.
 const LIMITS = ["-max_len=4096", "-timeout=10", "-rss_limit_mb=2048"];
+
+/** Searches for the most expensive request; the worst lie in target/price/found afterwards. */
+async function price(seconds = 3600) {
+  const found = join(root, "target/price/found");
+  mkdirSync(found, { recursive: true });
+  const env = { PRICE_SECONDS: String(seconds), PRICE_FOUND: found, CARGO_PROFILE_DEV_OPT_LEVEL: "2", CARGO_TARGET_DIR: "target/price" };
+  const args = ["test", "--locked", "--test", "bounds", "--", "--ignored", "--exact", "--nocapture", "price::search"];
+  await run("cargo", args, { env });
+}
 
 const files = (folder) => readdirSync(folder).length;
 
@@ -53,14 +72,15 @@ async function fuzz(target, seconds) {
 
 await main(async () => {
   const named = process.argv.slice(2).filter((word) => !word.startsWith("--"));
-  const seconds = Number(process.argv.find((word) => word.startsWith("--seconds="))?.split("=")[1] ?? 600);
+  const given = process.argv.find((word) => word.startsWith("--seconds="))?.split("=")[1];
+  const seconds = Number(given ?? 600);
   if (!(seconds > 0) || named.some((target) => !TARGETS.includes(target))) {
     throw new Failure(`use: npm run test:long -- [--seconds=N] [${TARGETS.join("|")}]...`);
   }
   const wanted = named.length > 0 ? named : TARGETS;
   for (const script of wanted.filter((target) => target in SCRIPTS)) {
     say(script);
-    await SCRIPTS[script]();
+    await SCRIPTS[script](given);
   }
   const fuzzed = wanted.filter((target) => FUZZED.includes(target));
   if (fuzzed.length > 0 && capture("cargo", [TOOLCHAIN, "fuzz", "--version"]) !== `cargo-fuzz ${CARGO_FUZZ}`) {
