@@ -59,7 +59,7 @@ pub(super) fn rows() -> Vec<Row> {
                 bulk(each(n, |n| patch(&path, add(n))))
             },
         ),
-        row("Bulk of 1,000 DELETEs", Large, 1_000, 200, [3_100, 600_000, 13_000, 150], |n| {
+        row("Bulk of 1,000 DELETEs", Large, 1_000, 200, [3_700, 1_200_000, 13_050, 150], |n| {
             bulk(each(n, |n| json!({"method": "DELETE", "path": user_path(n)})))
         }),
         row("Bulk of 1,001 operations", Empty, 0, 413, [1_900, 530, 1, 2], |_| {
@@ -70,7 +70,7 @@ pub(super) fn rows() -> Vec<Row> {
             Empty,
             0,
             200,
-            [24_000, 2_000_000, 26_150, 110],
+            [26_000, 2_800_000, 26_250, 110],
             |_| {
                 let n = 500;
                 let mut operations: Vec<Value> =
