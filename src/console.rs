@@ -7,7 +7,7 @@ use crate::auth::{Dialect, TokenKind, range};
 use crate::directory::command::{Admin, Journal, Page, Query, Rotation, Scope, TokenSettings};
 use crate::directory::options::{self, Guard, Options, Sync};
 use crate::directory::residency::Residency;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, excerpt, quoted};
 use crate::id::{GroupId, MemberId, OrgId, Timestamp, TokenId, UserId};
 use crate::render::{JSON, Response};
 use crate::route::Console;
@@ -150,7 +150,7 @@ fn expiry(text: &str) -> Result<Timestamp> {
     Timestamp::parse(text).ok_or_else(|| {
         Error::new(
             Code::InvalidField,
-            format!("expiresAt has to be a time such as 2027-01-31T09:30:00Z, not {text:?}."),
+            format!("expiresAt has to be a time such as 2027-01-31T09:30:00Z, not {text}.", text = quoted(text)),
         )
     })
 }
@@ -173,7 +173,10 @@ pub fn rotate(id: TokenId, body: &[u8]) -> Result<Rotation> {
                     value.as_i64().filter(|seconds| (0..=GRACE_MAX).contains(seconds)).ok_or_else(|| {
                         Error::new(
                             Code::InvalidField,
-                            format!("graceSeconds has to be a whole number from 0 to {GRACE_MAX}, not {value}."),
+                            format!(
+                                "graceSeconds has to be a whole number from 0 to {GRACE_MAX}, not {}.",
+                                excerpt(value)
+                            ),
                         )
                     })?;
             }
@@ -218,7 +221,10 @@ pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<
     let number = |name: &str, default: i64| match parameter(name) {
         None => Ok(default),
         Some(text) => text.parse::<i64>().ok().filter(|number| (0..=NUMBER_MAX).contains(number)).ok_or_else(|| {
-            Error::new(Code::InvalidParameter, format!("{name} has to be a whole number from 0, not {text:?}."))
+            Error::new(
+                Code::InvalidParameter,
+                format!("{name} has to be a whole number from 0, not {text}.", text = quoted(&text)),
+            )
         }),
     };
     let (after, limit) = (parameter("after"), number("limit", LIMIT_DEFAULT)?.clamp(1, LIMIT_MAX));
@@ -235,7 +241,7 @@ pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<
                 Some(text) => {
                     return Err(Error::new(
                         Code::InvalidParameter,
-                        format!("linked has to be true or false, not {text:?}."),
+                        format!("linked has to be true or false, not {text}.", text = quoted(text)),
                     ));
                 }
             };
@@ -244,7 +250,7 @@ pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<
                 let shown: String = text.chars().take(128).collect();
                 return Err(Error::new(
                     Code::InvalidPosition,
-                    format!("after has to be the next of the page before, not {shown:?}."),
+                    format!("after has to be the next of the page before, not {shown}.", shown = quoted(&shown)),
                 ));
             }
             let page = Page { after, limit, filter, linked };
@@ -284,7 +290,7 @@ fn journal(parameters: &[(String, String)], limit: i64) -> Result<Journal> {
     let mut wanted = Journal { limit, ..Journal::default() };
     let wrong = |name: &str, expected: &str, text: &str| {
         let shown: String = text.chars().take(128).collect();
-        Error::new(Code::InvalidParameter, format!("{name} has to be {expected}, not {shown:?}."))
+        Error::new(Code::InvalidParameter, format!("{name} has to be {expected}, not {shown}.", shown = quoted(&shown)))
     };
     for (name, value) in parameters {
         let text = || Some(value.clone());
@@ -355,9 +361,15 @@ fn known(known: &[&str], parameters: &[(String, String)]) -> Result<()> {
         let shown: String = name.chars().take(128).collect();
         let (code, detail) = if !known.contains(&name.as_str()) {
             let there = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            (Code::UnknownParameter, format!("There is no parameter {shown:?} here; there is {there}."))
+            (
+                Code::UnknownParameter,
+                format!("There is no parameter {shown} here; there is {there}.", shown = quoted(&shown)),
+            )
         } else if parameters.iter().take(at).any(|(before, _)| before == name) {
-            (Code::RepeatedParameter, format!("The parameter {shown:?} stands twice; send it once."))
+            (
+                Code::RepeatedParameter,
+                format!("The parameter {shown} stands twice; send it once.", shown = quoted(&shown)),
+            )
         } else {
             continue;
         };

@@ -9,6 +9,7 @@ mod code;
 
 pub use code::{Code, Warning};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// How a refusal is answered: [`Kind::status`] and [`Kind::scim_type`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -104,6 +105,28 @@ impl Kind {
 
 /// How many names an error carries.
 const NAMES_MAX: usize = 1000;
+/// The longest sentence, in characters.
+pub const SENTENCE_MAX: usize = 1000;
+/// The longest text of a client's that a sentence quotes, and the longest of an error's names, in characters.
+pub const QUOTED_MAX: usize = 128;
+
+/// Returns at most `most` characters of a text; one that is cut ends with an ellipsis.
+pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
+    if text.chars().nth(most).is_none() {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.chars().take(most.saturating_sub(1)).chain(['…']).collect())
+}
+
+/// Returns a client's text for a sentence: in quotes, and at most [`QUOTED_MAX`] characters of it.
+pub fn quoted(text: impl AsRef<str>) -> String {
+    format!("{:?}", cut(text.as_ref(), QUOTED_MAX))
+}
+
+/// Returns what a client sent for a sentence, as it prints, without quotes: at most [`QUOTED_MAX`] characters of it.
+pub fn excerpt(value: impl std::fmt::Display) -> String {
+    cut(&value.to_string(), QUOTED_MAX).into_owned()
+}
 
 /// A refused request.
 ///
@@ -126,15 +149,27 @@ pub struct Error {
 }
 
 impl Error {
-    /// A refusal with its sentence.
+    /// A refusal with its sentence, of which at most [`SENTENCE_MAX`] characters are kept.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), names: Vec::new(), retry_after: None, nested_in: None }
+        Self { code, detail: String::new(), names: Vec::new(), retry_after: None, nested_in: None }.saying(detail)
     }
 
-    /// The same, with the ids or names that it is about: of very many the first, because they are one row of the journal.
+    /// The same with another sentence, bounded as in [`Error::new`].
     #[must_use]
-    pub fn about(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.names = names.into_iter().take(NAMES_MAX).map(Into::into).collect();
+    pub fn saying(mut self, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        self.detail = match cut(&detail, SENTENCE_MAX) {
+            Cow::Borrowed(_) => detail,
+            Cow::Owned(cut) => cut,
+        };
+        self
+    }
+
+    /// The same, with the ids or names that it is about: of very many the first 1,000, because they are one row of the
+    /// journal, each at most [`QUOTED_MAX`] characters.
+    #[must_use]
+    pub fn about(mut self, names: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        self.names = names.into_iter().take(NAMES_MAX).map(|name| excerpt(name.as_ref())).collect();
         self
     }
 
@@ -229,6 +264,17 @@ mod tests {
             assert_eq!(Code::parse(text), Some(*code));
             assert_eq!(Code::of(code.kind()).kind(), code.kind());
         }
+    }
+
+    #[test]
+    fn what_a_client_sent_is_quoted_in_part_and_the_code_is_never_cut() {
+        let long = "ü".repeat(5000);
+        let error = Error::new(Code::ScimOff, &long).about((0..2000).map(|_| long.as_str()));
+        assert_eq!(error.detail.chars().count(), SENTENCE_MAX);
+        assert_eq!((error.names.len(), error.names[0].chars().count()), (NAMES_MAX, QUOTED_MAX));
+        assert!(error.shown().ends_with("ü… [scim-off]"));
+        assert_eq!(quoted(&long).chars().count(), QUOTED_MAX + 2);
+        assert_eq!((quoted("a\"b"), excerpt(5)), ("\"a\\\"b\"".to_owned(), "5".to_owned()));
     }
 
     #[test]

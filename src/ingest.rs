@@ -8,7 +8,7 @@ mod patch;
 use crate::auth::Dialect;
 use crate::dialect::{self, Repair, Repairs};
 use crate::directory::command::{Command, Members, Precondition};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, SENTENCE_MAX, cut, excerpt, quoted};
 use crate::id::{GroupId, MemberId, RequestId, UserId};
 use crate::render;
 use crate::route::Scim;
@@ -87,7 +87,7 @@ impl Reading {
     /// Notes for the journal what was passed over: of very much only the first.
     fn note(&mut self, sentence: String) {
         if self.notes.len() < NOTES_MAX {
-            self.notes.push(shortened(sentence));
+            self.notes.push(cut(&sentence, SENTENCE_MAX).into_owned());
         }
     }
 
@@ -98,16 +98,6 @@ impl Reading {
 
 /// How many notes the journal keeps of one request.
 const NOTES_MAX: usize = 50;
-/// How much of a sentence is kept, in characters: a name in it may be as long as a body.
-const SENTENCE_MAX: usize = 1000;
-
-fn shortened(sentence: String) -> String {
-    match sentence.char_indices().nth(SENTENCE_MAX) {
-        Some((end, _)) => format!("{}...", sentence.get(..end).unwrap_or_default()),
-        None => sentence,
-    }
-}
-
 /// Reads a request.
 ///
 /// 1. Conditions, query parameters.
@@ -130,11 +120,7 @@ pub fn ingest(route: &Scim, request: &Request<'_>) -> Result<Ingested> {
     let query = body.as_deref().unwrap_or(request.query);
     let projection = Projection::parse(query).unless(known);
     projection.check()?;
-    let command = command(route, request, query, &mut reading, &projection).map_err(|error| Error {
-        detail: shortened(error.detail),
-        names: error.names.into_iter().map(shortened).collect(),
-        ..error
-    })?;
+    let command = command(route, request, query, &mut reading, &projection)?;
     Ok(Ingested { command, precondition, projection, repairs: reading.repairs.names(), notes: reading.notes })
 }
 
@@ -240,7 +226,7 @@ fn group(id: Option<&str>, request: &Request<'_>, reading: &mut Reading) -> Resu
     let sent = sent.and_then(|key| body.remove(&key));
     let resource = resource_of(kind, body, reading)?;
     let name = resource.attributes.get("displayName").and_then(Value::as_str).unwrap_or_default();
-    let label = id.map_or_else(|| format!("{name:?}"), str::to_owned);
+    let label = id.map_or_else(|| quoted(name), str::to_owned);
     let members = match sent.map(|value| reading.mended(kind, "members", value)) {
         None => None,
         Some(Value::Null) if reading.mends() && reading.repairs.need(Repair::NullAsAbsent) => None,
@@ -299,7 +285,11 @@ fn check_id(id: Option<&str>, body: &Map<String, Value>) -> Result<()> {
     let sent = body.iter().find(|(key, _)| key.eq_ignore_ascii_case("id")).map(|(_, value)| value);
     match (id, sent) {
         (Some(id), Some(sent)) if sent.as_str() != Some(id) && !sent.is_null() => {
-            let detail = format!("The body's id is {sent}, the address's is {id}. An id is never changed.");
+            let detail = format!(
+                "The body's id is {}, the address's is {}. An id is never changed.",
+                excerpt(sent),
+                excerpt(id)
+            );
             Err(Error::new(Code::IdChanged, detail))
         }
         _ => Ok(()),

@@ -3,7 +3,7 @@
 //! A path inside an organisation's SCIM base URL always gives [`Route::Scim`], even if nothing is there: who asks
 //! is checked before what is asked is judged, so that nothing leaks about organisations.
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, excerpt, quoted};
 use crate::id::OrgId;
 use crate::scim::schema::Kinds;
 use std::borrow::Cow;
@@ -206,7 +206,10 @@ fn console(method: &str, rest: &[&str]) -> Result<Console> {
     let org = OrgId::parse(org).ok_or_else(|| {
         Error::new(
             Code::OrganisationName,
-            format!("{org:?} cannot be an organisation: use a-z, 0-9 and -, at most 63, no reserved word."),
+            format!(
+                "{org} cannot be an organisation: use a-z, 0-9 and -, at most 63, no reserved word.",
+                org = quoted(org)
+            ),
         )
     })?;
     match rest {
@@ -250,7 +253,7 @@ fn console(method: &str, rest: &[&str]) -> Result<Console> {
             number.map(|part| Console::PutImport(org, part)).ok_or_else(|| {
                 Error::new(
                     Code::ImportPartNumber,
-                    format!("{part:?} is no part: they are numbered from 1 to {PARTS_MAX}."),
+                    format!("{part} is no part: they are numbered from 1 to {PARTS_MAX}.", part = quoted(part)),
                 )
             })
         }
@@ -283,7 +286,7 @@ fn not_offered(what: &str, instead: &str) -> Error {
 fn nothing_at(path: &str) -> Error {
     Error::new(
         Code::AddressUnknown,
-        format!("There is nothing at {path}. The SCIM base URL is https://HOST/{{organisation}}/scim/v2."),
+        format!("There is nothing at {}. The SCIM base URL is https://HOST/{{organisation}}/scim/v2.", excerpt(path)),
     )
 }
 

@@ -1,7 +1,7 @@
 //! Address ranges that a token may be used from, as prefixes: `203.0.113.0/24`, `2001:db8::/32` (RFC 4632 section 3.1,
 //! RFC 4291 section 2.3). An IPv4 address and the IPv6 address that maps it (RFC 4291 section 2.5.5.2) are the same one.
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, quoted};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// How many ranges a token has at most.
@@ -21,8 +21,7 @@ pub fn canonical(entries: &[String]) -> Result<Vec<String>> {
         let shown: String = entry.chars().take(64).collect();
         let range = Range::parse(entry.trim()).ok_or_else(|| {
             Error::new(Code::InvalidAddressRange, format!(
-                "addressRanges: {shown:?} is no range of addresses; write 203.0.113.0/24, 2001:db8::/32 or one address."
-            ))
+                "addressRanges: {shown} is no range of addresses; write 203.0.113.0/24, 2001:db8::/32 or one address.", shown = quoted(&shown)))
         })?;
         let whole = Range { address: range.address & range.mask(), ..range };
         if whole.address != range.address {
@@ -30,9 +29,10 @@ pub fn canonical(entries: &[String]) -> Result<Vec<String>> {
             return Err(Error::new(
                 Code::InvalidAddressRange,
                 format!(
-                    "addressRanges: {shown:?} has bits beyond its prefix; write {} for the whole range, {} for the one address.",
+                    "addressRanges: {shown} has bits beyond its prefix; write {} for the whole range, {} for the one address.",
                     whole.text(),
-                    one.text()
+                    one.text(),
+                    shown = quoted(&shown)
                 ),
             ));
         }

@@ -3,7 +3,7 @@
 use crate::auth::Dialect;
 use crate::directory::command::{Command, Precondition};
 use crate::directory::reply::Answer;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, excerpt};
 use crate::id::RequestId;
 use crate::ingest::{self, Ingested};
 use crate::render::{self, Response};
@@ -60,7 +60,10 @@ impl Preview {
         query.extend(route::query(body.query.as_deref().unwrap_or_default()));
         let header = |(name, value): (String, Value)| match value {
             Value::String(value) => Ok((name, value)),
-            other => Err(Error::new(Code::InvalidField, format!("The header {name} has to be a string, not {other}."))),
+            other => Err(Error::new(
+                Code::InvalidField,
+                format!("The header {} has to be a string, not {}.", excerpt(name), excerpt(other)),
+            )),
         };
         Ok(Self {
             route: route::operation(&method, path, base),

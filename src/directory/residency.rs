@@ -1,7 +1,7 @@
 //! Where an organisation's object runs and keeps its data. It is chosen at registration and fixed from then on: the
 //! platform derives the object's identity from the jurisdiction, so under another one there is another, empty object.
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, quoted};
 use crate::id::OrgId;
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +38,7 @@ impl Residency {
             let hints = HINTS.join(", ");
             return Err(Error::new(
                 Code::InvalidField,
-                format!("locationHint has to be one of {hints}; {hint:?} is none."),
+                format!("locationHint has to be one of {hints}; {hint} is none.", hint = quoted(hint)),
             ));
         }
         let Some(jurisdiction) = &self.jurisdiction else { return Ok(()) };
@@ -50,8 +50,9 @@ impl Residency {
         Err(Error::new(
             Code::JurisdictionNotOffered,
             format!(
-                "jurisdiction {jurisdiction:?} is not offered by this deployment, which offers {listed}: the variable \
-             JURISDICTIONS in wrangler.toml lists them. Nothing was registered."
+                "jurisdiction {jurisdiction} is not offered by this deployment, which offers {listed}: the variable \
+             JURISDICTIONS in wrangler.toml lists them. Nothing was registered.",
+                jurisdiction = quoted(jurisdiction)
             ),
         ))
     }
@@ -66,7 +67,7 @@ impl Residency {
             ("locationHint", &self.location_hint, &asked.location_hint),
         ] {
             if asked.is_some() && asked != fixed {
-                let fixed = fixed.as_deref().map_or_else(|| "none".to_owned(), |fixed| format!("{fixed:?}"));
+                let fixed = fixed.as_deref().map_or_else(|| "none".to_owned(), quoted);
                 let detail = format!(
                     "{field} of {org} is {fixed}, fixed when it was registered. To move it: export it, erase it, \
                      register it anew."

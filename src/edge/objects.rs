@@ -8,7 +8,7 @@ use super::{Edge, now, random, tokens};
 use crate::directory::command::{Actor, Call, Envelope, VERSION};
 use crate::directory::reply::{Answer, Reply};
 use crate::directory::residency::Residency;
-use crate::error::{Code, Error, Kind, Result};
+use crate::error::{Code, Error, Kind, Result, quoted};
 use crate::id::{OrgId, Seq, Timestamp, TokenHash};
 use crate::org::alarm::{self, Failure};
 use crate::org::{self, Context, Memory, Progress, feed, records, registry};
@@ -140,8 +140,12 @@ pub(super) fn stub(env: &Env, class: &str, name: &str, home: &Residency) -> Resu
     let namespace = env.durable_object(class).map_err(Error::internal)?;
     let mut namespace: JsNamespace = JsValue::from(namespace).unchecked_into();
     if let Some(jurisdiction) = &home.jurisdiction {
-        let detail =
-            || format!("The platform offers no jurisdiction {jurisdiction:?} here; {name} is not kept elsewhere.");
+        let detail = || {
+            format!(
+                "The platform offers no jurisdiction {jurisdiction} here; {name} is not kept elsewhere.",
+                jurisdiction = quoted(jurisdiction)
+            )
+        };
         namespace =
             namespace.jurisdiction(jurisdiction).map_err(|_| Error::new(Code::JurisdictionUnavailable, detail()))?;
     }

@@ -4,7 +4,7 @@
 use super::{Reading, Request, command};
 use crate::directory::bulk::{Bulk, CommandText, Operation};
 use crate::directory::command::{Command, Precondition};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, excerpt, quoted};
 use crate::route::{self, Scim};
 use crate::scim::bulk::{BULK_REQUEST, OPERATIONS_MAX, Placeholders, order};
 use crate::scim::etag::Tags;
@@ -27,7 +27,10 @@ pub(super) fn read(request: &Request<'_>, reading: &mut Reading) -> Result<Bulk>
     let fail_on_errors = match take(&mut body, "failOnErrors") {
         Value::Null => None,
         value => Some(value.as_u64().and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0).ok_or_else(|| {
-            Error::new(Code::BulkFailOnErrors, format!("failOnErrors has to be a whole number above 0, not {value}."))
+            Error::new(
+                Code::BulkFailOnErrors,
+                format!("failOnErrors has to be a whole number above 0, not {}.", excerpt(&value)),
+            )
         })?),
     };
     let items = match take(&mut body, "Operations") {
@@ -112,8 +115,9 @@ impl Sent {
         let shown = |text: &str| known.placeholders.replace(text, |other| known.name(other));
         let (command, precondition) = read.unwrap_or_else(|error| {
             reading.notes.truncate(notes);
-            let names = error.names.iter().map(|name| shown(name)).collect();
-            let error = Error { detail: shown(&error.detail), names, ..error };
+            let names: Vec<String> = error.names.iter().map(|name| shown(name)).collect();
+            let detail = shown(&error.detail);
+            let error = error.saying(detail).about(names);
             (Command::Refused { error, method: method.clone(), resource }, Precondition::default())
         });
         reading.notes.iter_mut().skip(notes).for_each(|note| *note = shown(note));
@@ -153,7 +157,7 @@ impl Sent {
             };
         }
         if let Some(name) = known.unknown.take() {
-            let detail = format!("There is no POST with the bulkId {name:?} in this request.");
+            let detail = format!("There is no POST with the bulkId {name} in this request.", name = quoted(&name));
             return Err(Error::new(Code::BulkUnknownReference, detail).about([name]));
         }
         let if_match = match &self.version {
@@ -179,7 +183,9 @@ impl Sent {
                     Code::BulkOperation,
                     format!(
                         "An operation is a POST of /Users or /Groups, or a PUT, PATCH or DELETE of /Users/{{id}} or \
-                     /Groups/{{id}}, not {method:?} of {path:?}."
+                     /Groups/{{id}}, not {method} of {path}.",
+                        method = quoted(method),
+                        path = quoted(&path)
                     ),
                 ));
             }
@@ -262,7 +268,8 @@ fn made(sent: &[Sent]) -> Result<Sorted<String, (usize, bool)>> {
     for (position, one) in sent.iter().enumerate() {
         let Some(bulk_id) = &one.bulk_id else { continue };
         if made.insert(bulk_id.clone(), (position, one.method == "POST")).is_some() {
-            let detail = format!("Two operations have the bulkId {bulk_id:?}; each needs its own.");
+            let detail =
+                format!("Two operations have the bulkId {bulk_id}; each needs its own.", bulk_id = quoted(bulk_id));
             return Err(Error::new(Code::BulkIdTwice, detail).about([bulk_id.as_str()]));
         }
     }

@@ -4,7 +4,7 @@
 use super::Reading;
 use crate::dialect;
 use crate::directory::command::List;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, quoted};
 use crate::scim::discovery::{PAGE_DEFAULT, PAGE_MAX};
 use crate::scim::filter::{self, Expression, Filter, Forms};
 use crate::scim::json;
@@ -33,7 +33,10 @@ impl<'a> Parameters<'a> {
         let number = |name: &str, default: i64| match stated(name) {
             None => Ok(default),
             Some(text) => text.parse::<i64>().map_err(|_| {
-                Error::new(Code::InvalidParameter, format!("{name} has to be a whole number, not {text:?}."))
+                Error::new(
+                    Code::InvalidParameter,
+                    format!("{name} has to be a whole number, not {text}.", text = quoted(text)),
+                )
             }),
         };
         let descending = match stated("sortOrder") {
@@ -41,7 +44,7 @@ impl<'a> Parameters<'a> {
             Some(text) if text.eq_ignore_ascii_case("ascending") => false,
             Some(text) if text.eq_ignore_ascii_case("descending") => true,
             Some(text) => {
-                let detail = format!("sortOrder has to be ascending or descending, not {text:?}.");
+                let detail = format!("sortOrder has to be ascending or descending, not {text}.", text = quoted(text));
                 return Err(Error::new(Code::InvalidParameter, detail));
             }
         };
@@ -119,7 +122,11 @@ impl<'a> Parameters<'a> {
 
     fn unsorted(&self, what: &str) -> Error {
         let text = self.sort_by.unwrap_or_default();
-        Error::new(Code::SortUnknownAttribute, format!("sortBy names {text:?}, which no {what} has.")).about([text])
+        Error::new(
+            Code::SortUnknownAttribute,
+            format!("sortBy names {text}, which no {what} has.", text = quoted(text)),
+        )
+        .about([text])
     }
 }
 

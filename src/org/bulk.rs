@@ -7,7 +7,7 @@ use crate::directory::bulk::{Bulk, Done, Operation};
 use crate::directory::command::Command;
 use crate::directory::reply::Answer;
 use crate::directory::view;
-use crate::error::{Code, Error, Kind, Result};
+use crate::error::{Code, Error, Kind, Result, cut};
 use crate::id::{MemberId, RequestId};
 use crate::scim::bulk::Placeholders;
 use crate::scim::json;
@@ -50,6 +50,10 @@ fn later() -> Error {
          done. Send it again in another Bulk request, with those after it.",
     )
 }
+
+/// How much of the failing operation's sentence the others of its circle quote, and of their names, in characters.
+const REASON_MAX: usize = 400;
+const NAMES_SHOWN_MAX: usize = 300;
 
 struct Run<'a> {
     bulk: &'a Bulk,
@@ -106,13 +110,16 @@ impl<'a> Run<'a> {
             |(at, _): &&(usize, String)| self.operation(*at).is_ok_and(|one| one.path.as_deref() == Some("/Users"));
         let (users, groups): (Vec<_>, Vec<_>) = reserved.iter().partition(is_user);
         let before = work.budget.spent();
+        let mut failed = None;
         let results = work.nested(|work| {
             let mut results = Vec::new();
             for (at, id) in users.iter().chain(&groups) {
+                failed = Some(*at);
                 work.reserve(id);
                 let done = self.apply(work, *at)?;
                 if done.path.as_ref().is_none_or(|path| !path.ends_with(id.as_str())) {
-                    let detail = format!("{} is somebody who comes back with another id", self.name(*at));
+                    let detail =
+                        format!("{} is a user who was here before and comes back with the earlier id.", self.name(*at));
                     return Err(Error::new(Code::BulkCircle, detail));
                 }
                 results.push((*at, done));
@@ -133,10 +140,13 @@ impl<'a> Run<'a> {
         let names: BTreeMap<&str, usize> = reserved.iter().map(|(at, id)| (id.as_str(), *at)).collect();
         let all: Vec<String> = circle.iter().map(|at| self.name(*at)).collect();
         let all = listed(&all.iter().map(String::as_str).collect::<Vec<_>>());
+        // Every operation of the circle says this, so it quotes the one sentence once, and a bounded part of it.
         let detail = format!(
-            "{all} refer to each other and cannot be made together: {} Nothing of them was kept. Make them without the \
-             references, then PATCH these.",
-            replaced(&error.detail, &names, |at| self.name(at))
+            "{} failed: {} Nothing was kept of {}, which refer to each other. Make them without the references, then PATCH \
+             these.",
+            failed.map(|at| self.name(at)).unwrap_or_default(),
+            cut(&replaced(&error.detail, &names, |at| self.name(at)), REASON_MAX),
+            cut(&all, NAMES_SHOWN_MAX),
         );
         let error = Error::new(Code::BulkCircle, detail);
         circle.iter().for_each(|at| put(&mut self.ids, *at, None));

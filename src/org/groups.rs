@@ -8,7 +8,7 @@ use super::users::{attributes, differing};
 use super::work::{FOLDED_TIMES, Work};
 use crate::directory::command::{GroupOperation, Members};
 use crate::directory::reply::{Answer, Stored};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, quoted};
 use crate::fold::fold;
 use crate::id::{GroupId, MemberId, Seq};
 use crate::scim::extension;
@@ -245,8 +245,9 @@ pub(super) fn stored(group: Group) -> Result<Stored> {
 
 fn conflict(code: Code, attribute: &str, value: &str, taken: &Group) -> Error {
     let detail = format!(
-        "{attribute} {value:?} is taken by group {}. Rename one of the two, or link the pushed group to that one.",
-        taken.id
+        "{attribute} {value} is taken by group {}. Rename one of the two, or link the pushed group to that one.",
+        taken.id,
+        value = quoted(value)
     );
     Error::new(code, detail).about([taken.id.as_str()])
 }

@@ -10,7 +10,7 @@ use super::Memory;
 use super::access::Caller;
 use crate::directory::command::{Admin, Call};
 use crate::directory::reply::Answer;
-use crate::error::{Code, Error, Kind, Result};
+use crate::error::{Code, Error, Kind, Result, quoted};
 use crate::id::{RequestId, Seq, Timestamp};
 use crate::scim::json;
 use crate::scim::schema::Types;
@@ -333,7 +333,10 @@ fn lines(
                 format!("Part {part}, line {number} has more than 1 MiB."),
             ));
         }
-        let located = |error: Error| Error { detail: format!("Part {part}, line {number}: {}", error.detail), ..error };
+        let located = |error: Error| {
+            let detail = format!("Part {part}, line {number}: {}", error.detail);
+            error.saying(detail)
+        };
         read.push((store::key(part, number), text, line::read(text, types, now).map_err(located)?));
     }
     let count = read.len() as i64;
@@ -600,7 +603,11 @@ fn check(sql: &dyn Sql, job: &mut Job, table: &str) -> Result<bool> {
     if let Some((attribute, value, one, other)) = store::clash(sql, table, job.at.0, last)? {
         let (one, other) = (one.max(other), one.min(other));
         let with = if other == 0 { "among the tombstones".to_owned() } else { format!("in {} already", place(other)) };
-        return Err(at(one, Code::ImportContradiction, format!("{attribute} {value:?} is {with}.")));
+        return Err(at(
+            one,
+            Code::ImportContradiction,
+            format!("{attribute} {value} is {with}.", value = quoted(&value)),
+        ));
     }
     let [users, active, groups, ..] = &mut job.counts;
     if table == "users" {

@@ -7,7 +7,7 @@
 
 use super::work::Work;
 use crate::budget::Budget;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, excerpt};
 use crate::id::{MemberId, Seq};
 use crate::scim::filter::Filter;
 use crate::scim::member::{self, Judge, listed, nested};
@@ -190,7 +190,7 @@ pub(super) fn find<'a>(work: &Work<'_>, key: Option<i64>, group: &str, delta: &'
             }
         };
         if !answered {
-            let detail = format!("No member of group {group} matches the filter {}.", question.filter);
+            let detail = format!("No member of group {group} matches the filter {}.", excerpt(question.filter));
             return Err(Error::new(Code::NoTarget, detail));
         }
     }

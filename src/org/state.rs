@@ -6,7 +6,7 @@ use super::{Memory, Searched, groups, related, users};
 use crate::directory::command::{Page, Query};
 use crate::directory::reply::{Answer, Stored};
 use crate::directory::view;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, quoted};
 use crate::id::{GroupId, UserId};
 use crate::scim::etag::Tags;
 use crate::scim::filter::{self, Filter, Forms, Target};
@@ -164,7 +164,10 @@ fn crew(
     let place = after.unwrap_or("0").parse().ok().filter(|place: &i64| *place >= 0);
     let after = place.ok_or_else(|| {
         let shown: String = after.unwrap_or_default().chars().take(128).collect();
-        Error::new(Code::InvalidPosition, format!("after has to be the next of the page before, not {shown:?}."))
+        Error::new(
+            Code::InvalidPosition,
+            format!("after has to be the next of the page before, not {shown}.", shown = quoted(&shown)),
+        )
     })?;
     let etag = tag(sql, memory)?;
     if has(known, &etag) {

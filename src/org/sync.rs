@@ -3,7 +3,7 @@
 
 use super::work::Work;
 use crate::directory::options::Options;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, quoted};
 use crate::fold::fold;
 use crate::scim::member::listed;
 use serde_json::{Map, Value};
@@ -103,8 +103,9 @@ pub(super) fn check_name(options: &Options, key: &str, name: &str) -> Result<()>
         return Ok(());
     }
     let detail = format!(
-        "The displayName {name:?} is reserved in this organisation (reservedGroupNames). Rename the group in the \
-         identity provider, or take the name off the list in the Cloud Console."
+        "The displayName {name} is reserved in this organisation (reservedGroupNames). Rename the group in the \
+         identity provider, or take the name off the list in the Cloud Console.",
+        name = quoted(name)
     );
     Err(Error::new(Code::GroupNameReserved, detail))
 }

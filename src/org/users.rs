@@ -7,7 +7,7 @@ use super::related;
 use super::sync::{self, Said};
 use super::work::{FOLDED_TIMES, Work};
 use crate::directory::reply::{Answer, Stored};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, quoted};
 use crate::fold::fold;
 use crate::id::UserId;
 use crate::scim::patch::{self, Operation};
@@ -336,7 +336,7 @@ fn conflict(code: Code, attribute: &str, value: &str, taken: &User) -> Error {
     } else {
         ("the inactive", "To bring that user back, PATCH its active to true.")
     };
-    let detail = format!("{attribute} {value:?} is taken by {state} user {}. {way}", taken.id);
+    let detail = format!("{attribute} {value} is taken by {state} user {}. {way}", taken.id, value = quoted(value));
     Error::new(code, detail).about([taken.id.as_str()])
 }
 

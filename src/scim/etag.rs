@@ -3,7 +3,7 @@
 //!
 //! Out of scope: what a condition that does not hold is answered with (`org` and `render`).
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, quoted};
 use crate::id::Version;
 use serde::{Deserialize, Serialize};
 
@@ -30,8 +30,7 @@ impl Tags {
         listed(text).filter(|tags| !tags.is_empty()).map(Tags::Listed).ok_or_else(|| {
             let shown: String = text.chars().take(128).collect();
             Error::new(Code::InvalidEntityTag, format!(
-                "{name} has to be * or a list of entity tags such as W/\"3\", as meta.version shows them, not {shown:?}."
-            ))
+                "{name} has to be * or a list of entity tags such as W/\"3\", as meta.version shows them, not {shown}.", shown = quoted(&shown)))
         })
     }
 

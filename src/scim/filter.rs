@@ -15,7 +15,7 @@ pub(super) mod resolve;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, quoted};
 use crate::fold::fold;
 use crate::id::Timestamp;
 use crate::scim::schema::{Attribute, ResourceType};
@@ -372,7 +372,8 @@ impl ResolveError {
     pub fn into_error(self, unknown: Code, resource: &ResourceType) -> Error {
         match self {
             ResolveError::Unknown(name) => {
-                Error::new(unknown, format!("{} has no attribute {name:?}", resource.name)).about([name])
+                Error::new(unknown, format!("{} has no attribute {name}", resource.name, name = quoted(&name)))
+                    .about([name])
             }
             ResolveError::Refused(error) => error,
         }

@@ -7,7 +7,7 @@
 mod named;
 
 use self::named::Named;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, quoted};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
@@ -176,11 +176,14 @@ impl<'de> Visitor<'de> for Strict {
         let mut seen = Map::new();
         while let Some(key) = access.next_key::<String>()? {
             if seen.insert(key.to_ascii_lowercase(), Value::Null).is_some() {
-                return Err(A::Error::custom(format!("the key {key:?} stands twice in one object")));
+                return Err(A::Error::custom(format!("the key {key} stands twice in one object", key = quoted(&key))));
             }
             let value = access.next_value_seed(self.inner()?)?;
             if key.contains('\0') || holds_nul(&value) {
-                return Err(A::Error::custom(format!("{key:?} holds the character U+0000, which cannot be kept")));
+                return Err(A::Error::custom(format!(
+                    "{key} holds the character U+0000, which cannot be kept",
+                    key = quoted(&key)
+                )));
             }
             map.insert(key, value);
         }

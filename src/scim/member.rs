@@ -7,7 +7,7 @@ pub use judge::Judge;
 
 use super::filter::{Filter, Op, Target, Value as Wanted};
 use super::json::name;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, quoted};
 use crate::id::MemberId;
 use serde_json::Value;
 
@@ -46,8 +46,11 @@ fn one(item: &Value) -> Result<MemberId> {
     };
     MemberId::parse(text.trim()).ok_or_else(|| {
         let shown: String = text.chars().take(128).collect();
-        Error::new(Code::InvalidMember, format!("members holds {shown:?}, which cannot be the id of a user."))
-            .about([shown])
+        Error::new(
+            Code::InvalidMember,
+            format!("members holds {shown}, which cannot be the id of a user.", shown = quoted(&shown)),
+        )
+        .about([shown])
     })
 }
 

@@ -12,7 +12,7 @@ use super::path::Resolved;
 use super::resource::{canonical, is_label, is_unassigned};
 use super::schema::{Attribute, ResourceType};
 use crate::budget::Budget;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, excerpt};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -241,7 +241,7 @@ fn absent(
             return Ok(None);
         }
     }
-    let detail = format!("No value of this resource matches the path {path}.");
+    let detail = format!("No value of this resource matches the path {}.", excerpt(path));
     Err(Error::new(Code::NoTarget, detail))
 }
 

@@ -6,7 +6,7 @@
 
 use super::json::name;
 use super::schema::{Attribute, Mutability, ResourceType, Schema, Type};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, quoted};
 use crate::id::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -264,7 +264,7 @@ pub fn check_size(attributes: &Map<String, Value>) -> Result<()> {
 
 fn wrong_type(path: &str, expected: &str, value: &Value) -> Error {
     let found = match value {
-        Value::String(text) if text.len() <= 64 => format!("the text {text:?}"),
+        Value::String(text) if text.len() <= 64 => format!("the text {text}", text = quoted(text)),
         other => name(other).to_owned(),
     };
     Error::new(Code::WrongType, format!("{path} has to be {expected}, not {found}."))

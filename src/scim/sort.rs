@@ -4,7 +4,7 @@ use super::filter::evaluate::order;
 use super::filter::{Forms, Target};
 use super::path;
 use super::schema::{Attribute, Mutability, ResourceType, Returned, Type};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, quoted};
 use crate::fold::fold;
 use crate::id::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -31,7 +31,9 @@ pub fn resolve(text: &str, kind: &ResourceType, forms: Forms) -> Result<Option<T
         Err(path::ResolveError::Unknown(_)) => return Ok(None),
         Err(path::ResolveError::Refused(error)) => return Err(error),
     };
-    let refused = |why: &str| Err(Error::new(Code::SortImpossible, format!("sortBy cannot be {text:?}: {why}.")));
+    let refused = |why: &str| {
+        Err(Error::new(Code::SortImpossible, format!("sortBy cannot be {text}: {why}.", text = quoted(text))))
+    };
     if path.filter.is_some() {
         return refused("it takes an attribute, not a filter");
     }

@@ -176,7 +176,7 @@ test("a line that is too long is refused before it is held whole", async () => {
   await call("long", "POST");
   const answer = await consoleCall(server, "PUT", "/v1/orgs/long/import/1", `{"from":0}\n${"x".repeat(3_000_000)}`);
   assert.equal(answer.status, 413);
-  assert.equal(answer.body.detail, "Part 1, line 2 has more than 1 MiB.");
+  assert.equal(answer.body.detail, "Part 1, line 2 has more than 1 MiB. [import-line-too-large]");
   assert.deepEqual((await call("long", "POST", "/finish")).body.status, 409);
 });
 

@@ -134,7 +134,7 @@ test("address ranges are held by KV's record and by the object, and the journal 
   ]) {
     const answer = await scimCall(org.base, token, "GET", "/Users", undefined, { "CF-Connecting-IP": address });
     assert.equal(answer.status, expected, address);
-    if (expected === 401) assert.match(answer.body.detail, /unknown, expired or revoked/);
+    if (expected === 401) assert.match(answer.body.detail, /unknown, revoked, expired/);
   }
   // Nor where KV's record does not have them.
   const { ranges, ...old } = await record(token);

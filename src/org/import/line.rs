@@ -1,7 +1,7 @@
 //! One line of an import, read strictly: what a snapshot shows, or a part of it. Everything that can be said of a line by
 //! itself is said here, with the name of the field.
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, quoted};
 use crate::id::{GroupId, MemberId, Timestamp, UserId};
 use crate::org::{groups, users};
 use crate::scim::json;
@@ -90,7 +90,8 @@ pub(super) fn read(text: &str, types: &Types, now: Timestamp) -> Result<Line> {
         }
         "change" => change(object(Some(value), "change")?, types, now).map(Line::Change),
         _ => Err(invalid(format!(
-            "{name:?} is no line of an import: they are from, user, group, members, tombstone, change, at."
+            "{name} is no line of an import: they are from, user, group, members, tombstone, change, at.",
+            name = quoted(&name)
         ))),
     }
 }
@@ -161,7 +162,10 @@ fn change(mut fields: Fields, types: &Types, now: Timestamp) -> Result<Change> {
     let kind = text(take(&mut fields, "kind"), "kind")?;
     let known = ["created", "updated", "deactivated", "reactivated", "deleted", "members"];
     if !known.contains(&kind.as_str()) {
-        return Err(invalid(format!("A change of the kind {kind:?} cannot be imported: take the snapshot again.")));
+        return Err(invalid(format!(
+            "A change of the kind {kind} cannot be imported: take the snapshot again.",
+            kind = quoted(&kind)
+        )));
     }
     let what = resource_type(&mut fields)?;
     let id = id(&mut fields)?;
@@ -212,7 +216,12 @@ fn marks(fields: &mut Fields, now: Timestamp) -> Result<Marks> {
         None => Ok(now),
         Some(value) => {
             let text = text(Some(value), name)?;
-            let wrong = || invalid(format!("{name} has to be a time such as 2027-01-31T09:30:00Z, not {text:?}."));
+            let wrong = || {
+                invalid(format!(
+                    "{name} has to be a time such as 2027-01-31T09:30:00Z, not {text}.",
+                    text = quoted(&text)
+                ))
+            };
             Timestamp::parse(&text).ok_or_else(wrong)
         }
     };

@@ -1,7 +1,7 @@
 //! A place in a text that is being read, and the words for what is wrong there.
 
 use super::Grammar;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, quoted};
 use crate::scim::json;
 
 /// `at` is always on a character boundary.
@@ -98,7 +98,7 @@ impl<'a> Cursor<'a> {
         let more = if delimiter(&first) { 0 } else { 40 };
         let word: String =
             [first].into_iter().chain(rest.chars().skip(1).take(more).take_while(|c| !delimiter(c))).collect();
-        self.bad(&format!("expected {what}, found {word:?}"))
+        self.bad(&format!("expected {what}, found {word}", word = quoted(&word)))
     }
 
     /// A refusal of what comes next.

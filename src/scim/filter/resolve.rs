@@ -1,7 +1,7 @@
 //! From what was written to what is meant: attributes are looked up, values get their types.
 
 use super::{AttributePath, Expression, Filter, Form, Forms, Literal, Op, ResolveError, Target, Value, instant};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, excerpt};
 use crate::scim::json;
 use crate::scim::schema::{Attribute, Mutability, ResourceType, Returned, Schema, Type};
 
@@ -252,7 +252,7 @@ fn compare(mut found: Definition<'_>, op: Op, literal: &Literal, forms: Forms) -
         Some(value) => Ok(Filter::Compare { target: found.target(), op, value }),
         None => {
             let ((is, wanted), target) = (described(leaf.kind), found.target());
-            Err(refused(format!("\"{target}\" is {is}: compare it with {wanted}, not {literal}")))
+            Err(refused(format!("\"{target}\" is {is}: compare it with {wanted}, not {}", excerpt(literal))))
         }
     }
 }

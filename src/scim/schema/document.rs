@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use super::{Attribute, ENTERPRISE, Mutability, Returned, Schema, Text, Type, Types, Uniqueness, find};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, quoted};
 use crate::scim::discovery::{describe, mutability_name, returned_name, type_name, uniqueness_name};
 use crate::scim::json;
 
@@ -162,7 +162,9 @@ fn resource_types(fields: &mut Fields) -> Result<(bool, bool)> {
     let names = fields.texts("resourceTypes")?;
     let is = |wanted: &str| names.iter().any(|name| name.eq_ignore_ascii_case(wanted));
     match names.iter().find(|name| !name.eq_ignore_ascii_case("User") && !name.eq_ignore_ascii_case("Group")) {
-        Some(other) => Err(fields.wrong(&format!("resourceTypes knows User and Group, not {other:?}"))),
+        Some(other) => {
+            Err(fields.wrong(&format!("resourceTypes knows User and Group, not {other}", other = quoted(other))))
+        }
         None => Ok((names.is_empty() || is("User"), is("Group"))),
     }
 }
@@ -199,7 +201,8 @@ fn attribute(map: Map<String, Value>, number: usize, parent: Option<&str>) -> Re
     let mut fields = Fields { place: format!("Attribute {number}{of}"), map };
     let name = fields.text("name")?.ok_or_else(|| fields.wrong("name is missing"))?;
     if !is_name(&name, parent.is_some()) {
-        let detail = format!("the name {name:?} has to be a letter, then letters, digits, - _ or $");
+        let detail =
+            format!("the name {name} has to be a letter, then letters, digits, - _ or $", name = quoted(&name));
         return Err(fields.wrong(&detail));
     }
     let path = path(parent, &name);
@@ -318,13 +321,14 @@ impl Fields {
         let Some(text) = self.text(key)? else { return Ok(unsaid) };
         let found = all.iter().copied().find(|one| name(*one).eq_ignore_ascii_case(&text));
         let known = || all.iter().map(|one| name(*one)).collect::<Vec<_>>().join(", ");
-        found.ok_or_else(|| self.wrong(&format!("{key} has to be one of {}, not {text:?}", known())))
+        found
+            .ok_or_else(|| self.wrong(&format!("{key} has to be one of {}, not {text}", known(), text = quoted(&text))))
     }
 
     fn end(&self) -> Result<()> {
         match self.map.keys().next() {
             None => Ok(()),
-            Some(key) => Err(self.wrong(&format!("the key {key:?} is unknown"))),
+            Some(key) => Err(self.wrong(&format!("the key {key} is unknown", key = quoted(key)))),
         }
     }
 

@@ -101,7 +101,7 @@ fn circles() {
         (
             json!([group("g", &["h"]), nested, user("c"), group("i", &["g"])]),
             vec!["409 g", "409 h", "201 c", "400 invalidValue i"],
-            "bulkId:g, bulkId:h refer to each other",
+            "Nothing was kept of bulkId:g, bulkId:h, which refer to each other",
         ),
         (
             json!([managed("taken", "b"), managed("b", "taken"), user("c")]),
@@ -151,4 +151,26 @@ fn a_circle_with_somebody_who_comes_back() {
     assert_eq!(results(&response), ["201 b", "201 a"]);
     let read = server.get(&format!("/Users/{}", id(&response, 0))).body;
     assert_eq!(read[ENTERPRISE]["manager"]["value"], id(&response, 1));
+}
+
+/// Every operation of a circle says why the one failed, so the sentence stands in the answer as often as there are
+/// operations, whatever a client put into it.
+#[test]
+fn a_circle_quotes_a_bounded_part_of_what_failed() {
+    let long = "a".repeat(240_000);
+    let mut server = Native::new(Dialect::Auto);
+    assert_eq!(server.send("POST", "/Users", json!({"userName": long})).status, 201);
+    let name = |at: usize| if at == 7 { long.clone() } else { format!("u{at}") };
+    let ring = (0..200).map(|at| {
+        let manager = json!({"manager": {"value": format!("bulkId:{}", (at + 1) % 200)}});
+        post(&at.to_string(), "/Users", json!({"userName": name(at), ENTERPRISE: manager}))
+    });
+    let response = bulk(&mut server, ring.collect());
+    assert!(results(&response).iter().all(|one| one.starts_with("409 ")), "{:?}", results(&response));
+    for at in 0..200 {
+        let said = detail(&response, at);
+        assert!(said.starts_with("bulkId:7 failed: userName \"aaa"), "{said}");
+        assert!(said.ends_with("then PATCH these. [bulk-circle]") && said.len() < 1100, "{said}");
+    }
+    assert!(response.body.to_string().len() < 200_000, "{}", response.body.to_string().len());
 }
