@@ -83,5 +83,26 @@ pub(super) fn rows() -> Vec<Row> {
                 bulk(operations.into())
             },
         ),
+        row(
+            "Bulk of five PATCHes that each remove 15,000 absent roles of 15,000",
+            Large,
+            0,
+            200,
+            [64_000, 970, 0, 2],
+            |_| {
+                let path = user_path(stored::ROLES[0].0);
+                let remove = json!({"op": "remove", "path": "roles", "value": each(15_000, |n| json!({"value": format!("absent{n}")}))});
+                bulk(each(5, |_| patch(&path, json!([remove]))))
+            },
+        ),
+        row("Bulk of 1,000 PATCHes of a user with 15,000 roles", Large, 0, 200, [45_000, 38_000, 225, 450], |_| {
+            let path = user_path(stored::ROLES[0].0);
+            bulk(each(1_000, |n| patch(&path, json!([{"op": "replace", "path": "title", "value": format!("t{n}")}]))))
+        }),
+        row("Bulk of 10 PATCHes that each filter 100,000 members", Large, 0, 200, [480, 49_000_000, 0, 3], |_| {
+            let path = format!("/Groups/{}", stored::all(100_000));
+            let filter = |n: usize| format!("members[value sw \"x{n}\" or value ew \"y{n}\"]");
+            bulk(each(10, |n| patch(&path, json!([{"op": "remove", "path": filter(n)}]))))
+        }),
     ]
 }

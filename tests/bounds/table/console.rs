@@ -107,5 +107,16 @@ pub(super) fn rows() -> Vec<Row> {
         row("part whose first line is 1 MiB of nothing", Importing, 0, 400, [6_400, 460, 0, 2], |_| {
             part(vec![" ".repeat(1_000_000)])
         }),
+        row("users by a filter of 4 KiB", Large, 130, 200, [260, 180_000_000, 0, 2], |n| {
+            let terms: Vec<String> = (0..n).map(|n| format!("nickName co \"none{n:06}\"")).collect();
+            get(&format!("{ORG}/users?limit=1000&filter={}", encoded(&terms.join(" or "))))
+        }),
+        row("part of 60,000 small users", Importing, 60_000, 200, [6_800, 7_300_000, 60_089, 2], |n| {
+            part(
+                (0..n)
+                    .map(|n| format!("{{\"user\":{{\"id\":\"i{n}\",\"attributes\":{{\"userName\":\"name{n}\"}}}}}}"))
+                    .collect(),
+            )
+        }),
     ]
 }

@@ -100,5 +100,24 @@ pub(super) fn rows() -> Vec<Row> {
             },
         ),
         row("GET of a group with 100,000 members", Large, 100_000, 200, [580, 1_900_000, 0, 18_000], |n| get(&all(n))),
+        row(
+            "PATCH that removes members by 100 terms of their ids' beginnings",
+            Large,
+            0,
+            400,
+            [510, 3_700_000, 1, 2],
+            |_| patch(&first(), json!([{"op": "remove", "path": terms(100, |n| format!("value sw \"x{n}\""))}])),
+        ),
+        row(
+            "PATCH of 1,000 operations that each remove members by a filter",
+            Large,
+            0,
+            400,
+            [1_200, 2_600_000, 1, 2],
+            |_| {
+                let remove = |n: usize| json!({"op": "remove", "path": format!("members[value sw \"x{n}\"]")});
+                patch(&first(), each(1_000, remove))
+            },
+        ),
     ]
 }

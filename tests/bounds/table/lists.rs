@@ -86,5 +86,20 @@ pub(super) fn rows() -> Vec<Row> {
             [640, 3_900_000, 0, 18_000],
             |_| get("/Groups?count=1000"),
         ),
+        row(
+            "list of users by a filter of 4 KiB that no index serves",
+            Large,
+            130,
+            200,
+            [400, 180_000_000, 0, 2],
+            |n| list("Users", &chain(n, |n| format!("nickName co \"none{n:06}\"")), "&count=10"),
+        ),
+        row("list of users with titles of 240 KB by their titles", Wide, 0, 200, [280, 690_000, 0, 2], |_| {
+            list("Users", &chain(100, |n| format!("title co \"none{n}\"")), "")
+        }),
+        row("search of both kinds, sorted, by a filter of 4 KiB", Large, 60, 200, [200, 110_000_000, 0, 2], |n| {
+            let filter = chain(n, |n| format!("displayName co \"g{n:06}\""));
+            post("/.search", &json!({"filter": filter, "sortBy": "displayName", "count": 1000}))
+        }),
     ]
 }
