@@ -93,7 +93,8 @@ fn record(mut row: Row) -> Result<Record> {
 /// Returns the place of the first row by which so many rows were passed, or documents of so many characters; `None` if there
 /// are fewer left. The row at that place belongs to the piece, so each is one row long at least.
 ///
-/// SQLite makes the running sums row by row and ends with the first that is reached, so it reads no more than that.
+/// Most documents are small: one statement takes the sum of all the rows. Only where that is too much, running sums find
+/// the place; SQLite makes them row by row and ends with the first that is reached, but reads each row several times.
 ///
 /// # Errors
 /// Internal only, as of every function here.
@@ -105,12 +106,22 @@ pub fn end_of_piece(sql: &dyn Sql, range: &Range<'_>, rows: i64, characters: i64
         params.push(place.into());
         after = format!(" AND {column} {} ?3", range.beyond());
     }
+    let from = format!("FROM {} r WHERE {column} IS NOT NULL{after}", range.table());
+    let last = if range.descending { "min" } else { "max" };
+    let text = format!(
+        "SELECT count(*), {last}(place), coalesce(sum(characters), 0) <= ?2 FROM \
+         (SELECT {column} AS place, length(r.doc) AS characters {from}{order} LIMIT ?1)"
+    );
+    let mut row = first(sql, &text, &params)?.ok_or_else(|| Error::internal("a sum has no row"))?;
+    let (count, place, fits) = (row.integer()?, row.optional_text()?, row.integer()? == 1);
+    if fits {
+        return Ok(place.filter(|_| count == rows));
+    }
     let text = format!(
         "SELECT place FROM (SELECT {column} AS place, \
          row_number() OVER ({order} ROWS UNBOUNDED PRECEDING) AS number, \
-         sum(length(r.doc)) OVER ({order} ROWS UNBOUNDED PRECEDING) AS characters \
-         FROM {} r WHERE {column} IS NOT NULL{after}) WHERE number >= ?1 OR characters >= ?2 LIMIT 1",
-        range.table()
+         sum(length(r.doc)) OVER ({order} ROWS UNBOUNDED PRECEDING) AS characters {from}) \
+         WHERE number >= ?1 OR characters >= ?2 LIMIT 1"
     );
     first(sql, &text, &params)?.map(|mut row| row.text()).transpose()
 }

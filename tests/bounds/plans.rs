@@ -19,6 +19,7 @@ const ALLOWED: &[(&str, &str, &str)] = &[
         " WHERE number >= ?1 OR characters >= ?2 LIMIT 1",
         "row by row in an index's order, no further than the end of the piece",
     ),
+    ("SCAN r USING", " LIMIT ?1)", "row by row in an index's order, no further than the end of the piece"),
     (
         "SCAN r USING",
         " LIMIT ?1 OFFSET ?2",

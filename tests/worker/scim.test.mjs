@@ -42,7 +42,7 @@ test("refusals are SCIM errors that change nothing", async () => {
     ["no token", "GET", "/Users", undefined, 401, undefined, "token", {}, ""],
     ["a cut token", "GET", "/Users", undefined, 401, undefined, "complete", {}, cut],
     ["a mistyped token", "GET", "/Users", undefined, 401, undefined, "complete", {}, flipped],
-    ["another organisation's", "GET", "/Users", undefined, 401, undefined, "token of this organisation", {}, other.token],
+    ["another organisation's", "GET", "/Users", undefined, 401, undefined, "organisation in the SCIM base URL", {}, other.token],
   ]) {
     const answer = await scimCall(acme.base, token ?? acme.token, method, path, body, headers);
     assert.equal(answer.status, status, `${what}: ${JSON.stringify(answer.body)}`);

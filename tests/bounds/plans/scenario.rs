@@ -19,6 +19,7 @@ use std::collections::BTreeSet;
 pub(super) fn run() -> Vec<Sqlite> {
     let mut used: Vec<Sqlite> = SESSIONS.iter().map(|(name, text)| session(name, text)).collect();
     used.push(directory());
+    used.push(large_documents());
     used.push(organisations());
     used
 }
@@ -62,6 +63,22 @@ fn directory() -> Sqlite {
     for _ in 0..10 {
         server.alarm();
         server.now = server.now.plus(60_000);
+    }
+    server.sql
+}
+
+/// Lists over documents so large that a piece of a scan ends by their size.
+fn large_documents() -> Sqlite {
+    let mut server = recorded(Dialect::Auto);
+    for (endpoint, name) in [("/Users", "userName"), ("/Groups", "displayName")] {
+        for n in 0..40 {
+            let body = json!({name: format!("large {n}"), "urn:example:wide": {"text": "t".repeat(250_000)}});
+            assert_eq!(server.send("POST", endpoint, body).status, 201);
+        }
+        for query in ["", "&sortBy=id&sortOrder=descending"] {
+            let found = server.get(&format!("{endpoint}?count=0&filter={name}+sw+%22large%22{query}"));
+            assert_eq!(found.body["totalResults"], 40, "{}", found.body);
+        }
     }
     server.sql
 }
