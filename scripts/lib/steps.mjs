@@ -38,6 +38,9 @@ export function build(...flags) {
   return run(process.execPath, [join(root, "scripts/build.mjs"), ...flags]);
 }
 
+/** The errors of SCIM that the Worker's tests were answered, for the conformance step. */
+const scimErrors = join(root, "target/scim-errors");
+
 /**
  * The tests against the Worker in workerd, one file after the other. Every answer of the Console's API that is described
  * has to come up in one of them.
@@ -48,9 +51,11 @@ export async function workerTests() {
   if (files.length === 0) throw new Failure("tests/worker has no *.test.mjs");
   const flags = ["--test", "--test-concurrency=1", "--test-reporter=spec"];
   const seen = join(root, "target/console-answers");
-  rmSync(seen, { recursive: true, force: true });
-  mkdirSync(seen, { recursive: true });
-  const env = { ...node22Env(), SCIM_EDGE_SEEN: seen };
+  for (const folder of [seen, scimErrors]) {
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true });
+  }
+  const env = { ...node22Env(), SCIM_EDGE_SEEN: seen, SCIM_EDGE_ERRORS: scimErrors };
   const output = await run(node22, [...flags, ...files.map((name) => join(folder, name))], { collect: true, env });
   // Only now: what it needs may not have been installed when this file was read.
   const { unseen } = await import("../../tests/worker/contract.mjs");
@@ -61,10 +66,11 @@ export async function workerTests() {
   return output;
 }
 
-/** The public conformance suite against the Worker in workerd. */
+/** The public conformance suite against the Worker in workerd; its models also read every error of {@link workerTests}. */
 export async function conformance() {
   const python = await ensurePython();
-  return run(node22, [join(root, "tests/conformance/run.mjs"), python], { collect: true, env: node22Env() });
+  const env = { ...node22Env(), SCIM_EDGE_ERRORS: scimErrors };
+  return run(node22, [join(root, "tests/conformance/run.mjs"), python], { collect: true, env });
 }
 
 /** The Console's API by its description: requests that it allows and forbids, so many of each operation. */

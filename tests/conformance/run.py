@@ -2,15 +2,19 @@
 
 Stricter than the suite's own command line in what may be left out: a check that was skipped counts as failed unless the
 server declares that it lacks the capability, and so does a kind of check that did not run for Users and Groups.
+Every error in the folder SCIM_EDGE_ERRORS has to be one that the suite's models read, with the members of RFC 7644 alone.
 """
 
+import json
 import os
+import pathlib
 import random
 import sys
 import textwrap
 
 from httpx2 import Client
 from scim2_client.engines.httpx2 import SyncSCIMClient
+from scim2_models import Error
 from scim2_tester import CheckResult, Status, check_server
 
 GOOD = {Status.SUCCESS, Status.COMPLIANT, Status.ACCEPTABLE}
@@ -48,7 +52,27 @@ def main() -> int:
         print(f"FAILED {name}: no check of this kind ran")
     passed = sum(result.status in GOOD for result in results)
     print(f"scim2-tester: {passed} checks passed, {len(failed) + len(absent)} failed")
-    return 0 if passed and not failed and not absent else 1
+    refused = refused_errors(pathlib.Path(os.environ["SCIM_EDGE_ERRORS"]))
+    return 0 if passed and not failed and not absent and not refused else 1
+
+
+def refused_errors(folder: pathlib.Path) -> int:
+    """How many of the errors that were kept are not as RFC 7644 section 3.12 says; 1 if none was kept."""
+    bodies = {line for file in folder.glob("*.ndjson") for line in file.read_text().splitlines()}
+    refused = 0
+    for line in sorted(bodies):
+        try:
+            body = json.loads(line)
+            Error.model_validate(body)
+            more = set(body) - {"schemas", "status", "scimType", "detail"}
+            problem = f"members of no error: {more}" if more else None
+        except (TypeError, ValueError) as error:
+            problem = str(error)
+        if problem:
+            refused += 1
+            print(f"FAILED to read an error: {problem}\n    {line[:SHOWN]}")
+    print(f"scim2-models: {len(bodies)} different errors read, {refused} refused")
+    return refused if bodies else 1
 
 
 def excused(result: CheckResult, config: object) -> bool:

@@ -1,5 +1,7 @@
 // What the tests ask of a running Worker: organisations, tokens, SCIM requests. Not a test.
 import assert from "node:assert/strict";
+import { appendFileSync } from "node:fs";
+import { join } from "node:path";
 import { hold } from "./contract.mjs";
 
 /** Registers `org` with SCIM enabled and mints a token; gives the organisation's SCIM and Console callers. */
@@ -39,8 +41,16 @@ async function call(url, method, headers, body) {
   const answer = await response.text();
   const found = parsed(answer);
   if (/^\/(v1|healthz)(\/|$)/.test(new URL(url).pathname)) hold(method, url, response, answer, found);
+  else if (response.status >= 400) keepError(found);
+  else found?.Operations?.forEach?.((one) => one?.response && keepError(one.response));
   const [read, written] = (response.headers.get("X-Test-Rows") ?? "0,0").split(",").map(Number);
   return { status: response.status, headers: response.headers, body: found, read, written };
+}
+
+/** Keeps an error of SCIM for the conformance step, which reads it with the suite's own models. */
+function keepError(body) {
+  const folder = process.env.SCIM_EDGE_ERRORS;
+  if (folder) appendFileSync(join(folder, `${process.pid}.ndjson`), `${JSON.stringify(body)}\n`);
 }
 
 function parsed(text) {
