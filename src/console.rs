@@ -8,7 +8,7 @@ use crate::directory::command::{Admin, Journal, Page, Query, Rotation, Scope, To
 use crate::directory::options::{self, Guard, Options, Sync};
 use crate::directory::residency::Residency;
 use crate::error::{Code, Error, Result, excerpt, quoted};
-use crate::id::{GroupId, MemberId, OrgId, Timestamp, TokenId, UserId};
+use crate::id::{GroupId, MemberId, OrgId, Timestamp, TokenId, UserId, whole};
 use crate::render::{JSON, Response};
 use crate::route::Console;
 use crate::scim::json;
@@ -22,8 +22,6 @@ use serde_json::{Map, Value};
 const LIMIT_MAX: i64 = 1000;
 /// How long a reader of the feed may wait, in seconds.
 const WAIT_MAX: i64 = 25;
-/// The largest number that every reader of JSON has exactly.
-const NUMBER_MAX: i64 = (1 << 53) - 1;
 /// The page of a request that names no limit.
 const LIMIT_DEFAULT: i64 = 100;
 
@@ -207,7 +205,7 @@ pub fn schema(urn: &str, body: &[u8]) -> Result<Admin> {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
-    json::object(body)?;
+    json::body(body)?;
     json::read(body).map_err(|error| Error::new(Code::InvalidField, format!("The body is refused: {error}.")))
 }
 
@@ -220,7 +218,7 @@ pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<
     let parameter = |wanted: &str| parameters.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
     let number = |name: &str, default: i64| match parameter(name) {
         None => Ok(default),
-        Some(text) => text.parse::<i64>().ok().filter(|number| (0..=NUMBER_MAX).contains(number)).ok_or_else(|| {
+        Some(text) => whole(&text).ok_or_else(|| {
             Error::new(
                 Code::InvalidParameter,
                 format!("{name} has to be a whole number from 0, not {text}.", text = quoted(&text)),

@@ -13,7 +13,7 @@ mod repair;
 mod value;
 
 pub use caller::caller;
-pub use envelope::{op, operations, partial_put};
+pub use envelope::{op, operations};
 pub use path::{decoded, form, forms, urn_alias};
 pub use repair::{Repair, Repairs};
-pub use value::{body, repaired, repaired_one};
+pub use value::{body, elsewhere, repaired, repaired_one};

@@ -146,6 +146,14 @@ impl<'de> Deserialize<'de> for TokenHash {
     }
 }
 
+/// The largest number that a floating point number, and so SQL and every reader of JSON, has exactly.
+pub const NUMBER_MAX: i64 = (1 << 53) - 1;
+
+/// Reads a whole number from 0 to [`NUMBER_MAX`], as parameters and positions have it.
+pub fn whole(text: &str) -> Option<i64> {
+    text.parse().ok().filter(|number| (0..=NUMBER_MAX).contains(number))
+}
+
 /// How often a resource has changed, from 1 (RFC 7644 section 3.14).
 pub type Version = i64;
 

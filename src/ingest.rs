@@ -3,6 +3,7 @@
 mod bulk;
 mod condition;
 mod list;
+mod members;
 mod patch;
 
 use crate::auth::Dialect;
@@ -13,12 +14,16 @@ use crate::id::{GroupId, MemberId, RequestId, UserId};
 use crate::render;
 use crate::route::Scim;
 use crate::scim::filter::Forms;
+use crate::scim::guided::Guide;
+use crate::scim::json::{Checked, Object};
 use crate::scim::patch::MESSAGE;
+use crate::scim::path::Resolved;
 use crate::scim::projection::Projection;
 use crate::scim::resource::{self, Resource};
 use crate::scim::schema::{Kinds, ResourceType, Types};
-use crate::scim::{extension, json, member};
+use crate::scim::{extension, json};
 use list::Parameters;
+use patch::Envelope;
 use serde_json::{Map, Value};
 
 /// What of a request matters here.
@@ -66,8 +71,17 @@ struct Reading {
     forms: Forms,
     repairs: Repairs,
     notes: Vec<String>,
-    /// The parsed body of one operation of a Bulk request.
-    data: Option<Map<String, Value>>,
+    /// What may still be built of the request; of a Bulk request, of the operation at hand.
+    guide: Guide,
+}
+
+/// Where the body of a command stands.
+#[derive(Clone, Copy)]
+enum Body<'b> {
+    /// In the request, not read yet.
+    Whole,
+    /// In an operation of a Bulk request.
+    Data(Checked<'b>),
 }
 
 impl Reading {
@@ -110,23 +124,25 @@ const NOTES_MAX: usize = 50;
 /// 400, 413 or 415 with the attribute or parameter in the sentence.
 pub fn ingest(route: &Scim, request: &Request<'_>) -> Result<Ingested> {
     let forms = dialect::forms(request.dialect);
-    let mut reading = Reading { forms, repairs: Repairs::default(), notes: Vec::new(), data: None };
+    let guide = Guide::new(forms != Forms::Strict);
+    let mut reading = Reading { forms, repairs: Repairs::default(), notes: Vec::new(), guide };
     let (precondition, known) = condition::read(route, request)?;
     // A search says in its body what a list says in its address.
     let body = match route {
-        Scim::Search(_) => Some(list::search_request(body(request, &mut reading)?, &reading)?),
+        Scim::Search(_) => Some(list::search_request(&body(request, Body::Whole)?.1, &reading)?),
         _ => None,
     };
     let query = body.as_deref().unwrap_or(request.query);
     let projection = Projection::parse(query).unless(known);
     projection.check()?;
-    let command = command(route, request, query, &mut reading, &projection)?;
+    let command = command(route, request, Body::Whole, query, &mut reading, &projection)?;
     Ok(Ingested { command, precondition, projection, repairs: reading.repairs.names(), notes: reading.notes })
 }
 
 fn command(
     route: &Scim,
     request: &Request<'_>,
+    data: Body<'_>,
     query: &[(String, String)],
     reading: &mut Reading,
     projection: &Projection,
@@ -154,7 +170,7 @@ fn command(
         Scim::Delete(Kinds::Groups, id) => Command::DeleteGroup { id: group_id(id)? },
         Scim::Bulk => Command::Bulk(bulk::read(request, reading)?),
         Scim::Create(Kinds::Users) => {
-            let mut user = user(None, request, reading)?;
+            let mut user = user(None, request, data, reading)?;
             if reading.mends() {
                 // Providers that leave `active` out read it back; without it they take the user for deactivated.
                 user.attributes.entry("active").or_insert(Value::Bool(true));
@@ -162,31 +178,32 @@ fn command(
             Command::CreateUser { user }
         }
         Scim::Replace(kinds, id) if request.dialect == Dialect::Wso2 && reading.repairs.need(Repair::PartialPut) => {
-            let body = body(request, reading)?;
+            let (_, body) = body(request, data)?;
             check_id(Some(id), &body)?;
             reading.schemas(check_schemas(&request.types.of(*kinds).schema.id, &body))?;
-            patch(*kinds, id, dialect::partial_put(body), request, reading, Some(members))?
+            patch(*kinds, id, Envelope::Changed(body), request, reading, Some(members))?
         }
         Scim::Replace(Kinds::Users, id) => {
-            let user = user(Some(id), request, reading)?;
+            let user = user(Some(id), request, data, reading)?;
             let null_keeps = reading.mends() && (user.nulls.is_empty() || reading.repairs.need(Repair::NullAsAbsent));
             let mend_formatted = reading.mends() && Repair::StaleFormatted.is_on();
             Command::ReplaceUser { id: user_id(id)?, user, mend_formatted, null_keeps }
         }
         Scim::Create(Kinds::Groups) => {
-            let (group, members) = group(None, request, reading)?;
+            let (group, members) = group(None, request, data, reading)?;
             Command::CreateGroup { group, members: members.unwrap_or_default() }
         }
         Scim::Replace(Kinds::Groups, id) => {
-            let (group, members) = group(Some(id), request, reading)?;
+            let (group, members) = group(Some(id), request, data, reading)?;
             Command::ReplaceGroup { id: group_id(id)?, group, members }
         }
         Scim::Patch(kinds, id) => {
             let shown = request.dialect == Dialect::Rfc || !projection.is_default();
-            let body = body(request, reading)?;
+            let (whole, body) = body(request, data)?;
             // "The body of each request MUST contain the "schemas" attribute with the URI value of PatchOp."
             reading.schemas(check_schemas(MESSAGE, &body))?;
-            patch(*kinds, id, body, request, reading, shown.then_some(members))?
+            let envelope = Envelope::read(whole, &body, reading)?;
+            patch(*kinds, id, envelope, request, reading, shown.then_some(members))?
         }
     })
 }
@@ -195,59 +212,57 @@ fn command(
 fn patch(
     kinds: Kinds,
     id: &str,
-    body: Map<String, Value>,
+    envelope: Envelope<'_>,
     request: &Request<'_>,
     reading: &mut Reading,
     answer: Option<Members>,
 ) -> Result<Command> {
     Ok(match kinds {
         Kinds::Users => {
-            let operations = patch::user(&request.types.user, id, body, reading)?;
+            let operations = patch::user(&request.types.user, id, envelope, reading)?;
             Command::PatchUser { id: user_id(id)?, operations }
         }
         Kinds::Groups => {
-            let operations = patch::group(&request.types.group, id, body, reading)?;
+            let operations = patch::group(&request.types.group, id, envelope, reading)?;
             Command::PatchGroup { id: group_id(id)?, operations, answer }
         }
     })
 }
 
-fn user(id: Option<&str>, request: &Request<'_>, reading: &mut Reading) -> Result<Resource> {
-    let body = body(request, reading)?;
+fn user(id: Option<&str>, request: &Request<'_>, data: Body<'_>, reading: &mut Reading) -> Result<Resource> {
+    let (_, body) = body(request, data)?;
     check_id(id, &body)?;
-    resource_of(&request.types.user, body, reading)
+    resource_of(&request.types.user, &body, reading)
 }
 
-fn group(id: Option<&str>, request: &Request<'_>, reading: &mut Reading) -> Result<(Resource, Option<Vec<MemberId>>)> {
+fn group(
+    id: Option<&str>,
+    request: &Request<'_>,
+    data: Body<'_>,
+    reading: &mut Reading,
+) -> Result<(Resource, Option<Vec<MemberId>>)> {
     let kind = &request.types.group;
-    let mut body = body(request, reading)?;
+    let (_, mut body) = body(request, data)?;
     check_id(id, &body)?;
-    let sent = body.keys().find(|key| key.eq_ignore_ascii_case("members")).cloned();
-    let sent = sent.and_then(|key| body.remove(&key));
-    let resource = resource_of(kind, body, reading)?;
+    let sent = body.take("members");
+    let resource = resource_of(kind, &body, reading)?;
     let name = resource.attributes.get("displayName").and_then(Value::as_str).unwrap_or_default();
     let label = id.map_or_else(|| quoted(name), str::to_owned);
-    let members = match sent.map(|value| reading.mended(kind, "members", value)) {
+    let members = match sent.map(|value| members::read(kind, value, reading)).transpose()? {
         None => None,
-        Some(Value::Null) if reading.mends() && reading.repairs.need(Repair::NullAsAbsent) => None,
-        Some(Value::Null) => Some(Vec::new()),
-        Some(value) => Some(member::read(&value, &label)?),
+        Some(members::Said::Null) if reading.mends() && reading.repairs.need(Repair::NullAsAbsent) => None,
+        Some(members::Said::Null) => Some(Vec::new()),
+        Some(said) => Some(said.wanted(&label)?),
     };
     Ok((resource, members))
 }
 
-impl Reading {
-    fn mended(&mut self, kind: &ResourceType, name: &str, value: Value) -> Value {
-        match kind.attribute(name).filter(|_| self.mends()) {
-            Some(attribute) => dialect::repaired(attribute, value, &mut self.repairs),
-            None => value,
-        }
-    }
-}
-
-fn resource_of(kind: &ResourceType, body: Map<String, Value>, reading: &mut Reading) -> Result<Resource> {
+fn resource_of(kind: &ResourceType, body: &Object<'_>, reading: &mut Reading) -> Result<Resource> {
+    let body = kept(kind, body, reading)?;
     let body = if reading.mends() { dialect::body(kind, body, &mut reading.repairs) } else { body };
-    reading.schemas(check_schemas(&kind.schema.id, &body))?;
+    let named = body.iter().find(|(key, _)| key.eq_ignore_ascii_case("schemas")).map(|(_, value)| value);
+    let urns = named.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    reading.schemas(names(&kind.schema.id, urns))?;
     let read = resource::read(kind, body)?;
     resource::check_required(kind, &read.resource.attributes)?;
     extension::check_required(kind, &read.resource.attributes, |_| true)?;
@@ -255,20 +270,59 @@ fn resource_of(kind: &ResourceType, body: Map<String, Value>, reading: &mut Read
     Ok(read.resource)
 }
 
+/// What of a body may be kept, under the names that were sent; of the rest the names alone.
+fn kept(kind: &ResourceType, body: &Object<'_>, reading: &Reading) -> Result<Map<String, Value>> {
+    let mut map = Map::new();
+    for (name, value) in body.iter() {
+        let key = match reading.mends() {
+            true => dialect::urn_alias(name.to_owned(), &mut Repairs::default()),
+            false => name.to_owned(),
+        };
+        let value = if let Some(attribute) = kind.attribute(&key) {
+            reading.guide.kept(attribute, value)?
+        } else if let Some(schema) = kind.extension(&key) {
+            reading.guide.extension(schema, value)?
+        } else if let Some(path) = elsewhere(kind, &key, reading)?
+            && let Some((attribute, sub)) = path.attributes(kind)
+        {
+            reading.guide.kept(sub.unwrap_or(attribute), value)?
+        } else if key.contains(':') {
+            reading.guide.whole(value)?
+        } else {
+            reading.guide.unknown(name, &mut map);
+            continue;
+        };
+        map.insert(name.to_owned(), value);
+    }
+    Ok(map)
+}
+
+/// The place of an attribute whose name is a path, which is a repair.
+fn elsewhere(kind: &ResourceType, key: &str, reading: &Reading) -> Result<Option<Resolved>> {
+    if !reading.mends() || !kind.may_name(key) {
+        return Ok(None);
+    }
+    reading.guide.look_up()?;
+    Ok(dialect::elsewhere(kind, key, &mut Repairs::default()))
+}
+
 /// RFC 7643 section 3: `schemas` names what the body is.
-fn check_schemas(wanted: &str, body: &Map<String, Value>) -> Result<()> {
-    let named =
-        body.iter().find(|(key, _)| key.eq_ignore_ascii_case("schemas")).and_then(|(_, value)| value.as_array());
-    let is_wanted = |urn: &Value| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(wanted));
-    match named {
-        Some(urns) if urns.iter().any(is_wanted) => Ok(()),
-        _ => Err(Error::new(Code::SchemasMissing, format!("schemas has to name {wanted}."))),
+fn check_schemas(wanted: &str, body: &Object<'_>) -> Result<()> {
+    let urns = body.get("schemas").and_then(Checked::elements).unwrap_or_default();
+    names(wanted, urns.into_iter().filter_map(Checked::text))
+}
+
+fn names(wanted: &str, urns: impl IntoIterator<Item = impl AsRef<str>>) -> Result<()> {
+    match urns.into_iter().any(|urn| urn.as_ref().eq_ignore_ascii_case(wanted)) {
+        true => Ok(()),
+        false => Err(Error::new(Code::SchemasMissing, format!("schemas has to name {wanted}."))),
     }
 }
 
-fn body(request: &Request<'_>, reading: &mut Reading) -> Result<Map<String, Value>> {
-    if let Some(data) = reading.data.take() {
-        return Ok(data);
+/// The body, checked, and its first level.
+fn body<'b>(request: &Request<'b>, data: Body<'b>) -> Result<(Checked<'b>, Object<'b>)> {
+    if let Body::Data(data) = data {
+        return Ok((data, data.object().unwrap_or_default()));
     }
     let media = request.content_type.unwrap_or_default().to_ascii_lowercase();
     let foreign = ["xml", "html", "form", "multipart", "image/", "audio/", "video/"];
@@ -277,17 +331,16 @@ fn body(request: &Request<'_>, reading: &mut Reading) -> Result<Map<String, Valu
         let detail = format!("The body is said to be {media}; send application/scim+json.");
         return Err(Error::new(Code::UnsupportedMediaType, detail));
     }
-    json::object(request.body)
+    json::body(request.body)
 }
 
 /// A PUT may repeat the `id`, not change it.
-fn check_id(id: Option<&str>, body: &Map<String, Value>) -> Result<()> {
-    let sent = body.iter().find(|(key, _)| key.eq_ignore_ascii_case("id")).map(|(_, value)| value);
-    match (id, sent) {
-        (Some(id), Some(sent)) if sent.as_str() != Some(id) && !sent.is_null() => {
+fn check_id(id: Option<&str>, body: &Object<'_>) -> Result<()> {
+    match (id, body.get("id")) {
+        (Some(id), Some(sent)) if sent.text().as_deref() != Some(id) && !sent.is_null() => {
             let detail = format!(
                 "The body's id is {}, the address's is {}. An id is never changed.",
-                excerpt(sent),
+                excerpt(sent.as_str()),
                 excerpt(id)
             );
             Err(Error::new(Code::IdChanged, detail))

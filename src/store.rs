@@ -21,6 +21,7 @@ pub mod tokens;
 pub mod users;
 
 use crate::error::{Error, Result};
+use crate::id::NUMBER_MAX;
 
 /// The largest text that is bound or read back, in bytes. The platform's limit is 2 MB a row; local workerd enforces
 /// none, so the adapters do.
@@ -31,13 +32,32 @@ pub const TEXT_MAX: usize = 1024 * 1024;
 #[allow(missing_docs, reason = "SQL's own types")]
 pub enum Param<'a> {
     Null,
-    Integer(i64),
+    Integer(Exact),
     Text(&'a str),
+}
+
+/// An integer that stays the same as a floating point number, which is what the platform binds: a larger one would reach
+/// SQL as a value that no INTEGER column takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Exact(i64);
+
+impl Exact {
+    /// The number.
+    pub fn get(self) -> i64 {
+        self.0
+    }
+}
+
+impl From<i64> for Exact {
+    /// The nearest such number. No stored number is beyond it, so what a client asks beyond it finds the same.
+    fn from(value: i64) -> Self {
+        Self(value.clamp(-NUMBER_MAX, NUMBER_MAX))
+    }
 }
 
 impl From<i64> for Param<'_> {
     fn from(value: i64) -> Self {
-        Param::Integer(value)
+        Param::Integer(value.into())
     }
 }
 

@@ -8,9 +8,11 @@ use crate::id::RequestId;
 use crate::ingest::{self, Ingested};
 use crate::render::{self, Response};
 use crate::route::{self, Scim};
+use crate::scim::json::Checked;
 use crate::scim::projection::Projection;
 use crate::scim::schema::Types;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 #[derive(Deserialize)]
@@ -20,7 +22,8 @@ struct Body {
     path: String,
     query: Option<String>,
     headers: Option<Map<String, Value>>,
-    body: Option<Value>,
+    /// Unread: what is in it is a SCIM request's.
+    body: Option<Box<RawValue>>,
     dialect: Option<Dialect>,
 }
 
@@ -74,8 +77,11 @@ impl Preview {
             body: match body.body {
                 None => Vec::new(),
                 // What is no JSON, or is to be sent as it stands.
-                Some(Value::String(text)) => text.into_bytes(),
-                Some(value) => value.to_string().into_bytes(),
+                Some(raw) => match Checked::new(raw.get()).text() {
+                    Some(text) => text.into_owned().into_bytes(),
+                    None if raw.get() == "null" => Vec::new(),
+                    None => raw.get().as_bytes().to_vec(),
+                },
             },
             dialect: body.dialect.unwrap_or_default(),
         })

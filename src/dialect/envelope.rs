@@ -1,24 +1,19 @@
-//! Repairs of what stands around the values: the operations of a PATCH, and a PUT that is none.
+//! Repairs of what stands around the values: the operations of a PATCH.
 
 use super::{Repair, Repairs};
+use crate::scim::json::{Checked, Object, Shape};
 use crate::scim::patch::Op;
-use serde_json::{Map, Value, json};
 
 /// The operations of a PATCH: `operations` for `Operations`, a bare operation without the list around it, and one
-/// operation in place of a list.
-pub fn operations(body: &mut Map<String, Value>, repairs: &mut Repairs) -> Option<Value> {
-    if body.get("Operations").is_some_and(Value::is_array) {
-        return body.remove("Operations");
-    }
-    let key = body.keys().find(|key| key.eq_ignore_ascii_case("operations")).cloned();
-    match key.and_then(|key| body.remove(&key)) {
-        Some(list @ Value::Array(_)) => repairs.need(Repair::OperationsCase).then_some(list),
-        Some(one @ Value::Object(_)) => repairs.need(Repair::SingleOperation).then(|| json!([one])),
-        Some(other) => Some(other),
-        None if body.keys().any(|key| key.eq_ignore_ascii_case("op")) && repairs.need(Repair::BareOperation) => {
-            Some(json!([Value::Object(std::mem::take(body))]))
+/// operation in place of a list. `whole` is the body.
+pub fn operations<'a>(whole: Checked<'a>, body: &Object<'a>, repairs: &mut Repairs) -> Option<Vec<Checked<'a>>> {
+    match body.entry("Operations") {
+        Some((name, list)) if list.shape() == Shape::Array => {
+            (name == "Operations" || repairs.need(Repair::OperationsCase)).then(|| list.elements()).flatten()
         }
-        None => None,
+        Some((_, one)) if one.shape() == Shape::Object => repairs.need(Repair::SingleOperation).then(|| vec![one]),
+        Some(_) => None,
+        None => (body.get("op").is_some() && repairs.need(Repair::BareOperation)).then(|| vec![whole]),
     }
 }
 
@@ -30,16 +25,10 @@ pub fn op(text: &str, repairs: &mut Repairs) -> Option<Op> {
     (text == name || repairs.need(Repair::OpCase)).then_some(op)
 }
 
-/// A PUT that says only what has changed, as the PATCH that it is. A `null` says nothing.
-pub fn partial_put(mut body: Map<String, Value>) -> Map<String, Value> {
-    body.retain(|_, value| !value.is_null());
-    let operations = json!([{ "op": "replace", "value": body }]);
-    Map::from_iter([("Operations".to_owned(), operations)])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn wrappings() {
@@ -51,11 +40,13 @@ mod tests {
             (op.clone(), "bare_operation"),
         ] {
             let mut repairs = Repairs::default();
-            let Value::Object(mut body) = sent.clone() else { continue };
-            assert_eq!(operations(&mut body, &mut repairs), Some(json!([op])), "{sent}");
+            let text = sent.to_string();
+            let whole = Checked::new(&text);
+            let found = operations(whole, &whole.object().unwrap_or_default(), &mut repairs).unwrap_or_default();
+            assert_eq!(found.first().map(|one| one.value()).as_ref(), Some(&op), "{sent}");
             assert_eq!(repairs.names().join(" "), needed);
         }
-        assert_eq!(operations(&mut Map::new(), &mut Repairs::default()), None);
+        assert_eq!(operations(Checked::NULL, &Object::default(), &mut Repairs::default()), None);
     }
 
     #[test]

@@ -70,7 +70,7 @@ fn merge(map: &mut Map<String, Value>, names: &mut Names, key: String, value: Va
 }
 
 /// The place of an attribute whose name is a path: `name.givenName`, `urn:...:User:department`, `manager`.
-fn elsewhere(kind: &ResourceType, key: &str, repairs: &mut Repairs) -> Option<Resolved> {
+pub fn elsewhere(kind: &ResourceType, key: &str, repairs: &mut Repairs) -> Option<Resolved> {
     let path = form(forms(Dialect::Auto), repairs, |forms| {
         let path = path::parse(key, forms).ok().and_then(|path| path.resolve(kind, forms).ok()).ok_or(())?;
         match path.attributes(kind) {

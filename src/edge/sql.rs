@@ -141,7 +141,7 @@ impl Sql for Storage {
         for param in params {
             bindings.push(&match param {
                 Param::Null => JsValue::NULL,
-                Param::Integer(number) => JsValue::from_f64(*number as f64),
+                Param::Integer(number) => JsValue::from_f64(number.get() as f64),
                 Param::Text(text) if text.len() > TEXT_MAX => return Err(too_long(text.len())),
                 Param::Text(text) => JsValue::from_str(text),
             });

@@ -158,6 +158,10 @@ codes! {
         WrongType = "wrong-type",
         /// A required attribute is missing or empty.
         AttributeMissing = "attribute-missing",
+        /// `userName`, `displayName` or `externalId` is too long.
+        NameTooLong = "name-too-long",
+        /// A multi-valued attribute would have too many values.
+        TooManyValues = "too-many-values",
         /// An `add` or `replace` without a value.
         OperationValueMissing = "operation-value-missing",
         /// Without a path the value must be an object.
@@ -318,6 +322,8 @@ codes! {
     TooLarge {
         /// The body has too many bytes.
         BodyTooLarge = "body-too-large",
+        /// The body holds too many values or names.
+        BodyTooManyValues = "body-too-many-values",
         /// The resource has too many bytes.
         ResourceTooLarge = "resource-too-large",
         /// The PATCH or Bulk request has too many operations.

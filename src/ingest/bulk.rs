@@ -1,17 +1,18 @@
 //! A Bulk request (RFC 7644 section 3.7) to one command: every operation is read as a request of its own would be, with
 //! placeholders for the ids that operations of the same request are yet to make.
 
-use super::{Reading, Request, command};
+use super::{Body, Reading, Request, command};
 use crate::directory::bulk::{Bulk, CommandText, Operation};
 use crate::directory::command::{Command, Precondition};
 use crate::error::{Code, Error, Result, excerpt, quoted};
 use crate::route::{self, Scim};
 use crate::scim::bulk::{BULK_REQUEST, OPERATIONS_MAX, Placeholders, order};
 use crate::scim::etag::Tags;
-use crate::scim::json;
+use crate::scim::guided::Guide;
+use crate::scim::json::{self, Checked, Shape};
 use crate::scim::projection::Projection;
 use crate::sorted::Sorted;
-use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 /// Reads the request.
 ///
@@ -20,21 +21,19 @@ use serde_json::{Map, Value};
 /// 3. Each operation; what is wrong with one is its own result.
 /// 4. The order in which they run.
 pub(super) fn read(request: &Request<'_>, reading: &mut Reading) -> Result<Bulk> {
-    let mut body = super::body(request, reading)?;
+    let (_, body) = super::body(request, Body::Whole)?;
     if !reading.mends() {
-        check_schemas(&body)?;
+        super::check_schemas(BULK_REQUEST, &body)?;
     }
-    let fail_on_errors = match take(&mut body, "failOnErrors") {
-        Value::Null => None,
-        value => Some(value.as_u64().and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0).ok_or_else(|| {
-            Error::new(
-                Code::BulkFailOnErrors,
-                format!("failOnErrors has to be a whole number above 0, not {}.", excerpt(&value)),
-            )
+    let fail_on_errors = match body.get("failOnErrors").filter(|value| !value.is_null()) {
+        None => None,
+        Some(value) => Some(value.as_str().parse().ok().filter(|n: &usize| *n > 0).ok_or_else(|| {
+            let shown = excerpt(value.as_str());
+            Error::new(Code::BulkFailOnErrors, format!("failOnErrors has to be a whole number above 0, not {shown}."))
         })?),
     };
-    let items = match take(&mut body, "Operations") {
-        Value::Array(items) if !items.is_empty() => items,
+    let items = match body.get("Operations").and_then(Checked::elements) {
+        Some(items) if !items.is_empty() => items,
         _ => {
             return Err(Error::new(
                 Code::OperationsMissing,
@@ -69,24 +68,23 @@ const BULK_ID_MAX: usize = 256;
 const METHOD_MAX: usize = 16;
 
 /// One operation as it was sent.
-struct Sent {
+struct Sent<'b> {
     method: String,
     bulk_id: Option<String>,
     path: String,
-    version: Value,
-    data: Value,
+    version: Checked<'b>,
+    /// Unread until it is this operation's turn.
+    data: Checked<'b>,
 }
 
-impl Sent {
-    fn read(item: Value, number: usize) -> Result<Self> {
-        let Value::Object(mut item) = item else {
-            let detail = format!("Operation {number} has to be an object, not {}.", json::name(&item));
+impl<'b> Sent<'b> {
+    fn read(item: Checked<'b>, number: usize) -> Result<Self> {
+        let Some(item) = item.object() else {
+            let detail = format!("Operation {number} has to be an object, not {}.", item.shape().name());
             return Err(Error::new(Code::OperationNotObject, detail));
         };
-        let mut text = |name: &str| match take(&mut item, name) {
-            Value::String(text) => Some(text).filter(|text| !text.is_empty()),
-            _ => None,
-        };
+        let text =
+            |name: &str| item.get(name).and_then(Checked::text).filter(|text| !text.is_empty()).map(Cow::into_owned);
         let (method, bulk_id, path) = (text("method"), text("bulkId"), text("path"));
         if bulk_id.as_ref().is_some_and(|name| name.len() > BULK_ID_MAX) {
             let detail = format!("The bulkId of operation {number} is longer than {BULK_ID_MAX} bytes.");
@@ -96,8 +94,8 @@ impl Sent {
             method: method.unwrap_or_default().chars().take(METHOD_MAX).collect::<String>().to_ascii_uppercase(),
             bulk_id,
             path: path.unwrap_or_default(),
-            version: take(&mut item, "version"),
-            data: take(&mut item, "data"),
+            version: item.get("version").unwrap_or(Checked::NULL),
+            data: item.get("data").unwrap_or(Checked::NULL),
         })
     }
 
@@ -106,7 +104,8 @@ impl Sent {
         let resource = shortened(&self.path);
         let notes = reading.notes.len();
         known.found.fill(false);
-        (known.unknown, reading.data) = (None, None);
+        known.unknown = None;
+        reading.guide = Guide::new(reading.mends());
         let mut path = None;
         let read = self.command(request, reading, known, &mut path);
         // What is refused here needs nobody: its own sentence says more than that another one failed.
@@ -142,35 +141,29 @@ impl Sent {
         if creates && self.bulk_id.is_none() {
             return Err(Error::new(Code::BulkIdMissing, "A POST in a Bulk request needs a bulkId."));
         }
-        if !matches!(route, Scim::Delete(..)) {
-            let mut data = self.data;
-            known.put_placeholders(&mut data, matches!(route, Scim::Patch(..)));
-            reading.data = match data {
-                Value::Object(map) => Some(map),
-                Value::Null => return Err(Error::new(Code::BulkData, format!("{} needs data.", self.method))),
-                other => {
-                    return Err(Error::new(
-                        Code::BulkData,
-                        format!("data has to be an object, not {}.", json::name(&other)),
-                    ));
-                }
-            };
-        }
+        let placed = match self.data.shape() {
+            _ if matches!(route, Scim::Delete(..)) => None,
+            Shape::Object => known.put_placeholders(self.data, matches!(route, Scim::Patch(..)))?,
+            Shape::Null => return Err(Error::new(Code::BulkData, format!("{} needs data.", self.method))),
+            other => {
+                return Err(Error::new(Code::BulkData, format!("data has to be an object, not {}.", other.name())));
+            }
+        };
+        let data = placed.as_deref().map_or(self.data, Checked::new);
         if let Some(name) = known.unknown.take() {
             let detail = format!("There is no POST with the bulkId {name} in this request.", name = quoted(&name));
             return Err(Error::new(Code::BulkUnknownReference, detail).about([name]));
         }
-        let if_match = match &self.version {
-            _ if creates => None,
-            Value::Null => None,
-            Value::String(text) if text.is_empty() => None,
-            Value::String(text) => Some(Tags::parse("version", text)?),
+        let if_match = match self.version.text() {
+            _ if creates || self.version.is_null() => None,
+            Some(text) if text.is_empty() => None,
+            Some(text) => Some(Tags::parse("version", &text)?),
             // Never passed over: the client relies on it.
-            other => Some(Tags::parse("version", &other.to_string())?),
+            None => Some(Tags::parse("version", self.version.as_str())?),
         };
         // A result has no resource in it (RFC 7644 section 3.7), so no members are read for it.
         let brief = [("excludedAttributes".to_owned(), "members".to_owned())];
-        let command = command(&route, request, &[], reading, &Projection::parse(&brief))?;
+        let command = command(&route, request, Body::Data(data), &[], reading, &Projection::parse(&brief))?;
         Ok((command, Precondition { if_match, if_none_match: None }))
     }
 
@@ -220,28 +213,22 @@ impl References {
         format!("bulkId:{}", name.unwrap_or_default())
     }
 
-    /// In every text of a value: members, a manager, a `$ref`; in a PATCH, in a path's filter too.
-    fn put_placeholders(&mut self, value: &mut Value, patches: bool) {
-        match value {
-            Value::String(text) => {
-                if let Some(placed) = self.placed(text) {
-                    *text = placed;
-                }
-            }
-            Value::Array(items) => items.iter_mut().for_each(|item| self.put_placeholders(item, patches)),
-            Value::Object(map) => map.iter_mut().for_each(|(key, value)| match value {
-                Value::String(path) if patches && key.eq_ignore_ascii_case("path") => {
-                    // Inside quotes: members[value eq "bulkId:x"].
-                    *path = path
-                        .split('"')
-                        .map(|part| self.placed(part).unwrap_or(part.to_owned()))
-                        .collect::<Vec<_>>()
-                        .join("\"");
-                }
-                value => self.put_placeholders(value, patches),
-            }),
-            _ => {}
+    /// In every text of a value: members, a manager, a `$ref`; in a PATCH, in a path's filter too. `None` if there is
+    /// nothing to put.
+    fn put_placeholders(&mut self, data: Checked<'_>, patches: bool) -> Result<Option<String>> {
+        // With an escape, any text could be a reference.
+        if !data.as_str().contains("bulkId:") && !data.as_str().contains('\\') {
+            return Ok(None);
         }
+        let mut place = |name: Option<&str>, text: &str| match name {
+            Some(name) if patches && name.eq_ignore_ascii_case("path") => {
+                // Inside quotes: members[value eq "bulkId:x"].
+                let parts = text.split('"').map(|part| self.placed(part).unwrap_or_else(|| part.to_owned()));
+                Some(parts.collect::<Vec<_>>().join("\""))
+            }
+            _ => self.placed(text),
+        };
+        json::rewritten(data, &mut place).map(Some)
     }
 
     /// The text with a placeholder, if it is `bulkId:NAME` or an address that ends in it.
@@ -263,7 +250,7 @@ impl References {
 }
 
 /// What each `bulkId` stands for.
-fn made(sent: &[Sent]) -> Result<Sorted<String, (usize, bool)>> {
+fn made(sent: &[Sent<'_>]) -> Result<Sorted<String, (usize, bool)>> {
     let mut made = Sorted::new();
     for (position, one) in sent.iter().enumerate() {
         let Some(bulk_id) = &one.bulk_id else { continue };
@@ -274,21 +261,6 @@ fn made(sent: &[Sent]) -> Result<Sorted<String, (usize, bool)>> {
         }
     }
     Ok(made)
-}
-
-fn check_schemas(body: &Map<String, Value>) -> Result<()> {
-    let named =
-        body.iter().find(|(key, _)| key.eq_ignore_ascii_case("schemas")).and_then(|(_, value)| value.as_array());
-    let ours = |urn: &Value| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(BULK_REQUEST));
-    match named {
-        Some(urns) if urns.iter().any(ours) => Ok(()),
-        _ => Err(Error::new(Code::SchemasMissing, format!("schemas has to name {BULK_REQUEST}."))),
-    }
-}
-
-/// Takes a field, whose name may be in any case; `null` if it is not there.
-fn take(map: &mut Map<String, Value>, name: &str) -> Value {
-    map.iter_mut().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.take()).unwrap_or_default()
 }
 
 /// As much of an address as is written down.

@@ -5,12 +5,13 @@ use super::Reading;
 use crate::dialect;
 use crate::directory::command::List;
 use crate::error::{Code, Error, Result, quoted};
+use crate::id::NUMBER_MAX;
 use crate::scim::discovery::{PAGE_DEFAULT, PAGE_MAX};
 use crate::scim::filter::{self, Expression, Filter, Forms};
-use crate::scim::json;
+use crate::scim::json::{Checked, Object, Shape};
 use crate::scim::schema::ResourceType;
 use crate::scim::sort::{self, Sort};
-use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 /// The URN of a search's body.
 const SEARCH_REQUEST: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
@@ -63,7 +64,7 @@ impl<'a> Parameters<'a> {
             page: List {
                 filter: None,
                 // RFC 7644 section 3.4.2.4: less than 1 is 1, a negative count is 0.
-                start_index: number("startIndex", 1)?.max(1),
+                start_index: number("startIndex", 1)?.clamp(1, NUMBER_MAX),
                 count: count.clamp(0, PAGE_MAX),
                 sort: stated("sortBy").map(|_| Sort { by: Default::default(), descending }),
                 cursor,
@@ -134,30 +135,27 @@ impl<'a> Parameters<'a> {
 ///
 /// # Errors
 /// 400 that names the member.
-pub(super) fn search_request(body: Map<String, Value>, reading: &Reading) -> Result<Vec<(String, String)>> {
-    let names = |value: &Value, wanted: &str| {
-        value.as_array().is_some_and(|urns| urns.iter().any(|urn| urn.as_str() == Some(wanted)))
-    };
-    let schemas = body.iter().find(|(key, _)| key.eq_ignore_ascii_case("schemas"));
-    if !reading.mends() && !schemas.is_some_and(|(_, value)| names(value, SEARCH_REQUEST)) {
+pub(super) fn search_request(body: &Object<'_>, reading: &Reading) -> Result<Vec<(String, String)>> {
+    let urns = body.get("schemas").and_then(Checked::elements).unwrap_or_default();
+    if !reading.mends() && !urns.into_iter().any(|urn| urn.text().as_deref() == Some(SEARCH_REQUEST)) {
         return Err(Error::new(Code::SchemasMissing, format!("schemas has to name {SEARCH_REQUEST}.")));
     }
     let mut query = Vec::new();
-    for (key, value) in body {
+    for (key, value) in body.iter().filter(|(_, value)| !value.is_null()) {
         let lower = key.to_ascii_lowercase();
-        let text = match (lower.as_str(), value) {
-            (_, Value::Null) => continue,
-            ("attributes" | "excludedattributes", Value::Array(items)) => {
-                let texts: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
-                texts.ok_or_else(|| wrong(&key, "an array of strings", &Value::Array(items.clone())))?.join(",")
+        let text = match (lower.as_str(), value.shape()) {
+            ("attributes" | "excludedattributes", Shape::Array) => {
+                let texts = value.elements().unwrap_or_default().into_iter().map(Checked::text);
+                let texts: Option<Vec<Cow<'_, str>>> = texts.collect();
+                texts.map(|texts| texts.join(",")).ok_or_else(|| wrong(key, "an array of strings", value))?
             }
-            ("attributes" | "excludedattributes", Value::String(text)) if reading.mends() => text,
-            ("attributes" | "excludedattributes", other) => return Err(wrong(&key, "an array of strings", &other)),
-            ("filter" | "sortby" | "sortorder" | "cursor", Value::String(text)) => text,
-            ("filter" | "sortby" | "sortorder" | "cursor", other) => return Err(wrong(&key, "a string", &other)),
-            ("startindex" | "count", Value::Number(number)) => number.to_string(),
-            ("startindex" | "count", Value::String(text)) if reading.mends() => text,
-            ("startindex" | "count", other) => return Err(wrong(&key, "a whole number", &other)),
+            ("attributes" | "excludedattributes", Shape::Text) if reading.mends() => said(value),
+            ("attributes" | "excludedattributes", _) => return Err(wrong(key, "an array of strings", value)),
+            ("filter" | "sortby" | "sortorder" | "cursor", Shape::Text) => said(value),
+            ("filter" | "sortby" | "sortorder" | "cursor", _) => return Err(wrong(key, "a string", value)),
+            ("startindex" | "count", Shape::Number) => value.value().to_string(),
+            ("startindex" | "count", Shape::Text) if reading.mends() => said(value),
+            ("startindex" | "count", _) => return Err(wrong(key, "a whole number", value)),
             _ => continue,
         };
         query.push((lower, text));
@@ -165,6 +163,10 @@ pub(super) fn search_request(body: Map<String, Value>, reading: &Reading) -> Res
     Ok(query)
 }
 
-fn wrong(key: &str, expected: &str, value: &Value) -> Error {
-    Error::new(Code::InvalidParameter, format!("{key} has to be {expected}, not {}.", json::name(value)))
+fn said(value: Checked<'_>) -> String {
+    value.text().unwrap_or_default().into_owned()
+}
+
+fn wrong(key: &str, expected: &str, value: Checked<'_>) -> Error {
+    Error::new(Code::InvalidParameter, format!("{key} has to be {expected}, not {}.", value.shape().name()))
 }

@@ -8,28 +8,53 @@ use super::Reading;
 use crate::dialect::{self, Repair};
 use crate::directory::command::GroupOperation;
 use crate::error::{Code, Error, Result};
-use crate::scim::json;
+use crate::scim::json::{Checked, Object};
 use crate::scim::patch::{Missing, OPERATIONS_MAX, Op, Operation};
 use crate::scim::path::{self, ResolveError, Resolved};
 use crate::scim::schema::{Mutability, ResourceType};
-use serde_json::{Map, Value};
 
 /// One operation with its path resolved and its value still as sent.
-struct Sent {
+struct Sent<'b> {
     op: Op,
     path: Resolved,
-    value: Value,
+    value: Checked<'b>,
+}
+
+/// The operations of a PATCH, each still as it was sent.
+pub(super) enum Envelope<'b> {
+    /// One after the other.
+    Operations(Vec<Checked<'b>>),
+    /// One that replaces what this says, but for what it says is `null`: a PUT that says only what has changed.
+    Changed(Object<'b>),
+}
+
+impl<'b> Envelope<'b> {
+    /// Takes the body of a PATCH apart.
+    pub(super) fn read(whole: Checked<'b>, body: &Object<'b>, reading: &mut Reading) -> Result<Self> {
+        let items = if reading.mends() {
+            dialect::operations(whole, body, &mut reading.repairs)
+        } else {
+            body.get("Operations").and_then(Checked::elements)
+        };
+        match items {
+            Some(items) if !items.is_empty() => Ok(Self::Operations(items)),
+            _ => Err(Error::new(
+                Code::OperationsMissing,
+                "A PATCH needs Operations: an array of at least one operation.",
+            )),
+        }
+    }
 }
 
 /// The operations of a user's PATCH. `id` is the address's.
 pub(super) fn user(
     kind: &ResourceType,
     id: &str,
-    body: Map<String, Value>,
+    envelope: Envelope<'_>,
     reading: &mut Reading,
 ) -> Result<Vec<Operation>> {
     let mut operations = Vec::new();
-    for sent in sent(kind, id, body, reading)? {
+    for sent in sent(kind, id, envelope, reading)? {
         operations.extend(value::operation(kind, sent, reading)?);
     }
     limited(operations)
@@ -40,11 +65,11 @@ pub(super) fn user(
 pub(super) fn group(
     kind: &ResourceType,
     id: &str,
-    body: Map<String, Value>,
+    envelope: Envelope<'_>,
     reading: &mut Reading,
 ) -> Result<Vec<GroupOperation>> {
     let mut operations: Vec<GroupOperation> = Vec::new();
-    for sent in sent(kind, id, body, reading)? {
+    for sent in sent(kind, id, envelope, reading)? {
         if sent.path.target.urn.is_some() || sent.path.target.name != "members" {
             operations.extend(value::operation(kind, sent, reading)?.map(Box::new).map(GroupOperation::Attribute));
             continue;
@@ -75,29 +100,20 @@ fn too_many(count: usize) -> Error {
 /// How many paths are read at all, known or not, before what is left of them is counted.
 const PATHS_MAX: usize = 10 * OPERATIONS_MAX;
 
-/// Takes the envelope apart and resolves every path.
-fn sent(kind: &ResourceType, id: &str, mut body: Map<String, Value>, reading: &mut Reading) -> Result<Vec<Sent>> {
-    let list = if reading.mends() {
-        dialect::operations(&mut body, &mut reading.repairs)
-    } else {
-        body.iter_mut().find(|(key, _)| key.eq_ignore_ascii_case("Operations")).map(|(_, value)| value.take())
-    };
-    let items = match list {
-        Some(Value::Array(items)) if !items.is_empty() => items,
-        _ => {
-            return Err(Error::new(
-                Code::OperationsMissing,
-                "A PATCH needs Operations: an array of at least one operation.",
-            ));
-        }
-    };
+/// Resolves every path.
+fn sent<'b>(kind: &ResourceType, id: &str, envelope: Envelope<'b>, reading: &mut Reading) -> Result<Vec<Sent<'b>>> {
     let mut paths = Paths { kind, id, reading, sent: Vec::new(), read: 0 };
-    for (number, item) in (1..).zip(items) {
-        let Value::Object(item) = item else {
-            let detail = format!("Operation {number} has to be an object, not {}.", json::name(&item));
-            return Err(Error::new(Code::OperationNotObject, detail));
-        };
-        paths.operation(number, item)?;
+    match envelope {
+        Envelope::Changed(values) => paths.keys(Op::Replace, values.iter().filter(|(_, value)| !value.is_null()))?,
+        Envelope::Operations(items) => {
+            for (number, item) in (1..).zip(items) {
+                let Some(operation) = item.object() else {
+                    let detail = format!("Operation {number} has to be an object, not {}.", item.shape().name());
+                    return Err(Error::new(Code::OperationNotObject, detail));
+                };
+                paths.operation(number, &operation)?;
+            }
+        }
     }
     Ok(paths.sent)
 }
@@ -114,47 +130,41 @@ enum Written {
 }
 
 /// Finds the place of every value.
-struct Paths<'a> {
+struct Paths<'a, 'b> {
     kind: &'a ResourceType,
     id: &'a str,
     reading: &'a mut Reading,
-    sent: Vec<Sent>,
+    sent: Vec<Sent<'b>>,
     /// How many operations had a path, but that of members.
     read: usize,
 }
 
-impl Paths<'_> {
-    fn operation(&mut self, number: usize, item: Map<String, Value>) -> Result<()> {
-        let (mut op, mut path, mut value) = (None, None, None);
-        for (key, field) in item {
-            match key.to_ascii_lowercase().as_str() {
-                "op" => op = field.as_str().and_then(|text| dialect::op(text, &mut self.reading.repairs)),
-                "path" => path = Some(field),
-                "value" => value = Some(field),
-                _ => {}
-            }
-        }
-        let Some(op) = op else {
+impl<'b> Paths<'_, 'b> {
+    fn operation(&mut self, number: usize, item: &Object<'b>) -> Result<()> {
+        let op = item.get("op").and_then(Checked::text);
+        let Some(op) = op.and_then(|text| dialect::op(&text, &mut self.reading.repairs)) else {
             let detail = format!("Operation {number} has to have an op: add, remove or replace.");
             return Err(Error::new(Code::OperationOp, detail));
         };
-        let path = match path {
-            None | Some(Value::Null) => None,
+        let path = item.get("path").filter(|path| !path.is_null());
+        let path = match path.map(|path| path.text().ok_or(path)) {
+            None => None,
             // An empty path is no path of RFC 7644 figure 7.
-            Some(Value::String(text))
+            Some(Ok(text))
                 if text.trim().is_empty() && self.reading.mends() && self.reading.repairs.need(Repair::EmptyPath) =>
             {
                 None
             }
-            Some(Value::String(text)) => Some(text),
-            Some(other) => {
-                let detail = format!("The path of operation {number} has to be a string, not {}.", json::name(&other));
+            Some(Ok(text)) => Some(text.into_owned()),
+            Some(Err(other)) => {
+                let found = other.shape().name();
+                let detail = format!("The path of operation {number} has to be a string, not {found}.");
                 return Err(Error::new(Code::PathNotText, detail));
             }
         };
-        let value = match (op, value) {
+        let value = match (op, item.get("value")) {
             (_, Some(value)) => value,
-            (Op::Remove, None) => Value::Null,
+            (Op::Remove, None) => Checked::NULL,
             (Op::Add | Op::Replace, None) => {
                 let detail = format!("Operation {number} has no value; only a remove can do without.");
                 return Err(Error::new(Code::OperationValueMissing, detail));
@@ -167,24 +177,35 @@ impl Paths<'_> {
                 let detail = format!("Operation {number} removes without a path; name what to remove.");
                 Err(Error::new(Code::PathMissing, detail))
             }
-            (None, Value::Object(map)) => {
-                map.into_iter().try_for_each(|(key, value)| self.place(op, key, value, Written::AsKey))
-            }
-            (None, other) => Err(Error::new(
-                Code::OperationValueNotObject,
-                format!(
-                    "Operation {number} has no path, so its value has to be an object, not {}.",
-                    json::name(&other)
-                ),
-            )),
+            (None, value) => match value.object() {
+                Some(values) => self.keys(op, values.iter()),
+                None => Err(Error::new(
+                    Code::OperationValueNotObject,
+                    format!(
+                        "Operation {number} has no path, so its value has to be an object, not {}.",
+                        value.shape().name()
+                    ),
+                )),
+            },
         }
+    }
+
+    /// Values under the names of their attributes.
+    fn keys<'k>(&mut self, op: Op, mut values: impl Iterator<Item = (&'k str, Checked<'b>)>) -> Result<()> {
+        values.try_for_each(|(key, value)| {
+            if self.reading.mends() && !self.kind.may_name(key) {
+                return self.unknown(key.to_owned());
+            }
+            self.reading.guide.look_up()?;
+            self.place(op, key.to_owned(), value, Written::AsKey)
+        })
     }
 
     /// Resolves one path, which may be a key of a value: dotted and URN-qualified keys are paths too. An unknown one is
     /// passed over and noted, because a refusal would block all else that the provider sends with it; the dialect
     /// `rfc` refuses it.
-    fn place(&mut self, op: Op, text: String, value: Value, written: Written) -> Result<()> {
-        // Those on members are gathered, and not much work each; keys of a value were counted as its values.
+    fn place(&mut self, op: Op, text: String, value: Checked<'b>, written: Written) -> Result<()> {
+        // Those on members are gathered, and not much work each; the keys of a value are counted as they are looked up.
         self.read += usize::from(written == Written::AsPath && !text.eq_ignore_ascii_case("members"));
         if self.read > PATHS_MAX {
             return Err(too_many(self.read));
@@ -215,10 +236,10 @@ impl Paths<'_> {
         {
             return self.schema(op, urn, value);
         }
-        let (op, value) = if path.target.name.is_empty() { (Op::Remove, Value::Null) } else { (op, value) };
+        let (op, value) = if path.target.name.is_empty() { (Op::Remove, Checked::NULL) } else { (op, value) };
         if let Some((attribute, sub)) = path.attributes(self.kind) {
             let read_only = [Some(attribute), sub].into_iter().flatten().any(|a| a.mutability == Mutability::ReadOnly);
-            let same_id = attribute.name == "id" && value.as_str() == Some(self.id);
+            let same_id = attribute.name == "id" && value.text().as_deref() == Some(self.id);
             if read_only && explicit && !same_id {
                 let detail = format!("{path} is set by this service alone and cannot be changed by a PATCH.");
                 return Err(Error::new(Code::ReadOnlyAttribute, detail));
@@ -260,20 +281,22 @@ impl Paths<'_> {
     }
 
     /// The attributes of one schema, as an object under its URN.
-    fn schema(&mut self, op: Op, urn: &str, value: Value) -> Result<()> {
-        match value {
-            _ if op == Op::Remove => {
-                let detail = format!("{urn} is all of the {}; name what to remove, or DELETE it.", self.kind.name);
-                Err(Error::new(Code::PathWholeResource, detail))
-            }
+    fn schema(&mut self, op: Op, urn: &str, value: Checked<'b>) -> Result<()> {
+        if op == Op::Remove {
+            let detail = format!("{urn} is all of the {}; name what to remove, or DELETE it.", self.kind.name);
+            return Err(Error::new(Code::PathWholeResource, detail));
+        }
+        match value.object() {
             // `schemas` of an extension follows from its attributes, as that of the resource does.
-            Value::Object(map) => map
-                .into_iter()
-                .filter(|(key, _)| !key.eq_ignore_ascii_case("schemas"))
-                .try_for_each(|(key, value)| self.place(op, format!("{urn}:{key}"), value, Written::Inside)),
-            Value::Null => Ok(()),
-            other => {
-                Err(Error::new(Code::WrongType, format!("{urn} has to be an object, not {}.", json::name(&other))))
+            Some(values) => {
+                values.iter().filter(|(key, _)| !key.eq_ignore_ascii_case("schemas")).try_for_each(|(key, value)| {
+                    self.reading.guide.look_up()?;
+                    self.place(op, format!("{urn}:{key}"), value, Written::Inside)
+                })
+            }
+            None if value.is_null() => Ok(()),
+            None => {
+                Err(Error::new(Code::WrongType, format!("{urn} has to be an object, not {}.", value.shape().name())))
             }
         }
     }

@@ -11,10 +11,10 @@ use crate::directory::reply::{Answer, Stored};
 use crate::error::{Code, Error, Result, quoted};
 use crate::fold::fold;
 use crate::id::{GroupId, MemberId, Seq};
-use crate::scim::extension;
 use crate::scim::patch;
 use crate::scim::resource::{Resource, check_required, check_size, schemas};
 use crate::scim::schema::ResourceType;
+use crate::scim::{extension, limits};
 use crate::store::changes::Kind as ChangeKind;
 use crate::store::folded::folded;
 use crate::store::groups::{self as store, Content, Group};
@@ -46,6 +46,7 @@ pub(super) fn create(work: &mut Work<'_>, group: &Resource, ids: &[MemberId]) ->
     {
         return Ok(Answer::Created(Box::new(one(work.sql, same, work.members)?)));
     }
+    limits::check(&Map::new(), &group.attributes)?;
     check_free(work.sql, &content, None)?;
     let effect = membership::find(work, None, &label, &delta)?.effect(work, None, &label)?;
     let id = GroupId::parse(&work.new_id()).ok_or_else(|| Error::internal("made an id that is none"))?;
@@ -173,6 +174,8 @@ fn store_changed(work: &mut Work<'_>, old: Group, new: &Map<String, Value>, memb
     if content.doc == old.content.doc && effect.is_nothing() {
         return Ok(old);
     }
+    let stored = attributes(&old.content.doc)?;
+    limits::check(&stored, new)?;
     if content.display_name_key != old.content.display_name_key {
         sync::check_name(work.options, &content.display_name_key, &content.display_name)?;
     }
@@ -184,7 +187,7 @@ fn store_changed(work: &mut Work<'_>, old: Group, new: &Map<String, Value>, memb
     let last = work.next_seq() - 1 + Seq::from(content.doc != old.content.doc) + effect.changes();
     store::update(work.sql, &old, &content, last, work.at())?;
     if content.doc != old.content.doc {
-        let before = Value::Object(differing(&attributes(&old.content.doc)?, new));
+        let before = Value::Object(differing(&stored, new));
         work.change(ChangeKind::Updated, "Group", old.id.as_str(), Some(before));
     }
     membership::write(work, old.key, old.id.as_str(), &effect)?;

@@ -117,7 +117,11 @@ impl Scan {
         let window = match &list.cursor {
             None => Window::Index { start: list.start_index, count: list.count },
             Some(text) if text.is_empty() => Window::Cursor { after: None, count: list.count },
-            Some(text) => Window::Cursor { after: Some(Cursor::read(text, &query)?), count: list.count },
+            Some(text) => {
+                let mut cursor = Cursor::read(text, &query)?;
+                cursor.after.key = sort::cut_key(cursor.after.key);
+                Window::Cursor { after: Some(cursor), count: list.count }
+            }
         };
         let descending = list.sort.as_ref().is_some_and(|sort| sort.descending);
         let mut scan = Self {

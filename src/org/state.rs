@@ -7,7 +7,7 @@ use crate::directory::command::{Page, Query};
 use crate::directory::reply::{Answer, Stored};
 use crate::directory::view;
 use crate::error::{Code, Error, Result, quoted};
-use crate::id::{GroupId, UserId};
+use crate::id::{GroupId, UserId, whole};
 use crate::scim::etag::Tags;
 use crate::scim::filter::{self, Filter, Forms, Target};
 use crate::scim::schema::Kinds;
@@ -161,8 +161,7 @@ fn crew(
     known: Option<&Tags>,
 ) -> Result<Answer> {
     let group = group_rows::by_id(sql, id)?.ok_or_else(|| groups::not_found(id))?;
-    let place = after.unwrap_or("0").parse().ok().filter(|place: &i64| *place >= 0);
-    let after = place.ok_or_else(|| {
+    let after = whole(after.unwrap_or("0")).ok_or_else(|| {
         let shown: String = after.unwrap_or_default().chars().take(128).collect();
         Error::new(
             Code::InvalidPosition,

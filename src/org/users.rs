@@ -13,7 +13,7 @@ use crate::id::UserId;
 use crate::scim::patch::{self, Operation};
 use crate::scim::resource::{Resource, check_required, check_size, schemas};
 use crate::scim::schema::ResourceType;
-use crate::scim::{extension, json};
+use crate::scim::{extension, json, limits};
 use crate::store::changes::Kind as ChangeKind;
 use crate::store::folded::folded;
 use crate::store::users::{self as store, Content, User};
@@ -67,6 +67,7 @@ pub(super) fn create(work: &mut Work<'_>, user: &Resource) -> Result<Answer> {
             ));
         }
     }
+    limits::check(&Attributes::new(), &attributes)?;
     let id = UserId::parse(&work.new_id()).ok_or_else(|| Error::internal("made an id that is none"))?;
     store::insert(work.sql, &id, &content, work.next_seq(), work.at())?;
     work.totals.users += 1;
@@ -211,6 +212,8 @@ fn store_changed(work: &mut Work<'_>, old: User, new: Attributes, left: &[String
     if content.doc == old.content.doc && left.is_empty() {
         return Ok(Answer::Resource(Box::new(one(work.sql, old)?)));
     }
+    let stored = attributes(&old.content.doc)?;
+    limits::check(&stored, &new)?;
     if content.user_name_key != old.content.user_name_key
         && let Some(taken) = store::by_user_name(work.sql, &content.user_name_key)?
     {
@@ -236,7 +239,7 @@ fn store_changed(work: &mut Work<'_>, old: User, new: Attributes, left: &[String
         _ => ChangeKind::Updated,
     };
     work.totals.active_users += i64::from(content.active) - i64::from(old.content.active);
-    let mut before = differing(&attributes(&old.content.doc)?, &new);
+    let mut before = differing(&stored, &new);
     if !left.is_empty() {
         before.insert("groups".to_owned(), json!(left));
     }

@@ -4,51 +4,74 @@
 //! names are case-insensitive, RFC 7643 section 2.1, so `Active` beside `active` is a duplicate). Nor may a text hold
 //! U+0000: the text functions of SQLite stop there, so such a value would be found under a shorter one's name.
 
+mod check;
 mod named;
+mod rewrite;
+mod text;
 
+use self::check::{Check, Count};
+pub use self::check::{ELEMENTS_MAX, VALUES_MAX};
 use self::named::Named;
-use crate::error::{Code, Error, Result, quoted};
+pub use self::rewrite::{Replace, rewritten};
+pub use self::text::{Checked, Object, Shape};
+use crate::error::{Code, Error, Result};
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::DeserializeSeed;
 use serde_json::{Map, Value};
-use std::fmt;
 
 /// The largest request body, in bytes: a group PUT of 100,000 members, 80 bytes each.
 pub const BODY_MAX: usize = 8 * 1024 * 1024;
 /// The deepest nesting of a body. A Bulk request holding a PATCH of an extension's elements needs 10.
 pub const DEPTH_MAX: usize = 32;
 
-/// Parses a body that has to be a JSON object.
+/// Checks a body that must be a JSON object and takes it apart at its first level.
 ///
 /// # Errors
-/// 413 above [`BODY_MAX`]; 400 `invalidSyntax` for everything else that is wrong with it.
-pub fn object(body: &[u8]) -> Result<Map<String, Value>> {
-    match value(body)? {
-        Value::Object(map) => Ok(map),
-        other => {
-            Err(Error::new(Code::BodyNotObject, format!("The body has to be a JSON object, not {}.", name(&other))))
-        }
+/// 413 above [`BODY_MAX`], [`VALUES_MAX`] and [`ELEMENTS_MAX`]; 400 `invalidSyntax` for everything else that is wrong
+/// with it.
+pub fn body(bytes: &[u8]) -> Result<(Checked<'_>, Object<'_>)> {
+    let checked = check(bytes)?;
+    match checked.object() {
+        Some(object) => Ok((checked, object)),
+        None => Err(Error::new(
+            Code::BodyNotObject,
+            format!("The body has to be a JSON object, not {}.", checked.shape().name()),
+        )),
     }
 }
 
-/// Parses a body.
+/// Builds a small body that must be a JSON object.
 ///
 /// # Errors
-/// As [`object`].
-pub fn value(body: &[u8]) -> Result<Value> {
+/// As [`body`].
+pub fn object(bytes: &[u8]) -> Result<Map<String, Value>> {
+    body(bytes)?;
+    read(bytes).map_err(Error::internal)
+}
+
+/// Checks a body: its JSON, its depth, its names, and how much is in it. Nothing is built.
+///
+/// # Errors
+/// As [`body`].
+pub fn check(body: &[u8]) -> Result<Checked<'_>> {
     if body.len() > BODY_MAX {
         return Err(too_large());
     }
+    let count = Count::default();
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let parsed =
-        Strict { depth: DEPTH_MAX }.deserialize(&mut deserializer).and_then(|v| deserializer.end().map(|()| v));
-    parsed.map_err(|error| {
+    let read = Check::new(&count).deserialize(&mut deserializer).and_then(|_| deserializer.end());
+    if let Some(what) = count.exceeded() {
+        return Err(too_many(what));
+    }
+    let text = |error: &dyn std::fmt::Display| {
         if body.iter().all(u8::is_ascii_whitespace) {
             Error::new(Code::BodyEmpty, "The body is empty; this request needs a JSON object.")
         } else {
             Error::new(Code::BodyNotJson, format!("The body is not acceptable JSON: {error}."))
         }
-    })
+    };
+    read.map_err(|error| text(&error))?;
+    std::str::from_utf8(body.trim_ascii()).map(Checked::new).map_err(|error| text(&error))
 }
 
 /// Parses JSON text that this service wrote itself.
@@ -95,115 +118,33 @@ pub fn too_large() -> Error {
     )
 }
 
+/// 413 for a body that holds too much of `what`.
+fn too_many(what: &str) -> Error {
+    Error::new(
+        Code::BodyTooManyValues,
+        format!(
+            "The body holds too many {what}: at most {VALUES_MAX} JSON values are taken at once, and {ELEMENTS_MAX} \
+             elements under members and value. Send fewer members or operations at once."
+        ),
+    )
+}
+
 /// What a value is, with its article, for sentences.
 pub fn name(value: &Value) -> &'static str {
     match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
+        Value::Null => Shape::Null,
+        Value::Bool(_) => Shape::Boolean,
+        Value::Number(_) => Shape::Number,
+        Value::String(_) => Shape::Text,
+        Value::Array(_) => Shape::Array,
+        Value::Object(_) => Shape::Object,
     }
-}
-
-struct Strict {
-    depth: usize,
-}
-
-impl<'de> DeserializeSeed<'de> for Strict {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl Strict {
-    fn inner<E: serde::de::Error>(&self) -> Result<Self, E> {
-        let depth =
-            self.depth.checked_sub(1).ok_or_else(|| E::custom(format!("nested deeper than {DEPTH_MAX} levels")))?;
-        Ok(Self { depth })
-    }
-}
-
-impl<'de> Visitor<'de> for Strict {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::String(value.to_owned()))
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(Value::String(value))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = access.next_element_seed(self.inner()?)? {
-            items.push(item);
-        }
-        Ok(Value::Array(items))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
-        let mut map = Map::new();
-        // Not a set: maps of this type are in the upload already.
-        let mut seen = Map::new();
-        while let Some(key) = access.next_key::<String>()? {
-            if seen.insert(key.to_ascii_lowercase(), Value::Null).is_some() {
-                return Err(A::Error::custom(format!("the key {key} stands twice in one object", key = quoted(&key))));
-            }
-            let value = access.next_value_seed(self.inner()?)?;
-            if key.contains('\0') || holds_nul(&value) {
-                return Err(A::Error::custom(format!(
-                    "{key} holds the character U+0000, which cannot be kept",
-                    key = quoted(&key)
-                )));
-            }
-            map.insert(key, value);
-        }
-        Ok(Value::Object(map))
-    }
-}
-
-/// What stands in an object of its own was looked at with that.
-fn holds_nul(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(items) => items.iter().any(holds_nul),
-        _ => false,
-    }
+    .name()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Kind;
     use serde_json::json;
 
     #[test]
@@ -211,7 +152,7 @@ mod tests {
         let deep = |n: usize| format!("{}1{}", r#"{"a":"#.repeat(n), "}".repeat(n));
         for (text, expected) in [
             (r#"{"a":[1,-2,3.5,null,true,"x\n"]}"#.to_owned(), Ok(json!({"a":[1,-2,3.5,null,true,"x\n"]}))),
-            (deep(32), Ok(value(deep(32).as_bytes()).unwrap_or_default())),
+            (deep(32), Ok(serde_json::from_str(&deep(32)).unwrap_or_default())),
             (deep(33), Err("The body is not acceptable JSON: nested deeper than 32 levels at line 1 column 164.")),
             (
                 r#"{"a":1,"A":2}"#.to_owned(),
@@ -239,7 +180,7 @@ mod tests {
             let found = object(text.as_bytes()).map(Value::Object);
             assert_eq!(found.as_ref().map_err(|e| e.detail.as_str()), expected.as_ref().map_err(|e| *e), "{text}");
         }
-        assert_eq!(object(&vec![b' '; BODY_MAX + 1]).map_err(|e| e.kind()), Err(Kind::TooLarge));
+        assert_eq!(object(&vec![b' '; BODY_MAX + 1]).map_err(|e| e.code), Err(Code::BodyTooLarge));
     }
 
     #[test]

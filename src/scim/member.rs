@@ -6,68 +6,78 @@ mod judge;
 pub use judge::Judge;
 
 use super::filter::{Filter, Op, Target, Value as Wanted};
-use super::json::name;
+use super::json::Shape;
 use crate::error::{Code, Error, Result, quoted};
 use crate::id::MemberId;
-use serde_json::Value;
+use std::borrow::Cow;
 
 /// How many ids a refusal names.
 const IDS_NAMED: usize = 20;
 
-/// Reads the value of `members`: an array of objects with a `value`. `group` names the group in a refusal.
+/// One element of `members`, as far as anything is asked of it.
+#[derive(Debug)]
+pub struct Member<'b> {
+    /// What its `value` says, or the element itself if it is a text.
+    id: Option<Cow<'b, str>>,
+    /// What kind of value the element is, for sentences.
+    shape: &'static str,
+    /// It declares itself a group, by `type` (in any case or padding) or by a `$ref` to `/Groups/`.
+    is_group: bool,
+}
+
+impl<'b> Member<'b> {
+    /// Takes what the element says as texts: its `value`, `type` and `$ref`; `shape` says what the element is.
+    pub fn new(shape: &'static str, id: Option<Cow<'b, str>>, kind: Option<&str>, reference: Option<&str>) -> Self {
+        let refers_to_group = |reference: &str| {
+            let reference = reference.trim().to_ascii_lowercase();
+            reference.starts_with("groups/") || reference.contains("/groups/")
+        };
+        let is_group = kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("group"))
+            || reference.is_some_and(refers_to_group);
+        Self { id, shape, is_group }
+    }
+
+    fn id(&self) -> Option<MemberId> {
+        self.id.as_ref().and_then(|text| MemberId::parse(text.trim()))
+    }
+
+    fn wanted(&self) -> Result<MemberId> {
+        let Some(text) = self.id.as_ref().filter(|_| self.shape == Shape::Object.name()) else {
+            return Err(Error::new(
+                Code::InvalidMember,
+                format!(
+                    "Every element of members has to be an object with the user's id as text in value, not {}.",
+                    self.shape
+                ),
+            ));
+        };
+        self.id().ok_or_else(|| {
+            let shown: String = text.chars().take(128).collect();
+            Error::new(
+                Code::InvalidMember,
+                format!("members holds {shown}, which cannot be the id of a user.", shown = quoted(&shown)),
+            )
+            .about([shown])
+        })
+    }
+}
+
+/// The ids of members that a group is to hold. `group` names the group in a refusal.
 ///
 /// # Errors
-/// 400 `invalidValue` for a member that declares itself a group, by `type` (in any case or padding) or by a `$ref`
-/// to `/Groups/`, and for anything that is no member.
-pub fn read(value: &Value, group: &str) -> Result<Vec<MemberId>> {
-    let Value::Array(items) = value else {
-        return Err(Error::new(Code::InvalidMember, format!("members has to be an array, not {}.", name(value))));
-    };
-    let declared: Vec<&str> = items.iter().filter(|item| is_group(item)).map(id_of).collect();
+/// 400 `invalidValue` for a member that declares itself a group, and for anything that is no member.
+pub fn wanted(members: &[Member<'_>], group: &str) -> Result<Vec<MemberId>> {
+    let declared = members.iter().filter(|member| member.is_group);
+    let declared: Vec<&str> = declared.map(|member| member.id.as_deref().unwrap_or("(no value)")).collect();
     if !declared.is_empty() {
         return Err(nested(group, &declared));
     }
-    items.iter().map(one).collect()
+    members.iter().map(Member::wanted).collect()
 }
 
-fn one(item: &Value) -> Result<MemberId> {
-    let id = match item {
-        Value::Object(map) => map.iter().find(|(key, _)| key.eq_ignore_ascii_case("value")).map(|(_, value)| value),
-        _ => None,
-    };
-    let Some(Value::String(text)) = id else {
-        return Err(Error::new(
-            Code::InvalidMember,
-            format!(
-                "Every element of members has to be an object with the user's id as text in value, not {}.",
-                name(item)
-            ),
-        ));
-    };
-    MemberId::parse(text.trim()).ok_or_else(|| {
-        let shown: String = text.chars().take(128).collect();
-        Error::new(
-            Code::InvalidMember,
-            format!("members holds {shown}, which cannot be the id of a user.", shown = quoted(&shown)),
-        )
-        .about([shown])
-    })
-}
-
-fn is_group(item: &Value) -> bool {
-    let text = |wanted: &str| {
-        let (_, value) = item.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(wanted))?;
-        value.as_str().map(|text| text.trim().to_ascii_lowercase())
-    };
-    text("type").is_some_and(|kind| kind == "group")
-        || text("$ref").is_some_and(|reference| reference.starts_with("groups/") || reference.contains("/groups/"))
-}
-
-fn id_of(item: &Value) -> &str {
-    item.as_object()
-        .and_then(|map| map.iter().find(|(key, _)| key.eq_ignore_ascii_case("value")))
-        .and_then(|(_, value)| value.as_str())
-        .unwrap_or("(no value)")
+/// The ids of members that are to leave. What cannot be an id is nobody's, and nobody is not a member already.
+pub fn leaving(members: &[Member<'_>]) -> Vec<MemberId> {
+    members.iter().filter_map(Member::id).collect()
 }
 
 /// The refusal of a nested group.

@@ -160,6 +160,14 @@ impl ResourceType {
         find(self.common, name).or_else(|| self.schema.attribute(name))
     }
 
+    /// False for a plain name, dotted or not, that begins with no attribute of this type or its extensions: it need not
+    /// be read as a path to know that it names nothing.
+    pub fn may_name(&self, text: &str) -> bool {
+        let head = text.split('.').next().unwrap_or_default();
+        let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+        !plain || self.attribute(head).is_some() || self.extensions.iter().any(|one| one.attribute(head).is_some())
+    }
+
     /// The extension with that URN, in any case.
     pub fn extension(&self, urn: &str) -> Option<&Schema> {
         self.extensions.iter().map(AsRef::as_ref).find(|s| s.id.eq_ignore_ascii_case(urn))

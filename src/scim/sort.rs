@@ -11,6 +11,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::cmp::Ordering;
 
+/// How much of a text is compared, in bytes: 50,000 keys are held in memory at once. Resources whose keys are equal
+/// that far are ordered by their ids.
+const KEY_MAX: usize = 256;
+
 /// `sortBy` and `sortOrder`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sort {
@@ -81,9 +85,24 @@ pub fn key(target: &Target, kind: &ResourceType, resource: &Map<String, Value>) 
 fn comparable(value: &Value, leaf: &Attribute) -> Value {
     match (leaf.kind, value) {
         (Type::DateTime, Value::String(text)) => Timestamp::parse(text).map_or(Value::Null, |time| time.0.into()),
-        (_, Value::String(text)) if !leaf.case_exact => fold(text).into(),
-        (_, Value::String(_) | Value::Number(_) | Value::Bool(_)) => value.clone(),
+        (_, Value::String(text)) if !leaf.case_exact => cut(&fold(text)).into(),
+        (_, Value::String(text)) => cut(text).into(),
+        (_, Value::Number(_) | Value::Bool(_)) => value.clone(),
         _ => Value::Null,
+    }
+}
+
+/// The beginning of a text, at most [`KEY_MAX`] bytes of it, up to a whole character.
+fn cut(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(KEY_MAX)).unwrap_or_default()
+}
+
+/// Cuts the key of a cursor that was made when keys were whole.
+#[must_use]
+pub fn cut_key(key: Value) -> Value {
+    match key {
+        Value::String(text) if text.len() > KEY_MAX => cut(&text).into(),
+        other => other,
     }
 }
 
@@ -130,6 +149,15 @@ mod tests {
         ] {
             let target = resolve(text, &user_type(), Forms::Strict).unwrap().unwrap();
             assert_eq!(key(&target, &user_type(), resource.as_object().unwrap()), expected, "{text}");
+        }
+        for (text, kept) in [("a".repeat(257), 256), ("é".repeat(200), 256), (format!("a{}", "é".repeat(200)), 255)] {
+            let resource = json!({"title": text, "externalId": text});
+            for by in ["title", "externalId"] {
+                let target = resolve(by, &user_type(), Forms::Strict).unwrap().unwrap();
+                let found = key(&target, &user_type(), resource.as_object().unwrap());
+                assert_eq!(found, json!(text[..kept]), "{by}");
+                assert_eq!(cut_key(json!(text)), found);
+            }
         }
         assert_eq!(resolve("shoeSize", &user_type(), Forms::Strict), Ok(None));
         for (text, says) in [

@@ -173,7 +173,7 @@ pub fn append(sql: &dyn Sql, head: &Head, at: Timestamp, facts: &Facts<'_>, chan
             change.totals.memberships.into(),
             Param::Text(facts.method),
             facts.status.into(),
-            change.previous.map_or(Param::Null, Param::Integer),
+            change.previous.map_or(Param::Null, Param::from),
         ];
         sql.query(text, &params)?;
     }
@@ -285,6 +285,6 @@ pub fn prune(sql: &dyn Sql, now: Timestamp, rows: i64) -> Result<bool> {
     let text = "DELETE FROM changes WHERE seq IN (SELECT seq FROM changes WHERE seq < ?1 AND (at < ?2 OR seq <= ?3) \
                 ORDER BY seq LIMIT ?4) RETURNING seq";
     let params =
-        [head.seq.into(), now.plus(-KEPT_MILLISECONDS).0.into(), (head.seq - KEPT_ROWS).into(), Param::Integer(rows)];
+        [head.seq.into(), now.plus(-KEPT_MILLISECONDS).0.into(), (head.seq - KEPT_ROWS).into(), Param::from(rows)];
     Ok(sql.query(text, &params)?.len() as i64 == rows)
 }

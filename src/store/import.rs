@@ -155,9 +155,9 @@ pub fn put_user(sql: &dyn Sql, key: i64, id: &str, content: &users::Content, mar
                 external_id = excluded.external_id, mail_key = excluded.mail_key, more_mail = excluded.more_mail, \
                 active = excluded.active, doc = excluded.doc, folded = excluded.folded, version = excluded.version, \
                 created = excluded.created, modified = excluded.modified";
-    let mut params = vec![Param::Integer(key), Param::Text(id)];
+    let mut params = vec![Param::from(key), Param::Text(id)];
     params.extend(content.params());
-    params.extend([marks.version, marks.created.0, marks.modified.0].map(Param::Integer));
+    params.extend([marks.version, marks.created.0, marks.modified.0].map(Param::from));
     sql.query(text, &params).map(|_| ())
 }
 

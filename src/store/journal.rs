@@ -4,7 +4,7 @@
 use super::{Param, Row, Sql, each, first};
 use crate::directory::command::Journal;
 use crate::error::Result;
-use crate::id::{Seq, Timestamp};
+use crate::id::{NUMBER_MAX, Seq, Timestamp};
 
 /// How long a refusal is kept after it was last seen, in milliseconds.
 pub const KEPT_MILLISECONDS: i64 = 30 * 24 * 3_600_000;
@@ -184,9 +184,7 @@ pub struct Place {
 impl Place {
     /// Before the newest.
     pub fn start() -> Self {
-        // The largest number that the platform binds exactly.
-        let last = (1 << 53) - 1;
-        Self { seq: last, at: Timestamp(last), fingerprint: String::new() }
+        Self { seq: NUMBER_MAX, at: Timestamp(NUMBER_MAX), fingerprint: String::new() }
     }
 }
 

@@ -143,7 +143,7 @@ pub fn append_left(sql: &dyn Sql, head: &Head, at: Timestamp, user: &Gone, group
     ];
     sql.query(text, &params)?;
     // It is the last change of that user now.
-    let seq = Param::Integer(head.seq + 1);
+    let seq = Param::from(head.seq + 1);
     sql.query("UPDATE users SET seq = ? WHERE key = ?", &[seq, user.key.into()])?;
     sql.query("UPDATE tombstones SET seq = ? WHERE id = ?", &[seq, Param::Text(&user.id)]).map(|_| ())
 }

@@ -100,7 +100,7 @@ fn record(mut row: Row) -> Result<Record> {
 /// Internal only, as of every function here.
 pub fn end_of_piece(sql: &dyn Sql, range: &Range<'_>, rows: i64, characters: i64) -> Result<Option<String>> {
     let (column, (_, order)) = (range.column(), range.ends());
-    let mut params = vec![Param::Integer(rows), Param::Integer(characters)];
+    let mut params = vec![Param::from(rows), Param::from(characters)];
     let mut after = String::new();
     if let Some(place) = range.after {
         params.push(place.into());
@@ -171,7 +171,7 @@ fn select(
 /// Internal only.
 pub fn page(sql: &dyn Sql, range: &Range<'_>, skip: i64, count: i64) -> Result<Vec<(i64, String)>> {
     let (column, (gone, order)) = (range.column(), range.ends());
-    let mut params = vec![Param::Integer(count), Param::Integer(skip)];
+    let mut params = vec![Param::from(count), Param::from(skip)];
     let mut text = format!("SELECT r.key, {column} FROM {} r WHERE {column} IS NOT NULL{gone}", range.table());
     if let Some(after) = range.after {
         params.push(after.into());

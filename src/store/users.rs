@@ -118,7 +118,7 @@ pub fn insert(sql: &dyn Sql, id: &UserId, content: &Content, seq: Seq, now: Time
                 version, seq, created, modified) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?)";
     let mut params = vec![Param::Text(id.as_str())];
     params.extend(content.params());
-    params.extend([seq, now.0, now.0].map(Param::Integer));
+    params.extend([seq, now.0, now.0].map(Param::from));
     sql.query(text, &params).map(|_| ())
 }
 
@@ -133,7 +133,7 @@ pub fn update(sql: &dyn Sql, old: &User, content: &Content, seq: Seq, now: Times
                     WHERE key = ?";
         let params = [
             Param::Text(&content.user_name),
-            Param::Integer(content.active.into()),
+            Param::from(i64::from(content.active)),
             Param::Text(&content.doc),
             content.folded.as_deref().into(),
             seq.into(),
@@ -145,7 +145,7 @@ pub fn update(sql: &dyn Sql, old: &User, content: &Content, seq: Seq, now: Times
     let text = "UPDATE users SET user_name = ?, user_name_key = ?, external_id = ?, mail_key = ?, more_mail = ?, \
                 active = ?, doc = ?, folded = ?, version = version + 1, seq = ?, modified = ? WHERE key = ?";
     let mut params = content.params().to_vec();
-    params.extend([seq, now.0, old.key].map(Param::Integer));
+    params.extend([seq, now.0, old.key].map(Param::from));
     sql.query(text, &params).map(|_| ())
 }
 
@@ -180,8 +180,8 @@ impl Content {
             Param::Text(&self.user_name_key),
             self.external_id.as_deref().into(),
             self.mail_key.as_deref().into(),
-            Param::Integer(self.more_mail.into()),
-            Param::Integer(self.active.into()),
+            Param::from(i64::from(self.more_mail)),
+            Param::from(i64::from(self.active)),
             Param::Text(&self.doc),
             self.folded.as_deref().into(),
         ]

@@ -6,8 +6,10 @@ mod cost;
 mod files;
 mod limits;
 mod members;
+mod odd;
 mod plans;
 mod price;
+mod reading;
 #[path = "../support/mod.rs"]
 mod support;
 mod table;

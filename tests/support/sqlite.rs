@@ -31,7 +31,7 @@ impl ToSql for Bound<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(match self.0 {
             Param::Null => ToSqlOutput::Owned(Value::Null),
-            Param::Integer(number) => ToSqlOutput::Owned(Value::Real(*number as f64)),
+            Param::Integer(number) => ToSqlOutput::Owned(Value::Real(number.get() as f64)),
             Param::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
         })
     }

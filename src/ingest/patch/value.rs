@@ -4,13 +4,14 @@ use super::super::Reading;
 use super::{Missing, Op, Operation, Sent};
 use crate::dialect::{self, Repair};
 use crate::error::Result;
+use crate::scim::json::Checked;
 use crate::scim::path::Resolved;
 use crate::scim::resource::{canonical, is_kept, name_unknown, single};
 use crate::scim::schema::{Attribute, ResourceType, Type};
 use serde_json::{Map, Value, json};
 
 /// Gives the value its attribute's type; `None` if the operation says nothing.
-pub(super) fn operation(kind: &ResourceType, sent: Sent, reading: &mut Reading) -> Result<Option<Operation>> {
+pub(super) fn operation(kind: &ResourceType, sent: Sent<'_>, reading: &mut Reading) -> Result<Option<Operation>> {
     let makes = reading.mends() && Repair::CreateMissingElement.is_on();
     let missing = if makes { Missing::Make } else { Missing::Refuse };
     let Sent { op, path, value } = sent;
@@ -22,15 +23,21 @@ pub(super) fn operation(kind: &ResourceType, sent: Sent, reading: &mut Reading) 
             let element = sub.is_none() && attribute.multi && path.filter.is_some();
             let target = sub.unwrap_or(attribute);
             several = target.multi && !element;
-            match value {
-                // Only a list of values that are to go says something more than the path.
-                _ if op == Op::Remove && (element || !target.multi || sub.is_some()) => Value::Null,
-                // To add nothing is to do nothing; in the RFC's words `null` is the state of having no value.
-                Value::Null if op == Op::Add && reading.mends() && reading.repairs.need(Repair::NullAsAbsent) => {
-                    return Ok(None);
-                }
-                value if several => list(op, target, &path, value, reading)?,
-                value => one(op, target, &path, value, reading)?,
+            // Only a list of values that are to go says something more than the path.
+            let says_more = op != Op::Remove || (target.multi && !element && sub.is_none());
+            // To add nothing is to do nothing; in the RFC's words `null` is the state of having no value.
+            if says_more
+                && value.is_null()
+                && op == Op::Add
+                && reading.mends()
+                && reading.repairs.need(Repair::NullAsAbsent)
+            {
+                return Ok(None);
+            }
+            match says_more {
+                false => Value::Null,
+                true if several => list(op, target, &path, value, reading)?,
+                true => one(op, target, &path, value, reading)?,
             }
         }
     };
@@ -49,8 +56,8 @@ pub(super) fn operation(kind: &ResourceType, sent: Sent, reading: &mut Reading) 
 }
 
 /// All values of a multi-valued attribute. In a PATCH one of them may stand without a list (RFC 7644 section 3.5.2.1).
-fn list(op: Op, target: &Attribute, path: &Resolved, value: Value, reading: &mut Reading) -> Result<Value> {
-    let value = match value {
+fn list(op: Op, target: &Attribute, path: &Resolved, text: Checked<'_>, reading: &mut Reading) -> Result<Value> {
+    let value = match reading.guide.attribute(target, text)? {
         one @ Value::Object(_) if target.kind == Type::Complex && !reading.mends() => json!([one]),
         one @ (Value::String(_) | Value::Bool(_) | Value::Number(_)) if target.kind != Type::Complex => json!([one]),
         other => other,
@@ -69,7 +76,8 @@ fn list(op: Op, target: &Attribute, path: &Resolved, value: Value, reading: &mut
 }
 
 /// One value: a simple one, or an object that is merged into what is stored, with `null` for what goes.
-fn one(op: Op, target: &Attribute, path: &Resolved, value: Value, reading: &mut Reading) -> Result<Value> {
+fn one(op: Op, target: &Attribute, path: &Resolved, text: Checked<'_>, reading: &mut Reading) -> Result<Value> {
+    let value = reading.guide.element(target, text)?;
     let value = if reading.mends() { dialect::repaired_one(target, value, &mut reading.repairs) } else { value };
     let mut unknown = Vec::new();
     let name = path.to_string();

@@ -2,7 +2,7 @@
 //! itself is said here, with the name of the field.
 
 use crate::error::{Code, Error, Result, quoted};
-use crate::id::{GroupId, MemberId, Timestamp, UserId};
+use crate::id::{GroupId, MemberId, NUMBER_MAX, Timestamp, UserId};
 use crate::org::{groups, users};
 use crate::scim::json;
 use crate::scim::resource;
@@ -262,7 +262,7 @@ fn ids(value: Option<Value>, name: &str) -> Result<String> {
 }
 
 fn number(value: Option<Value>, name: &str) -> Result<i64> {
-    let number = value.as_ref().and_then(Value::as_i64).filter(|number| (0..1 << 53).contains(number));
+    let number = value.as_ref().and_then(Value::as_i64).filter(|number| (0..=NUMBER_MAX).contains(number));
     number.ok_or_else(|| wrong(name, "a whole number from 0", value.as_ref()))
 }
 

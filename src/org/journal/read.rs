@@ -7,7 +7,7 @@
 use crate::directory::command::Journal;
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result};
-use crate::id::{Timestamp, TokenHash};
+use crate::id::{Timestamp, TokenHash, whole};
 use crate::scim::json;
 use crate::store::Sql;
 use crate::store::journal::{self as store, Applied, Place, Refused};
@@ -94,7 +94,7 @@ fn written(Place { seq, at, fingerprint }: &Place) -> String {
 
 fn place(text: &str) -> Result<Place> {
     let mut parts = text.splitn(3, '.');
-    let mut number = || parts.next().and_then(|part| part.parse::<i64>().ok()).filter(|number| *number >= 0);
+    let mut number = || parts.next().and_then(whole);
     let read = number().zip(number());
     let fingerprint = parts.next().filter(|text| text.is_empty() || TokenHash::parse(text).is_some());
     match (read, fingerprint) {

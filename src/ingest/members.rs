@@ -1,0 +1,137 @@
+//! The one reader of members, for all that names some: straight from the text of the body to ids. An element in one of
+//! the usual forms is never built; of any other as much is built as the repairs need, one at a time.
+
+use super::Reading;
+use crate::dialect::{self, Repair};
+use crate::error::{Code, Error, Result};
+use crate::id::MemberId;
+use crate::scim::json::{Checked, Shape, name};
+use crate::scim::member::{self, Member};
+use crate::scim::schema::{Attribute, ResourceType};
+use serde_json::Value;
+use std::borrow::Cow;
+
+/// What is said of members.
+pub(super) enum Said<'b> {
+    /// `null`.
+    Null,
+    /// Some, or none.
+    List(Vec<Member<'b>>),
+    /// Neither: what it is instead.
+    Other(&'static str),
+}
+
+impl Said<'_> {
+    /// The ids of all that are named.
+    ///
+    /// # Errors
+    /// 400 as [`member::wanted`], and for what is no list.
+    pub(super) fn wanted(&self, group: &str) -> Result<Vec<MemberId>> {
+        match self {
+            Said::List(members) => member::wanted(members, group),
+            Said::Other(what) => {
+                Err(Error::new(Code::InvalidMember, format!("members has to be an array, not {what}.")))
+            }
+            Said::Null => Err(Error::new(Code::InvalidMember, "members has to be an array, not null.")),
+        }
+    }
+}
+
+/// Reads the value of `members`.
+///
+/// # Errors
+/// 413 for an element that holds more than any resource can keep.
+pub(super) fn read<'b>(kind: &ResourceType, text: Checked<'b>, reading: &mut Reading) -> Result<Said<'b>> {
+    let attribute = members(kind)?;
+    if text.is_null() {
+        return Ok(Said::Null);
+    }
+    let elements = text.elements().or_else(|| inside_its_name(text, attribute, reading));
+    let Some(elements) = elements else {
+        return Ok(match other(attribute, text, reading)? {
+            Value::Array(items) => Said::List(items.iter().map(built).collect()),
+            Value::Null => Said::Null,
+            value => Said::Other(name(&value)),
+        });
+    };
+    let mut members = Vec::with_capacity(elements.len());
+    for element in elements {
+        members.extend(one(attribute, element, reading)?);
+    }
+    Ok(Said::List(members))
+}
+
+/// Reads one member that stands in the place of a list.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn lone<'b>(kind: &ResourceType, text: Checked<'b>, reading: &mut Reading) -> Result<Said<'b>> {
+    Ok(Said::List(one(members(kind)?, text, reading)?.into_iter().collect()))
+}
+
+fn members(kind: &ResourceType) -> Result<&Attribute> {
+    kind.attribute("members").ok_or_else(|| Error::internal("a group without members"))
+}
+
+/// [`Repair::NestedList`].
+fn inside_its_name<'b>(text: Checked<'b>, attribute: &Attribute, reading: &mut Reading) -> Option<Vec<Checked<'b>>> {
+    let object = text.object().filter(|object| reading.mends() && object.len() == 1)?;
+    let (_, inner) = object.iter().next().filter(|(name, _)| *name == attribute.name)?;
+    inner.elements().filter(|_| reading.repairs.need(Repair::NestedList))
+}
+
+/// What is no list, built and mended.
+fn other(attribute: &Attribute, text: Checked<'_>, reading: &mut Reading) -> Result<Value> {
+    let value = reading.guide.attribute(attribute, text)?;
+    Ok(if reading.mends() { dialect::repaired(attribute, value, &mut reading.repairs) } else { value })
+}
+
+/// One element; `None` if a repair drops it.
+fn one<'b>(attribute: &Attribute, text: Checked<'b>, reading: &mut Reading) -> Result<Option<Member<'b>>> {
+    if let Some(member) = usual(attribute, text, reading) {
+        return Ok(Some(member));
+    }
+    let value = reading.guide.dropped_at_once(|guide| guide.element(attribute, text))?;
+    if !reading.mends() {
+        return Ok(Some(built(&value)));
+    }
+    let mended = dialect::repaired(attribute, Value::Array(vec![value]), &mut reading.repairs);
+    Ok(mended.as_array().and_then(|items| items.first()).map(built))
+}
+
+/// Reads a text, or an object whose known parts are texts; `None` for anything else, or what a repair has to look at.
+fn usual<'b>(attribute: &Attribute, text: Checked<'b>, reading: &mut Reading) -> Option<Member<'b>> {
+    if let Some(id) = text.text() {
+        let bare = !reading.mends();
+        let is_usual = bare || !id.is_empty() && reading.repairs.need(Repair::StringForObject);
+        return is_usual
+            .then(|| Member::new(if bare { Shape::Text } else { Shape::Object }.name(), Some(id), None, None));
+    }
+    let (mut id, mut kind, mut reference) = (None, None, None);
+    for (name, value) in text.object()?.iter() {
+        let Some(sub) = attribute.sub(name) else { continue };
+        let said = match value.shape() {
+            Shape::Text => value.text(),
+            Shape::Null => None,
+            _ => return None,
+        };
+        match sub.name.as_ref() {
+            "value" => id = said,
+            "type" => kind = said,
+            "$ref" if said.as_ref().is_some_and(|said| !said.is_empty() && said.trim().is_empty()) => return None,
+            "$ref" => reference = said,
+            _ => {}
+        }
+    }
+    Some(Member::new(Shape::Object.name(), id, kind.as_deref(), reference.as_deref()))
+}
+
+/// A member that was built.
+fn built(value: &Value) -> Member<'static> {
+    let text = |wanted: &str| {
+        let (_, value) = value.as_object()?.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted))?;
+        value.as_str().map(str::to_owned)
+    };
+    let id = text("value").or_else(|| value.as_str().map(str::to_owned));
+    Member::new(name(value), id.map(Cow::Owned), text("type").as_deref(), text("$ref").as_deref())
+}

@@ -1,0 +1,288 @@
+//! Builds of a checked body what a schema can keep, and nothing else: the values of attributes that are not known are
+//! skipped, only their names are left for the journal. What is built has the shape that was sent, because repairs
+//! judge by it; it is cut where neither a repair nor a schema can use the rest.
+
+use super::json::{Checked, Shape};
+use super::resource::{RESOURCE_MAX, is_kept, is_label, is_unassigned};
+use super::schema::{Attribute, Schema, Type};
+use crate::error::{Code, Error, Result};
+use serde_json::{Map, Value};
+use std::cell::Cell;
+
+/// What of the room an array takes; an object takes two of it.
+const ARRAY: usize = 1;
+const OBJECT: usize = 2;
+/// How many arrays, or half as many objects, are built of a request that hold anything. A resource cannot keep more:
+/// in [`RESOURCE_MAX`] bytes an array such as `[0],` takes four, an object such as `{"a":0},` eight. An object takes some
+/// 400 bytes of memory, so all of them take 13 MiB.
+const ROOM: usize = RESOURCE_MAX / 4;
+/// How many unknown names are remembered. The journal keeps 50 notes of a request.
+const NAMES_MAX: usize = 1000;
+/// How much of an unknown name is remembered, in characters: as much as a note may have.
+const NAME_MAX: usize = 1000;
+/// How many names are looked up as paths: those of 1,000 operations with 20 attributes each.
+const PATHS_MAX: usize = 20_000;
+/// How many elements that say nothing are kept of one list, so that the repair which drops them is noted.
+const EMPTY_MAX: usize = 64;
+/// How many elements are built of a list where one value belongs: a repair takes a list of one for its element.
+const ONE_OF: usize = 2;
+
+/// What is left of the bounds on what one request builds.
+pub struct Guide {
+    mends: bool,
+    room: Cell<usize>,
+    names: Cell<usize>,
+    paths: Cell<usize>,
+}
+
+impl Guide {
+    /// For one request. `mends`: repairs follow, which drop elements that say nothing but their label.
+    pub fn new(mends: bool) -> Self {
+        Self { mends, room: Cell::new(ROOM), names: Cell::new(NAMES_MAX), paths: Cell::new(PATHS_MAX) }
+    }
+
+    /// Builds all that is said of an attribute.
+    ///
+    /// # Errors
+    /// 413 for more than any resource can keep.
+    pub fn attribute(&self, attribute: &Attribute, text: Checked<'_>) -> Result<Value> {
+        if !attribute.multi {
+            return self.element(attribute, text);
+        }
+        if let Some(elements) = text.elements() {
+            return self.list(attribute, &elements);
+        }
+        // A list inside its own name, which is a repair.
+        if let Some(object) = text.object()
+            && object.len() == 1
+            && let Some((name, inner)) = object.iter().next()
+            && name == attribute.name
+            && let Some(elements) = inner.elements()
+        {
+            let list = self.list(attribute, &elements)?;
+            return Ok(Value::Object(Map::from_iter([(name.to_owned(), list)])));
+        }
+        self.element(attribute, text)
+    }
+
+    /// Builds a list without the elements that are dropped later, but for the first of them.
+    fn list(&self, attribute: &Attribute, elements: &[Checked<'_>]) -> Result<Value> {
+        let (mut kept, mut empty) = (Vec::new(), 0);
+        for element in elements {
+            let (room, names) = (self.room.get(), self.names.get());
+            let value = self.element(attribute, *element)?;
+            if self.says_nothing(attribute, &value) {
+                empty += 1;
+                if empty > EMPTY_MAX {
+                    self.room.set(room);
+                    self.names.set(names);
+                    continue;
+                }
+            }
+            kept.push(value);
+        }
+        self.take(if kept.is_empty() { 0 } else { ARRAY })?;
+        Ok(Value::Array(kept))
+    }
+
+    fn says_nothing(&self, attribute: &Attribute, value: &Value) -> bool {
+        let kept = |(name, value): (&String, &Value)| attribute.sub(name).is_some_and(is_kept) && !is_unassigned(value);
+        is_unassigned(value)
+            || self.mends && is_label(attribute, value)
+            || attribute.kind == Type::Complex && value.as_object().is_some_and(|map| !map.iter().any(kept))
+    }
+
+    /// Builds one value of an attribute: an element of its list, or all of it if it has one value.
+    ///
+    /// # Errors
+    /// As [`Guide::attribute`].
+    pub fn element(&self, attribute: &Attribute, text: Checked<'_>) -> Result<Value> {
+        match (text.shape(), attribute.kind) {
+            (Shape::Array, _) => {
+                let elements = text.elements().unwrap_or_default();
+                self.take(if elements.is_empty() { 0 } else { ARRAY })?;
+                elements.into_iter().take(ONE_OF).map(|element| self.element(attribute, element)).collect()
+            }
+            (Shape::Object, Type::Complex) => self.complex(attribute, text),
+            (Shape::Object, _) => self.around(attribute, text),
+            _ => Ok(text.value()),
+        }
+    }
+
+    fn complex(&self, attribute: &Attribute, text: Checked<'_>) -> Result<Value> {
+        let mut map = Map::new();
+        for (name, value) in text.object().unwrap_or_default().iter() {
+            let of = match attribute.sub(name) {
+                // SCIM 1.1 for the value of a manager, which is a repair.
+                None if name == "managerId" => attribute.sub("value"),
+                of => of,
+            };
+            match of {
+                Some(sub) => {
+                    map.insert(name.to_owned(), self.kept(sub, value)?);
+                }
+                None => self.unknown(name, &mut map),
+            }
+        }
+        self.take(if map.is_empty() { 0 } else { OBJECT })?;
+        Ok(Value::Object(map))
+    }
+
+    /// Builds the object around a plain value, which is a repair; of anything else only that it is an object.
+    fn around(&self, attribute: &Attribute, text: Checked<'_>) -> Result<Value> {
+        let object = text.object().unwrap_or_default();
+        let mut map = Map::new();
+        if let Some((name, value)) = object.iter().find(|(name, _)| *name == "value") {
+            map.insert(name.to_owned(), self.element(attribute, value)?);
+        } else if let Some((name, _)) = object.iter().next() {
+            map.insert(cut(name), Value::Null);
+        }
+        self.take(if map.is_empty() { 0 } else { OBJECT })?;
+        Ok(Value::Object(map))
+    }
+
+    /// Builds the value of an attribute; of one that only the server sets, or that is kept nowhere, nothing that holds
+    /// other values.
+    ///
+    /// # Errors
+    /// As [`Guide::attribute`].
+    pub fn kept(&self, attribute: &Attribute, text: Checked<'_>) -> Result<Value> {
+        let holds = matches!(text.shape(), Shape::Array | Shape::Object);
+        if holds && !is_kept(attribute) && attribute.name != "schemas" {
+            return Ok(Value::Null);
+        }
+        self.attribute(attribute, text)
+    }
+
+    /// Builds the attributes of an extension that its schema knows.
+    ///
+    /// # Errors
+    /// As [`Guide::attribute`].
+    pub fn extension(&self, schema: &Schema, text: Checked<'_>) -> Result<Value> {
+        let Some(object) = text.object() else {
+            return Ok(if text.shape() == Shape::Array { Value::Array(Vec::new()) } else { text.value() });
+        };
+        let mut map = Map::new();
+        for (name, value) in object.iter() {
+            match schema.attribute(name) {
+                Some(attribute) => {
+                    map.insert(name.to_owned(), self.kept(attribute, value)?);
+                }
+                None => self.unknown(name, &mut map),
+            }
+        }
+        self.take(if map.is_empty() { 0 } else { OBJECT })?;
+        Ok(Value::Object(map))
+    }
+
+    /// Builds the whole of an extension that nobody registered.
+    ///
+    /// # Errors
+    /// 413 for more than any resource can keep.
+    pub fn whole(&self, text: Checked<'_>) -> Result<Value> {
+        let (bytes, room) = measure(text.as_str());
+        if bytes > RESOURCE_MAX {
+            return Err(too_large());
+        }
+        self.take(room)?;
+        Ok(text.value())
+    }
+
+    /// Remembers the name of an attribute that is not known; its value stays unread.
+    pub fn unknown(&self, name: &str, map: &mut Map<String, Value>) {
+        if let Some(left) = self.names.get().checked_sub(1) {
+            self.names.set(left);
+            map.insert(cut(name), Value::Null);
+        }
+    }
+
+    /// Counts a name that is looked up as a path.
+    ///
+    /// # Errors
+    /// 413 for more than [`PATHS_MAX`] in one request.
+    pub fn look_up(&self) -> Result<()> {
+        let detail = || format!("The body names more than {PATHS_MAX} attributes. Send fewer operations at once.");
+        let left = self.paths.get().checked_sub(1).ok_or_else(|| Error::new(Code::BodyTooManyValues, detail()))?;
+        self.paths.set(left);
+        Ok(())
+    }
+
+    /// Builds what is dropped before anything else is built, so that it takes no room of that.
+    ///
+    /// # Errors
+    /// As [`Guide::attribute`].
+    pub fn dropped_at_once(&self, build: impl FnOnce(&Self) -> Result<Value>) -> Result<Value> {
+        let (room, names) = (self.room.get(), self.names.get());
+        let value = build(self);
+        self.room.set(room);
+        self.names.set(names);
+        value
+    }
+
+    fn take(&self, room: usize) -> Result<()> {
+        self.room.set(self.room.get().checked_sub(room).ok_or_else(too_large)?);
+        Ok(())
+    }
+}
+
+fn too_large() -> Error {
+    let detail = format!(
+        "The attributes hold more values than a resource of {RESOURCE_MAX} bytes can keep. Send fewer values or \
+         operations at once."
+    );
+    Error::new(Code::ResourceTooLarge, detail)
+}
+
+fn cut(name: &str) -> String {
+    name.chars().take(NAME_MAX).collect()
+}
+
+/// The least that a text comes to when it is written again, in bytes, and the room that its arrays and objects take.
+fn measure(text: &str) -> (usize, usize) {
+    let (mut bytes, mut room) = (0, 0);
+    let (mut quoted, mut escaped, mut opened) = (false, 0, None);
+    for byte in text.bytes() {
+        if quoted {
+            match byte {
+                _ if escaped > 0 => escaped += if escaped == 1 && byte == b'u' { 3 } else { -1 },
+                b'\\' => (escaped, bytes) = (1, bytes + 1),
+                _ => (quoted, bytes) = (byte != b'"', bytes + 1),
+            }
+            continue;
+        }
+        if byte.is_ascii_whitespace() {
+            continue;
+        }
+        bytes += 1;
+        // What an array or object takes is known at its first value.
+        if byte != b']' && byte != b'}' {
+            room += opened.unwrap_or(0);
+        }
+        opened = match byte {
+            b'[' => Some(ARRAY),
+            b'{' => Some(OBJECT),
+            _ => None,
+        };
+        quoted = byte == b'"';
+    }
+    (bytes, room)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn measures() {
+        for (text, expected) in [
+            ("[]", (2, 0)),
+            ("{ }", (2, 0)),
+            ("[ 0, [1] ]", (7, 2)),
+            (r#"{"a": {"b]": "\"\u00e9\\"}}"#, (18, 4)),
+            (r#"["{[", {}]"#, (9, 1)),
+            ("17", (2, 0)),
+        ] {
+            assert_eq!(measure(text), expected, "{text}");
+        }
+    }
+}

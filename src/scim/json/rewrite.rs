@@ -1,0 +1,121 @@
+//! JSON text with some of its texts replaced, in one pass and without a tree.
+
+use super::check::Name;
+use super::{Checked, DEPTH_MAX};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use std::fmt::{self, Display, Write};
+
+/// Decides what stands in the place of a text: given the name of the object's entry that the text is the value of, and
+/// the text. `None` leaves it.
+pub type Replace<'r> = dyn FnMut(Option<&str>, &str) -> Option<String> + 'r;
+
+/// Writes the value again, with its texts replaced, but not the names.
+///
+/// # Errors
+/// Internal only: the text was checked.
+pub fn rewritten(text: Checked<'_>, replace: &mut Replace<'_>) -> crate::error::Result<String> {
+    let mut out = String::with_capacity(text.as_str().len());
+    let mut deserializer = serde_json::Deserializer::from_slice(text.as_str().as_bytes());
+    Rewrite { out: &mut out, replace, name: None, depth: DEPTH_MAX }
+        .deserialize(&mut deserializer)
+        .map_err(crate::error::Error::internal)?;
+    Ok(out)
+}
+
+struct Rewrite<'o, 'r, 'n> {
+    out: &'o mut String,
+    replace: &'o mut Replace<'r>,
+    name: Option<&'n str>,
+    depth: usize,
+}
+
+impl Rewrite<'_, '_, '_> {
+    fn put<E: serde::de::Error>(self, value: impl Display) -> Result<(), E> {
+        write!(self.out, "{value}").map_err(E::custom)
+    }
+}
+
+/// A text in quotes.
+fn quoted<E: serde::de::Error>(out: &mut String, text: &str) -> Result<(), E> {
+    out.push_str(&serde_json::to_string(text).map_err(E::custom)?);
+    Ok(())
+}
+
+impl<'de> DeserializeSeed<'de> for Rewrite<'_, '_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Rewrite<'_, '_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E: serde::de::Error>(self) -> Result<(), E> {
+        self.put("null")
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<(), E> {
+        self.put(value)
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<(), E> {
+        self.put(value)
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<(), E> {
+        self.put(value)
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<(), E> {
+        self.put(serde_json::Value::from(value))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
+        match (self.replace)(self.name, text) {
+            Some(other) => quoted(self.out, &other),
+            None => quoted(self.out, text),
+        }
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<(), A::Error> {
+        let depth = self.depth.checked_sub(1).ok_or_else(|| A::Error::custom("nested too deep"))?;
+        self.out.push('[');
+        let start = self.out.len();
+        loop {
+            let end = self.out.len();
+            if end > start {
+                self.out.push(',');
+            }
+            let inner = Rewrite { out: &mut *self.out, replace: &mut *self.replace, name: None, depth };
+            if access.next_element_seed(inner)?.is_none() {
+                self.out.truncate(end);
+                break;
+            }
+        }
+        self.out.push(']');
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<(), A::Error> {
+        let depth = self.depth.checked_sub(1).ok_or_else(|| A::Error::custom("nested too deep"))?;
+        self.out.push('{');
+        let start = self.out.len();
+        while let Some(name) = access.next_key_seed(Name)? {
+            if self.out.len() > start {
+                self.out.push(',');
+            }
+            quoted(self.out, &name)?;
+            self.out.push(':');
+            let replace = &mut *self.replace;
+            access.next_value_seed(Rewrite { out: &mut *self.out, replace, name: Some(&name), depth })?;
+        }
+        self.out.push('}');
+        Ok(())
+    }
+}

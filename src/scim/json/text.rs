@@ -1,0 +1,179 @@
+//! JSON text that was checked: taken apart one level at a time, and built only where somebody needs it.
+
+use super::check::Name;
+use super::read;
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+
+/// The text of one value of a body that [`super::check`] has read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checked<'a>(&'a str);
+
+/// What kind of value a text is (RFC 8259 section 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "RFC 8259 section 3")]
+pub enum Shape {
+    Null,
+    Boolean,
+    Number,
+    Text,
+    Array,
+    Object,
+}
+
+impl Shape {
+    /// The kind with its article, for sentences.
+    pub fn name(self) -> &'static str {
+        match self {
+            Shape::Null => "null",
+            Shape::Boolean => "a boolean",
+            Shape::Number => "a number",
+            Shape::Text => "a string",
+            Shape::Array => "an array",
+            Shape::Object => "an object",
+        }
+    }
+}
+
+impl<'a> Checked<'a> {
+    /// What stands in the place of a value that was not sent.
+    pub const NULL: Checked<'static> = Checked("null");
+
+    /// Takes text that was checked, or that this service wrote itself, without blanks around it.
+    pub fn new(text: &'a str) -> Self {
+        Self(text)
+    }
+
+    /// The text itself.
+    pub fn as_str(self) -> &'a str {
+        self.0
+    }
+
+    /// What kind of value it is.
+    pub fn shape(self) -> Shape {
+        match self.0.as_bytes().first() {
+            Some(b'{') => Shape::Object,
+            Some(b'[') => Shape::Array,
+            Some(b'"') => Shape::Text,
+            Some(b't' | b'f') => Shape::Boolean,
+            Some(b'n') | None => Shape::Null,
+            Some(_) => Shape::Number,
+        }
+    }
+
+    /// True for `null`.
+    pub fn is_null(self) -> bool {
+        self.shape() == Shape::Null
+    }
+
+    /// The text that it says; `None` for what is no text.
+    pub fn text(self) -> Option<Cow<'a, str>> {
+        let mut deserializer = serde_json::Deserializer::from_slice(self.0.as_bytes());
+        (self.shape() == Shape::Text).then(|| Name.deserialize(&mut deserializer).ok()).flatten()
+    }
+
+    /// The elements of an array; `None` for anything else.
+    pub fn elements(self) -> Option<Vec<Checked<'a>>> {
+        (self.shape() == Shape::Array)
+            .then(|| read::<Elements<'a>>(self.0.as_bytes()).ok().map(|list| list.0))
+            .flatten()
+    }
+
+    /// The names and values of an object; `None` for anything else.
+    pub fn object(self) -> Option<Object<'a>> {
+        (self.shape() == Shape::Object).then(|| read(self.0.as_bytes()).ok()).flatten()
+    }
+
+    /// The whole value, built. For what is known to be small.
+    pub fn value(self) -> Value {
+        read(self.0.as_bytes()).unwrap_or_default()
+    }
+}
+
+/// An object's values under their names, in the order of the names' bytes.
+#[derive(Clone, Debug, Default)]
+pub struct Object<'a>(Vec<(Cow<'a, str>, Checked<'a>)>);
+
+impl<'a> Object<'a> {
+    /// The value of a name, whatever its case (RFC 7643 section 2.1).
+    pub fn get(&self, wanted: &str) -> Option<Checked<'a>> {
+        self.entry(wanted).map(|(_, value)| value)
+    }
+
+    /// The name as it was sent, and its value.
+    pub fn entry(&self, wanted: &str) -> Option<(&str, Checked<'a>)> {
+        self.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted))
+    }
+
+    /// Names and values.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Checked<'a>)> {
+        self.0.iter().map(|(name, value)| (name.as_ref(), *value))
+    }
+
+    /// Takes a value out.
+    pub fn take(&mut self, wanted: &str) -> Option<Checked<'a>> {
+        let at = self.0.iter().position(|(name, _)| name.eq_ignore_ascii_case(wanted))?;
+        Some(self.0.remove(at).1)
+    }
+
+    /// How many names it has.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// True without any name.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+        impl<'de> Visitor<'de> for Entries {
+            type Value = Object<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Object<'de>, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(name) = access.next_key_seed(Name)? {
+                    entries.push((name, Checked(access.next_value::<&'de RawValue>()?.get())));
+                }
+                entries.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+                Ok(Object(entries))
+            }
+        }
+        deserializer.deserialize_map(Entries)
+    }
+}
+
+struct Elements<'a>(Vec<Checked<'a>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Elements<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Items;
+        impl<'de> Visitor<'de> for Items {
+            type Value = Elements<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Elements<'de>, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = access.next_element::<&'de RawValue>()? {
+                    items.push(Checked(item.get()));
+                }
+                Ok(Elements(items))
+            }
+        }
+        deserializer.deserialize_seq(Items)
+    }
+}
