@@ -264,6 +264,16 @@ pub fn malformed(credentials: &str) -> Error {
     Error::new(Code::TokenIncomplete, INCOMPLETE)
 }
 
+/// Returns the refusal of credentials that came over plain http. They are not judged: whoever listened has them already.
+pub fn in_clear() -> Error {
+    Error::new(
+        Code::PlainHttp,
+        "This request came over plain http, so the token in it crossed the network in the clear and counts as known to others. \
+         Change the address in the identity provider to use https, and rotate this token: mint a new one, paste it, and \
+         revoke the old one.",
+    )
+}
+
 /// True for what begins as RFC 7519 tokens do, also cut off, and for three parts in base64url whose first is an object.
 fn is_json_web_token(text: &str) -> bool {
     let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));

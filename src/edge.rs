@@ -7,6 +7,7 @@ mod limits;
 mod measure;
 mod objects;
 mod organisations;
+mod platform;
 mod preview;
 mod respond;
 mod schemas;
@@ -51,6 +52,8 @@ struct Edge<'a> {
     rows: Cell<Option<String>>,
     /// Where the object is to panic; read by test builds only.
     panic_at: Option<String>,
+    /// What the platform is to throw, and where; read by test builds only.
+    fault: Option<String>,
 }
 
 /// How much of a path is handed on for the journal, in characters.
@@ -74,9 +77,10 @@ fn start() {
 async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<web_sys::Response> {
     let request_id = new_request_id();
     let origin = origin(&request, &env);
-    let panic_at = if cfg!(feature = "test-hooks") { header(&request, "X-Test-Panic") } else { None };
+    let asked = |name| if cfg!(feature = "test-hooks") { header(&request, name) } else { None };
+    let (panic_at, fault) = (asked("X-Test-Panic"), asked("X-Test-Fault"));
     let address = header(&request, "CF-Connecting-IP");
-    let edge = Edge { address, panic_at, ..Edge::new(&env, request_id, origin) };
+    let edge = Edge { address, panic_at, fault, ..Edge::new(&env, request_id, origin) };
     let url = request.inner().url();
     // The request's own state is dropped with it, and what isolates share is replaced whole: nothing half-changed is seen.
     let response = match AssertUnwindSafe(edge.handle(request, &url)).catch_unwind().await {
@@ -98,6 +102,7 @@ impl<'a> Edge<'a> {
             passed: Cell::new(None),
             rows: Cell::new(None),
             panic_at: None,
+            fault: None,
         }
     }
 }
@@ -117,7 +122,10 @@ impl Edge<'_> {
             }
             Route::Scim(..) | Route::Nowhere(_) => Vec::new(),
         };
+        let in_clear = route::is_in_clear(url) && header(&request, "Authorization").is_some();
         let mut response = match route {
+            Route::Console(_) if in_clear => self.problem(&auth::in_clear()),
+            Route::Scim(..) | Route::Nowhere(_) if in_clear => self.scim_error(&auth::in_clear()),
             _ if method == "OPTIONS" && !shared.is_empty() => {
                 Response { status: 204, headers: cors::preflight(), body: Vec::new(), content_type: render::JSON }
             }
@@ -286,8 +294,11 @@ impl Edge<'_> {
             return Err(self.failed(auth::malformed(credentials), true).await);
         };
         let hash = token.hash();
-        let found =
-            if token.kind() == kind { tokens::look_up(self.env, &hash, client.as_deref()).await? } else { None };
+        let found = if token.kind() == kind {
+            tokens::look_up(self.env, &hash, &client, self.fault.as_deref() == Some("kv")).await?
+        } else {
+            None
+        };
         let Some(record) = found.filter(|record| record.kind == kind) else {
             return Err(self.failed(Error::unauthorized(), false).await);
         };
@@ -296,7 +307,7 @@ impl Edge<'_> {
             Some(Refusal::Ended) => hash.hex(),
             Some(Refusal::Outside) | None => self.at_client(&hash),
         };
-        limits::check(Limit::Ended, &ended)?;
+        limits::check(self.env, Limit::Ended, &ended)?;
         match refusal {
             Some(_) => limits::count(self.env, Limit::Ended, &ended).await?,
             None => limits::count(self.env, Limit::Tokens, &hash.hex()).await?,
@@ -307,22 +318,22 @@ impl Edge<'_> {
     /// Counts a failure against the client's address; answers how it is refused. Malformed credentials are not counted where
     /// the address is over its limit already.
     async fn failed(&self, refusal: Error, malformed: bool) -> Error {
-        let Some(client) = self.client() else { return refusal };
-        let outcome = match limits::check(Limit::Failures, &client) {
+        let client = self.client();
+        let outcome = match limits::check(self.env, Limit::Failures, &client) {
             Err(error) if malformed => Err(error),
             _ => limits::count(self.env, Limit::Failures, &client).await,
         };
         outcome.err().unwrap_or(refusal)
     }
 
-    /// What the client's address is counted as, if the platform says one.
-    fn client(&self) -> Option<String> {
-        self.address.as_deref().map(auth::range::client)
+    /// What the client's address is counted as. All whose address the platform does not say count as one.
+    fn client(&self) -> String {
+        self.address.as_deref().map_or_else(|| "unknown".to_owned(), auth::range::client)
     }
 
     /// What a token is counted as that only this client may have used wrongly.
     fn at_client(&self, hash: &TokenHash) -> String {
-        format!("{}/{}", hash.hex(), self.client().unwrap_or_default())
+        format!("{}/{}", hash.hex(), self.client())
     }
 
     /// Has the object count and note a token that KV knows to be refused. Nothing of the request's body goes there, and
@@ -377,6 +388,9 @@ impl Edge<'_> {
     fn made(&self, response: Response) -> worker::Result<worker::Response> {
         let headers = Headers::new();
         headers.set("X-Request-Id", self.request_id.as_str())?;
+        for (name, value) in render::ALWAYS {
+            headers.set(name, value)?;
+        }
         for (name, value) in &response.headers {
             headers.set(name, value)?;
         }

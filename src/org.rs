@@ -39,7 +39,7 @@ use crate::auth::TokenKind;
 use crate::budget::Budget;
 use crate::directory::command::{Actor, Admin, Ask, Call, Command, Envelope, Members, Query, VERSION};
 use crate::directory::reply::{Answer, Reply};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::id::{Ids, OrgId, Timestamp, TokenHash};
 use crate::scim::json;
 use crate::scim::schema::{Kinds, Types};
@@ -95,8 +95,8 @@ impl Memory {
 
     /// Forgets what was read from the storage, so that it is read anew; what was only counted here stays.
     fn forget_stored(&mut self) {
-        let Self { unsaved, buckets, streams, .. } = std::mem::take(self);
-        *self = Self { unsaved, buckets, streams, ..Self::default() };
+        let Self { unsaved, buckets, streams, administered, .. } = std::mem::take(self);
+        *self = Self { unsaved, buckets, streams, administered, ..Self::default() };
     }
 
     /// Lets a call in, or refuses it because its callers have used up their time, or because enough streams are under way.
@@ -202,7 +202,13 @@ pub struct Pending {
 /// 6. The object time of its token is not used up, and few streams are under way ([`bucket`]); otherwise it is refused.
 /// 7. The request runs in one transaction; a search that no index answers runs in steps, without one.
 /// 8. A refusal, or a request that was passed over in part and changed nothing, is written down.
+/// 9. After a fault, of ours or the platform's, memory is read anew: it may have noted what the storage did not keep.
 pub fn execute(sql: &dyn Sql, memory: &mut Memory, envelope: Envelope<'_>, context: &Context<'_>) -> Progress {
+    let progress = begun(sql, memory, envelope, context);
+    settled(sql, memory, progress, context.now)
+}
+
+fn begun(sql: &dyn Sql, memory: &mut Memory, envelope: Envelope<'_>, context: &Context<'_>) -> Progress {
     // Nobody but the edge can call an object, so the holder of the root key needs no row here.
     let known = match &envelope.actor {
         Actor::Root => None,
@@ -222,7 +228,21 @@ pub fn execute(sql: &dyn Sql, memory: &mut Memory, envelope: Envelope<'_>, conte
 
 /// Asks once more for who waited. Whether it is still let in is asked anew too.
 pub fn again(sql: &dyn Sql, memory: &mut Memory, waiting: feed::Waiting, context: &Context<'_>) -> Progress {
-    attempt(sql, memory, None, waiting.call, waiting.until, context)
+    let progress = attempt(sql, memory, None, waiting.call, waiting.until, context);
+    settled(sql, memory, progress, context.now)
+}
+
+/// Has memory agree with the storage again, after a call that ended with a fault.
+fn settled(sql: &dyn Sql, memory: &mut Memory, progress: Progress, now: Timestamp) -> Progress {
+    if let Progress::Done(Reply { outcome: Err(error), .. }) = &progress
+        && error.code.is_fault()
+        && memory.migrated
+    {
+        memory.forget_stored();
+        // If the storage does not answer yet, the next call reads it.
+        let _read = load(sql, memory, now);
+    }
+    progress
 }
 
 fn attempt(
@@ -274,14 +294,14 @@ fn attempt(
                 None => read::read(sql, &call.org, query, context.now),
                 Some(Ok(Searched::At(answer))) => Ok(answer),
                 Some(Ok(Searched::Scan(scan))) => {
-                    return resume(sql, memory, Pending { scan, call, caller }, context.now);
+                    return stepped(sql, memory, Pending { scan, call, caller }, context.now);
                 }
                 Some(Err(error)) => Err(error),
             }
         }
         Ask::Preview(command) => match preview::begin(sql, memory, command, &call, &caller, context, &budget) {
             Ok(Searched::At(answer)) => Ok(answer),
-            Ok(Searched::Scan(scan)) => return resume(sql, memory, Pending { scan, call, caller }, context.now),
+            Ok(Searched::Scan(scan)) => return stepped(sql, memory, Pending { scan, call, caller }, context.now),
             Err(error) => Err(error),
         },
         Ask::Admin(Admin::PutSchema { document }) => schemas::put(sql, memory, document, context.now),
@@ -299,7 +319,7 @@ fn attempt(
         Ask::Scim(command) => match searched(sql, memory, command, &call, &caller) {
             None => work::run(sql, memory, command, &call, &caller, context, &budget),
             Some(Ok(Searched::At(answer))) => Ok(answer),
-            Some(Ok(Searched::Scan(scan))) => return resume(sql, memory, Pending { scan, call, caller }, context.now),
+            Some(Ok(Searched::Scan(scan))) => return stepped(sql, memory, Pending { scan, call, caller }, context.now),
             Some(Err(error)) => Err(error),
         },
     };
@@ -308,7 +328,12 @@ fn attempt(
 }
 
 /// Takes one more step.
-pub fn resume(sql: &dyn Sql, memory: &mut Memory, mut pending: Pending, now: Timestamp) -> Progress {
+pub fn resume(sql: &dyn Sql, memory: &mut Memory, pending: Pending, now: Timestamp) -> Progress {
+    let progress = stepped(sql, memory, pending, now);
+    settled(sql, memory, progress, now)
+}
+
+fn stepped(sql: &dyn Sql, memory: &mut Memory, mut pending: Pending, now: Timestamp) -> Progress {
     if let Some(writing) = memory.importing {
         return done(Err(import::busy(writing)));
     }
@@ -433,7 +458,7 @@ fn noted(
     now: Timestamp,
 ) -> Result<Answer> {
     if let (Err(error), Ask::Scim(command)) = (&outcome, &call.ask)
-        && error.kind() != Kind::Internal
+        && !error.code.is_fault()
     {
         journal::refused(sql, memory, command, call, caller, error, now)?;
     }

@@ -40,6 +40,10 @@ pub const NDJSON: &str = "application/x-ndjson";
 /// The media type of the Console's problems (RFC 9457).
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
+/// The headers that every answer has: nothing between the client and this service keeps what it says about people, and no
+/// browser takes it for a page.
+pub const ALWAYS: [(&str, &str); 2] = [("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")];
+
 /// The answer to a SCIM request, its body still in pieces.
 #[derive(Debug)]
 pub struct Shown {

@@ -138,6 +138,24 @@ pub fn route(method: &str, path: &str, query: &str, host_org: Option<OrgId>) -> 
     }
 }
 
+/// True for an address with the scheme http whose host is not this machine: `localhost`, a name below it (RFC 6761 section
+/// 6.3), or a loopback address. What is sent there crosses the network in the clear.
+pub fn is_in_clear(url: &str) -> bool {
+    let (origin, ..) = parts(url);
+    let Some((scheme, host)) = origin.split_once("://") else { return false };
+    if !scheme.eq_ignore_ascii_case("http") {
+        return false;
+    }
+    // The port follows the last colon, but not one inside the brackets of an IPv6 address.
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => name,
+        _ => host,
+    };
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    let is_name = name.eq_ignore_ascii_case("localhost") || name.to_ascii_lowercase().ends_with(".localhost");
+    !(is_name || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback()))
+}
+
 fn split(path: &str) -> Vec<Cow<'_, str>> {
     let decode = |s| percent_encoding::percent_decode_str(s).decode_utf8_lossy();
     path.split('/').filter(|s| !s.is_empty()).map(decode).collect()
@@ -320,6 +338,31 @@ mod tests {
             ("https://h", ("https://h", "", "")),
         ] {
             assert_eq!(parts(url), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn what_is_sent_in_the_clear() {
+        for (url, expected) in [
+            ("https://scim.example.com/acme/scim/v2", false),
+            ("http://scim.example.com/acme/scim/v2", true),
+            ("HTTP://scim.example.com:80", true),
+            ("http://192.0.2.1:8787/v1/orgs", true),
+            ("http://[2001:db8::1]/", true),
+            ("http://[2001:db8::1]:8787/", true),
+            ("http://127.0.0.1.example.com/", true),
+            ("http://localhost.example.com/", true),
+            ("http://localhost@example.com/", true),
+            ("http://notlocalhost/", true),
+            ("http://localhost/", false),
+            ("http://LocalHost:8787/v1/orgs?a=http://b", false),
+            ("http://acme.localhost:8787/scim/v2", false),
+            ("http://127.0.0.1:8787/", false),
+            ("http://127.9.9.9/", false),
+            ("http://[::1]/", false),
+            ("http://[::1]:8787/", false),
+        ] {
+            assert_eq!(is_in_clear(url), expected, "{url}");
         }
     }
 

@@ -14,6 +14,11 @@ export function say(text) {
   console.log(`[scim-edge] ${text}`);
 }
 
+/** One line that nobody should overlook: in red. */
+export function warn(text) {
+  console.error(`\x1b[31m[scim-edge] ${text}\x1b[0m`);
+}
+
 const HEARTBEAT_MS = 20_000;
 
 /**

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { node22, node22Env } from "./packages.mjs";
 import { ensurePython } from "./python.mjs";
-import { Failure, root, run, say } from "./run.mjs";
+import { Failure, capture, root, run, say } from "./run.mjs";
 import { BUILD_STD, toolchain } from "./toolchain.mjs";
 
 const LIMIT_KIB = 1024;
@@ -23,6 +23,14 @@ export async function clippyWasm() {
   const [command, ...before] = cargo;
   const what = ["--lib", "--target", "wasm32-unknown-unknown", BUILD_STD, "--features", "test-hooks"];
   return run(command, [...before, "clippy", "--locked", ...what, ...STRICT], { env: cargoEnv });
+}
+
+/** The dependencies' licences and sources, where cargo-deny is installed. Known faults are left out: their list is downloaded. */
+export async function dependencies() {
+  if (capture("cargo", ["deny", "--version"]) === null) {
+    return say("cargo-deny is not installed: licences and sources of dependencies are not checked (cargo install cargo-deny --locked)");
+  }
+  return run("cargo", ["deny", "--locked", "check", "bans", "licenses", "sources"]);
 }
 
 /** The example's types. */

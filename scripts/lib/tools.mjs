@@ -1,6 +1,6 @@
 // The two programs that turn a crate into a Worker, installed below .tools at exact versions.
 import { join } from "node:path";
-import { Failure, capture, root, run, say } from "./run.mjs";
+import { Failure, capture, root, run, say, warn } from "./run.mjs";
 import { lockedVersion } from "./toolchain.mjs";
 
 const WORKER_BUILD = "0.8.7";
@@ -25,7 +25,7 @@ async function ensure(crate, program, version, time) {
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     // A mirror may lag behind the versions that the crate's own lock file names.
-    say(`${crate} cannot be had with its own lock file; taking the dependencies that this registry has`);
+    warn(`${crate} ${version} cannot be had with its own lock file: its dependencies are taken as this registry has them, UNLOCKED`);
     await run("cargo", args);
   }
 }

@@ -51,7 +51,7 @@ async fn authenticate(edge: &Edge<'_>, request: &Request) -> Result<(Actor, Opti
     let secret = |name| edge.env.secret(name).map(|key| key.to_string()).unwrap_or_default();
     let keys = auth::root_keys(&secret("CONSOLE_KEY"), &secret("CONSOLE_KEY_NEXT"))?;
     let authorization = header(request, "Authorization");
-    let over = edge.client().is_some_and(|client| limits::is_over(Limit::Failures, &client));
+    let over = limits::is_over(edge.env, Limit::Failures, &edge.client());
     if !over && auth::credentials(authorization.as_deref()).is_some_and(|presented| auth::is_root(presented, &keys)) {
         return Ok((Actor::Root, None));
     }

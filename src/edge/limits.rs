@@ -44,14 +44,16 @@ impl Limit {
         }
     }
 
-    /// The key that is counted. The kinds share a binding's counter, and the isolate's memory.
-    fn key(self, key: &str) -> String {
+    /// The key that is counted. The kinds share a binding's counter, and the isolate's memory; all Workers of an account that
+    /// bind one `namespace_id` share the counter, so the Worker's name is in it.
+    fn key(self, env: &Env, key: &str) -> String {
         let kind = match self {
             Limit::Tokens | Limit::Ended => "t",
             Limit::Failures => "f",
             Limit::Misses => "m",
         };
-        format!("{kind}/{key}")
+        let worker = Some(super::variable(env, "WORKER_NAME")).filter(|name| !name.is_empty());
+        format!("scim-edge:{}:{kind}/{key}", worker.as_deref().unwrap_or("scim-edge"))
     }
 
     fn exceeded(self) -> Error {
@@ -89,16 +91,16 @@ thread_local! {
 }
 
 /// Returns true if the key was over its limit less than a minute ago, as far as this isolate knows. Nothing is counted.
-pub(super) fn is_over(limit: Limit, key: &str) -> bool {
-    OVER.with_borrow(|over| over.get(&limit.key(key), now()).is_some())
+pub(super) fn is_over(env: &Env, limit: Limit, key: &str) -> bool {
+    OVER.with_borrow(|over| over.get(&limit.key(env, key), now()).is_some())
 }
 
 /// Refuses what [`is_over`].
 ///
 /// # Errors
 /// 429.
-pub(super) fn check(limit: Limit, key: &str) -> Result<()> {
-    if is_over(limit, key) { Err(limit.exceeded()) } else { Ok(()) }
+pub(super) fn check(env: &Env, limit: Limit, key: &str) -> Result<()> {
+    if is_over(env, limit, key) { Err(limit.exceeded()) } else { Ok(()) }
 }
 
 /// Counts one more. A key that is over its limit is remembered for a minute.
@@ -106,7 +108,7 @@ pub(super) fn check(limit: Limit, key: &str) -> Result<()> {
 /// # Errors
 /// 429, if it is over now.
 pub(super) async fn count(env: &Env, limit: Limit, key: &str) -> Result<()> {
-    let key = limit.key(key);
+    let key = limit.key(env, key);
     if counted(env, limit.binding(), &key).await != Some(false) {
         return Ok(());
     }

@@ -2,6 +2,7 @@
 
 use super::limits::{self, Limit};
 use super::measure::Busy;
+use super::platform::{self, failed};
 use super::respond::{self, Wanted};
 use super::sql::Storage;
 use super::{Edge, now, random, tokens};
@@ -25,7 +26,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
-use worker::js_sys::{Object, Promise, Reflect, Uint8Array};
+use worker::js_sys::{self, Function, Object, Promise, Reflect, Uint8Array};
 use worker::wasm_bindgen::prelude::*;
 use worker::wasm_bindgen_futures::JsFuture;
 use worker::web_sys::{self, Request, RequestInit};
@@ -86,12 +87,29 @@ impl Edge<'_> {
         if let Some(at) = &self.panic_at {
             request.headers().set("X-Test-Panic", at).map_err(failed_here)?;
         }
+        if let Some(fault) = &self.fault {
+            request.headers().set("X-Test-Fault", fault).map_err(failed_here)?;
+        }
+        let place = format!("from {class} {name}");
+        let failed = |error: JsValue| failed(&error, &place);
+        self.faulty("before").map_err(failed)?;
         let response = JsFuture::from(stub.fetch(&request).map_err(failed)?).await.map_err(failed)?;
+        self.faulty("after").map_err(failed)?;
         let response: web_sys::Response = response.unchecked_into();
         if cfg!(feature = "test-hooks") {
             self.rows.set(response.headers().get("X-Test-Rows").ok().flatten());
         }
         Ok(response)
+    }
+}
+
+impl Edge<'_> {
+    /// Throws what a test asks for instead of calling an object (`before`), or in the place of its answer (`after`).
+    fn faulty(&self, place: &str) -> std::result::Result<(), JsValue> {
+        match self.fault.as_deref().and_then(|fault| fault.split_once(' ')) {
+            Some((what, at)) if at == place => Err(platform::pretended(what)),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -104,6 +122,8 @@ pub(super) enum Came {
 }
 
 async fn read<R: DeserializeOwned>(response: &web_sys::Response, class: &str, name: &str) -> Result<R> {
+    let place = format!("in the reply of {class} {name}");
+    let failed = |error: JsValue| failed(&error, &place);
     let buffer = JsFuture::from(response.array_buffer().map_err(failed)?).await.map_err(failed)?;
     let bytes = Uint8Array::new(&buffer).to_vec();
     // An object of a build to come may answer what this one does not know.
@@ -156,15 +176,6 @@ pub(super) fn stub(env: &Env, class: &str, name: &str, home: &Residency) -> Resu
     namespace.get_by_name(name, &options).map_err(failed_here)
 }
 
-/// A call that did not come back: overload is 503, anything else ours.
-fn failed(error: JsValue) -> Error {
-    let says = |name: &str| Reflect::get(&error, &name.into()).is_ok_and(|value| value.is_truthy());
-    if says("overloaded") || says("retryable") {
-        return Error::new(Code::DirectoryBusy, "The organisation's directory is busy. Try again in half a minute.");
-    }
-    Error::internal(format!("{error:?}"))
-}
-
 /// An organisation's object.
 #[durable_object(alarm)]
 pub struct Org {
@@ -181,6 +192,8 @@ pub struct Org {
     waiters: RefCell<Vec<Rc<Waiter>>>,
     /// A call may have ended a token, whose record in KV is to be written.
     ended: Cell<bool>,
+    /// The object aborts itself at the next pause: test builds only.
+    aborts: Cell<bool>,
 }
 
 /// How many records in KV are written after a call that ended a token, and after an alarm.
@@ -209,17 +222,19 @@ impl DurableObject for Org {
     fn new(state: State, env: Env) -> Self {
         let name = state.id().name().and_then(|name| OrgId::parse(&name));
         let storage = Storage::new(&state);
-        let (armed, late_since, waiters, ended) = Default::default();
+        let (armed, late_since, waiters, ended, aborts) = Default::default();
         let memory = RefCell::new(Memory::new(&object_seconds(&env)));
-        Self { state, env, name, storage, memory, armed, late_since, waiters, ended }
+        Self { state, env, name, storage, memory, armed, late_since, waiters, ended, aborts }
     }
 
     async fn fetch(&self, mut request: worker::Request) -> worker::Result<Response> {
         let asked = request.headers().get("X-Test-Panic")?;
         let panic_at = asked.as_ref().and_then(|at| at.parse().ok());
+        let fault = request.headers().get("X-Test-Fault")?;
         let body = request.bytes().await?;
         if cfg!(feature = "test-hooks") {
-            self.storage.test(panic_at);
+            self.storage.test(panic_at, fault.as_deref());
+            self.aborts.set(fault.as_deref() == Some("abort"));
             if asked.as_deref() == Some("exhaust") {
                 self.storage.exhaust();
             }
@@ -237,7 +252,7 @@ impl DurableObject for Org {
             self.work().await;
         } else if let Err(error) = self.arm().await {
             // The call is done whatever becomes of the alarm; the next one sets it.
-            self.log("set", &Error::internal(error));
+            self.log("set", &error);
         }
         Ok(sent)
     }
@@ -273,7 +288,7 @@ impl Org {
                     busy.end();
                     stepped.unwrap_or_else(|error| Some(Failure { job: "step", error }))
                 }
-                Err(error) => Some(Failure { job: "commit", error: Error::internal(error) }),
+                Err(error) => Some(Failure { job: "commit", error: platform::failed(&error.into(), "from sync") }),
             };
         }
         failures.extend(stepped);
@@ -289,7 +304,7 @@ impl Org {
         // Without an answer it looks again in a minute.
         let next = next.or_else(|| (!failures.is_empty()).then(|| now().plus(alarm::RETRY)));
         if let Err(error) = self.set_alarm(next).await {
-            failures.push(Failure { job: "set", error: Error::internal(error) });
+            failures.push(Failure { job: "set", error });
         }
         for Failure { job, error } in failures {
             self.log(job, &error);
@@ -338,12 +353,24 @@ impl Org {
                     return self.sent(&Reply { v: VERSION, outcome: Ok(answer) }).map_err(Error::internal);
                 }
             };
+            if cfg!(feature = "test-hooks") && self.aborts.take() {
+                self.abort().map_err(|error| failed(&error, "from abort"))?;
+            }
             Delay::from(Duration::ZERO).await;
             progress = caught(&|| {
                 let pending = pending.take().ok_or_else(|| Error::internal("a step was taken twice"))?;
                 Ok(org::resume(&self.storage, &mut self.memory.borrow_mut(), *pending, now()))
             })?;
         }
+    }
+
+    /// Has the platform abort this object at the next pause, as it does when it restarts one: test builds only. No frame of wasm
+    /// may be under it then, because nothing that it throws can be caught.
+    fn abort(&self) -> std::result::Result<(), JsValue> {
+        let state: &JsValue = self.state.as_raw();
+        let abort = Reflect::get(state, &"abort".into())?.dyn_into::<Function>()?.bind1(state, &"asked for".into());
+        let later = Reflect::get(&js_sys::global(), &"setTimeout".into())?.dyn_into::<Function>()?;
+        later.call2(&JsValue::UNDEFINED, &abort, &0.into()).map(|_| ())
     }
 
     /// The object's response: the answer itself if the edge asked for it and it needs nothing more of the edge.
@@ -396,7 +423,8 @@ impl Org {
             return Ok(Answer::Allowed);
         }
         // The alarm goes with the rest.
-        self.state.storage().delete_all().await.map_err(Error::internal)?;
+        let deleted = self.state.storage().delete_all().await;
+        deleted.map_err(|error| platform::failed(&error.into(), "from deleteAll"))?;
         // Nothing ran since that could have remembered anything: the platform holds events back while it waits for the
         // storage.
         self.memory.replace(Memory::new(&object_seconds(&self.env)));
@@ -476,16 +504,17 @@ impl Org {
     }
 
     /// Sets the alarm if it must go off sooner, or if the one that was set has passed.
-    async fn arm(&self) -> worker::Result<()> {
+    async fn arm(&self) -> Result<()> {
         let changed = self.storage.due_was_set();
         let wanted = alarm::wanted(&self.storage, &self.memory.borrow(), self.armed.get(), changed, now());
-        self.set_alarm(wanted.map_err(|error| worker::Error::RustError(error.detail))?).await
+        self.set_alarm(wanted?).await
     }
 
-    async fn set_alarm(&self, at: Option<Timestamp>) -> worker::Result<()> {
+    async fn set_alarm(&self, at: Option<Timestamp>) -> Result<()> {
         if let Some(at) = at {
             let ahead = (at.0 - now().0).max(alarm::AHEAD);
-            self.state.storage().set_alarm(Duration::from_millis(ahead.unsigned_abs())).await?;
+            let set = self.state.storage().set_alarm(Duration::from_millis(ahead.unsigned_abs())).await;
+            set.map_err(|error| platform::failed(&error.into(), "from setAlarm"))?;
             self.armed.set(Some(at));
         }
         Ok(())

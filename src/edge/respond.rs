@@ -63,6 +63,7 @@ pub(super) fn write(storage: &Storage, types: &Types, answer: Answer, wanted: &W
     let headers = Headers::new();
     let set = |name: &str, value: &str| headers.set(name, value).map_err(Error::internal);
     set(FINAL, wanted.request.as_str())?;
+    render::ALWAYS.iter().try_for_each(|(name, value)| set(name, value))?;
     let streamed = !body.is_over();
     for (name, value) in shown.iter().filter(|(name, _)| !(streamed && *name == "ETag")) {
         set(name, value)?;

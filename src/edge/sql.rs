@@ -1,10 +1,11 @@
 //! [`Sql`] on the object's storage. Every call into the platform that can throw is bound as one that can fail, so
 //! that nothing is thrown through wasm.
 
+use super::platform;
 use crate::error::{Error, Result};
 use crate::store::{Cell as Value, Param, Row, Sql, TEXT_MAX};
 use js_sys::{Array, Object};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use wasm_bindgen::prelude::*;
 
@@ -66,6 +67,15 @@ pub(super) struct Storage {
     written: Cell<f64>,
     panic_at: Cell<Option<u32>>,
     exhausts: Cell<bool>,
+    fault: RefCell<Option<Fault>>,
+}
+
+/// An error that the platform is to throw, in a test build.
+struct Fault {
+    /// As [`platform::pretended`] has it.
+    what: String,
+    /// At which statement, and at all that follow; `None` where the transaction is committed.
+    at: Option<u32>,
 }
 
 impl Storage {
@@ -75,8 +85,8 @@ impl Storage {
 
     fn of(storage: JsStorage) -> Self {
         let sql = storage.sql();
-        let (due_changed, read, written, panic_at, exhausts) = Default::default();
-        Self { storage, sql, due_changed, read, written, panic_at, exhausts }
+        let (due_changed, read, written, panic_at, exhausts, fault) = Default::default();
+        Self { storage, sql, due_changed, read, written, panic_at, exhausts, fault }
     }
 
     /// True if a due time was set since this was last asked.
@@ -89,11 +99,29 @@ impl Storage {
         Self::of(self.storage.clone())
     }
 
-    /// Counts from nothing, and panics at the given statement inside a transaction: test builds only.
-    pub(super) fn test(&self, panic_at: Option<u32>) {
+    /// Counts from nothing, and panics or fails at the given statement: test builds only. `fault` is what the platform throws
+    /// and where, `full 3` at the third statement or `full commit`.
+    pub(super) fn test(&self, panic_at: Option<u32>, fault: Option<&str>) {
         self.read.set(0.0);
         self.written.set(0.0);
         self.panic_at.set(panic_at);
+        let fault = fault
+            .and_then(|fault| fault.split_once(' '))
+            .filter(|(_, at)| *at == "commit" || at.parse::<u32>().is_ok());
+        self.fault.replace(fault.map(|(what, at)| Fault { what: what.to_owned(), at: at.parse().ok() }));
+    }
+
+    /// Throws what was asked for, at this statement or at the end of a transaction.
+    fn faulty(&self, commits: bool) -> std::result::Result<(), JsValue> {
+        match &mut *self.fault.borrow_mut() {
+            Some(Fault { what, at: Some(0) }) => Err(platform::pretended(what)),
+            Some(Fault { what, at: None }) if commits => Err(platform::pretended(what)),
+            Some(Fault { at: Some(left), .. }) if !commits => {
+                *left -= 1;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Makes the next step of a job use up all memory, which ends this instance: test builds only.
@@ -136,6 +164,7 @@ impl Sql for Storage {
     fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>> {
         if cfg!(feature = "test-hooks") {
             self.tested();
+            self.faulty(false).map_err(|error| platform::failed(&error, sql))?;
         }
         let bindings = Array::new();
         for param in params {
@@ -146,7 +175,7 @@ impl Sql for Storage {
                 Param::Text(text) => JsValue::from_str(text),
             });
         }
-        let failed = |error: JsValue| Error::internal(format!("{error:?} in {sql}"));
+        let failed = |error: JsValue| platform::failed(&error, sql);
         let cursor = self.sql.exec(sql, &bindings).map_err(failed)?;
         let rows = cursor.raw().and_then(|rows| rows.to_array()).map_err(failed)?;
         if cfg!(feature = "test-hooks") {
@@ -162,10 +191,11 @@ impl Sql for Storage {
         let mut refused: Option<Error> = None;
         // A panic in `body` becomes an error, so the transaction rolls back; neither is looked at again but `refused`,
         // which is set whole.
-        let mut parts = AssertUnwindSafe((body, &mut refused));
+        let mut parts = AssertUnwindSafe((body, &mut refused, self));
         let result = self.storage.transaction_sync(&mut move || {
-            let (body, refused) = &mut *parts;
+            let (body, refused, storage) = &mut *parts;
             match catch_unwind(AssertUnwindSafe(body)) {
+                Ok(Ok(())) if cfg!(feature = "test-hooks") => storage.faulty(true).map(|()| JsValue::UNDEFINED),
                 Ok(Ok(())) => Ok(JsValue::UNDEFINED),
                 Ok(Err(error)) => {
                     **refused = Some(error);
@@ -179,7 +209,7 @@ impl Sql for Storage {
         });
         match (refused, result) {
             (Some(error), _) => Err(error),
-            (None, Err(error)) => Err(Error::internal(format!("{error:?} from transactionSync"))),
+            (None, Err(error)) => Err(platform::failed(&error, "at the end of a transaction")),
             (None, Ok(_)) => Ok(()),
         }
     }

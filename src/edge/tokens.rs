@@ -2,10 +2,11 @@
 
 use super::limits::{self, Limit};
 use super::now;
+use super::platform::kv_failed;
 use crate::auth::remembered::Remembered;
 use crate::auth::{Record, record_key};
 use crate::error::{Error, Result};
-use crate::id::{OrgId, TokenHash};
+use crate::id::{OrgId, Timestamp, TokenHash};
 use crate::scim::json;
 use std::cell::RefCell;
 use worker::Env;
@@ -14,46 +15,90 @@ use worker::Env;
 const KNOWN: i64 = 60_000;
 /// How long an unknown one is: a token that was just minted may be on its way.
 const UNKNOWN: i64 = 10_000;
+/// How long a record that was read once still leads to its object if KV does not answer, in milliseconds.
+const KEPT: i64 = 24 * 3_600_000;
+/// After how long KV is asked again if it did not answer, in milliseconds.
+const AGAIN: i64 = 10_000;
 /// How many tokens are cached: some 300 KB, and up to 2 MB if all have address ranges.
 const CACHED: usize = 1000;
 
-thread_local! {
-    static CACHE: RefCell<Remembered<TokenHash, Option<Record>>> = const { RefCell::new(Remembered::new(CACHED)) };
+/// What KV said of a token.
+#[derive(Clone)]
+struct Cached {
+    /// `None` if KV has no record.
+    record: Option<Record>,
+    /// When KV said so.
+    read: Timestamp,
+    /// Until when it is not asked again.
+    fresh: Timestamp,
 }
 
-/// Returns what KV knows of a token; `None` for nothing. A look-up that the cache does not answer counts for the client.
+impl Cached {
+    /// Puts it into the cache, for as long as it is of use.
+    fn keep(self, hash: &TokenHash) {
+        let until = if self.record.is_some() { self.read.plus(KEPT) } else { self.fresh };
+        CACHE.with_borrow_mut(|cache| cache.insert(*hash, self.clone(), self.record.is_some(), now(), until));
+    }
+}
+
+thread_local! {
+    static CACHE: RefCell<Remembered<TokenHash, Cached>> = const { RefCell::new(Remembered::new(CACHED)) };
+}
+
+/// Returns what KV knows of a token; `None` for nothing. If KV fails, a record counts that it gave within 24 hours: a record
+/// only leads to an object, which decides. A look-up of a token that the cache does not know counts for the client. `fails`
+/// is a test's KV that does not answer.
 ///
 /// # Errors
-/// 429 for a client with too many of those, or internal.
-pub(super) async fn look_up(env: &Env, hash: &TokenHash, client: Option<&str>) -> Result<Option<Record>> {
-    if let Some(record) = CACHE.with_borrow(|cache| cache.get(hash, now()).cloned()) {
-        return Ok(record);
-    }
-    if let Some(client) = client {
-        limits::check(Limit::Misses, client)?;
+/// 429 for a client with too many of those; 503 if KV fails and the token is unknown here.
+pub(super) async fn look_up(env: &Env, hash: &TokenHash, client: &str, fails: bool) -> Result<Option<Record>> {
+    let known = CACHE.with_borrow(|cache| cache.get(hash, now()).cloned());
+    let known = match known {
+        Some(known) if known.fresh > now() && !fails => return Ok(known.record),
+        known => known.filter(|known| known.record.is_some()),
+    };
+    if known.is_none() {
+        limits::check(env, Limit::Misses, client)?;
         limits::count(env, Limit::Misses, client).await?;
     }
-    let kv = env.kv("TOKENS").map_err(Error::internal)?;
-    let text = kv.get(&record_key(hash)).text().await.map_err(Error::internal)?;
+    let text = match (read(env, hash, fails).await, known) {
+        (Ok(text), _) => text,
+        (Err(_), Some(known)) => {
+            let record = known.record.clone();
+            Cached { fresh: now().plus(AGAIN), ..known }.keep(hash);
+            return Ok(record);
+        }
+        (Err(error), None) => return Err(error),
+    };
     // A record that cannot be read, or is of a later version, opens nothing.
     let record = text.and_then(|text| json::own::<Record>(&text).ok()).filter(|record| record.v == 1);
-    let until = now().plus(if record.is_some() { KNOWN } else { UNKNOWN });
-    CACHE.with_borrow_mut(|cache| cache.insert(*hash, record.clone(), record.is_some(), now(), until));
+    let fresh = now().plus(if record.is_some() { KNOWN } else { UNKNOWN });
+    Cached { record: record.clone(), read: now(), fresh }.keep(hash);
     Ok(record)
+}
+
+async fn read(env: &Env, hash: &TokenHash, fails: bool) -> Result<Option<String>> {
+    let what = "It cannot be found out which organisation this token belongs to; it was neither accepted nor refused";
+    if fails {
+        return Err(kv_failed("asked for", what));
+    }
+    let kv = env.kv("TOKENS").map_err(|error| kv_failed(error, what))?;
+    kv.get(&record_key(hash)).text().await.map_err(|error| kv_failed(error, what))
 }
 
 /// Writes a token's record whole.
 ///
 /// # Errors
-/// Internal: KV failed, or takes no second write of one key within a second.
+/// 503: KV failed, or takes no second write of one key within a second.
 pub(super) async fn put(env: &Env, hash: &TokenHash, record: &Record) -> Result<()> {
     let text = serde_json::to_string(record).map_err(Error::internal)?;
-    let kv = env.kv("TOKENS").map_err(Error::internal)?;
-    let mut put = kv.put(&record_key(hash), text).map_err(Error::internal)?;
+    let failed = |error: worker::Error| kv_failed(error, "The token's record cannot be written");
+    let kv = env.kv("TOKENS").map_err(failed)?;
+    let mut put = kv.put(&record_key(hash), text).map_err(|error| failed(error.into()))?;
     if let Some(until) = record.kept_until() {
         put = put.expiration(until);
     }
-    put.execute().await.map_err(Error::internal)?;
+    put.execute().await.map_err(|error| failed(error.into()))?;
     forget_one(hash);
     Ok(())
 }
@@ -61,10 +106,11 @@ pub(super) async fn put(env: &Env, hash: &TokenHash, record: &Record) -> Result<
 /// Deletes a token's record.
 ///
 /// # Errors
-/// Internal: KV failed.
+/// 503: KV failed.
 pub(super) async fn delete(env: &Env, hash: &TokenHash) -> Result<()> {
-    let kv = env.kv("TOKENS").map_err(Error::internal)?;
-    kv.delete(&record_key(hash)).await.map_err(Error::internal)
+    let failed = |error: worker::Error| kv_failed(error, "A token's record cannot be deleted");
+    let kv = env.kv("TOKENS").map_err(failed)?;
+    kv.delete(&record_key(hash)).await.map_err(|error| failed(error.into()))
 }
 
 /// Forgets what this isolate knows of a token.
@@ -75,6 +121,6 @@ pub(super) fn forget_one(hash: &TokenHash) {
 /// Forgets what this isolate knows of an organisation's tokens.
 pub(super) fn forget(org: &OrgId) {
     CACHE.with_borrow_mut(|cache| {
-        cache.retain(|record| record.as_ref().is_none_or(|record| record.org != *org));
+        cache.retain(|known| known.record.as_ref().is_none_or(|record| record.org != *org));
     });
 }

@@ -238,6 +238,8 @@ codes! {
         ScimOff = "scim-off",
         /// One of the organisation's `sync` options forbids it.
         SyncOff = "sync-off",
+        /// Credentials were sent over plain http.
+        PlainHttp = "plain-http",
         /// The Console token's scope is too narrow.
         ScopeTooNarrow = "scope-too-narrow",
         /// Discovery takes no filter (RFC 7644 section 4).
@@ -372,6 +374,14 @@ codes! {
         SchemasChanging = "schemas-changing",
         /// The organisation's object is overloaded.
         DirectoryBusy = "directory-busy",
+        /// The platform restarted the object in the middle of the request, or broke the connection to it.
+        ObjectReset = "object-reset",
+        /// The object's storage is full.
+        StorageFull = "storage-full",
+        /// The object's storage cannot be read or written.
+        StorageFailed = "storage-failed",
+        /// Workers KV gives no answer.
+        TokenStoreFailed = "token-store-failed",
         /// The directory is being replaced by an import.
         Importing = "importing",
         /// An import stopped while it was writing, so the directory is incomplete.
@@ -397,6 +407,18 @@ impl Code {
     /// The code with this text.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|code| code.as_str() == text)
+    }
+
+    /// True for a fault of ours or of the platform's. It is no judgement of the request: the whole request fails with it, and
+    /// the journal, where admins look for what their provider sends wrongly, has no entry.
+    pub const fn is_fault(self) -> bool {
+        self.is_passing()
+            || matches!(self, Code::Internal | Code::StorageFull | Code::StorageFailed | Code::TokenStoreFailed)
+    }
+
+    /// True for a fault of the platform's that has nothing to do with what was asked, and that passes by itself.
+    pub const fn is_passing(self) -> bool {
+        matches!(self, Code::DirectoryBusy | Code::ObjectReset)
     }
 
     /// The code of a refusal that another build made and whose own code is missing or unknown here.

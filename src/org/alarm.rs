@@ -172,7 +172,7 @@ pub fn begin(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<(Opti
 
 impl Attempt {
     /// Takes the step. One that fails or panics is rolled back, and tried again after a pause; the last attempt sets the
-    /// job aside. Answers what went wrong.
+    /// job aside. One that ends because the platform restarts the object was no attempt. Answers what went wrong.
     pub fn run(self, sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Option<Failure> {
         let Self { job, made } = self;
         let stepped = caught(|| {
@@ -185,6 +185,7 @@ impl Attempt {
         // Only what is stored holds: the step may have noted in memory what was rolled back.
         memory.forget_stored();
         let again = super::load(sql, memory, now).and_then(|()| match made >= ATTEMPTS {
+            _ if error.code.is_passing() => transact(sql, || due::withdraw(sql, job.name, now.plus(PAUSES.1))),
             true => set_aside(sql, memory, job, "failed", now),
             false => Ok(()),
         });

@@ -7,7 +7,7 @@ use crate::directory::bulk::{Bulk, Done, Operation};
 use crate::directory::command::Command;
 use crate::directory::reply::Answer;
 use crate::directory::view;
-use crate::error::{Code, Error, Kind, Result, cut};
+use crate::error::{Code, Error, Result, cut};
 use crate::id::{MemberId, RequestId};
 use crate::scim::bulk::Placeholders;
 use crate::scim::json;
@@ -128,7 +128,7 @@ impl<'a> Run<'a> {
         });
         let error = match results {
             Ok(results) => return results.into_iter().try_for_each(|(at, done)| self.finish(at, Ok(done))),
-            Err(error) if error.kind() == Kind::Internal => return Err(error),
+            Err(error) if error.code.is_fault() => return Err(error),
             Err(error) => error,
         };
         if work.budget.is_exceeded() {
@@ -190,7 +190,7 @@ impl<'a> Run<'a> {
     fn finish(&mut self, at: usize, result: Result<Done>) -> Result<()> {
         let operation = self.operation(at)?;
         let error = match result {
-            Err(error) if error.kind() == Kind::Internal => return Err(error),
+            Err(error) if error.code.is_fault() => return Err(error),
             Err(error) => error,
             Ok(done) => {
                 if let ("POST", Some((_, id))) =

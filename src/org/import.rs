@@ -10,7 +10,7 @@ use super::Memory;
 use super::access::Caller;
 use crate::directory::command::{Admin, Call};
 use crate::directory::reply::Answer;
-use crate::error::{Code, Error, Kind, Result, quoted};
+use crate::error::{Code, Error, Result, quoted};
 use crate::id::{RequestId, Seq, Timestamp};
 use crate::scim::json;
 use crate::scim::schema::Types;
@@ -489,7 +489,7 @@ fn advanced(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<bool> 
         Ok(job.phase)
     });
     let phase = match stepped {
-        Err(error) if error.kind() != Kind::Internal => {
+        Err(error) if !error.code.is_fault() => {
             let job = Job { phase: Phase::Failed, error: Some(error.detail), ..before };
             transact(sql, || save(sql, &job))?;
             job.phase

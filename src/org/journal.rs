@@ -128,7 +128,7 @@ pub(super) fn token_refused<A>(
     error: &Error,
     now: Timestamp,
 ) -> Result<()> {
-    let (Actor::Token { hash, .. }, false) = (&call.actor, error.kind() == Kind::Internal) else { return Ok(()) };
+    let (Actor::Token { hash, .. }, false) = (&call.actor, error.code.is_fault()) else { return Ok(()) };
     let Some(token) = tokens::by_hash(sql, hash)?.filter(access::is_for_scim) else { return Ok(()) };
     // The answer to 401 is the same for everybody; the admin may know more.
     let outside = token.is_alive(now) && !access::is_inside(&token, call);

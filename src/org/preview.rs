@@ -7,7 +7,7 @@ use super::{Context, Memory, Searched, feed, searched, work};
 use crate::budget::Budget;
 use crate::directory::command::{Call, Command};
 use crate::directory::reply::Answer;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::store::{Sql, changes};
 use serde_json::value::RawValue;
 use std::rc::Rc;
@@ -86,7 +86,7 @@ fn cut(answer: &mut Answer, notes: &mut Vec<String>) {
 /// The preview of a request that changes nothing. A fault of ours is no answer that the request would get.
 pub(super) fn nothing_changed(mut outcome: Result<Answer>, call: &Call) -> Result<Answer> {
     if let Err(error) = &outcome
-        && error.kind() == Kind::Internal
+        && error.code.is_fault()
     {
         return Err(error.clone());
     }

@@ -39,6 +39,16 @@ pub fn set(sql: &dyn Sql, what: &str, at: Option<Timestamp>) -> Result<()> {
     sql.query(text, &[what.into(), at.0.into()]).map(|_| ())
 }
 
+/// Takes back an attempt that came to nothing for no fault of the step's; it is due again at that time.
+///
+/// # Errors
+/// Internal only.
+pub fn withdraw(sql: &dyn Sql, what: &str, again: Timestamp) -> Result<()> {
+    sql.due_changed();
+    let text = "UPDATE due SET attempts = max(attempts - 1, 0), at = ? WHERE what = ?";
+    sql.query(text, &[again.0.into(), what.into()]).map(|_| ())
+}
+
 /// Counts an attempt at a job's step, which is due again at that time if it never ends; answers how many that makes.
 ///
 /// # Errors

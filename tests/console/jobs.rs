@@ -8,6 +8,7 @@ use crate::support::native::Native;
 use crate::support::{Server, dump};
 use scim_edge::auth::Dialect;
 use scim_edge::directory::command::Admin;
+use scim_edge::error::Code;
 use scim_edge::id::Timestamp;
 use scim_edge::org::alarm;
 use serde_json::{Value, json};
@@ -405,4 +406,29 @@ fn counters_that_cannot_be_saved() {
     assert_eq!(at, server.now.plus(3_600_000).0);
     server.alarm();
     assert_eq!(server.console("/journal")["days"][0]["refused"], 1);
+}
+
+/// A restart of the object in the middle of a step is no attempt at it; storage that is full is.
+#[test]
+fn restarts_are_no_attempts() {
+    for (code, set_aside) in [
+        (Code::ObjectReset, false),
+        (Code::DirectoryBusy, false),
+        (Code::StorageFull, true),
+        (Code::StorageFailed, true),
+        (Code::Internal, true),
+    ] {
+        let mut server = Native::new(Dialect::Auto);
+        server.sql.fails_as.set(code);
+        server.sql.fails_at.set("DELETE FROM traffic");
+        server.now = server.now.plus(3_600_000);
+        let failed = run(&mut server, 20 * 60_000);
+        assert_eq!(failed.len() > 3, !set_aside, "{code}: {failed:?}");
+        server.sql.fails_at.set("");
+        assert_eq!(warnings(&mut server).len(), usize::from(set_aside), "{code}");
+        server.now = server.now.plus(60_000);
+        server.alarm();
+        let attempts: i64 = server.sql.connection.query_row("SELECT attempts FROM due", [], |row| row.get(0)).unwrap();
+        assert_eq!(attempts, 0, "{code}");
+    }
 }

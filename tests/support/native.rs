@@ -10,6 +10,7 @@ use scim_edge::directory::command::{
 use scim_edge::directory::options::Options;
 use scim_edge::directory::reply::{Answer, Reply};
 use scim_edge::directory::residency::Residency;
+use scim_edge::error::Code;
 use scim_edge::id::{OrgId, RequestId, Timestamp, TokenId};
 use scim_edge::ingest::{self, Ingested};
 use scim_edge::org::alarm::{self, Failure};
@@ -148,8 +149,11 @@ impl Native {
             rest
         };
         let context = Context { org: Some(&self.org), now: self.now, random: &random, bytes };
+        let mut steps = self.sql.steps.get();
         let mut progress = org::execute(&self.sql, &mut self.memory, call, &context);
         loop {
+            assert!(self.sql.steps.get() > steps || !is_let_in(&progress), "an event that reads no storage");
+            steps = self.sql.steps.get();
             match progress {
                 Progress::Done(reply) => return reply,
                 Progress::Erase(_) => panic!("erasing needs the platform"),
@@ -351,6 +355,17 @@ impl Native {
             }
             other => panic!("{other:?}"),
         }
+    }
+}
+
+/// False for a call that ended before its token was looked at, or with a fault. All others must read the storage in each of
+/// their events: only that keeps them out of an object that has been replaced.
+fn is_let_in(progress: &Progress) -> bool {
+    match progress {
+        Progress::Done(Reply { outcome: Err(error), .. }) => {
+            !(error.code.is_fault() || matches!(error.code, Code::Unauthorized | Code::Deploying))
+        }
+        _ => true,
     }
 }
 

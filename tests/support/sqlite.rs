@@ -3,7 +3,7 @@
 use rusqlite::limits::Limit;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, StatementStatus, ToSql, params_from_iter};
-use scim_edge::error::{Error, Result};
+use scim_edge::error::{Code, Error, Result};
 use scim_edge::store::{Cell, Param, Row, Sql, TEXT_MAX};
 use std::cell::{Cell as Counter, RefCell};
 use std::collections::BTreeSet;
@@ -16,6 +16,8 @@ pub struct Sqlite {
     pub steps: Counter<i64>,
     /// Statements that may still run before one fails: the storage's fault, at a chosen place.
     pub fail_after: Counter<Option<u32>>,
+    /// How a statement that fails does so.
+    pub fails_as: Counter<Code>,
     /// A statement that names this panics, or fails: a step that never comes to its end.
     pub panics_at: Counter<&'static str>,
     pub fails_at: Counter<&'static str>,
@@ -54,7 +56,8 @@ impl Sqlite {
         }
         connection.execute_batch("PRAGMA foreign_keys = ON").unwrap();
         let (depth, steps, fail_after, panics_at, fails_at, due_changed) = Default::default();
-        Self { connection, depth, steps, fail_after, panics_at, fails_at, due_changed, recorded: RefCell::new(None) }
+        let (fails_as, recorded) = (Counter::new(Code::Internal), RefCell::new(None));
+        Self { connection, depth, steps, fail_after, fails_as, panics_at, fails_at, due_changed, recorded }
     }
 
     /// How SQLite would run a statement: a line for each table, in the words of `EXPLAIN QUERY PLAN`.
@@ -77,13 +80,13 @@ impl Sqlite {
 impl Sql for Sqlite {
     fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>> {
         match self.fail_after.get() {
-            Some(0) => return Err(Error::internal("the storage fails here")),
+            Some(0) => return Err(Error::new(self.fails_as.get(), "the storage fails here")),
             left => self.fail_after.set(left.map(|left| left - 1)),
         }
         let named = |place: &Counter<&str>| !place.get().is_empty() && sql.contains(place.get());
         assert!(!named(&self.panics_at), "asked for");
         if named(&self.fails_at) {
-            return Err(Error::internal("the storage fails at this"));
+            return Err(Error::new(self.fails_as.get(), "the storage fails at this"));
         }
         if let Some(texts) = self.recorded.borrow_mut().as_mut().filter(|texts| !texts.contains(sql)) {
             texts.insert(sql.to_owned());

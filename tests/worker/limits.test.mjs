@@ -1,7 +1,7 @@
 // Who is held up by whom, in workerd: only failures count, and a live token passes whatever comes from its address.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { organisation, scimCall } from "./client.mjs";
+import { consoleCall, organisation, scimCall } from "./client.mjs";
 import { start } from "./harness.mjs";
 
 const LIMIT = 6;
@@ -91,6 +91,22 @@ test("failures hold up an address's malformed tokens and root keys, and no live 
     // Requests that succeed count for nothing.
     assert.deepEqual(await statuses(3 * LIMIT, () => scim(org.token, "192.0.2.8")), Array(3 * LIMIT).fill(200));
   }));
+
+test("clients whose address the platform does not say count as one", () =>
+  limited({ FAILURE_LIMIT: LIMIT }, async ({ server, org, scim }) => {
+    const bare = (token) => scimCall(org.base, token, "GET", "/Users?count=0");
+    refusedInTheEnd(await statuses(2 * LIMIT + 1, () => bare(org.token.slice(0, -1))), 401, "without an address");
+    assert.equal((await scimCall(`${server.url}/v1/orgs`, server.consoleKey, "GET", "")).status, 429);
+    assert.equal((await bare(org.token)).status, 200, "a live token");
+    assert.equal((await scim(org.token.slice(0, -1), "192.0.2.1")).status, 401, "from an address");
+    assert.equal((await scim((await mintAway(server)).token, "192.0.2.1")).status, 200);
+  }));
+
+/** A token that is minted from an address of its own. */
+async function mintAway(server) {
+  const body = { name: "away", kind: "scim" };
+  return (await consoleCall(server, "POST", "/v1/orgs/limited/tokens", body, from("192.0.2.99"))).body;
+}
 
 test("300 failures from an address, then a live token that no isolate has seen: 200", () =>
   limited({ TOKEN_LIMIT: 12_000, FAILURE_LIMIT: 300, MISS_LIMIT: 3_000 }, async ({ scim, mint }) => {

@@ -39,6 +39,7 @@ after(async () => {
 
 const described = (status) => operations.filter(({ responses }) => responses[status]);
 const address = ({ path }, org = "acme") => path.replace("{org}", org).replace("{id}", "0199").replace("{urn}", URN).replace("{part}", "1");
+const changes = ({ method, operationId }) => method !== "GET" && operationId !== "preview";
 const confirmed = (one, org) => address(one, org) + (one.operationId === "eraseOrg" ? `?confirm=${org}` : "");
 
 test("the document is there for everybody", async () => {
@@ -76,7 +77,8 @@ test("every operation refuses what none allows", async () => {
     [500, server.consoleKey, { "X-Test-Panic": "edge" }, address],
   ]) {
     assert.ok(described(status).length > 0);
-    for (const one of described(status)) {
+    // Reading is allowed to every scope.
+    for (const one of described(status).filter((one) => status !== 403 || changes(one))) {
       const sent = one.requestBody && (body ?? BODIES[one.operationId]);
       const answer = await scimCall(server.url, token, one.method, path(one), sent, more);
       assert.equal(answer.status, status, `${one.method} ${path(one)}: ${JSON.stringify(answer.body)}`);
@@ -91,6 +93,32 @@ test("every operation refuses what none allows", async () => {
     }
   } finally {
     await bare.stop();
+  }
+});
+
+test("no operation takes credentials over plain http", async () => {
+  // Miniflare takes the address from this header, since fetch sets Host itself.
+  const at = (host, path) => ({ "MF-Original-URL": `http://${host}${path}` });
+  const away = (path) => at("scim.example.com", path);
+  for (const one of described(403)) {
+    const sent = one.requestBody && BODIES[one.operationId];
+    for (const token of [server.consoleKey, tokens.read, "wrong"]) {
+      const { status, headers, body } = await scimCall(server.url, token, one.method, address(one), sent, away(address(one)));
+      assert.deepEqual([status, headers.get("x-error-code")], [403, "plain-http"], `${one.method} ${one.path}`);
+      assert.match(body.detail, /https.*rotate this token/);
+    }
+    assert.equal((await scimCall(server.url, "", one.method, address(one), sent, away(address(one)))).status, 401, "without credentials");
+  }
+  // SCIM too, where anything answers; without credentials nothing changes.
+  for (const path of ["/acme/scim/v2/Users", "/acme/scim/v2/Schemas", "/unregistered/scim/v2/Users", "/nowhere"]) {
+    const answer = await scimCall(server.url, acme.token, "GET", path, undefined, away(path));
+    assert.deepEqual([answer.status, answer.headers.get("x-error-code"), answer.headers.get("content-type")],
+      [403, "plain-http", "application/scim+json"], path);
+    const open = await scimCall(server.url, "", "GET", path, undefined, away(path));
+    assert.notEqual(open.status, 403, path);
+  }
+  for (const host of ["localhost:8787", "127.0.0.1", "127.9.9.9:80", "[::1]:8787", "acme.localhost"]) {
+    assert.equal((await scimCall(acme.base, acme.token, "GET", "/Users", undefined, at(host, "/acme/scim/v2/Users"))).status, 200, host);
   }
 });
 

@@ -8,17 +8,17 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const build = resolve(root, process.env.SCIM_EDGE_BUILD ?? "build-test");
 const NAME = "scim-edge";
 
+/** What wrangler.toml sets; a variable that it leaves out is not there. */
 function setting(name) {
-  const found = readFileSync(join(root, "wrangler.toml"), "utf8").match(new RegExp(`^${name} = "(.*)"$`, "m"));
-  if (!found) throw new Error(`wrangler.toml sets no ${name}`);
-  return found[1];
+  return readFileSync(join(root, "wrangler.toml"), "utf8").match(new RegExp(`^${name} = "(.*)"$`, "m"))?.[1];
 }
 
 /** The Worker that wrangler.toml describes, in Miniflare's words. */
 function options(persist, vars, limits, kv) {
   // Tests of other things send more than the object's time is for: only the tests of that set OBJECT_SECONDS.
-  const texts = { OBJECT_SECONDS: "", PUBLIC_ORIGIN: setting("PUBLIC_ORIGIN"), ORG_HOST_SUFFIX: setting("ORG_HOST_SUFFIX"), ...vars };
-  const env = Object.fromEntries(Object.entries(texts).map(([name, value]) => [name, { type: "text", value }]));
+  const names = ["WORKER_NAME", "PUBLIC_ORIGIN", "ORG_HOST_SUFFIX", "CONSOLE_ORIGINS", "JURISDICTIONS"];
+  const texts = { OBJECT_SECONDS: "", ...Object.fromEntries(names.map((name) => [name, setting(name)])), ...vars };
+  const env = Object.fromEntries(Object.entries(texts).filter(([, value]) => value !== undefined).map(([name, value]) => [name, { type: "text", value }]));
   if (kv) env.TOKENS = { type: "kv", id: "TOKENS" };
   for (const [name, limit] of Object.entries(limits)) {
     env[name] = { type: "rate-limit", namespace: name, simple: { limit, period: 60 } };
