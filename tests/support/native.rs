@@ -149,13 +149,14 @@ impl Native {
             rest
         };
         let context = Context { org: Some(&self.org), now: self.now, random: &random, bytes };
-        let mut steps = self.sql.steps.get();
+        let steps = self.sql.steps.get();
         let mut progress = org::execute(&self.sql, &mut self.memory, call, &context);
         loop {
-            assert!(self.sql.steps.get() > steps || !is_let_in(&progress), "an event that reads no storage");
-            steps = self.sql.steps.get();
             match progress {
-                Progress::Done(reply) => return reply,
+                Progress::Done(reply) => {
+                    assert!(self.sql.steps.get() > steps || !is_let_in(&reply), "a call that reads no storage");
+                    return reply;
+                }
                 Progress::Erase(_) => panic!("erasing needs the platform"),
                 Progress::Scan(pending) => {
                     self.now = self.now.plus(self.step_takes);
@@ -358,15 +359,11 @@ impl Native {
     }
 }
 
-/// False for a call that ended before its token was looked at, or with a fault. All others must read the storage in each of
-/// their events: only that keeps them out of an object that has been replaced.
-fn is_let_in(progress: &Progress) -> bool {
-    match progress {
-        Progress::Done(Reply { outcome: Err(error), .. }) => {
-            !(error.code.is_fault() || matches!(error.code, Code::Unauthorized | Code::Deploying))
-        }
-        _ => true,
-    }
+/// False for a call that ended before its token was looked at, or with a fault. All others must read the storage: only that
+/// keeps them out of an object that has been replaced.
+fn is_let_in(reply: &Reply) -> bool {
+    let not_judged = |code: Code| code.is_fault() || matches!(code, Code::Unauthorized | Code::Deploying);
+    reply.outcome.as_ref().err().is_none_or(|error| !not_judged(error.code))
 }
 
 impl Server for Native {
