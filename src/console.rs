@@ -226,23 +226,19 @@ pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<
         }),
     };
     let (after, limit) = (parameter("after"), number("limit", LIMIT_DEFAULT)?.clamp(1, LIMIT_MAX));
+    let boolean = |name: &str| match parameter(name).as_deref() {
+        None => Ok(None),
+        Some("true") => Ok(Some(true)),
+        Some("false") => Ok(Some(false)),
+        Some(text) => Err(not_boolean(name, text)),
+    };
     let user = |id: &str| UserId::parse(id).ok_or_else(|| missing(Code::UserNotFound, "user", id));
     let group = |id: &str| GroupId::parse(id).ok_or_else(|| missing(Code::GroupNotFound, "group", id));
     Ok(Some(match route {
         Console::GetOrg(_) => Query::Organisation,
         Console::ListTokens(_) => Query::Tokens,
         Console::List(_, kinds) => {
-            let linked = match parameter("linked").as_deref() {
-                None => None,
-                Some("true") => Some(true),
-                Some("false") => Some(false),
-                Some(text) => {
-                    return Err(Error::new(
-                        Code::InvalidParameter,
-                        format!("linked has to be true or false, not {text}.", text = quoted(text)),
-                    ));
-                }
-            };
+            let linked = boolean("linked")?;
             let filter = parameter("filter").filter(|text| !text.trim().is_empty());
             if let Some(text) = after.as_deref().filter(|text| !text.is_empty() && MemberId::parse(text).is_none()) {
                 let shown: String = text.chars().take(128).collect();
@@ -281,6 +277,22 @@ pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<
         | Console::PutSchema(..)
         | Console::DeleteSchema(..) => return Ok(None),
     }))
+}
+
+/// Whether a token is revoked with what it minted (`children=true`).
+///
+/// # Errors
+/// 400 for what is neither true nor false.
+pub fn children(parameters: &[(String, String)]) -> Result<bool> {
+    match parameters.iter().find(|(name, _)| name == "children").map(|(_, value)| value.as_str()) {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(text) => Err(not_boolean("children", text)),
+    }
+}
+
+fn not_boolean(name: &str, text: &str) -> Error {
+    Error::new(Code::InvalidParameter, format!("{name} has to be true or false, not {text}.", text = quoted(text)))
 }
 
 /// The parameters of the journal.
@@ -328,13 +340,13 @@ pub fn parameters(route: &Console) -> &'static [&'static str] {
         Console::Changes(_) => &["after", "limit", "wait"],
         Console::Journal(_) => &["outcome", "reason", "resource", "since", "until", "token", "limit", "after"],
         Console::EraseOrg(_) => &["confirm"],
+        Console::RevokeToken(..) => &["children"],
         Console::ListOrgs
         | Console::PutOrg(_)
         | Console::PatchOrg(_)
         | Console::GetOrg(_)
         | Console::MintToken(_)
         | Console::ListTokens(_)
-        | Console::RevokeToken(..)
         | Console::RotateToken(..)
         | Console::Get(..)
         | Console::ReleaseGuard(_)

@@ -23,6 +23,7 @@ mod read;
 pub mod records;
 pub mod registry;
 mod related;
+mod rights;
 mod schemas;
 mod search;
 pub mod snapshot;
@@ -313,7 +314,7 @@ fn attempt(
         Ask::Admin(
             admin @ (Admin::BeginImport | Admin::ImportLines { .. } | Admin::FinishImport | Admin::EndImport),
         ) => import::run(sql, memory, admin, &call, &caller, context.now),
-        Ask::Admin(admin) => admin::run(sql, &call.org, admin, context.now),
+        Ask::Admin(admin) => admin::run(sql, &call.org, admin, &caller, context.now),
         Ask::Scim(Command::Refused { error, .. }) => Err(error.clone()),
         Ask::Scim(_) if !caller.settings.scim_enabled => Err(access::switched_off()),
         Ask::Scim(command) => match searched(sql, memory, command, &call, &caller) {

@@ -52,6 +52,17 @@ pub fn allow(ranges: &[String], address: Option<&str>) -> bool {
             .is_some_and(|address| ranges.iter().filter_map(|text| Range::parse(text)).any(|range| range.has(address)))
 }
 
+/// True if each of the ranges is inside one of `outer`. No ranges are anywhere, which is inside of no ranges only.
+pub fn is_within(inner: &[String], outer: &[String]) -> bool {
+    let parsed = |ranges: &[String]| ranges.iter().filter_map(|text| Range::parse(text)).collect::<Vec<_>>();
+    let (all, around) = (parsed(inner), parsed(outer));
+    // At most RANGES_MAX of each.
+    outer.is_empty()
+        || (!inner.is_empty()
+            && all.len() == inner.len()
+            && all.iter().all(|one| around.iter().any(|range| one.bits >= range.bits && range.has(one.address))))
+}
+
 /// What an address is counted as: IPv4 as it is, IPv6 by its first 64 bits, below which one client has them all.
 pub fn client(address: &str) -> String {
     let Some(address) = number(address.trim()) else { return address.to_owned() };

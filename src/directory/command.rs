@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 
 /// The newest version of [`Call`] and of the reply. An object understands this one and all before it. A call says the lowest
 /// that understands it, [`Call::lowest_version`], so while a deploy rolls only what is new is 503 at an object of before.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 
 /// One call of an organisation's object. `A` is what is asked: an [`Ask`], or its text in an [`Envelope`].
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -408,10 +408,16 @@ pub enum Admin {
         id: TokenId,
         hash: TokenHash,
         token: TokenSettings,
+        /// The token whose successor it becomes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaces: Option<TokenId>,
     },
     /// Answers the token's hash and its end. The object writes KV's record itself.
     RevokeToken {
         id: TokenId,
+        /// With all that it minted, and that those minted.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        children: bool,
     },
     RotateToken(Rotation),
     /// Registers an extension schema, or replaces the one of that URN; canonical.

@@ -4,6 +4,7 @@
 //! 1. Users and groups, read and changed one at a time; organisations and their tokens.
 //! 2. Conditions, sorting and cursors, Bulk, previews, registered schemas, the journal, snapshots and imports, and what else
 //!    an object of version 1 would take for something else, or not see.
+//! 3. A token revoked together with what it minted.
 
 use super::command::{Admin, Ask, Call, Command, GroupOperation, List, Query};
 
@@ -78,6 +79,7 @@ fn administer(admin: &Admin) -> u8 {
                 2
             }
         }
+        // An object that does not see what a token replaces refuses an admin token's successor.
         Admin::MintToken { token, .. } => {
             if token.address_ranges.is_empty() {
                 1
@@ -85,8 +87,9 @@ fn administer(admin: &Admin) -> u8 {
                 2
             }
         }
-        // What takes access away is never held up by a deploy.
-        Admin::RevokeToken { .. } => 1,
+        // What takes access away is never held up by a deploy; but the children would be left out unseen.
+        Admin::RevokeToken { children: false, .. } => 1,
+        Admin::RevokeToken { children: true, .. } => 3,
         Admin::Erase
         | Admin::ReleaseGuard { .. }
         | Admin::RotateToken(_)

@@ -150,9 +150,14 @@ async fn run(
                 let id = token_id(&id)?;
                 let home = home(edge, own.as_ref(), &org).await?;
                 // The object refuses the token from now on, and writes KV's record.
-                let ended = edge.administer(&org, &home, &actor, Admin::RevokeToken { id }).await?;
+                let children = console::children(&route::query(query))?;
+                let ended = edge.administer(&org, &home, &actor, Admin::RevokeToken { id, children }).await?;
                 tokens::forget_one(&end_of(&ended)?.0);
-                return render::console(Answer::Nothing);
+                let ended: Map<String, Value> = json::own(ended.get())?;
+                return match ended.get("children") {
+                    Some(stay) => Ok(render::document(200, &json!({ "children": stay }), render::JSON)),
+                    None => render::console(Answer::Nothing),
+                };
             }
             Console::PutSchema(_, urn) => Ask::Admin(console::schema(&urn, &body(&mut request).await?)?),
             Console::DeleteSchema(_, urn) => Ask::Admin(Admin::DeleteSchema { urn }),
@@ -186,7 +191,8 @@ async fn mint(
     let id = Ids::default().next(now(), random()?);
     let id = TokenId::parse(&id).ok_or_else(|| Error::internal("made an id that is none"))?;
     let record = records::record(org, home.jurisdiction.as_deref(), &settings, None);
-    let minting = Admin::MintToken { id: id.clone(), hash: token.hash(), token: settings };
+    let replaces = rotation.as_ref().map(|rotation| rotation.id.clone());
+    let minting = Admin::MintToken { id: id.clone(), hash: token.hash(), token: settings, replaces };
     let mut shown: Map<String, Value> = json::own(edge.administer(org, home, actor, minting).await?.get())?;
     let mut outcome = tokens::put(edge.env, &token.hash(), &record).await;
     if let (Ok(()), Some(rotation)) = (&outcome, rotation) {
@@ -204,7 +210,8 @@ async fn mint(
         };
     }
     if let Err(error) = outcome {
-        edge.administer(org, home, actor, Admin::RevokeToken { id }).await?;
+        // The caller may not be allowed to: an admin token's successor is another admin token.
+        edge.administer(org, home, &Actor::Root, Admin::RevokeToken { id, children: false }).await?;
         return Err(error);
     }
     shown.insert("token".to_owned(), Value::from(token.reveal()));

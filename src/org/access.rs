@@ -12,6 +12,8 @@ use crate::store::{Sql, tokens};
 pub(super) struct Caller {
     /// The token's public id; `None` for the root key.
     pub(super) token: Option<String>,
+    /// The Console token that changes something; `None` for the root key, and where nothing is administered.
+    pub(super) console: Option<tokens::Token>,
     /// What the organisation is set to.
     pub(super) settings: Settings,
 }
@@ -51,7 +53,8 @@ pub(super) fn check(known: Known, ask: &Ask) -> Result<Caller> {
             return Err(Error::unauthorized());
         }
     }
-    Ok(Caller { token: token.map(|token| token.id.to_string()), settings })
+    let console = token.as_ref().filter(|_| matches!(ask, Ask::Admin(_))).cloned();
+    Ok(Caller { token: token.map(|token| token.id.to_string()), console, settings })
 }
 
 /// True for a token that an identity provider pushes with.
@@ -66,9 +69,10 @@ pub(super) fn is_inside<A>(token: &tokens::Token, call: &Call<A>) -> bool {
 
 /// Why a token is not let in, for the admin who reads the journal; who sent it is told what everybody is told.
 pub(super) fn why_not<A>(token: &tokens::Token, call: &Call<A>, now: Timestamp) -> Error {
-    let ended = |end: Option<Timestamp>| end.filter(|end| *end <= now).map(Timestamp::rfc3339);
+    let revoked = token.revoked.map(Timestamp::rfc3339);
+    let expired = token.settings.expires_at.filter(|end| *end <= now).map(Timestamp::rfc3339);
     let instead = "mint a new one and paste it into the identity provider";
-    let (code, detail) = match (ended(token.revoked), ended(token.settings.expires_at)) {
+    let (code, detail) = match (revoked, expired) {
         (Some(at), _) => (Code::TokenRevoked, format!("This token was revoked at {at}: {instead}.")),
         (None, Some(at)) => (Code::TokenExpired, format!("This token expired at {at}: {instead}.")),
         (None, None) if !is_inside(token, call) => (
@@ -94,15 +98,12 @@ fn may_administer(scope: Option<Scope>, admin: &Admin) -> Result<()> {
             Err(forbidden("set where an organisation's data is"))
         }
         (Some(Scope::Admin), Admin::Erase) => Err(forbidden("erase an organisation")),
-        (Some(Scope::Admin), Admin::MintToken { token, .. }) if token.scope == Some(Scope::Admin) => {
-            Err(forbidden("mint an admin token"))
-        }
         (Some(Scope::Admin), _) => Ok(()),
         _ => Err(forbidden("change anything")),
     }
 }
 
-fn forbidden(what: &str) -> Error {
+pub(super) fn forbidden(what: &str) -> Error {
     Error::new(Code::ScopeTooNarrow, format!("This token may not {what}; use one of a wider scope, or the root key."))
 }
 

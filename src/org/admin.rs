@@ -1,5 +1,6 @@
 //! What the Console configures.
 
+use super::access::Caller;
 use super::tokens;
 use crate::directory::command::Admin;
 use crate::directory::options::Options;
@@ -42,7 +43,8 @@ pub(super) fn settings(sql: &dyn Sql) -> Result<Settings> {
 }
 
 /// Runs one of the Console's changes.
-pub(super) fn run(sql: &dyn Sql, org: &OrgId, admin: &Admin, now: Timestamp) -> Result<Answer> {
+pub(super) fn run(sql: &dyn Sql, org: &OrgId, admin: &Admin, caller: &Caller, now: Timestamp) -> Result<Answer> {
+    let by = caller.console.as_ref();
     match admin {
         Admin::Configure { .. } => {
             transact(sql, || configure(sql, admin))?;
@@ -53,9 +55,11 @@ pub(super) fn run(sql: &dyn Sql, org: &OrgId, admin: &Admin, now: Timestamp) -> 
             transact(sql, || save(sql, &Settings { guard_released_until, ..settings(sql)? }))?;
             super::read::organisation(sql, org, now)
         }
-        Admin::MintToken { id, hash, token } => tokens::mint(sql, id, hash, token, now),
-        Admin::RevokeToken { id } => tokens::revoke(sql, id, now),
-        Admin::RotateToken(rotation) => tokens::rotate(sql, rotation, now),
+        Admin::MintToken { id, hash, token, replaces } => {
+            tokens::mint(sql, by, (id, hash), token, replaces.as_ref(), now)
+        }
+        Admin::RevokeToken { id, children } => transact(sql, || tokens::revoke(sql, by, id, *children, now)),
+        Admin::RotateToken(rotation) => tokens::rotate(sql, by, rotation, now),
         Admin::BeginImport
         | Admin::ImportLines { .. }
         | Admin::FinishImport

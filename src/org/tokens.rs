@@ -1,12 +1,13 @@
 //! Tokens as the Console sees and changes them, and how long those that providers push with will last.
 
 use super::read::answer;
+use super::rights;
 use crate::auth::{Dialect, TokenKind};
 use crate::directory::command::{Rotation, TokenSettings};
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result};
 use crate::id::{Timestamp, TokenHash, TokenId};
-use crate::store::tokens::{self, Token};
+use crate::store::tokens::{self, ROOT, Token};
 use crate::store::{Sql, journal::DAY};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -14,39 +15,108 @@ use serde_json::{Value, json};
 /// How long before its end the last token to end is warned of, in milliseconds.
 const WARNED: i64 = 14 * DAY;
 
-/// Stores a new token.
+/// Stores a new token, minted with the Console token `by` or with the root key. `replaces` is the token whose successor it
+/// becomes, which differs in its end alone.
+///
+/// # Errors
+/// 400 that names the field, 403 for what the caller may not mint.
 pub(super) fn mint(
     sql: &dyn Sql,
-    id: &TokenId,
-    hash: &TokenHash,
+    by: Option<&Token>,
+    (id, hash): (&TokenId, &TokenHash),
     settings: &TokenSettings,
+    replaces: Option<&TokenId>,
     now: Timestamp,
 ) -> Result<Answer> {
+    match replaces {
+        None => rights::may_mint(by, settings)?,
+        Some(old) => {
+            let alike = TokenSettings { expires_at: settings.expires_at, ..replaceable(sql, old, now)?.settings };
+            if alike != *settings {
+                return Err(Error::internal("a successor is not like its token"));
+            }
+            rights::may_rotate(by, old, settings)?;
+        }
+    }
     check(settings, now)?;
-    tokens::insert(sql, id, hash, settings, now)?;
+    tokens::insert(sql, id, hash, settings, by.map_or(ROOT, |by| by.id.as_str()), now)?;
     answer(&show(&stored(sql, id)?, now))
 }
 
-/// Ends a token now.
-pub(super) fn revoke(sql: &dyn Sql, id: &TokenId, now: Timestamp) -> Result<Answer> {
+/// How many of the tokens that stay are listed.
+const CHILDREN_SHOWN: usize = 1000;
+
+/// Revokes a token; with `children` also what it minted, and what those minted. Otherwise the answer lists those that stay
+/// and are alive, with their `id`, `name` and `kind`. Within the call's transaction.
+///
+/// # Errors
+/// 403 if one of them is another admin token than the caller; then none is revoked.
+pub(super) fn revoke(
+    sql: &dyn Sql,
+    by: Option<&Token>,
+    id: &TokenId,
+    children: bool,
+    now: Timestamp,
+) -> Result<Answer> {
     let token = stored(sql, id)?;
+    rights::may_end(by, &token)?;
+    let minted = tokens::descendants(sql, id)?;
     tokens::revoke(sql, id, now)?;
-    ended(&token, now)
+    if children {
+        for child in &minted {
+            rights::may_end(by, child)?;
+            tokens::revoke(sql, &child.id, now)?;
+        }
+        return ended(&token, now, &[]);
+    }
+    let stay: Vec<Value> = minted
+        .iter()
+        .filter(|child| child.is_alive(now))
+        .take(CHILDREN_SHOWN)
+        .map(|child| json!({ "id": child.id, "name": child.settings.name, "kind": child.settings.kind }))
+        .collect();
+    ended(&token, now, &stay)
 }
 
-/// From this the edge learns which token it must forget; an edge of an earlier build also shortens its record in KV.
-fn ended(token: &Token, end: Timestamp) -> Result<Answer> {
-    raw(format!(r#"{{"hash":"{}","endsAt":"{}"}}"#, token.hash.hex(), end.rfc3339()))
+/// From this the edge learns which token it must forget, and which of those that it minted stay.
+fn ended(token: &Token, end: Timestamp, children: &[Value]) -> Result<Answer> {
+    let stay = if children.is_empty() { String::new() } else { format!(r#","children":{}"#, json!(children)) };
+    raw(format!(r#"{{"hash":"{}","endsAt":"{}"{stay}}}"#, token.hash.hex(), end.rfc3339()))
 }
 
 fn raw(text: String) -> Result<Answer> {
     Ok(Answer::Json(RawValue::from_string(text).map_err(Error::internal)?))
 }
 
-/// What the successor of a token is to be, or, once that is there, the end of the token. If nobody said when the successor
-/// ends, it lives as long as the token was to.
-pub(super) fn rotate(sql: &dyn Sql, rotation: &Rotation, now: Timestamp) -> Result<Answer> {
+/// Returns what the successor of a token is to be, or, once that is there, the end of the token. If the request names no end
+/// of the successor, it lives as long as the token was to, a Console token no longer than the Console token `by`.
+///
+/// # Errors
+/// 403 for what the caller may not rotate, 409 for a token that has ended or has a successor, 400 for an end that has passed.
+pub(super) fn rotate(sql: &dyn Sql, by: Option<&Token>, rotation: &Rotation, now: Timestamp) -> Result<Answer> {
     let id = &rotation.id;
+    let token = replaceable(sql, id, now)?;
+    let old = token.settings.expires_at;
+    if let Some(successor) = &rotation.by {
+        rights::may_rotate(by, id, &stored(sql, successor)?.settings)?;
+        let grace = now.plus(rotation.grace_seconds.saturating_mul(1000));
+        let end = old.map_or(grace, |end| end.min(grace));
+        tokens::replace(sql, id, successor, end, now)?;
+        return ended(&token, end, &[]);
+    }
+    let lifetime = old.map(|end| now.plus(end.0 - token.created.0).min(Timestamp::LAST));
+    let expires_at = rotation.expires_at.or_else(|| rights::bounded_end(by, token.settings.kind, lifetime));
+    let settings = TokenSettings { expires_at, ..token.settings };
+    rights::may_rotate(by, id, &settings)?;
+    check(&settings, now)?;
+    raw(serde_json::to_string(&settings).map_err(Error::internal)?)
+}
+
+/// The token of that id, if it may have a successor.
+///
+/// # Errors
+/// 404, and 409 for one that has ended or has a successor.
+fn replaceable(sql: &dyn Sql, id: &TokenId, now: Timestamp) -> Result<Token> {
     let token = stored(sql, id)?;
     let refuse = |code, detail: String| Err(Error::new(code, detail));
     if let Some(successor) = &token.replaced_by {
@@ -62,17 +132,7 @@ pub(super) fn rotate(sql: &dyn Sql, rotation: &Rotation, now: Timestamp) -> Resu
             format!("Token {id} {how}, so nothing can be kept working: mint a new token."),
         );
     }
-    let old = token.settings.expires_at;
-    if let Some(by) = &rotation.by {
-        let grace = now.plus(rotation.grace_seconds.saturating_mul(1000));
-        let end = old.map_or(grace, |end| end.min(grace));
-        tokens::replace(sql, id, by, end, now)?;
-        return ended(&token, end);
-    }
-    let lifetime = old.map(|end| now.plus(end.0 - token.created.0).min(Timestamp::LAST));
-    let settings = TokenSettings { expires_at: rotation.expires_at.or(lifetime), ..token.settings };
-    check(&settings, now)?;
-    raw(serde_json::to_string(&settings).map_err(Error::internal)?)
+    Ok(token)
 }
 
 /// The token of that id.
@@ -107,7 +167,7 @@ pub(super) fn show(token: &Token, now: Timestamp) -> Value {
         "id": token.id, "name": settings.name, "kind": settings.kind, "dialect": settings.dialect,
         "scope": settings.scope, "addressRanges": settings.address_ranges, "createdAt": token.created.rfc3339(),
         "expiresAt": time(settings.expires_at), "revokedAt": time(token.revoked), "replacedBy": token.replaced_by,
-        "lastUsedAt": time(token.last_used), "alive": token.is_alive(now), "daysLeft": days_left(token, now),
+        "mintedBy": token.minted_by, "lastUsedAt": time(token.last_used), "alive": token.is_alive(now), "daysLeft": days_left(token, now),
     })
 }
 

@@ -184,6 +184,11 @@ const MIGRATIONS: &[&[&str]] = &[
         "CREATE INDEX users_gone ON users (key) WHERE gone = 1",
         "CREATE INDEX groups_gone ON groups (key) WHERE gone = 1",
     ],
+    &[
+        // The token that minted it, or `root`; NULL from before this.
+        "ALTER TABLE tokens ADD COLUMN minted_by TEXT",
+        "CREATE INDEX tokens_minted_by ON tokens (minted_by) WHERE minted_by <> 'root'",
+    ],
 ];
 
 /// True once the object was registered: before that nothing is ever written, not even these tables.

@@ -26,18 +26,22 @@ pub struct Token {
     pub last_used: Option<Timestamp>,
     /// The token that it was rotated to.
     pub replaced_by: Option<String>,
+    /// The token that minted it, or [`ROOT`]; `None` if that was not noted yet.
+    pub minted_by: Option<String>,
 }
 
+/// The minter of a token that was minted with the root key.
+pub const ROOT: &str = "root";
+
 impl Token {
-    /// True if it opens anything at `now`.
+    /// True if it opens anything at `now`. Revoked is a state, whatever the clock says; expired is a time.
     pub fn is_alive(&self, now: Timestamp) -> bool {
-        let over = |end: Option<Timestamp>| end.is_some_and(|end| end <= now);
-        !over(self.revoked) && !over(self.settings.expires_at)
+        self.revoked.is_none() && self.settings.expires_at.is_none_or(|end| end > now)
     }
 }
 
 const COLUMNS: &str = "hash, id, name, kind, dialect, scope, created, expires, revoked, last_used, \
-                       address_ranges, replaced_by";
+                       address_ranges, replaced_by, minted_by";
 
 fn token(mut row: Row) -> Result<Token> {
     let broken = || Error::internal("a stored token is none");
@@ -50,7 +54,8 @@ fn token(mut row: Row) -> Result<Token> {
     let (revoked, last_used) = (row.optional_integer()?.map(Timestamp), row.optional_integer()?.map(Timestamp));
     let address_ranges = row.optional_text()?.map(|text| json::own(&text)).transpose()?.unwrap_or_default();
     let settings = TokenSettings { name, kind, dialect, scope, expires_at, address_ranges };
-    Ok(Token { hash, id, settings, created, revoked, last_used, replaced_by: row.optional_text()? })
+    let (replaced_by, minted_by) = (row.optional_text()?, row.optional_text()?);
+    Ok(Token { hash, id, settings, created, revoked, last_used, replaced_by, minted_by })
 }
 
 /// An enumeration's name, as serde spells it.
@@ -88,13 +93,20 @@ pub fn all(sql: &dyn Sql) -> Result<Vec<Token>> {
     each(sql.query(&format!("SELECT {COLUMNS} FROM tokens ORDER BY created, id"), &[])?, token)
 }
 
-/// A new token.
+/// Stores a new token that the token `minter` made, or [`ROOT`].
 ///
 /// # Errors
 /// Internal only.
-pub fn insert(sql: &dyn Sql, id: &TokenId, hash: &TokenHash, settings: &TokenSettings, now: Timestamp) -> Result<()> {
-    let text = "INSERT INTO tokens (hash, id, name, kind, dialect, scope, created, expires, address_ranges) \
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+pub fn insert(
+    sql: &dyn Sql,
+    id: &TokenId,
+    hash: &TokenHash,
+    settings: &TokenSettings,
+    minter: &str,
+    now: Timestamp,
+) -> Result<()> {
+    let text = "INSERT INTO tokens (hash, id, name, kind, dialect, scope, created, expires, address_ranges, minted_by) \
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     let (hash, kind, dialect) = (hash.hex(), spelled(settings.kind)?, spelled(settings.dialect)?);
     let scope = settings.scope.map(spelled).transpose()?;
     let ranges = (!settings.address_ranges.is_empty()).then(|| json!(settings.address_ranges).to_string());
@@ -108,21 +120,24 @@ pub fn insert(sql: &dyn Sql, id: &TokenId, hash: &TokenHash, settings: &TokenSet
         now.0.into(),
         settings.expires_at.map_or(Param::Null, |end| end.0.into()),
         ranges.as_deref().into(),
+        Param::Text(minter),
     ];
     sql.query(text, &params).map(|_| ())
 }
 
-/// Ends a token at that time, and names the one to use instead. Its record in KV is due from `now` on.
+/// Ends a token at that time, and names the one to use instead. Its record in KV is due from `now` on. A token that ends at
+/// once is revoked, so that it stays ended whatever the clock says.
 ///
 /// # Errors
 /// Internal only.
 pub fn replace(sql: &dyn Sql, id: &TokenId, by: &TokenId, end: Timestamp, now: Timestamp) -> Result<()> {
     sql.due_changed();
-    let text = "UPDATE tokens SET expires = ?, replaced_by = ?, record_due = ? WHERE id = ?";
+    let text = "UPDATE tokens SET expires = ?1, replaced_by = ?2, record_due = ?3, \
+                revoked = CASE WHEN ?1 <= ?3 THEN ?1 ELSE revoked END WHERE id = ?4";
     sql.query(text, &[end.0.into(), by.as_str().into(), now.0.into(), id.as_str().into()]).map(|_| ())
 }
 
-/// Ends a token now; one that has ended stays as it is. Its record in KV is due from `now` on.
+/// Revokes a token; one that was revoked before stays as it is. Its record in KV is due from `now` on.
 ///
 /// # Errors
 /// Internal only.
@@ -130,6 +145,21 @@ pub fn revoke(sql: &dyn Sql, id: &TokenId, now: Timestamp) -> Result<()> {
     sql.due_changed();
     let text = "UPDATE tokens SET revoked = ?, record_due = ? WHERE id = ? AND revoked IS NULL";
     sql.query(text, &[now.0.into(), now.0.into(), id.as_str().into()]).map(|_| ())
+}
+
+/// Returns what a token minted, and what those minted, and so on, as far as it was not revoked: the oldest first.
+///
+/// # Errors
+/// Internal only.
+pub fn descendants(sql: &dyn Sql, id: &TokenId) -> Result<Vec<Token>> {
+    // UNION leaves out what was found before, so a token that names itself ends the search.
+    let text = format!(
+        "WITH RECURSIVE minted (child) AS (SELECT id FROM tokens WHERE minted_by = ?1 AND minted_by <> 'root' \
+         UNION SELECT tokens.id FROM minted JOIN tokens ON minted_by = child AND minted_by <> 'root') \
+         SELECT {COLUMNS} FROM tokens WHERE id IN (SELECT child FROM minted) AND id <> ?1 AND revoked IS NULL \
+         ORDER BY created, id"
+    );
+    each(sql.query(&text, &[id.as_str().into()])?, token)
 }
 
 /// Ends all tokens now; those that have ended stay as they are. No record is due: KV's are about to be deleted.

@@ -44,7 +44,7 @@ fn console(server: &mut Native, id: &str, seed: u8, scope: Scope) -> Actor {
         address_ranges: Vec::new(),
     };
     let id = TokenId::parse(id).unwrap();
-    let minted = Admin::MintToken { id, hash: token.hash(), token: settings };
+    let minted = Admin::MintToken { id, hash: token.hash(), token: settings, replaces: None };
     server.call(Actor::Root, Ask::Admin(minted)).outcome.unwrap();
     Actor::Token { hash: token.hash(), dialect: Dialect::Auto }
 }
@@ -142,7 +142,7 @@ fn errors_and_previews_are_charged_and_what_takes_access_away_is_never_refused()
         (Ask::Read(Query::Organisation), true),
         (Ask::Admin(Admin::DeleteSchema { urn: "urn:x:y".to_owned() }), true),
         (Ask::Admin(Admin::ReleaseGuard { seconds: 60 }), false),
-        (Ask::Admin(Admin::RevokeToken { id: TokenId::parse("t-1").unwrap() }), false),
+        (Ask::Admin(Admin::RevokeToken { id: TokenId::parse("t-1").unwrap(), children: false }), false),
         (Ask::Admin(off), false),
         (Ask::Read(Query::Snapshot { position: None }), false),
         (Ask::Read(Query::Changes { after: 0, limit: 10, wait: 0 }), false),

@@ -83,7 +83,7 @@ fn asked(server: &mut Native, request: Request, id: &RequestId) -> error::Result
         (_, Console::MintToken(_)) => {
             let (id, token) = (scim_edge::id::TokenId::parse("t-2").unwrap(), console::mint(&body)?);
             let hash = scim_edge::auth::Token::mint(token.kind, [9; 32]).hash();
-            Ask::Admin(Admin::MintToken { id, hash, token })
+            Ask::Admin(Admin::MintToken { id, hash, token, replaces: None })
         }
         (_, route) => panic!("{route:?}"),
     };

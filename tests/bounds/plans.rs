@@ -53,6 +53,7 @@ const ALLOWED: &[(&str, &str, &str)] = &[
     ("SCAN traffic", " FROM traffic ORDER BY day DESC, idp", "30 days, at most 31 providers on each"),
     ("SCAN tokens", " FROM tokens ", "an organisation's tokens, each minted by a person"),
     ("SCAN tokens", "UPDATE tokens SET revoked = coalesce(revoked, ?), ", "once, when an organisation is erased"),
+    ("SCAN minted", "WITH RECURSIVE minted ", "the tokens that one token minted"),
     ("SCAN due", " FROM due", "a row for each kind of job"),
     ("SCAN chain", "WITH RECURSIVE chain ", "the changes of one group that one request made"),
     ("SCAN schemas", " FROM schemas ORDER BY urn", "as many schemas as may be registered"),

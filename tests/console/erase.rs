@@ -43,7 +43,7 @@ fn tokens_go_some_at_a_time_and_all_have_ended_before() {
         random[..2].copy_from_slice(&n.to_be_bytes());
         let token = Token::mint(TokenKind::Console, random);
         let id = TokenId::parse(&format!("c-{n}")).unwrap();
-        let admin = Admin::MintToken { id, hash: token.hash(), token: settings.clone() };
+        let admin = Admin::MintToken { id, hash: token.hash(), token: settings.clone(), replaces: None };
         server.call(Actor::Root, Ask::Admin(admin)).outcome.unwrap();
         minted.push(token.hash());
     }

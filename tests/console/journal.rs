@@ -270,7 +270,7 @@ fn tokens_that_have_ended() {
         ..settings("c", Dialect::Auto, None)
     };
     mint("console", 4, &console);
-    let revoke = Admin::RevokeToken { id: TokenId::parse("revoked").unwrap() };
+    let revoke = Admin::RevokeToken { id: TokenId::parse("revoked").unwrap(), children: false };
     server.call(Actor::Root, Ask::Admin(revoke)).outcome.unwrap();
     server.now = server.now.plus(2000);
     for (kind, byte, written) in [

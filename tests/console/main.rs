@@ -17,4 +17,5 @@ mod state;
 #[path = "../support/mod.rs"]
 mod support;
 mod sync_options;
+mod token_rights;
 mod tokens;

@@ -46,7 +46,7 @@ fn mint(server: &mut Native, number: u8, days: Option<i64>, more: Value) -> Resu
     }
     let settings = console::mint(body.to_string().as_bytes())?;
     let hash = token(settings.kind, number).hash();
-    admin(server, Actor::Root, Admin::MintToken { id: id(number), hash, token: settings })
+    admin(server, Actor::Root, Admin::MintToken { id: id(number), hash, token: settings, replaces: None })
 }
 
 /// Rotates a token to the one of the next number, as the edge does it; when the old one ends.
@@ -57,7 +57,11 @@ fn rotate(server: &mut Native, by: Actor, number: u8, body: &Value) -> Result<Ti
     let settings: TokenSettings = serde_json::from_str(&settings.to_string()).unwrap();
     let (next, hash) = (id(number + 1), token(settings.kind, number + 1).hash());
     let old = token(settings.kind, number).hash();
-    admin(server, by.clone(), Admin::MintToken { id: next.clone(), hash, token: settings })?;
+    admin(
+        server,
+        by.clone(),
+        Admin::MintToken { id: next.clone(), hash, token: settings, replaces: Some(id(number)) },
+    )?;
     let ended = admin(server, by, rotation(Some(next)))?;
     assert_eq!(ended["hash"], old.hex());
     Ok(Timestamp::parse(ended["endsAt"].as_str().unwrap()).unwrap())
@@ -77,7 +81,8 @@ fn status(server: &mut Native, number: u8) -> u16 {
 /// An organisation whose first token is gone.
 fn without_tokens() -> Native {
     let mut server = Native::new(Dialect::Auto);
-    admin(&mut server, Actor::Root, Admin::RevokeToken { id: TokenId::parse("t-1").unwrap() }).unwrap();
+    admin(&mut server, Actor::Root, Admin::RevokeToken { id: TokenId::parse("t-1").unwrap(), children: false })
+        .unwrap();
     server
 }
 
@@ -124,7 +129,7 @@ fn a_record_is_due_until_it_is_written() {
     assert!(due(&server, 59).is_empty());
     assert_eq!(records::next(&server.sql).unwrap(), Some(server.now.plus(60_000)));
     // It is revoked meanwhile, so that what was written counts for nothing.
-    admin(&mut server, Actor::Root, Admin::RevokeToken { id: id(1) }).unwrap();
+    admin(&mut server, Actor::Root, Admin::RevokeToken { id: id(1), children: false }).unwrap();
     records::written(&server.sql, &rotated).unwrap();
     let revoked = due(&server, 60).pop().unwrap();
     assert_eq!((revoked.record.end, revoked.record.revoked_at), (Some(server.now), Some(server.now)));
@@ -132,7 +137,7 @@ fn a_record_is_due_until_it_is_written() {
     records::written(&server.sql, &revoked).unwrap();
     assert!(due(&server, 9_999).is_empty() && records::next(&server.sql).unwrap().is_none());
     // A second time changes nothing.
-    admin(&mut server, Actor::Root, Admin::RevokeToken { id: id(1) }).unwrap();
+    admin(&mut server, Actor::Root, Admin::RevokeToken { id: id(1), children: false }).unwrap();
     assert!(due(&server, 9_999).is_empty());
 }
 
@@ -140,7 +145,7 @@ fn a_record_is_due_until_it_is_written() {
 fn a_token_is_judged_before_what_it_asks_is_read() {
     let mut server = Native::new(Dialect::Auto);
     mint(&mut server, 1, None, json!({})).unwrap();
-    admin(&mut server, Actor::Root, Admin::RevokeToken { id: id(1) }).unwrap();
+    admin(&mut server, Actor::Root, Admin::RevokeToken { id: id(1), children: false }).unwrap();
     let alive = Actor::Token { hash: server.token.hash(), dialect: server.dialect };
     let dead = actor(TokenKind::Scim, 1);
     let mut ask = |actor: &Actor, v: u8, ask: &str| {
@@ -220,7 +225,7 @@ fn what_cannot_be_rotated() {
     mint(&mut server, 11, Some(1), json!({})).unwrap();
     mint(&mut server, 21, None, json!({})).unwrap();
     mint(&mut server, 31, None, json!({})).unwrap();
-    admin(&mut server, Actor::Root, Admin::RevokeToken { id: id(21) }).unwrap();
+    admin(&mut server, Actor::Root, Admin::RevokeToken { id: id(21), children: false }).unwrap();
     rotate(&mut server, Actor::Root, 31, &json!({})).unwrap();
     server.now = server.now.plus(DAY);
     let before = server.query(Query::Tokens).unwrap();
@@ -321,7 +326,7 @@ fn addresses() {
         assert_eq!(outcome.is_ok(), inside, "{address}");
     }
     // Once it has ended that is the reason.
-    admin(&mut server, Actor::Root, Admin::RevokeToken { id: id(1) }).unwrap();
+    admin(&mut server, Actor::Root, Admin::RevokeToken { id: id(1), children: false }).unwrap();
     server.scim(Request::new("GET", "/Users"));
     let why = server.console("/journal?token=n-1&limit=1")["entries"][0]["detail"].clone();
     assert!(why.as_str().unwrap().starts_with("This token was revoked"), "{why}");

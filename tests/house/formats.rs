@@ -81,6 +81,14 @@ fn calls() {
         (&r#""root""#.to_owned(), "", r#"{"preview":{"deleteUser":{"id":"u"}}}"#),
         (&r#""root""#.to_owned(), "", r#"{"admin":{"configure":{"displayName":"A","saml":true,"scim":null}}}"#),
         (&r#""root""#.to_owned(), "", r#"{"admin":{"revokeToken":{"id":"t"}}}"#),
+        (&r#""root""#.to_owned(), "", r#"{"admin":{"revokeToken":{"id":"t","children":true}}}"#),
+        (
+            &actor,
+            "",
+            &format!(
+                r#"{{"admin":{{"mintToken":{{"id":"t","hash":"{HASH}","token":{{"name":"n","kind":"console","dialect":"auto","scope":"admin"}},"replaces":"s"}}}}}}"#
+            ),
+        ),
         (&r#""root""#.to_owned(), "", r#"{"admin":"erase"}"#),
         (
             &r#""root""#.to_owned(),
@@ -267,6 +275,9 @@ fn a_call_says_the_lowest_version_that_understands_it() {
         let call: Call = serde_json::from_str(text).unwrap();
         assert_eq!(call.lowest_version(), expected, "{text}");
     }
+    // An object of before would leave the children out, unseen.
+    let text = r#"{"v":1,"org":"acme","request":"r","actor":"root","ask":{"admin":{"revokeToken":{"id":"t","children":true}}}}"#;
+    assert_eq!(serde_json::from_str::<Call>(text).unwrap().lowest_version(), 3);
 }
 
 #[test]

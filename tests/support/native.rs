@@ -92,7 +92,8 @@ impl Native {
     }
 
     pub fn mint(&mut self, id: &str, token: &TokenSettings) {
-        let admin = Admin::MintToken { id: TokenId::parse(id).unwrap(), hash: self.token.hash(), token: token.clone() };
+        let id = TokenId::parse(id).unwrap();
+        let admin = Admin::MintToken { id, hash: self.token.hash(), token: token.clone(), replaces: None };
         self.call(Actor::Root, Ask::Admin(admin)).outcome.unwrap();
     }
 

@@ -71,18 +71,50 @@ test("without a body there is a day, and what cannot be rotated says why", async
   assert.equal((await acme.console(`/tokens/${old.id}/rotate`)).status, 405);
 });
 
-test("an admin token is rotated with the root key only, others by it", async () => {
-  const boss = await mint(acme, { kind: "console", scope: "admin" });
-  const reader = await mint(acme, { kind: "console", scope: "read" });
-  const rotate = (by, id) => scimCall(`${server.url}/v1/orgs/acme`, by, "POST", `/tokens/${id}/rotate`, {});
-  assert.equal((await rotate(reader.token, reader.id)).status, 403);
-  assert.equal((await rotate(boss.token, boss.id)).status, 403);
-  assert.equal((await rotate(acme.token, acme.tokenId)).status, 401);
-  const next = await rotate(boss.token, reader.id);
-  assert.equal(next.status, 201, JSON.stringify(next.body));
-  assert.equal((await reads(acme, next.body.token)).status, 200);
-  assert.match(next.body.token, /^console_/);
-  assert.equal((await rotate(server.consoleKey, boss.id)).status, 201);
+test("an admin token mints and rotates what it may itself, and what it minted is listed or goes along", async () => {
+  const org = await organisation(server, "family");
+  const expiresAt = new Date(Date.now() + 10 * DAY * 1000).toISOString();
+  const within = { expiresAt, addressRanges: ["127.0.0.0/8", "::1"] };
+  const boss = await mint(org, { kind: "console", scope: "admin", ...within });
+  const other = await mint(org, { kind: "console", scope: "admin" });
+  const call = (by, method, path, body) => scimCall(`${server.url}/v1/orgs/family`, by.token, method, `/tokens${path}`, body);
+  const read = { name: "read", kind: "console", scope: "read" };
+  const made = {};
+  for (const [name, body, expected] of [
+    ["admin", { ...read, scope: "admin", ...within }, 403],
+    ["wider", { ...read, expiresAt }, 403],
+    ["later", { ...read, addressRanges: within.addressRanges }, 403],
+    ["read", { ...read, expiresAt, addressRanges: ["127.0.0.1"] }, 201],
+    ["scim", { name: "scim", kind: "scim" }, 201],
+  ]) {
+    made[name] = await call(boss, "POST", "", body);
+    assert.equal(made[name].status, expected, `${name}: ${JSON.stringify(made[name].body)}`);
+    if (expected === 201) assert.equal(made[name].body.mintedBy, boss.id);
+    else if (name !== "admin") assert.ok(made[name].body.detail.includes(`expiresAt has to be ${expiresAt}`), made[name].body.detail);
+  }
+  const [reader, pusher] = [made.read.body, made.scim.body];
+  for (const [by, what, expected] of [[reader, reader, 403], [boss, other, 403], [org, boss, 401], [boss, reader, 201], [boss, boss, 201]]) {
+    const rotated = await call(by, "POST", `/${what.id}/rotate`, {});
+    assert.equal(rotated.status, expected, JSON.stringify(rotated.body));
+    if (expected === 201) assert.ok(rotated.body.expiresAt <= expiresAt, rotated.body.expiresAt);
+    if (what === boss && expected === 201) made.successor = rotated.body;
+    if (what === reader && expected === 201) made.next = rotated.body;
+  }
+  assert.equal((await reads(org, made.next.token)).status, 200);
+  assert.equal((await reads(org, made.successor.token)).status, 200);
+  assert.equal((await call(boss, "DELETE", `/${other.id}`)).status, 403);
+  // Another admin token is among what it minted: the whole call changes nothing.
+  assert.equal((await call(boss, "DELETE", `/${boss.id}?children=true`)).status, 403);
+  assert.equal((await call(boss, "DELETE", `/${boss.id}?children=yes`)).status, 400);
+  assert.equal(await status(org, pusher.token), 200);
+  const first = await call(boss, "DELETE", `/${boss.id}`);
+  assert.equal(first.status, 200, JSON.stringify(first.body));
+  const minted = [made.next, pusher, reader, made.successor].map(({ id }) => id).sort();
+  assert.deepEqual(first.body.children.map(({ id }) => id).sort(), minted);
+  const again = await org.console(`/tokens/${boss.id}?children=true`, "DELETE");
+  assert.equal(again.status, 204, JSON.stringify(again.body));
+  assert.deepEqual([await status(org, pusher.token), (await reads(org, made.successor.token)).status], [401, 401]);
+  assert.equal((await reads(org, other.token)).status, 200);
 });
 
 test("a token that is revoked, or whose grace is over, is refused at once, whatever KV and the isolate remember", async () => {
@@ -113,7 +145,7 @@ test("a token that is revoked, or whose grace is over, is refused at once, whate
       const { expiresAt, end: ends, revokedAt, ...rest } = await record(token);
       assert.deepEqual(rest, before, at);
       assert.ok(ends <= Date.now(), at);
-      assert.deepEqual([expiresAt, revokedAt], how === "revoked" ? [undefined, ends] : [ends, undefined], at);
+      assert.deepEqual([expiresAt, revokedAt], [how === "revoked" ? undefined : ends, ends], at);
       // Nor with the record as it was, wherever an old copy of it may still be read.
       await server.kv.put(key(token), JSON.stringify(before));
       assert.equal(await use(), 401, at);

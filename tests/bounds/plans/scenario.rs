@@ -7,8 +7,8 @@ use crate::support::random::Random;
 use crate::support::session::{SESSIONS, Session};
 use crate::support::sqlite::Sqlite;
 use crate::support::{Request, Server, follower, stored};
-use scim_edge::auth::Dialect;
-use scim_edge::directory::command::{Actor, Admin, Ask, Rotation};
+use scim_edge::auth::{Dialect, Token, TokenKind};
+use scim_edge::directory::command::{Actor, Admin, Ask, Rotation, TokenSettings};
 use scim_edge::directory::residency::Residency;
 use scim_edge::id::{OrgId, Timestamp, TokenId};
 use scim_edge::org::{records, registry};
@@ -157,10 +157,24 @@ fn console(server: &mut Native) {
         server.console(path);
     }
     server.console(&format!("/users/{kept}"));
-    let by = TokenId::parse("t-2").unwrap();
-    let rotation =
-        Rotation { id: TokenId::parse("t-1").unwrap(), grace_seconds: 3_600, expires_at: None, by: Some(by) };
-    server.call(Actor::Root, Ask::Admin(Admin::RotateToken(rotation))).outcome.unwrap();
+    let (id, by) = (TokenId::parse("t-1").unwrap(), TokenId::parse("t-2").unwrap());
+    let token = TokenSettings {
+        name: "t".into(),
+        kind: TokenKind::Scim,
+        dialect: Dialect::Auto,
+        scope: None,
+        expires_at: None,
+        address_ranges: Vec::new(),
+    };
+    let hash = Token::mint(TokenKind::Scim, [9; 32]).hash();
+    let rotation = Rotation { id: id.clone(), grace_seconds: 3_600, expires_at: None, by: Some(by.clone()) };
+    for admin in [
+        Admin::MintToken { id: by.clone(), hash, token, replaces: Some(id) },
+        Admin::RotateToken(rotation),
+        Admin::RevokeToken { id: by, children: true },
+    ] {
+        server.call(Actor::Root, Ask::Admin(admin)).outcome.unwrap();
+    }
     let due = records::due(&server.sql, &server.org, server.now, 50, server.now).unwrap();
     due.iter().for_each(|due| records::written(&server.sql, due).unwrap());
     server.admin("DELETE", "/schemas/urn:example:a:2.0:User", &json!(null));

@@ -1,0 +1,83 @@
+//! Which tokens a caller may mint, rotate and end. The root key may do all of it, and scope `read` none.
+//!
+//! | with an admin token | mint | rotate | end |
+//! | --- | --- | --- | --- |
+//! | `scim` | yes | yes | yes |
+//! | `read` | within its own ranges and end | likewise, as the successor will be | yes |
+//! | `admin`, itself | | within its own end | yes |
+//! | `admin`, another | no | no | no |
+//!
+//! A `scim` token is not held to the minter's ranges: the provider calls from elsewhere than the Console.
+
+use super::access::forbidden;
+use crate::auth::{TokenKind, range};
+use crate::directory::command::{Scope, TokenSettings};
+use crate::error::{Code, Error, Result};
+use crate::id::{Timestamp, TokenId};
+use crate::store::tokens::Token;
+
+/// Judges minting a token.
+///
+/// # Errors
+/// 403 for an admin token, and for a `read` token that may do more than its minter: it says what is allowed.
+pub(super) fn may_mint(by: Option<&Token>, token: &TokenSettings) -> Result<()> {
+    let Some(by) = by else { return Ok(()) };
+    match token.scope {
+        Some(Scope::Admin) => Err(forbidden("mint an admin token")),
+        _ => is_within(by, token),
+    }
+}
+
+/// Judges the successor that a token is to have.
+///
+/// # Errors
+/// 403 for another admin token, and for a successor that may do more than the caller.
+pub(super) fn may_rotate(by: Option<&Token>, id: &TokenId, successor: &TokenSettings) -> Result<()> {
+    let Some(by) = by else { return Ok(()) };
+    if successor.scope == Some(Scope::Admin) && by.id != *id {
+        return Err(forbidden("rotate another admin token"));
+    }
+    is_within(by, successor)
+}
+
+/// Judges ending a token.
+///
+/// # Errors
+/// 403 for another admin token.
+pub(super) fn may_end(by: Option<&Token>, token: &Token) -> Result<()> {
+    match by {
+        Some(by) if token.settings.scope == Some(Scope::Admin) && by.id != token.id => Err(forbidden(&format!(
+            "revoke another admin token, such as {} ({}); nothing was revoked",
+            token.id, token.settings.name
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Returns when the successor of a token ends if the caller names no end: never after the caller, if it is a Console token.
+pub(super) fn bounded_end(by: Option<&Token>, kind: TokenKind, end: Option<Timestamp>) -> Option<Timestamp> {
+    let own = by.filter(|_| kind == TokenKind::Console).and_then(|by| by.settings.expires_at);
+    [own, end].into_iter().flatten().min()
+}
+
+/// Whether a Console token may do at most what `by` may, from where and for as long.
+fn is_within(by: &Token, token: &TokenSettings) -> Result<()> {
+    let own = &by.settings;
+    let ends_later = own.expires_at.filter(|own| token.expires_at.is_none_or(|end| end > *own));
+    let is_wider = !range::is_within(&token.address_ranges, &own.address_ranges);
+    if token.kind == TokenKind::Scim || (ends_later.is_none() && !is_wider) {
+        return Ok(());
+    }
+    let end = own.expires_at.map(|end| format!("expiresAt has to be {} or earlier", end.rfc3339()));
+    let ranges = (!own.address_ranges.is_empty())
+        .then(|| format!("each of addressRanges has to be inside of {}", own.address_ranges.join(", ")));
+    let needed: Vec<String> = [end, ranges].into_iter().flatten().collect();
+    Err(Error::new(
+        Code::ScopeTooNarrow,
+        format!(
+            "A Console token mints and rotates Console tokens that may do at most what it may itself: {}. Name both so, or use \
+             the root key.",
+            needed.join("; ")
+        ),
+    ))
+}
