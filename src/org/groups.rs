@@ -12,7 +12,7 @@ use crate::error::{Code, Error, Result, quoted};
 use crate::fold::fold;
 use crate::id::{GroupId, MemberId, Seq};
 use crate::scim::patch;
-use crate::scim::resource::{Resource, check_required, check_size, schemas};
+use crate::scim::resource::{Resource, check_growth, check_required, check_size, schemas};
 use crate::scim::schema::ResourceType;
 use crate::scim::{extension, limits};
 use crate::store::changes::Kind as ChangeKind;
@@ -46,6 +46,7 @@ pub(super) fn create(work: &mut Work<'_>, group: &Resource, ids: &[MemberId]) ->
     {
         return Ok(Answer::Created(Box::new(one(work.sql, same, work.members)?)));
     }
+    check_size(&work.types.group, &group.attributes)?;
     limits::check(&Map::new(), &group.attributes)?;
     check_free(work.sql, &content, None)?;
     let effect = membership::find(work, None, &label, &delta)?.effect(work, None, &label)?;
@@ -175,6 +176,7 @@ fn store_changed(work: &mut Work<'_>, old: Group, new: &Map<String, Value>, memb
         return Ok(old);
     }
     let stored = attributes(&old.content.doc)?;
+    check_growth(&work.types.group, &stored, new)?;
     limits::check(&stored, new)?;
     if content.display_name_key != old.content.display_name_key {
         sync::check_name(work.options, &content.display_name_key, &content.display_name)?;
@@ -212,7 +214,6 @@ pub(super) fn content(kind: &ResourceType, attributes: &Map<String, Value>) -> R
     check_required(kind, attributes)?;
     let mut doc = attributes.clone();
     doc.insert("schemas".to_owned(), schemas(kind, attributes));
-    check_size(&doc)?;
     let text = |name: &str| attributes.get(name).and_then(Value::as_str);
     let display_name = text("displayName").unwrap_or_default().to_owned();
     Ok(Content {

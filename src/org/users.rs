@@ -11,7 +11,7 @@ use crate::error::{Code, Error, Result, quoted};
 use crate::fold::fold;
 use crate::id::UserId;
 use crate::scim::patch::{self, Operation};
-use crate::scim::resource::{Resource, check_required, check_size, schemas};
+use crate::scim::resource::{Resource, check_growth, check_required, check_size, schemas};
 use crate::scim::schema::ResourceType;
 use crate::scim::{extension, json, limits};
 use crate::store::changes::Kind as ChangeKind;
@@ -67,6 +67,7 @@ pub(super) fn create(work: &mut Work<'_>, user: &Resource) -> Result<Answer> {
             ));
         }
     }
+    check_size(&work.types.user, &attributes)?;
     limits::check(&Attributes::new(), &attributes)?;
     let id = UserId::parse(&work.new_id()).ok_or_else(|| Error::internal("made an id that is none"))?;
     store::insert(work.sql, &id, &content, work.next_seq(), work.at())?;
@@ -213,6 +214,7 @@ fn store_changed(work: &mut Work<'_>, old: User, new: Attributes, left: &[String
         return Ok(Answer::Resource(Box::new(one(work.sql, old)?)));
     }
     let stored = attributes(&old.content.doc)?;
+    check_growth(&work.types.user, &stored, &new)?;
     limits::check(&stored, &new)?;
     if content.user_name_key != old.content.user_name_key
         && let Some(taken) = store::by_user_name(work.sql, &content.user_name_key)?
@@ -284,7 +286,6 @@ pub(super) fn content(kind: &ResourceType, attributes: &Attributes, active: bool
     check_required(kind, attributes)?;
     let mut doc = attributes.clone();
     doc.insert("schemas".to_owned(), schemas(kind, attributes));
-    check_size(&doc)?;
     let text = |name: &str| attributes.get(name).and_then(Value::as_str);
     let user_name = text("userName").unwrap_or_default().to_owned();
     let mut work_mails = attributes.get("emails").and_then(Value::as_array).into_iter().flatten().filter_map(|mail| {

@@ -13,6 +13,9 @@ use serde_json::{Map, Value};
 
 /// The largest user or group without its members, in bytes of canonical JSON.
 pub const RESOURCE_MAX: usize = 256 * 1024;
+/// The largest that is read at all, in bytes: what a row of the storage can hold. A resource that was stored under an
+/// earlier limit may be sent again as it is.
+const READ_MAX: usize = 1024 * 1024;
 
 /// A resource as a request describes it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -60,7 +63,8 @@ pub fn read(kind: &ResourceType, body: Map<String, Value>) -> Result<Read> {
         }
     }
     read.unknown = unknown;
-    check_size(&read.resource.attributes)?;
+    // The object judges growth, since it knows what is stored; nothing stored is larger than this.
+    within(size(&read.resource.attributes)?, READ_MAX)?;
     Ok(read)
 }
 
@@ -251,14 +255,50 @@ pub fn schemas(kind: &ResourceType, attributes: &Map<String, Value>) -> Value {
     std::iter::once(Value::String(kind.schema.id.to_string())).chain(extensions).collect()
 }
 
+/// Judges the size of the attributes of a resource that is new.
+///
 /// # Errors
 /// 413 above [`RESOURCE_MAX`].
-pub fn check_size(attributes: &Map<String, Value>) -> Result<()> {
-    let size = serde_json::to_vec(attributes).map_err(Error::internal)?.len();
-    if size <= RESOURCE_MAX {
+pub fn check_size(kind: &ResourceType, attributes: &Map<String, Value>) -> Result<()> {
+    within(size_with_schemas(kind, attributes)?, RESOURCE_MAX)
+}
+
+/// Judges the size of the attributes that a resource is to have, where `stored` are those that it has. One that is
+/// larger already may stay as large; whether it is active does not count, so it can always be deactivated.
+///
+/// # Errors
+/// 413 above [`RESOURCE_MAX`], if it would grow.
+pub fn check_growth(kind: &ResourceType, stored: &Map<String, Value>, new: &Map<String, Value>) -> Result<()> {
+    match size_with_schemas(kind, new)? {
+        size if size <= RESOURCE_MAX => Ok(()),
+        _ if size_but_active(new)? <= size_but_active(stored)? => Ok(()),
+        size => within(size, RESOURCE_MAX),
+    }
+}
+
+fn size(attributes: &Map<String, Value>) -> Result<usize> {
+    serde_json::to_vec(attributes).map(|text| text.len()).map_err(Error::internal)
+}
+
+/// The size of the document that is stored of these attributes.
+fn size_with_schemas(kind: &ResourceType, attributes: &Map<String, Value>) -> Result<usize> {
+    Ok(size(attributes)? + ",\"schemas\":".len() + schemas(kind, attributes).to_string().len())
+}
+
+/// The size without `active` and without `schemas`, which follows from the attributes.
+fn size_but_active(attributes: &Map<String, Value>) -> Result<usize> {
+    let mut total = 0;
+    for (name, value) in attributes.iter().filter(|(name, _)| !["active", "schemas"].contains(&name.as_str())) {
+        total += name.len() + serde_json::to_vec(value).map_err(Error::internal)?.len();
+    }
+    Ok(total)
+}
+
+fn within(size: usize, most: usize) -> Result<()> {
+    if size <= most {
         return Ok(());
     }
-    let detail = format!("The resource has {size} bytes without its members; at most {RESOURCE_MAX} are kept.");
+    let detail = format!("The resource has {size} bytes without its members; at most {most} are kept.");
     Err(Error::new(Code::ResourceTooLarge, detail))
 }
 

@@ -1,7 +1,6 @@
 //! The most expensive requests of each kind, at the limits of what they may say, with the most that each may cost.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
-#![allow(unused_imports, dead_code, reason = "each file of rows uses its part")]
 
 mod bodies;
 mod bulk;

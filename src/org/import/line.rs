@@ -117,6 +117,7 @@ fn user(mut fields: Fields, types: &Types, now: Timestamp) -> Result<Line> {
     if active.is_some_and(|active| *said != Value::Bool(active)) {
         return Err(invalid("active and attributes.active differ."));
     }
+    resource::check_size(&types.user, &attributes)?;
     let content = users::content(&types.user, &attributes, true)?;
     Ok(Line::User(id, Box::new(content), marks))
 }
@@ -129,7 +130,9 @@ fn group(mut fields: Fields, types: &Types, now: Timestamp) -> Result<Line> {
     if let Some(name) = attributes.keys().find(|name| name.eq_ignore_ascii_case("members")) {
         return Err(invalid(format!("attributes.{name}: members have lines of their own, {{\"members\": ...}}.")));
     }
-    let content = groups::content(&types.group, &canonical(&types.group, attributes)?)?;
+    let attributes = canonical(&types.group, attributes)?;
+    resource::check_size(&types.group, &attributes)?;
+    let content = groups::content(&types.group, &attributes)?;
     Ok(Line::Group(id, Box::new(content), marks))
 }
 

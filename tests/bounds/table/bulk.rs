@@ -104,5 +104,25 @@ pub(super) fn rows() -> Vec<Row> {
             let filter = |n: usize| format!("members[value sw \"x{n}\" or value ew \"y{n}\"]");
             bulk(each(10, |n| patch(&path, json!([{"op": "remove", "path": filter(n)}]))))
         }),
+        row("Bulk of a ring of 200 with one long name that is taken", Empty, 200, 200, [6_200, 4_400, 9, 160], |n| {
+            let long = "x".repeat(240_000);
+            let mut operations = vec![create(n, json!({"userName": long}))];
+            operations.extend((0..n).map(|at| {
+                let name = if at == 7 { long.clone() } else { format!("user{at}") };
+                managed(at, &name, (at + 1) % n)
+            }));
+            bulk(operations.into())
+        }),
+        row(
+            "Bulk of 1,000 creates with 100 unknown objects each",
+            Empty,
+            1_000,
+            200,
+            [4_200, 170_000, 2_000, 200],
+            |n| {
+                let unknown = each(100, |n| json!({"a": {"b": n}}));
+                bulk(each(n, |n| create(n, json!({"userName": format!("user{n}"), "x": unknown}))))
+            },
+        ),
     ]
 }

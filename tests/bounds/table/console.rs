@@ -118,5 +118,8 @@ pub(super) fn rows() -> Vec<Row> {
                     .collect(),
             )
         }),
+        row("preview of a group of 100,000 members", Large, 100_000, 200, [55_000, 9_000_000, 110_000, 1_400], |n| {
+            preview("POST", "/Groups", json!({"displayName": "new", "members": values(n)}))
+        }),
     ]
 }

@@ -119,5 +119,41 @@ pub(super) fn rows() -> Vec<Row> {
                 patch(&first(), each(1_000, remove))
             },
         ),
+        row("POST of a group with 100,000 members", Large, 100_000, 201, [44_000, 12_000_000, 110_000, 19_000], |n| {
+            post("/Groups", &json!({"displayName": "new", "members": values(n)}))
+        }),
+        row("POST of a group with 100,001 members", Large, 0, 400, [44_000, 4_100_000, 1, 3], |_| {
+            post("/Groups", &json!({"displayName": "new", "members": values(100_001)}))
+        }),
+        row("POST of a group with one member named 100,000 times", Large, 100_000, 201, [30_000, 1_100, 4, 3], |n| {
+            post("/Groups", &json!({"displayName": "new", "members": each(n, |_| json!({"value": stored::user(7)}))}))
+        }),
+        row(
+            "POST of a group with 100,000 members who never were",
+            Empty,
+            100_000,
+            400,
+            [44_000, 4_500_000, 1, 4],
+            |n| post("/Groups", &json!({"displayName": "new", "members": values(n)})),
+        ),
+        row("POST of a group with 100,000 nested groups", Large, 100_000, 400, [19_000, 600, 1, 4], |n| {
+            let nested = |n: usize| json!({"value": stored::group(n), "type": "Group"});
+            post("/Groups", &json!({"displayName": "new", "members": each(n, nested)}))
+        }),
+        row(
+            "PUT of a group with the 100,000 members that it has",
+            Large,
+            100_000,
+            200,
+            [43_000, 8_800_000, 0, 19_000],
+            |n| {
+                let name = if n == 100_000 { "g1" } else { "g5" };
+                put(&all(n), &json!({"displayName": name, "members": values(n)}))
+            },
+        ),
+        row("PATCH that adds 100,000 members", Large, 100_000, 204, [44_000, 9_000_000, 110_000, 2], |n| {
+            let group = format!("/Groups/{}", stored::group(stored::CROWD));
+            patch(&group, json!([op("add", values(n))]))
+        }),
     ]
 }

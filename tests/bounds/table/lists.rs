@@ -101,5 +101,16 @@ pub(super) fn rows() -> Vec<Row> {
             let filter = chain(n, |n| format!("displayName co \"g{n:06}\""));
             post("/.search", &json!({"filter": filter, "sortBy": "displayName", "count": 1000}))
         }),
+        row(
+            "list of users from behind the end, the largest number there is",
+            Large,
+            0,
+            200,
+            [3, 1_400_000, 0, 3],
+            |_| get("/Users?startIndex=9223372036854775807&count=1000"),
+        ),
+        row("list of users sorted by titles of 240 KB", Wide, 0, 200, [12_000, 50_000, 0, 3], |_| {
+            get("/Users?sortBy=title&count=10&attributes=userName")
+        }),
     ]
 }

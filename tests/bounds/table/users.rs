@@ -212,5 +212,13 @@ pub(super) fn rows() -> Vec<Row> {
                 patch(&with_roles(n), operations(n, replace))
             },
         ),
+        row(
+            "PATCH active: false of a user stored with more than may be stored now",
+            Large,
+            0,
+            200,
+            [43_000, 750, 2, 360],
+            |_| patch(&with_roles(16_000), json!([{"op": "replace", "value": {"active": false}}])),
+        ),
     ]
 }
