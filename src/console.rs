@@ -5,7 +5,7 @@ pub mod preview;
 
 use crate::auth::{Dialect, TokenKind, range};
 use crate::directory::command::{Admin, Journal, Page, Query, Rotation, Scope, TokenSettings};
-use crate::directory::options::{self, Guard, Options, Sync};
+use crate::directory::options::{self, Guard, Options, RELEASE_MAX, Sync};
 use crate::directory::residency::Residency;
 use crate::error::{Code, Error, Result, excerpt, quoted};
 use crate::id::{GroupId, MemberId, OrgId, Timestamp, TokenId, UserId, whole};
@@ -109,9 +109,6 @@ pub fn confirmed(org: &OrgId, parameters: &[(String, String)]) -> Result<()> {
 struct ReleaseBody {
     seconds: i64,
 }
-
-/// The longest release of the guard, in seconds: a day.
-const RELEASE_MAX: i64 = 24 * 3600;
 
 /// The body of `POST /v1/orgs/{org}/guard/release`.
 ///

@@ -164,6 +164,11 @@ pub type Seq = i64;
 #[derive(Default, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Timestamp(pub i64);
 
+/// True if two times are less than `milliseconds` apart, whichever is earlier: the clock may have gone back between them.
+pub fn is_within(one: Timestamp, other: Timestamp, milliseconds: i64) -> bool {
+    one.0.abs_diff(other.0) < milliseconds.unsigned_abs()
+}
+
 impl Timestamp {
     /// The last that RFC 3339 can write.
     pub const LAST: Self = Self(*time::RANGE.end());

@@ -229,7 +229,9 @@ fn begun(sql: &dyn Sql, memory: &mut Memory, envelope: Envelope<'_>, context: &C
 
 /// Asks once more for who waited. Whether it is still let in is asked anew too.
 pub fn again(sql: &dyn Sql, memory: &mut Memory, waiting: feed::Waiting, context: &Context<'_>) -> Progress {
-    let progress = attempt(sql, memory, None, waiting.call, waiting.until, context);
+    // Not for longer than it asked, if the clock has gone back.
+    let until = waiting.until.min(feed::until(&waiting.call, context.now));
+    let progress = attempt(sql, memory, None, waiting.call, until, context);
     settled(sql, memory, progress, context.now)
 }
 

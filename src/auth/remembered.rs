@@ -19,22 +19,29 @@ struct Entry<V> {
     value: V,
 }
 
+impl<V> Entry<V> {
+    fn lives(&self, now: Timestamp) -> bool {
+        self.since <= now && now < self.until
+    }
+}
+
 impl<K: Ord + Clone, V> Remembered<K, V> {
     /// Makes an empty map of at most `most` entries.
     pub const fn new(most: usize) -> Self {
         Self { entries: BTreeMap::new(), most }
     }
 
-    /// Returns what stands under the key, if its time is not over at `now`.
+    /// Returns what stands under the key, if its time is not over at `now`. One that was put there later than now is over:
+    /// the clock went back.
     pub fn get(&self, key: &K, now: Timestamp) -> Option<&V> {
-        self.entries.get(key).filter(|entry| entry.until > now).map(|entry| &entry.value)
+        self.entries.get(key).filter(|entry| entry.lives(now)).map(|entry| &entry.value)
     }
 
     /// Puts a value there until a time. One that is not worth keeping (`keep`) makes room before all that are.
     pub fn insert(&mut self, key: K, value: V, keep: bool, now: Timestamp, until: Timestamp) {
         if self.entries.len() >= self.most && !self.entries.contains_key(&key) {
             // One pass over at most `most` entries.
-            let rank = |entry: &Entry<V>| (entry.until > now, entry.keep, entry.since);
+            let rank = |entry: &Entry<V>| (entry.lives(now), entry.keep, entry.since);
             let first = self.entries.iter().min_by_key(|(_, entry)| rank(entry)).map(|(key, _)| key.clone());
             if let Some(first) = first {
                 self.entries.remove(&first);
@@ -65,7 +72,10 @@ mod tests {
         map.insert("live", 1, true, at(1), at(100));
         map.insert("unknown", 2, false, at(2), at(100));
         map.insert("later", 3, true, at(3), at(20));
-        assert_eq!((map.get(&"later", at(19)), map.get(&"later", at(20))), (Some(&3), None));
+        assert_eq!(
+            (map.get(&"later", at(19)), map.get(&"later", at(20)), map.get(&"later", at(2))),
+            (Some(&3), None, None)
+        );
         // The unknown one goes before the older, live one.
         map.insert("fourth", 4, true, at(10), at(100));
         assert_eq!((map.get(&"unknown", at(10)), map.get(&"live", at(10))), (None, Some(&1)));

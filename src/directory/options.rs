@@ -8,6 +8,8 @@ const NAMES_MAX: usize = 100;
 const NAME_MAX: usize = 256;
 /// The highest limit of the guard, and its shortest and longest window in seconds: changes are kept for longer.
 const LIMIT_MAX: i64 = 1_000_000;
+/// The longest release of the guard, in seconds: a day.
+pub const RELEASE_MAX: i64 = 24 * 3600;
 const WINDOW: std::ops::RangeInclusive<i64> = 60..=7 * 24 * 3600;
 
 /// The options, as they are stored and as a request changes them: what is `None` there stays.
@@ -44,7 +46,7 @@ pub struct Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Guard {
-    /// Users deactivated or deleted and members removed, each one.
+    /// Users deactivated, deleted or renamed and members removed, each one.
     pub limit: i64,
     /// In so many seconds.
     pub window_seconds: i64,

@@ -204,11 +204,9 @@ const RECORDS_TIME: u64 = 10_000;
 /// How long after a failure they are tried again, in milliseconds; tests do not wait for it.
 const RECORDS_AGAIN: i64 = if cfg!(feature = "test-hooks") { 1_000 } else { 60_000 };
 
-/// How many readers of the feed may wait at once; one more is answered at once.
-const WAITERS_MAX: usize = 100;
-
 /// A request that waits for a change after a position.
 struct Waiter {
+    actor: Actor,
     after: Seq,
     woken: Cell<bool>,
     waker: RefCell<Option<Waker>>,
@@ -456,14 +454,15 @@ impl Org {
         Some(Failure { job: "records", error })
     }
 
-    /// Until there is a change, or the time is over; not at all if too many wait.
+    /// Until there is a change, or the time is over; not at all if too many wait ([`feed::may_wait`]).
     async fn wait(&self, mut waiting: feed::Waiting) -> feed::Waiting {
         let milliseconds = (waiting.until.0 - now().0).max(0).unsigned_abs();
-        if self.waiters.borrow().len() >= WAITERS_MAX {
+        if !feed::may_wait(self.waiters.borrow().iter().map(|waiter| &waiter.actor), waiting.actor()) {
             waiting.until = now();
             return waiting;
         }
-        let waiter = Rc::new(Waiter { after: waiting.after, woken: Cell::new(false), waker: RefCell::new(None) });
+        let (actor, after) = (waiting.actor().clone(), waiting.after);
+        let waiter = Rc::new(Waiter { actor, after, woken: Cell::new(false), waker: RefCell::new(None) });
         self.waiters.borrow_mut().push(Rc::clone(&waiter));
         let woken = poll_fn(|context| {
             if waiter.woken.get() {

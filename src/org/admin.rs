@@ -3,7 +3,7 @@
 use super::access::Caller;
 use super::tokens;
 use crate::directory::command::Admin;
-use crate::directory::options::Options;
+use crate::directory::options::{Options, RELEASE_MAX};
 use crate::directory::reply::Answer;
 use crate::directory::residency::Residency;
 use crate::error::{Code, Error, Result};
@@ -30,6 +30,14 @@ pub(super) struct Settings {
     pub(super) residency: Residency,
     /// Until when the guard lets everything through.
     pub(super) guard_released_until: Timestamp,
+}
+
+impl Settings {
+    /// True while the guard lets everything through. A release is never longer than [`RELEASE_MAX`]: one that ends later was
+    /// made while the clock was wrong, and is over.
+    pub(super) fn guard_is_released(&self, now: Timestamp) -> bool {
+        self.guard_released_until > now && self.guard_released_until <= now.plus(RELEASE_MAX * 1000)
+    }
 }
 
 const SETTINGS: &str = "organisation";

@@ -127,6 +127,7 @@ pub fn wanted(
     let looks = memory.migrated && (changed || armed.is_none());
     let stored = if looks { waiting(sql, now)? } else { Vec::new() };
     let records = if looks { super::records::next(sql)? } else { None };
+    let records = records.map(|at| if at > now.plus(REST) { now } else { at });
     let times = stored.into_iter().map(|(_, at, _)| at).chain(memory.unsaved.due(now)).chain(records);
     let next = times.min().map(|at| at.max(now.plus(AHEAD)));
     Ok(next.filter(|at| armed.is_none_or(|armed| *at < armed)))

@@ -12,7 +12,7 @@ use crate::budget::UNITS_PER_SECOND;
 use crate::directory::command::{Actor, Admin, Ask, Call, Query};
 use crate::directory::reply::{Answer, Stored};
 use crate::error::{Code, Error, Result};
-use crate::id::Timestamp;
+use crate::id::{Timestamp, is_within};
 use std::collections::BTreeMap;
 
 /// How much a bucket holds and how fast it refills, in units.
@@ -56,7 +56,8 @@ struct Level {
 
 impl Level {
     fn at(self, now: Timestamp, rate: Rate) -> f64 {
-        let passed = (now.0 - self.at.0).max(0) as f64;
+        // A clock that went back counts as time that passed; otherwise nothing would be refilled until it is there again.
+        let passed = now.0.abs_diff(self.at.0) as f64;
         (self.units + passed * rate.a_millisecond).min(rate.most)
     }
 }
@@ -223,7 +224,7 @@ impl Streams {
             Ask::Admin(Admin::ImportLines { line, .. }) => *line > 1,
             _ => return Ok(()),
         };
-        self.0.retain(|_, last| now.0 - last.0 < FORGOTTEN_AFTER);
+        self.0.retain(|_, last| is_within(now, *last, FORGOTTEN_AFTER));
         let id = call.request.as_str();
         let known = goes_on || call.actor == Actor::Root || self.0.contains_key(id);
         if !known && self.0.len() >= STREAMS {
@@ -328,5 +329,14 @@ mod tests {
             buckets.charge(TokenKind::Scim, &n.to_string(), 1, at(n * 1000));
         }
         assert_eq!(buckets.scim.each.len(), 1);
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_holds_nobody_up() {
+        let (now, ahead) = (Timestamp(1_795_000_000_000), Timestamp(1_826_536_000_000));
+        let mut buckets = Buckets::new(Rate::parse("0.5 5").unwrap());
+        buckets.charge(TokenKind::Scim, "t", 100 * UNITS_PER_SECOND, ahead);
+        assert!(buckets.check(TokenKind::Scim, "t", ahead).is_err());
+        assert!(buckets.check(TokenKind::Scim, "t", now).is_ok());
     }
 }

@@ -1,7 +1,7 @@
 //! The change feed: a page after a position, or a wait for the next change. Who waits holds no transaction and no thread:
 //! the object wakes it after a commit.
 
-use crate::directory::command::{Ask, Call, Query};
+use crate::directory::command::{Actor, Ask, Call, Query};
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result};
 use crate::id::{Seq, Timestamp};
@@ -18,6 +18,23 @@ pub struct Waiting {
     /// When it is answered in any case.
     pub until: Timestamp,
     pub(super) call: Call,
+}
+
+/// How many readers wait at an object at most, and how many of them with one token.
+const WAITERS_MAX: usize = 100;
+const WAITERS_A_TOKEN: usize = 10;
+
+impl Waiting {
+    /// Returns who asked.
+    pub fn actor(&self) -> &Actor {
+        &self.call.actor
+    }
+}
+
+/// True if one more reader may wait beside those who do. One token leaves room for others; the root key may take all.
+pub fn may_wait<'a>(waiting: impl Iterator<Item = &'a Actor>, actor: &Actor) -> bool {
+    let (all, own) = waiting.fold((0, 0), |(all, own), other| (all + 1, own + usize::from(other == actor)));
+    all < WAITERS_MAX && (own < WAITERS_A_TOKEN || *actor == Actor::Root)
 }
 
 /// Until when a call may wait.
@@ -74,4 +91,34 @@ pub(super) fn shown(sql: &dyn Sql, after: Seq, limit: i64, bytes: usize) -> Resu
 /// Internal only.
 pub fn position(sql: &dyn Sql) -> Result<Seq> {
     Ok(changes::head(sql)?.seq)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::Dialect;
+    use crate::id::TokenHash;
+
+    #[test]
+    fn one_token_leaves_room_for_others() {
+        let token = |number| Actor::Token { hash: TokenHash([number; 32]), dialect: Dialect::Auto };
+        // How many wait with token 1, with others and with the root key; whether token 1, token 2 and the root key may too.
+        for (own, others, root, expected) in [
+            (0, 0, 0, [true, true, true]),
+            (9, 0, 0, [true, true, true]),
+            (10, 0, 0, [false, true, true]),
+            (10, 8, 81, [false, true, true]),
+            (10, 9, 81, [false, false, false]),
+            (0, 0, 99, [true, true, true]),
+            (0, 0, 100, [false, false, false]),
+        ] {
+            let waiting: Vec<Actor> = (0..own)
+                .map(|_| token(1))
+                .chain((0..others).map(|number| token(100 + number)))
+                .chain((0..root).map(|_| Actor::Root))
+                .collect();
+            let found = [token(1), token(2), Actor::Root].map(|actor| may_wait(waiting.iter(), &actor));
+            assert_eq!(found, expected, "{own} {others} {root}");
+        }
+    }
 }

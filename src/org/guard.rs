@@ -1,26 +1,35 @@
 //! The deprovisioning guard: a group that was unassigned by mistake must not empty a company.
 //!
-//! What counts is each user deactivated or deleted and each member removed; a user who is deleted counts once, whatever
-//! groups it leaves with it. The window is summed up once from the change rows and then kept in memory, so a guarded
-//! organisation pays nothing more for a request, and one without a guard nothing at all.
+//! What counts is each user deactivated or deleted, each member removed, also by the return of a user, and each change of
+//! the `userName` (not of its case only) of a user with an `externalId`. A user who is deleted counts once, whatever groups
+//! it leaves with it. Each change row says how much it took out. The window is summed up once from the rows and then kept in
+//! memory, so a guarded organisation pays nothing more for a request, and one without a guard nothing at all.
+//!
+//! The clock may be wrong. A change's time never goes back, so once the clock was a year ahead all changes have that time for
+//! a year; the row then says what the clock said too. What is still to come counts as made when the next change was made at
+//! the latest, and now if there is none.
 
 use crate::directory::options::Guard;
 use crate::error::{Code, Error, Result};
 use crate::id::Timestamp;
-use crate::store::{Sql, changes};
+use crate::store::Sql;
+use crate::store::changes::{self, Loss};
 
 /// In how many parts a window is remembered. A part counts until its last change is out of the window.
 const PARTS: i64 = 64;
 
-/// What was lost in the window, oldest first: up to when, and how much.
+/// What was lost in the window, oldest first, in parts of it.
 #[derive(Debug, Default)]
 pub(super) struct Lately {
     window: i64,
-    losses: Vec<(Timestamp, i64)>,
+    /// The latest time for which the window was asked.
+    asked: Timestamp,
+    losses: Vec<Loss>,
 }
 
 impl Lately {
-    /// The losses in a guard's window, read from the changes if they are not remembered.
+    /// The losses in a guard's window, read from the changes if they are not remembered, or if the clock went back: what it
+    /// showed before may have put them out of the window.
     pub(super) fn of<'a>(
         remembered: &'a mut Option<Self>,
         sql: &dyn Sql,
@@ -28,45 +37,79 @@ impl Lately {
         now: Timestamp,
     ) -> Result<&'a mut Self> {
         let window = guard.window_seconds * 1000;
-        if remembered.as_ref().is_none_or(|lately| lately.window != window) {
-            let mut lately = Self { window, losses: Vec::new() };
-            for (at, lost) in changes::losses(sql, now.plus(-window))? {
-                lately.add(at, lost);
-            }
-            *remembered = Some(lately);
+        if remembered.as_ref().is_none_or(|lately| lately.window != window || now < lately.asked) {
+            *remembered = Some(Self::read(sql, window, now)?);
         }
         let lately = remembered.get_or_insert_default();
-        lately.losses.retain(|(until, _)| *until > now.plus(-window));
+        lately.asked = now;
+        let since = now.plus(-window);
+        let mut later = now;
+        lately.losses = lately
+            .losses
+            .iter()
+            .rev()
+            .map(|loss| (made(*loss, &mut later, now), loss))
+            .take_while(|(made, _)| *made > since)
+            // From now on it grows old, also if no change follows.
+            .map(|(made, loss)| Loss { clock: if loss.at > now { made } else { loss.clock }, ..*loss })
+            .collect();
+        lately.losses.reverse();
         Ok(lately)
     }
 
-    /// Counts what a request has lost.
-    pub(super) fn add(&mut self, at: Timestamp, lost: i64) {
-        if lost == 0 {
-            return;
-        }
+    fn read(sql: &dyn Sql, window: i64, now: Timestamp) -> Result<Self> {
+        let (mut all, mut later) = (Vec::new(), now);
+        changes::losses(sql, &mut |loss| {
+            all.push(loss);
+            made(loss, &mut later, now) > now.plus(-window)
+        })?;
+        let mut lately = Self { window, asked: now, losses: Vec::new() };
+        all.into_iter().rev().for_each(|loss| lately.add(loss));
+        Ok(lately)
+    }
+
+    /// Counts what a change has lost. One that lost nothing says when those before it were made at the latest.
+    pub(super) fn add(&mut self, loss: Loss) {
         let part = (self.window / PARTS).max(1);
+        let part = |loss: &Loss| (loss.at.0 / part, loss.clock.0 / part);
         match self.losses.last_mut() {
-            Some((until, sum)) if until.0 / part == at.0 / part => {
-                (*until, *sum) = ((*until).max(at), *sum + lost);
+            Some(last) if loss.lost == 0 => last.clock = last.clock.min(loss.clock),
+            Some(last) if part(last) == part(&loss) => {
+                let (at, clock) = (last.at.max(loss.at), last.clock.max(loss.clock));
+                *last = Loss { at, clock, lost: last.lost + loss.lost };
             }
-            _ => self.losses.push((at, lost)),
+            None if loss.lost == 0 => {}
+            _ => self.losses.push(loss),
         }
     }
 
     fn sum(&self) -> i64 {
-        self.losses.iter().map(|(_, lost)| lost).sum()
+        self.losses.iter().map(|loss| loss.lost).sum()
     }
 
-    /// In how many seconds `lost` more fit below the limit; the whole window if they never do.
+    /// In how many seconds `lost` more fit below the limit; the whole window if they never do, and never longer.
     fn seconds(&self, guard: Guard, lost: i64, now: Timestamp) -> i64 {
         let mut excess = self.sum() + lost - guard.limit;
-        let free = self.losses.iter().find(|(_, gone)| {
-            excess -= gone;
+        let free = self.losses.iter().find(|loss| {
+            excess -= loss.lost;
             excess <= 0
         });
-        free.map_or(guard.window_seconds, |(until, _)| (until.0 + self.window - now.0) / 1000 + 1)
+        let pause = |loss: &Loss| {
+            let made = if loss.at > now { loss.clock.min(now) } else { loss.at };
+            (made.0 + self.window - now.0) / 1000 + 1
+        };
+        free.map_or(guard.window_seconds, pause).clamp(1, guard.window_seconds)
     }
+}
+
+/// Returns when a change counts as made. Called for the newest change first; `later` begins as now and is when the changes
+/// after it were made at the latest.
+fn made(loss: Loss, later: &mut Timestamp, now: Timestamp) -> Timestamp {
+    if loss.at <= now {
+        return loss.at;
+    }
+    *later = (*later).min(loss.clock);
+    *later
 }
 
 /// What one request is held against.
@@ -85,8 +128,8 @@ impl Watch<'_> {
         }
         // The sentence is the same each time, so that a provider that repeats itself is one row of the journal.
         let detail = format!(
-            "The deprovisioning guard of this organisation lets at most {} users be deactivated or deleted and members be \
-         removed within {} seconds. Nothing was changed. If it is meant, release the guard for a while in the Cloud \
+            "The deprovisioning guard of this organisation lets at most {} users be deactivated, deleted or given another \
+         userName and members be removed within {} seconds. Nothing was changed. If it is meant, release the guard for a while in the Cloud \
          Console (POST /v1/orgs/ORG/guard/release) or raise its limit; the identity provider may then try again.",
             guard.limit, guard.window_seconds
         );

@@ -669,12 +669,14 @@ fn tell(sql: &dyn Sql, job: &mut Job, now: Timestamp) -> Result<()> {
         resource: "Organisation",
         id: job.org.clone(),
         previous: None,
+        lost: 0,
         before: Before::Nothing,
         totals: Totals { users, active_users, groups, memberships },
     };
     let request = RequestId::parse(&job.request).unwrap_or_else(RequestId::nil);
     let facts = Facts {
         request: &request,
+        clock: now,
         idempotency_key: None,
         token: job.token.as_deref(),
         idp: "",

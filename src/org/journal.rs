@@ -74,7 +74,8 @@ impl Unsaved {
             return None;
         }
         let next = self.saved_at.map_or(now, |saved| saved.plus(NEXT_SAVE));
-        Some(next.max(now.plus(FIRST_SAVE)))
+        // Not later, if it was saved while the clock was ahead.
+        Some(next.max(now.plus(FIRST_SAVE)).min(now.plus(NEXT_SAVE)))
     }
 }
 

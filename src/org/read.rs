@@ -36,7 +36,7 @@ pub(super) fn read(sql: &dyn Sql, org: &OrgId, query: &Query, now: Timestamp) ->
 pub(super) fn organisation(sql: &dyn Sql, org: &OrgId, now: Timestamp) -> Result<Answer> {
     let (settings, head) = (settings(sql)?, changes::head(sql)?);
     let (health, last_push) = tokens::health(sql, settings.scim_enabled, now)?;
-    let released = (settings.guard_released_until > now).then(|| settings.guard_released_until.rfc3339());
+    let released = settings.guard_is_released(now).then(|| settings.guard_released_until.rfc3339());
     answer(&json!({
         "id": org, "displayName": settings.display_name, "saml": { "configured": settings.saml_configured },
         "scim": { "enabled": settings.scim_enabled }, "sync": show_sync(&settings.options),

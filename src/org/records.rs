@@ -48,7 +48,7 @@ pub fn due(sql: &dyn Sql, org: &OrgId, now: Timestamp, count: i64, again: Timest
         return Ok(Vec::new());
     }
     transact(sql, || {
-        let due = tokens::records_due(sql, now, count)?;
+        let due = tokens::records_due(sql, now, again, count)?;
         if due.is_empty() {
             return Ok(Vec::new());
         }

@@ -12,7 +12,7 @@ use crate::directory::command::{List, Members, Page};
 use crate::directory::reply::Answer;
 use crate::directory::view;
 use crate::error::{Code, Error, Result};
-use crate::id::Timestamp;
+use crate::id::{Timestamp, is_within};
 use crate::scim::filter::Filter;
 use crate::scim::schema::{Kinds, Types};
 use crate::scim::sort;
@@ -214,7 +214,7 @@ impl Scan {
     /// # Errors
     /// 400 `tooMany` after [`SCAN_MAX`], or for more than [`SORTED_MAX`] resources to sort.
     pub(super) fn step(&mut self, sql: &dyn Sql, types: &Types, now: Timestamp) -> Result<Option<Answer>> {
-        if now > self.started.get_or_insert(now).plus(SCAN_MAX) {
+        if !is_within(now, *self.started.get_or_insert(now), SCAN_MAX + 1) {
             if let Window::Keyset { .. } = self.window {
                 return self.finish(sql).map(Some);
             }

@@ -82,7 +82,8 @@ pub(super) fn create(work: &mut Work<'_>, user: &Resource) -> Result<Answer> {
 fn revive(work: &mut Work<'_>, user: User, mut attributes: Attributes) -> Result<Answer> {
     work.changes_at(user.id.as_str(), user.seq);
     attributes.entry("active").or_insert(Value::Bool(true));
-    if memberships::count(work.sql, user.key, Some(MEMBERSHIPS_MAX as i64))? > MEMBERSHIPS_MAX as i64 {
+    let memberships = memberships::count(work.sql, user.key, Some(MEMBERSHIPS_MAX as i64))?;
+    if memberships > MEMBERSHIPS_MAX as i64 {
         let detail = format!(
             "User {} comes back and would leave more than {MEMBERSHIPS_MAX} groups, at most {MEMBERSHIPS_MAX} at a time. Delete \
              the user, then create it again. Nothing was changed.",
@@ -90,6 +91,7 @@ fn revive(work: &mut Work<'_>, user: User, mut attributes: Attributes) -> Result
         );
         return Err(Error::new(Code::TooManyMemberships, detail));
     }
+    work.lose(usize::try_from(memberships).unwrap_or(usize::MAX))?;
     let left = leave(work, &user)?;
     match store_changed(work, user, attributes, &left)? {
         Answer::Resource(stored) => Ok(Answer::Created(stored)),
@@ -231,9 +233,10 @@ fn store_changed(work: &mut Work<'_>, old: User, new: Attributes, left: &[String
             &taken,
         ));
     }
-    if old.content.active && !content.active {
-        work.lose(1)?;
-    }
+    // Whoever finds the user by a linked account's name finds another one: as good as gone.
+    let renamed = content.user_name_key != old.content.user_name_key && old.content.external_id.is_some();
+    let deactivated = old.content.active && !content.active;
+    work.lose(usize::from(deactivated) + usize::from(renamed))?;
     store::update(work.sql, &old, &content, work.next_seq(), work.at())?;
     let what = match (old.content.active, content.active) {
         (true, false) => ChangeKind::Deactivated,

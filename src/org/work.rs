@@ -11,10 +11,10 @@ use crate::directory::command::{Actor, Call, Command, Members};
 use crate::directory::options::{Guard, Options};
 use crate::directory::reply::Answer;
 use crate::error::{Error, Result};
-use crate::id::{Ids, Seq, Timestamp};
+use crate::id::{Ids, Seq, Timestamp, is_within};
 use crate::scim::json;
 use crate::scim::schema::Types;
-use crate::store::changes::{self, Before, Change, Facts, Head, Kind, Totals};
+use crate::store::changes::{self, Before, Change, Facts, Head, Kind, Loss, Totals};
 use crate::store::{Sql, members, memberships, transact};
 use serde_json::{Map, Value};
 use std::rc::Rc;
@@ -65,6 +65,8 @@ pub(super) struct Work<'a> {
     /// The resource that is being changed, and the position of its last change.
     last: Option<(String, Seq)>,
     lost: i64,
+    /// How much of `lost` the changes so far say.
+    told: i64,
 }
 
 impl Work<'_> {
@@ -113,7 +115,7 @@ impl Work<'_> {
         Ok(changes::creation(self.sql, id)?.is_some_and(|made| {
             (repeats || made.idempotency_key.as_deref() == key)
                 && made.token == self.caller.token
-                && self.now < made.at.plus(REPEATED_FOR)
+                && is_within(self.now, made.at, REPEATED_FOR)
         }))
     }
 
@@ -127,13 +129,13 @@ impl Work<'_> {
 
     /// Runs one of several operations in a transaction inside the request's: if it fails, nothing of it stays.
     pub(super) fn nested<T>(&mut self, mut body: impl FnMut(&mut Self) -> Result<T>) -> Result<T> {
-        let (sql, totals, lost) = (self.sql, self.totals, self.lost);
+        let (sql, totals, lost, told) = (self.sql, self.totals, self.lost, self.told);
         let (changes, notes) = (self.changes.len(), self.notes.len());
         let repairs = self.repairs.len();
         let result = transact(sql, || body(self));
         self.reserved = None;
         if result.is_err() {
-            (self.totals, self.lost) = (totals, lost);
+            (self.totals, self.lost, self.told) = (totals, lost, told);
             self.changes.truncate(changes);
             self.notes.truncate(notes);
             self.repairs.truncate(repairs);
@@ -161,7 +163,7 @@ impl Work<'_> {
         }
     }
 
-    /// Counts users that are about to be deactivated or deleted, or members that are about to be removed.
+    /// Counts what the guard counts and the next change takes out: users deactivated, deleted or renamed, and members removed.
     ///
     /// # Errors
     /// 429, if the guard does not let so many go.
@@ -184,7 +186,8 @@ impl Work<'_> {
     fn push(&mut self, kind: Kind, resource: &'static str, id: &str, before: Before) {
         let previous = self.last.take().filter(|(last, _)| last == id).map(|(_, seq)| seq);
         self.last = Some((id.to_owned(), self.next_seq()));
-        self.changes.push(Change { kind, resource, id: id.to_owned(), previous, before, totals: self.totals });
+        let lost = self.lost - std::mem::replace(&mut self.told, self.lost);
+        self.changes.push(Change { kind, resource, id: id.to_owned(), previous, lost, before, totals: self.totals });
     }
 
     /// Adds the change that tells which groups a user left, keys of groups; [`Work::totals`] already counts it.
@@ -226,14 +229,14 @@ pub(super) struct Done {
     outcome: Option<Outcome>,
     /// Repairs that only the stored resource showed to be needed.
     pub(super) repairs: Vec<&'static str>,
-    /// How many users and members it took out.
-    lost: i64,
+    /// What its changes took out, if it made any.
+    loss: Option<Loss>,
 }
 
 impl Done {
     /// An answer to which there is nothing to note.
     fn read(answer: Answer) -> Self {
-        Self { answer, notes: Vec::new(), repairs: Vec::new(), lost: 0, outcome: None }
+        Self { answer, notes: Vec::new(), repairs: Vec::new(), loss: None, outcome: None }
     }
 }
 
@@ -247,10 +250,10 @@ pub(super) fn run(
     context: &Context<'_>,
     budget: &Budget,
 ) -> Result<Answer> {
-    let Done { answer, notes, lost, outcome, .. } = attempt(sql, memory, command, call, caller, context, budget)?;
+    let Done { answer, notes, loss, outcome, .. } = attempt(sql, memory, command, call, caller, context, budget)?;
     // What goes while the guard is released counts too; without a guard nobody counts.
     match (&mut memory.guard, caller.settings.options.guard()) {
-        (Some(lately), Some(_)) => lately.add(context.now, lost),
+        (Some(lately), Some(_)) => loss.into_iter().for_each(|loss| lately.add(loss)),
         (remembered, _) => *remembered = None,
     }
     if let Some(outcome) = outcome {
@@ -318,6 +321,7 @@ pub(super) fn attempt(
             changes: Vec::new(),
             last: None,
             lost: 0,
+            told: 0,
         };
         precondition::check(sql, command, &call.precondition)?;
         let answer = match command {
@@ -325,12 +329,14 @@ pub(super) fn attempt(
             _ => apply(&mut work, command)?,
         };
         work.bound_notes();
-        let lost = work.lost;
+        let loss = Loss { at: work.at(), clock: work.now, lost: work.lost };
+        let loss = (!work.changes.is_empty()).then_some(loss);
         let mut outcome = refused.is_empty().then_some(Outcome::Unchanged);
         if !work.changes.is_empty() {
             outcome = Some(Outcome::Applied);
             let facts = Facts {
                 request: &call.request,
+                clock: work.now,
                 idempotency_key: call.idempotency_key.as_deref(),
                 token: caller.token.as_deref(),
                 idp: &call.idp,
@@ -349,14 +355,14 @@ pub(super) fn attempt(
         let (notes, repairs) = (work.notes, work.repairs);
         // A failed operation is written down with what the others did: either all of it is there or nothing.
         journal::refused_operations(sql, memory, &refused, call, caller, context.now)?;
-        Ok(Done { answer, notes, repairs, lost, outcome })
+        Ok(Done { answer, notes, repairs, loss, outcome })
     })
 }
 
-/// The guard, for a request that may take somebody out.
+/// The guard, for a request that may take somebody out. A user that is created may be one who comes back.
 fn guarding(settings: &Settings, command: &Command, now: Timestamp) -> Option<Guard> {
-    let harmless = matches!(command, Command::CreateUser { .. } | Command::CreateGroup { .. });
-    settings.options.guard().filter(|_| !harmless && settings.guard_released_until <= now)
+    let harmless = matches!(command, Command::CreateGroup { .. });
+    settings.options.guard().filter(|_| !harmless && !settings.guard_is_released(now))
 }
 
 /// The status that a change is answered with.

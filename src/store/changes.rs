@@ -74,6 +74,8 @@ pub struct Change {
     pub before: Before,
     /// The position of the resource's change before this one; `None` if it has none: it was made, or imported.
     pub previous: Option<Seq>,
+    /// How much it takes out of what the guard counts.
+    pub lost: i64,
     /// After it.
     pub totals: Totals,
 }
@@ -96,6 +98,8 @@ pub enum Before {
 pub struct Facts<'a> {
     /// The request.
     pub request: &'a RequestId,
+    /// What the clock says.
+    pub clock: Timestamp,
     /// The header `Idempotency-Key`.
     pub idempotency_key: Option<&'a str>,
     /// The token's public id; `None` for the root key.
@@ -135,15 +139,15 @@ pub fn head(sql: &dyn Sql) -> Result<Head> {
 /// Internal only.
 pub fn append(sql: &dyn Sql, head: &Head, at: Timestamp, facts: &Facts<'_>, changes: &[Change]) -> Result<()> {
     let insert = "INSERT INTO changes (seq, request_seq, at, request_id, idempotency_key, token, idp, repairs, kind, resource, \
-                  id, before, users, active_users, groups, memberships, method, status, previous_seq) \
-                  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                  id, before, users, active_users, groups, memberships, method, status, previous_seq, lost, clock) \
+                  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     // A row that is there keeps its `before`.
     let fill = format!(
         "{insert} ON CONFLICT (seq) DO UPDATE SET request_seq = excluded.request_seq, at = excluded.at, \
          request_id = excluded.request_id, idempotency_key = excluded.idempotency_key, token = excluded.token, \
          idp = excluded.idp, repairs = excluded.repairs, users = excluded.users, active_users = excluded.active_users, \
          groups = excluded.groups, memberships = excluded.memberships, method = excluded.method, status = excluded.status, \
-         previous_seq = excluded.previous_seq"
+         previous_seq = excluded.previous_seq, lost = excluded.lost, clock = excluded.clock"
     );
     let repairs = serde_json::to_string(&facts.repairs).map_err(Error::internal)?;
     let last = head.seq + changes.len() as i64;
@@ -174,6 +178,8 @@ pub fn append(sql: &dyn Sql, head: &Head, at: Timestamp, facts: &Facts<'_>, chan
             Param::Text(facts.method),
             facts.status.into(),
             change.previous.map_or(Param::Null, Param::from),
+            change.lost.into(),
+            if facts.clock == at { Param::Null } else { facts.clock.0.into() },
         ];
         sql.query(text, &params)?;
     }
@@ -189,35 +195,42 @@ pub fn before(sql: &dyn Sql, seq: Seq) -> Result<Option<String>> {
     Ok(text.map(|mut row| row.optional_text()).transpose()?.flatten())
 }
 
-/// What each change after `since` took out: a user deactivated or deleted, members removed; oldest first. Reads no
-/// change before that.
+/// How much a change took out of what the guard counts.
+#[derive(Clone, Copy, Debug)]
+pub struct Loss {
+    /// The change's time, which never goes back.
+    pub at: Timestamp,
+    /// What the clock said then.
+    pub clock: Timestamp,
+    /// How much.
+    pub lost: i64,
+}
+
+/// Reads what each change took out, the newest first, until `each` answers false. Only members, deactivations and deletions
+/// are known of changes from before that was noted.
 ///
 /// # Errors
 /// Internal only.
-pub fn losses(sql: &dyn Sql, since: Timestamp) -> Result<Vec<(Timestamp, i64)>> {
-    let text = "SELECT seq, at, CASE WHEN kind = 'members' THEN json_array_length(before, '$.removed') \
+pub fn losses(sql: &dyn Sql, each: &mut dyn FnMut(Loss) -> bool) -> Result<()> {
+    let text = "SELECT seq, at, coalesce(clock, at), CASE WHEN lost IS NOT NULL THEN lost \
+                WHEN kind = 'members' THEN json_array_length(before, '$.removed') \
                 WHEN resource = 'User' AND kind IN ('deactivated', 'deleted') THEN 1 \
                 WHEN resource = 'Group' AND kind = 'deleted' THEN coalesce(json_extract(before, '$.memberships'), 0) \
                 ELSE 0 END \
                 FROM changes WHERE seq < ? ORDER BY seq DESC LIMIT 1000";
-    let (mut before, mut losses) = (Seq::MAX >> 11, Vec::new());
+    let mut before = Seq::MAX >> 11;
     loop {
         let rows = sql.query(text, &[before.into()])?;
         let last = rows.len() < 1000;
         for mut row in rows {
-            let (seq, at, lost) = (row.integer()?, Timestamp(row.integer()?), row.integer()?);
-            if at <= since {
-                losses.reverse();
-                return Ok(losses);
-            }
-            before = seq;
-            if lost > 0 {
-                losses.push((at, lost));
+            before = row.integer()?;
+            let (at, clock, lost) = (Timestamp(row.integer()?), Timestamp(row.integer()?), row.integer()?);
+            if !each(Loss { at, clock, lost }) {
+                return Ok(());
             }
         }
         if last {
-            losses.reverse();
-            return Ok(losses);
+            return Ok(());
         }
     }
 }
@@ -225,7 +238,7 @@ pub fn losses(sql: &dyn Sql, since: Timestamp) -> Result<Vec<(Timestamp, i64)>> 
 /// How a resource came to be.
 #[derive(Debug)]
 pub struct Creation {
-    /// When.
+    /// When, as the clock said.
     pub at: Timestamp,
     /// The public id of the token that was used.
     pub token: Option<String>,

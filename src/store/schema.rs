@@ -189,6 +189,12 @@ const MIGRATIONS: &[&[&str]] = &[
         "ALTER TABLE tokens ADD COLUMN minted_by TEXT",
         "CREATE INDEX tokens_minted_by ON tokens (minted_by) WHERE minted_by <> 'root'",
     ],
+    &[
+        // How much of what the guard counts a change took out; NULL from before this. And what the clock said, if that was
+        // another time than `at`, which never goes back.
+        "ALTER TABLE changes ADD COLUMN lost INTEGER",
+        "ALTER TABLE changes ADD COLUMN clock INTEGER",
+    ],
 ];
 
 /// True once the object was registered: before that nothing is ever written, not even these tables.

@@ -172,13 +172,16 @@ pub fn revoke_all(sql: &dyn Sql, now: Timestamp) -> Result<()> {
     sql.query(text, &[now.0.into()]).map(|_| ())
 }
 
-/// Returns the tokens whose records in KV are due at `now`, at most `count`, each with the time since when: the oldest first.
+/// Returns the tokens whose records in KV are due at `now`, at most `count`, each with the time since when: the oldest first. One
+/// that is due after `furthest` was put off while the clock was wrong, and counts as due.
 ///
 /// # Errors
 /// Internal only.
-pub fn records_due(sql: &dyn Sql, now: Timestamp, count: i64) -> Result<Vec<(Token, Timestamp)>> {
-    let text = format!("SELECT record_due, {COLUMNS} FROM tokens WHERE record_due <= ? ORDER BY record_due LIMIT ?");
-    each(sql.query(&text, &[now.0.into(), count.into()])?, |mut row| {
+pub fn records_due(sql: &dyn Sql, now: Timestamp, furthest: Timestamp, count: i64) -> Result<Vec<(Token, Timestamp)>> {
+    let text = format!(
+        "SELECT record_due, {COLUMNS} FROM tokens WHERE record_due <= ? OR record_due > ? ORDER BY record_due LIMIT ?"
+    );
+    each(sql.query(&text, &[now.0.into(), furthest.0.into(), count.into()])?, |mut row| {
         let due = Timestamp(row.integer()?);
         token(row).map(|token| (token, due))
     })

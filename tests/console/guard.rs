@@ -179,3 +179,107 @@ fn in_bulk_each_operation_counts() {
     assert_eq!(statuses, ["200", "200", "200", "429", "429"]);
     refused(&world.deactivate(5));
 }
+
+/// What of a user counts besides: a change of `userName` if it has an `externalId`, and the memberships that a return drops.
+#[test]
+fn renames_and_returns_count() {
+    let mut world = world();
+    let named = |name: &str, external: Option<&str>| json!({"userName": name, "externalId": external});
+    let rename = |name: &str| patch(json!([{"op": "replace", "value": {"userName": name}}]));
+    // In turn: the user, its new name, and how much is in the window then. Only users 0 and 1 have an externalId.
+    for at in [0, 1] {
+        let path = world.user(at);
+        let linked = named(&format!("u{at}"), Some(&format!("x{at}")));
+        assert_eq!(world.server.send("PUT", &path, linked).status, 200);
+    }
+    for (at, name) in [(0, "U0"), (0, "new"), (0, "new"), (5, "other"), (1, "newer")] {
+        let path = world.user(at);
+        assert_eq!(world.server.send("PATCH", &path, rename(name)).status, 200, "{name}");
+    }
+    // Two count. One that is renamed and deactivated at once counts twice.
+    let path = world.user(1);
+    refused(&world.server.send("PUT", &path, json!({"userName": "u1", "externalId": "x1", "active": false})));
+    world.restart();
+    refused(&world.server.send("PUT", &path, json!({"userName": "u1", "externalId": "x1", "active": false})));
+    assert_eq!(world.server.send("PATCH", &path, rename("u1")).status, 200, "the third");
+    // Each operation of a Bulk.
+    let operations: Vec<Value> =
+        ["a", "b"].iter().map(|name| json!({"method": "PATCH", "path": world.user(0), "data": rename(name)})).collect();
+    let answer = world.server.send("POST", "/Bulk", json!({"schemas": [BULK], "Operations": operations}));
+    assert_eq!(answer.body["Operations"][0]["status"], "429", "{}", answer.body);
+    // A user comes back after the window: its one membership counts.
+    world.server.now = world.server.now.plus(2 * HOUR);
+    assert_eq!(world.deactivate(1).status, 200);
+    let back = |world: &mut World| world.server.send("POST", "/Users", named("u1", Some("x1")));
+    assert_eq!(back(&mut world).status, 201);
+    assert_eq!(world.deactivate(2).status, 200);
+    for restarts in [false, true] {
+        if restarts {
+            world.restart();
+        }
+        refused(&world.deactivate(3));
+    }
+    world.server.now = world.server.now.plus(2 * HOUR);
+    assert_eq!(world.deactivate(0).status, 200);
+    for at in [4, 5] {
+        assert_eq!(world.deactivate(at).status, 200);
+    }
+    let found = world.server.send("POST", "/Users", json!({"userName": "new", "externalId": "x0"}));
+    refused(&found);
+}
+
+/// Two objects, one that remembers and one that starts anew before each request, say the same of each, also while the clock is
+/// an hour behind, a year ahead once, and right again.
+#[test]
+fn a_restart_changes_nothing_whatever_the_clock_does() {
+    let mut worlds = [world(), world()];
+    let start = worlds[0].server.now;
+    let minutes = |minutes: i64| minutes * 60_000;
+    let (back, ahead) = (-HOUR, 365 * 24 * HOUR);
+    let mut seen = Vec::new();
+    for (step, clock) in [(0, 0), (1, 5), (2, 10), (3, 11), (4, 30), (5, 64), (5, 66), (5, 75), (6, 80)]
+        .iter()
+        .map(|&(user, at)| (user, minutes(at)))
+        .chain([
+            (6, minutes(81) + back),
+            (7, minutes(82)),
+            (7, minutes(83) + ahead),
+            (8, minutes(84)),
+            (8, minutes(140)),
+        ])
+        .chain([(8, minutes(145)), (9, minutes(150)), (9, minutes(210)), (9, minutes(275))])
+    {
+        let mut answers = Vec::new();
+        for (at, world) in worlds.iter_mut().enumerate() {
+            world.server.now = start.plus(clock);
+            if at == 1 {
+                world.restart();
+            }
+            let request = crate::support::Request {
+                method: "PATCH".into(),
+                path: world.user(step),
+                headers: Vec::new(),
+                body: Some(off().to_string().into_bytes()),
+            };
+            let answer = world.server.answer(request);
+            let pause = answer.headers.iter().find(|(name, _)| *name == "Retry-After").map(|(_, value)| value.clone());
+            let pause = pause.map(|text| text.parse::<i64>().unwrap());
+            assert!(pause.is_none_or(|pause| (1..=3600).contains(&pause)), "{pause:?} at {clock}");
+            answers.push((answer.status, pause));
+        }
+        assert_eq!(answers[0], answers[1], "user {step} at {clock}");
+        seen.push(answers[0].0);
+    }
+    assert!(seen.contains(&429) && seen.last() == Some(&200), "{seen:?}");
+}
+
+#[test]
+fn a_release_made_while_the_clock_was_ahead_is_over() {
+    let mut world = world();
+    let now = world.server.now;
+    world.server.now = now.plus(365 * 24 * HOUR);
+    world.server.admin("POST", "/guard/release", &json!({"seconds": 600}));
+    world.server.now = now;
+    assert_eq!(world.server.console("")["guardReleasedUntil"], Value::Null);
+    refused(&world.without(0));
+}

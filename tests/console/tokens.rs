@@ -11,6 +11,7 @@ use scim_edge::directory::reply::Answer;
 use scim_edge::error::Result;
 use scim_edge::id::{Timestamp, TokenId};
 use scim_edge::org::{self, Context, Progress, records};
+use scim_edge::store::Sql;
 use serde_json::{Value, json};
 
 const HOUR: i64 = 3_600_000;
@@ -136,6 +137,13 @@ fn a_record_is_due_until_it_is_written() {
     assert_eq!(revoked.record.expires_at, Some(end));
     records::written(&server.sql, &revoked).unwrap();
     assert!(due(&server, 9_999).is_empty() && records::next(&server.sql).unwrap().is_none());
+    // It is put off by a clock that is a year ahead, and due at once when that is right again.
+    server
+        .sql
+        .query("UPDATE tokens SET record_due = ? WHERE id = 'n-1'", &[server.now.plus(365 * DAY).0.into()])
+        .unwrap();
+    let put_off = due(&server, 0).pop().unwrap();
+    records::written(&server.sql, &put_off).unwrap();
     // A second time changes nothing.
     admin(&mut server, Actor::Root, Admin::RevokeToken { id: id(1), children: false }).unwrap();
     assert!(due(&server, 9_999).is_empty());

@@ -2,7 +2,7 @@
 
 use super::fingerprint;
 use crate::error::{Result, Warning};
-use crate::id::Timestamp;
+use crate::id::{Timestamp, is_within};
 use crate::org::tokens;
 use crate::store::Sql;
 use crate::store::journal::{self as store, DAY};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 pub(super) fn write(sql: &dyn Sql, now: Timestamp) -> Result<()> {
     let Some((token, sentence)) = tokens::ending(sql, now)? else { return Ok(()) };
     let fingerprint = fingerprint(["warning", token.as_str(), "", ""], &[]);
-    if store::last_seen(sql, &fingerprint)?.is_some_and(|at| now < at.plus(DAY)) {
+    if store::last_seen(sql, &fingerprint)?.is_some_and(|at| is_within(now, at, DAY)) {
         return Ok(());
     }
     put(
