@@ -56,8 +56,8 @@ test("a step that uses up all memory is set aside after three attempts, and the 
     const now = answer?.ok ? await answer.json() : {};
     return now.state === "failed" && now;
   }, 3000);
-  // What was asked last may meet a step that clears the import away: that is another step, with attempts of its own.
-  assert.ok([3, 4].includes(exhausted()), `${exhausted()} steps used up all memory`);
+  // Three attempts at that step, and at most three at the next one, which clears the import away and may meet it too.
+  assert.ok(exhausted() >= 3 && exhausted() <= 6, `${exhausted()} steps used up all memory`);
   assert.equal((await other.scim("GET", "/Users?count=1")).status, 200);
   assert.match(failed.error, /^The import was set aside while members, tombstones and changes are checked: 3 attempts at a step ended before they were done: out of memory/);
   const { entries } = (await consoleCall(server, "GET", "/v1/orgs/exhausts/journal?outcome=warning")).body;
