@@ -66,8 +66,10 @@ test("twelve in one isolate, and what nobody is let in for", async () => {
     const unknown = `Bearer ${state.tokens.empty.slice(0, -1)}x`;
     const body = `{"x":[${Array(4_000_000).fill(0)}]}`;
     const headers = { Authorization: unknown, "Content-Type": "application/scim+json" };
-    const refused = await fetch(`${server.url}/empty/scim/v2/Users`, { method: "POST", headers, body });
-    assert.equal(refused.status, 401);
+    // The answer comes before the body is read, so a client that still writes may see a broken connection instead.
+    const refused = await fetch(`${server.url}/empty/scim/v2/Users`, { method: "POST", headers, body })
+      .then(({ status }) => status, (error) => error.cause?.code);
+    assert.ok([401, "EPIPE", "ECONNRESET"].includes(refused), `${refused}`);
     assert.equal((await isolate(server)).memory, memory);
   } finally {
     await server.stop();
