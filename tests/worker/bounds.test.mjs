@@ -64,12 +64,11 @@ test("twelve in one isolate, and what nobody is let in for", async () => {
     const long = { Authorization: "Bearer ".repeat(11_000) };
     assert.equal((await fetch(`${server.url}/empty/scim/v2/Users`, { headers: long })).status, 401);
     const unknown = `Bearer ${state.tokens.empty.slice(0, -1)}x`;
-    const body = `{"x":[${Array(4_000_000).fill(0)}]}`;
+    // Small enough to be sent whole before the answer, which does not wait for it; admission.test.mjs announces 8 MiB.
+    const body = `{"x":[${Array(30_000).fill(0)}]}`;
     const headers = { Authorization: unknown, "Content-Type": "application/scim+json" };
-    // The answer comes before the body is read, so a client that still writes may see a broken connection instead.
-    const refused = await fetch(`${server.url}/empty/scim/v2/Users`, { method: "POST", headers, body })
-      .then(({ status }) => status, (error) => error.cause?.code);
-    assert.ok([401, "EPIPE", "ECONNRESET"].includes(refused), `${refused}`);
+    const refused = await fetch(`${server.url}/empty/scim/v2/Users`, { method: "POST", headers, body });
+    assert.equal(refused.status, 401);
     assert.equal((await isolate(server)).memory, memory);
   } finally {
     await server.stop();
