@@ -77,6 +77,8 @@ pub struct Memory {
     guard: Option<guard::Lately>,
     /// Counters on their way to the storage.
     pub unsaved: journal::Unsaved,
+    /// How many refusals are stored, and how far pruning them has come.
+    evidence: journal::Evidence,
     /// An admin's call was executed, which may have ended a token. Whoever runs the calls takes it, wakes those who wait, and
     /// writes the [`records`] that are due.
     pub administered: bool,

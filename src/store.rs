@@ -12,6 +12,7 @@ pub mod import;
 pub mod journal;
 pub mod members;
 pub mod memberships;
+pub mod refused;
 pub mod schema;
 pub mod schemas;
 pub mod search;

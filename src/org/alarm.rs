@@ -35,8 +35,8 @@ const REST: i64 = 24 * 3_600_000;
 struct Job {
     /// Its row in `due`; stored, so it never changes.
     name: &'static str,
-    /// When it is due first, in milliseconds after the registration; `None` if a call makes it due.
-    first: Option<i64>,
+    /// When it is due first, in milliseconds after the registration, if it has no row; `None` if a call makes it due.
+    first: fn(&dyn Sql) -> Result<Option<i64>>,
     /// The furthest ahead that it is ever due, in milliseconds. A time beyond that was set while the clock was wrong, and
     /// counts as now.
     furthest: i64,
@@ -49,10 +49,10 @@ struct Job {
 /// What being set aside means and what to do, in a sentence, and when the job is due again.
 type SetAside = (String, Option<Timestamp>);
 
-const JOBS: [Job; 3] = [
+const JOBS: [Job; 4] = [
     Job {
         name: clearing::CLEAR,
-        first: None,
+        first: |_| Ok(None),
         furthest: REST,
         step: clearing::step,
         set_aside: |_, _, now| {
@@ -63,19 +63,30 @@ const JOBS: [Job; 3] = [
     },
     Job {
         name: import::IMPORT,
-        first: None,
+        first: |_| Ok(None),
         furthest: REST,
         step: import::step,
         set_aside: |sql, why, now| import::set_aside(sql, why, now, now.plus(REST)),
     },
     Job {
         name: journal::PRUNE,
-        first: Some(journal::PRUNE_EVERY),
+        first: |_| Ok(Some(journal::PRUNE_EVERY)),
         furthest: REST,
         step: journal::prune,
         set_aside: |_, _, now| {
             let then =
                 "It is tried again in a day. Until then what is older than 30 days is kept, and no token is warned of.";
+            Ok((then.to_owned(), Some(now.plus(REST))))
+        },
+    },
+    Job {
+        name: journal::COPY,
+        first: |sql| Ok(journal::has_old(sql)?.then_some(0)),
+        furthest: REST,
+        step: journal::copy,
+        set_aside: |_, _, now| {
+            let then = "It is tried again in a day. Until then the journal shows the refusals of the build before from where \
+                        that one stored them.";
             Ok((then.to_owned(), Some(now.plus(REST))))
         },
     },
@@ -104,10 +115,12 @@ fn waiting(sql: &dyn Sql, now: Timestamp) -> Result<Vec<(&'static Job, Timestamp
 /// Internal only.
 pub(super) fn begin_periodic(sql: &dyn Sql, now: Timestamp) -> Result<()> {
     let all = due::all(sql)?;
-    JOBS.iter().try_for_each(|job| match job.first {
-        Some(first) if !all.iter().any(|due| due.what == job.name) => due::set(sql, job.name, Some(now.plus(first))),
-        _ => Ok(()),
-    })
+    for job in JOBS.iter().filter(|job| !all.iter().any(|due| due.what == job.name)) {
+        if let Some(first) = (job.first)(sql)? {
+            due::set(sql, job.name, Some(now.plus(first)))?;
+        }
+    }
+    Ok(())
 }
 
 /// Returns the time that the platform's alarm must be set to; `None` if it may stay as it is. `armed` is the time that it

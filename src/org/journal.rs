@@ -5,11 +5,17 @@
 //! Kept are names and ids, never other values. Out of scope: who has no token that KV knows; the edge lets nothing of it
 //! in here.
 
+mod copying;
+mod evidence;
+mod prune;
 mod read;
+mod row;
 mod sentence;
 mod traffic;
 mod warning;
 
+pub(super) use copying::{COPY, is_needed as has_old, step as copy};
+pub(super) use evidence::Evidence;
 pub(super) use read::page;
 pub(super) use traffic::Outcome;
 pub(super) use warning::warn_of_job;
@@ -20,13 +26,14 @@ use crate::directory::command::{Actor, Call, Command};
 use crate::directory::reply::Answer;
 use crate::error::{Error, Kind, Result};
 use crate::id::{OrgId, RequestId, Timestamp};
-use crate::scim::json;
 use crate::scim::schema::Types;
 use crate::sorted::Sorted;
+use crate::store::refused::{self as rows, Key};
 use crate::store::{Sql, changes, journal as store, tokens, transact};
-use serde_json::json;
+use evidence::write;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 /// The name of the job that forgets what is too old.
 pub(super) const PRUNE: &str = "prune";
@@ -47,7 +54,7 @@ pub(super) const BULK: &str = "BULK";
 /// Counters that are not stored yet.
 #[derive(Debug, Default)]
 pub struct Unsaved {
-    repeats: Sorted<String, (i64, Timestamp)>,
+    repeats: BTreeMap<Key, (i64, Timestamp)>,
     used: Sorted<String, Timestamp>,
     traffic: Vec<store::Traffic>,
     saved_at: Option<Timestamp>,
@@ -62,6 +69,12 @@ impl Unsaved {
     /// Counts a request that would change something.
     pub(super) fn counted(&mut self, idp: &str, outcome: Outcome, now: Timestamp) {
         traffic::count(&mut self.traffic, idp, outcome, now);
+    }
+
+    /// Counts an entry that has a row.
+    fn repeated(&mut self, key: Key, now: Timestamp) {
+        let (count, at) = self.repeats.entry(key).or_insert((0, now));
+        (*count, *at) = (*count + 1, now);
     }
 
     fn is_empty(&self) -> bool {
@@ -171,7 +184,7 @@ pub(super) fn ignored(
     let (method, resource) = target(command, &call.org);
     let mut entry = Entry::new(call.into(), caller.token.as_deref(), (method, &resource));
     entry.fingerprint = fingerprint(["ignored", entry.token.unwrap_or_default(), method, &entry.resource], notes);
-    entry.why = json!({ "notes": notes, "repairs": call.repairs }).to_string();
+    entry.why = json!({ "notes": notes, "repairs": call.repairs });
     write(sql, memory, &entry, now)
 }
 
@@ -198,13 +211,14 @@ impl<'a, A> From<&'a Call<A>> for Source<'a> {
 /// What is to be written down.
 struct Entry<'a> {
     fingerprint: String,
+    /// Of a refusal; else the outcome.
+    code: &'static str,
     outcome: &'static str,
     call: Source<'a>,
     token: Option<&'a str>,
     method: &'static str,
     resource: String,
-    /// As JSON.
-    why: String,
+    why: Value,
     kind: Option<Kind>,
     names: Vec<String>,
     /// How many names its row gathers of all that are refused alike; none if the first one's are all.
@@ -218,12 +232,13 @@ impl<'a> Entry<'a> {
         let address: String = address.chars().take(RESOURCE_MAX).collect();
         Self {
             fingerprint: String::new(),
+            code: "ignored",
             outcome: "ignored",
             call,
             token,
             method: methods.into_iter().find(|known| *known == method).unwrap_or("other"),
             resource: sentence::without_tokens(&address),
-            why: String::new(),
+            why: Value::Null,
             kind: None,
             names: Vec::new(),
             gathered: 0,
@@ -235,10 +250,10 @@ impl<'a> Entry<'a> {
         let detail = sentence::kept(&error.detail, &error.names, types);
         let most = if nested.is_some() { NESTED_MAX } else { NAMES_MAX };
         let mut entry = Self::new(call, token, target);
-        entry.outcome = "refused";
-        entry.names = error.names.iter().take(most).map(|name| sentence::without_tokens(name)).collect();
+        (entry.outcome, entry.code) = ("refused", error.code.as_str());
+        entry.names = error.names.iter().take(most).map(|name| row::name(&sentence::without_tokens(name))).collect();
         entry.fingerprint = match &nested {
-            // One row a group, whoever sends it and whatever it is to hold.
+            // One row a group and token, whatever it is to hold.
             Some(group) => fingerprint(["nested", group, "", ""], &[]),
             None => {
                 let kind = error.kind().status().to_string();
@@ -251,10 +266,15 @@ impl<'a> Entry<'a> {
             "scimType": error.kind().scim_type(), "detail": detail,
             "repairs": call.repairs, "notes": kept(call.notes, types),
             "nestedIn": nested.as_deref().map(sentence::without_tokens),
-        })
-        .to_string();
+        });
         // An admin goes through the groups that are to be flattened.
         Self { kind: Some(error.kind()), gathered: if nested.is_some() { NESTED_MAX } else { 0 }, ..entry }
+    }
+
+    /// What makes it equal to others.
+    fn key(&self) -> Key {
+        let (token, fingerprint) = (self.token.unwrap_or_default().to_owned(), self.fingerprint.clone());
+        Key { code: self.code.to_owned(), token, fingerprint }
     }
 
     /// The same as one row with all that this token is refused for this reason.
@@ -273,38 +293,6 @@ fn fingerprint<'a>(head: [&'a str; 4], more: impl IntoIterator<Item = &'a String
     }
     let digest: [u8; 32] = hasher.finalize().into();
     crate::id::TokenHash(digest).hex()
-}
-
-fn write(sql: &dyn Sql, memory: &mut Memory, entry: &Entry<'_>, now: Timestamp) -> Result<()> {
-    if entry.outcome == "refused" {
-        memory.unsaved.counted(entry.call.idp, Outcome::Refused, now);
-    }
-    let known = store::names(sql, &entry.fingerprint)?;
-    let mut names = entry.names.clone();
-    if let Some(known) = &known {
-        let known: Vec<String> = json::own(known)?;
-        let stored: BTreeSet<&String> = known.iter().collect();
-        names.retain(|name| !stored.contains(name));
-        if names.is_empty() || known.len() >= entry.gathered {
-            let before = memory.unsaved.repeats.get(&entry.fingerprint).map_or(0, |(count, _)| *count);
-            memory.unsaved.repeats.insert(entry.fingerprint.clone(), (before + 1, now));
-            return Ok(());
-        }
-        names = known.into_iter().chain(names).take(entry.gathered).collect();
-    }
-    let names = serde_json::to_string(&names).map_err(Error::internal)?;
-    let row = store::Entry {
-        fingerprint: &entry.fingerprint,
-        outcome: entry.outcome,
-        request: entry.call.request.as_str(),
-        token: entry.token,
-        idp: entry.call.idp,
-        method: entry.method,
-        resource: &entry.resource,
-        error: &entry.why,
-        names: &names,
-    };
-    transact(sql, || if known.is_some() { store::renew(sql, &row, now) } else { store::insert(sql, &row, now) })
 }
 
 /// An address without the organisation's base URL in front of it.
@@ -351,8 +339,8 @@ pub(super) fn save(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result
     }
     memory.unsaved.saved_at = Some(now);
     transact(sql, || {
-        for (fingerprint, (repeats, at)) in memory.unsaved.repeats.iter() {
-            store::count(sql, fingerprint, *repeats, *at)?;
+        for (key, (repeats, at)) in &memory.unsaved.repeats {
+            rows::count(sql, key, *repeats, *at)?;
         }
         for (token, at) in memory.unsaved.used.iter() {
             tokens::used(sql, token, *at)?;
@@ -367,11 +355,14 @@ pub(super) fn save(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result
 ///
 /// # Errors
 /// Internal only.
-pub(super) fn prune(sql: &dyn Sql, _: &mut Memory, now: Timestamp) -> Result<Option<Timestamp>> {
+pub(super) fn prune(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<Option<Timestamp>> {
     transact(sql, || {
         store::prune(sql, now)?;
         warning::write(sql, now)?;
-        let more = changes::prune(sql, now, PRUNE_STEP)?;
+        let more = changes::prune(sql, now, PRUNE_STEP)? | prune::step(sql, &mut memory.evidence, now)?;
+        if !more {
+            prune::end(&mut memory.evidence);
+        }
         Ok(Some(now.plus(if more { 1000 } else { PRUNE_EVERY })))
     })
 }

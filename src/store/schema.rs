@@ -195,6 +195,28 @@ const MIGRATIONS: &[&[&str]] = &[
         "ALTER TABLE changes ADD COLUMN lost INTEGER",
         "ALTER TABLE changes ADD COLUMN clock INTEGER",
     ],
+    &[
+        // Refusals by code and token, so that none takes another's room. A job copies what `refusals` holds; nothing is
+        // written there any more.
+        "CREATE TABLE refused (
+        code TEXT NOT NULL,
+        token TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        outcome TEXT NOT NULL,
+        first_at INTEGER NOT NULL,
+        last_at INTEGER NOT NULL,
+        request_id TEXT NOT NULL,
+        idp TEXT NOT NULL,
+        method TEXT NOT NULL,
+        resource TEXT NOT NULL,
+        error TEXT NOT NULL,
+        names TEXT NOT NULL,
+        count INTEGER NOT NULL,
+        bytes INTEGER GENERATED ALWAYS AS (32 + length(CAST(code || token || fingerprint || outcome || request_id || idp ||
+            method || resource || error || names AS BLOB))) VIRTUAL,
+        PRIMARY KEY (code, token, fingerprint)
+    ) STRICT, WITHOUT ROWID",
+    ],
 ];
 
 /// True once the object was registered: before that nothing is ever written, not even these tables.

@@ -1,6 +1,7 @@
 //! The Console's API: tokens, state, changes, snapshots, imports, settings, the journal.
 
 mod erase;
+mod evidence;
 mod follow;
 mod guard;
 mod history;

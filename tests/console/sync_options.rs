@@ -16,7 +16,7 @@ fn patch(operations: Value) -> Value {
 
 /// The journal's last words on requests that changed nothing, and those of the last change.
 fn notes(server: &Native) -> String {
-    let text = "SELECT group_concat(coalesce(error, '')) FROM refusals";
+    let text = "SELECT group_concat(coalesce(error, '')) FROM refused";
     let changed = "SELECT coalesce(max(repairs), '') FROM changes WHERE seq = (SELECT max(seq) FROM changes)";
     let read = |text: &str| server.sql.query(text, &[]).unwrap().into_iter().next().unwrap().optional_text().unwrap();
     [text, changed].map(|text| read(text).unwrap_or_default()).join(" ")

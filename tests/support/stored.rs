@@ -100,8 +100,8 @@ pub fn large() -> String {
     text += &joined(CROWDED[0], CROWD..CROWD + 30_000);
     text += &joined(CROWDED[1], CROWD..CROWD + 15_000);
     text += &numbers(0..10_000);
-    text += "INSERT INTO refusals (fingerprint, outcome, first_at, last_at, request_id, idp, method, resource, error, names, \
-             count) SELECT printf('f%06d', n), 'refused', n, n, 'r-' || n, 'test', 'PATCH', '/Users/x', \
+    text += "INSERT INTO refused (code, token, fingerprint, outcome, first_at, last_at, request_id, idp, method, resource, error, \
+             names, count) SELECT 'c-' || n % 40, 't-' || n / 4000, printf('f%06d', n), 'refused', n, n, 'r-' || n, 'test', 'PATCH', '/Users/x', \
              '{\"detail\":\"no\",\"status\":400}', '[]', 1 FROM n;";
     text += &changes(20_000);
     text + totals()

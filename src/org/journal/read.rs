@@ -4,22 +4,27 @@
 //! A page ends at a place in both: which changes were shown, and which refusals. Only so many changes are looked at for
 //! one page, because no index leads to those of one resource or token; then it is short and says where to go on.
 
+use super::row;
 use crate::directory::command::Journal;
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result};
 use crate::id::{Timestamp, TokenHash, whole};
 use crate::scim::json;
 use crate::store::Sql;
-use crate::store::journal::{self as store, Applied, Place, Refused};
+use crate::store::journal::{self as store, Applied, Place};
+use crate::store::refused::{self, Key, Refused};
 use serde_json::{Value, json};
 
-/// The largest page: a refusal can name a thousand ids.
+/// The most entries of a page, and the most bytes: it ends early.
 const LIMIT_MAX: i64 = 200;
-/// How many refusals are read at once, and after how many bytes of them a page ends early.
-const AT_ONCE: i64 = 20;
-const PAGE_BYTES: usize = 2 * 1024 * 1024;
+const PAGE_BYTES: usize = 1024 * 1024;
+/// What a page has beside its entries and days.
+const FRAME_BYTES: usize = 1024;
+/// Above every code. The builds before this one gave a place without code and token.
+const AFTER_ALL_CODES: &str = "~";
 
-/// One page.
+/// One page. It merges two lists, each the newest first, until the page is full or one of them ends at a place that
+/// was not looked beyond; the place that is then given leads on in both.
 pub(in crate::org) fn page(sql: &dyn Sql, query: &Journal) -> Result<Answer> {
     let mut place = query.after.as_deref().map_or(Ok(Place::start()), place)?;
     let limit = query.limit.min(LIMIT_MAX);
@@ -28,17 +33,21 @@ pub(in crate::org) fn page(sql: &dyn Sql, query: &Journal) -> Result<Answer> {
         true => store::applied(sql, query, place.seq, limit + 1)?,
         false => (Vec::new(), None),
     };
-    let (refused, full) = match query.outcome.as_deref() == Some("applied") {
-        false => refusals(sql, query, &place, limit + 1)?,
-        true => (Vec::new(), false),
+    let refused = match query.outcome.as_deref() == Some("applied") {
+        false => refused::page(sql, query, &place, limit + 1)?,
+        true => Vec::new(),
     };
-    let limit = if full { refused.len() as i64 - 1 } else { limit };
+    let days: Option<Value> = match &query.after {
+        None => Some(store::traffic(sql)?.into_iter().map(show_day).collect()),
+        Some(_) => None,
+    };
     // What is older than the changes that were looked at waits for these.
     let (all, ready) = (refused.len(), |one: &Refused| cut.is_none_or(|(_, at)| one.last > at));
     let mut refused: Vec<Refused> = refused.into_iter().filter(ready).collect();
     let waiting = refused.len() < all;
     applied.reverse();
     refused.reverse();
+    let mut room = PAGE_BYTES.saturating_sub(FRAME_BYTES + days.as_ref().map_or(0, |days| days.to_string().len()));
     let mut entries = Vec::new();
     while (entries.len() as i64) < limit {
         let newer = match (applied.last(), refused.last()) {
@@ -46,12 +55,21 @@ pub(in crate::org) fn page(sql: &dyn Sql, query: &Journal) -> Result<Answer> {
             (Some(change), Some(refusal)) => change.at >= refusal.last,
             (change, _) => change.is_some(),
         };
+        let shown = match (applied.last().filter(|_| newer), refused.last()) {
+            (Some(change), _) => show_applied(change)?,
+            (None, Some(refusal)) => show_refused(refusal)?,
+            (None, None) => break,
+        };
+        let bytes = shown.to_string().len() + 1;
+        if bytes > room && !entries.is_empty() {
+            break;
+        }
+        room = room.saturating_sub(bytes);
+        entries.push(shown);
         if let Some(change) = applied.pop_if(|_| newer) {
             place.seq = change.seq;
-            entries.push(show_applied(change)?);
         } else if let Some(refusal) = refused.pop() {
-            (place.at, place.fingerprint) = (refusal.last, refusal.fingerprint.clone());
-            entries.push(show_refused(refusal)?);
+            (place.at, place.refusal) = (refusal.last, refusal.key);
         }
     }
     if applied.is_empty() {
@@ -60,52 +78,34 @@ pub(in crate::org) fn page(sql: &dyn Sql, query: &Journal) -> Result<Answer> {
     }
     let more = waiting || cut.is_some() || !applied.is_empty() || !refused.is_empty();
     let mut shown = json!({ "entries": entries, "next": more.then(|| written(&place)) });
-    if let (None, Some(map)) = (&query.after, shown.as_object_mut()) {
-        map.insert("days".to_owned(), store::traffic(sql)?.into_iter().map(show_day).collect());
+    if let (Some(days), Some(map)) = (days, shown.as_object_mut()) {
+        map.insert("days".to_owned(), days);
     }
     super::super::read::answer(&shown)
 }
 
-/// The newest refusals after a place, and whether they are so long that there are fewer than `count` although more are left.
-fn refusals(sql: &dyn Sql, query: &Journal, place: &Place, count: i64) -> Result<(Vec<Refused>, bool)> {
-    let (mut all, mut bytes, mut place) = (Vec::new(), 0, place.clone());
-    while (all.len() as i64) < count {
-        let wanted = AT_ONCE.min(count - all.len() as i64);
-        let piece = store::refused(sql, query, &place, wanted)?;
-        let last = (piece.len() as i64) < wanted;
-        bytes += piece.iter().map(|one| one.why.len() + one.names.len()).sum::<usize>();
-        if let Some(one) = piece.last() {
-            (place.at, place.fingerprint) = (one.last, one.fingerprint.clone());
-        }
-        all.extend(piece);
-        if last {
-            break;
-        }
-        if bytes > PAGE_BYTES && all.len() > 1 {
-            return Ok((all, true));
-        }
-    }
-    Ok((all, false))
-}
-
-fn written(Place { seq, at, fingerprint }: &Place) -> String {
-    format!("{seq}.{}.{fingerprint}", at.0)
+fn written(Place { seq, at, refusal: Key { code, token, fingerprint } }: &Place) -> String {
+    format!("{seq}.{}.{fingerprint}.{code}.{token}", at.0)
 }
 
 fn place(text: &str) -> Result<Place> {
-    let mut parts = text.splitn(3, '.');
+    let mut parts = text.splitn(5, '.');
     let mut number = || parts.next().and_then(whole);
     let read = number().zip(number());
     let fingerprint = parts.next().filter(|text| text.is_empty() || TokenHash::parse(text).is_some());
+    let code = parts.next().unwrap_or(AFTER_ALL_CODES);
+    let token = parts.next().unwrap_or_default();
     match (read, fingerprint) {
         (Some((seq, at)), Some(fingerprint)) => {
-            Ok(Place { seq, at: Timestamp(at), fingerprint: fingerprint.to_owned() })
+            let text = str::to_owned;
+            let refusal = Key { code: text(code), token: text(token), fingerprint: text(fingerprint) };
+            Ok(Place { seq, at: Timestamp(at), refusal })
         }
         _ => Err(Error::new(Code::InvalidPosition, "after has to be the next of the page before.")),
     }
 }
 
-fn show_applied(one: Applied) -> Result<Value> {
+fn show_applied(one: &Applied) -> Result<Value> {
     let all: Vec<String> = json::own(&one.repairs)?;
     // A repair has a name, a note is a sentence.
     let (notes, repairs): (Vec<&String>, Vec<&String>) = all.iter().partition(|text| text.contains(' '));
@@ -123,11 +123,16 @@ fn show_applied(one: Applied) -> Result<Value> {
     }))
 }
 
-fn show_refused(one: Refused) -> Result<Value> {
+fn show_refused(one: &Refused) -> Result<Value> {
     let mut why: Value = json::own(&one.why)?;
     let names: Value = json::own(&one.names)?;
     let mut said = |name: &str| why.get_mut(name).map(Value::take).unwrap_or_default();
     let list = |value: Value| if value.is_null() { json!([]) } else { value };
+    let cut = said("cut") == true;
+    let mut notes = list(said("notes"));
+    if let (true, Some(notes)) = (cut, notes.as_array_mut()) {
+        notes.push(row::NOTE.into());
+    }
     let nested = said("nestedIn").as_str().map(|label| match label.strip_prefix('"') {
         None => json!({ "id": label, "displayName": one.group }),
         Some(text) => {
@@ -140,7 +145,7 @@ fn show_refused(one: Refused) -> Result<Value> {
         "requestId": said_at_all(&one.facts.request), "token": token(&one.facts), "idp": said_at_all(&one.facts.idp),
         "method": said_at_all(&one.method), "resource": said_at_all(&one.resource), "status": said("status"), "code": said("code"),
         "scimType": said("scimType"), "detail": said("detail"),
-        "repairs": list(said("repairs")), "notes": list(said("notes")), "names": names, "nestedIn": nested, "seq": null,
+        "repairs": list(said("repairs")), "notes": notes, "names": names, "nestedIn": nested, "seq": null,
     }))
 }
 

@@ -1,49 +1,53 @@
 //! Warnings: what will go wrong if nobody does anything. The alarm writes them, no request does.
 
-use super::fingerprint;
+use super::{fingerprint, row};
 use crate::error::{Result, Warning};
 use crate::id::{Timestamp, is_within};
 use crate::org::tokens;
 use crate::store::Sql;
-use crate::store::journal::{self as store, DAY};
-use serde_json::{Value, json};
+use crate::store::journal::DAY;
+use crate::store::refused::{self as store, Key};
+use serde_json::json;
+
+const OUTCOME: &str = "warning";
 
 /// Warns of the token with which pushing will end: one row a token, renewed once a day. Within the alarm's transaction.
 pub(super) fn write(sql: &dyn Sql, now: Timestamp) -> Result<()> {
     let Some((token, sentence)) = tokens::ending(sql, now)? else { return Ok(()) };
-    let fingerprint = fingerprint(["warning", token.as_str(), "", ""], &[]);
-    if store::last_seen(sql, &fingerprint)?.is_some_and(|at| is_within(now, at, DAY)) {
+    let code = Warning::TokenEnding;
+    let key = key(code, token.as_str(), fingerprint(["warning", token.as_str(), "", ""], &[]));
+    if store::last_seen(sql, &key)?.is_some_and(|at| is_within(now, at, DAY)) {
         return Ok(());
     }
-    put(
-        sql,
-        &fingerprint,
-        Some(token.as_str()),
-        &json!({ "code": Warning::TokenEnding.as_str(), "detail": sentence }),
-        now,
-    )
+    put(sql, &key, &sentence, now)
 }
 
 /// Warns that a job was set aside: one row a job, renewed each time.
 pub(in crate::org) fn warn_of_job(sql: &dyn Sql, job: &str, sentence: &str, now: Timestamp) -> Result<()> {
-    let code = Warning::JobSetAside.as_str();
-    let fingerprint = fingerprint(["warning", "", code, job], &[]);
-    put(sql, &fingerprint, None, &json!({ "code": code, "detail": sentence }), now)
+    let code = Warning::JobSetAside;
+    let fingerprint = fingerprint(["warning", "", code.as_str(), job], &[]);
+    put(sql, &key(code, "", fingerprint), sentence, now)
 }
 
-fn put(sql: &dyn Sql, fingerprint: &str, token: Option<&str>, why: &Value, now: Timestamp) -> Result<()> {
+fn key(code: Warning, token: &str, fingerprint: String) -> Key {
+    Key { code: code.as_str().to_owned(), token: token.to_owned(), fingerprint }
+}
+
+fn put(sql: &dyn Sql, key: &Key, sentence: &str, now: Timestamp) -> Result<()> {
+    let why = json!({ "code": key.code, "detail": sentence });
+    let rest = key.code.len() + key.token.len() + key.fingerprint.len() + OUTCOME.len();
+    let (error, _) = row::fit(why, Vec::new(), rest);
     let row = store::Entry {
-        fingerprint,
-        outcome: "warning",
+        key,
+        outcome: OUTCOME,
         request: "",
-        token,
         idp: "",
         method: "",
         resource: "",
-        error: &why.to_string(),
+        error: &error,
         names: "[]",
     };
-    match store::last_seen(sql, fingerprint)? {
+    match store::last_seen(sql, key)? {
         Some(_) => store::renew(sql, &row, now),
         None => store::insert(sql, &row, now),
     }

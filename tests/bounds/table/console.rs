@@ -57,7 +57,7 @@ pub(super) fn rows() -> Vec<Row> {
         row("journal of 10,000 refusals and 20,000 changes", Large, 0, 200, [1_500, 6_600_000, 0, 70], |_| {
             get(&format!("{ORG}/journal?limit=1000"))
         }),
-        row("journal by a resource that is in none", Large, 0, 200, [3, 890_000, 0, 2], |_| {
+        row("journal by a resource that is in none", Large, 0, 200, [6, 890_000, 0, 2], |_| {
             get(&format!("{ORG}/journal?limit=1000&resource={}", stored::user(199_000)))
         }),
         row("changes, 1,000 of users", Large, 0, 200, [1_700, 58_000, 0, 390], |_| {

@@ -149,7 +149,7 @@ pub(super) fn rows() -> Vec<Row> {
             let terms: Vec<String> = (0..210).map(|n| format!("value eq \"{n:04}\"")).collect();
             patch(&with_roles(1_000), json!([{"op": "remove", "path": format!("roles[{}]", terms.join(" or "))}]))
         }),
-        row("PATCH whose path has 256 KiB", Large, 256 * 1024, 400, [1_400, 540, 1, 2], |n| {
+        row("PATCH whose path has 256 KiB", Large, 256 * 1024, 400, [1_400, 700, 1, 2], |n| {
             patch(
                 &user_path(0),
                 json!([op("add", &format!("roles[value eq \"{}\"].display", "x".repeat(n)), json!("d"))]),
@@ -178,7 +178,7 @@ pub(super) fn rows() -> Vec<Row> {
                 ))
             },
         ),
-        row("POST with an If-Match of 8 KB", Large, 8_000, 412, [190, 580, 1, 2], |n| {
+        row("POST with an If-Match of 8 KB", Large, 8_000, 412, [190, 760, 1, 2], |n| {
             let mut request = patch(&user_path(0), json!([op("replace", "title", json!("x"))]));
             request.headers.push(("If-Match".to_owned(), vec!["W/\"9\""; n / 6].join(",")));
             request

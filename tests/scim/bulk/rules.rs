@@ -178,9 +178,9 @@ fn the_feed_and_the_rows_agree() {
     assert_eq!(count("SELECT count(*) FROM users"), 3);
     assert_eq!(count("SELECT count(*) FROM members"), 2);
     assert_eq!(count("SELECT count(DISTINCT request_seq) FROM changes"), 2, "one request, one end");
-    assert_eq!(count("SELECT count(*) FROM refusals"), 3);
+    assert_eq!(count("SELECT count(*) FROM refused"), 3);
     let refusals =
-        "SELECT group_concat(method || ' ' || resource, ', ') FROM (SELECT * FROM refusals ORDER BY resource)";
+        "SELECT group_concat(method || ' ' || resource, ', ') FROM (SELECT * FROM refused ORDER BY resource)";
     let listed: String = server.sql.connection.query_row(refusals, [], |row| row.get(0)).unwrap();
     assert_eq!(listed, format!("POST /Groups, PUT /Groups/{g}, POST /Users"));
 }

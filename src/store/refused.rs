@@ -1,0 +1,319 @@
+//! Refused and ignored requests, and warnings: equal ones share a row, so that a provider that repeats itself writes nothing.
+//!
+//! The key begins with the code and the token: what one token was refused for one reason lies together, so it is counted
+//! and bounded without an index of its own, and takes no room from other evidence. A row without a fingerprint counts what
+//! came beyond that bound.
+//!
+//! `refusals` is the table of builds before this one, keyed by the fingerprint alone. Its rows are shown until a job has
+//! copied them. Errors are internal only.
+
+use super::journal::{Facts, Place, facts};
+use super::{Param, Row, Sql, each, first};
+use crate::directory::command::Journal;
+use crate::error::Result;
+use crate::id::Timestamp;
+
+/// What makes entries equal.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    /// The code of the refusal or warning; `ignored` for a request that was accepted and changed nothing.
+    pub code: String,
+    /// The token's public id; empty without one.
+    pub token: String,
+    /// Equal for requests that are refused alike; empty for the row that only counts.
+    pub fingerprint: String,
+}
+
+impl Key {
+    fn params(&self) -> [Param<'_>; 3] {
+        [Param::Text(&self.code), Param::Text(&self.token), Param::Text(&self.fingerprint)]
+    }
+}
+
+/// One refused or ignored request, or a warning, which has neither request nor method nor resource.
+#[derive(Debug)]
+pub struct Entry<'a> {
+    /// Its key.
+    pub key: &'a Key,
+    /// `refused`, `ignored` for a request that was accepted and changed nothing because of what it said, or `warning`.
+    pub outcome: &'a str,
+    /// The first such request.
+    pub request: &'a str,
+    /// The caller's name.
+    pub idp: &'a str,
+    /// The HTTP method.
+    pub method: &'a str,
+    /// `/Users/{id}` or what else was asked for.
+    pub resource: &'a str,
+    /// The error, or the notes, as JSON.
+    pub error: &'a str,
+    /// The ids it is about, as a JSON array.
+    pub names: &'a str,
+}
+
+/// What an equal request that was written down before names, and whether names were left out of it for want of room; `None`
+/// if there was none.
+///
+/// # Errors
+/// Internal only, as of every function here.
+pub fn names(sql: &dyn Sql, key: &Key) -> Result<Option<(String, bool)>> {
+    let text = "SELECT names, coalesce(json_extract(error, '$.cut'), 0) FROM refused \
+                WHERE code = ? AND token = ? AND fingerprint = ?";
+    let row = first(sql, text, &key.params())?;
+    row.map(|mut row| Ok((row.text()?, row.integer()? != 0))).transpose()
+}
+
+/// When such an entry was last seen.
+///
+/// # Errors
+/// Internal only.
+pub fn last_seen(sql: &dyn Sql, key: &Key) -> Result<Option<Timestamp>> {
+    let text = "SELECT last_at FROM refused WHERE code = ? AND token = ? AND fingerprint = ?";
+    let row = first(sql, text, &key.params())?;
+    Ok(row.map(|mut row| row.integer()).transpose()?.map(Timestamp))
+}
+
+/// Writes one down that was seen once.
+///
+/// # Errors
+/// Internal only.
+pub fn insert(sql: &dyn Sql, entry: &Entry<'_>, at: Timestamp) -> Result<()> {
+    put(sql, entry, at, at, 1)
+}
+
+/// Writes one down that was seen `count` times between `since` and `last`; an equal one counts them too.
+///
+/// # Errors
+/// Internal only.
+pub fn put(sql: &dyn Sql, entry: &Entry<'_>, since: Timestamp, last: Timestamp, count: i64) -> Result<()> {
+    let text = "INSERT INTO refused (code, token, fingerprint, outcome, first_at, last_at, request_id, idp, method, \
+                resource, error, names, count) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+                ON CONFLICT (code, token, fingerprint) DO UPDATE SET count = count + excluded.count, \
+                first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at)";
+    let [code, token, fingerprint] = entry.key.params();
+    let params = [
+        code,
+        token,
+        fingerprint,
+        Param::Text(entry.outcome),
+        since.0.into(),
+        last.0.into(),
+        Param::Text(entry.request),
+        Param::Text(entry.idp),
+        Param::Text(entry.method),
+        Param::Text(entry.resource),
+        Param::Text(entry.error),
+        Param::Text(entry.names),
+        count.into(),
+    ];
+    sql.query(text, &params).map(|_| ())
+}
+
+/// Writes an equal request over one that is known: it names more.
+///
+/// # Errors
+/// Internal only.
+pub fn renew(sql: &dyn Sql, entry: &Entry<'_>, at: Timestamp) -> Result<()> {
+    let text = "UPDATE refused SET last_at = max(last_at, ?), request_id = ?, idp = ?, method = ?, resource = ?, error = ?, \
+                names = ?, count = count + 1 WHERE code = ? AND token = ? AND fingerprint = ?";
+    let [code, token, fingerprint] = entry.key.params();
+    let params = [
+        at.0.into(),
+        Param::Text(entry.request),
+        Param::Text(entry.idp),
+        Param::Text(entry.method),
+        Param::Text(entry.resource),
+        Param::Text(entry.error),
+        Param::Text(entry.names),
+        code,
+        token,
+        fingerprint,
+    ];
+    sql.query(text, &params).map(|_| ())
+}
+
+/// Counts repeats that were kept in memory.
+///
+/// # Errors
+/// Internal only.
+pub fn count(sql: &dyn Sql, key: &Key, repeats: i64, at: Timestamp) -> Result<()> {
+    let text = "UPDATE refused SET count = count + ?, last_at = max(last_at, ?) \
+                WHERE code = ? AND token = ? AND fingerprint = ?";
+    let [code, token, fingerprint] = key.params();
+    sql.query(text, &[repeats.into(), at.0.into(), code, token, fingerprint]).map(|_| ())
+}
+
+/// Returns how many rows the token has of each code, at most `limit` of one. It jumps from code to code, so it reads no row of
+/// other tokens but the first of each code.
+///
+/// # Errors
+/// Internal only.
+pub fn numbers(sql: &dyn Sql, token: &str, limit: i64) -> Result<Vec<(String, i64)>> {
+    let text = "WITH RECURSIVE codes (code) AS (SELECT min(code) FROM refused UNION ALL \
+                SELECT (SELECT min(r.code) FROM refused r WHERE r.code > codes.code) FROM codes WHERE codes.code IS NOT NULL) \
+                SELECT code, (SELECT count(*) FROM (SELECT 1 FROM refused r WHERE r.code = codes.code AND r.token = ?1 \
+                AND r.fingerprint > '' LIMIT ?2)) FROM codes WHERE code IS NOT NULL";
+    each(sql.query(text, &[token.into(), limit.into()])?, |mut row| Ok((row.text()?, row.integer()?)))
+}
+
+fn key(row: &mut Row) -> Result<Key> {
+    Ok(Key { code: row.text()?, token: row.text()?, fingerprint: row.text()? })
+}
+
+/// Returns the key that is `count` rows further; `None` if so many are not left.
+///
+/// # Errors
+/// Internal only.
+pub fn further(sql: &dyn Sql, after: &Key, count: i64) -> Result<Option<Key>> {
+    let text = "SELECT code, token, fingerprint FROM refused WHERE (code, token, fingerprint) > (?1, ?2, ?3) \
+                ORDER BY code, token, fingerprint LIMIT 1 OFFSET ?4";
+    let [code, token, fingerprint] = after.params();
+    let row = first(sql, text, &[code, token, fingerprint, (count - 1).into()])?;
+    row.map(|mut row| key(&mut row)).transpose()
+}
+
+/// Forgets the rows of a range, its end included, that were last seen before `oldest`; answers the token of each.
+///
+/// # Errors
+/// Internal only.
+pub fn forget(sql: &dyn Sql, after: &Key, end: &Key, oldest: Timestamp) -> Result<Vec<String>> {
+    let text = "DELETE FROM refused WHERE (code, token, fingerprint) > (?1, ?2, ?3) \
+                AND (code, token, fingerprint) <= (?4, ?5, ?6) AND last_at < ?7 RETURNING token";
+    let ([a, b, c], [d, e, f]) = (after.params(), end.params());
+    each(sql.query(text, &[a, b, c, d, e, f, oldest.0.into()])?, |mut row| row.text())
+}
+
+/// Returns how many bytes the rows of a range have, its end included, by code and token.
+///
+/// # Errors
+/// Internal only.
+pub fn bytes(sql: &dyn Sql, after: &Key, end: &Key) -> Result<Vec<((String, String), i64)>> {
+    let text = "SELECT code, token, sum(bytes) FROM refused WHERE (code, token, fingerprint) > (?1, ?2, ?3) \
+                AND (code, token, fingerprint) <= (?4, ?5, ?6) GROUP BY code, token";
+    let ([a, b, c], [d, e, f]) = (after.params(), end.params());
+    each(sql.query(text, &[a, b, c, d, e, f])?, |mut row| Ok(((row.text()?, row.text()?), row.integer()?)))
+}
+
+/// Forgets the rows of a code and token that were seen the longest ago, at most `count`, and never the row that only counts;
+/// answers the bytes of each.
+///
+/// # Errors
+/// Internal only.
+pub fn forget_oldest(sql: &dyn Sql, code: &str, token: &str, count: i64) -> Result<Vec<i64>> {
+    let text = "DELETE FROM refused WHERE code = ?1 AND token = ?2 AND fingerprint IN (SELECT fingerprint FROM refused \
+                WHERE code = ?1 AND token = ?2 AND fingerprint > '' ORDER BY last_at, fingerprint LIMIT ?3) RETURNING bytes";
+    each(sql.query(text, &[code.into(), token.into(), count.into()])?, |mut row| row.integer())
+}
+
+/// An entry as it is read.
+#[derive(Debug)]
+#[allow(missing_docs, reason = "the columns of the row")]
+pub struct Refused {
+    pub key: Key,
+    pub outcome: String,
+    pub first: Timestamp,
+    pub last: Timestamp,
+    pub facts: Facts,
+    pub method: String,
+    pub resource: String,
+    /// [`Entry::error`].
+    pub why: String,
+    pub names: String,
+    pub count: i64,
+    /// The display name of the group that was to hold groups.
+    pub group: Option<String>,
+}
+
+/// The rows that an earlier build wrote, in today's form. They may be very large: the first names and the beginning of the
+/// sentence are read.
+const OLD: &str = "(SELECT coalesce(json_extract(error, '$.code'), outcome) AS code, coalesce(token, '') AS token, fingerprint, \
+                   outcome, first_at, last_at, request_id, idp, method, resource, CASE WHEN length(error) > 4096 THEN \
+                   json_set(error, '$.detail', substr(json_extract(error, '$.detail'), 1, 1000), '$.notes', json('[]'), \
+                   '$.cut', json('true')) WHEN length(names) > 4096 THEN json_set(error, '$.cut', json('true')) \
+                   ELSE error END AS error, CASE WHEN length(names) > 4096 THEN (SELECT json_group_array(substr(n.value, 1, 301)) \
+                   FROM json_each(names) n WHERE n.key < 200) ELSE names END AS names, count FROM refusals)";
+const COLUMNS: &str = "r.code, r.token, r.fingerprint, r.outcome, r.first_at, r.last_at, r.request_id, nullif(r.token, ''), \
+                       t.name, r.idp, r.method, r.resource, r.error, r.names, r.count, g.display_name";
+const NAMED: &str = "LEFT JOIN tokens t ON t.id = r.token \
+                     LEFT JOIN groups g ON g.id = json_extract(r.error, '$.nestedIn') AND g.gone = 0";
+
+fn read(mut row: Row) -> Result<Refused> {
+    let (key, outcome) = (key(&mut row)?, row.text()?);
+    let (first, last) = (Timestamp(row.integer()?), Timestamp(row.integer()?));
+    let facts = facts(&mut row)?;
+    let (method, resource, why, names) = (row.text()?, row.text()?, row.text()?, row.text()?);
+    let (count, group) = (row.integer()?, row.optional_text()?);
+    Ok(Refused { key, outcome, first, last, facts, method, resource, why, names, count, group })
+}
+
+/// Returns the newest entries after `place` that fit, at most `limit`.
+///
+/// # Errors
+/// Internal only.
+pub fn page(sql: &dyn Sql, wanted: &Journal, place: &Place, limit: i64) -> Result<Vec<Refused>> {
+    let mut all = select(sql, "refused", wanted, place, limit)?;
+    all.extend(select(sql, OLD, wanted, place, limit)?);
+    all.sort_by(|one, other| (other.last, order(&one.key)).cmp(&(one.last, order(&other.key))));
+    all.truncate(usize::try_from(limit).unwrap_or_default());
+    Ok(all)
+}
+
+/// The order of entries that were last seen at the same time.
+fn order(key: &Key) -> (&str, &str, &str) {
+    (&key.fingerprint, &key.code, &key.token)
+}
+
+fn select(sql: &dyn Sql, from: &str, wanted: &Journal, place: &Place, limit: i64) -> Result<Vec<Refused>> {
+    let text = format!(
+        "SELECT {COLUMNS} FROM {from} r {NAMED} WHERE (r.last_at < ?1 OR (r.last_at = ?1 AND \
+         (r.fingerprint, r.code, r.token) > (?2, ?3, ?4))) AND (?5 IS NULL OR r.outcome = ?5) \
+         AND (?6 = 0 OR json_extract(r.error, '$.nestedIn') IS NOT NULL) AND (?7 IS NULL OR r.token = ?7) \
+         AND (?8 IS NULL OR r.last_at >= ?8) AND (?9 IS NULL OR r.last_at < ?9) \
+         AND (?10 IS NULL OR CASE ?10 WHEN 'User' THEN instr(lower(r.resource), '/users') = 1 \
+         WHEN 'Group' THEN instr(lower(r.resource), '/groups') = 1 \
+         ELSE substr(r.resource, -length(?10) - 1) = '/' || ?10 \
+         OR EXISTS (SELECT 1 FROM json_each(r.names) WHERE value = ?10) END) \
+         ORDER BY r.last_at DESC, r.fingerprint, r.code, r.token LIMIT ?11"
+    );
+    let time = |time: Option<Timestamp>| time.map_or(Param::Null, |time| time.0.into());
+    let [code, token, fingerprint] = place.refusal.params();
+    let params = [
+        place.at.0.into(),
+        fingerprint,
+        code,
+        token,
+        wanted.outcome.as_deref().into(),
+        i64::from(wanted.nested).into(),
+        wanted.token.as_deref().into(),
+        time(wanted.since),
+        time(wanted.until),
+        wanted.resource.as_deref().into(),
+        limit.into(),
+    ];
+    each(sql.query(&text, &params)?, read)
+}
+
+/// True if an earlier build left rows.
+///
+/// # Errors
+/// Internal only.
+pub fn has_old(sql: &dyn Sql) -> Result<bool> {
+    Ok(first(sql, "SELECT 1 FROM refusals LIMIT 1", &[])?.is_some())
+}
+
+/// Returns rows that an earlier build wrote, at most `limit`, by their fingerprints.
+///
+/// # Errors
+/// Internal only.
+pub fn old(sql: &dyn Sql, limit: i64) -> Result<Vec<Refused>> {
+    let text = format!("SELECT {COLUMNS} FROM {OLD} r {NAMED} ORDER BY r.fingerprint LIMIT ?1");
+    each(sql.query(&text, &[limit.into()])?, read)
+}
+
+/// Forgets the rows that an earlier build wrote up to that fingerprint.
+///
+/// # Errors
+/// Internal only.
+pub fn forget_old(sql: &dyn Sql, last: &str) -> Result<()> {
+    sql.query("DELETE FROM refusals WHERE fingerprint <= ?", &[last.into()]).map(|_| ())
+}
