@@ -16,4 +16,4 @@ pub use caller::caller;
 pub use envelope::{op, operations};
 pub use path::{decoded, form, forms, urn_alias};
 pub use repair::{Repair, Repairs};
-pub use value::{body, elsewhere, repaired, repaired_one};
+pub use value::{body, elsewhere, repaired, repaired_one, repaired_removal};

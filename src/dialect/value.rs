@@ -110,6 +110,14 @@ pub fn repaired(attribute: &Attribute, value: Value, repairs: &mut Repairs) -> V
     repaired_one(attribute, value, repairs)
 }
 
+/// Mends the values that a removal lists. What says nothing but a label is not dropped: it is what is to go.
+pub fn repaired_removal(attribute: &Attribute, value: Value, repairs: &mut Repairs) -> Value {
+    match array(attribute, value, repairs) {
+        Value::Array(items) => items.into_iter().map(|item| element(attribute, item, repairs)).collect(),
+        other => other,
+    }
+}
+
 /// Mends a single value, or one element of a multi-valued attribute that a PATCH path points at.
 pub fn repaired_one(attribute: &Attribute, value: Value, repairs: &mut Repairs) -> Value {
     element(attribute, single_for_array(value, repairs), repairs)

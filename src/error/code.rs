@@ -156,6 +156,8 @@ codes! {
     InvalidValue {
         /// The value is not of the attribute's type.
         WrongType = "wrong-type",
+        /// Which of the values a `remove` means cannot be told from its list.
+        RemovalUnclear = "removal-unclear",
         /// A required attribute is missing or empty.
         AttributeMissing = "attribute-missing",
         /// `userName`, `displayName` or `externalId` is too long.

@@ -17,6 +17,8 @@ pub(super) enum Said<'b> {
     Null,
     /// Some, or none.
     List(Vec<Member<'b>>),
+    /// `{}` in the place of a list: an empty one, where members are set. Nobody is named, so nobody can be removed.
+    Empty,
     /// Neither: what it is instead.
     Other(&'static str),
 }
@@ -28,12 +30,27 @@ impl Said<'_> {
     /// 400 as [`member::wanted`], and for what is no list.
     pub(super) fn wanted(&self, group: &str) -> Result<Vec<MemberId>> {
         match self {
-            Said::List(members) => member::wanted(members, group),
-            Said::Other(what) => {
-                Err(Error::new(Code::InvalidMember, format!("members has to be an array, not {what}.")))
-            }
-            Said::Null => Err(Error::new(Code::InvalidMember, "members has to be an array, not null.")),
+            Said::Empty => Ok(Vec::new()),
+            said => member::wanted(said.listed()?, group),
         }
+    }
+
+    /// The ids of all that are to leave.
+    ///
+    /// # Errors
+    /// 400 as [`member::leaving`], and for what is no list.
+    pub(super) fn leaving(&self) -> Result<Vec<MemberId>> {
+        member::leaving(self.listed()?)
+    }
+
+    fn listed(&self) -> Result<&[Member<'_>]> {
+        let what = match self {
+            Said::List(members) => return Ok(members),
+            Said::Other(what) => what,
+            Said::Null => "null",
+            Said::Empty => "an empty object",
+        };
+        Err(Error::new(Code::InvalidMember, format!("members must be an array, not {what}. Nothing was changed.")))
     }
 }
 
@@ -48,7 +65,11 @@ pub(super) fn read<'b>(kind: &ResourceType, text: Checked<'b>, reading: &mut Rea
     }
     let elements = text.elements().or_else(|| inside_its_name(text, attribute, reading));
     let Some(elements) = elements else {
+        if text.text().is_some_and(|text| text.is_empty()) {
+            return Ok(Said::Other("an empty text"));
+        }
         return Ok(match other(attribute, text, reading)? {
+            Value::Array(items) if items.is_empty() && text.shape() == Shape::Object => Said::Empty,
             Value::Array(items) => Said::List(items.iter().map(built).collect()),
             Value::Null => Said::Null,
             value => Said::Other(name(&value)),

@@ -229,6 +229,10 @@ impl<'b> Paths<'_, 'b> {
             }
             Ok(_) => return self.unknown(text),
             Err(ResolveError::Unknown(name)) => return self.unknown(name),
+            // To skip a removal would tell the client that what is stored is gone.
+            Err(ResolveError::UnknownInFilter(name)) if self.reading.mends() && op != Op::Remove => {
+                return self.unknown(name);
+            }
             Err(error) => return Err(error.into_error(Code::PathUnknownAttribute, self.kind)),
         };
         if let (Some(urn), "", Op::Add | Op::Replace) = (&path.target.urn, path.target.name.as_str(), op)

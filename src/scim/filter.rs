@@ -363,6 +363,8 @@ impl Filter {
 pub enum ResolveError {
     /// No schema of the resource has this attribute. The name is as written, with its URN.
     Unknown(String),
+    /// The same in the brackets of a path: its attribute exists, but which of its elements are meant cannot be told.
+    UnknownInFilter(String),
     /// The attribute exists and cannot be used in that way.
     Refused(Error),
 }
@@ -374,6 +376,14 @@ impl ResolveError {
             ResolveError::Unknown(name) => {
                 Error::new(unknown, format!("{} has no attribute {name}", resource.name, name = quoted(&name)))
                     .about([name])
+            }
+            ResolveError::UnknownInFilter(name) => {
+                let detail = format!(
+                    "{} has no attribute {}, by which the path chooses values. Nothing was changed.",
+                    resource.name,
+                    quoted(&name)
+                );
+                Error::new(unknown, detail).about([name])
             }
             ResolveError::Refused(error) => error,
         }

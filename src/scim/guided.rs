@@ -46,11 +46,24 @@ impl Guide {
     /// # Errors
     /// 413 for more than any resource can keep.
     pub fn attribute(&self, attribute: &Attribute, text: Checked<'_>) -> Result<Value> {
+        self.all(attribute, text, self.mends)
+    }
+
+    /// Builds the values that a removal lists: an element with nothing but a label is what is to go.
+    ///
+    /// # Errors
+    /// As [`Guide::attribute`].
+    pub fn removal(&self, attribute: &Attribute, text: Checked<'_>) -> Result<Value> {
+        self.all(attribute, text, false)
+    }
+
+    /// `drops_labels`: elements that say nothing but their label are dropped later.
+    fn all(&self, attribute: &Attribute, text: Checked<'_>, drops_labels: bool) -> Result<Value> {
         if !attribute.multi {
             return self.element(attribute, text);
         }
         if let Some(elements) = text.elements() {
-            return self.list(attribute, &elements);
+            return self.list(attribute, &elements, drops_labels);
         }
         // A list inside its own name, which is a repair.
         if let Some(object) = text.object()
@@ -59,19 +72,19 @@ impl Guide {
             && name == attribute.name
             && let Some(elements) = inner.elements()
         {
-            let list = self.list(attribute, &elements)?;
+            let list = self.list(attribute, &elements, drops_labels)?;
             return Ok(Value::Object(Map::from_iter([(name.to_owned(), list)])));
         }
         self.element(attribute, text)
     }
 
     /// Builds a list without the elements that are dropped later, but for the first of them.
-    fn list(&self, attribute: &Attribute, elements: &[Checked<'_>]) -> Result<Value> {
+    fn list(&self, attribute: &Attribute, elements: &[Checked<'_>], drops_labels: bool) -> Result<Value> {
         let (mut kept, mut empty) = (Vec::new(), 0);
         for element in elements {
             let (room, names) = (self.room.get(), self.names.get());
             let value = self.element(attribute, *element)?;
-            if self.says_nothing(attribute, &value) {
+            if drops_labels && is_label(attribute, &value) || says_nothing(attribute, &value) {
                 empty += 1;
                 if empty > EMPTY_MAX {
                     self.room.set(room);
@@ -83,13 +96,6 @@ impl Guide {
         }
         self.take(if kept.is_empty() { 0 } else { ARRAY })?;
         Ok(Value::Array(kept))
-    }
-
-    fn says_nothing(&self, attribute: &Attribute, value: &Value) -> bool {
-        let kept = |(name, value): (&String, &Value)| attribute.sub(name).is_some_and(is_kept) && !is_unassigned(value);
-        is_unassigned(value)
-            || self.mends && is_label(attribute, value)
-            || attribute.kind == Type::Complex && value.as_object().is_some_and(|map| !map.iter().any(kept))
     }
 
     /// Builds one value of an attribute: an element of its list, or all of it if it has one value.
@@ -223,6 +229,12 @@ impl Guide {
         self.room.set(self.room.get().checked_sub(room).ok_or_else(too_large)?);
         Ok(())
     }
+}
+
+fn says_nothing(attribute: &Attribute, value: &Value) -> bool {
+    let kept = |(name, value): (&String, &Value)| attribute.sub(name).is_some_and(is_kept) && !is_unassigned(value);
+    is_unassigned(value)
+        || attribute.kind == Type::Complex && value.as_object().is_some_and(|map| !map.iter().any(kept))
 }
 
 fn too_large() -> Error {

@@ -17,7 +17,7 @@ const IDS_NAMED: usize = 20;
 /// One element of `members`, as far as anything is asked of it.
 #[derive(Debug)]
 pub struct Member<'b> {
-    /// What its `value` says, or the element itself if it is a text.
+    /// What its `value` says, or the element itself if it is a text; without either the id in its `$ref`.
     id: Option<Cow<'b, str>>,
     /// What kind of value the element is, for sentences.
     shape: &'static str,
@@ -34,6 +34,8 @@ impl<'b> Member<'b> {
         };
         let is_group = kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("group"))
             || reference.is_some_and(refers_to_group);
+        let said = id.filter(|id| !id.trim().is_empty());
+        let id = said.or_else(|| reference.and_then(referred).map(|id| Cow::Owned(id.to_owned())));
         Self { id, shape, is_group }
     }
 
@@ -42,12 +44,14 @@ impl<'b> Member<'b> {
     }
 
     fn wanted(&self) -> Result<MemberId> {
-        let Some(text) = self.id.as_ref().filter(|_| self.shape == Shape::Object.name()) else {
+        let is_object = self.shape == Shape::Object.name();
+        let Some(text) = self.id.as_ref().filter(|_| is_object) else {
+            let found = if is_object { "an object that names no user" } else { self.shape };
             return Err(Error::new(
                 Code::InvalidMember,
                 format!(
-                    "Every element of members has to be an object with the user's id as text in value, not {}.",
-                    self.shape
+                    "Every element of members must be an object with the user's id as text in value, not {found}. \
+                     Nothing was changed."
                 ),
             ));
         };
@@ -75,9 +79,21 @@ pub fn wanted(members: &[Member<'_>], group: &str) -> Result<Vec<MemberId>> {
     members.iter().map(Member::wanted).collect()
 }
 
-/// The ids of members that are to leave. What cannot be an id is nobody's, and nobody is not a member already.
-pub fn leaving(members: &[Member<'_>]) -> Vec<MemberId> {
-    members.iter().filter_map(Member::id).collect()
+/// Returns the ids of members that are to leave. Whether they are members, and of what kind, does not matter: then they
+/// are gone already.
+///
+/// # Errors
+/// 400 `invalidValue` for an element that names nobody: a success would tell the client that somebody left.
+pub fn leaving(members: &[Member<'_>]) -> Result<Vec<MemberId>> {
+    members.iter().map(Member::wanted).collect()
+}
+
+/// Returns the id of the user that an address in `$ref` points at: `https://host/scim/v2/Users/ID`, `Users/ID`.
+fn referred(reference: &str) -> Option<&str> {
+    let path = reference.trim().split(['?', '#']).next()?.trim_end_matches('/');
+    let (before, id) = path.rsplit_once('/')?;
+    let kind = before.rsplit('/').next()?;
+    (kind.eq_ignore_ascii_case("Users") && MemberId::parse(id).is_some()).then_some(id)
 }
 
 /// The refusal of a nested group.
@@ -114,7 +130,8 @@ pub fn filter(filter: Filter) -> Result<Filter> {
         Filter::Not(inner) => Filter::Not(Box::new(self::filter(*inner)?)),
         Filter::Present(target) if is_reference(&target) => Filter::Present(value()),
         Filter::Compare { target, op: op @ (Op::Eq | Op::Ne), value: Wanted::Exact(text) } if is_reference(&target) => {
-            let id = text.rsplit('/').next().unwrap_or_default().to_owned();
+            // An address of anything else is no member's.
+            let id = referred(&text).unwrap_or(&text).to_owned();
             Filter::Compare { target: value(), op, value: Wanted::Exact(id) }
         }
         Filter::Compare { target, .. } if is_reference(&target) => {

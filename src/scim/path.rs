@@ -61,7 +61,10 @@ impl RawPath {
             let detail = format!("\"{}\" has one value: no filter in brackets is needed to choose it", self.attribute);
             return Err(ResolveError::Refused(Error::new(Code::PathNeedlessFilter, detail)));
         }
-        in_value_path(filter, found.attribute, forms)
+        in_value_path(filter, found.attribute, forms).map_err(|error| match error {
+            ResolveError::Unknown(name) => ResolveError::UnknownInFilter(name),
+            other => other,
+        })
     }
 }
 
@@ -233,7 +236,8 @@ mod tests {
             unknown("nick", forms, "nick");
             unknown("userName.nick", forms, "userName.nick");
             unknown("emails[type pr].nick", forms, "emails.nick");
-            unknown("emails[nick pr].value", forms, "emails.nick");
+            let in_filter = Err(ResolveError::UnknownInFilter("emails.nick".into()));
+            assert_eq!(resolve("emails[nick pr].value", forms), in_filter);
             unknown("urn:a:User:b", forms, "urn:a:User:b");
             unknown("urn:a:User", forms, "urn:a:User");
             unknown(USER, forms, USER);

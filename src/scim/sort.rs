@@ -32,7 +32,7 @@ pub struct Sort {
 pub fn resolve(text: &str, kind: &ResourceType, forms: Forms) -> Result<Option<Target>> {
     let path = match path::parse(text, forms)?.resolve(kind, forms) {
         Ok(path) => path,
-        Err(path::ResolveError::Unknown(_)) => return Ok(None),
+        Err(path::ResolveError::Unknown(_) | path::ResolveError::UnknownInFilter(_)) => return Ok(None),
         Err(path::ResolveError::Refused(error)) => return Err(error),
     };
     let refused = |why: &str| {

@@ -37,8 +37,8 @@ pub(super) fn steps(
         (Op::Replace, Said::Null) => vec![GroupOperation::ReplaceMembers(Vec::new())],
         (Op::Replace, said) => vec![GroupOperation::ReplaceMembers(said.wanted(group)?)],
         // Without a value all members go (RFC 7644 section 3.5.2.2); with a list only those, an empty one none.
-        (Op::Remove, Said::List(members)) if reading.repairs.need(Repair::RemoveMembersByValue) => {
-            vec![GroupOperation::RemoveMembers(member::leaving(members))]
+        (Op::Remove, said) if !matches!(said, Said::Null) && reading.repairs.need(Repair::RemoveMembersByValue) => {
+            vec![GroupOperation::RemoveMembers(said.leaving()?)]
         }
         (Op::Remove, _) => vec![GroupOperation::ReplaceMembers(Vec::new())],
     })

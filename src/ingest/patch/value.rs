@@ -3,10 +3,10 @@
 use super::super::Reading;
 use super::{Missing, Op, Operation, Sent};
 use crate::dialect::{self, Repair};
-use crate::error::Result;
-use crate::scim::json::Checked;
+use crate::error::{Code, Error, Result, quoted};
+use crate::scim::json::{self, Checked};
 use crate::scim::path::Resolved;
-use crate::scim::resource::{canonical, is_kept, name_unknown, single};
+use crate::scim::resource::{canonical, is_kept, is_unassigned, name_unknown, single};
 use crate::scim::schema::{Attribute, ResourceType, Type};
 use serde_json::{Map, Value, json};
 
@@ -15,14 +15,14 @@ pub(super) fn operation(kind: &ResourceType, sent: Sent<'_>, reading: &mut Readi
     let makes = reading.mends() && Repair::CreateMissingElement.is_on();
     let missing = if makes { Missing::Make } else { Missing::Refuse };
     let Sent { op, path, value } = sent;
-    let mut several = false;
+    let mut is_list = false;
     let value = match path.attributes(kind) {
         // The removal of a whole extension.
         None => Value::Null,
         Some((attribute, sub)) => {
             let element = sub.is_none() && attribute.multi && path.filter.is_some();
             let target = sub.unwrap_or(attribute);
-            several = target.multi && !element;
+            is_list = target.multi && !element;
             // Only a list of values that are to go says something more than the path.
             let says_more = op != Op::Remove || (target.multi && !element && sub.is_none());
             // To add nothing is to do nothing; in the RFC's words `null` is the state of having no value.
@@ -36,7 +36,8 @@ pub(super) fn operation(kind: &ResourceType, sent: Sent<'_>, reading: &mut Readi
             }
             match says_more {
                 false => Value::Null,
-                true if several => list(op, target, &path, value, reading)?,
+                true if is_list && op == Op::Remove => leaving(target, &path, value, reading)?,
+                true if is_list => list(target, &path, value, reading)?,
                 true => one(op, target, &path, value, reading)?,
             }
         }
@@ -48,31 +49,76 @@ pub(super) fn operation(kind: &ResourceType, sent: Sent<'_>, reading: &mut Readi
     }
     let op = match (op, &value) {
         // What came to nothing: of several values none is added, in the place of one value there is none.
-        (Op::Add, Value::Null) if reading.mends() && several => return Ok(None),
+        (Op::Add, Value::Null) if reading.mends() && is_list => return Ok(None),
         (Op::Add, Value::Null) if reading.mends() => Op::Replace,
         (op, _) => op,
     };
     Ok(Some(Operation { op, path, value, missing }))
 }
 
-/// All values of a multi-valued attribute. In a PATCH one of them may stand without a list (RFC 7644 section 3.5.2.1).
-fn list(op: Op, target: &Attribute, path: &Resolved, text: Checked<'_>, reading: &mut Reading) -> Result<Value> {
-    let value = match reading.guide.attribute(target, text)? {
-        one @ Value::Object(_) if target.kind == Type::Complex && !reading.mends() => json!([one]),
-        one @ (Value::String(_) | Value::Bool(_) | Value::Number(_)) if target.kind != Type::Complex => json!([one]),
-        other => other,
-    };
+/// All values of a multi-valued attribute.
+fn list(target: &Attribute, path: &Resolved, text: Checked<'_>, reading: &mut Reading) -> Result<Value> {
+    let value = several(target, reading.guide.attribute(target, text)?, reading);
     let value = if reading.mends() { dialect::repaired(target, value, &mut reading.repairs) } else { value };
-    let listed = value.is_array();
     let mut unknown = Vec::new();
     let name = path.to_string();
     let found = canonical(target, value, name.strip_suffix(&*target.name).unwrap_or_default(), &mut unknown)?;
     reading.dropped(unknown);
-    Ok(match found {
-        // Nothing is listed, so nothing is to go.
-        None if op == Op::Remove && listed => json!([]),
-        found => found.unwrap_or_default(),
-    })
+    Ok(found.unwrap_or_default())
+}
+
+/// The values of a multi-valued attribute that are to go. Each must say which it means: to skip one would tell the client
+/// that what is stored is gone.
+///
+/// # Errors
+/// 400 `invalidValue` for an element of which nothing is known, or whose unknown part may be what tells it from others.
+fn leaving(target: &Attribute, path: &Resolved, text: Checked<'_>, reading: &mut Reading) -> Result<Value> {
+    if text.is_null() {
+        return Ok(Value::Null);
+    }
+    let value = several(target, reading.guide.removal(target, text)?, reading);
+    let value = if reading.mends() { dialect::repaired_removal(target, value, &mut reading.repairs) } else { value };
+    let name = path.to_string();
+    let Value::Array(items) = value else {
+        let detail = format!("{name} must be an array, not {}. Nothing was changed.", json::name(&value));
+        return Err(Error::new(Code::WrongType, detail));
+    };
+    let is_value = |key: &str| key.eq_ignore_ascii_case("value");
+    let unclear = |what: &str| {
+        let detail = format!(
+            "Which values of {name} are to be removed is not clear: an element {what}. Name each by its value, or by what \
+             else is stored of it. Nothing was changed."
+        );
+        Error::new(Code::RemovalUnclear, detail)
+    };
+    let is_blank = text.text().is_some_and(|text| text.is_empty()) || text.object().is_some_and(|map| map.is_empty());
+    if is_blank {
+        return Err(unclear("is empty"));
+    }
+    let mut listed = Vec::with_capacity(items.len());
+    for item in items {
+        if item.as_object().is_some_and(|map| map.iter().any(|(key, value)| is_value(key) && is_unassigned(value))) {
+            return Err(unclear("has an empty value"));
+        }
+        let mut unknown = Vec::new();
+        let item = single(target, item, &name, &mut unknown)?;
+        let item = item.ok_or_else(|| unclear("has nothing that is known here"))?;
+        if let Some(part) = unknown.first().filter(|_| item.get("value").is_none()) {
+            return Err(unclear(&format!("has the unknown part {}", quoted(part))));
+        }
+        reading.dropped(unknown);
+        listed.push(item);
+    }
+    Ok(Value::Array(listed))
+}
+
+/// In a PATCH one of several values may stand without a list (RFC 7644 section 3.5.2.1).
+fn several(target: &Attribute, value: Value, reading: &Reading) -> Value {
+    match value {
+        one @ Value::Object(_) if target.kind == Type::Complex && !reading.mends() => json!([one]),
+        one @ (Value::String(_) | Value::Bool(_) | Value::Number(_)) if target.kind != Type::Complex => json!([one]),
+        other => other,
+    }
 }
 
 /// One value: a simple one, or an object that is merged into what is stored, with `null` for what goes.
