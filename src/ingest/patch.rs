@@ -229,8 +229,10 @@ impl<'b> Paths<'_, 'b> {
             }
             Ok(_) => return self.unknown(text),
             Err(ResolveError::Unknown(name)) => return self.unknown(name),
-            // To skip a removal would tell the client that what is stored is gone.
-            Err(ResolveError::UnknownInFilter(name)) if self.reading.mends() && op != Op::Remove => {
+            // To skip a removal would tell the client that what is stored is gone; to replace members removes some.
+            Err(ResolveError::UnknownInFilter(name))
+                if self.reading.mends() && (op == Op::Add || op == Op::Replace && !name.starts_with("members.")) =>
+            {
                 return self.unknown(name);
             }
             Err(error) => return Err(error.into_error(Code::PathUnknownAttribute, self.kind)),

@@ -249,7 +249,8 @@ pub enum Filter {
     },
 }
 
-/// An attribute in its canonical spelling (RFC 7644 section 3.10). Inside [`Filter::Has`], `name` is a sub-attribute.
+/// An attribute in its canonical spelling (RFC 7644 section 3.10). Inside [`Filter::Has`], `name` is a sub-attribute, or
+/// empty for the element itself, where elements are simple values.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Target {
     /// For attributes of an extension.
@@ -263,6 +264,16 @@ pub struct Target {
 }
 
 impl Target {
+    /// An element that is a simple value. In brackets it is called `value`.
+    pub fn element() -> Self {
+        Self::default()
+    }
+
+    /// True for [`Target::element`].
+    pub fn is_element(&self) -> bool {
+        self.urn.is_none() && self.name.is_empty()
+    }
+
     /// The definitions of the attribute and of its sub-attribute; nothing for a whole extension.
     pub fn attributes<'a>(&self, resource: &'a ResourceType) -> Option<(&'a Attribute, Option<&'a Attribute>)> {
         let attribute = match &self.urn {

@@ -190,7 +190,7 @@ fn elements(
 const COPIED: usize = 16;
 
 fn fits(filter: Option<&Filter>, item: &Value) -> bool {
-    filter.is_none_or(|filter| item.as_object().is_some_and(|map| filter.matches(map)))
+    filter.is_none_or(|filter| filter.matches_element(item))
 }
 
 fn change(

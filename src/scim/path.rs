@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 pub use super::filter::ResolveError;
 use super::filter::parse::Parser;
-use super::filter::resolve::{Definition, Found, find, in_value_path, not_complex};
+use super::filter::resolve::{Definition, Found, find, has_elements, in_value_path, is_list_of_simple, not_complex};
 use super::filter::{AttributePath, Expression, Filter, Form, Forms, Grammar, Target};
 use crate::error::{Code, Error, Result};
-use crate::scim::schema::{Attribute, ResourceType, Type};
+use crate::scim::schema::{Attribute, ResourceType};
 
 /// Reads a path. Attributes are not looked up.
 pub fn parse(text: &str, forms: Forms) -> Result<RawPath> {
@@ -45,7 +45,9 @@ impl RawPath {
             None => None,
             Some(filter) => Some(self.value_filter(filter, found, forms)?),
         };
-        if let Some(name) = &self.sub {
+        // An element of simple values is its own value.
+        let is_value = |name: &str| is_list_of_simple(found.attribute) && name.eq_ignore_ascii_case("value");
+        if let Some(name) = self.sub.as_deref().filter(|name| !is_value(name)) {
             let unknown = || ResolveError::Unknown(format!("{}.{name}", self.attribute));
             found.sub = Some(found.attribute.sub(name).ok_or_else(unknown)?);
         }
@@ -53,7 +55,7 @@ impl RawPath {
     }
 
     fn value_filter(&self, filter: &Expression, found: Definition<'_>, forms: Forms) -> Result<Filter, ResolveError> {
-        if found.sub.is_some() || found.attribute.kind != Type::Complex {
+        if found.sub.is_some() || !has_elements(&found) {
             return Err(not_complex(&self.attribute));
         }
         // Entra ID removes a manager with `manager[value eq "x"]`.
@@ -253,7 +255,6 @@ mod tests {
             Error::new(Code::FilterImpossible, detail)
         };
         refused("userName[value pr]", bare("userName"));
-        refused("schemas[value pr]", bare("schemas"));
         refused("emails.value[value pr]", bare("emails.value"));
         refused(&format!("{ENTERPRISE}[manager pr]"), bare(ENTERPRISE));
         refused(
@@ -291,6 +292,7 @@ mod tests {
             path.attributes(&user).map(|(a, sub)| (a.name.to_string(), sub.map(|sub| sub.name.to_string())))
         };
         assert_eq!(names("emails[type pr].value"), Some(("emails".into(), Some("value".into()))));
+        assert_eq!(names("schemas[value pr].value"), Some(("schemas".into(), None)));
         assert_eq!(names("manager"), Some(("manager".into(), None)));
         assert_eq!(names(ENTERPRISE), None);
     }

@@ -151,8 +151,12 @@ fn member_filters() {
         ),
         (Both, r#"[{"op": "replace", "path": "members.type", "value": "User"}]"#, Err(("mutability", "members.type"))),
         (Both, r#"[{"op": "remove", "path": "members.$ref"}]"#, Err(("mutability", "members.$ref"))),
-        (Rfc, r#"[{"op": "remove", "path": "members[shoe eq \"x\"]"}]"#, Err(("invalidPath", "members.shoe"))),
-        (Auto, r#"[{"op": "remove", "path": "members[shoe eq \"x\"]"}]"#, Ok("$a $b")),
+        (Both, r#"[{"op": "remove", "path": "members[shoe eq \"x\"]"}]"#, Err(("invalidPath", "members.shoe"))),
+        (
+            Both,
+            r#"[{"op": "replace", "path": "members[shoe eq \"x\"]", "value": []}]"#,
+            Err(("invalidPath", "members.shoe")),
+        ),
     ]);
 }
 

@@ -184,6 +184,9 @@ fn add(leaves: &mut Vec<Leaf>, prefix: &str, attribute: &Attribute) {
         place: if extension { "extension" } else { place },
     };
     if attribute.sub.is_empty() {
+        if attribute.multi {
+            leaves.push(leaf(Some(&full), "value".to_owned(), attribute, "value path"));
+        }
         leaves.push(leaf(None, full, attribute, if attribute.multi { "multi" } else { "single" }));
         return;
     }

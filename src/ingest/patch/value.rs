@@ -24,7 +24,7 @@ pub(super) fn operation(kind: &ResourceType, sent: Sent<'_>, reading: &mut Readi
             let target = sub.unwrap_or(attribute);
             is_list = target.multi && !element;
             // Only a list of values that are to go says something more than the path.
-            let says_more = op != Op::Remove || (target.multi && !element && sub.is_none());
+            let says_more = op != Op::Remove || is_list;
             // To add nothing is to do nothing; in the RFC's words `null` is the state of having no value.
             if says_more
                 && value.is_null()

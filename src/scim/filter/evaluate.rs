@@ -22,6 +22,33 @@ impl Filter {
         self.finds(resource, &Folds::default())
     }
 
+    /// True if an element of a multi-valued attribute fulfils a filter out of its brackets.
+    pub fn matches_element(&self, element: &Json) -> bool {
+        self.finds_element(element, &Folds::default())
+    }
+
+    fn finds_element(&self, element: &Json, folds: &Folds) -> bool {
+        match element {
+            Json::Object(element) => self.finds(element, folds),
+            Json::Null => false,
+            // Under the name of `Target::element`.
+            value => {
+                self.is_of_element() && self.finds(&Map::from_iter([(String::new(), value.clone())]), &Folds::default())
+            }
+        }
+    }
+
+    /// True if it is about an element that is a simple value.
+    fn is_of_element(&self) -> bool {
+        match self {
+            Filter::And(parts) | Filter::Or(parts) => parts.first().is_some_and(Filter::is_of_element),
+            Filter::Not(inner) => inner.is_of_element(),
+            Filter::Present(target) | Filter::Compare { target, .. } | Filter::Has { target, .. } => {
+                target.is_element()
+            }
+        }
+    }
+
     fn finds(&self, resource: &Map<String, Json>, folds: &Folds) -> bool {
         match self {
             Filter::And(parts) => parts.iter().all(|part| part.finds(resource, folds)),
@@ -33,10 +60,9 @@ impl Filter {
                 values.is_empty() && *op == Op::Ne
                     || values.into_iter().any(|stored| compare(stored, *op, value, folds))
             }
-            Filter::Has { target, filter } => values(target, resource)
-                .into_iter()
-                .filter_map(|element| element?.as_object())
-                .any(|element| filter.finds(element, folds)),
+            Filter::Has { target, filter } => {
+                values(target, resource).into_iter().flatten().any(|element| filter.finds_element(element, folds))
+            }
         }
     }
 }

@@ -106,6 +106,7 @@ impl From<&Filter> for Expression {
 
 impl From<&Target> for AttributePath {
     fn from(target: &Target) -> Self {
-        Self { urn: target.urn.clone(), name: target.name.clone(), sub: target.sub.clone() }
+        let name = if target.is_element() { "value".to_owned() } else { target.name.clone() };
+        Self { urn: target.urn.clone(), name, sub: target.sub.clone() }
     }
 }

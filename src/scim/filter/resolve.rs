@@ -68,11 +68,16 @@ pub(in crate::scim) struct Definition<'a> {
     pub attribute: &'a Attribute,
     /// Its sub-attribute.
     pub sub: Option<&'a Attribute>,
+    /// `value` in the brackets of a multi-valued attribute of simple values: each element is its own value.
+    pub is_element: bool,
 }
 
 impl Definition<'_> {
     /// In canonical spelling.
     pub(in crate::scim) fn target(&self) -> Target {
+        if self.is_element {
+            return Target::element();
+        }
         Target {
             urn: self.extension.map(|schema| schema.id.to_string()),
             name: self.attribute.name.to_string(),
@@ -84,6 +89,19 @@ impl Definition<'_> {
     fn leaf(&self) -> &Attribute {
         self.sub.unwrap_or(self.attribute)
     }
+}
+
+/// What an element of simple values is called in brackets (RFC 7643 section 2.4).
+const VALUE: &str = "value";
+
+/// True for an attribute that brackets may follow: each element has sub-attributes, or is a value.
+pub(in crate::scim) fn has_elements(found: &Definition<'_>) -> bool {
+    found.leaf().kind == Type::Complex || found.sub.is_none() && is_list_of_simple(found.attribute)
+}
+
+/// True for several values without sub-attributes.
+pub(in crate::scim) fn is_list_of_simple(attribute: &Attribute) -> bool {
+    attribute.multi && attribute.kind != Type::Complex
 }
 
 /// Finds an attribute of `resource`.
@@ -149,7 +167,7 @@ fn define<'a>(extension: Option<&'a Schema>, attribute: &'a Attribute, sub: Opti
         None => None,
         Some(name) => Some(attribute.sub(name)?),
     };
-    Some(Found::Attribute(Definition { extension, attribute, sub }))
+    Some(Found::Attribute(Definition { extension, attribute, sub, is_element: false }))
 }
 
 /// Where the names of an expression are looked up.
@@ -165,11 +183,48 @@ impl<'a> Scope<'a> {
         match self {
             Scope::Resource(resource) => find(path, resource, forms),
             Scope::Element(outer) => match path {
-                AttributePath { urn: None, name, sub: None } => outer.sub(name),
+                AttributePath { urn: None, name, sub: None } if is_list_of_simple(outer) => {
+                    name.eq_ignore_ascii_case(VALUE).then_some((outer, true))
+                }
+                AttributePath { urn: None, name, sub: None } => outer.sub(name).map(|sub| (sub, false)),
                 _ => None,
             }
-            .map(|attribute| Found::Attribute(Definition { extension: None, attribute, sub: None }))
+            .map(|(attribute, is_element)| Definition { extension: None, attribute, sub: None, is_element })
+            .map(Found::Attribute)
             .ok_or_else(|| ResolveError::Unknown(format!("{}.{path}", outer.name))),
+        }
+    }
+}
+
+impl Scope<'_> {
+    /// True for what says which element is the primary one.
+    fn is_primary(self, found: &Definition<'_>) -> bool {
+        let outer = match self {
+            Scope::Resource(_) => found.sub.map(|_| found.attribute),
+            Scope::Element(outer) => Some(outer),
+        };
+        let leaf = found.leaf();
+        outer.is_some_and(Attribute::has_primary) && leaf.name == "primary" && leaf.kind == Type::Boolean
+    }
+}
+
+/// A comparison of `primary` with `false`. "If not specified, the value of "primary" SHALL be assumed to be "false""
+/// (RFC 7643 section 2.4), so `true` is asked for instead: of each element, where the comparison is of several.
+fn primary(compared: Filter) -> Filter {
+    let Filter::Compare { target, op, value: Value::Boolean(false) } = compared else { return compared };
+    let is_true = |target| Filter::Compare { target, op: Op::Eq, value: Value::Boolean(true) };
+    match (target.sub.clone(), op) {
+        (None, Op::Eq) => Filter::Not(Box::new(is_true(target))),
+        (None, _) => is_true(target),
+        (Some(sub), Op::Eq) => {
+            let element = Target { urn: None, name: sub, sub: None };
+            let filter = Box::new(Filter::Not(Box::new(is_true(element))));
+            Filter::Has { target: Target { sub: None, ..target }, filter }
+        }
+        // Of no element at all `ne` is true, as everywhere.
+        (Some(_), _) => {
+            let any = Filter::Present(Target { sub: None, ..target.clone() });
+            Filter::Or(vec![Filter::Not(Box::new(any)), is_true(target)])
         }
     }
 }
@@ -191,10 +246,13 @@ fn resolve(expression: &Expression, scope: Scope<'_>, forms: Forms) -> Result<Fi
             Found::Extension(schema) => {
                 Err(refused(format!("{:?} is a schema extension and can only be tested with pr", schema.id)))
             }
-            Found::Attribute(found) => compare(readable(found)?, *op, value, forms),
+            Found::Attribute(found) => {
+                let compared = compare(readable(found)?, *op, value, forms)?;
+                Ok(if scope.is_primary(&found) { primary(compared) } else { compared })
+            }
         },
         Expression::Has { path, filter } => match scope.find(path, forms)? {
-            Found::Attribute(found) if found.leaf().kind == Type::Complex => {
+            Found::Attribute(found) if has_elements(&found) => {
                 let found = readable(found)?;
                 let filter = Box::new(in_value_path(filter, found.leaf(), forms)?);
                 Ok(Filter::Has { target: found.target(), filter })

@@ -6,6 +6,7 @@
 
 use super::{Compiler, Scope, compared, is_canonical};
 use crate::scim::filter::{Filter, Op, Target, Value};
+use crate::scim::schema::Type;
 
 /// The elements `e` of a complex attribute.
 pub(super) struct Elements {
@@ -127,8 +128,10 @@ impl Compiler<'_> {
 
     pub(super) fn document_has(&mut self, target: &Target, inner: &Filter, negated: bool, height: usize) -> String {
         let canonical = is_canonical(target);
-        if !canonical && compares(inner, false) && compares(inner, true) {
-            // Either document has the element; which of the other's it is, is not looked for.
+        let is_simple = target.attributes(self.kind).is_some_and(|(attribute, _)| attribute.kind != Type::Complex);
+        if !canonical && (is_simple || compares(inner, false) && compares(inner, true)) {
+            // Either document has the element; which of the other's it is, is not looked for. Nor is what stands where
+            // a list of simple values should.
             return self.open(negated);
         }
         let path = self.path(target);
@@ -148,6 +151,9 @@ impl Compiler<'_> {
     }
 
     pub(super) fn element_present(&mut self, elements: &Elements, target: &Target) -> String {
+        if target.is_element() {
+            return "1".to_owned();
+        }
         let path = self.sub_path(&target.name);
         match elements.canonical {
             true => format!("json_type(e.value, {path}) IS NOT NULL"),
@@ -167,7 +173,7 @@ impl Compiler<'_> {
             return self.open(negated);
         }
         if elements.canonical {
-            let place = self.of_element(Some(&target.name));
+            let place = self.of_element((!target.is_element()).then_some(target.name.as_str()));
             return self.compare_place(&place, op, value);
         }
         let path = self.sub_path(&target.name);
