@@ -77,7 +77,7 @@ pub struct Memory {
     guard: Option<guard::Lately>,
     /// Counters on their way to the storage.
     pub unsaved: journal::Unsaved,
-    /// How many refusals are stored, and how far pruning them has come.
+    /// How many refusals are stored, how far pruning them has come, and where a reader is among them.
     evidence: journal::Evidence,
     /// An admin's call was executed, which may have ended a token. Whoever runs the calls takes it, wakes those who wait, and
     /// writes the [`records`] that are due.
@@ -294,6 +294,7 @@ fn attempt(
             }
             page => page.map(|(answer, _)| answer),
         },
+        Ask::Read(Query::Journal(query)) => journal::page(sql, memory, query, &budget),
         Ask::Read(query) => {
             match state::begin(sql, memory, query, call.precondition.if_none_match.as_ref(), &call.base) {
                 None => read::read(sql, &call.org, query, context.now),

@@ -354,7 +354,7 @@ pub struct Page {
 }
 
 /// Which entries of the journal are read; what is `None` is not asked for.
-#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Journal {
     /// `applied`, `refused` or `ignored`.

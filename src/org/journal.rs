@@ -7,6 +7,7 @@
 
 mod copying;
 mod evidence;
+mod order;
 mod prune;
 mod read;
 mod row;
@@ -338,6 +339,10 @@ pub(super) fn save(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result
         return Ok(());
     }
     memory.unsaved.saved_at = Some(now);
+    if !memory.unsaved.repeats.is_empty() {
+        // They were seen before they are saved, so they may stand behind the place where a reader is.
+        memory.evidence.order = None;
+    }
     transact(sql, || {
         for (key, (repeats, at)) in &memory.unsaved.repeats {
             rows::count(sql, key, *repeats, *at)?;

@@ -1,7 +1,7 @@
 //! What the journal reads beside [`refused`](super::refused): the requests that were applied, from their changes, and counts
 //! by day.
 
-use super::refused::Key;
+use super::refused::{Key, Position};
 use super::{Param, Row, Sql, each, first};
 use crate::directory::command::Journal;
 use crate::error::Result;
@@ -76,17 +76,15 @@ pub fn traffic(sql: &dyn Sql) -> Result<Vec<Traffic>> {
 pub struct Place {
     /// Requests whose last change is before it.
     pub seq: Seq,
-    /// Refusals that were last seen before it, and those of the same time whose fingerprint, code and token come later.
-    pub at: Timestamp,
-    /// See `at`.
-    pub refusal: Key,
+    /// Refusals that stand after it.
+    pub refusal: Position,
 }
 
 impl Place {
     /// Before the newest.
     pub fn start() -> Self {
-        let refusal = Key { code: String::new(), token: String::new(), fingerprint: String::new() };
-        Self { seq: NUMBER_MAX, at: Timestamp(NUMBER_MAX), refusal }
+        let key = Key { code: String::new(), token: String::new(), fingerprint: String::new() };
+        Self { seq: NUMBER_MAX, refusal: Position { last: Timestamp(NUMBER_MAX), key } }
     }
 }
 

@@ -4,12 +4,13 @@
 //! and bounded without an index of its own, and takes no room from other evidence. A row without a fingerprint counts what
 //! came beyond that bound.
 //!
-//! `refusals` is the table of builds before this one, keyed by the fingerprint alone. Its rows are shown until a job has
-//! copied them. Errors are internal only.
+//! Errors are internal only.
 
-use super::journal::{Facts, Place, facts};
+mod read;
+
+pub use read::{Position, Refused, forget_old, has_old, load, old, order};
+
 use super::{Param, Row, Sql, each, first};
-use crate::directory::command::Journal;
 use crate::error::Result;
 use crate::id::Timestamp;
 
@@ -205,115 +206,10 @@ pub fn forget_oldest(sql: &dyn Sql, code: &str, token: &str, count: i64) -> Resu
     each(sql.query(text, &[code.into(), token.into(), count.into()])?, |mut row| row.integer())
 }
 
-/// An entry as it is read.
-#[derive(Debug)]
-#[allow(missing_docs, reason = "the columns of the row")]
-pub struct Refused {
-    pub key: Key,
-    pub outcome: String,
-    pub first: Timestamp,
-    pub last: Timestamp,
-    pub facts: Facts,
-    pub method: String,
-    pub resource: String,
-    /// [`Entry::error`].
-    pub why: String,
-    pub names: String,
-    pub count: i64,
-    /// The display name of the group that was to hold groups.
-    pub group: Option<String>,
-}
-
-/// The rows that an earlier build wrote, in today's form. They may be very large: the first names and the beginning of the
-/// sentence are read.
-const OLD: &str = "(SELECT coalesce(json_extract(error, '$.code'), outcome) AS code, coalesce(token, '') AS token, fingerprint, \
-                   outcome, first_at, last_at, request_id, idp, method, resource, CASE WHEN length(error) > 4096 THEN \
-                   json_set(error, '$.detail', substr(json_extract(error, '$.detail'), 1, 1000), '$.notes', json('[]'), \
-                   '$.cut', json('true')) WHEN length(names) > 4096 THEN json_set(error, '$.cut', json('true')) \
-                   ELSE error END AS error, CASE WHEN length(names) > 4096 THEN (SELECT json_group_array(substr(n.value, 1, 301)) \
-                   FROM json_each(names) n WHERE n.key < 200) ELSE names END AS names, count FROM refusals)";
-const COLUMNS: &str = "r.code, r.token, r.fingerprint, r.outcome, r.first_at, r.last_at, r.request_id, nullif(r.token, ''), \
-                       t.name, r.idp, r.method, r.resource, r.error, r.names, r.count, g.display_name";
-const NAMED: &str = "LEFT JOIN tokens t ON t.id = r.token \
-                     LEFT JOIN groups g ON g.id = json_extract(r.error, '$.nestedIn') AND g.gone = 0";
-
-fn read(mut row: Row) -> Result<Refused> {
-    let (key, outcome) = (key(&mut row)?, row.text()?);
-    let (first, last) = (Timestamp(row.integer()?), Timestamp(row.integer()?));
-    let facts = facts(&mut row)?;
-    let (method, resource, why, names) = (row.text()?, row.text()?, row.text()?, row.text()?);
-    let (count, group) = (row.integer()?, row.optional_text()?);
-    Ok(Refused { key, outcome, first, last, facts, method, resource, why, names, count, group })
-}
-
-/// Returns the newest entries after `place` that fit, at most `limit`.
+/// Counts the rows.
 ///
 /// # Errors
 /// Internal only.
-pub fn page(sql: &dyn Sql, wanted: &Journal, place: &Place, limit: i64) -> Result<Vec<Refused>> {
-    let mut all = select(sql, "refused", wanted, place, limit)?;
-    all.extend(select(sql, OLD, wanted, place, limit)?);
-    all.sort_by(|one, other| (other.last, order(&one.key)).cmp(&(one.last, order(&other.key))));
-    all.truncate(usize::try_from(limit).unwrap_or_default());
-    Ok(all)
-}
-
-/// The order of entries that were last seen at the same time.
-fn order(key: &Key) -> (&str, &str, &str) {
-    (&key.fingerprint, &key.code, &key.token)
-}
-
-fn select(sql: &dyn Sql, from: &str, wanted: &Journal, place: &Place, limit: i64) -> Result<Vec<Refused>> {
-    let text = format!(
-        "SELECT {COLUMNS} FROM {from} r {NAMED} WHERE (r.last_at < ?1 OR (r.last_at = ?1 AND \
-         (r.fingerprint, r.code, r.token) > (?2, ?3, ?4))) AND (?5 IS NULL OR r.outcome = ?5) \
-         AND (?6 = 0 OR json_extract(r.error, '$.nestedIn') IS NOT NULL) AND (?7 IS NULL OR r.token = ?7) \
-         AND (?8 IS NULL OR r.last_at >= ?8) AND (?9 IS NULL OR r.last_at < ?9) \
-         AND (?10 IS NULL OR CASE ?10 WHEN 'User' THEN instr(lower(r.resource), '/users') = 1 \
-         WHEN 'Group' THEN instr(lower(r.resource), '/groups') = 1 \
-         ELSE substr(r.resource, -length(?10) - 1) = '/' || ?10 \
-         OR EXISTS (SELECT 1 FROM json_each(r.names) WHERE value = ?10) END) \
-         ORDER BY r.last_at DESC, r.fingerprint, r.code, r.token LIMIT ?11"
-    );
-    let time = |time: Option<Timestamp>| time.map_or(Param::Null, |time| time.0.into());
-    let [code, token, fingerprint] = place.refusal.params();
-    let params = [
-        place.at.0.into(),
-        fingerprint,
-        code,
-        token,
-        wanted.outcome.as_deref().into(),
-        i64::from(wanted.nested).into(),
-        wanted.token.as_deref().into(),
-        time(wanted.since),
-        time(wanted.until),
-        wanted.resource.as_deref().into(),
-        limit.into(),
-    ];
-    each(sql.query(&text, &params)?, read)
-}
-
-/// True if an earlier build left rows.
-///
-/// # Errors
-/// Internal only.
-pub fn has_old(sql: &dyn Sql) -> Result<bool> {
-    Ok(first(sql, "SELECT 1 FROM refusals LIMIT 1", &[])?.is_some())
-}
-
-/// Returns rows that an earlier build wrote, at most `limit`, by their fingerprints.
-///
-/// # Errors
-/// Internal only.
-pub fn old(sql: &dyn Sql, limit: i64) -> Result<Vec<Refused>> {
-    let text = format!("SELECT {COLUMNS} FROM {OLD} r {NAMED} ORDER BY r.fingerprint LIMIT ?1");
-    each(sql.query(&text, &[limit.into()])?, read)
-}
-
-/// Forgets the rows that an earlier build wrote up to that fingerprint.
-///
-/// # Errors
-/// Internal only.
-pub fn forget_old(sql: &dyn Sql, last: &str) -> Result<()> {
-    sql.query("DELETE FROM refusals WHERE fingerprint <= ?", &[last.into()]).map(|_| ())
+pub fn number(sql: &dyn Sql) -> Result<i64> {
+    first(sql, "SELECT count(*) FROM refused", &[])?.map_or(Ok(0), |mut row| row.integer())
 }

@@ -19,7 +19,7 @@ fn pages_of_the_journal() {
     // 128 bytes each.
     for text in [
         "INSERT INTO groups (key, id, display_name, display_name_key, doc, gone, version, seq, created, modified) \
-         SELECT -1, 'g', printf('%01024d', 1), 'g', '{}', 0, 1, 0, 0, 0",
+         SELECT -1, 'g', replace(printf('%01024d', 1), '0', char(34)), 'g', '{}', 0, 1, 0, 0, 0",
         "INSERT INTO refused WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300) \
          SELECT 'c' || (i % 9), 't' || (i % 5), printf('%064x', i), 'refused', i / 7, i / 7, 'r', 'Okta', 'PUT', '/Groups/' || i, \
          json_object('nestedIn', 'g', 'detail', printf('%03700d', i)), '[]', 1 FROM n",
@@ -31,19 +31,19 @@ fn pages_of_the_journal() {
         server.sql.query(text, &[]).unwrap();
     }
     for limit in [1000, 7] {
-        let (mut seen, mut after, mut pages) = (BTreeSet::new(), String::new(), 0);
+        let (mut seen, mut after, mut ended_early) = (BTreeSet::new(), String::new(), 0);
         loop {
             let page = server.console(&format!("/journal?outcome=refused&limit={limit}{after}"));
             assert!(page.to_string().len() <= JOURNAL_PAGE_MAX, "{}", page.to_string().len());
             for entry in page["entries"].as_array().unwrap() {
                 assert!(seen.insert(entry["resource"].as_str().unwrap().to_owned()), "{entry} is shown twice");
             }
-            pages += 1;
             let Some(next) = page["next"].as_str() else { break };
+            ended_early += usize::from(limit == 1000 && page["entries"].as_array().unwrap().len() < 200);
             after = format!("&after={next}");
         }
         assert_eq!(seen.len(), 450, "{limit}");
-        assert!(limit == 7 || pages >= 4, "{pages}: none ended early");
+        assert!(limit == 7 || ended_early > 0, "none ended early");
     }
 }
 

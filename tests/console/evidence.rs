@@ -7,9 +7,10 @@ use crate::support::{Request, Server};
 use scim_edge::auth::{Dialect, Token, TokenKind};
 use scim_edge::console;
 use scim_edge::directory::command::{Actor, Admin, Ask, TokenSettings};
-use scim_edge::id::TokenId;
+use scim_edge::id::{Timestamp, TokenId};
 use scim_edge::org::Memory;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 const HOUR: i64 = 3_600_000;
 const MIB: i64 = 1024 * 1024;
@@ -205,6 +206,103 @@ fn beyond_64_mib_the_largest_go_first() {
     assert_eq!((of("b", "t-1", "count(*)"), of("a", "t-2", "count(*)")), (500, 5_500));
     assert!((of("a", "t-1", "count(*)") - of("z", "t-9", "count(*)")).abs() <= 50);
     assert_eq!(number(&server, "SELECT count(*) FROM refused WHERE token GLOB 'u-*'"), 3_000);
+}
+
+/// Reads one page; answers its entries' tokens and resources, where to go on, and SQLite's steps.
+fn read(server: &mut Native, after: &str, filter: &str) -> (Vec<String>, String, i64) {
+    let before = server.sql.steps.get();
+    let page = server.console(&format!("/journal?outcome=refused&limit=200{filter}{after}"));
+    let spent = server.sql.steps.get() - before;
+    let found = page["entries"].as_array().unwrap().iter();
+    let found = found.map(|entry| format!("{} {} {}", entry["detail"], entry["token"]["id"], entry["resource"]));
+    (found.collect(), page["next"].as_str().map(|next| format!("&after={next}")).unwrap_or_default(), spent)
+}
+
+#[test]
+fn a_page_looks_at_its_own_rows() {
+    let mut server = Native::new(Dialect::Auto);
+    (0..20).for_each(|n| insert(&server, &format!("code-{n}"), &format!("t-{}", n / 7), 500, 40));
+    let (mut after, mut steps, mut seen) = (String::new(), Vec::new(), 0);
+    loop {
+        let (found, next, spent) = read(&mut server, &after, "");
+        (seen, after) = (seen + found.len(), next);
+        steps.push(spent);
+        if after.is_empty() {
+            break;
+        }
+    }
+    assert_eq!((seen, steps.len()), (10_000, 50));
+    // One page in ten looks for the next keys, in all rows: 20 steps each.
+    let (searching, others): (Vec<i64>, Vec<i64>) = steps.iter().partition(|spent| **spent > 50_000);
+    assert!(searching.len() <= 6 && searching.iter().all(|spent| *spent < 240_000), "{steps:?}");
+    assert!(others.iter().all(|spent| *spent < 12_000), "{steps:?}");
+}
+
+/// Entries are copied, seen again and removed, and the object starts anew, while two read all of them.
+#[test]
+fn each_entry_is_shown_once_while_others_move() {
+    let mut server = Native::new(Dialect::Auto);
+    (0..3).for_each(|n| insert(&server, &format!("code-{n}"), &format!("t-{n}"), 500, 10 + n));
+    let old = format!(
+        "INSERT INTO refusals WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) \
+         SELECT printf('%064x', i), 'refused', 0, {LAST_AT} + i / 2, 'r', 't-9', '', 'GET', '/Users/' || i, \
+         '{{\"code\":\"c\",\"detail\":\"d\"}}', '[]', 1 FROM n"
+    );
+    server.sql.connection.execute(&old, []).unwrap();
+    server.memory = Memory::default();
+    let mut readers = [(Vec::new(), String::new(), ""), (Vec::new(), String::new(), "&token=t-9")];
+    for turn in 0..30 {
+        for (seen, after, filter) in &mut readers {
+            if turn == 0 || !after.is_empty() {
+                let (found, next, _) = read(&mut server, after, filter);
+                seen.extend(found);
+                *after = next;
+            }
+        }
+        match turn {
+            0 => {
+                // This one is listed last. It moves in front of what was read.
+                let again = format!(
+                    "UPDATE refused SET last_at = {LAST_AT} + 9000 WHERE resource = '/Users/1' AND token = 't-0'"
+                );
+                server.sql.connection.execute(&again, []).unwrap();
+            }
+            1 => drop(server.sql.connection.execute("DELETE FROM refused WHERE token = 't-1'", []).unwrap()),
+            3 => server.memory = Memory::default(),
+            _ => {}
+        }
+        server.now = server.now.plus(1_000);
+        server.alarm();
+    }
+    for (seen, after, filter) in readers {
+        let all = seen.len();
+        let distinct: BTreeSet<String> = seen.into_iter().collect();
+        assert_eq!((after.as_str(), all), ("", distinct.len()), "{filter}: none is shown twice");
+        assert_eq!(distinct.iter().filter(|one| one.contains("\"t-9\"")).count(), 1_000, "{filter}");
+        let of = |token: &str| distinct.iter().filter(|one| one.contains(token)).count();
+        if filter.is_empty() {
+            assert_eq!((of("\"t-0\""), of("\"t-2\"")), (499, 500));
+            assert!((60..500).contains(&of("\"t-1\"")), "{}", of("\"t-1\""));
+        }
+    }
+}
+
+/// It was seen again before it is saved that it was, behind the place where somebody reads.
+#[test]
+fn a_repeat_that_is_saved_while_somebody_reads_is_shown() {
+    let mut server = Native::new(Dialect::Auto);
+    for (path, at) in [("/Users/x", 0), ("/Users/b", 5_000), ("/Users/x", 7_000), ("/Users/a", 10_000)] {
+        server.now = Timestamp(LAST_AT + at);
+        assert_eq!(server.get(path).status, 404);
+    }
+    let mut after = String::new();
+    for expected in ["/Users/a", "/Users/x", "/Users/b"] {
+        let page = server.console(&format!("/journal?outcome=refused&limit=1{after}"));
+        assert_eq!(page["entries"][0]["resource"], expected);
+        after = format!("&after={}", page["next"].as_str().unwrap_or_default());
+        server.now = server.now.plus(60_000);
+        server.alarm();
+    }
 }
 
 /// What is too long is cut, and answered as what it is.

@@ -2,6 +2,7 @@
 //! beyond them is counted in one row for each code, so no token can push other evidence out. How many rows a token has is
 //! read when it is refused for the first time since the object started, and then counted in memory.
 
+use super::order::Order;
 use super::prune::Round;
 use super::traffic::Outcome;
 use super::{Entry, row};
@@ -26,8 +27,12 @@ const TOKENS_MAX: usize = 200;
 pub(in crate::org) struct Evidence {
     /// How many rows a token has, by code.
     numbers: BTreeMap<String, BTreeMap<String, i64>>,
+    /// How many rows all have; `None` if they are to be counted anew.
+    rows: Option<i64>,
     /// The round of pruning that is under way.
     pub(super) round: Option<Round>,
+    /// What comes next for who reads the journal.
+    pub(super) order: Option<Order>,
 }
 
 impl Evidence {
@@ -46,6 +51,22 @@ impl Evidence {
     /// Forgets the numbers of a token, because rows of it were removed or added elsewhere.
     pub(super) fn forget(&mut self, token: &str) {
         self.numbers.remove(token);
+        self.rows = None;
+    }
+
+    /// Returns how many rows there are, those of an earlier build aside.
+    pub(super) fn rows(&mut self, sql: &dyn Sql) -> Result<usize> {
+        let rows = match self.rows {
+            Some(rows) => rows,
+            None => store::number(sql)?,
+        };
+        self.rows = Some(rows);
+        Ok(usize::try_from(rows).unwrap_or_default())
+    }
+
+    /// Notes a row that was added.
+    fn added(&mut self) {
+        self.rows = self.rows.map(|rows| rows + 1);
     }
 }
 
@@ -82,6 +103,7 @@ pub(super) fn write(sql: &dyn Sql, memory: &mut Memory, entry: &Entry<'_>, now: 
     transact(sql, || if is_known { store::renew(sql, &row, now) } else { store::insert(sql, &row, now) })?;
     if !is_known {
         *memory.evidence.numbers(sql, &key.token)?.entry(key.code).or_default() += 1;
+        memory.evidence.added();
     }
     Ok(())
 }
@@ -105,7 +127,9 @@ fn count(sql: &dyn Sql, memory: &mut Memory, entry: &Entry<'_>, key: Key, now: T
     }
     let error = error.to_string();
     let row = store::Entry { method: "", resource: "", ..stored(entry, &key, &error, "[]") };
-    transact(sql, || store::insert(sql, &row, now))
+    transact(sql, || store::insert(sql, &row, now))?;
+    memory.evidence.added();
+    Ok(())
 }
 
 fn stored<'a>(entry: &'a Entry<'_>, key: &'a Key, error: &'a str, names: &'a str) -> store::Entry<'a> {

@@ -4,15 +4,17 @@
 //! A page ends at a place in both: which changes were shown, and which refusals. Only so many changes are looked at for
 //! one page, because no index leads to those of one resource or token; then it is short and says where to go on.
 
-use super::row;
+use super::{order, row};
+use crate::budget::Budget;
 use crate::directory::command::Journal;
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result};
 use crate::id::{Timestamp, TokenHash, whole};
+use crate::org::Memory;
 use crate::scim::json;
 use crate::store::Sql;
 use crate::store::journal::{self as store, Applied, Place};
-use crate::store::refused::{self, Key, Refused};
+use crate::store::refused::{Key, Position, Refused};
 use serde_json::{Value, json};
 
 /// The most entries of a page, and the most bytes: it ends early.
@@ -25,7 +27,7 @@ const AFTER_ALL_CODES: &str = "~";
 
 /// One page. It merges two lists, each the newest first, until the page is full or one of them ends at a place that
 /// was not looked beyond; the place that is then given leads on in both.
-pub(in crate::org) fn page(sql: &dyn Sql, query: &Journal) -> Result<Answer> {
+pub(in crate::org) fn page(sql: &dyn Sql, memory: &mut Memory, query: &Journal, budget: &Budget) -> Result<Answer> {
     let mut place = query.after.as_deref().map_or(Ok(Place::start()), place)?;
     let limit = query.limit.min(LIMIT_MAX);
     let outcome = query.outcome.as_deref().unwrap_or("applied");
@@ -34,7 +36,7 @@ pub(in crate::org) fn page(sql: &dyn Sql, query: &Journal) -> Result<Answer> {
         false => (Vec::new(), None),
     };
     let refused = match query.outcome.as_deref() == Some("applied") {
-        false => refused::page(sql, query, &place, limit + 1)?,
+        false => order::next(sql, &mut memory.evidence, query, &place.refusal, limit + 1, budget)?,
         true => Vec::new(),
     };
     let days: Option<Value> = match &query.after {
@@ -69,7 +71,7 @@ pub(in crate::org) fn page(sql: &dyn Sql, query: &Journal) -> Result<Answer> {
         if let Some(change) = applied.pop_if(|_| newer) {
             place.seq = change.seq;
         } else if let Some(refusal) = refused.pop() {
-            (place.at, place.refusal) = (refusal.last, refusal.key);
+            place.refusal = refusal.at();
         }
     }
     if applied.is_empty() {
@@ -84,8 +86,9 @@ pub(in crate::org) fn page(sql: &dyn Sql, query: &Journal) -> Result<Answer> {
     super::super::read::answer(&shown)
 }
 
-fn written(Place { seq, at, refusal: Key { code, token, fingerprint } }: &Place) -> String {
-    format!("{seq}.{}.{fingerprint}.{code}.{token}", at.0)
+fn written(Place { seq, refusal: Position { last, key } }: &Place) -> String {
+    let Key { code, token, fingerprint } = key;
+    format!("{seq}.{}.{fingerprint}.{code}.{token}", last.0)
 }
 
 fn place(text: &str) -> Result<Place> {
@@ -98,8 +101,8 @@ fn place(text: &str) -> Result<Place> {
     match (read, fingerprint) {
         (Some((seq, at)), Some(fingerprint)) => {
             let text = str::to_owned;
-            let refusal = Key { code: text(code), token: text(token), fingerprint: text(fingerprint) };
-            Ok(Place { seq, at: Timestamp(at), refusal })
+            let key = Key { code: text(code), token: text(token), fingerprint: text(fingerprint) };
+            Ok(Place { seq, refusal: Position { last: Timestamp(at), key } })
         }
         _ => Err(Error::new(Code::InvalidPosition, "after has to be the next of the page before.")),
     }

@@ -1,0 +1,80 @@
+//! The order in which a reader meets the refusals: the newest first. No index has it, because it would be one more row
+//! written for each refusal. So a reader's first page looks at every row and the keys that come next are remembered; the
+//! pages after it read their rows by these keys.
+
+use super::evidence::Evidence;
+use crate::budget::Budget;
+use crate::directory::command::Journal;
+use crate::error::Result;
+use crate::store::Sql;
+use crate::store::refused::{self as store, Position, Refused};
+
+/// How many keys are remembered: ten pages, some 300 KB.
+const KEYS: i64 = 2_000;
+
+/// What comes next for the last reader.
+#[derive(Debug)]
+pub(super) struct Order {
+    /// What it asks for, whatever the page.
+    wanted: Journal,
+    /// The place that the keys follow.
+    place: Position,
+    next: Vec<Position>,
+    /// Nothing comes after the last key.
+    is_whole: bool,
+}
+
+impl Order {
+    fn read(sql: &dyn Sql, wanted: &Journal, place: &Position) -> Result<Self> {
+        let next = store::order(sql, wanted, place, KEYS)?;
+        let is_whole = (next.len() as i64) < KEYS;
+        Ok(Self { wanted: any_page(wanted), place: place.clone(), next, is_whole })
+    }
+
+    /// True if what follows `place` is remembered, or that nothing does.
+    fn leads_on(&self, wanted: &Journal, place: &Position) -> bool {
+        let is_inside = self.place <= *place && (self.is_whole || self.next.last().is_some_and(|last| place < last));
+        is_inside && self.wanted == any_page(wanted)
+    }
+}
+
+/// What is asked for, without the page.
+fn any_page(wanted: &Journal) -> Journal {
+    Journal { after: None, limit: 0, ..wanted.clone() }
+}
+
+/// Returns the entries after `place`, at most `limit`. One that is seen again while somebody reads stands before that place
+/// from then on, so it is left out.
+pub(super) fn next(
+    sql: &dyn Sql,
+    evidence: &mut Evidence,
+    wanted: &Journal,
+    place: &Position,
+    limit: i64,
+    budget: &Budget,
+) -> Result<Vec<Refused>> {
+    if wanted.after.is_none() {
+        // There may be newer ones.
+        evidence.order = None;
+    }
+    let (mut found, mut place) = (Vec::new(), place.clone());
+    // Each turn goes on behind one key at least.
+    while let Some(left) = usize::try_from(limit).unwrap_or_default().checked_sub(found.len()).filter(|left| *left > 0)
+    {
+        let order = match evidence.order.take().filter(|order| order.leads_on(wanted, &place)) {
+            Some(order) => order,
+            None => {
+                // SQLite looks at 150,000 rows in some 31 ms: a unit each.
+                budget.charge(evidence.rows(sql)?);
+                Order::read(sql, wanted, &place)?
+            }
+        };
+        let begin = order.next.partition_point(|at| *at <= place);
+        let places: Vec<Position> = order.next.iter().skip(begin).take(left).cloned().collect();
+        evidence.order = Some(order);
+        let Some(last) = places.last() else { break };
+        place = last.clone();
+        found.extend(store::load(sql, &places)?);
+    }
+    Ok(found)
+}

@@ -1,0 +1,186 @@
+//! How refusals are read: first where they stand among all, then those of one page by their keys.
+//!
+//! `refusals` is the table of builds before this one, keyed by the fingerprint alone. Its rows are shown until a job has
+//! copied them. Errors are internal only.
+
+use super::{Key, key};
+use crate::directory::command::Journal;
+use crate::error::{Error, Result};
+use crate::id::Timestamp;
+use crate::store::journal::{Facts, facts};
+use crate::store::{Param, Row, Sql, each, first};
+use std::cmp::{Ordering, Reverse};
+
+/// An entry as it is read.
+#[derive(Debug)]
+#[allow(missing_docs, reason = "the columns of the row")]
+pub struct Refused {
+    pub key: Key,
+    pub outcome: String,
+    pub first: Timestamp,
+    pub last: Timestamp,
+    pub facts: Facts,
+    pub method: String,
+    pub resource: String,
+    /// [`Entry::error`].
+    pub why: String,
+    pub names: String,
+    pub count: i64,
+    /// The display name of the group that was to hold groups.
+    pub group: Option<String>,
+}
+
+impl Refused {
+    /// Returns where it stands among all.
+    pub fn at(&self) -> Position {
+        Position { last: self.last, key: self.key.clone() }
+    }
+}
+
+/// Where an entry stands among all: the newest first, those of the same time by fingerprint, code and token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// When it was last seen.
+    pub last: Timestamp,
+    /// Its key.
+    pub key: Key,
+}
+
+impl Position {
+    fn order(&self) -> (Reverse<Timestamp>, [&str; 3]) {
+        (Reverse(self.last), [&self.key.fingerprint, &self.key.code, &self.key.token])
+    }
+}
+
+impl Ord for Position {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.order().cmp(&other.order())
+    }
+}
+
+impl PartialOrd for Position {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The rows that an earlier build wrote, in today's form. They may be very large: the first names and the beginning of the
+/// sentence are read.
+const OLD: &str = "(SELECT coalesce(json_extract(error, '$.code'), outcome) AS code, coalesce(token, '') AS token, fingerprint, \
+                   outcome, first_at, last_at, request_id, idp, method, resource, CASE WHEN length(error) > 4096 THEN \
+                   json_set(error, '$.detail', substr(json_extract(error, '$.detail'), 1, 1000), '$.notes', json('[]'), \
+                   '$.cut', json('true')) WHEN length(names) > 4096 THEN json_set(error, '$.cut', json('true')) \
+                   ELSE error END AS error, CASE WHEN length(names) > 4096 THEN (SELECT json_group_array(name) FROM \
+                   (SELECT substr(value, 1, 301) AS name, sum(min(length(value), 301) + 3) OVER (ORDER BY key) AS bytes \
+                   FROM json_each(names) WHERE key < 1000) WHERE bytes < 4096) ELSE names END AS names, count FROM refusals)";
+const COLUMNS: &str = "r.code, r.token, r.fingerprint, r.outcome, r.first_at, r.last_at, r.request_id, nullif(r.token, ''), \
+                       t.name, r.idp, r.method, r.resource, r.error, r.names, r.count, g.display_name";
+const NAMED: &str = "LEFT JOIN tokens t ON t.id = r.token \
+                     LEFT JOIN groups g ON g.id = json_extract(r.error, '$.nestedIn') AND g.gone = 0";
+
+fn read(mut row: Row) -> Result<Refused> {
+    let (key, outcome) = (key(&mut row)?, row.text()?);
+    let (first, last) = (Timestamp(row.integer()?), Timestamp(row.integer()?));
+    let facts = facts(&mut row)?;
+    let (method, resource, why, names) = (row.text()?, row.text()?, row.text()?, row.text()?);
+    let (count, group) = (row.integer()?, row.optional_text()?);
+    Ok(Refused { key, outcome, first, last, facts, method, resource, why, names, count, group })
+}
+
+/// Returns where the entries stand that come after `place`, at most `limit`. It looks at every row: no index has that order,
+/// because it would be one more row for each refusal.
+///
+/// # Errors
+/// Internal only.
+pub fn order(sql: &dyn Sql, wanted: &Journal, place: &Position, limit: i64) -> Result<Vec<Position>> {
+    let mut all = places(sql, "refused", wanted, place, limit)?;
+    all.extend(places(sql, OLD, wanted, place, limit)?);
+    all.sort();
+    // The same refusal came again before its earlier row was copied.
+    all.dedup();
+    all.truncate(usize::try_from(limit).unwrap_or_default());
+    Ok(all)
+}
+
+fn places(sql: &dyn Sql, from: &str, wanted: &Journal, place: &Position, limit: i64) -> Result<Vec<Position>> {
+    let text = format!(
+        "SELECT r.last_at, r.code, r.token, r.fingerprint FROM {from} r WHERE (r.last_at < ?1 OR (r.last_at = ?1 AND \
+         (r.fingerprint, r.code, r.token) > (?2, ?3, ?4))) AND (?5 IS NULL OR r.outcome = ?5) \
+         AND (?6 = 0 OR json_extract(r.error, '$.nestedIn') IS NOT NULL) AND (?7 IS NULL OR r.token = ?7) \
+         AND (?8 IS NULL OR r.last_at >= ?8) AND (?9 IS NULL OR r.last_at < ?9) \
+         AND (?10 IS NULL OR CASE ?10 WHEN 'User' THEN instr(lower(r.resource), '/users') = 1 \
+         WHEN 'Group' THEN instr(lower(r.resource), '/groups') = 1 \
+         ELSE substr(r.resource, -length(?10) - 1) = '/' || ?10 \
+         OR EXISTS (SELECT 1 FROM json_each(r.names) WHERE value = ?10) END) \
+         ORDER BY r.last_at DESC, r.fingerprint, r.code, r.token LIMIT ?11"
+    );
+    let time = |time: Option<Timestamp>| time.map_or(Param::Null, |time| time.0.into());
+    let [code, token, fingerprint] = place.key.params();
+    let params = [
+        place.last.0.into(),
+        fingerprint,
+        code,
+        token,
+        wanted.outcome.as_deref().into(),
+        i64::from(wanted.nested).into(),
+        wanted.token.as_deref().into(),
+        time(wanted.since),
+        time(wanted.until),
+        wanted.resource.as_deref().into(),
+        limit.into(),
+    ];
+    each(sql.query(&text, &params)?, |mut row| Ok(Position { last: Timestamp(row.integer()?), key: key(&mut row)? }))
+}
+
+/// Reads the entries that stand there, which must be in order. One that was seen again since stands elsewhere and is not
+/// among them.
+///
+/// # Errors
+/// Internal only.
+pub fn load(sql: &dyn Sql, places: &[Position]) -> Result<Vec<Refused>> {
+    let mut all = rows(sql, "refused", places)?;
+    if all.len() < places.len() {
+        let known: Vec<Position> = all.iter().map(Refused::at).collect();
+        all.extend(rows(sql, OLD, places)?.into_iter().filter(|one| !known.contains(&one.at())));
+        all.sort_by_key(Refused::at);
+    }
+    Ok(all)
+}
+
+fn rows(sql: &dyn Sql, from: &str, places: &[Position]) -> Result<Vec<Refused>> {
+    let keys: Vec<[&str; 3]> =
+        places.iter().map(|Position { key, .. }| [&*key.code, &*key.token, &*key.fingerprint]).collect();
+    let keys = serde_json::to_string(&keys).map_err(Error::internal)?;
+    let text = format!(
+        "SELECT {COLUMNS} FROM json_each(?1) k CROSS JOIN {from} r ON r.code = json_extract(k.value, '$[0]') \
+         AND r.token = json_extract(k.value, '$[1]') AND r.fingerprint = json_extract(k.value, '$[2]') {NAMED}"
+    );
+    let mut all = each(sql.query(&text, &[Param::Text(&keys)])?, read)?;
+    all.retain(|one| places.binary_search(&one.at()).is_ok());
+    Ok(all)
+}
+
+/// True if an earlier build left rows.
+///
+/// # Errors
+/// Internal only.
+pub fn has_old(sql: &dyn Sql) -> Result<bool> {
+    Ok(first(sql, "SELECT 1 FROM refusals LIMIT 1", &[])?.is_some())
+}
+
+/// Returns rows that an earlier build wrote, at most `limit`, by their fingerprints.
+///
+/// # Errors
+/// Internal only.
+pub fn old(sql: &dyn Sql, limit: i64) -> Result<Vec<Refused>> {
+    let text = format!("SELECT {COLUMNS} FROM {OLD} r {NAMED} ORDER BY r.fingerprint LIMIT ?1");
+    each(sql.query(&text, &[limit.into()])?, read)
+}
+
+/// Forgets the rows that an earlier build wrote up to that fingerprint.
+///
+/// # Errors
+/// Internal only.
+pub fn forget_old(sql: &dyn Sql, last: &str) -> Result<()> {
+    sql.query("DELETE FROM refusals WHERE fingerprint <= ?", &[last.into()]).map(|_| ())
+}
