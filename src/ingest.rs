@@ -21,7 +21,7 @@ use crate::scim::path::Resolved;
 use crate::scim::projection::Projection;
 use crate::scim::resource::{self, Resource};
 use crate::scim::schema::{Kinds, ResourceType, Types};
-use crate::scim::{extension, json};
+use crate::scim::{constraints, json};
 use list::Parameters;
 use patch::Envelope;
 use serde_json::{Map, Value};
@@ -264,8 +264,7 @@ fn resource_of(kind: &ResourceType, body: &Object<'_>, reading: &mut Reading) ->
     let urns = named.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     reading.schemas(names(&kind.schema.id, urns))?;
     let read = resource::read(kind, body)?;
-    resource::check_required(kind, &read.resource.attributes)?;
-    extension::check_required(kind, &read.resource.attributes, |_| true)?;
+    constraints::check_core(kind, &read.resource.attributes)?;
     reading.dropped(read.unknown);
     Ok(read.resource)
 }

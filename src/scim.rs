@@ -1,6 +1,7 @@
 //! The RFCs as written (RFC 7643, RFC 7644). Nothing here names an identity provider, an organisation or SQL.
 
 pub mod bulk;
+pub mod constraints;
 pub mod discovery;
 pub mod etag;
 pub mod extension;

@@ -250,9 +250,8 @@ impl<'b> Paths<'_, 'b> {
                 let detail = format!("{path} is set by this service alone and cannot be changed by a PATCH.");
                 return Err(Error::new(Code::ReadOnlyAttribute, detail));
             }
-            // RFC 7644 section 3.5.2.2: what "is defined as a required attribute" is not removed: "mutability".
-            if op == Op::Remove && sub.unwrap_or(attribute).required {
-                let detail = format!("{path} is required and cannot be removed; replace its value instead.");
+            if op == Op::Remove && attribute.name == "schemas" {
+                let detail = format!("{path} is required and cannot be removed; it follows from the attributes.");
                 return Err(Error::new(Code::RequiredAttribute, detail));
             }
             // RFC 7644 section 3.5.1 in spirit: read-only attributes that are echoed in a value are ignored; a password

@@ -1,9 +1,9 @@
 //! Groups: created, replaced, patched, deleted (RFC 7644 sections 3.3 to 3.6). Flat, and their members are rows.
 
 use super::clearing::CLEAR;
+use super::gate::{self, Passed, Proposal, Said};
 use super::membership::{self, Delta, Judged};
 use super::related;
-use super::sync;
 use super::users::{attributes, differing};
 use super::work::{FOLDED_TIMES, Work};
 use crate::directory::command::{GroupOperation, Members};
@@ -11,17 +11,15 @@ use crate::directory::reply::{Answer, Stored};
 use crate::error::{Code, Error, Result, quoted};
 use crate::fold::fold;
 use crate::id::{GroupId, MemberId, Seq};
-use crate::scim::patch;
-use crate::scim::resource::{Resource, check_growth, check_required, check_size, schemas};
+use crate::scim::patch::{self, Op};
+use crate::scim::resource::{Resource, schemas};
 use crate::scim::schema::ResourceType;
-use crate::scim::{extension, limits};
 use crate::store::changes::Kind as ChangeKind;
 use crate::store::folded::folded;
 use crate::store::groups::{self as store, Content, Group};
 use crate::store::{Sql, due, members, settings};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeSet;
 
 /// GET /Groups/{id}.
 pub(super) fn get(sql: &dyn Sql, id: &GroupId, shown: Members) -> Result<Answer> {
@@ -31,11 +29,12 @@ pub(super) fn get(sql: &dyn Sql, id: &GroupId, shown: Members) -> Result<Answer>
 
 /// POST /Groups. A repeated request gets its first answer.
 pub(super) fn create(work: &mut Work<'_>, group: &Resource, ids: &[MemberId]) -> Result<Answer> {
-    sync::may_push(work.options)?;
-    let content = content(&work.types.group, &group.attributes)?;
+    gate::may_push(work.options)?;
+    let (kind, said) = (&work.types.group, Said::whole(&group.attributes));
+    let passed = gate::pass(work.options, Proposal { kind, old: None, new: group.attributes.clone(), said })?;
+    let content = content(kind, &passed.attributes);
     work.spend_document(content.doc.len())?;
     work.spend_document(content.folded.as_ref().map_or(0, |folded| FOLDED_TIMES * folded.len()))?;
-    sync::check_name(work.options, &content.display_name_key, &content.display_name)?;
     let label = format!("{:?}", content.display_name);
     let mut delta = Delta::default();
     delta.replace(ids);
@@ -46,8 +45,7 @@ pub(super) fn create(work: &mut Work<'_>, group: &Resource, ids: &[MemberId]) ->
     {
         return Ok(Answer::Created(Box::new(one(work.sql, same, work.members)?)));
     }
-    check_size(&work.types.group, &group.attributes)?;
-    limits::check(&Map::new(), &group.attributes)?;
+    work.notes.extend(passed.notes);
     check_free(work.sql, &content, None)?;
     let effect = membership::find(work, None, &label, &delta)?.effect(work, None, &label)?;
     let id = GroupId::parse(&work.new_id()).ok_or_else(|| Error::internal("made an id that is none"))?;
@@ -64,7 +62,7 @@ pub(super) fn create(work: &mut Work<'_>, group: &Resource, ids: &[MemberId]) ->
 
 /// PUT /Groups/{id}. Members that are not said are kept, as is `externalId`; `members: []` empties the group.
 pub(super) fn replace(work: &mut Work<'_>, id: &GroupId, group: &Resource, ids: Option<&[MemberId]>) -> Result<Answer> {
-    sync::may_push(work.options)?;
+    gate::may_push(work.options)?;
     let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
     work.changes_at(id.as_str(), old.seq);
     let mut new = group.attributes.clone();
@@ -74,15 +72,16 @@ pub(super) fn replace(work: &mut Work<'_>, id: &GroupId, group: &Resource, ids: 
         new.insert("externalId".to_owned(), Value::from(external_id.as_str()));
     }
     work.spend_document(old.content.doc.len())?;
-    let (kind, stored) = (&work.types.group, attributes(&old.content.doc)?);
-    extension::keep_immutable(kind, &stored, &mut new);
-    extension::check_immutable(kind, &stored, &new)?;
+    let kind = &work.types.group;
+    let stored = gate::stored(kind, &old.content.doc)?;
+    let passed =
+        gate::pass(work.options, Proposal { kind, old: Some(&stored), new, said: Said::whole(&group.attributes) })?;
     let mut delta = Delta::default();
     if let Some(ids) = ids {
         delta.replace(ids);
     }
     let judged = membership::find(work, Some(old.key), id.as_str(), &delta)?;
-    let group = store_changed(work, old, &new, &judged)?;
+    let group = store_changed(work, old, &stored, passed, &judged)?;
     Ok(Answer::Resource(Box::new(one(work.sql, group, work.members)?)))
 }
 
@@ -93,14 +92,13 @@ pub(super) fn patch(
     operations: &[GroupOperation],
     answer: Option<Members>,
 ) -> Result<Answer> {
-    sync::may_push(work.options)?;
+    gate::may_push(work.options)?;
     let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
     work.changes_at(id.as_str(), old.seq);
     work.spend_document(old.content.doc.len())?;
-    let (kind, stored) = (&work.types.group, attributes(&old.content.doc)?);
-    let urns: BTreeSet<&str> = operations.iter().filter_map(urn).collect();
-    let urns: Vec<&str> = urns.into_iter().collect();
-    let mut new = extension::adopted(kind, stored.clone(), &urns);
+    let kind = &work.types.group;
+    let stored = gate::stored(kind, &old.content.doc)?;
+    let mut new = stored.clone();
     let mut delta = Delta::default();
     let mut of_attributes = Vec::new();
     for operation in operations {
@@ -119,25 +117,19 @@ pub(super) fn patch(
     if patch::apply(kind, &mut new, &of_attributes, work.budget)? {
         work.repaired("create_missing_element");
     }
-    extension::check_patched(kind, &stored, &new, &urns)?;
-    let group = store_changed(work, old, &new, &judged)?;
+    let removal = of_attributes.iter().any(|one| one.op == Op::Remove);
+    let said = Said { whole: false, active: false, profile: true, removal };
+    let passed = gate::pass(work.options, Proposal { kind, old: Some(&stored), new, said })?;
+    let group = store_changed(work, old, &stored, passed, &judged)?;
     match answer {
         None => Ok(Answer::Nothing),
         Some(shown) => Ok(Answer::Resource(Box::new(one(work.sql, group, shown)?))),
     }
 }
 
-/// The extension that an operation is about.
-fn urn(operation: &GroupOperation) -> Option<&str> {
-    match operation {
-        GroupOperation::Attribute(one) => one.path.target.urn.as_deref(),
-        _ => None,
-    }
-}
-
 /// DELETE /Groups/{id} (RFC 7644 section 3.6).
 pub(super) fn delete(work: &mut Work<'_>, id: &GroupId) -> Result<Answer> {
-    sync::may_push(work.options)?;
+    gate::may_push(work.options)?;
     let group = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
     work.changes_at(id.as_str(), group.seq);
     work.spend_document(group.content.doc.len())?;
@@ -166,30 +158,33 @@ pub(super) fn delete(work: &mut Work<'_>, id: &GroupId) -> Result<Answer> {
     Ok(Answer::Nothing)
 }
 
-/// Stores what differs of the attributes and the members, with one new version; nothing if nothing does.
-fn store_changed(work: &mut Work<'_>, old: Group, new: &Map<String, Value>, members: &Judged<'_>) -> Result<Group> {
-    let content = content(&work.types.group, new)?;
+/// Stores what differs of the `stored` attributes and the members, with one new version; nothing if nothing does.
+fn store_changed(
+    work: &mut Work<'_>,
+    old: Group,
+    stored: &Map<String, Value>,
+    passed: Passed,
+    members: &Judged<'_>,
+) -> Result<Group> {
+    let Passed { attributes: new, notes } = passed;
+    work.notes.extend(notes);
+    let content = content(&work.types.group, &new);
     work.spend_document(content.doc.len())?;
     work.spend_document(content.folded.as_ref().map_or(0, |folded| FOLDED_TIMES * folded.len()))?;
     let effect = members.effect(work, Some(old.key), old.id.as_str())?;
-    if content.doc == old.content.doc && effect.is_nothing() {
+    let changes = new != *stored;
+    if !changes && effect.is_nothing() {
         return Ok(old);
-    }
-    let stored = attributes(&old.content.doc)?;
-    check_growth(&work.types.group, &stored, new)?;
-    limits::check(&stored, new)?;
-    if content.display_name_key != old.content.display_name_key {
-        sync::check_name(work.options, &content.display_name_key, &content.display_name)?;
     }
     let names = |content: &Content| (content.display_name_key.clone(), content.external_id.clone());
     if names(&content) != names(&old.content) {
         check_free(work.sql, &content, Some(&old))?;
     }
     work.lose(effect.removed())?;
-    let last = work.next_seq() - 1 + Seq::from(content.doc != old.content.doc) + effect.changes();
+    let last = work.next_seq() - 1 + Seq::from(changes) + effect.changes();
     store::update(work.sql, &old, &content, last, work.at())?;
-    if content.doc != old.content.doc {
-        let before = Value::Object(differing(&stored, new));
+    if changes {
+        let before = Value::Object(differing(stored, &new));
         work.change(ChangeKind::Updated, "Group", old.id.as_str(), Some(before));
     }
     membership::write(work, old.key, old.id.as_str(), &effect)?;
@@ -210,19 +205,18 @@ fn check_free(sql: &dyn Sql, content: &Content, old: Option<&Group>) -> Result<(
     Ok(())
 }
 
-pub(super) fn content(kind: &ResourceType, attributes: &Map<String, Value>) -> Result<Content> {
-    check_required(kind, attributes)?;
+pub(super) fn content(kind: &ResourceType, attributes: &Map<String, Value>) -> Content {
     let mut doc = attributes.clone();
     doc.insert("schemas".to_owned(), schemas(kind, attributes));
     let text = |name: &str| attributes.get(name).and_then(Value::as_str);
     let display_name = text("displayName").unwrap_or_default().to_owned();
-    Ok(Content {
+    Content {
         display_name_key: fold(&display_name),
         display_name,
         external_id: text("externalId").map(str::to_owned),
         folded: folded(&doc),
         doc: Value::Object(doc).to_string(),
-    })
+    }
 }
 
 fn one(sql: &dyn Sql, group: Group, shown: Members) -> Result<Stored> {

@@ -2,25 +2,24 @@
 //! `active` changes only when it is said, and what changes nothing writes nothing.
 
 use super::clearing::CLEAR;
+use super::gate::{self, Passed, Proposal, Said};
 use super::membership::MEMBERSHIPS_MAX;
 use super::related;
-use super::sync::{self, Said};
 use super::work::{FOLDED_TIMES, Work};
 use crate::directory::reply::{Answer, Stored};
 use crate::error::{Code, Error, Result, quoted};
 use crate::fold::fold;
 use crate::id::UserId;
-use crate::scim::patch::{self, Operation};
-use crate::scim::resource::{Resource, check_growth, check_required, check_size, schemas};
+use crate::scim::json;
+use crate::scim::patch::{self, Op, Operation};
+use crate::scim::resource::{Resource, schemas};
 use crate::scim::schema::ResourceType;
-use crate::scim::{extension, json, limits};
 use crate::store::changes::Kind as ChangeKind;
 use crate::store::folded::folded;
 use crate::store::users::{self as store, Content, User};
 use crate::store::{Sql, due, memberships, settings};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeSet;
 
 type Attributes = Map<String, Value>;
 
@@ -38,37 +37,36 @@ pub(super) fn get(sql: &dyn Sql, id: &UserId) -> Result<Answer> {
 /// POST /Users. Who comes back is revived: an inactive user whose `externalId` and folded `userName` both are this
 /// one's gets its id again. A repeated request gets its first answer. Anything else that is taken is a conflict.
 pub(super) fn create(work: &mut Work<'_>, user: &Resource) -> Result<Answer> {
-    sync::may_create(work.options)?;
-    let kind = &work.types.user;
-    let attributes = user.attributes.clone();
-    let content = content(kind, &attributes, true)?;
-    work.spend_document(content.doc.len())?;
-    work.spend_document(content.folded.as_ref().map_or(0, |folded| FOLDED_TIMES * folded.len()))?;
-    let by_name = store::by_user_name(work.sql, &content.user_name_key)?;
-    let by_external = by_external_id(work.sql, content.external_id.as_deref())?;
+    gate::may_create(work.options)?;
+    let (kind, proposed) = (&work.types.user, &user.attributes);
+    let text = |name: &str| proposed.get(name).and_then(Value::as_str);
+    let by_name = store::by_user_name(work.sql, &fold(text("userName").unwrap_or_default()))?;
+    let by_external = by_external_id(work.sql, text("externalId"))?;
     for found in by_name.iter().chain(&by_external) {
         work.spend_document(found.content.doc.len())?;
     }
-    match (by_name, by_external) {
-        (None, None) => {}
-        (Some(same), _) if same.content.doc == content.doc && work.made(same.id.as_str())? => {
-            return Ok(Answer::Created(Box::new(stored(same)?)));
+    match (&by_name, &by_external) {
+        (Some(same), _) if attributes(&same.content.doc)? == *proposed && work.made(same.id.as_str())? => {
+            return Ok(Answer::Created(Box::new(stored(same.clone())?)));
         }
         (Some(name), Some(external)) if name.key == external.key && !name.content.active => {
-            return revive(work, name, attributes);
+            return revive(work, name.clone(), proposed.clone());
         }
-        (Some(taken), _) => return Err(conflict(Code::UserNameTaken, "userName", &content.user_name, &taken)),
-        (None, Some(taken)) => {
-            return Err(conflict(
-                Code::ExternalIdTaken,
-                "externalId",
-                content.external_id.as_deref().unwrap_or_default(),
-                &taken,
-            ));
-        }
+        _ => {}
     }
-    check_size(&work.types.user, &attributes)?;
-    limits::check(&Attributes::new(), &attributes)?;
+    let said = Said::whole(proposed);
+    let passed = gate::pass(work.options, Proposal { kind, old: None, new: proposed.clone(), said })?;
+    let content = content(kind, &passed.attributes, true);
+    work.spend_document(content.doc.len())?;
+    work.spend_document(content.folded.as_ref().map_or(0, |folded| FOLDED_TIMES * folded.len()))?;
+    if let Some(taken) = by_name {
+        return Err(conflict(Code::UserNameTaken, "userName", &content.user_name, &taken));
+    }
+    if let Some(taken) = by_external {
+        let external_id = content.external_id.as_deref().unwrap_or_default();
+        return Err(conflict(Code::ExternalIdTaken, "externalId", external_id, &taken));
+    }
+    work.notes.extend(passed.notes);
     let id = UserId::parse(&work.new_id()).ok_or_else(|| Error::internal("made an id that is none"))?;
     store::insert(work.sql, &id, &content, work.next_seq(), work.at())?;
     work.totals.users += 1;
@@ -79,9 +77,12 @@ pub(super) fn create(work: &mut Work<'_>, user: &Resource) -> Result<Answer> {
     Ok(Answer::Created(Box::new(stored(user)?)))
 }
 
-fn revive(work: &mut Work<'_>, user: User, mut attributes: Attributes) -> Result<Answer> {
+fn revive(work: &mut Work<'_>, user: User, mut new: Attributes) -> Result<Answer> {
     work.changes_at(user.id.as_str(), user.seq);
-    attributes.entry("active").or_insert(Value::Bool(true));
+    new.entry("active").or_insert(Value::Bool(true));
+    let old = gate::stored(&work.types.user, &user.content.doc)?;
+    let said = Said::whole(&new);
+    let passed = gate::pass(work.options, Proposal { kind: &work.types.user, old: Some(&old), new, said })?;
     let memberships = memberships::count(work.sql, user.key, Some(MEMBERSHIPS_MAX as i64))?;
     if memberships > MEMBERSHIPS_MAX as i64 {
         let detail = format!(
@@ -93,7 +94,7 @@ fn revive(work: &mut Work<'_>, user: User, mut attributes: Attributes) -> Result
     }
     work.lose(usize::try_from(memberships).unwrap_or(usize::MAX))?;
     let left = leave(work, &user)?;
-    match store_changed(work, user, attributes, &left)? {
+    match store_changed(work, user, &old, passed, &left)? {
         Answer::Resource(stored) => Ok(Answer::Created(stored)),
         other => Ok(other),
     }
@@ -111,7 +112,7 @@ pub(super) fn replace(
     let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
     work.changes_at(id.as_str(), old.seq);
     work.spend_document(old.content.doc.len())?;
-    let stored = attributes(&old.content.doc)?;
+    let stored = gate::stored(&work.types.user, &old.content.doc)?;
     let mut new = user.attributes.clone();
     let nulls = user.nulls.iter().map(String::as_str).filter(|_| null_keeps);
     for kept in ["externalId", "active"].into_iter().chain(nulls) {
@@ -127,11 +128,9 @@ pub(super) fn replace(
             work.repaired("stale_formatted");
         }
     }
-    extension::keep_immutable(&work.types.user, &stored, &mut new);
-    extension::check_immutable(&work.types.user, &stored, &new)?;
-    let said = Said { active: user.attributes.contains_key("active"), profile: true };
-    let new = sync::permitted(work, (&stored, old.content.active), new, said)?;
-    store_changed(work, old, new, &[])
+    let said = Said::whole(&user.attributes);
+    let passed = gate::pass(work.options, Proposal { kind: &work.types.user, old: Some(&stored), new, said })?;
+    store_changed(work, old, &stored, passed, &[])
 }
 
 /// PATCH /Users/{id} (RFC 7644 section 3.5.2).
@@ -139,25 +138,23 @@ pub(super) fn patch(work: &mut Work<'_>, id: &UserId, operations: &[Operation]) 
     let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
     work.changes_at(id.as_str(), old.seq);
     work.spend_document(old.content.doc.len())?;
-    let (kind, stored) = (&work.types.user, attributes(&old.content.doc)?);
-    let urns: BTreeSet<&str> = operations.iter().filter_map(|operation| operation.path.target.urn.as_deref()).collect();
-    let urns: Vec<&str> = urns.into_iter().collect();
-    let mut new = extension::adopted(kind, stored.clone(), &urns);
+    let (kind, stored) = (&work.types.user, gate::stored(&work.types.user, &old.content.doc)?);
+    let mut new = stored.clone();
     let operations: Vec<&Operation> = operations.iter().collect();
     if patch::apply(kind, &mut new, &operations, work.budget)? {
         work.repaired("create_missing_element");
     }
-    extension::check_patched(kind, &stored, &new, &urns)?;
     let active =
         operations.iter().filter(|one| one.path.target.urn.is_none() && one.path.target.name == "active").count();
-    let said = Said { active: active > 0, profile: active < operations.len() };
-    let new = sync::permitted(work, (&stored, old.content.active), new, said)?;
-    store_changed(work, old, new, &[])
+    let removal = operations.iter().any(|one| one.op == Op::Remove);
+    let said = Said { whole: false, active: active > 0, profile: active < operations.len(), removal };
+    let passed = gate::pass(work.options, Proposal { kind, old: Some(&stored), new, said })?;
+    store_changed(work, old, &stored, passed, &[])
 }
 
 /// DELETE /Users/{id} (RFC 7644 section 3.6): the id is remembered and never used again.
 pub(super) fn delete(work: &mut Work<'_>, id: &UserId) -> Result<Answer> {
-    sync::may_delete(work.options)?;
+    gate::may_delete(work.options)?;
     let user = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
     work.changes_at(id.as_str(), user.seq);
     work.lose(1)?;
@@ -207,17 +204,23 @@ fn leave(work: &mut Work<'_>, user: &User) -> Result<Vec<String>> {
     }
 }
 
-/// Stores what differs; nothing if nothing does. `left` are groups that the user was taken out of before.
-fn store_changed(work: &mut Work<'_>, old: User, new: Attributes, left: &[String]) -> Result<Answer> {
-    let content = content(&work.types.user, &new, old.content.active)?;
+/// Stores what differs from the attributes that are `stored`; nothing if nothing does. `left` are groups that the user was
+/// taken out of before.
+fn store_changed(
+    work: &mut Work<'_>,
+    old: User,
+    stored: &Attributes,
+    passed: Passed,
+    left: &[String],
+) -> Result<Answer> {
+    let Passed { attributes: new, notes } = passed;
+    work.notes.extend(notes);
+    let content = content(&work.types.user, &new, old.content.active);
     work.spend_document(content.doc.len())?;
     work.spend_document(content.folded.as_ref().map_or(0, |folded| FOLDED_TIMES * folded.len()))?;
-    if content.doc == old.content.doc && left.is_empty() {
+    if new == *stored && left.is_empty() {
         return Ok(Answer::Resource(Box::new(one(work.sql, old)?)));
     }
-    let stored = attributes(&old.content.doc)?;
-    check_growth(&work.types.user, &stored, &new)?;
-    limits::check(&stored, &new)?;
     if content.user_name_key != old.content.user_name_key
         && let Some(taken) = store::by_user_name(work.sql, &content.user_name_key)?
     {
@@ -244,7 +247,7 @@ fn store_changed(work: &mut Work<'_>, old: User, new: Attributes, left: &[String
         _ => ChangeKind::Updated,
     };
     work.totals.active_users += i64::from(content.active) - i64::from(old.content.active);
-    let mut before = differing(&stored, &new);
+    let mut before = differing(stored, &new);
     if !left.is_empty() {
         before.insert("groups".to_owned(), json!(left));
     }
@@ -285,8 +288,7 @@ fn drop_stale_formatted(earlier: &[Option<&Value>], new: &mut Attributes) -> boo
 
 /// The columns and the canonical document of these attributes.
 /// Without a value for `active` the user stays what it is, `active` or not.
-pub(super) fn content(kind: &ResourceType, attributes: &Attributes, active: bool) -> Result<Content> {
-    check_required(kind, attributes)?;
+pub(super) fn content(kind: &ResourceType, attributes: &Attributes, active: bool) -> Content {
     let mut doc = attributes.clone();
     doc.insert("schemas".to_owned(), schemas(kind, attributes));
     let text = |name: &str| attributes.get(name).and_then(Value::as_str);
@@ -295,7 +297,7 @@ pub(super) fn content(kind: &ResourceType, attributes: &Attributes, active: bool
         let work = mail.get("type").and_then(Value::as_str).is_some_and(|kind| fold(kind) == "work");
         mail.get("value").and_then(Value::as_str).filter(|_| work).map(fold)
     });
-    Ok(Content {
+    Content {
         user_name_key: fold(&user_name),
         user_name,
         external_id: text("externalId").map(str::to_owned),
@@ -304,7 +306,7 @@ pub(super) fn content(kind: &ResourceType, attributes: &Attributes, active: bool
         active: attributes.get("active").and_then(Value::as_bool).unwrap_or(active),
         folded: folded(&doc),
         doc: Value::Object(doc).to_string(),
-    })
+    }
 }
 
 /// The attributes of a stored document, without `schemas`, which follows from them.

@@ -57,7 +57,7 @@ fn values(path: &str, stored: Option<&Value>, new: &Value) -> Result<()> {
 }
 
 /// The elements of `items` that `stored` does not have, or not as often.
-fn added<'a>(stored: &[Value], items: &'a [Value]) -> Vec<&'a Value> {
+pub(super) fn added<'a>(stored: &[Value], items: &'a [Value]) -> Vec<&'a Value> {
     let sorted = |items| {
         let mut sorted: Vec<Ordered<'_>> = <[Value]>::iter(items).map(Ordered).collect();
         sorted.sort_unstable();

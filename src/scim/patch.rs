@@ -65,7 +65,7 @@ pub struct Operation {
 ///
 /// # Errors
 /// 400 `tooMany` beyond the budget. 400 `noTarget` for a filter that matches nothing, under [`Missing::Refuse`]. What is required or immutable is judged
-/// afterwards, by [`super::resource::check_required`] and [`super::extension::check_patched`].
+/// afterwards, by [`super::constraints`].
 pub fn apply(
     kind: &ResourceType,
     attributes: &mut Map<String, Value>,

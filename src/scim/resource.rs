@@ -216,33 +216,6 @@ pub fn keep_primary(items: &mut [Value], last: bool) {
     }
 }
 
-/// What a resource cannot be without. What its extensions require is [`super::extension`]'s.
-///
-/// # Errors
-/// 400 `invalidValue` that names the first attribute missing.
-pub fn check_required(kind: &ResourceType, attributes: &Map<String, Value>) -> Result<()> {
-    match missing(&kind.schema.attributes, attributes, "") {
-        None => Ok(()),
-        Some(path) => Err(Error::new(
-            Code::AttributeMissing,
-            format!("{path} is required for a {} and is missing or empty. Map it in the identity provider.", kind.name),
-        )),
-    }
-}
-
-/// The path, after `prefix`, of the first required attribute that has no value. What only the server sets is no client's
-/// to send.
-pub(super) fn missing(attributes: &[Attribute], map: &Map<String, Value>, prefix: &str) -> Option<String> {
-    let blank = |value: &Value| value.as_str().is_some_and(|text| text.trim().is_empty());
-    attributes.iter().filter(|attribute| is_kept(attribute)).find_map(|attribute| {
-        let path = format!("{prefix}{}", attribute.name);
-        let Some(value) = map.get(attribute.name.as_ref()).filter(|value| !blank(value)) else {
-            return attribute.required.then_some(path);
-        };
-        objects(value).find_map(|inner| missing(&attribute.sub, inner, &format!("{path}.")))
-    })
-}
-
 /// The object, or the objects in the array.
 pub(super) fn objects(value: &Value) -> impl Iterator<Item = &Map<String, Value>> {
     let elements = value.as_array().into_iter().flatten();

@@ -3,6 +3,7 @@
 mod erase;
 mod evidence;
 mod follow;
+mod gate;
 mod guard;
 mod history;
 mod import;

@@ -6,12 +6,12 @@
 use scim_edge::auth::Dialect;
 use scim_edge::budget::Budget;
 use scim_edge::directory::command::Command;
-use scim_edge::error::{Error, Kind, Result};
+use scim_edge::error::{Code, Error, Kind, Result};
 use scim_edge::id::RequestId;
 use scim_edge::ingest::{Request, ingest};
 use scim_edge::route::Scim;
 use scim_edge::scim::schema::{Attribute, Kinds, Mutability, Returned, Schema, Type, Types, Uniqueness};
-use scim_edge::scim::{extension, patch};
+use scim_edge::scim::{constraints, patch};
 use serde_json::{Map, Value, json};
 
 const URN: &str = "urn:example:badge";
@@ -71,7 +71,10 @@ fn patched(before: &Value, operations: &Value) -> Result<Value> {
     let stored: Map<String, Value> = serde_json::from_value(json!({"userName": "a", URN: before})).unwrap();
     let mut after = stored.clone();
     patch::apply(&types.user, &mut after, &operations.iter().collect::<Vec<_>>(), &Budget::new())?;
-    extension::check_patched(&types.user, &stored, &after, &[URN])?;
+    constraints::check_immutable(&types.user, &stored, &after)?;
+    if let Some(path) = constraints::missing(&types.user, Some(&stored), &after, 1).into_iter().next() {
+        return Err(Error::new(Code::AttributeMissing, path));
+    }
     Ok(after.remove(URN).unwrap_or_default())
 }
 
@@ -86,7 +89,7 @@ fn registered_attributes() {
         (one("replace", "number", json!("8")), Err((Kind::Mutability, "number"))),
         (one("remove", "number", json!(null)), Err((Kind::Mutability, "number"))),
         (one("replace", "colour", json!(null)), Err((Kind::InvalidValue, "urn:example:badge:colour"))),
-        (one("remove", "colour", json!(null)), Err((Kind::Mutability, "colour"))),
+        (one("remove", "colour", json!(null)), Err((Kind::InvalidValue, "colour"))),
         (one("add", "tags", json!("c")), Ok(json!({"tags": ["a", "B", "c"]}))),
         (one("add", "tags", json!(["a"])), Ok(json!({}))),
         (one("add", "tags", json!(7)), Err((Kind::InvalidValue, "tags"))),
@@ -106,7 +109,7 @@ fn registered_attributes() {
         (one("replace", "doors.lock", json!("l1")), Ok(json!({}))),
         (one("replace", "doors.lock", json!("l2")), Err((Kind::Mutability, "lock"))),
         (one("remove", "doors[value eq \"NORTH\"].lock", json!(null)), Err((Kind::Mutability, "lock"))),
-        (one("remove", "doors[value eq \"north\"].value", json!(null)), Err((Kind::Mutability, "doors"))),
+        (one("remove", "doors[value eq \"north\"].value", json!(null)), Err((Kind::InvalidValue, "doors.value"))),
         (one("add", "doors", json!({"lock": "l2"})), Err((Kind::InvalidValue, "urn:example:badge:doors.value"))),
         (
             one("replace", "doors[value eq \"north\"]", json!({"value": "south", "lock": "l2"})),

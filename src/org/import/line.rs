@@ -3,7 +3,7 @@
 
 use crate::error::{Code, Error, Result, quoted};
 use crate::id::{GroupId, MemberId, NUMBER_MAX, Timestamp, UserId};
-use crate::org::{groups, users};
+use crate::org::{gate, groups, users};
 use crate::scim::json;
 use crate::scim::resource;
 use crate::scim::schema::{ResourceType, Types};
@@ -117,8 +117,8 @@ fn user(mut fields: Fields, types: &Types, now: Timestamp) -> Result<Line> {
     if active.is_some_and(|active| *said != Value::Bool(active)) {
         return Err(invalid("active and attributes.active differ."));
     }
-    resource::check_size(&types.user, &attributes)?;
-    let content = users::content(&types.user, &attributes, true)?;
+    gate::check_imported(&types.user, &attributes)?;
+    let content = users::content(&types.user, &attributes, true);
     Ok(Line::User(id, Box::new(content), marks))
 }
 
@@ -131,8 +131,8 @@ fn group(mut fields: Fields, types: &Types, now: Timestamp) -> Result<Line> {
         return Err(invalid(format!("attributes.{name}: members have lines of their own, {{\"members\": ...}}.")));
     }
     let attributes = canonical(&types.group, attributes)?;
-    resource::check_size(&types.group, &attributes)?;
-    let content = groups::content(&types.group, &attributes)?;
+    gate::check_imported(&types.group, &attributes)?;
+    let content = groups::content(&types.group, &attributes);
     Ok(Line::Group(id, Box::new(content), marks))
 }
 

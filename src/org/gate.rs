@@ -1,0 +1,235 @@
+//! The gate that every write of a user or a group passes: POST, the return of a user, PUT, PATCH, the operations of a Bulk
+//! and the lines of an import.
+//!
+//! [`pass`] takes the stored attributes and those that a request comes to, and returns the attributes that may be stored,
+//! or the refusal. It knows no verb but by [`Said`], so the same change has the same result however it is sent. A rule
+//! speaks of what a request changes: for a value that equals the stored one nothing is asked, and what was stored before
+//! and breaks a rule of today stays, with one note. Who may be taken out of a group or deactivated is the guard's to say.
+
+use crate::directory::options::Options;
+use crate::error::{Code, Error, Result, quoted};
+use crate::fold::fold;
+use crate::scim::member::listed;
+use crate::scim::resource::{check_growth, check_size};
+use crate::scim::schema::ResourceType;
+use crate::scim::{constraints, extension, json, limits};
+use serde_json::{Map, Value};
+
+type Attributes = Map<String, Value>;
+
+/// What a request comes to, before it is judged.
+pub(super) struct Proposal<'a> {
+    /// Users or groups, with the organisation's extensions.
+    pub(super) kind: &'a ResourceType,
+    /// The attributes as [`stored`] returns them; `None` for a resource that is new.
+    pub(super) old: Option<&'a Attributes>,
+    /// The attributes that the resource is to have.
+    pub(super) new: Attributes,
+    /// Which parts of a resource the request mentions, changed or not.
+    pub(super) said: Said,
+}
+
+/// Which parts of a resource a request mentions, changed or not.
+#[derive(Clone, Copy)]
+pub(super) struct Said {
+    /// The whole resource: what is left out was not mentioned, so what a client may not change stays.
+    pub(super) whole: bool,
+    /// `active`.
+    pub(super) active: bool,
+    /// Any other attribute.
+    pub(super) profile: bool,
+    /// An attribute that is to be removed by its name.
+    pub(super) removal: bool,
+}
+
+impl Said {
+    /// Returns what a POST or a PUT of these attributes mentions.
+    pub(super) fn whole(attributes: &Attributes) -> Self {
+        Self { whole: true, active: attributes.contains_key("active"), profile: true, removal: false }
+    }
+}
+
+/// What may be stored.
+pub(super) struct Passed {
+    /// The attributes, without the parts that are switched off.
+    pub(super) attributes: Attributes,
+    /// What was taken out, and what stays though it breaks a rule, in sentences for the journal.
+    pub(super) notes: Vec<String>,
+}
+
+/// Returns the attributes of a stored document, without `schemas`, which follows from them; those of registered extensions
+/// in their schemas' spelling.
+///
+/// # Errors
+/// Internal only.
+pub(super) fn stored(kind: &ResourceType, doc: &str) -> Result<Attributes> {
+    let mut map: Attributes = json::own(doc)?;
+    map.remove("schemas");
+    Ok(extension::adopted(kind, map))
+}
+
+/// Judges a change. In this order:
+///
+/// 1. What a client may not clear and left out of a whole resource is put back.
+/// 2. What the organisation's sync options switch off is taken out.
+/// 3. Immutable values stay, required ones are there.
+/// 4. Names and lengths, the number of values, the size.
+/// 5. The name of a group is not reserved.
+///
+/// # Errors
+/// 403 if nothing is left of the request, 400 `mutability` or `invalidValue` that names the attribute, 409 `uniqueness` for
+/// a reserved name, 413 for the size.
+pub(super) fn pass(options: &Options, proposal: Proposal<'_>) -> Result<Passed> {
+    let Proposal { kind, old, mut new, said } = proposal;
+    let mut notes = Vec::new();
+    if let Some(old) = old {
+        if said.whole {
+            constraints::keep_immutable(kind, old, &mut new);
+        }
+        if kind.name == "User" {
+            take_out(options, old, &mut new, said, &mut notes)?;
+        }
+        constraints::check_immutable(kind, old, &new)?;
+    }
+    if let Some(error) = broken(kind, old, &new, said.removal) {
+        return Err(error);
+    }
+    match old {
+        None => check_size(kind, &new)?,
+        Some(old) => check_growth(kind, old, &new)?,
+    }
+    if kind.name == "Group" {
+        check_name(options, old, &new)?;
+    }
+    if let Some(error) = broken(kind, None, &new, false).filter(|_| old.is_some_and(|old| *old != new)) {
+        let rule = error.detail.split(". ").next().unwrap_or_default();
+        notes.push(format!("Stored before and kept, though it would be refused today: {rule}."));
+    }
+    Ok(Passed { attributes: new, notes })
+}
+
+/// Judges the attributes of a line of an import. It restores what was stored, here or elsewhere, so it is its own `old`:
+/// what breaks a rule of today stays, or a backup could not be brought back. A resource needs a name, and must fit.
+///
+/// # Errors
+/// 400 `invalidValue` for a core attribute that is missing, 413 for the size.
+pub(super) fn check_imported(kind: &ResourceType, attributes: &Attributes) -> Result<()> {
+    constraints::check_core(kind, attributes)?;
+    check_size(kind, attributes)
+}
+
+/// Returns the first rule that `new` breaks and `old` does not.
+fn broken(kind: &ResourceType, old: Option<&Attributes>, new: &Attributes, removal: bool) -> Option<Error> {
+    if let Some(path) = constraints::missing(kind, old, new, 1).into_iter().next() {
+        return Some(required(kind, &path, removal && old.is_some()));
+    }
+    limits::check(old.unwrap_or(&Attributes::new()), new).err()
+}
+
+/// The refusal for a required attribute that has no value. RFC 7644 section 3.5.2.2: one that is removed by its name is
+/// `mutability`.
+fn required(kind: &ResourceType, path: &str, removal: bool) -> Error {
+    if removal {
+        let detail = format!("{path} is required and cannot be removed; replace its value instead.");
+        return Error::new(Code::RequiredAttribute, detail);
+    }
+    constraints::required(kind, path)
+}
+
+/// 403 if users are not to be created.
+pub(super) fn may_create(options: &Options) -> Result<()> {
+    allowed(options.sync().create_users, "Creating users", "createUsers")
+}
+
+/// 403 if users are not to be deactivated, which a DELETE would be too.
+pub(super) fn may_delete(options: &Options) -> Result<()> {
+    allowed(options.sync().deactivate_users, "Deactivating and deleting users", "deactivateUsers")
+}
+
+/// 403 if groups are not pushed.
+pub(super) fn may_push(options: &Options) -> Result<()> {
+    allowed(options.sync().push_groups, "Pushing groups", "pushGroups")
+}
+
+fn allowed(option: Option<bool>, what: &str, name: &str) -> Result<()> {
+    if option != Some(false) {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::SyncOff,
+        format!(
+            "{what} is switched off for this organisation (sync.{name}). Nothing was changed. Switch it on in the Cloud \
+             Console, or stop the identity provider from sending it."
+        ),
+    ))
+}
+
+/// Takes the parts that are switched off out of what a user is to have. A first `externalId` is no profile: it is how the
+/// provider finds the user again.
+fn take_out(
+    options: &Options,
+    old: &Attributes,
+    new: &mut Attributes,
+    said: Said,
+    notes: &mut Vec<String>,
+) -> Result<()> {
+    let sync = options.sync();
+    let mut left = false;
+    let is_off = |attributes: &Attributes| attributes.get("active") == Some(&Value::Bool(false));
+    if sync.deactivate_users == Some(false) && is_off(new) && !is_off(old) {
+        put_back("active", old, new);
+        notes.push("Deactivating users is switched off (sync.deactivateUsers): active was passed over.".to_owned());
+    } else {
+        left |= said.active;
+    }
+    if sync.update_profiles == Some(false) {
+        let linked = |name: &String| name == "externalId" && !old.contains_key(name);
+        let changed: Vec<String> = super::users::differing(old, new).keys().cloned().collect();
+        left |= changed.iter().any(linked);
+        let taken: Vec<&str> =
+            changed.iter().filter(|name| *name != "active" && !linked(name)).map(String::as_str).collect();
+        taken.iter().for_each(|name| put_back(name, old, new));
+        // A profile that is as it is stored has nothing that could be passed over.
+        left |= said.profile && taken.is_empty();
+        if !taken.is_empty() {
+            let detail =
+                format!("Profile updates are switched off (sync.updateProfiles): {} passed over.", listed(&taken));
+            notes.push(detail);
+        }
+    } else {
+        left |= said.profile;
+    }
+    if !left && !notes.is_empty() {
+        notes.push("Nothing was left of the request; the options are set in the Cloud Console.".to_owned());
+        return Err(Error::new(Code::SyncOff, notes.join(" ")));
+    }
+    Ok(())
+}
+
+fn put_back(name: &str, old: &Attributes, new: &mut Attributes) {
+    match old.get(name) {
+        Some(value) => new.insert(name.to_owned(), value.clone()),
+        None => new.remove(name),
+    };
+}
+
+/// 409 for a new name of a group that the organisation keeps for itself; `uniqueness` covers names that "are reserved" (RFC
+/// 7644 section 3.12).
+fn check_name(options: &Options, old: Option<&Attributes>, new: &Attributes) -> Result<()> {
+    let name = |attributes: &Attributes| attributes.get("displayName").and_then(Value::as_str).map(str::to_owned);
+    let (was, name) = (old.and_then(name), name(new).unwrap_or_default());
+    let key = fold(&name);
+    if was.is_some_and(|was| fold(&was) == key) {
+        return Ok(());
+    }
+    let reserved = options.reserved_group_names.as_deref().unwrap_or_default();
+    if !reserved.iter().any(|reserved| fold(reserved) == key) {
+        return Ok(());
+    }
+    let detail = format!(
+        "The displayName {name} is reserved in this organisation (reservedGroupNames). Rename the group in the \
+         identity provider, or take the name off the list in the Cloud Console.",
+        name = quoted(&name)
+    );
+    Err(Error::new(Code::GroupNameReserved, detail))
+}

@@ -1,0 +1,406 @@
+//! What a schema asks of values that a request changes (RFC 7643 sections 2.2 and 7): `required` and `immutable`, of the
+//! core and of every extension alike.
+//!
+//! The functions are pure and compare the stored attributes with those that are proposed: for a value that equals the
+//! stored one no rule is asked. A schema that is registered today therefore never blocks a later change of the users that
+//! came before it, their deactivation too.
+
+use super::limits::added;
+use super::order::Ordered;
+use super::resource::{is_kept, objects};
+use super::schema::{Attribute, Mutability, ResourceType, Schema};
+use crate::error::{Code, Error, Result};
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+type Attributes = Map<String, Value>;
+
+/// Returns the paths of the required attributes that `new` lacks and that the stored resource `old` has, or whose object
+/// is new: at most `most` of them. `old` is `None` for a resource that is new. An extension that is not there requires
+/// nothing, and what only the server sets is not for a client to send.
+#[must_use]
+pub fn missing(kind: &ResourceType, old: Option<&Attributes>, new: &Attributes, most: usize) -> Vec<String> {
+    let mut search = Missing { found: Vec::new(), most };
+    search.inside(&kind.schema.attributes, old, new, "");
+    for (schema, object) in present(kind, new) {
+        let stored = old.and_then(|old| old.get(schema.id.as_ref())).and_then(Value::as_object);
+        search.inside(&schema.attributes, stored, object, &format!("{}:", schema.id));
+    }
+    search.found
+}
+
+/// The refusal for a required attribute that has no value, by its path.
+#[must_use]
+pub fn required(kind: &ResourceType, path: &str) -> Error {
+    let extension = kind.extensions.iter().find(|schema| path.starts_with(&format!("{}:", schema.id)));
+    let detail = match extension {
+        Some(schema) => format!(
+            "{path} is required and is missing. Map it in the identity provider, or leave out all of {}.",
+            schema.id
+        ),
+        None => {
+            format!("{path} is required for a {} and is missing or empty. Map it in the identity provider.", kind.name)
+        }
+    };
+    Error::new(Code::AttributeMissing, detail)
+}
+
+/// Judges what a resource cannot be without, whatever is stored of it: its name.
+///
+/// # Errors
+/// 400 `invalidValue` that names the attribute.
+pub fn check_core(kind: &ResourceType, attributes: &Attributes) -> Result<()> {
+    let mut search = Missing { found: Vec::new(), most: 1 };
+    search.inside(&kind.schema.attributes, None, attributes, "");
+    search.found.first().map_or(Ok(()), |path| Err(required(kind, path)))
+}
+
+/// A search for required attributes that have no value.
+struct Missing {
+    found: Vec<String>,
+    most: usize,
+}
+
+impl Missing {
+    /// Looks at one object. What it equals in the stored one, or lacks like it, is skipped.
+    fn inside(&mut self, attributes: &[Attribute], old: Option<&Attributes>, new: &Attributes, prefix: &str) {
+        for attribute in attributes.iter().filter(|attribute| has_required(attribute)) {
+            if self.found.len() >= self.most {
+                return;
+            }
+            let name = attribute.name.as_ref();
+            let (was, is) = (old.and_then(|old| old.get(name)), new.get(name));
+            let path = format!("{prefix}{name}");
+            let Some(is) = is.filter(|is| !is_blank(is)) else {
+                let had = old.is_none() || was.is_some_and(|was| !is_blank(was));
+                if attribute.required && had {
+                    self.found.push(path);
+                }
+                continue;
+            };
+            if was != Some(is) {
+                let prefix = format!("{path}.");
+                for (was, is) in pairs(attribute, was, is) {
+                    self.inside(&attribute.sub, was, is, &prefix);
+                }
+            }
+        }
+    }
+}
+
+fn has_required(attribute: &Attribute) -> bool {
+    is_kept(attribute) && (attribute.required || attribute.sub.iter().any(has_required))
+}
+
+fn is_blank(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.trim().is_empty())
+}
+
+/// The objects of a changed value, each with the stored one that it was. Elements of a list that are stored as they are are
+/// left out; of the others those of one `value` are the same element, and those without one are taken in their order.
+fn pairs<'a>(
+    attribute: &Attribute,
+    was: Option<&'a Value>,
+    is: &'a Value,
+) -> Vec<(Option<&'a Attributes>, &'a Attributes)> {
+    if !attribute.multi {
+        let was = was.and_then(|was| objects(was).next());
+        return objects(is).map(|is| (was, is)).collect();
+    }
+    let list = |value: Option<&'a Value>| value.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let (was, is) = (list(was), list(Some(is)));
+    let (gone, new) = (added(is, was), added(was, is));
+    let by_value = by_value(gone.iter().filter_map(|gone| gone.as_object()));
+    let mut others = gone.iter().filter_map(|gone| gone.as_object()).filter(|gone| identity(gone).is_none());
+    let same = |element: &Attributes, others: &mut dyn Iterator<Item = &'a Attributes>| match identity(element) {
+        Some(value) => by_value.get(&Ordered(value)).copied(),
+        None => others.next(),
+    };
+    new.into_iter().filter_map(Value::as_object).map(|element| (same(element, &mut others), element)).collect()
+}
+
+/// The elements by their `value`, of which the first one counts.
+fn by_value<'a>(elements: impl Iterator<Item = &'a Attributes>) -> BTreeMap<Ordered<'a>, &'a Attributes> {
+    let mut by_value = BTreeMap::new();
+    for element in elements {
+        if let Some(value) = identity(element) {
+            by_value.entry(Ordered(value)).or_insert(element);
+        }
+    }
+    by_value
+}
+
+/// A value of an immutable attribute that is set stays as it is (RFC 7644 sections 3.5.1 and 3.5.2). Elements of a
+/// multi-valued attribute may come and go; those of one `value` are the same element.
+///
+/// # Errors
+/// 400 `mutability` that names the attribute.
+pub fn check_immutable(kind: &ResourceType, old: &Attributes, new: &Attributes) -> Result<()> {
+    let empty = Attributes::new();
+    let core = changed(kind.common, old, new, "").or_else(|| changed(&kind.schema.attributes, old, new, ""));
+    let path = core.or_else(|| {
+        present(kind, old).find_map(|(schema, old)| {
+            let new = new.get(schema.id.as_ref()).and_then(Value::as_object).unwrap_or(&empty);
+            changed(&schema.attributes, old, new, &format!("{}:", schema.id))
+        })
+    });
+    match path {
+        None => Ok(()),
+        Some(path) => Err(Error::new(
+            Code::ImmutableAttribute,
+            format!("{path} is immutable: it has a value already, which can neither be changed nor removed."),
+        )),
+    }
+}
+
+/// The path of the first immutable value that differs. Each element is looked up in the new list by its `value`, of which
+/// the first one counts.
+fn changed(attributes: &[Attribute], old: &Attributes, new: &Attributes, prefix: &str) -> Option<String> {
+    attributes.iter().filter(|attribute| has_immutable(attribute)).find_map(|attribute| {
+        let name = attribute.name.as_ref();
+        let (was, is) = (old.get(name)?, new.get(name));
+        if is == Some(was) {
+            return None;
+        }
+        let path = format!("{prefix}{name}");
+        if attribute.mutability == Mutability::Immutable {
+            return (!is.is_some_and(|is| same(was, is))).then_some(path);
+        }
+        let prefix = format!("{path}.");
+        if !attribute.multi {
+            // Taking the whole value away would take the immutable one with it, and let the next request set another.
+            let empty = Attributes::new();
+            let is = is.and_then(|is| objects(is).next()).unwrap_or(&empty);
+            return objects(was).find_map(|was| changed(&attribute.sub, was, is, &prefix));
+        }
+        let by_value = by_value(objects(is?));
+        let is = |was| by_value.get(&Ordered(identity(was)?)).copied();
+        objects(was).find_map(|was| changed(&attribute.sub, was, is(was)?, &prefix))
+    })
+}
+
+fn has_immutable(attribute: &Attribute) -> bool {
+    attribute.mutability == Mutability::Immutable || attribute.sub.iter().any(has_immutable)
+}
+
+/// Equal, whatever the order of the elements.
+fn same(was: &Value, is: &Value) -> bool {
+    match (was, is) {
+        (Value::Array(was), Value::Array(is)) => {
+            let known: BTreeSet<Ordered<'_>> = is.iter().map(Ordered).collect();
+            was.len() == is.len() && was.iter().all(|item| known.contains(&Ordered(item)))
+        }
+        (was, is) => was == is,
+    }
+}
+
+fn identity(element: &Attributes) -> Option<&Value> {
+    element.get("value")
+}
+
+/// Puts back the immutable values that a PUT leaves out: leaving out clears what the client may write, and those it may
+/// not. What holds one and was left out as a whole gets back what it requires too.
+pub fn keep_immutable(kind: &ResourceType, old: &Attributes, new: &mut Attributes) {
+    keep(kind.common, old, new);
+    keep(&kind.schema.attributes, old, new);
+    for (schema, old) in present(kind, old) {
+        keep_inside(&schema.attributes, &schema.id, old, new);
+    }
+}
+
+/// Puts back what of one object may not be cleared, and the object itself if nothing of it was said.
+fn keep_inside(attributes: &[Attribute], name: &str, old: &Attributes, new: &mut Attributes) {
+    match new.get_mut(name) {
+        Some(Value::Object(said)) => keep(attributes, old, said),
+        Some(_) => {}
+        None => {
+            let mut kept = Attributes::new();
+            keep(attributes, old, &mut kept);
+            if !kept.is_empty() {
+                let required = attributes.iter().filter(|attribute| attribute.required);
+                for name in required.map(|attribute| attribute.name.as_ref()) {
+                    if let (None, Some(was)) = (kept.get(name), old.get(name)) {
+                        kept.insert(name.to_owned(), was.clone());
+                    }
+                }
+                new.insert(name.to_owned(), Value::Object(kept));
+            }
+        }
+    }
+}
+
+fn keep(attributes: &[Attribute], old: &Attributes, new: &mut Attributes) {
+    for attribute in attributes.iter().filter(|attribute| has_immutable(attribute)) {
+        let name = attribute.name.as_ref();
+        match (old.get(name), new.get(name)) {
+            (Some(was), None) if attribute.mutability == Mutability::Immutable => {
+                new.insert(name.to_owned(), was.clone());
+            }
+            (Some(Value::Object(was)), _) if !attribute.multi => keep_inside(&attribute.sub, name, was, new),
+            _ => {}
+        }
+    }
+}
+
+fn present<'a>(
+    kind: &'a ResourceType,
+    attributes: &'a Attributes,
+) -> impl Iterator<Item = (&'a Schema, &'a Attributes)> {
+    let object = |schema: &Schema| attributes.get(schema.id.as_ref()).and_then(Value::as_object);
+    kind.extensions.iter().filter_map(move |schema| Some((schema.as_ref(), object(schema)?)))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::scim::schema::Types;
+    use crate::scim::schema::document::Document;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    const URN: &str = "urn:acme:Badge";
+
+    fn kind() -> ResourceType {
+        let body = json!({"attributes": [
+            {"name": "number", "required": true, "mutability": "immutable"},
+            {"name": "tags", "multiValued": true, "mutability": "immutable"},
+            {"name": "color"},
+            {"name": "desk", "type": "complex", "subAttributes": [
+                {"name": "floor", "type": "integer", "required": true, "mutability": "immutable"}, {"name": "room"},
+            ]},
+            {"name": "keys", "type": "complex", "multiValued": true, "subAttributes": [
+                {"name": "value", "required": true}, {"name": "issued", "mutability": "immutable"},
+            ]},
+        ]});
+        let document = Document::parse(URN, body.to_string().as_bytes()).unwrap();
+        Types::with(1, vec![document]).user
+    }
+
+    fn resource(extension: &Value) -> Attributes {
+        let all = [("title", json!("t")), (URN, extension.clone())];
+        all.into_iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| (key.to_owned(), value)).collect()
+    }
+
+    #[test]
+    fn required() {
+        let whole = json!({"number": "1", "desk": {"floor": 1}, "keys": [{"value": "k"}]});
+        for (old, new, paths) in [
+            (None, Value::Null, ""),
+            (None, whole.clone(), ""),
+            (None, json!({"color": "red"}), "number"),
+            (None, json!({"number": " "}), "number"),
+            (None, json!({"number": "1", "desk": {"room": "r"}}), "desk.floor"),
+            (None, json!({"number": "1", "keys": [{"value": "k"}, {"issued": "i"}]}), "keys.value"),
+            (None, json!({"desk": {"room": "r"}, "keys": [{"issued": "i"}]}), "number desk.floor keys.value"),
+            // An extension that the request adds is judged as a whole, one that it takes away not at all.
+            (Some(Value::Null), json!({"color": "red"}), "number"),
+            (Some(whole.clone()), Value::Null, ""),
+            (Some(whole.clone()), json!({"desk": {"floor": 1}}), "number"),
+            // What was not there before is not asked for.
+            (Some(json!({"color": "red"})), json!({"color": "blue"}), ""),
+            (Some(json!({"desk": {"room": "r"}})), json!({"desk": {"room": "s"}}), ""),
+            (Some(json!({"color": "red"})), json!({"color": "red", "desk": {"room": "s"}}), "desk.floor"),
+            (Some(json!({"keys": [{"issued": "i"}]})), json!({"keys": [{"issued": "j"}]}), ""),
+            (
+                Some(json!({"keys": [{"issued": "i"}]})),
+                json!({"keys": [{"issued": "i"}, {"issued": "j"}]}),
+                "keys.value",
+            ),
+            (Some(json!({"keys": [{"value": "k"}]})), json!({"keys": [{"issued": "j"}]}), "keys.value"),
+        ] {
+            let old = old.map(|old| resource(&old));
+            let found = missing(&kind(), old.as_ref(), &resource(&new), 10);
+            let found: Vec<String> =
+                found.iter().filter(|path| *path != "userName").map(|p| p.replace("urn:acme:Badge:", "")).collect();
+            assert_eq!(found.join(" "), paths, "{old:?} {new}");
+        }
+    }
+
+    #[test]
+    fn immutable() {
+        let old = json!({"number": "1", "tags": ["a", "b"], "desk": {"floor": 1, "room": "r"},
+                         "keys": [{"value": "k", "issued": "i"}, {"value": "l"}]});
+        let with = |name: &str, value: Value| {
+            let mut new = old.clone();
+            match value {
+                Value::Null => drop(new.as_object_mut().unwrap().remove(name)),
+                value => new[name] = value,
+            }
+            new
+        };
+        for (new, changed, kept) in [
+            (old.clone(), "", old.clone()),
+            (with("color", json!("red")), "", with("color", json!("red"))),
+            (with("number", json!("2")), "number", with("number", json!("2"))),
+            (with("tags", json!(["b", "a"])), "", with("tags", json!(["b", "a"]))),
+            (with("tags", json!(["a"])), "tags", with("tags", json!(["a"]))),
+            (with("desk", json!({"floor": 2})), "desk.floor", with("desk", json!({"floor": 2}))),
+            (with("desk", json!({"room": "s"})), "desk.floor", with("desk", json!({"floor": 1, "room": "s"}))),
+            (with("desk", Value::Null), "desk.floor", with("desk", json!({"floor": 1}))),
+            (
+                with("keys", json!([{"value": "l", "issued": "j"}])),
+                "",
+                with("keys", json!([{"value": "l", "issued": "j"}])),
+            ),
+            (
+                with("keys", json!([{"value": "k", "issued": "j"}])),
+                "keys.issued",
+                with("keys", json!([{"value": "k", "issued": "j"}])),
+            ),
+            (Value::Null, "number", json!({"number": "1", "tags": ["a", "b"], "desk": {"floor": 1}})),
+        ] {
+            let found = check_immutable(&kind(), &resource(&old), &resource(&new));
+            let wanted = if changed.is_empty() { String::new() } else { format!("{URN}:{changed} is immutable") };
+            let detail = found.err().map(|error| error.detail).unwrap_or_default();
+            assert!(detail.starts_with(&wanted) && detail.is_empty() == changed.is_empty(), "{new}: {detail}");
+            let mut put = resource(&new);
+            keep_immutable(&kind(), &resource(&old), &mut put);
+            assert_eq!(put, resource(&kept), "{new}");
+        }
+        assert_eq!(check_immutable(&kind(), &resource(&Value::Null), &resource(&old)), Ok(()), "set once");
+    }
+
+    fn plainly_changed(attributes: &[Attribute], old: &Attributes, new: &Attributes, prefix: &str) -> Option<String> {
+        attributes.iter().find_map(|attribute| {
+            let name = attribute.name.as_ref();
+            let (was, is) = (old.get(name)?, new.get(name));
+            let path = format!("{prefix}{name}");
+            if attribute.mutability == Mutability::Immutable {
+                let same = match (was, is) {
+                    (Value::Array(was), Some(Value::Array(is))) => {
+                        was.len() == is.len() && was.iter().all(|item| is.contains(item))
+                    }
+                    (was, is) => Some(was) == is,
+                };
+                return (!same).then_some(path);
+            }
+            objects(was).find_map(|was| {
+                let is = objects(is?)
+                    .find(|is| !attribute.multi || identity(was).is_some_and(|v| identity(is) == Some(v)))?;
+                plainly_changed(&attribute.sub, was, is, &format!("{path}."))
+            })
+        })
+    }
+
+    fn extended() -> impl Strategy<Value = Value> {
+        let text = || proptest::option::of("[ab]".prop_map(Value::from));
+        let key = (text(), text(), text()).prop_map(|(value, issued, color)| {
+            let said = [("value", value), ("issued", issued), ("color", color)];
+            Value::Object(said.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect())
+        });
+        let lists = (proptest::collection::vec("[ab]", 0..4), proptest::collection::vec(key, 0..5));
+        (lists, text()).prop_map(|((tags, keys), number)| json!({"tags": tags, "keys": keys, "number": number}))
+    }
+
+    proptest! {
+        #[test]
+        fn elements_are_found_as_if_each_were_compared_with_each(old in extended(), new in extended()) {
+            let kind = kind();
+            let schema = kind.extension(URN).unwrap();
+            let (old, new) = (old.as_object().unwrap(), new.as_object().unwrap());
+            let found = changed(&schema.attributes, old, new, "x:");
+            prop_assert_eq!(found, plainly_changed(&schema.attributes, old, new, "x:"));
+        }
+    }
+}
