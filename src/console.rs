@@ -202,7 +202,7 @@ pub fn schema(urn: &str, body: &[u8]) -> Result<Admin> {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
-    json::body(body)?;
+    json::body(body, &json::Count::default())?;
     json::read(body).map_err(|error| Error::new(Code::InvalidField, format!("The body is refused: {error}.")))
 }
 

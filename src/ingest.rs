@@ -14,7 +14,7 @@ use crate::id::{GroupId, MemberId, RequestId, UserId};
 use crate::render;
 use crate::route::Scim;
 use crate::scim::filter::Forms;
-use crate::scim::guided::Guide;
+use crate::scim::guided::{Guide, InTexts};
 use crate::scim::json::{Checked, Object};
 use crate::scim::patch::MESSAGE;
 use crate::scim::path::Resolved;
@@ -25,6 +25,7 @@ use crate::scim::{constraints, json};
 use list::Parameters;
 use patch::Envelope;
 use serde_json::{Map, Value};
+use std::rc::Rc;
 
 /// What of a request matters here.
 #[derive(Clone, Debug)]
@@ -73,6 +74,8 @@ struct Reading {
     notes: Vec<String>,
     /// What may still be built of the request; of a Bulk request, of the operation at hand.
     guide: Guide,
+    /// How JSON in texts is read, and how much the body holds.
+    texts: Rc<InTexts>,
 }
 
 /// Where the body of a command stands.
@@ -124,19 +127,28 @@ const NOTES_MAX: usize = 50;
 /// 400, 413 or 415 with the attribute or parameter in the sentence.
 pub fn ingest(route: &Scim, request: &Request<'_>) -> Result<Ingested> {
     let forms = dialect::forms(request.dialect);
-    let guide = Guide::new(forms != Forms::Strict);
-    let mut reading = Reading { forms, repairs: Repairs::default(), notes: Vec::new(), guide };
+    let texts = Rc::<InTexts>::default();
+    let guide = guide(forms != Forms::Strict, &texts);
+    let mut reading = Reading { forms, repairs: Repairs::default(), notes: Vec::new(), guide, texts };
     let (precondition, known) = condition::read(route, request)?;
     // A search says in its body what a list says in its address.
     let body = match route {
-        Scim::Search(_) => Some(list::search_request(&body(request, Body::Whole)?.1, &reading)?),
+        Scim::Search(_) => Some(list::search_request(&body(request, Body::Whole, &reading)?.1, &reading)?),
         _ => None,
     };
     let query = body.as_deref().unwrap_or(request.query);
     let projection = Projection::parse(query).unless(known);
     projection.check()?;
     let command = command(route, request, Body::Whole, query, &mut reading, &projection)?;
+    if reading.texts.used.get() {
+        reading.repairs.need(Repair::JsonInText);
+    }
     Ok(Ingested { command, precondition, projection, repairs: reading.repairs.names(), notes: reading.notes })
+}
+
+/// A guide for one request, or one operation of a Bulk request.
+fn guide(mends: bool, texts: &Rc<InTexts>) -> Guide {
+    Guide::new(mends, (mends && Repair::JsonInText.is_on()).then(|| texts.clone()))
 }
 
 fn command(
@@ -178,7 +190,7 @@ fn command(
             Command::CreateUser { user }
         }
         Scim::Replace(kinds, id) if request.dialect == Dialect::Wso2 && reading.repairs.need(Repair::PartialPut) => {
-            let (_, body) = body(request, data)?;
+            let (_, body) = body(request, data, reading)?;
             check_id(Some(id), &body)?;
             reading.schemas(check_schemas(&request.types.of(*kinds).schema.id, &body))?;
             patch(*kinds, id, Envelope::Changed(body), request, reading, Some(members))?
@@ -199,7 +211,7 @@ fn command(
         }
         Scim::Patch(kinds, id) => {
             let shown = request.dialect == Dialect::Rfc || !projection.is_default();
-            let (whole, body) = body(request, data)?;
+            let (whole, body) = body(request, data, reading)?;
             // "The body of each request MUST contain the "schemas" attribute with the URI value of PatchOp."
             reading.schemas(check_schemas(MESSAGE, &body))?;
             let envelope = Envelope::read(whole, &body, reading)?;
@@ -230,7 +242,7 @@ fn patch(
 }
 
 fn user(id: Option<&str>, request: &Request<'_>, data: Body<'_>, reading: &mut Reading) -> Result<Resource> {
-    let (_, body) = body(request, data)?;
+    let (_, body) = body(request, data, reading)?;
     check_id(id, &body)?;
     resource_of(&request.types.user, &body, reading)
 }
@@ -242,7 +254,7 @@ fn group(
     reading: &mut Reading,
 ) -> Result<(Resource, Option<Vec<MemberId>>)> {
     let kind = &request.types.group;
-    let (_, mut body) = body(request, data)?;
+    let (_, mut body) = body(request, data, reading)?;
     check_id(id, &body)?;
     let sent = body.take("members");
     let resource = resource_of(kind, &body, reading)?;
@@ -319,7 +331,7 @@ fn names(wanted: &str, urns: impl IntoIterator<Item = impl AsRef<str>>) -> Resul
 }
 
 /// The body, checked, and its first level.
-fn body<'b>(request: &Request<'b>, data: Body<'b>) -> Result<(Checked<'b>, Object<'b>)> {
+fn body<'b>(request: &Request<'b>, data: Body<'b>, reading: &Reading) -> Result<(Checked<'b>, Object<'b>)> {
     if let Body::Data(data) = data {
         return Ok((data, data.object().unwrap_or_default()));
     }
@@ -330,7 +342,7 @@ fn body<'b>(request: &Request<'b>, data: Body<'b>) -> Result<(Checked<'b>, Objec
         let detail = format!("The body is said to be {media}; send application/scim+json.");
         return Err(Error::new(Code::UnsupportedMediaType, detail));
     }
-    json::body(request.body)
+    json::body(request.body, &reading.texts.count)
 }
 
 /// A PUT may repeat the `id`, not change it.

@@ -39,6 +39,7 @@ fn repair(form: Form) -> Repair {
         Form::ShortName => Repair::ShortExtensionNames,
         Form::SingleValue => Repair::FilterOnSingleValue,
         Form::TextBoolean => Repair::StringBooleans,
+        Form::TextNumber => Repair::StringNumbers,
         Form::Unquoted => Repair::UnquotedFilterValue,
     }
 }

@@ -28,6 +28,9 @@ pub enum Repair {
     FilterOnSingleValue,
     /// `"schemas": []`, none, or `["urn:scim:schemas:core:2.0"]` (OneLogin): the address says what the body is.
     ForeignSchemas,
+    /// `"emails": "[{\"value\": \"a@b.test\"}]"`, `{"op": "add", "path": "members", "value": "{\"value\": \"x\"}"}` (plug-ins for
+    /// Keycloak): JSON once more inside a text where an object or a list of objects belongs.
+    JsonInText,
     /// `"manager": {"managerId": "x"}` (OneLogin's first templates): SCIM 1.1 for `value`.
     ManagerId,
     /// `{"op": "Add", "path": "members[value eq \"x\"]", "value": "[]"}` (Azure AD of old): the filter names who is to be
@@ -62,6 +65,8 @@ pub enum Repair {
     StringBooleans,
     /// `"manager": "271"` (Entra ID), `"emails": ["a@b.test"]` (WSO2): the value without the object around it.
     StringForObject,
+    /// `"floor": "5"` where an integer or a decimal belongs (mappings that know texts alone), and `floor eq "5"` in filters.
+    StringNumbers,
     /// `"value": "[]"`, `"emails": ""`: a text for an empty list (Azure AD of old).
     TextForArray,
     /// `externalId eq jyoung` (Entra ID's documentation).
@@ -77,7 +82,7 @@ pub enum Repair {
 
 impl Repair {
     /// All of them with their names, in the order of the alphabet.
-    pub const ALL: [(Repair, &'static str); 32] = [
+    pub const ALL: [(Repair, &'static str); 34] = [
         (Repair::ArrayForObject, "array_for_object"),
         (Repair::BareOperation, "bare_operation"),
         (Repair::BlankReference, "blank_reference"),
@@ -89,6 +94,7 @@ impl Repair {
         (Repair::FilterAfterValuePath, "filter_after_value_path"),
         (Repair::FilterOnSingleValue, "filter_on_single_value"),
         (Repair::ForeignSchemas, "foreign_schemas"),
+        (Repair::JsonInText, "json_in_text"),
         (Repair::ManagerId, "manager_id"),
         (Repair::MemberInFilter, "member_in_filter"),
         (Repair::NestedList, "nested_list"),
@@ -105,6 +111,7 @@ impl Repair {
         (Repair::StaleFormatted, "stale_formatted"),
         (Repair::StringBooleans, "string_booleans"),
         (Repair::StringForObject, "string_for_object"),
+        (Repair::StringNumbers, "string_numbers"),
         (Repair::TextForArray, "text_for_array"),
         (Repair::UnquotedFilterValue, "unquoted_filter_value"),
         (Repair::UrnAliases, "urn_aliases"),

@@ -3,6 +3,7 @@
 use super::path::{form, forms, urn_alias};
 use super::{Repair, Repairs};
 use crate::auth::Dialect;
+use crate::scim::json;
 use crate::scim::path::{self, Resolved};
 use crate::scim::resource::is_label;
 use crate::scim::schema::{Attribute, ResourceType, Type};
@@ -169,15 +170,14 @@ fn element(attribute: &Attribute, value: Value, repairs: &mut Repairs) -> Value 
         }
         (Type::Complex, Value::String(text)) => string_for_object(attribute, text, repairs),
         (Type::Boolean, Value::String(text)) => string_boolean(text, repairs),
+        (Type::Integer | Type::Decimal, Value::String(text)) => string_number(text, repairs),
         (Type::String | Type::Reference, value @ (Value::Number(_) | Value::Bool(_))) => {
             if repairs.need(Repair::NumberForString) { Value::String(value.to_string()) } else { value }
         }
         (Type::Reference, Value::String(text)) if !text.is_empty() && text.trim().is_empty() => {
             if repairs.need(Repair::BlankReference) { Value::Null } else { Value::String(text) }
         }
-        (Type::String | Type::Reference | Type::Boolean, Value::Object(map)) => {
-            object_for_string(attribute, map, repairs)
-        }
+        (_, Value::Object(map)) => object_for_string(attribute, map, repairs),
         (_, value) => value,
     }
 }
@@ -230,6 +230,14 @@ fn string_boolean(text: String, repairs: &mut Repairs) -> Value {
         _ => return Value::String(text),
     };
     if repairs.need(Repair::StringBooleans) { Value::Bool(value) } else { Value::String(text) }
+}
+
+/// [`Repair::StringNumbers`].
+fn string_number(text: String, repairs: &mut Repairs) -> Value {
+    match json::number(text.trim()) {
+        Some(number) if repairs.need(Repair::StringNumbers) => Value::Number(number),
+        _ => Value::String(text),
+    }
 }
 
 #[cfg(test)]

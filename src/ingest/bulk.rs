@@ -8,7 +8,6 @@ use crate::error::{Code, Error, Result, excerpt, quoted};
 use crate::route::{self, Scim};
 use crate::scim::bulk::{BULK_REQUEST, OPERATIONS_MAX, Placeholders, order};
 use crate::scim::etag::Tags;
-use crate::scim::guided::Guide;
 use crate::scim::json::{self, Checked, Shape};
 use crate::scim::projection::Projection;
 use crate::sorted::Sorted;
@@ -21,7 +20,7 @@ use std::borrow::Cow;
 /// 3. Each operation; what is wrong with one is its own result.
 /// 4. The order in which they run.
 pub(super) fn read(request: &Request<'_>, reading: &mut Reading) -> Result<Bulk> {
-    let (_, body) = super::body(request, Body::Whole)?;
+    let (_, body) = super::body(request, Body::Whole, reading)?;
     if !reading.mends() {
         super::check_schemas(BULK_REQUEST, &body)?;
     }
@@ -105,7 +104,7 @@ impl<'b> Sent<'b> {
         let notes = reading.notes.len();
         known.found.fill(false);
         known.unknown = None;
-        reading.guide = Guide::new(reading.mends());
+        reading.guide = super::guide(reading.mends(), &reading.texts);
         let mut path = None;
         let read = self.command(request, reading, known, &mut path);
         // What is refused here needs nobody: its own sentence says more than that another one failed.

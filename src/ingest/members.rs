@@ -5,6 +5,7 @@ use super::Reading;
 use crate::dialect::{self, Repair};
 use crate::error::{Code, Error, Result};
 use crate::id::MemberId;
+use crate::scim::guided::Wanted;
 use crate::scim::json::{Checked, Shape, name};
 use crate::scim::member::{self, Member};
 use crate::scim::schema::{Attribute, ResourceType};
@@ -63,6 +64,9 @@ pub(super) fn read<'b>(kind: &ResourceType, text: Checked<'b>, reading: &mut Rea
     if text.is_null() {
         return Ok(Said::Null);
     }
+    if let Some(members) = in_text(attribute, text, reading)? {
+        return Ok(Said::List(members));
+    }
     let elements = text.elements().or_else(|| inside_its_name(text, attribute, reading));
     let Some(elements) = elements else {
         if text.text().is_some_and(|text| text.is_empty()) {
@@ -92,6 +96,21 @@ pub(super) fn lone<'b>(kind: &ResourceType, text: Checked<'b>, reading: &mut Rea
 
 fn members(kind: &ResourceType) -> Result<&Attribute> {
     kind.attribute("members").ok_or_else(|| Error::internal("a group without members"))
+}
+
+/// [`Repair::JsonInText`]: one member, or a list of them.
+fn in_text(attribute: &Attribute, text: Checked<'_>, reading: &mut Reading) -> Result<Option<Vec<Member<'static>>>> {
+    let texts = reading.texts.clone();
+    if !reading.mends() || !Repair::JsonInText.is_on() {
+        return Ok(None);
+    }
+    let Some(inner) = texts.read(text, Wanted::Members, |name| attribute.sub(name).is_some())? else { return Ok(None) };
+    let inner = Checked::new(&inner);
+    let mut members = Vec::new();
+    for element in inner.elements().unwrap_or_else(|| vec![inner]) {
+        members.extend(texts.inside(true, || one(attribute, element, reading))?.map(Member::into_owned));
+    }
+    Ok(Some(members))
 }
 
 /// [`Repair::NestedList`].
@@ -124,7 +143,8 @@ fn one<'b>(attribute: &Attribute, text: Checked<'b>, reading: &mut Reading) -> R
 fn usual<'b>(attribute: &Attribute, text: Checked<'b>, reading: &mut Reading) -> Option<Member<'b>> {
     if let Some(id) = text.text() {
         let bare = !reading.mends();
-        let is_usual = bare || !id.is_empty() && reading.repairs.need(Repair::StringForObject);
+        let may_be_json = id.trim_start().starts_with('{');
+        let is_usual = bare || !id.is_empty() && !may_be_json && reading.repairs.need(Repair::StringForObject);
         return is_usual
             .then(|| Member::new(if bare { Shape::Text } else { Shape::Object }.name(), Some(id), None, None));
     }

@@ -8,7 +8,9 @@ use super::Reading;
 use crate::dialect::{self, Repair};
 use crate::directory::command::GroupOperation;
 use crate::error::{Code, Error, Result};
-use crate::scim::json::{Checked, Object};
+use crate::scim::filter::Forms;
+use crate::scim::guided::Wanted;
+use crate::scim::json::{Checked, Object, Texts};
 use crate::scim::patch::{Missing, OPERATIONS_MAX, Op, Operation};
 use crate::scim::path::{self, ResolveError, Resolved};
 use crate::scim::schema::{Mutability, ResourceType};
@@ -18,6 +20,8 @@ struct Sent<'b> {
     op: Op,
     path: Resolved,
     value: Checked<'b>,
+    /// The value came out of a text that held JSON.
+    from_text: bool,
 }
 
 /// The operations of a PATCH, each still as it was sent.
@@ -53,9 +57,9 @@ pub(super) fn user(
     envelope: Envelope<'_>,
     reading: &mut Reading,
 ) -> Result<Vec<Operation>> {
-    let mut operations = Vec::new();
-    for sent in sent(kind, id, envelope, reading)? {
-        operations.extend(value::operation(kind, sent, reading)?);
+    let (mut operations, kept, texts) = (Vec::new(), Texts::default(), reading.texts.clone());
+    for sent in sent(kind, id, envelope, reading, &kept)? {
+        operations.extend(texts.inside(sent.from_text, || value::operation(kind, sent, reading))?);
     }
     limited(operations)
 }
@@ -68,13 +72,15 @@ pub(super) fn group(
     envelope: Envelope<'_>,
     reading: &mut Reading,
 ) -> Result<Vec<GroupOperation>> {
-    let mut operations: Vec<GroupOperation> = Vec::new();
-    for sent in sent(kind, id, envelope, reading)? {
+    let (mut operations, kept, texts) = (Vec::<GroupOperation>::new(), Texts::default(), reading.texts.clone());
+    for sent in sent(kind, id, envelope, reading, &kept)? {
+        let from_text = sent.from_text;
         if sent.path.target.urn.is_some() || sent.path.target.name != "members" {
-            operations.extend(value::operation(kind, sent, reading)?.map(Box::new).map(GroupOperation::Attribute));
+            let operation = texts.inside(from_text, || value::operation(kind, sent, reading))?;
+            operations.extend(operation.map(Box::new).map(GroupOperation::Attribute));
             continue;
         }
-        for step in members::steps(kind, id, sent, reading)? {
+        for step in texts.inside(from_text, || members::steps(kind, id, sent, reading))? {
             match (operations.last_mut(), step) {
                 (Some(GroupOperation::AddMembers(ids)), GroupOperation::AddMembers(more))
                 | (Some(GroupOperation::RemoveMembers(ids)), GroupOperation::RemoveMembers(more)) => ids.extend(more),
@@ -100,9 +106,15 @@ fn too_many(count: usize) -> Error {
 /// How many paths are read at all, known or not, before what is left of them is counted.
 const PATHS_MAX: usize = 10 * OPERATIONS_MAX;
 
-/// Resolves every path.
-fn sent<'b>(kind: &ResourceType, id: &str, envelope: Envelope<'b>, reading: &mut Reading) -> Result<Vec<Sent<'b>>> {
-    let mut paths = Paths { kind, id, reading, sent: Vec::new(), read: 0 };
+/// Resolves every path. `texts` keeps the JSON that stood in texts.
+fn sent<'b>(
+    kind: &ResourceType,
+    id: &str,
+    envelope: Envelope<'b>,
+    reading: &mut Reading,
+    texts: &'b Texts,
+) -> Result<Vec<Sent<'b>>> {
+    let mut paths = Paths { kind, id, reading, texts, from_text: false, sent: Vec::new(), read: 0 };
     match envelope {
         Envelope::Changed(values) => paths.keys(Op::Replace, values.iter().filter(|(_, value)| !value.is_null()))?,
         Envelope::Operations(items) => {
@@ -116,6 +128,12 @@ fn sent<'b>(kind: &ResourceType, id: &str, envelope: Envelope<'b>, reading: &mut
         }
     }
     Ok(paths.sent)
+}
+
+/// True for the name of an attribute or a schema, or a path.
+fn is_known(kind: &ResourceType, name: &str) -> bool {
+    let resolves = |path: path::RawPath| path.resolve(kind, Forms::Lenient).is_ok();
+    name.eq_ignore_ascii_case(&kind.schema.id) || path::parse(name, Forms::Lenient).is_ok_and(resolves)
 }
 
 /// Where the name of a value stood.
@@ -134,6 +152,9 @@ struct Paths<'a, 'b> {
     kind: &'a ResourceType,
     id: &'a str,
     reading: &'a mut Reading,
+    texts: &'b Texts,
+    /// What is read at the moment came out of a text.
+    from_text: bool,
     sent: Vec<Sent<'b>>,
     /// How many operations had a path, but that of members.
     read: usize,
@@ -177,8 +198,8 @@ impl<'b> Paths<'_, 'b> {
                 let detail = format!("Operation {number} removes without a path; name what to remove.");
                 Err(Error::new(Code::PathMissing, detail))
             }
-            (None, value) => match value.object() {
-                Some(values) => self.keys(op, values.iter()),
+            (None, value) => match self.object(value, is_known)? {
+                Some(values) => self.inside(values, |paths, values| paths.keys(op, values.iter())),
                 None => Err(Error::new(
                     Code::OperationValueNotObject,
                     format!(
@@ -188,6 +209,40 @@ impl<'b> Paths<'_, 'b> {
                 )),
             },
         }
+    }
+
+    /// The object that a value is, or that it holds as JSON in a text: then with true.
+    fn object(
+        &mut self,
+        value: Checked<'b>,
+        knows: impl Fn(&ResourceType, &str) -> bool,
+    ) -> Result<Option<(Object<'b>, bool)>> {
+        if let Some(object) = value.object() {
+            return Ok(Some((object, self.from_text)));
+        }
+        if self.from_text || !self.reading.mends() || !Repair::JsonInText.is_on() {
+            return Ok(None);
+        }
+        let Some(inner) = self.reading.texts.read(value, Wanted::Object, |name| knows(self.kind, name))? else {
+            return Ok(None);
+        };
+        let kept = self.texts.keep(inner).ok_or_else(|| {
+            let detail = "Too many values hold JSON as text. Send fewer operations at once, or send objects.";
+            Error::new(Code::BodyTooManyValues, detail)
+        })?;
+        Ok(Checked::new(kept).object().map(|object| (object, true)))
+    }
+
+    /// Reads values that came out of a text, if they did.
+    fn inside(
+        &mut self,
+        (values, from_text): (Object<'b>, bool),
+        read: impl FnOnce(&mut Self, Object<'b>) -> Result<()>,
+    ) -> Result<()> {
+        let before = std::mem::replace(&mut self.from_text, from_text);
+        let done = read(self, values);
+        self.from_text = before;
+        done
     }
 
     /// Values under the names of their attributes.
@@ -262,7 +317,7 @@ impl<'b> Paths<'_, 'b> {
                 return Ok(());
             }
         }
-        self.sent.push(Sent { op, path, value });
+        self.sent.push(Sent { op, path, value, from_text: self.from_text });
         Ok(())
     }
 
@@ -291,14 +346,18 @@ impl<'b> Paths<'_, 'b> {
             let detail = format!("{urn} is all of the {}; name what to remove, or DELETE it.", self.kind.name);
             return Err(Error::new(Code::PathWholeResource, detail));
         }
-        match value.object() {
+        let schema = |kind: &ResourceType, name: &str| match kind.extension(urn) {
+            Some(schema) => schema.attribute(name).is_some(),
+            None => kind.attribute(name).is_some(),
+        };
+        match self.object(value, schema)? {
             // `schemas` of an extension follows from its attributes, as that of the resource does.
-            Some(values) => {
+            Some(values) => self.inside(values, |paths, values| {
                 values.iter().filter(|(key, _)| !key.eq_ignore_ascii_case("schemas")).try_for_each(|(key, value)| {
-                    self.reading.guide.look_up()?;
-                    self.place(op, format!("{urn}:{key}"), value, Written::Inside)
+                    paths.reading.guide.look_up()?;
+                    paths.place(op, format!("{urn}:{key}"), value, Written::Inside)
                 })
-            }
+            }),
             None if value.is_null() => Ok(()),
             None => {
                 Err(Error::new(Code::WrongType, format!("{urn} has to be an object, not {}.", value.shape().name())))

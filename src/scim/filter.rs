@@ -98,18 +98,21 @@ pub enum Form {
     SingleValue,
     /// `primary eq "True"`, `primary eq True`.
     TextBoolean,
+    /// `floor eq "5"`.
+    TextNumber,
     /// `externalId eq jyoung`, and a number for a string.
     Unquoted,
 }
 
 impl Form {
     /// All of them.
-    pub const ALL: [Form; 6] = [
+    pub const ALL: [Form; 7] = [
         Form::AfterValuePath,
         Form::DotAfterUrn,
         Form::ShortName,
         Form::SingleValue,
         Form::TextBoolean,
+        Form::TextNumber,
         Form::Unquoted,
     ];
 }

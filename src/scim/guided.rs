@@ -2,12 +2,13 @@
 //! skipped, only their names are left for the journal. What is built has the shape that was sent, because repairs
 //! judge by it; it is cut where neither a repair nor a schema can use the rest.
 
-use super::json::{Checked, Shape};
+use super::json::{self, Checked, Count, Shape};
 use super::resource::{RESOURCE_MAX, is_kept, is_label, is_unassigned};
 use super::schema::{Attribute, Schema, Type};
 use crate::error::{Code, Error, Result};
 use serde_json::{Map, Value};
 use std::cell::Cell;
+use std::rc::Rc;
 
 /// What of the room an array takes; an object takes two of it.
 const ARRAY: usize = 1;
@@ -30,15 +31,86 @@ const ONE_OF: usize = 2;
 /// What is left of the bounds on what one request builds.
 pub struct Guide {
     mends: bool,
+    texts: Option<Rc<InTexts>>,
     room: Cell<usize>,
     names: Cell<usize>,
     paths: Cell<usize>,
 }
 
+/// The reading of JSON that stands in a text where the schema wants an object or a list of objects.
+#[derive(Debug, Default)]
+pub struct InTexts {
+    /// The values of the whole body, those in such texts included.
+    pub count: Count,
+    /// Whether a text was read so.
+    pub used: Cell<bool>,
+    /// Whether what is built came out of such a text: none is looked for in there.
+    inside: Cell<bool>,
+}
+
+/// What may stand in a text as JSON.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// An object.
+    Object,
+    /// An object, or a list of objects.
+    Objects,
+    /// The same where the members of a group are named, of which there may be very many.
+    Members,
+}
+
+impl InTexts {
+    /// Does something with what came out of a text, if it did.
+    pub fn inside<T>(&self, from_text: bool, read: impl FnOnce() -> T) -> T {
+        let before = self.inside.replace(from_text || self.inside.get());
+        let done = read();
+        self.inside.set(before);
+        done
+    }
+
+    /// Takes the JSON out of a text: an object with at least one name that is known or, where that is `wanted`, a list of
+    /// such. `None` for any other text.
+    ///
+    /// # Errors
+    /// 413 if the body holds too many values, these included.
+    pub fn read(&self, text: Checked<'_>, wanted: Wanted, knows: impl Fn(&str) -> bool) -> Result<Option<String>> {
+        let Some(text) = text.text().filter(|_| !self.inside.get()) else { return Ok(None) };
+        let Some(inner) = json::inside_text(&text, wanted == Wanted::Members, &self.count)? else { return Ok(None) };
+        let known = |one: &Checked<'_>| one.object().is_some_and(|map| map.iter().any(|(name, _)| knows(name)));
+        let elements = inner.elements();
+        let fits = match &elements {
+            None => known(&inner),
+            Some(elements) => wanted != Wanted::Object && !elements.is_empty() && elements.iter().all(known),
+        };
+        Ok(fits.then(|| {
+            self.used.set(true);
+            inner.as_str().to_owned()
+        }))
+    }
+}
+
 impl Guide {
-    /// For one request. `mends`: repairs follow, which drop elements that say nothing but their label.
-    pub fn new(mends: bool) -> Self {
-        Self { mends, room: Cell::new(ROOM), names: Cell::new(NAMES_MAX), paths: Cell::new(PATHS_MAX) }
+    /// For one request. `mends`: repairs follow, which drop elements that say nothing but their label. `texts`: JSON in
+    /// texts is read.
+    pub fn new(mends: bool, texts: Option<Rc<InTexts>>) -> Self {
+        Self { mends, texts, room: Cell::new(ROOM), names: Cell::new(NAMES_MAX), paths: Cell::new(PATHS_MAX) }
+    }
+
+    /// Builds the JSON in a text, if it is taken.
+    fn in_text(
+        &self,
+        attribute: &Attribute,
+        text: Checked<'_>,
+        wanted: Wanted,
+        drops_labels: bool,
+    ) -> Result<Option<Value>> {
+        let Some(texts) = self.texts.as_ref().filter(|_| attribute.kind == Type::Complex) else { return Ok(None) };
+        let Some(inner) = texts.read(text, wanted, |name| attribute.sub(name).is_some())? else { return Ok(None) };
+        let inner = Checked::new(&inner);
+        texts.inside(true, || match inner.elements() {
+            Some(elements) => self.list(attribute, &elements, drops_labels).map(Some),
+            None => self.complex(attribute, inner).map(Some),
+        })
     }
 
     /// Builds all that is said of an attribute.
@@ -61,6 +133,9 @@ impl Guide {
     fn all(&self, attribute: &Attribute, text: Checked<'_>, drops_labels: bool) -> Result<Value> {
         if !attribute.multi {
             return self.element(attribute, text);
+        }
+        if let Some(built) = self.in_text(attribute, text, Wanted::Objects, drops_labels)? {
+            return Ok(built);
         }
         if let Some(elements) = text.elements() {
             return self.list(attribute, &elements, drops_labels);
@@ -111,6 +186,9 @@ impl Guide {
             }
             (Shape::Object, Type::Complex) => self.complex(attribute, text),
             (Shape::Object, _) => self.around(attribute, text),
+            (Shape::Text, Type::Complex) => {
+                Ok(self.in_text(attribute, text, Wanted::Object, false)?.unwrap_or_else(|| text.value()))
+            }
             _ => Ok(text.value()),
         }
     }
@@ -165,6 +243,11 @@ impl Guide {
     /// # Errors
     /// As [`Guide::attribute`].
     pub fn extension(&self, schema: &Schema, text: Checked<'_>) -> Result<Value> {
+        if let Some(texts) = &self.texts
+            && let Some(inner) = texts.read(text, Wanted::Object, |name| schema.attribute(name).is_some())?
+        {
+            return texts.inside(true, || self.extension(schema, Checked::new(&inner)));
+        }
         let Some(object) = text.object() else {
             return Ok(if text.shape() == Shape::Array { Value::Array(Vec::new()) } else { text.value() });
         };

@@ -9,11 +9,11 @@ mod named;
 mod rewrite;
 mod text;
 
-use self::check::{Check, Count};
-pub use self::check::{ELEMENTS_MAX, VALUES_MAX};
+use self::check::Check;
+pub use self::check::{Count, ELEMENTS_MAX, VALUES_MAX};
 use self::named::Named;
 pub use self::rewrite::{Replace, rewritten};
-pub use self::text::{Checked, Object, Shape};
+pub use self::text::{Checked, Object, Shape, Texts};
 use crate::error::{Code, Error, Result};
 use serde::Deserialize;
 use serde::de::DeserializeSeed;
@@ -24,13 +24,13 @@ pub const BODY_MAX: usize = 8 * 1024 * 1024;
 /// The deepest nesting of a body. A Bulk request holding a PATCH of an extension's elements needs 10.
 pub const DEPTH_MAX: usize = 32;
 
-/// Checks a body that must be a JSON object and takes it apart at its first level.
+/// Checks a body that must be a JSON object and takes it apart at its first level. `count` counts its values.
 ///
 /// # Errors
 /// 413 above [`BODY_MAX`], [`VALUES_MAX`] and [`ELEMENTS_MAX`]; 400 `invalidSyntax` for everything else that is wrong
 /// with it.
-pub fn body(bytes: &[u8]) -> Result<(Checked<'_>, Object<'_>)> {
-    let checked = check(bytes)?;
+pub fn body<'b>(bytes: &'b [u8], count: &Count) -> Result<(Checked<'b>, Object<'b>)> {
+    let checked = check(bytes, count)?;
     match checked.object() {
         Some(object) => Ok((checked, object)),
         None => Err(Error::new(
@@ -45,7 +45,7 @@ pub fn body(bytes: &[u8]) -> Result<(Checked<'_>, Object<'_>)> {
 /// # Errors
 /// As [`body`].
 pub fn object(bytes: &[u8]) -> Result<Map<String, Value>> {
-    body(bytes)?;
+    body(bytes, &Count::default())?;
     read(bytes).map_err(Error::internal)
 }
 
@@ -53,13 +53,12 @@ pub fn object(bytes: &[u8]) -> Result<Map<String, Value>> {
 ///
 /// # Errors
 /// As [`body`].
-pub fn check(body: &[u8]) -> Result<Checked<'_>> {
+pub fn check<'b>(body: &'b [u8], count: &Count) -> Result<Checked<'b>> {
     if body.len() > BODY_MAX {
         return Err(too_large());
     }
-    let count = Count::default();
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let read = Check::new(&count).deserialize(&mut deserializer).and_then(|_| deserializer.end());
+    let read = Check::new(count).deserialize(&mut deserializer).and_then(|_| deserializer.end());
     if let Some(what) = count.exceeded() {
         return Err(too_many(what));
     }
@@ -72,6 +71,30 @@ pub fn check(body: &[u8]) -> Result<Checked<'_>> {
     };
     read.map_err(|error| text(&error))?;
     std::str::from_utf8(body.trim_ascii()).map(Checked::new).map_err(|error| text(&error))
+}
+
+/// Takes the JSON object or array that a text of a body holds, if it is as strict as a body must be. Its values are counted
+/// with those of the body. `listed`: the text stands where the members of a group do.
+///
+/// # Errors
+/// 413 as [`body`].
+pub fn inside_text<'t>(text: &'t str, listed: bool, count: &Count) -> Result<Option<Checked<'t>>> {
+    let text = text.trim_ascii();
+    if !text.starts_with(['{', '[']) {
+        return Ok(None);
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(text.as_bytes());
+    let read = Check::of_text(count, listed).deserialize(&mut deserializer);
+    let read = read.and_then(|seen| deserializer.end().map(|()| seen));
+    if let Some(what) = count.exceeded() {
+        return Err(too_many(what));
+    }
+    Ok(read.is_ok_and(|seen| !seen.nul).then(|| Checked::new(text)))
+}
+
+/// Reads the text of a JSON number; -0 is 0.
+pub fn number(text: &str) -> Option<serde_json::Number> {
+    text.parse::<i64>().map(Into::into).or_else(|_| read(text.as_bytes())).ok()
 }
 
 /// Parses JSON text that this service wrote itself.

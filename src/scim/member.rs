@@ -39,6 +39,11 @@ impl<'b> Member<'b> {
         Self { id, shape, is_group }
     }
 
+    /// Copies what it borrows.
+    pub fn into_owned(self) -> Member<'static> {
+        Member { id: self.id.map(|id| Cow::Owned(id.into_owned())), shape: self.shape, is_group: self.is_group }
+    }
+
     fn id(&self) -> Option<MemberId> {
         self.id.as_ref().and_then(|text| MemberId::parse(text.trim()))
     }

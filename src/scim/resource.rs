@@ -9,7 +9,7 @@ use super::schema::{Attribute, Mutability, ResourceType, Schema, Type};
 use crate::error::{Code, Error, Result, quoted};
 use crate::id::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 /// The largest user or group without its members, in bytes of canonical JSON.
 pub const RESOURCE_MAX: usize = 256 * 1024;
@@ -112,7 +112,10 @@ pub fn single(attribute: &Attribute, value: Value, path: &str, unknown: &mut Vec
         (Type::Complex, other) => return wrong("an object", &other),
         (Type::Boolean, value @ Value::Bool(_)) => value,
         (Type::Boolean, other) => return wrong("true or false", &other),
-        (Type::Integer, Value::Number(number)) if number.is_i64() || number.is_u64() => Value::Number(number),
+        (Type::Integer, Value::Number(number)) => match whole(&number) {
+            Some(whole) => Value::Number(whole),
+            None => return wrong("a whole number", &Value::Number(number)),
+        },
         (Type::Integer, other) => return wrong("a whole number", &other),
         (Type::Decimal, value @ Value::Number(_)) => value,
         (Type::Decimal, other) => return wrong("a number", &other),
@@ -122,6 +125,17 @@ pub fn single(attribute: &Attribute, value: Value, path: &str, unknown: &mut Vec
         (Type::String | Type::Reference | Type::Binary, other) => return wrong("a string", &other),
     };
     Ok(Some(value))
+}
+
+/// The integer that a number is, however it is written: `5.0` and `-0` are integers too (RFC 7643 section 2.3.4).
+fn whole(number: &Number) -> Option<Number> {
+    /// Up to here every integer has a floating point number of its own.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if number.is_i64() || number.is_u64() {
+        return Some(number.clone());
+    }
+    let float = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() <= EXACT)?;
+    Some((float as i64).into())
 }
 
 fn complex(

@@ -17,7 +17,12 @@ const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
-/// One row. `$ada`, `$bob`, `$cyd`, `$crew` and `$inner` stand for ids; `$USER`, `$GROUP`, `$ENT` and `$PATCH` for URNs.
+/// Extensions that the organisation registered, of users and of groups.
+const DESK: &str = "urn:acme:params:scim:schemas:extension:desk:1.0:User";
+const TEAM: &str = "urn:acme:params:scim:schemas:extension:team:1.0:Group";
+
+/// One row. `$ada`, `$bob`, `$cyd`, `$crew` and `$inner` stand for ids; `$USER`, `$GROUP`, `$ENT`, `$DESK`, `$TEAM` and
+/// `$PATCH` for URNs.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Row {
@@ -61,7 +66,17 @@ pub fn directory(dialect: Dialect) -> (Native, BTreeMap<&'static str, String>) {
         ("$GROUP", GROUP.to_owned()),
         ("$ENT", ENTERPRISE.to_owned()),
         ("$PATCH", PATCH.to_owned()),
+        ("$DESK", DESK.to_owned()),
+        ("$TEAM", TEAM.to_owned()),
     ]);
+    for (urn, of) in [(DESK, "User"), (TEAM, "Group")] {
+        let schema = json!({"resourceTypes": [of], "attributes": [
+            {"name": "floor", "type": "integer"}, {"name": "levels", "type": "integer", "multiValued": true},
+            {"name": "height", "type": "decimal"}, {"name": "seal", "type": "binary"},
+            {"name": "tags", "multiValued": true},
+        ]});
+        assert_eq!(server.admin("PUT", &format!("/schemas/{urn}"), &schema).status, 201);
+    }
     let users = [
         json!({"schemas": [USER], "userName": "ada@acme.test", "externalId": "x-ada", "active": true, "displayName": "Ada",
                "name": {"givenName": "Ada", "familyName": "King", "formatted": "Ada King"}, "title": "Engineer",

@@ -19,7 +19,7 @@ pub(super) fn steps(
     sent: Sent<'_>,
     reading: &mut Reading,
 ) -> Result<Vec<GroupOperation>> {
-    let Sent { op, path, value } = sent;
+    let Sent { op, path, value, .. } = sent;
     if path.target.sub.is_some() {
         let detail = format!("{path} is immutable: add and remove members, each by its value.");
         return Err(Error::new(Code::ImmutableMember, detail));

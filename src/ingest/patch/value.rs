@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 pub(super) fn operation(kind: &ResourceType, sent: Sent<'_>, reading: &mut Reading) -> Result<Option<Operation>> {
     let makes = reading.mends() && Repair::CreateMissingElement.is_on();
     let missing = if makes { Missing::Make } else { Missing::Refuse };
-    let Sent { op, path, value } = sent;
+    let Sent { op, path, value, .. } = sent;
     let mut is_list = false;
     let value = match path.attributes(kind) {
         // The removal of a whole extension.

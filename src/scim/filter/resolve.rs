@@ -333,18 +333,16 @@ fn typed(attribute: &Attribute, literal: &Literal, forms: Forms) -> Option<Value
                 _ => None,
             }
         }
-        (Type::Integer | Type::Decimal, Literal::Number(text)) => number(text).map(Value::Number),
+        (Type::Integer | Type::Decimal, Literal::Number(text)) => json::number(text).map(Value::Number),
+        (Type::Integer | Type::Decimal, Literal::String(text)) if forms.allow(Form::TextNumber) => {
+            json::number(text.trim()).map(Value::Number)
+        }
         _ => None,
     }
 }
 
 fn string(attribute: &Attribute, text: &str) -> Value {
     if attribute.case_exact { Value::Exact(text.to_owned()) } else { Value::folded(text) }
-}
-
-/// A whole number first: -0 is one.
-fn number(text: &str) -> Option<serde_json::Number> {
-    text.parse::<i64>().map(Into::into).or_else(|_| json::read(text.as_bytes())).ok()
 }
 
 /// What an attribute of that type is, and what it is compared with.

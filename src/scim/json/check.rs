@@ -17,12 +17,14 @@ pub const VALUES_MAX: usize = 400_000;
 pub const ELEMENTS_MAX: usize = 150_000;
 /// The most names of an element that counts as one value. A member has four (RFC 7643 section 4.2).
 const FLAT_NAMES_MAX: usize = 8;
+/// How deep in a body a text may stand whose JSON is read.
+const TEXT_DEPTH: usize = 10;
 /// Up to how many names of an object are compared one by one.
 const FEW_NAMES: usize = 8;
 
-/// Counts the values of one body.
-#[derive(Default)]
-pub(super) struct Count {
+/// Counts the values of one body, those in texts that hold JSON included.
+#[derive(Debug, Default)]
+pub struct Count {
     values: Cell<usize>,
     elements: Cell<usize>,
     /// Which limit was passed, in words.
@@ -64,13 +66,18 @@ pub(super) struct Seen {
     /// Neither an array nor an object; its holder counts it.
     single: bool,
     /// Whether U+0000 is in it, outside of an object.
-    nul: bool,
+    pub(super) nul: bool,
 }
 
 impl<'c> Check<'c> {
     /// For a whole body.
     pub(super) fn new(count: &'c Count) -> Self {
         Self { count, depth: DEPTH_MAX, listed: false, element: false }
+    }
+
+    /// For the JSON in a text of a body. `listed`: the text stands where the members of a group do.
+    pub(super) fn of_text(count: &'c Count, listed: bool) -> Self {
+        Self { count, depth: DEPTH_MAX - TEXT_DEPTH, listed, element: false }
     }
 
     fn inner<E: Error>(&self) -> Result<Self, E> {

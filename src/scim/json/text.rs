@@ -7,6 +7,7 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::cell::{Cell, OnceCell};
 use std::fmt;
 
 /// The text of one value of a body that [`super::check`] has read.
@@ -91,6 +92,27 @@ impl<'a> Checked<'a> {
     /// The whole value, built. For what is known to be small.
     pub fn value(self) -> Value {
         read(self.0.as_bytes()).unwrap_or_default()
+    }
+}
+
+/// The most texts of a request that [`Texts`] holds.
+const TEXTS_MAX: usize = 1000;
+
+/// Texts that live as long as the body whose texts held them.
+#[derive(Debug, Default)]
+pub struct Texts {
+    /// As many as there may be, made for the first one.
+    slots: OnceCell<Vec<OnceCell<String>>>,
+    used: Cell<usize>,
+}
+
+impl Texts {
+    /// Keeps a text; `None` if there are too many.
+    pub fn keep(&self, text: String) -> Option<&str> {
+        let slots = self.slots.get_or_init(|| std::iter::repeat_with(OnceCell::new).take(TEXTS_MAX).collect());
+        let slot = slots.get(self.used.get())?;
+        self.used.set(self.used.get() + 1);
+        Some(slot.get_or_init(|| text))
     }
 }
 

@@ -177,6 +177,8 @@ fn values() {
         &json!({"has": {"target": {"name": "roles"}, "filter": one("primary", "eq", json!({"boolean": true}))}}),
     );
     resolved("active eq \"fALSE\"", Forms::Lenient, &one("active", "eq", json!({"boolean": false})));
+    let number = json!({"cmp": {"target": {"urn": BADGE, "name": "number"}, "op": "eq", "value": {"number": 5}}});
+    resolved(&format!("{BADGE}:number eq \" 5\""), Forms::Lenient, &number);
     resolved("externalId eq 1.50", Forms::Lenient, &one("externalId", "eq", json!({"exact": "1.50"})));
 }
 
@@ -213,9 +215,14 @@ fn what_does_not_fit() {
         "\"userName\" is a string: compare it with a string in double quotes, not 5",
     );
     refuses("schemas eq true", "\"schemas\" is a reference: compare it with a string in double quotes, not true");
-    refuses(
+    refused(
         &format!("{BADGE}:number eq \"5\""),
+        Forms::Strict,
         &format!("\"{BADGE}:number\" is an integer: compare it with a number, not \"5\""),
+    );
+    refuses(
+        &format!("{BADGE}:number eq \"5x\""),
+        &format!("\"{BADGE}:number\" is an integer: compare it with a number, not \"5x\""),
     );
     for text in ["yesterday", "2011-05-13", "2011-05-13T04:42:34", "2011-13-13T04:42:34Z"] {
         refuses(
