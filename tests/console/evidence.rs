@@ -8,7 +8,7 @@ use scim_edge::auth::{Dialect, Token, TokenKind};
 use scim_edge::console;
 use scim_edge::directory::command::{Actor, Admin, Ask, TokenSettings};
 use scim_edge::id::{Timestamp, TokenId};
-use scim_edge::org::Memory;
+use scim_edge::org::{Memory, alarm};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -285,6 +285,45 @@ fn each_entry_is_shown_once_while_others_move() {
             assert!((60..500).contains(&of("\"t-1\"")), "{}", of("\"t-1\""));
         }
     }
+}
+
+/// The clock is a year ahead for one round of pruning, then right again.
+#[test]
+fn a_clock_that_was_a_year_ahead_holds_up_no_pruning() {
+    let mut server = Native::new(Dialect::Auto);
+    let right = server.now;
+    server.now = right.plus(365 * 24 * HOUR);
+    assert_eq!(server.get("/Users/ahead").status, 404);
+    prune(&mut server);
+    assert!(number(&server, "SELECT at FROM due WHERE what = 'prune'") > right.plus(365 * 24 * HOUR).0);
+    assert_eq!(server.get("/Users/ahead").status, 404, "a repeat, which is not saved yet");
+    server.now = right.plus(2 * HOUR);
+    insert(&server, "code", "t", 5_000, 10);
+    let old = format!(
+        "UPDATE refused SET last_at = {} WHERE code = 'code' AND resource < '/Users/4'",
+        right.0 - 31 * 24 * HOUR
+    );
+    server.sql.connection.execute(&old, []).unwrap();
+    let kept = number(&server, "SELECT count(*) FROM refused WHERE resource >= '/Users/4' OR code <> 'code'");
+    assert!((1_000..4_000).contains(&kept), "{kept}");
+    assert_eq!(server.get("/Users/now").status, 404);
+    let armed = Some(right.plus(365 * 24 * HOUR));
+    let wanted = alarm::wanted(&server.sql, &server.memory, armed, false, server.now).unwrap();
+    assert_eq!(wanted, Some(server.now.plus(alarm::AHEAD)));
+    for _ in 0..6 {
+        server.alarm();
+        server.now = server.now.plus(1_000);
+    }
+    assert_eq!(number(&server, "SELECT count(*) FROM refused"), kept + 1);
+    let next = number(&server, "SELECT at FROM due WHERE what = 'prune'") - server.now.0;
+    assert!((HOUR - 60_000..=HOUR).contains(&next), "{next}");
+    server.now = server.now.plus(60_000);
+    server.alarm();
+    assert_eq!(
+        number(&server, "SELECT count FROM refused WHERE resource = '/Users/ahead'"),
+        2,
+        "counters are saved too"
+    );
 }
 
 /// It was seen again before it is saved that it was, behind the place where somebody reads.

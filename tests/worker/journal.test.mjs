@@ -1,5 +1,9 @@
 // The journal over HTTP: who may read it, what it says of refusals at the edge and in the object, who leaves nothing there.
 import assert from "node:assert/strict";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { consoleCall, group, organisation, patch, scimCall, user } from "./client.mjs";
@@ -121,4 +125,107 @@ test("counts come with the alarm", async () => {
   }
   const days = body.days.map((one) => ({ ...one, day: one.day.length }));
   assert.deepEqual(days, [{ day: 10, idp: "Entra", applied: 2, unchanged: 0, refused: 3 }]);
+});
+
+/** What `run` gives for the database of the one organisation that is stored there. */
+function inStorage(persist, run) {
+  const names = readdirSync(persist, { recursive: true }).filter((name) => name.endsWith(".sqlite"));
+  for (const name of names) {
+    const database = new DatabaseSync(join(persist, name));
+    try {
+      const { count } = database.prepare("SELECT count(*) AS count FROM sqlite_master WHERE name = 'refused'").get();
+      if (count > 0) return run(database);
+    } finally {
+      database.close();
+    }
+  }
+  return assert.fail(`no organisation in ${names}`);
+}
+
+/** All entries that `query` asks for, and the rows that were read for each page. None has more than 1 MiB. */
+async function all(org, query) {
+  const [entries, read] = [[], []];
+  for (let after = ""; after !== null; ) {
+    const answer = await org.console(`/journal?limit=200${query}${after}`);
+    assert.equal(answer.status, 200, JSON.stringify(answer.body));
+    assert.ok(JSON.stringify(answer.body).length <= 1024 * 1024);
+    entries.push(...answer.body.entries);
+    read.push(answer.read);
+    after = answer.body.next && `&after=${answer.body.next}`;
+  }
+  return { entries, read };
+}
+
+test("11,000 refusals of one kind, then pruning: every entry of before is there", async () => {
+  const persist = mkdtempSync(join(tmpdir(), "scim-edge-journal-"));
+  let own = await start({ persist });
+  try {
+    let org = await organisation(own, "flooded");
+    const { id } = (await org.scim("POST", "/Users", user("ada"))).body;
+    const nested = group("outer");
+    nested.members = Array.from({ length: 1000 }, (_, n) => ({ value: `${n}`.padEnd(3000, "é"), type: "Group" }));
+    for (const [method, path, body, status] of [
+      ["POST", "/Users", user("ADA"), 409],
+      ["POST", "/Users", user("b", { active: "maybe" }), 400],
+      ["PATCH", `/Users/${id}`, patch({ op: "add", path: "shoeSize", value: 7 }), 200],
+      ["POST", "/Groups", nested, 400],
+      ["GET", "/Nothing", undefined, 404],
+    ]) {
+      const answer = await org.scim(method, path, body);
+      assert.deepEqual([answer.status, answer.written], [status, 1], `${method} ${path}`);
+    }
+    const earlier = (await all(org, "")).entries;
+    assert.equal(earlier.length, 6);
+    assert.match(earlier.find((entry) => entry.code === "nested-group").notes[0], /^This entry was cut/);
+    const flood = (await org.console("/tokens", "POST", { name: "flood", kind: "scim" })).body;
+    for (let n = 0; n < 11; n += 1) {
+      const Operations = Array.from({ length: 1000 }, (_, at) => ({ method: "DELETE", path: `/Users/never-${n}-${at}` }));
+      const body = { schemas: ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], Operations };
+      const answer = await scimCall(org.base, flood.token, "POST", "/Bulk", body);
+      // 500 rows, and the one that counts.
+      assert.deepEqual([answer.status, answer.written], [200, n === 0 ? 501 : 0]);
+      assert.ok(answer.body.Operations.every((one) => one.status === "404"));
+    }
+    await own.kill();
+    // The hour passes, and what an earlier version stored is found.
+    inStorage(persist, (database) => database.exec(`UPDATE due SET at = 1; INSERT INTO traffic VALUES (1, 'old', 1, 1, 1);
+      INSERT INTO refusals WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 250)
+      SELECT printf('%064x', i), 'refused', i, ${Date.now()}, 'r', NULL, 'Okta', 'GET', '/Users/' || i,
+      '{"code":"user-not-found","status":404,"detail":"d"}', json_array(printf('%05000d', i), 'second'), 1 FROM n`));
+    own = await start({ persist });
+    org = { ...org, console: (path) => consoleCall(own, "GET", `/v1/orgs/flooded${path}`) };
+    const old = await all(org, "&outcome=refused");
+    assert.equal(old.entries.filter((entry) => entry.idp === "Okta").length, 250);
+    let days = [{ idp: "old" }];
+    for (let waited = 0; waited < 200 && days.some(({ idp }) => idp === "old"); waited += 1) {
+      await sleep(100);
+      ({ days } = (await org.console("/journal?limit=1")).body);
+    }
+    assert.ok(!days.some(({ idp }) => idp === "old"), "it is pruned");
+    const { entries, read } = await all(org, "");
+    for (const entry of earlier) {
+      assert.deepEqual(entries.find((one) => one.requestId === entry.requestId && one.method === entry.method), entry);
+    }
+    const flooded = entries.filter((entry) => entry.token?.id === flood.id);
+    assert.equal(flooded.length, 501);
+    assert.deepEqual(flooded.filter(({ method }) => method === null).map(({ code }) => code), ["user-not-found"]);
+    // The first page looks at every refusal, the second at its own rows.
+    assert.ok(read[0] >= 750 && read[1] <= 1000, read.join());
+    // They are copied in steps, whatever ends in between.
+    const left = () =>
+      inStorage(persist, (database) => database.prepare("SELECT count(*) AS count FROM refusals").get().count);
+    await own.kill();
+    for (let tries = 0; left() > 0; tries += 1) {
+      assert.ok(tries < 30, `${left()} rows are not copied`);
+      own = await start({ persist });
+      assert.equal((await org.console("")).status, 200);
+      await sleep(1000);
+      await own.kill();
+    }
+    own = await start({ persist });
+    assert.deepEqual((await all(org, "&outcome=refused")).entries, entries.filter(({ outcome }) => outcome === "refused"));
+  } finally {
+    await own.kill();
+    rmSync(persist, { recursive: true, force: true });
+  }
 });

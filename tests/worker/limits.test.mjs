@@ -115,6 +115,18 @@ test("300 failures from an address, then a live token that no isolate has seen: 
     assert.equal((await scim((await mint()).token, "192.0.2.1")).status, 200);
   }));
 
+test("540 wrong root keys from an address, then the right one: 429", () =>
+  limited({ FAILURE_LIMIT: 300 }, async ({ server, root }) => {
+    // The limiter's minute may end once in between.
+    for (let tries = 0, right = 0; right !== 429; tries += 1) {
+      assert.ok(tries < 2, `the right key is ${right}`);
+      const wrong = await statuses(540, (n) => root(`${n}`.padEnd(64, "x"), "192.0.2.1"));
+      assert.ok(wrong.every((status) => [401, 429].includes(status)), wrong.join());
+      right = (await root(server.consoleKey, "192.0.2.1")).status;
+    }
+    assert.equal((await root(server.consoleKey, "192.0.2.2")).status, 200, "from another address");
+  }));
+
 test("a token that has ended has a limit of its own, beyond which no object is called", () =>
   limited({ FAILURE_LIMIT: LIMIT }, async ({ org, scim, mint }) => {
     const { id, token } = await mint();
