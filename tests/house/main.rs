@@ -2,5 +2,6 @@
 
 mod codes;
 mod config;
+mod docs;
 mod formats;
 mod layers;

@@ -107,9 +107,15 @@ pub fn large() -> String {
     text + totals()
 }
 
-/// 300 users with titles of 240 KB.
+/// 300 users with titles of 240 KB, and 2,000 refusals of 4 KiB.
 pub fn wide() -> String {
-    with(0..300, "'\"title\":\"' || printf('%s%06d', printf('%.*c', 240000, 't'), n) || '\",'") + totals()
+    let refusals = "INSERT INTO refused (code, token, fingerprint, outcome, first_at, last_at, request_id, idp, method, resource, \
+                    error, names, count) SELECT 'c-' || n % 40, 't-' || n / 500, printf('f%06d', n), 'refused', n, n, 'r-' || n, 'test', \
+                    'PATCH', '/Users/x', json_object('status', 400, 'detail', printf('%.*c', 3800, 'd')), '[]', 1 FROM n;";
+    with(0..300, "'\"title\":\"' || printf('%s%06d', printf('%.*c', 240000, 't'), n) || '\",'")
+        + &numbers(0..2_000)
+        + refusals
+        + totals()
 }
 
 /// 100,000 users with two addresses each.

@@ -31,7 +31,7 @@ pub(in crate::org) struct Evidence {
     rows: Option<i64>,
     /// The round of pruning that is under way.
     pub(super) round: Option<Round>,
-    /// What comes next for who reads the journal.
+    /// The entries that come next for the last reader.
     pub(super) order: Option<Order>,
 }
 

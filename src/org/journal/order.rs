@@ -9,13 +9,13 @@ use crate::error::Result;
 use crate::store::Sql;
 use crate::store::refused::{self as store, Position, Refused};
 
-/// How many keys are remembered: ten pages, some 300 KB.
+/// How many keys are remembered: ten pages.
 const KEYS: i64 = 2_000;
 
-/// What comes next for the last reader.
+/// The entries that come next for the last reader.
 #[derive(Debug)]
 pub(super) struct Order {
-    /// What it asks for, whatever the page.
+    /// The parameters of its pages, the same for each.
     wanted: Journal,
     /// The place that the keys follow.
     place: Position,
@@ -38,7 +38,7 @@ impl Order {
     }
 }
 
-/// What is asked for, without the page.
+/// Returns the parameters without the page.
 fn any_page(wanted: &Journal) -> Journal {
     Journal { after: None, limit: 0, ..wanted.clone() }
 }

@@ -57,6 +57,9 @@ pub(super) fn rows() -> Vec<Row> {
         row("journal of 10,000 refusals and 20,000 changes", Large, 0, 200, [1_700, 240_000, 0, 70], |_| {
             get(&format!("{ORG}/journal?limit=1000"))
         }),
+        row("journal of refusals of 4 KiB each", Wide, 0, 200, [5_100, 62_000, 0, 890], |_| {
+            get(&format!("{ORG}/journal?limit=1000"))
+        }),
         row("journal by a resource that is in none", Large, 0, 200, [6, 890_000, 0, 2], |_| {
             get(&format!("{ORG}/journal?limit=1000&resource={}", stored::user(199_000)))
         }),
