@@ -44,6 +44,8 @@ pub(super) const PRUNE_EVERY: i64 = 3_600_000;
 const PRUNE_STEP: i64 = 2000;
 const FIRST_SAVE: i64 = 5_000;
 const NEXT_SAVE: i64 = 60_000;
+/// How many counts of repeats are saved at once; the others follow after [`FIRST_SAVE`].
+const SAVED_AT_ONCE: usize = 2000;
 /// How many ids a refusal keeps, and one of a group that is to hold groups.
 const NAMES_MAX: usize = 100;
 const NESTED_MAX: usize = 1000;
@@ -344,7 +346,7 @@ pub(super) fn save(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result
         memory.evidence.order = None;
     }
     transact(sql, || {
-        for (key, (repeats, at)) in &memory.unsaved.repeats {
+        for (key, (repeats, at)) in memory.unsaved.repeats.iter().take(SAVED_AT_ONCE) {
             rows::count(sql, key, *repeats, *at)?;
         }
         for (token, at) in memory.unsaved.used.iter() {
@@ -352,7 +354,10 @@ pub(super) fn save(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result
         }
         memory.unsaved.traffic.iter().try_for_each(|counted| store::add_traffic(sql, counted))
     })?;
-    memory.unsaved = Unsaved { saved_at: Some(now), ..Unsaved::default() };
+    let next = memory.unsaved.repeats.keys().nth(SAVED_AT_ONCE).cloned();
+    let repeats = next.map(|key| memory.unsaved.repeats.split_off(&key)).unwrap_or_default();
+    let saved_at = if repeats.is_empty() { Some(now) } else { None };
+    memory.unsaved = Unsaved { repeats, saved_at, ..Unsaved::default() };
     Ok(())
 }
 

@@ -287,6 +287,24 @@ fn each_entry_is_shown_once_while_others_move() {
     }
 }
 
+/// One alarm saves 2,000 counts, the next one the others.
+#[test]
+fn counts_of_very_many_repeats_are_saved_in_steps() {
+    let mut server = Native::new(Dialect::Auto);
+    for token in 0..5 {
+        mint(&mut server, &format!("many-{token}"), token + 1, &[]);
+        (0..2).for_each(|_| deletions(&mut server, 0..1));
+    }
+    let saved = "SELECT count(*) FROM refused WHERE count > 1";
+    for expected in [0, 2_000, 2_505] {
+        assert_eq!(number(&server, saved), expected);
+        server.now = server.now.plus(5_000);
+        assert_eq!(server.memory.unsaved.due(server.now).is_some(), expected < 2_505);
+        server.alarm();
+    }
+    assert_eq!(number(&server, "SELECT sum(count) FROM refused"), 10_000);
+}
+
 /// The clock is a year ahead for one round of pruning, then right again.
 #[test]
 fn a_clock_that_was_a_year_ahead_holds_up_no_pruning() {
