@@ -13,12 +13,15 @@ mod read;
 mod row;
 mod sentence;
 mod traffic;
+mod unsaved;
 mod warning;
 
 pub(super) use copying::{COPY, is_needed as has_old, step as copy};
 pub(super) use evidence::Evidence;
 pub(super) use read::page;
 pub(super) use traffic::Outcome;
+pub use unsaved::Unsaved;
+pub(super) use unsaved::save;
 pub(super) use warning::warn_of_job;
 
 use super::Memory;
@@ -28,13 +31,11 @@ use crate::directory::reply::Answer;
 use crate::error::{Error, Kind, Result};
 use crate::id::{OrgId, RequestId, Timestamp};
 use crate::scim::schema::Types;
-use crate::sorted::Sorted;
-use crate::store::refused::{self as rows, Key};
+use crate::store::refused::Key;
 use crate::store::{Sql, changes, journal as store, tokens, transact};
 use evidence::write;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
 
 /// The name of the job that forgets what is too old.
 pub(super) const PRUNE: &str = "prune";
@@ -42,10 +43,6 @@ pub(super) const PRUNE: &str = "prune";
 pub(super) const PRUNE_EVERY: i64 = 3_600_000;
 /// How many changes one step forgets: some 50 ms of work.
 const PRUNE_STEP: i64 = 2000;
-const FIRST_SAVE: i64 = 5_000;
-const NEXT_SAVE: i64 = 60_000;
-/// How many counts of repeats are saved at once; the others follow after [`FIRST_SAVE`].
-const SAVED_AT_ONCE: usize = 2000;
 /// How many ids a refusal keeps, and one of a group that is to hold groups.
 const NAMES_MAX: usize = 100;
 const NESTED_MAX: usize = 1000;
@@ -53,47 +50,6 @@ const NESTED_MAX: usize = 1000;
 const RESOURCE_MAX: usize = 300;
 /// The method that the changes of a Bulk request have.
 pub(super) const BULK: &str = "BULK";
-
-/// Counters that are not stored yet.
-#[derive(Debug, Default)]
-pub struct Unsaved {
-    repeats: BTreeMap<Key, (i64, Timestamp)>,
-    used: Sorted<String, Timestamp>,
-    traffic: Vec<store::Traffic>,
-    saved_at: Option<Timestamp>,
-}
-
-impl Unsaved {
-    /// Notes that a token was used.
-    pub(super) fn token_used(&mut self, id: &str, now: Timestamp) {
-        self.used.insert(id.to_owned(), now);
-    }
-
-    /// Counts a request that would change something.
-    pub(super) fn counted(&mut self, idp: &str, outcome: Outcome, now: Timestamp) {
-        traffic::count(&mut self.traffic, idp, outcome, now);
-    }
-
-    /// Counts an entry that has a row.
-    fn repeated(&mut self, key: Key, now: Timestamp) {
-        let (count, at) = self.repeats.entry(key).or_insert((0, now));
-        (*count, *at) = (*count + 1, now);
-    }
-
-    fn is_empty(&self) -> bool {
-        self.repeats.is_empty() && self.used.is_empty() && self.traffic.is_empty()
-    }
-
-    /// When to save, seen from `now`; `None` if there is nothing.
-    pub fn due(&self, now: Timestamp) -> Option<Timestamp> {
-        if self.is_empty() {
-            return None;
-        }
-        let next = self.saved_at.map_or(now, |saved| saved.plus(NEXT_SAVE));
-        // Not later, if it was saved while the clock was ahead.
-        Some(next.max(now.plus(FIRST_SAVE)).min(now.plus(NEXT_SAVE)))
-    }
-}
 
 /// The refusal of one operation of a Bulk request.
 #[derive(Debug)]
@@ -330,35 +286,6 @@ pub(super) fn target<'a>(command: &'a Command, org: &OrgId) -> (&'a str, String)
         Command::ListGroups { .. } => ("GET", "/Groups".to_owned()),
         Command::Search { .. } => ("POST", "/.search".to_owned()),
     }
-}
-
-/// Saves the counters that are in memory, if there are any.
-///
-/// # Errors
-/// Internal only; then they stay, and are saved later.
-pub(super) fn save(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<()> {
-    if memory.unsaved.is_empty() {
-        return Ok(());
-    }
-    memory.unsaved.saved_at = Some(now);
-    if !memory.unsaved.repeats.is_empty() {
-        // They were seen before they are saved, so they may stand behind the place where a reader is.
-        memory.evidence.order = None;
-    }
-    transact(sql, || {
-        for (key, (repeats, at)) in memory.unsaved.repeats.iter().take(SAVED_AT_ONCE) {
-            rows::count(sql, key, *repeats, *at)?;
-        }
-        for (token, at) in memory.unsaved.used.iter() {
-            tokens::used(sql, token, *at)?;
-        }
-        memory.unsaved.traffic.iter().try_for_each(|counted| store::add_traffic(sql, counted))
-    })?;
-    let next = memory.unsaved.repeats.keys().nth(SAVED_AT_ONCE).cloned();
-    let repeats = next.map(|key| memory.unsaved.repeats.split_off(&key)).unwrap_or_default();
-    let saved_at = if repeats.is_empty() { Some(now) } else { None };
-    memory.unsaved = Unsaved { repeats, saved_at, ..Unsaved::default() };
-    Ok(())
 }
 
 /// Forgets some of what is too old, and warns of tokens that end soon; answers when the next step is due.

@@ -1,0 +1,88 @@
+//! Counters that live in memory until the alarm saves them: repeats of refusals, the last use of tokens, the requests of each
+//! day. They never ride along with a request's own write.
+
+use super::traffic::{self, Outcome};
+use crate::error::Result;
+use crate::id::Timestamp;
+use crate::org::Memory;
+use crate::sorted::Sorted;
+use crate::store::refused::{self as rows, Key};
+use crate::store::{Sql, journal as store, tokens, transact};
+use std::collections::BTreeMap;
+
+/// How long after the first counter they are saved, in milliseconds.
+const FIRST_SAVE: i64 = 5_000;
+/// How long after they were saved they are saved again, in milliseconds.
+const NEXT_SAVE: i64 = 60_000;
+/// How many counts of repeats are saved at once; the others follow after [`FIRST_SAVE`].
+const SAVED_AT_ONCE: usize = 2000;
+
+/// Counters that are not stored yet.
+#[derive(Debug, Default)]
+pub struct Unsaved {
+    repeats: BTreeMap<Key, (i64, Timestamp)>,
+    used: Sorted<String, Timestamp>,
+    traffic: Vec<store::Traffic>,
+    saved_at: Option<Timestamp>,
+}
+
+impl Unsaved {
+    /// Notes that a token was used.
+    pub(in crate::org) fn token_used(&mut self, id: &str, now: Timestamp) {
+        self.used.insert(id.to_owned(), now);
+    }
+
+    /// Counts a request that would change something.
+    pub(in crate::org) fn counted(&mut self, idp: &str, outcome: Outcome, now: Timestamp) {
+        traffic::count(&mut self.traffic, idp, outcome, now);
+    }
+
+    /// Counts an entry that has a row.
+    pub(super) fn repeated(&mut self, key: Key, now: Timestamp) {
+        let (count, at) = self.repeats.entry(key).or_insert((0, now));
+        (*count, *at) = (*count + 1, now);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.repeats.is_empty() && self.used.is_empty() && self.traffic.is_empty()
+    }
+
+    /// When to save, seen from `now`; `None` if there is nothing.
+    pub fn due(&self, now: Timestamp) -> Option<Timestamp> {
+        if self.is_empty() {
+            return None;
+        }
+        let next = self.saved_at.map_or(now, |saved| saved.plus(NEXT_SAVE));
+        // Not later, if it was saved while the clock was ahead.
+        Some(next.max(now.plus(FIRST_SAVE)).min(now.plus(NEXT_SAVE)))
+    }
+}
+
+/// Saves the counters that are in memory, if there are any.
+///
+/// # Errors
+/// Internal only; then they stay, and are saved later.
+pub(in crate::org) fn save(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<()> {
+    if memory.unsaved.is_empty() {
+        return Ok(());
+    }
+    memory.unsaved.saved_at = Some(now);
+    if !memory.unsaved.repeats.is_empty() {
+        // They were seen before they are saved, so they may stand behind the place where a reader is.
+        memory.evidence.order = None;
+    }
+    transact(sql, || {
+        for (key, (repeats, at)) in memory.unsaved.repeats.iter().take(SAVED_AT_ONCE) {
+            rows::count(sql, key, *repeats, *at)?;
+        }
+        for (token, at) in memory.unsaved.used.iter() {
+            tokens::used(sql, token, *at)?;
+        }
+        memory.unsaved.traffic.iter().try_for_each(|counted| store::add_traffic(sql, counted))
+    })?;
+    let next = memory.unsaved.repeats.keys().nth(SAVED_AT_ONCE).cloned();
+    let repeats = next.map(|key| memory.unsaved.repeats.split_off(&key)).unwrap_or_default();
+    let saved_at = if repeats.is_empty() { Some(now) } else { None };
+    memory.unsaved = Unsaved { repeats, saved_at, ..Unsaved::default() };
+    Ok(())
+}
