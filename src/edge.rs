@@ -12,6 +12,7 @@ mod preview;
 mod respond;
 mod schemas;
 mod snapshot;
+mod spent;
 mod sql;
 mod tokens;
 
@@ -162,7 +163,8 @@ impl Edge<'_> {
     ///
     /// 1. Discovery without a token is the same for everybody.
     /// 2. The token's form, then KV: unknown callers get 401; no object is called and nothing is stored.
-    /// 3. What KV knows to have ended is refused before the body is read; the object counts it.
+    /// 3. What KV knows to have ended is refused before the body is read; the object counts it. So is a token whose object
+    ///    time is used up, as far as this isolate knows.
     /// 4. The request is read; a refusal goes to the object too, which checks the token first and writes it down.
     /// 5. One object call; if the organisation's schemas are not those that this isolate knew, the request is read again
     ///    under the object's, and there is a second call.
@@ -190,7 +192,12 @@ impl Edge<'_> {
         }
         if refusal.is_some() {
             self.count_ended(org, &token, &record, method, path).await;
+            body::discard(&request).await;
             return Err(Error::unauthorized());
+        }
+        if let Err(error) = spent::check(&token.hash()) {
+            body::discard(&request).await;
+            return Err(error);
         }
         let query = route::query(query);
         let body = match &route {

@@ -105,8 +105,7 @@ impl Memory {
     /// Lets a call in, or refuses it because its callers have used up their time, or because enough streams are under way.
     fn admit(&mut self, call: &Call, caller: &access::Caller, now: Timestamp) -> Result<()> {
         if let (Some(buckets), Some(token)) = (&self.buckets, &caller.token)
-            && !bucket::is_exempt(call)
-            && !bucket::is_stream(&call.ask)
+            && bucket::may_refuse(call)
         {
             buckets.check(kind(call), token, now)?;
         }

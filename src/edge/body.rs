@@ -13,6 +13,9 @@ use worker::web_sys::ReadableStream;
 /// would reach it as a broken connection.
 pub(super) const DRAINED_MAX: usize = 4 * json::BODY_MAX;
 
+/// How long the body of a refused request is waited for, in milliseconds.
+const DISCARDED_WITHIN: u32 = 1000;
+
 // What arrives piece by piece is gathered outside the wasm memory, which never shrinks: a client that hangs up in the middle
 // leaves nothing there.
 #[wasm_bindgen(inline_js = r#"
@@ -36,10 +39,33 @@ export async function gather(body, most, drained) {
   }
   return whole;
 }
+
+export async function drop(body, most, milliseconds) {
+  const late = new Promise((resolve) => setTimeout(resolve, milliseconds, { done: true }));
+  const reader = body.getReader();
+  for (let read = 0; read <= most; ) {
+    const { done, value } = await Promise.race([reader.read(), late]);
+    if (done) break;
+    read += value.byteLength;
+  }
+}
 "#)]
 extern "C" {
     /// All of the body, or `undefined` for more than `most` bytes; of that, up to `drained` are read and dropped.
     fn gather(body: &ReadableStream, most: u32, drained: u32) -> Promise;
+
+    /// Reads the body to its end and drops it, at most so many bytes and milliseconds of it.
+    #[wasm_bindgen(js_name = drop)]
+    fn drop_whole(body: &ReadableStream, most: u32, milliseconds: u32) -> Promise;
+}
+
+/// Reads the body of a request that is refused whatever it says, and drops it outside the wasm memory, so that the refusal
+/// reaches a client that still writes. It takes at most [`DRAINED_MAX`] bytes and a second: one that writes no more gets its
+/// answer too.
+pub(super) async fn discard(request: &Request) {
+    if let Some(stream) = request.inner().body() {
+        let _broken_off = JsFuture::from(drop_whole(&stream, DRAINED_MAX as u32, DISCARDED_WITHIN)).await;
+    }
 }
 
 /// Reads the body, at most [`json::BODY_MAX`] of it.

@@ -2,7 +2,7 @@
 
 use super::limits::{self, Limit};
 use super::organisations::{self, home};
-use super::{Edge, Known, body, header, import, now, preview, random, snapshot, tokens};
+use super::{Edge, Known, body, header, import, now, preview, random, snapshot, spent, tokens};
 use crate::auth::{self, Record, Token, TokenKind};
 use crate::console;
 use crate::directory::command::{Actor, Admin, Ask, Call, Precondition, Rotation, TokenSettings, VERSION};
@@ -126,6 +126,12 @@ async fn run(
             }
             Console::ReleaseGuard(_) => Ask::Admin(console::release(&body(&mut request).await?)?),
             Console::Preview(_) => {
+                if let Actor::Token { hash, .. } = &actor
+                    && let Err(error) = spent::check(hash)
+                {
+                    body::discard(&request).await;
+                    return Err(error);
+                }
                 let body = body(&mut request).await?;
                 let home = home(edge, own.as_ref(), &org).await?;
                 let call = |ask| edge.call_of(org.clone(), home.clone(), actor.clone(), ask);

@@ -5,14 +5,14 @@ use super::measure::Busy;
 use super::platform::{self, failed};
 use super::respond::{self, Wanted};
 use super::sql::Storage;
-use super::{Edge, now, random, tokens};
+use super::{Edge, now, random, spent, tokens};
 use crate::directory::command::{Actor, Call, Envelope, VERSION};
 use crate::directory::reply::{Answer, Reply};
 use crate::directory::residency::Residency;
 use crate::error::{Code, Error, Kind, Result, quoted};
 use crate::id::{OrgId, Seq, Timestamp, TokenHash};
 use crate::org::alarm::{self, Failure};
-use crate::org::{self, Context, Memory, Progress, feed, records, registry};
+use crate::org::{self, Context, Memory, Progress, bucket, feed, records, registry};
 use crate::render;
 use crate::scim::json;
 use futures_util::FutureExt;
@@ -48,17 +48,21 @@ impl Edge<'_> {
     pub(super) async fn ask(&self, call: &mut Call) -> Result<Came> {
         call.v = call.lowest_version();
         let call = &*call;
+        if let (Actor::Token { hash, .. }, true) = (&call.actor, bucket::may_refuse(call)) {
+            spent::check(hash)?;
+        }
         let (class, name) = ("ORG", call.org.as_str());
         let response = self.call(class, name, &call.home, call).await?;
         if response.headers().has(respond::FINAL).unwrap_or_default() {
             return Ok(Came::Final(response));
         }
         let reply: Reply = read(&response, class, name).await?;
-        if let (Err(error), Actor::Token { hash, .. }) = (&reply.outcome, &call.actor)
-            && error.kind() == Kind::Unauthorized
-        {
-            // KV did not know yet. What goes over the limit is refused from the next request on.
-            let _over = limits::count(self.env, Limit::Ended, &self.at_client(hash)).await;
+        if let (Err(error), Actor::Token { hash, .. }) = (&reply.outcome, &call.actor) {
+            spent::learn(hash, error);
+            if error.kind() == Kind::Unauthorized {
+                // KV did not know yet. What goes over the limit is refused from the next request on.
+                let _over = limits::count(self.env, Limit::Ended, &self.at_client(hash)).await;
+            }
         }
         reply.outcome.map(Came::Answer)
     }

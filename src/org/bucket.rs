@@ -4,7 +4,7 @@
 //! up the other. Each refills with time and is charged after a call with the units that it spent, whatever the call was
 //! answered. While one is below zero its callers are refused. They live in memory: an eviction fills them.
 //!
-//! What takes access away is never refused, nor is the root key ([`is_exempt`]). Streams that go on in steps are not
+//! What takes access away is never refused, nor is the root key ([`may_refuse`]). Streams that go on in steps are not
 //! charged; [`Streams`] bounds how many there are.
 
 use crate::auth::TokenKind;
@@ -141,8 +141,25 @@ impl Buckets {
     }
 }
 
+/// Returns the refusal of a token that was refused a moment ago, for so many more seconds; nothing of the request was read.
+pub fn still_spent(seconds: i64) -> Error {
+    let error = Error::new(
+        Code::ObjectTimeSpent,
+        format!(
+            "The requests of this token, or of all tokens of this organisation, have used up the computing time that an \
+             organisation gets. Nothing was done. Try again in {seconds} seconds, with smaller requests or fewer of them."
+        ),
+    );
+    Error { retry_after: Some(seconds), ..error }
+}
+
+/// True for a call that the buckets may refuse: it is neither exempt nor one of the streams, which are not charged.
+pub fn may_refuse(call: &Call) -> bool {
+    !is_exempt(call) && !is_stream(&call.ask)
+}
+
 /// True for a call that the buckets never refuse: with the root key, or one that takes access away.
-pub(super) fn is_exempt(call: &Call) -> bool {
+fn is_exempt(call: &Call) -> bool {
     let takes_away = match &call.ask {
         Ask::Admin(admin) => match admin {
             Admin::Configure { .. } | Admin::Erase | Admin::ReleaseGuard { .. } | Admin::RevokeToken { .. } => true,

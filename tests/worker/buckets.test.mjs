@@ -28,6 +28,10 @@ test("a token that asks for the worst that is allowed is held up, and no other",
   assert.equal(answer.status, 429);
   assert.match(answer.headers.get("Retry-After"), /^[1-9]\d*$/);
   assert.match(answer.body.detail, /^The requests of this token have used up the computing time/);
+  // The next one is refused at the edge: the object is not called and the body is not read, whatever it says.
+  const next = await acme.scim("PATCH", `/Users/${made.body.id}`, "not JSON");
+  assert.deepEqual([next.status, next.headers.get("X-Error-Code"), next.headers.get("X-Test-Rows")], [429, "object-time-spent", null]);
+  assert.match(next.headers.get("Retry-After"), /^[1-9]\d*$/);
   const others = [
     scimCall(acme.base, other.body.token, "GET", "/Users?count=1"),
     beta.scim("GET", "/Users?count=1"),
