@@ -6,6 +6,7 @@ pub mod preview;
 use crate::auth::{Dialect, TokenKind, range};
 use crate::directory::command::{Admin, Journal, Page, Query, Rotation, Scope, TokenSettings};
 use crate::directory::options::{self, Guard, Options, RELEASE_MAX, Sync};
+use crate::directory::quota::Quota;
 use crate::directory::residency::Residency;
 use crate::error::{Code, Error, Result, excerpt, quoted};
 use crate::id::{GroupId, MemberId, OrgId, Timestamp, TokenId, UserId, whole};
@@ -35,6 +36,8 @@ struct OrgBody {
     #[serde(default, deserialize_with = "options::said")]
     guard: Option<Option<Guard>>,
     reserved_group_names: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "options::said")]
+    quota: Option<Value>,
     jurisdiction: Option<String>,
     location_hint: Option<String>,
 }
@@ -81,8 +84,13 @@ pub fn configure(body: &[u8]) -> Result<Admin> {
         display_name: body.display_name,
         saml: body.saml.map(|saml| saml.configured),
         scim: body.scim.map(|scim| scim.enabled),
-        options: Options { sync: body.sync, guard: body.guard, reserved_group_names: body.reserved_group_names }
-            .checked()?,
+        options: Options {
+            sync: body.sync,
+            guard: body.guard,
+            reserved_group_names: body.reserved_group_names,
+            quota: body.quota.as_ref().map(Quota::read).transpose()?,
+        }
+        .checked()?,
         residency: Residency { jurisdiction: body.jurisdiction, location_hint: body.location_hint },
     })
 }

@@ -4,6 +4,7 @@
 pub mod bulk;
 pub mod command;
 pub mod options;
+pub mod quota;
 pub mod reply;
 pub mod residency;
 mod version;

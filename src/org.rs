@@ -14,6 +14,7 @@ pub mod erase;
 pub mod feed;
 mod gate;
 mod groups;
+mod growth;
 mod guard;
 mod import;
 pub mod journal;

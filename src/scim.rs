@@ -6,6 +6,7 @@ pub mod discovery;
 pub mod etag;
 pub mod extension;
 pub mod filter;
+pub mod growth;
 pub mod guided;
 pub mod json;
 pub mod limits;

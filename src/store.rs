@@ -163,6 +163,12 @@ pub trait Sql {
     /// What `body` answers, or internal.
     fn transaction(&self, body: &mut dyn FnMut() -> Result<()>) -> Result<()>;
 
+    /// Returns how many bytes the storage takes, without the pages that are free, in the transaction that is open.
+    ///
+    /// # Errors
+    /// Internal, for whatever the platform says.
+    fn size(&self) -> Result<i64>;
+
     /// Notes that a row of `due` was written, so that the platform's alarm is looked at after the call.
     fn due_changed(&self);
 }

@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 
 /// The newest version of [`Call`] and of the reply. An object understands this one and all before it. A call says the lowest
 /// that understands it, [`Call::lowest_version`], so while a deploy rolls only what is new is 503 at an object of before.
-pub const VERSION: u8 = 3;
+pub const VERSION: u8 = 4;
 
 /// One call of an organisation's object. `A` is what is asked: an [`Ask`], or its text in an [`Envelope`].
 #[derive(Debug, PartialEq, Serialize, Deserialize)]

@@ -1,5 +1,6 @@
 //! What an organisation takes of a push, and how much deprovisioning at once.
 
+use super::quota::Quota;
 use crate::error::{Code, Error, Result};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -25,6 +26,9 @@ pub struct Options {
     /// Names that no group may be given by a provider.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reserved_group_names: Option<Vec<String>>,
+    /// How much the organisation may hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quota: Option<Quota>,
 }
 
 /// Which parts of a push are taken: all, unless it says `false`.
@@ -52,12 +56,12 @@ pub struct Guard {
     pub window_seconds: i64,
 }
 
-/// Reads a guard, of which `null` says something, unlike a field that is left out.
+/// Reads a field of which `null` says something, unlike one that is left out.
 ///
 /// # Errors
 /// Those of the deserializer.
-pub fn said<'a, D: Deserializer<'a>>(deserializer: D) -> Result<Option<Option<Guard>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
+pub fn said<'a, T: Deserialize<'a>, D: Deserializer<'a>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 impl Options {
@@ -82,12 +86,18 @@ impl Options {
             sync,
             guard: new.guard.or(self.guard),
             reserved_group_names: new.reserved_group_names.clone().or(self.reserved_group_names),
+            quota: new.quota.or(self.quota),
         }
     }
 
     /// The guard, if it is on.
     pub fn guard(&self) -> Option<Guard> {
         self.guard.flatten()
+    }
+
+    /// How much the organisation may hold: the defaults if nothing was set.
+    pub fn quota(&self) -> Quota {
+        self.quota.unwrap_or_default()
     }
 
     /// The parts of a push with what they are set to.

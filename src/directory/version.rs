@@ -5,6 +5,7 @@
 //! 2. Conditions, sorting and cursors, Bulk, previews, registered schemas, the journal, snapshots and imports, and what else
 //!    an object of version 1 would take for something else, or not see.
 //! 3. A token revoked together with what it minted.
+//! 4. A quota, which an object of version 3 would leave out unseen.
 
 use super::command::{Admin, Ask, Call, Command, GroupOperation, List, Query};
 
@@ -73,7 +74,9 @@ fn read(query: &Query) -> u8 {
 fn administer(admin: &Admin) -> u8 {
     match admin {
         Admin::Configure { options, residency, .. } => {
-            if options.is_empty() && residency.is_empty() {
+            if options.quota.is_some() {
+                4
+            } else if options.is_empty() && residency.is_empty() {
                 1
             } else {
                 2

@@ -33,6 +33,9 @@ extern "C" {
     #[wasm_bindgen(method, catch, variadic)]
     fn exec(this: &JsSql, query: &str, bindings: &Array) -> std::result::Result<JsCursor, JsValue>;
 
+    #[wasm_bindgen(method, catch, getter, js_name = databaseSize)]
+    fn database_size(this: &JsSql) -> std::result::Result<f64, JsValue>;
+
     /// `SqlStorageCursor`.
     #[wasm_bindgen(extends = Object)]
     #[derive(Clone, Debug)]
@@ -212,6 +215,11 @@ impl Sql for Storage {
             (None, Err(error)) => Err(platform::failed(&error, "at the end of a transaction")),
             (None, Ok(_)) => Ok(()),
         }
+    }
+
+    fn size(&self) -> Result<i64> {
+        let size = self.sql.database_size().map_err(|error| platform::failed(&error, "databaseSize"))?;
+        Ok(size as i64)
     }
 
     fn due_changed(&self) {

@@ -60,6 +60,12 @@ codes! {
         TooManyMemberships = "too-many-memberships",
         /// A filter that names no ids is tried on a very large group.
         GroupTooLargeToFilter = "group-too-large-to-filter",
+        /// The organisation has as many users as its quota allows.
+        QuotaUsers = "quota-users",
+        /// The organisation has as many groups as its quota allows.
+        QuotaGroups = "quota-groups",
+        /// The organisation stores as many bytes as its quota allows.
+        QuotaBytes = "quota-bytes",
         /// [`Kind::TooMany`] of another build.
         TooMany = "too-many",
     }

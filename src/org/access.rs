@@ -97,6 +97,9 @@ fn may_administer(scope: Option<Scope>, admin: &Admin) -> Result<()> {
         (Some(Scope::Admin), Admin::Configure { residency, .. }) if !residency.is_empty() => {
             Err(forbidden("set where an organisation's data is"))
         }
+        (Some(Scope::Admin), Admin::Configure { options, .. }) if options.quota.is_some() => {
+            Err(forbidden("set a quota"))
+        }
         (Some(Scope::Admin), Admin::Erase) => Err(forbidden("erase an organisation")),
         (Some(Scope::Admin), _) => Ok(()),
         _ => Err(forbidden("change anything")),

@@ -55,6 +55,8 @@ pub(super) struct Passed {
     pub(super) attributes: Attributes,
     /// What was taken out, and what stays though it breaks a rule, in sentences for the journal.
     pub(super) notes: Vec<String>,
+    /// What the request mentioned.
+    pub(super) said: Said,
 }
 
 /// Returns the attributes of a stored document, without `schemas`, which follows from them; those of registered extensions
@@ -105,7 +107,7 @@ pub(super) fn pass(options: &Options, proposal: Proposal<'_>) -> Result<Passed> 
         let rule = error.detail.split(". ").next().unwrap_or_default();
         notes.push(format!("Stored before and kept, though it would be refused today: {rule}."));
     }
-    Ok(Passed { attributes: new, notes })
+    Ok(Passed { attributes: new, notes, said })
 }
 
 /// Judges the attributes of a line of an import. It restores what was stored, here or elsewhere, so it is its own `old`:

@@ -2,6 +2,7 @@
 
 use super::clearing::CLEAR;
 use super::gate::{self, Passed, Proposal, Said};
+use super::growth;
 use super::membership::{self, Delta, Judged};
 use super::related;
 use super::users::{attributes, differing};
@@ -13,7 +14,7 @@ use crate::fold::fold;
 use crate::id::{GroupId, MemberId, Seq};
 use crate::scim::patch::{self, Op};
 use crate::scim::resource::{Resource, schemas};
-use crate::scim::schema::ResourceType;
+use crate::scim::schema::{Kinds, ResourceType};
 use crate::store::changes::Kind as ChangeKind;
 use crate::store::folded::folded;
 use crate::store::groups::{self as store, Content, Group};
@@ -47,6 +48,7 @@ pub(super) fn create(work: &mut Work<'_>, group: &Resource, ids: &[MemberId]) ->
     }
     work.notes.extend(passed.notes);
     check_free(work.sql, &content, None)?;
+    growth::may_create(work, Kinds::Groups)?;
     let effect = membership::find(work, None, &label, &delta)?.effect(work, None, &label)?;
     let id = GroupId::parse(&work.new_id()).ok_or_else(|| Error::internal("made an id that is none"))?;
     // Its last change is that of its last members.
@@ -166,16 +168,28 @@ fn store_changed(
     passed: Passed,
     members: &Judged<'_>,
 ) -> Result<Group> {
-    let Passed { attributes: new, notes } = passed;
+    let Passed { attributes: mut new, notes, .. } = passed;
     work.notes.extend(notes);
-    let content = content(&work.types.group, &new);
+    let mut content = content(&work.types.group, &new);
     work.spend_document(content.doc.len())?;
     work.spend_document(content.folded.as_ref().map_or(0, |folded| FOLDED_TIMES * folded.len()))?;
-    let effect = members.effect(work, Some(old.key), old.id.as_str())?;
-    let changes = new != *stored;
-    if !changes && effect.is_nothing() {
+    let mut effect = members.effect(work, Some(old.key), old.id.as_str())?;
+    if new == *stored && effect.is_nothing() {
         return Ok(old);
     }
+    if (content.doc.len() > old.content.doc.len() || effect.adds())
+        && let Some(mut full) = growth::full(work)?
+    {
+        new = full.fitted(work, stored, &new, content.doc.len())?;
+        content = self::content(&work.types.group, &new);
+        full.without_members(effect.without_additions());
+        let is_same = new == *stored && effect.is_nothing();
+        full.settle(work, &format!("group {}", old.id), members.removes() || !is_same)?;
+        if is_same {
+            return Ok(old);
+        }
+    }
+    let changes = new != *stored;
     let names = |content: &Content| (content.display_name_key.clone(), content.external_id.clone());
     if names(&content) != names(&old.content) {
         check_free(work.sql, &content, Some(&old))?;

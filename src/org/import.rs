@@ -6,12 +6,13 @@
 
 mod line;
 
-use super::Memory;
 use super::access::Caller;
+use super::admin::Settings;
+use super::{Memory, growth};
 use crate::directory::command::{Admin, Call};
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result, quoted};
-use crate::id::{RequestId, Seq, Timestamp};
+use crate::id::{OrgId, RequestId, Seq, Timestamp};
 use crate::scim::json;
 use crate::scim::schema::Types;
 use crate::store::changes::{self, Before, Change, Facts, Kind as ChangeKind, Totals};
@@ -163,10 +164,11 @@ pub(super) fn run(
     caller: &Caller,
     now: Timestamp,
 ) -> Result<Answer> {
-    let scim_enabled = caller.settings.scim_enabled;
+    let (scim_enabled, quota) = (caller.settings.scim_enabled, caller.settings.options.quota());
     let answer = match admin {
         Admin::BeginImport => begin(sql, scim_enabled, now),
         Admin::ImportLines { part, line, lines: text, last } => {
+            growth::may_send_part(sql, quota, &call.org)?;
             return lines(sql, &memory.types, (*part, *line), text, *last, now);
         }
         Admin::FinishImport => {
@@ -177,7 +179,7 @@ pub(super) fn run(
                 token: caller.token.clone(),
                 ..Job::default()
             };
-            finish(sql, scim_enabled, job, now).and_then(|()| status(sql))
+            finish(sql, &caller.settings, &call.org, job, now).and_then(|()| status(sql))
         }
         Admin::EndImport => end(sql, now),
         _ => Err(Error::internal("not a call of an import")),
@@ -380,7 +382,7 @@ fn put(sql: &dyn Sql, key: i64, line: &Line) -> Result<()> {
 }
 
 /// All parts were sent: checks that they are, and sets the job going. One that was set aside goes on.
-fn finish(sql: &dyn Sql, scim_enabled: bool, begun: Job, now: Timestamp) -> Result<()> {
+fn finish(sql: &dyn Sql, settings: &Settings, org: &OrgId, begun: Job, now: Timestamp) -> Result<()> {
     let job = job_shown(sql)?;
     if let Some(phase) = job.stopped {
         let again = Job { phase, stopped: None, error: None, ..job };
@@ -389,7 +391,7 @@ fn finish(sql: &dyn Sql, scim_enabled: bool, begun: Job, now: Timestamp) -> Resu
     if job.phase != Phase::Receiving {
         return Err(conflict(Code::ImportState, format!("This import is {} already.", job.phase.state())));
     }
-    may(sql, scim_enabled, job.half)?;
+    may(sql, settings.scim_enabled, job.half)?;
     let parts = store::parts(sql)?;
     for (wanted, part) in (1..).zip(&parts) {
         if part.part != wanted {
@@ -421,6 +423,9 @@ fn finish(sql: &dyn Sql, scim_enabled: bool, begun: Job, now: Timestamp) -> Resu
         let detail = format!("The last line says that {} lines come before it; {} were sent.", end.lines, lines - 1);
         return Err(Error::new(Code::ImportCounts, detail));
     }
+    // What the job counts is held against these counts, so nothing more comes than was judged here.
+    let [users, _, groups, ..] = end.counts;
+    growth::may_import(sql, settings.options.quota(), (users, groups), org)?;
     set_going(sql, &Job { end: key, half: job.half, ..begun }, now)
 }
 

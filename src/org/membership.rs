@@ -252,12 +252,27 @@ impl Effect {
         (self.add.len() + self.remove.len()).div_ceil(MEMBERS_A_CHANGE) as Seq
     }
 
+    /// True if members are added.
+    pub(super) fn adds(&self) -> bool {
+        !self.add.is_empty()
+    }
+
+    /// Adds no members after all; answers how many they were.
+    pub(super) fn without_additions(&mut self) -> usize {
+        std::mem::take(&mut self.add).len()
+    }
+
     pub(super) fn is_nothing(&self) -> bool {
         self.add.is_empty() && self.remove.is_empty()
     }
 }
 
 impl Judged<'_> {
+    /// True if an operation removes members, whether they are members or not. One that names the whole list only replaces.
+    pub(super) fn removes(&self) -> bool {
+        !self.delta.unwanted.is_empty() || self.delta.said.values().any(|said| !said.wanted)
+    }
+
     /// Returns the rows to add and to remove. `group` names the group in a refusal.
     ///
     /// # Errors

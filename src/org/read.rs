@@ -1,8 +1,8 @@
 //! What the Console reads. Nothing here changes anything.
 
 use super::admin::settings;
-use super::snapshot;
 use super::tokens::{self, show};
+use super::{growth, snapshot};
 use crate::directory::command::Query;
 use crate::directory::options::Options;
 use crate::directory::reply::Answer;
@@ -35,13 +35,15 @@ pub(super) fn read(sql: &dyn Sql, org: &OrgId, query: &Query, now: Timestamp) ->
 /// The organisation's settings and where its sequence stands.
 pub(super) fn organisation(sql: &dyn Sql, org: &OrgId, now: Timestamp) -> Result<Answer> {
     let (settings, head) = (settings(sql)?, changes::head(sql)?);
-    let (health, last_push) = tokens::health(sql, settings.scim_enabled, now)?;
+    let full = growth::warnings(sql, settings.options.quota(), head.totals, org)?;
+    let (health, last_push) = tokens::health(sql, settings.scim_enabled, full, now)?;
     let released = settings.guard_is_released(now).then(|| settings.guard_released_until.rfc3339());
     answer(&json!({
         "id": org, "displayName": settings.display_name, "saml": { "configured": settings.saml_configured },
         "scim": { "enabled": settings.scim_enabled }, "sync": show_sync(&settings.options),
         "guard": settings.options.guard(), "guardReleasedUntil": released,
         "jurisdiction": settings.residency.jurisdiction, "locationHint": settings.residency.location_hint,
+        "quota": settings.options.quota(), "storedBytes": sql.size()?,
         "reservedGroupNames": settings.options.reserved_group_names.unwrap_or_default(), "counts": head.totals, "lastSeq": head.seq,
         "lastChangeAt": (head.seq > 0).then(|| head.at.rfc3339()),
         "oldestSeq": changes::oldest(sql)?, "lastPushAt": last_push.map(Timestamp::rfc3339), "health": health,

@@ -205,8 +205,13 @@ fn warning(token: &Token, now: Timestamp) -> Option<String> {
     ))
 }
 
-/// How the connection to the provider is, and when it last sent anything.
-pub(super) fn health(sql: &dyn Sql, enabled: bool, now: Timestamp) -> Result<(Value, Option<Timestamp>)> {
+/// How the connection to the provider is, with what else there is to warn of, and when it last sent anything.
+pub(super) fn health(
+    sql: &dyn Sql,
+    enabled: bool,
+    other: Vec<String>,
+    now: Timestamp,
+) -> Result<(Value, Option<Timestamp>)> {
     let tokens = tokens::all(sql)?;
     let longest = longest(&tokens, now);
     let warning = match longest {
@@ -218,9 +223,10 @@ pub(super) fn health(sql: &dyn Sql, enabled: bool, now: Timestamp) -> Result<(Va
         }),
     };
     let used = tokens.iter().filter(|token| token.settings.kind == TokenKind::Scim).filter_map(|token| token.last_used);
+    let warnings: Vec<String> = warning.into_iter().chain(other).collect();
     let health = json!({
-        "status": if warning.is_some() { "warning" } else { "ok" },
-        "warnings": warning.as_slice(), "tokenDaysLeft": longest.and_then(|token| days_left(token, now)),
+        "status": if warnings.is_empty() { "ok" } else { "warning" },
+        "warnings": warnings, "tokenDaysLeft": longest.and_then(|token| days_left(token, now)),
     });
     Ok((health, used.max()))
 }

@@ -3,6 +3,7 @@
 
 use super::clearing::CLEAR;
 use super::gate::{self, Passed, Proposal, Said};
+use super::growth;
 use super::membership::MEMBERSHIPS_MAX;
 use super::related;
 use super::work::{FOLDED_TIMES, Work};
@@ -13,7 +14,7 @@ use crate::id::UserId;
 use crate::scim::json;
 use crate::scim::patch::{self, Op, Operation};
 use crate::scim::resource::{Resource, schemas};
-use crate::scim::schema::ResourceType;
+use crate::scim::schema::{Kinds, ResourceType};
 use crate::store::changes::Kind as ChangeKind;
 use crate::store::folded::folded;
 use crate::store::users::{self as store, Content, User};
@@ -66,6 +67,7 @@ pub(super) fn create(work: &mut Work<'_>, user: &Resource) -> Result<Answer> {
         let external_id = content.external_id.as_deref().unwrap_or_default();
         return Err(conflict(Code::ExternalIdTaken, "externalId", external_id, &taken));
     }
+    growth::may_create(work, Kinds::Users)?;
     work.notes.extend(passed.notes);
     let id = UserId::parse(&work.new_id()).ok_or_else(|| Error::internal("made an id that is none"))?;
     store::insert(work.sql, &id, &content, work.next_seq(), work.at())?;
@@ -213,13 +215,25 @@ fn store_changed(
     passed: Passed,
     left: &[String],
 ) -> Result<Answer> {
-    let Passed { attributes: new, notes } = passed;
+    let Passed { attributes: mut new, notes, said } = passed;
     work.notes.extend(notes);
-    let content = content(&work.types.user, &new, old.content.active);
+    let mut content = content(&work.types.user, &new, old.content.active);
     work.spend_document(content.doc.len())?;
     work.spend_document(content.folded.as_ref().map_or(0, |folded| FOLDED_TIMES * folded.len()))?;
     if new == *stored && left.is_empty() {
         return Ok(Answer::Resource(Box::new(one(work.sql, old)?)));
+    }
+    if content.doc.len() > old.content.doc.len()
+        && let Some(mut full) = growth::full(work)?
+    {
+        new = full.fitted(work, stored, &new, content.doc.len())?;
+        content = self::content(&work.types.user, &new, old.content.active);
+        let is_same = new == *stored && left.is_empty();
+        // Whether a user is active is never taken out of a request.
+        full.settle(work, &format!("user {}", old.id), said.active || !is_same)?;
+        if is_same {
+            return Ok(Answer::Resource(Box::new(one(work.sql, old)?)));
+        }
     }
     if content.user_name_key != old.content.user_name_key
         && let Some(taken) = store::by_user_name(work.sql, &content.user_name_key)?

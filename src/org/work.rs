@@ -11,7 +11,7 @@ use crate::directory::command::{Actor, Call, Command, Members};
 use crate::directory::options::{Guard, Options};
 use crate::directory::reply::Answer;
 use crate::error::{Error, Result};
-use crate::id::{Ids, Seq, Timestamp, is_within};
+use crate::id::{Ids, OrgId, Seq, Timestamp, is_within};
 use crate::scim::json;
 use crate::scim::schema::Types;
 use crate::store::changes::{self, Before, Change, Facts, Head, Kind, Loss, Totals};
@@ -70,6 +70,11 @@ pub(super) struct Work<'a> {
 }
 
 impl Work<'_> {
+    /// The organisation's name.
+    pub(super) fn org(&self) -> &OrgId {
+        &self.call.org
+    }
+
     /// The position that the next change will have.
     pub(super) fn next_seq(&self) -> Seq {
         self.head.seq + self.changes.len() as Seq + 1

@@ -12,6 +12,7 @@ mod jobs;
 mod journal;
 mod openapi;
 mod preview;
+mod quota;
 mod rights;
 mod schemas;
 mod snapshot;

@@ -278,6 +278,10 @@ fn a_call_says_the_lowest_version_that_understands_it() {
     // An object of before would leave the children out, unseen.
     let text = r#"{"v":1,"org":"acme","request":"r","actor":"root","ask":{"admin":{"revokeToken":{"id":"t","children":true}}}}"#;
     assert_eq!(serde_json::from_str::<Call>(text).unwrap().lowest_version(), 3);
+    // And a quota.
+    let text = r#"{"v":1,"org":"acme","request":"r","actor":"root","ask":{"admin":{"configure":{"displayName":null,"saml":null,"scim":null,"options":{"quota":{"users":5,"groups":null,"bytes":8589934592}}}}}}"#;
+    let call: Call = serde_json::from_str(text).unwrap();
+    assert_eq!((call.lowest_version(), serde_json::to_string(&call).unwrap().as_str()), (4, text));
 }
 
 #[test]

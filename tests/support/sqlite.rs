@@ -126,6 +126,11 @@ impl Sql for Sqlite {
         result
     }
 
+    fn size(&self) -> Result<i64> {
+        let text = "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
+        Ok(self.connection.query_row(text, [], |row| row.get(0)).unwrap())
+    }
+
     fn due_changed(&self) {
         self.due_changed.set(true);
     }

@@ -1,0 +1,194 @@
+//! Growth, and what there is no room for. An organisation holds at most what its quota says (`directory::quota`). Beyond it
+//! nothing new is stored: users and groups are not created, members are not added, a resource gets no larger. That part is
+//! taken out of a request and noted, as one is that the sync options leave out; a request of which nothing is left is refused.
+//! What takes something away (DELETE, a deactivation, a removal) is never asked about here.
+//!
+//! [`full`] is the one place that says whether stored bytes may grow, for every reason there is.
+
+use super::work::Work;
+use crate::directory::quota::Quota;
+use crate::error::{Code, Error, Result};
+use crate::id::OrgId;
+use crate::scim::growth::without_growth;
+use crate::scim::member::listed;
+use crate::scim::schema::Kinds;
+use crate::store::Sql;
+use crate::store::changes::Totals;
+use serde_json::{Map, Value};
+
+/// What still works, and the first of two ways out.
+const GO_ON: &str = "Deletions, deactivations and removals go on. Delete what nobody needs";
+
+/// Why nothing may be added, and what of one request was taken out for it.
+#[derive(Debug)]
+pub(super) struct Full {
+    code: Code,
+    /// The limit that is reached, how much of it is used, and what to do. It is the same for a request that comes again.
+    why: String,
+    taken: Vec<String>,
+}
+
+/// Says whether stored bytes may grow; `None` if they may. Asked only by what would grow, since it asks the storage.
+///
+/// # Errors
+/// Internal only.
+pub(super) fn full(work: &Work<'_>) -> Result<Option<Full>> {
+    bytes(work.sql, work.options.quota(), work.org())
+}
+
+/// The same for what is no SCIM request.
+///
+/// # Errors
+/// Internal only.
+pub(super) fn bytes(sql: &dyn Sql, quota: Quota, org: &OrgId) -> Result<Option<Full>> {
+    let Some(most) = quota.bytes else { return Ok(None) };
+    let used = sql.size()?;
+    Ok((used >= most).then(|| {
+        let held = format!("The organisation stores {} MiB", used >> 20);
+        Full::new(Code::QuotaBytes, &held, ("bytes", most), &format!("nothing can be added. {GO_ON}"), org)
+    }))
+}
+
+/// How far an import may go beyond the bytes of the quota before its parts are refused too, 512 MiB: what it brings is stored
+/// beside the directory that it replaces, and only [`may_import`] can tell what will be left.
+const IMPORT_ROOM: i64 = 512 << 20;
+
+/// Judges another part of an import.
+///
+/// # Errors
+/// 400 `quota-bytes`.
+pub(super) fn may_send_part(sql: &dyn Sql, quota: Quota, org: &OrgId) -> Result<()> {
+    let quota = Quota { bytes: quota.bytes.map(|most| most.saturating_add(IMPORT_ROOM)), ..quota };
+    bytes(sql, quota, org)?.map_or(Ok(()), |full| Err(full.refusal()))
+}
+
+/// Judges an import of so many users and groups, all of which is stored already.
+///
+/// # Errors
+/// 400 `quota-users`, `quota-groups` or `quota-bytes`.
+pub(super) fn may_import(sql: &dyn Sql, quota: Quota, (users, groups): (i64, i64), org: &OrgId) -> Result<()> {
+    let limits = [(Code::QuotaUsers, "users", users, quota.users), (Code::QuotaGroups, "groups", groups, quota.groups)];
+    for (code, name, count, most) in limits {
+        if let Some(most) = most.filter(|most| count > *most) {
+            let held = format!("The import brings {count} {name}");
+            let then = "nothing was imported. Leave some out";
+            return Err(Full::new(code, &held, (name, most), then, org).refusal());
+        }
+    }
+    bytes(sql, quota, org)?.map_or(Ok(()), |full| Err(full.refusal()))
+}
+
+/// From how many hundredths of a quota on the organisation's health warns of it.
+const WARNED: i64 = 80;
+
+/// Says which quotas are nearly used up, or are, each in a sentence.
+///
+/// # Errors
+/// Internal only.
+pub(super) fn warnings(sql: &dyn Sql, quota: Quota, totals: Totals, org: &OrgId) -> Result<Vec<String>> {
+    let all = [
+        ("users", totals.users, quota.users, "no more users can be created"),
+        ("groups", totals.groups, quota.groups, "no more groups can be created"),
+        ("bytes", sql.size()?, quota.bytes, "nothing can be added, neither users, groups and members nor attributes"),
+    ];
+    let warn = |(name, used, most, then): (&str, i64, Option<i64>, &str)| {
+        let percent = match most? {
+            0 => 100,
+            most => used.saturating_mul(100) / most,
+        };
+        (percent >= WARNED).then(|| {
+            format!(
+                "quota.{name} is used to {percent} %: {used} of {}. At 100 % {then}. Delete what nobody needs, or have the operator \
+                 of this service, who has the root key, raise it (PATCH /v1/orgs/{org}).",
+                most.unwrap_or_default()
+            )
+        })
+    };
+    Ok(all.into_iter().filter_map(warn).collect())
+}
+
+/// Judges creating a user or a group.
+///
+/// # Errors
+/// 400 `quota-users`, `quota-groups` or what [`full`] says.
+pub(super) fn may_create(work: &Work<'_>, kind: Kinds) -> Result<()> {
+    match count(work.options.quota(), work.totals, kind, work.org()) {
+        Some(full) => Err(full.refusal()),
+        None => full(work)?.map_or(Ok(()), |full| Err(full.refusal())),
+    }
+}
+
+/// Says whether one more user or group is beyond the quota.
+fn count(quota: Quota, totals: Totals, kind: Kinds, org: &OrgId) -> Option<Full> {
+    let (code, used, most, name) = match kind {
+        Kinds::Users => (Code::QuotaUsers, totals.users, quota.users?, "users"),
+        Kinds::Groups => (Code::QuotaGroups, totals.groups, quota.groups?, "groups"),
+    };
+    let held = match kind {
+        Kinds::Users => format!("The organisation has {used} users, inactive ones included"),
+        Kinds::Groups => format!("The organisation has {used} groups"),
+    };
+    let then = format!("no more {name} can be created. {GO_ON}");
+    (used >= most).then(|| Full::new(code, &held, (name, most), &then, org))
+}
+
+impl Full {
+    fn new(code: Code, held: &str, (name, most): (&str, i64), then: &str, org: &OrgId) -> Self {
+        let why = format!(
+            "{held}, and quota.{name} is {most}: {then}, or have the operator of this service, who has the root key, raise \
+             quota.{name} (PATCH /v1/orgs/{org})."
+        );
+        Self { code, why, taken: Vec::new() }
+    }
+
+    /// The refusal of a request of which nothing is left.
+    pub(super) fn refusal(&self) -> Error {
+        let taken = if self.taken.is_empty() { String::new() } else { format!(" It would add: {}.", self.listed()) };
+        Error::new(self.code, format!("{}{taken} Nothing was changed.", self.why))
+    }
+
+    fn listed(&self) -> String {
+        listed(&self.taken.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// Returns the attributes that a resource is to have without what makes it larger than `stored`.
+    ///
+    /// # Errors
+    /// 400 `tooMany` beyond the call's budget.
+    pub(super) fn fitted(
+        &mut self,
+        work: &Work<'_>,
+        stored: &Map<String, Value>,
+        new: &Map<String, Value>,
+        bytes: usize,
+    ) -> Result<Map<String, Value>> {
+        work.spend_document(bytes)?;
+        let (fitted, taken) = without_growth(stored, new);
+        self.taken.extend(taken);
+        Ok(fitted)
+    }
+
+    /// Notes that so many members are not added.
+    pub(super) fn without_members(&mut self, count: usize) {
+        match count {
+            0 => {}
+            1 => self.taken.push("1 member".to_owned()),
+            _ => self.taken.push(format!("{count} members")),
+        }
+    }
+
+    /// Ends a request from which something may have been taken out: notes what, if anything `is_left` of it.
+    ///
+    /// # Errors
+    /// 400, if nothing is left.
+    pub(super) fn settle(self, work: &mut Work<'_>, about: &str, is_left: bool) -> Result<()> {
+        if self.taken.is_empty() {
+            return Ok(());
+        }
+        if !is_left {
+            return Err(self.refusal());
+        }
+        work.notes.push(format!("{} Taken out of the request about {about}: {}.", self.why, self.listed()));
+        Ok(())
+    }
+}

@@ -1,0 +1,222 @@
+//! A change of a resource without what would make it larger: for an organisation that has no room left. What takes
+//! something away stays in it, because that is never refused for want of room.
+
+use super::order::Ordered;
+use super::resource::keep_primary;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+type Attributes = Map<String, Value>;
+
+/// Attributes whose elements have a slot: an element of the same `type` is the same one changed. Elsewhere, as in `roles`,
+/// another value is another element, so that the old one goes although the new one does not come.
+const SLOTS: [&str; 5] = ["emails", "phoneNumbers", "ims", "photos", "addresses"];
+
+/// What a number, `true`, `false` or `null` counts as, whichever it is: a change between these never grows.
+const SCALAR: usize = 8;
+
+/// Returns `new` without what makes it larger than `stored`, and the names of the attributes that were taken out for it,
+/// whole or in part. If `new` is no larger as a whole, it stays as it is.
+///
+/// An attribute of its own, also one of an extension, keeps its stored value if the new one is larger. In a list, elements
+/// that are gone are gone; one that is larger stays as it was, and one that is new does not come. `active` does not count.
+pub fn without_growth(stored: &Attributes, new: &Attributes) -> (Attributes, Vec<String>) {
+    let mut taken = Vec::new();
+    if attributes_weight(new) <= attributes_weight(stored) {
+        return (new.clone(), taken);
+    }
+    (smaller(stored, new, "", &mut taken), taken)
+}
+
+/// One level of attributes; `prefix` is the extension whose they are, with its colon.
+fn smaller(stored: &Attributes, new: &Attributes, prefix: &str, taken: &mut Vec<String>) -> Attributes {
+    let mut kept = Attributes::new();
+    for (name, value) in new {
+        let fitted = match (stored.get(name), value) {
+            _ if prefix.is_empty() && name == "active" => Some(value.clone()),
+            (Some(old), _) if weight(value) <= weight(old) => Some(value.clone()),
+            (Some(Value::Object(old)), Value::Object(inner)) if prefix.is_empty() && name.contains(':') => {
+                // Its attributes are named one by one.
+                kept.insert(name.clone(), Value::Object(smaller(old, inner, &format!("{name}:"), taken)));
+                continue;
+            }
+            (Some(Value::Array(old)), Value::Array(items)) => {
+                // A list without elements is no list.
+                Some(elements(name, old, items)).filter(|items| !items.is_empty()).map(Value::Array)
+            }
+            (old, _) => old.cloned(),
+        };
+        if fitted.as_ref() != Some(value) {
+            taken.push(format!("{prefix}{name}"));
+        }
+        kept.extend(fitted.map(|fitted| (name.clone(), fitted)));
+    }
+    kept
+}
+
+/// The elements of `new` that are stored, each no larger than it is stored.
+fn elements(name: &str, stored: &[Value], new: &[Value]) -> Vec<Value> {
+    let mut found: Vec<Option<&Value>> = vec![None; new.len()];
+    let mut left: Vec<&Value> = stored.iter().collect();
+    for key in [identity, slot] {
+        // Each stored element is found once; of several alike the first one first.
+        let mut keyed: BTreeMap<Ordered<'_>, Vec<&Value>> = BTreeMap::new();
+        for item in left.into_iter().rev() {
+            key(name, item).into_iter().for_each(|key| keyed.entry(Ordered(key)).or_default().push(item));
+        }
+        for (item, found) in new.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {
+            *found = key(name, item).and_then(|key| keyed.get_mut(&Ordered(key))).and_then(Vec::pop);
+        }
+        left = keyed.into_values().flatten().collect();
+    }
+    let smaller = |(item, old): (&Value, Option<&Value>)| {
+        old.map(|old| if weight(item) <= weight(old) { item.clone() } else { old.clone() })
+    };
+    let mut kept: Vec<Value> = new.iter().zip(found).filter_map(smaller).collect();
+    keep_primary(&mut kept, false);
+    kept
+}
+
+/// By what an element is the same: its `value`, or all of it where it has none.
+fn identity<'a>(_: &str, item: &'a Value) -> Option<&'a Value> {
+    Some(item.get("value").unwrap_or(item))
+}
+
+/// The slot of an element, in the lists that have slots.
+fn slot<'a>(name: &str, item: &'a Value) -> Option<&'a Value> {
+    item.get("type").filter(|_| SLOTS.contains(&name))
+}
+
+/// How large attributes are, without `active`.
+fn attributes_weight(attributes: &Attributes) -> usize {
+    attributes.iter().filter(|(name, _)| *name != "active").map(|(name, value)| name.len() + 4 + weight(value)).sum()
+}
+
+/// How large a value is, roughly as its JSON text. The depth is that of a body.
+fn weight(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len() + 2,
+        Value::Array(items) => items.iter().map(|item| weight(item) + 1).sum(),
+        Value::Object(map) => map.iter().map(|(name, value)| name.len() + 4 + weight(value)).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => SCALAR,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const URN: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+
+    fn map(value: &Value) -> Attributes {
+        value.as_object().cloned().unwrap_or_default()
+    }
+
+    #[test]
+    fn what_is_taken_out() {
+        for (stored, new, expected, taken) in [
+            (json!({"title": "long"}), json!({"title": "t"}), json!({"title": "t"}), ""),
+            (json!({"title": "ab"}), json!({"title": "cd"}), json!({"title": "cd"}), ""),
+            (json!({"title": "ab"}), json!({"title": "abc"}), json!({"title": "ab"}), "title"),
+            (json!({}), json!({"title": "a", "active": false}), json!({"active": false}), "title"),
+            (json!({"active": true}), json!({"active": false}), json!({"active": false}), ""),
+            // As a whole it is no larger.
+            (json!({"title": "ab", "nickName": "abc"}), json!({"title": "abc"}), json!({"title": "abc"}), ""),
+            (
+                json!({"title": "ab", "nickName": "abc"}),
+                json!({"title": "a".repeat(90), "nickName": "x"}),
+                json!({"title": "ab", "nickName": "x"}),
+                "title",
+            ),
+            // An attribute with parts is one attribute; an extension is not.
+            (
+                json!({"name": {"givenName": "Al", "familyName": "B"}}),
+                json!({"name": {"givenName": "X", "familyName": "Longer"}}),
+                json!({"name": {"givenName": "Al", "familyName": "B"}}),
+                "name",
+            ),
+            (
+                json!({URN: {"department": "d", "division": "x", "costCenter": "c"}}),
+                json!({URN: {"department": "longer by far", "division": "y", "organization": "o"}}),
+                json!({URN: {"department": "d", "division": "y"}}),
+                &format!("{URN}:department {URN}:organization"),
+            ),
+            (json!({}), json!({URN: {"department": "d"}}), json!({}), URN),
+            // A role that is gone is gone, whatever comes for it. An address is changed, and keeps its slot.
+            (
+                json!({"roles": [{"value": "admin"}, {"value": "b"}]}),
+                json!({"roles": [{"value": "auditor of all"}, {"value": "b"}]}),
+                json!({"roles": [{"value": "b"}]}),
+                "roles",
+            ),
+            (
+                json!({"emails": [{"value": "a@x", "type": "work"}, {"value": "b@x", "type": "home"}]}),
+                json!({"emails": [{"value": "longer@x", "type": "work"}]}),
+                json!({"emails": [{"value": "longer@x", "type": "work"}]}),
+                "",
+            ),
+            (
+                json!({"emails": [{"value": "a@x", "type": "work"}]}),
+                json!({"emails": [{"value": "longer@x", "type": "work"}, {"value": "new@x", "type": "home"}]}),
+                json!({"emails": [{"value": "a@x", "type": "work"}]}),
+                "emails",
+            ),
+            (
+                json!({"emails": [{"value": "a", "primary": false}, {"value": "b", "primary": true}]}),
+                json!({"emails": [{"value": "a", "primary": true}, {"value": "b", "primary": false, "display": "B"}]}),
+                json!({"emails": [{"value": "a", "primary": true}, {"value": "b", "primary": false}]}),
+                "emails",
+            ),
+        ] {
+            let found = without_growth(&map(&stored), &map(&new));
+            assert_eq!((Value::Object(found.0), found.1.join(" ").as_str()), (expected, taken), "{stored} {new}");
+        }
+    }
+
+    /// Random pairs of users: the outcome is no larger, says nothing that neither says, has nothing that the new one does not
+    /// have, and is what comes out again.
+    #[test]
+    fn of_any_two_users() {
+        let mut state = 7_u64;
+        let mut random = move |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % below
+        };
+        let mut user = || {
+            let mut user = Attributes::new();
+            for name in ["title", "nickName", "userName"] {
+                if random(3) > 0 {
+                    user.insert(name.to_owned(), json!("x".repeat(random(4))));
+                }
+            }
+            for name in ["roles", "emails"] {
+                let count = random(4);
+                let mut item = |_| json!({"value": "y".repeat(random(4)), "type": "t".repeat(1 + random(2))});
+                user.insert(name.to_owned(), (0..count).map(&mut item).collect());
+            }
+            user.insert("active".to_owned(), json!(random(2) == 0));
+            user.insert(URN.to_owned(), json!({"department": "z".repeat(random(4))}));
+            user
+        };
+        let mut changed = 0;
+        for _ in 0..2_000 {
+            let (stored, new) = (user(), user());
+            let (kept, taken) = without_growth(&stored, &new);
+            assert!(attributes_weight(&kept) <= attributes_weight(&stored));
+            assert_eq!((kept == new, kept.get("active")), (taken.is_empty(), new.get("active")));
+            assert!(kept.keys().all(|name| new.contains_key(name)));
+            for (name, value) in &kept {
+                let of = |one: &Attributes, item: &Value| {
+                    one.get(name).and_then(Value::as_array).is_some_and(|all| all.contains(item))
+                };
+                let known =
+                    value.as_array().is_none_or(|all| all.iter().all(|item| of(&stored, item) || of(&new, item)));
+                assert!(known, "{name}: {value}");
+            }
+            assert_eq!(without_growth(&stored, &kept), (kept.clone(), Vec::new()));
+            changed += usize::from(!taken.is_empty());
+        }
+        assert!(changed > 500, "{changed}");
+    }
+}

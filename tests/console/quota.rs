@@ -1,0 +1,213 @@
+//! The quota: what it stops, what it never stops, and what is said about it.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+use crate::support::Server;
+use crate::support::native::Native;
+use scim_edge::auth::{Dialect, Token, TokenKind};
+use scim_edge::console;
+use scim_edge::directory::command::{Actor, Ask, Scope, TokenSettings};
+use scim_edge::store::Sql;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+const BULK: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
+
+/// What the last change says was taken out.
+fn notes(server: &Native) -> String {
+    let text = "SELECT coalesce(max(repairs), '') FROM changes WHERE seq = (SELECT max(seq) FROM changes)";
+    server.sql.query(text, &[]).unwrap().into_iter().next().unwrap().text().unwrap()
+}
+
+/// The user `ada` of a title and a role and the inactive `bob`; the group `staff`, which has both. Their addresses.
+fn organisation() -> (Native, [String; 3]) {
+    let mut server = Native::new(Dialect::Auto);
+    let ada = json!({"userName": "ada", "externalId": "x-ada", "title": "ab", "roles": [{"value": "admin"}]});
+    let bob = json!({"userName": "bob", "externalId": "x-bob", "active": false});
+    let mut made = |path: &str, body: Value| server.send("POST", path, body).text("id").to_owned();
+    let (ada, bob) = (made("/Users", ada), made("/Users", bob));
+    let staff = made("/Groups", json!({"displayName": "staff", "members": [{"value": ada}, {"value": bob}]}));
+    (server, [format!("/Users/{ada}"), format!("/Users/{bob}"), format!("/Groups/{staff}")])
+}
+
+#[test]
+fn what_is_set_is_shown() {
+    let mut server = Native::new(Dialect::Auto);
+    let default = json!({"users": 1_000_000, "groups": 100_000, "bytes": 8_589_934_592_i64});
+    assert_eq!(server.console("")["quota"], default);
+    assert_eq!(server.console("")["storedBytes"], server.sql.size().unwrap());
+    for (body, shown) in [
+        (json!({"quota": {"users": 5}}), json!({"users": 5, "groups": 100_000, "bytes": 8_589_934_592_i64})),
+        // What is not said of a quota is its default, and a quota that is not said stays.
+        (json!({"quota": {"groups": null}}), json!({"users": 1_000_000, "groups": null, "bytes": 8_589_934_592_i64})),
+        (json!({"displayName": "B"}), json!({"users": 1_000_000, "groups": null, "bytes": 8_589_934_592_i64})),
+        (json!({"quota": {"users": 0, "groups": 1, "bytes": 2}}), json!({"users": 0, "groups": 1, "bytes": 2})),
+        (json!({"quota": null}), default.clone()),
+    ] {
+        let answer = server.admin("PUT", "", &body);
+        assert_eq!((answer.status, &answer.body["quota"]), (200, &shown), "{body}");
+        assert_eq!(server.console("")["quota"], shown, "{body}");
+    }
+    for (quota, says) in [
+        (json!({"users": -1}), "quota.users"),
+        (json!({"groups": "9"}), "quota.groups"),
+        (json!({"bytes": 1.5}), "quota.bytes"),
+        (json!({"seats": 1}), "seats"),
+        (json!(7), "quota"),
+    ] {
+        let answer = server.admin("PUT", "", &json!({ "quota": quota }));
+        assert_eq!((answer.status, answer.text("code")), (400, "invalid-field"), "{quota}");
+        assert!(answer.text("detail").contains(says), "{}", answer.body);
+        assert_eq!(server.console("")["quota"], default, "{quota}");
+    }
+}
+
+#[test]
+fn root_alone_sets_it() {
+    let mut server = Native::new(Dialect::Auto);
+    for scope in [Scope::Admin, Scope::Read] {
+        server.token = Token::mint(TokenKind::Console, [8 + scope as u8; 32]);
+        let settings = TokenSettings {
+            name: "c".into(),
+            kind: TokenKind::Console,
+            dialect: Dialect::Auto,
+            scope: Some(scope),
+            expires_at: None,
+            address_ranges: Vec::new(),
+        };
+        server.mint(if scope == Scope::Admin { "t-a" } else { "t-r" }, &settings);
+        for body in [r#"{"quota":null}"#, r#"{"quota":{}}"#, r#"{"displayName":"B","quota":{"users":5}}"#] {
+            let ask = Ask::Admin(console::configure(body.as_bytes()).unwrap());
+            let actor = Actor::Token { hash: server.token.hash(), dialect: Dialect::Auto };
+            let refused = server.call(actor, ask).outcome.unwrap_err();
+            assert_eq!(refused.code.as_str(), "scope-too-narrow", "{body}");
+        }
+    }
+    assert_eq!(server.console("")["displayName"], "Acme");
+}
+
+/// One request to [`organisation`] with a quota. `{0}` to `{4}` are the addresses of `ada`, `bob`, `staff` and of two users
+/// that are in no group; in a body their ids.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    name: String,
+    /// Members that are not named have no limit.
+    quota: Map<String, Value>,
+    method: String,
+    path: String,
+    #[serde(default)]
+    body: Value,
+    status: u16,
+    #[serde(default)]
+    code: String,
+    /// What a read of the resource then has, of `members` how many; of a POST it is `bob`.
+    #[serde(default)]
+    after: Map<String, Value>,
+    #[serde(default)]
+    gone: bool,
+    /// What the journal says that was taken out.
+    #[serde(default)]
+    taken: String,
+}
+
+/// How a request is sent.
+#[derive(Debug, PartialEq)]
+enum Way {
+    Alone,
+    Bulk,
+    Preview,
+}
+
+impl Case {
+    /// Sends the request; answers its status and the sentence of a refusal.
+    fn send(&self, server: &mut Native, way: &Way, path: &str, body: &Value) -> (u16, String) {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        match way {
+            Way::Alone => {
+                let answer = server.send(&self.method, path, body.clone());
+                (answer.status, text(&answer.body["detail"]))
+            }
+            Way::Bulk => {
+                let mut operation = json!({"method": self.method, "path": path});
+                if self.method == "POST" {
+                    operation["bulkId"] = "b".into();
+                }
+                if !body.is_null() {
+                    operation["data"] = body.clone();
+                }
+                let bulk = server.send("POST", "/Bulk", json!({"schemas": [BULK], "Operations": [operation]}));
+                let done = &bulk.body["Operations"][0];
+                (text(&done["status"]).parse().unwrap(), text(&done["response"]["detail"]))
+            }
+            Way::Preview => {
+                let mut preview = json!({"method": self.method, "path": path});
+                if !body.is_null() {
+                    preview["body"] = body.clone();
+                }
+                let preview = server.preview(&preview).body;
+                assert!(preview["notes"].to_string().contains(&self.taken), "{}: {preview}", self.name);
+                let answer = &preview["answer"];
+                (answer["status"].as_u64().unwrap() as u16, text(&answer["body"]["detail"]))
+            }
+        }
+    }
+
+    fn run(&self, way: &Way) {
+        let at = format!("{}, {way:?}", self.name);
+        let (mut server, [ada, bob, staff]) = organisation();
+        let mut user =
+            |name: &str| format!("/Users/{}", server.send("POST", "/Users", json!({"userName": name})).text("id"));
+        let mut all = vec![ada, bob, staff];
+        if self.body.to_string().contains("{3}") {
+            all.extend([user("cyd"), user("dan")]);
+        }
+        let mut quota = json!({"users": null, "groups": null, "bytes": null});
+        self.quota.iter().for_each(|(name, most)| quota[name] = most.clone());
+        assert_eq!(server.admin("PUT", "", &json!({ "quota": quota })).status, 200, "{at}");
+        let (mut path, mut body) = (self.path.clone(), self.body.to_string());
+        for (number, address) in all.iter().enumerate() {
+            path = path.replace(&format!("{{{number}}}"), address);
+            body = body.replace(&format!("{{{number}}}"), address.rsplit('/').next().unwrap());
+        }
+        let body = serde_json::from_str(&body).unwrap();
+        let shown = if self.method == "POST" { all[1].clone() } else { path.clone() };
+        let (seq, before) = (server.console("")["lastSeq"].clone(), server.get(&shown).body);
+        let (status, detail) = self.send(&mut server, way, &path, &body);
+        // A Bulk operation on a group has a version to answer.
+        let patched = *way == Way::Bulk && self.method == "PATCH" && self.status == 204;
+        assert_eq!(status, if patched { 200 } else { self.status }, "{at}: {detail}");
+        assert!(self.code.is_empty() || detail.ends_with(&format!("[{}]", self.code)), "{at}: {detail}");
+        if self.code.starts_with("quota") {
+            let limit =
+                format!("quota.{} is {}", self.code.trim_start_matches("quota-"), self.quota.values().next().unwrap());
+            assert!(detail.contains(&limit) && detail.contains("PATCH /v1/orgs/acme"), "{at}: {detail}");
+        }
+        let read = server.get(&shown);
+        if *way == Way::Preview || status >= 400 {
+            assert_eq!((&server.console("")["lastSeq"], read.body), (&seq, before), "{at}");
+            return;
+        }
+        assert_eq!(read.status == 404, self.gone, "{at}");
+        for (name, value) in &self.after {
+            let found = match &read.body[name] {
+                members if name == "members" => json!(members.as_array().map_or(0, Vec::len)),
+                other => other.clone(),
+            };
+            assert_eq!(found, *value, "{at}: {name}");
+        }
+        assert!(
+            self.taken.is_empty() || notes(&server).contains(&format!(": {}.", self.taken)),
+            "{at}: {}",
+            notes(&server)
+        );
+    }
+}
+
+#[test]
+fn what_grows_is_refused_and_all_else_goes_on() {
+    let cases: Vec<Case> = serde_json::from_str(include_str!("quota.json")).unwrap();
+    for case in &cases {
+        [Way::Alone, Way::Bulk, Way::Preview].iter().for_each(|way| case.run(way));
+    }
+}
