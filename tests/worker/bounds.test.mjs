@@ -22,6 +22,7 @@ const TOGETHER = [
   "Bulk of 1,000 creates of 8 KB",
   "150,000 elements under value, before the path",
   "list of users with titles of 240 KB, whole",
+  "journal of refusals of 4 KiB each",
   "DELETE of a group with 100,000 members",
 ];
 
@@ -56,7 +57,7 @@ for (const name of WORST) {
   });
 }
 
-test("twelve in one isolate, and what nobody is let in for", async () => {
+test("thirteen in one isolate, and what nobody is let in for", async () => {
   const server = await state.fresh();
   try {
     for (const name of [...WORST, ...TOGETHER]) await hold(server, row(name), ALL_MAX);
