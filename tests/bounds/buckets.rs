@@ -6,14 +6,15 @@ use crate::support::Server;
 use crate::support::native::Native;
 use crate::work::{patch, removal, with_roles};
 use scim_edge::auth::{Dialect, Token, TokenKind};
-use scim_edge::directory::command::{Actor, Admin, Ask, Query, Scope, TokenSettings};
+use scim_edge::directory::command::{Actor, Admin, Ask, Journal, Query, Scope, TokenSettings};
 use scim_edge::directory::options::Options;
+use scim_edge::directory::reply::Answer;
 use scim_edge::directory::residency::Residency;
 use scim_edge::error::Error;
 use scim_edge::id::{Timestamp, TokenId};
 use scim_edge::org::bucket::{Buckets, Rate};
 use scim_edge::store::Sql;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// As wrangler.toml has it.
 const OBJECT_SECONDS: &str = "0.5 5";
@@ -153,6 +154,33 @@ fn errors_and_previews_are_charged_and_what_takes_access_away_is_never_refused()
         let too_soon = reply.outcome.as_ref().is_err_and(|error| error.retry_after.is_some());
         assert_eq!(too_soon, is_refused, "{shown}: {:?}", reply.outcome);
     }
+}
+
+/// Looking at all refusals is charged; the pages after that read their own rows.
+#[test]
+fn the_journal_is_charged_by_the_rows_that_are_looked_at() {
+    let mut server = limited();
+    let reader = console(&mut server, "c-1", 8, Scope::Read);
+    let many = "INSERT INTO refused WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) \
+                SELECT 'c', 't' || i, printf('%064x', i), 'refused', 0, i, 'r', '', 'GET', '/Users/' || i, '{}', '[]', 1 FROM n";
+    server.sql.query(many, &[]).unwrap();
+    let mut read = |resource: Option<&str>, after: Option<&str>| {
+        let before = left(&server, TokenKind::Console);
+        let (resource, after) = (resource.map(str::to_owned), after.map(str::to_owned));
+        let journal = Journal { outcome: Some("refused".into()), resource, after, limit: 10, ..Journal::default() };
+        let answer = server.call(reader.clone(), Ask::Read(Query::Journal(Box::new(journal)))).outcome.unwrap();
+        let Answer::Json(page) = answer else { panic!("{answer:?}") };
+        let page: Value = serde_json::from_str(page.get()).unwrap();
+        (page["next"].as_str().unwrap_or_default().to_owned(), before - left(&server, TokenKind::Console))
+    };
+    let (next, first) = read(None, None);
+    let (_, second) = read(None, Some(&next));
+    let (_, by_name) = read(Some("nobody"), None);
+    // A row that is looked at is a unit, or 25 where its names are.
+    assert!(
+        (0.002..0.003).contains(&first) && second < 0.0005 && (0.05..0.051).contains(&by_name),
+        "{first} {second} {by_name}"
+    );
 }
 
 #[test]
