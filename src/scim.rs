@@ -2,6 +2,7 @@
 
 pub mod bulk;
 pub mod constraints;
+pub mod difference;
 pub mod discovery;
 pub mod etag;
 pub mod extension;

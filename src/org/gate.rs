@@ -9,6 +9,7 @@
 use crate::directory::options::Options;
 use crate::error::{Code, Error, Result, quoted};
 use crate::fold::fold;
+use crate::scim::difference::differing;
 use crate::scim::member::listed;
 use crate::scim::resource::{check_growth, check_size};
 use crate::scim::schema::ResourceType;
@@ -186,7 +187,7 @@ fn take_out(
     }
     if sync.update_profiles == Some(false) {
         let linked = |name: &String| name == "externalId" && !old.contains_key(name);
-        let changed: Vec<String> = super::users::differing(old, new).keys().cloned().collect();
+        let changed: Vec<String> = differing(old, new).cloned().collect();
         left |= changed.iter().any(linked);
         let taken: Vec<&str> =
             changed.iter().filter(|name| *name != "active" && !linked(name)).map(String::as_str).collect();

@@ -5,13 +5,14 @@ use super::gate::{self, Passed, Proposal, Said};
 use super::growth;
 use super::membership::{self, Delta, Judged};
 use super::related;
-use super::users::{attributes, differing};
+use super::users::attributes;
 use super::work::{FOLDED_TIMES, Work};
 use crate::directory::command::{GroupOperation, Members};
 use crate::directory::reply::{Answer, Stored};
 use crate::error::{Code, Error, Result, quoted};
 use crate::fold::fold;
 use crate::id::{GroupId, MemberId, Seq};
+use crate::scim::difference::difference;
 use crate::scim::patch::{self, Op};
 use crate::scim::resource::{Resource, schemas};
 use crate::scim::schema::{Kinds, ResourceType};
@@ -156,7 +157,7 @@ pub(super) fn delete(work: &mut Work<'_>, id: &GroupId) -> Result<Answer> {
     }
     settings::bury(work.sql, id.as_str(), "Group", work.next_seq())?;
     work.totals.groups -= 1;
-    work.change(ChangeKind::Deleted, "Group", id.as_str(), Some(Value::Object(before)));
+    work.change(ChangeKind::Deleted, "Group", id.as_str(), Some(before));
     Ok(Answer::Nothing)
 }
 
@@ -198,8 +199,7 @@ fn store_changed(
     let last = work.next_seq() - 1 + Seq::from(changes) + effect.changes();
     store::update(work.sql, &old, &content, last, work.at())?;
     if changes {
-        let before = Value::Object(differing(stored, &new));
-        work.change(ChangeKind::Updated, "Group", old.id.as_str(), Some(before));
+        work.change(ChangeKind::Updated, "Group", old.id.as_str(), Some(difference(stored, &new, work.budget)?));
     }
     membership::write(work, old.key, old.id.as_str(), &effect)?;
     Ok(Group { content, version: old.version + 1, seq: last, modified: work.at(), ..old })

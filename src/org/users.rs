@@ -11,6 +11,7 @@ use crate::directory::reply::{Answer, Stored};
 use crate::error::{Code, Error, Result, quoted};
 use crate::fold::fold;
 use crate::id::UserId;
+use crate::scim::difference::difference;
 use crate::scim::json;
 use crate::scim::patch::{self, Op, Operation};
 use crate::scim::resource::{Resource, schemas};
@@ -125,8 +126,8 @@ pub(super) fn replace(
         }
     }
     if mend_formatted && new.get("name").is_some_and(|name| name.get("formatted").is_some()) {
-        let before = work.before(old.seq)?;
-        if drop_stale_formatted(&[stored.get("name"), before.get("name")], &mut new) {
+        let before = work.attribute_before(old.seq, "name", stored.get("name"))?;
+        if drop_stale_formatted(&[stored.get("name"), before.as_ref()], &mut new) {
             work.repaired("stale_formatted");
         }
     }
@@ -182,7 +183,7 @@ pub(super) fn delete(work: &mut Work<'_>, id: &UserId) -> Result<Answer> {
     if let Some(count) = gone_with {
         before.insert("memberships".to_owned(), json!(count));
     }
-    work.change(ChangeKind::Deleted, "User", id.as_str(), Some(Value::Object(before)));
+    work.change(ChangeKind::Deleted, "User", id.as_str(), Some(before));
     Ok(Answer::Nothing)
 }
 
@@ -261,23 +262,14 @@ fn store_changed(
         _ => ChangeKind::Updated,
     };
     work.totals.active_users += i64::from(content.active) - i64::from(old.content.active);
-    let mut before = differing(stored, &new);
+    let mut before = difference(stored, &new, work.budget)?;
     if !left.is_empty() {
         before.insert("groups".to_owned(), json!(left));
     }
-    work.change(what, "User", old.id.as_str(), Some(Value::Object(before)));
+    work.change(what, "User", old.id.as_str(), Some(before));
     let modified = work.at();
     let user = User { content, version: old.version + 1, modified, ..old };
     Ok(Answer::Resource(Box::new(one(work.sql, user)?)))
-}
-
-/// The attributes of `old` that `new` has otherwise; `null` for those that `old` did not have.
-pub(super) fn differing(old: &Attributes, new: &Attributes) -> Attributes {
-    let names = old.keys().chain(new.keys().filter(|name| !old.contains_key(*name)));
-    names
-        .filter(|name| *name != "schemas" && old.get(*name) != new.get(*name))
-        .map(|name| (name.clone(), old.get(name).cloned().unwrap_or(Value::Null)))
-        .collect()
 }
 
 /// A `name.formatted` that spells the name as it was before is left over: it goes, the new parts hold. `earlier` are

@@ -12,6 +12,7 @@ use crate::directory::options::{Guard, Options};
 use crate::directory::reply::Answer;
 use crate::error::{Error, Result};
 use crate::id::{Ids, OrgId, Seq, Timestamp, is_within};
+use crate::scim::difference::restore_value;
 use crate::scim::json;
 use crate::scim::schema::Types;
 use crate::store::changes::{self, Before, Change, Facts, Head, Kind, Loss, Totals};
@@ -95,17 +96,26 @@ impl Work<'_> {
         self.reserved = Some(id.to_owned());
     }
 
-    /// What the change at that position kept of how it was before: one of this request's, or a stored one.
-    pub(super) fn before(&self, seq: Seq) -> Result<Value> {
-        match usize::try_from(seq - self.head.seq - 1).ok().and_then(|own| self.changes.get(own)) {
-            Some(Change { before: Before::Attributes(own), .. }) => Ok(own.clone()),
-            Some(Change { before: Before::Nothing, .. }) => Ok(Value::Null),
-            _ => {
-                let Some(text) = changes::before(self.sql, seq)? else { return Ok(Value::Null) };
-                self.spend_document(text.len())?;
-                json::own(&text)
+    /// Returns what an attribute was before the change at that position, one of this request's or a stored one, as far as
+    /// that is kept: `null` if it had no value, `None` if it did not change. `now` is what that change made of it.
+    pub(super) fn attribute_before(&self, seq: Seq, name: &str, now: Option<&Value>) -> Result<Option<Value>> {
+        let stored;
+        let before = match usize::try_from(seq - self.head.seq - 1).ok().and_then(|own| self.changes.get(own)) {
+            Some(change) => &change.before,
+            None => {
+                stored = changes::before(self.sql, seq)?;
+                &stored
             }
-        }
+        };
+        let (text, whole) = match before {
+            Before::Attributes(text) => (text, false),
+            Before::Whole(text) => (text, true),
+            Before::Nothing | Before::Members(_) | Before::Written(_) => return Ok(None),
+        };
+        self.spend_document(text.len())?;
+        let mut told: Map<String, Value> = json::own(text)?;
+        let told = told.remove(name);
+        Ok(told.map(|told| if whole { told } else { restore_value(now, &told) }))
     }
 
     /// True if the POST at work is the one that made this resource and comes again: within minutes, with the same token,
@@ -184,8 +194,10 @@ impl Work<'_> {
 
     /// Adds a change; [`Work::totals`] already counts it. It names the resource's change before it: one of this request, or
     /// that of [`Work::changes_at`]; without either the resource is made by it.
-    pub(super) fn change(&mut self, kind: Kind, resource: &'static str, id: &str, before: Option<Value>) {
-        self.push(kind, resource, id, before.map_or(Before::Nothing, Before::Attributes));
+    pub(super) fn change(&mut self, kind: Kind, resource: &'static str, id: &str, before: Option<Map<String, Value>>) {
+        // As text: a Bulk request may keep very much until its end.
+        let before = before.map_or(Before::Nothing, |told| Before::Attributes(Value::Object(told).to_string()));
+        self.push(kind, resource, id, before);
     }
 
     fn push(&mut self, kind: Kind, resource: &'static str, id: &str, before: Before) {
@@ -200,8 +212,8 @@ impl Work<'_> {
     /// # Errors
     /// Internal only.
     pub(super) fn left_change(&mut self, user: &str, groups: &[i64]) -> Result<()> {
-        memberships::write_change(self.sql, self.next_seq(), user, groups)?;
-        self.push(Kind::Updated, "User", user, Before::Written);
+        let bytes = memberships::write_change(self.sql, self.next_seq(), user, groups)?;
+        self.push(Kind::Updated, "User", user, Before::Written(bytes));
         Ok(())
     }
 
@@ -217,8 +229,7 @@ impl Work<'_> {
             Before::Members(format!(r#"{{"added":{added},"removed":{removed}}}"#))
         } else {
             // One more row is written for it, so the ids of a large change do not pass through this memory.
-            members::write_change(self.sql, self.next_seq(), group, added, removed)?;
-            Before::Written
+            Before::Written(members::write_change(self.sql, self.next_seq(), group, added, removed)?)
         };
         self.push(Kind::Members, "Group", group, before);
         Ok(())

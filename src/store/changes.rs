@@ -5,7 +5,6 @@ use crate::error::{Error, Result};
 use crate::id::{RequestId, Seq, Timestamp};
 use crate::scim::json;
 use serde::Serialize;
-use serde_json::Value;
 
 /// How long a change is kept, in milliseconds.
 pub const KEPT_MILLISECONDS: i64 = 30 * 24 * 3_600_000;
@@ -32,6 +31,8 @@ pub struct Head {
     pub at: Timestamp,
     /// After that change.
     pub totals: Totals,
+    /// The bytes of that change and of all before it, also of those that are no longer kept.
+    pub bytes: i64,
 }
 
 /// What a change did.
@@ -85,12 +86,15 @@ pub struct Change {
 pub enum Before {
     /// Nothing.
     Nothing,
-    /// The attributes that changed, as they were.
-    Attributes(Value),
+    /// The attributes that changed, as JSON text: their [difference](crate::scim::difference).
+    Attributes(String),
+    /// The same as they were, each whole: a stored change from before there were differences.
+    Whole(String),
     /// Of [`Kind::Members`], the ids `added` and `removed`, as JSON text.
     Members(String),
-    /// The same of very many, in the change's row already ([`super::members::write_change`]).
-    Written,
+    /// The same of very many, in the change's row already, and how many bytes that is
+    /// ([`super::members::write_change`]).
+    Written(i64),
 }
 
 /// What a request writes beside each of its changes.
@@ -110,7 +114,7 @@ pub struct Facts<'a> {
     pub method: &'a str,
     /// The status that it is answered with.
     pub status: i64,
-    /// What the request needed to be understood, then what was passed over.
+    /// What the request needed to be understood, then what was passed over: its last change has it.
     pub repairs: Vec<String>,
 }
 
@@ -119,9 +123,12 @@ pub struct Facts<'a> {
 /// # Errors
 /// Internal only, as of every function here.
 pub fn head(sql: &dyn Sql) -> Result<Head> {
-    let text = "SELECT seq, at, users, active_users, groups, memberships FROM changes ORDER BY seq DESC LIMIT 1";
-    let Some(mut row) = first(sql, text, &[])? else {
-        return Ok(Head { seq: 0, at: Timestamp(0), totals: Totals::default() });
+    let text = format!(
+        "SELECT seq, at, users, active_users, groups, memberships, coalesce(bytes, {OLDEST_BYTES}, 0) FROM changes \
+         ORDER BY seq DESC LIMIT 1"
+    );
+    let Some(mut row) = first(sql, &text, &[])? else {
+        return Ok(Head { seq: 0, at: Timestamp(0), totals: Totals::default(), bytes: 0 });
     };
     let (seq, at) = (row.integer()?, Timestamp(row.integer()?));
     let totals = Totals {
@@ -130,8 +137,14 @@ pub fn head(sql: &dyn Sql) -> Result<Head> {
         groups: row.integer()?,
         memberships: row.integer()?,
     };
-    Ok(Head { seq, at, totals })
+    Ok(Head { seq, at, totals, bytes: row.integer()? })
 }
+
+/// The running column of the oldest change. A build from before the column writes changes without it, which count 0: the sum
+/// then goes on from here, and what is kept is never below 0.
+const OLDEST_BYTES: &str = "(SELECT bytes FROM changes ORDER BY seq LIMIT 1)";
+/// What a row counts besides its texts: its numbers, and its place in the table.
+pub(super) const ROW_BYTES: i64 = 100;
 
 /// Writes a request's changes after `head`.
 ///
@@ -139,25 +152,39 @@ pub fn head(sql: &dyn Sql) -> Result<Head> {
 /// Internal only.
 pub fn append(sql: &dyn Sql, head: &Head, at: Timestamp, facts: &Facts<'_>, changes: &[Change]) -> Result<()> {
     let insert = "INSERT INTO changes (seq, request_seq, at, request_id, idempotency_key, token, idp, repairs, kind, resource, \
-                  id, before, users, active_users, groups, memberships, method, status, previous_seq, lost, clock) \
-                  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                  id, before, users, active_users, groups, memberships, method, status, previous_seq, lost, clock, bytes) \
+                  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     // A row that is there keeps its `before`.
     let fill = format!(
         "{insert} ON CONFLICT (seq) DO UPDATE SET request_seq = excluded.request_seq, at = excluded.at, \
          request_id = excluded.request_id, idempotency_key = excluded.idempotency_key, token = excluded.token, \
          idp = excluded.idp, repairs = excluded.repairs, users = excluded.users, active_users = excluded.active_users, \
          groups = excluded.groups, memberships = excluded.memberships, method = excluded.method, status = excluded.status, \
-         previous_seq = excluded.previous_seq, lost = excluded.lost, clock = excluded.clock"
+         previous_seq = excluded.previous_seq, lost = excluded.lost, clock = excluded.clock, bytes = excluded.bytes"
     );
     let repairs = serde_json::to_string(&facts.repairs).map_err(Error::internal)?;
     let last = head.seq + changes.len() as i64;
+    let texts = [facts.request.as_str(), facts.idp, facts.method];
+    let texts = texts.into_iter().chain(facts.idempotency_key).chain(facts.token);
+    let each = ROW_BYTES + texts.map(str::len).sum::<usize>() as i64;
+    let mut bytes = head.bytes;
     for (seq, change) in (head.seq + 1..).zip(changes) {
         let (text, before) = match &change.before {
             Before::Nothing => (insert, None),
-            Before::Attributes(attributes) => (insert, Some(attributes.to_string())),
-            Before::Members(ids) => (insert, Some(ids.clone())),
-            Before::Written => (fill.as_str(), None),
+            Before::Attributes(before) | Before::Whole(before) | Before::Members(before) => {
+                (insert, Some(before.as_str()))
+            }
+            Before::Written(_) => (fill.as_str(), None),
         };
+        let before_bytes = match &change.before {
+            Before::Written(bytes) => *bytes,
+            _ => before.map_or(0, str::len) as i64,
+        };
+        // Of the whole request, and may be long: it stands once.
+        let repairs = if seq == last { repairs.as_str() } else { "[]" };
+        bytes += each
+            + (repairs.len() + change.kind.as_str().len() + change.resource.len() + change.id.len()) as i64
+            + before_bytes;
         let params = [
             seq.into(),
             last.into(),
@@ -166,11 +193,11 @@ pub fn append(sql: &dyn Sql, head: &Head, at: Timestamp, facts: &Facts<'_>, chan
             facts.idempotency_key.into(),
             facts.token.into(),
             Param::Text(facts.idp),
-            Param::Text(&repairs),
+            Param::Text(repairs),
             Param::Text(change.kind.as_str()),
             Param::Text(change.resource),
             Param::Text(&change.id),
-            before.as_deref().into(),
+            before.into(),
             change.totals.users.into(),
             change.totals.active_users.into(),
             change.totals.groups.into(),
@@ -180,19 +207,24 @@ pub fn append(sql: &dyn Sql, head: &Head, at: Timestamp, facts: &Facts<'_>, chan
             change.previous.map_or(Param::Null, Param::from),
             change.lost.into(),
             if facts.clock == at { Param::Null } else { facts.clock.0.into() },
+            bytes.into(),
         ];
         sql.query(text, &params)?;
     }
     Ok(())
 }
 
-/// Returns the JSON text of what a change kept of how it was before; `None` if the change is gone or kept nothing.
+/// Returns what a change kept of how it was before: [`Before::Attributes`] or [`Before::Whole`] of attributes. Nothing, if the
+/// change is gone, kept nothing, or was one of members.
 ///
 /// # Errors
 /// Internal only.
-pub fn before(sql: &dyn Sql, seq: Seq) -> Result<Option<String>> {
-    let text = first(sql, "SELECT before FROM changes WHERE seq = ?", &[seq.into()])?;
-    Ok(text.map(|mut row| row.optional_text()).transpose()?.flatten())
+pub fn before(sql: &dyn Sql, seq: Seq) -> Result<Before> {
+    let text = "SELECT before, bytes FROM changes WHERE seq = ? AND kind <> 'members' AND before IS NOT NULL";
+    let Some(mut row) = first(sql, text, &[seq.into()])? else { return Ok(Before::Nothing) };
+    let text = row.text()?;
+    // The running column and the differences came together.
+    Ok(if row.optional_integer()?.is_some() { Before::Attributes(text) } else { Before::Whole(text) })
 }
 
 /// How much a change took out of what the guard counts.
@@ -267,12 +299,14 @@ pub fn creation(sql: &dyn Sql, id: &str) -> Result<Option<Creation>> {
     .transpose()
 }
 
-/// What the last change of a resource says that its request needed and what of it was passed over.
+/// Returns what the request of a resource's last change needed, and what of it was passed over.
 ///
 /// # Errors
 /// Internal only.
 pub fn last_repairs(sql: &dyn Sql, id: &str) -> Result<Vec<String>> {
-    let row = first(sql, &format!("SELECT repairs FROM changes WHERE seq = {LAST_OF}"), &[id.into()])?;
+    let text =
+        format!("SELECT repairs FROM changes WHERE seq = (SELECT request_seq FROM changes WHERE seq = {LAST_OF})");
+    let row = first(sql, &text, &[id.into()])?;
     let text = row.map(|mut row| row.text()).transpose()?;
     text.map_or(Ok(Vec::new()), |text| json::own(&text))
 }

@@ -237,18 +237,20 @@ pub fn ids_text(sql: &dyn Sql, users: &[i64]) -> Result<String> {
 }
 
 /// Writes the change that tells of members added and removed, as far as it is known: [`super::changes::append`] writes
-/// the rest. The ids do not leave SQL.
+/// the rest. The ids do not leave SQL. Returns how many bytes they are.
 ///
 /// # Errors
 /// Internal only.
-pub fn write_change(sql: &dyn Sql, seq: Seq, group: &str, added: &[i64], removed: &[i64]) -> Result<()> {
+pub fn write_change(sql: &dyn Sql, seq: Seq, group: &str, added: &[i64], removed: &[i64]) -> Result<i64> {
     let text = "INSERT INTO changes (seq, request_seq, at, request_id, idp, repairs, kind, resource, id, before, users, \
                 active_users, groups, memberships) VALUES (?1, ?1, 0, '', '', '[]', 'members', 'Group', ?2, \
                 json_object( \
                 'added', json((SELECT json_group_array(u.id) FROM json_each(?3) j CROSS JOIN users u ON u.key = j.value)), \
-                'removed', json((SELECT json_group_array(u.id) FROM json_each(?4) j CROSS JOIN users u ON u.key = j.value))), 0, 0, 0, 0)";
+                'removed', json((SELECT json_group_array(u.id) FROM json_each(?4) j CROSS JOIN users u ON u.key = j.value))), 0, 0, 0, 0) \
+                RETURNING length(before)";
     let (added, removed) = (keys_text(added)?, keys_text(removed)?);
-    sql.query(text, &[seq.into(), group.into(), added.as_str().into(), removed.as_str().into()]).map(|_| ())
+    let row = first(sql, text, &[seq.into(), group.into(), added.as_str().into(), removed.as_str().into()])?;
+    row.map_or(Ok(0), |mut row| row.integer())
 }
 
 /// Removes the rows of members who are gone, all that is left of a group before it is deleted.

@@ -4,7 +4,7 @@ use super::{Param, Sql, first};
 use crate::error::{Error, Result};
 use crate::id::{Seq, Timestamp};
 use crate::scim::json;
-use crate::store::changes::Head;
+use crate::store::changes::{Head, ROW_BYTES};
 
 /// Returns how many groups a user is in; more than `most` are not told apart.
 ///
@@ -59,16 +59,17 @@ pub fn ids(sql: &dyn Sql, groups: &[i64]) -> Result<Vec<String>> {
 }
 
 /// Writes the change that tells which groups a user left, as far as it is known: [`super::changes::append`] writes the
-/// rest. The ids do not leave SQL.
+/// rest. The ids do not leave SQL. Returns how many bytes they are.
 ///
 /// # Errors
 /// Internal only.
-pub fn write_change(sql: &dyn Sql, seq: Seq, user: &str, groups: &[i64]) -> Result<()> {
+pub fn write_change(sql: &dyn Sql, seq: Seq, user: &str, groups: &[i64]) -> Result<i64> {
     let text = "INSERT INTO changes (seq, request_seq, at, request_id, idp, repairs, kind, resource, id, before, users, \
                 active_users, groups, memberships) VALUES (?1, ?1, 0, '', '', '[]', 'updated', 'User', ?2, \
                 json_object('groups', json((SELECT json_group_array(g.id) \
-                FROM json_each(?3) j CROSS JOIN groups g ON g.key = j.value))), 0, 0, 0, 0)";
-    sql.query(text, &[seq.into(), user.into(), keys_text(groups)?.as_str().into()]).map(|_| ())
+                FROM json_each(?3) j CROSS JOIN groups g ON g.key = j.value))), 0, 0, 0, 0) RETURNING length(before)";
+    let row = first(sql, text, &[seq.into(), user.into(), keys_text(groups)?.as_str().into()])?;
+    row.map_or(Ok(0), |mut row| row.integer())
 }
 
 /// A user or group that is gone and still has a row.
@@ -122,12 +123,12 @@ pub fn clear_group(sql: &dyn Sql, group: i64, count: i64) -> Result<bool> {
 /// Internal only.
 pub fn append_left(sql: &dyn Sql, head: &Head, at: Timestamp, user: &Gone, groups: &[i64]) -> Result<()> {
     let text = "INSERT INTO changes (seq, request_seq, at, request_id, idempotency_key, token, idp, repairs, kind, resource, id, \
-                before, users, active_users, groups, memberships, method, status, previous_seq) \
+                before, users, active_users, groups, memberships, method, status, previous_seq, bytes) \
                 SELECT ?1, coalesce(d.request_seq, 0), ?4, coalesce(d.request_id, ''), d.idempotency_key, d.token, \
-                coalesce(d.idp, ''), '[]', 'updated', 'User', ?2, \
-                json_object('groups', json((SELECT json_group_array(g.id) \
-                FROM json_each(?3) j CROSS JOIN groups g ON g.key = j.value))), \
-                ?6, ?7, ?8, ?9, d.method, d.status, ?5 FROM (VALUES (1)) LEFT JOIN changes d ON d.seq = ?5";
+                coalesce(d.idp, ''), '[]', 'updated', 'User', ?2, b.before, \
+                ?6, ?7, ?8, ?9, d.method, d.status, ?5, ?10 + length(?2) + length(b.before) \
+                FROM (SELECT json_object('groups', json_group_array(g.id)) AS before \
+                FROM json_each(?3) j CROSS JOIN groups g ON g.key = j.value) b LEFT JOIN changes d ON d.seq = ?5";
     let totals = head.totals;
     let keys = keys_text(groups)?;
     let params = [
@@ -140,6 +141,7 @@ pub fn append_left(sql: &dyn Sql, head: &Head, at: Timestamp, user: &Gone, group
         totals.active_users.into(),
         totals.groups.into(),
         totals.memberships.into(),
+        (head.bytes + ROW_BYTES).into(),
     ];
     sql.query(text, &params)?;
     // It is the last change of that user now.

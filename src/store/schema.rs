@@ -217,6 +217,11 @@ const MIGRATIONS: &[&[&str]] = &[
         PRIMARY KEY (code, token, fingerprint)
     ) STRICT, WITHOUT ROWID",
     ],
+    &[
+        // The bytes of the change's row and of all rows before it, so that what is kept is one subtraction. NULL in changes
+        // from before this, whose `before` has each attribute whole and no differences.
+        "ALTER TABLE changes ADD COLUMN bytes INTEGER",
+    ],
 ];
 
 /// True once the object was registered: before that nothing is ever written, not even these tables.

@@ -4,6 +4,7 @@ mod answers;
 mod buckets;
 mod cost;
 mod files;
+mod history;
 mod limits;
 mod members;
 mod odd;
