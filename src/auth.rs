@@ -252,8 +252,9 @@ pub fn record_key(hash: &TokenHash) -> String {
 /// The sentence for a token whose form or check sum is wrong: an admin pasted a part of it.
 const INCOMPLETE: &str =
     "This is not a complete scim-edge token: it was cut off or mistyped. Copy it again whole, or mint a new one.";
-const FOREIGN: &str = "This is a JSON Web Token of another service, not a scim-edge token, which begins with scim_. Mint a \
-                       token for this organisation in the Cloud Console and paste that into the identity provider.";
+const FOREIGN: &str = "This is a JSON Web Token of another service, not a scim-edge token, which begins with scim_. Microsoft Entra ID sends a \
+     token of its own while its field Secret Token is empty: mint a token for this organisation in the Cloud Console and \
+     paste it there, or into the field for the bearer token of another identity provider.";
 
 /// Returns the refusal of credentials that are no token of ours by their form alone. An access token of OpenID Connect is
 /// told apart, because copying it again would not help.

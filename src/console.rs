@@ -12,9 +12,9 @@ use crate::error::{Code, Error, Result, excerpt, quoted};
 use crate::id::{GroupId, MemberId, OrgId, Timestamp, TokenId, UserId, whole};
 use crate::render::{JSON, Response};
 use crate::route::Console;
-use crate::scim::json;
 use crate::scim::schema::Kinds;
 use crate::scim::schema::document::Document;
+use crate::scim::{filter, json};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -69,6 +69,40 @@ struct TokenBody {
 pub fn openapi() -> Response {
     let body = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json")).to_vec();
     Response { status: 200, headers: Vec::new(), body, content_type: JSON }
+}
+
+/// Returns a refusal in the words of this API: where SCIM's speak of the identity provider, these say which credentials
+/// are taken here. One sentence for each code, whoever asks and whatever exists.
+pub fn unauthorized(error: Error) -> Error {
+    let detail = match error.code {
+        Code::Unauthorized => {
+            "This call needs the root key (CONSOLE_KEY) or a live Console token of this very organisation, as \
+             Authorization: Bearer. What was sent is missing, unknown, revoked, expired, used from outside its address ranges, \
+             of another organisation, or a token for the identity provider (scim_...). Compare the organisation in the \
+             address with the Cloud Console: it may be misspelt."
+        }
+        Code::TokenIncomplete => {
+            "These credentials are neither the root key nor a complete Console token, which begins with console_. Compare \
+             them with the secret CONSOLE_KEY of this deployment, or copy the token again whole."
+        }
+        Code::TokenForeign => {
+            "This is a JSON Web Token of another service. The Console's API takes the root key (CONSOLE_KEY) or a Console \
+             token, which begins with console_."
+        }
+        _ => return error,
+    };
+    error.saying(detail)
+}
+
+/// Returns the refusal of a list of all organisations to a token, which belongs to one.
+pub fn only_root_lists(org: &OrgId) -> Error {
+    Error::new(
+        Code::ScopeTooNarrow,
+        format!(
+            "Only the root key lists all organisations; this token belongs to organisation {org} alone, which GET \
+             /v1/orgs/{org} shows."
+        ),
+    )
 }
 
 /// The body of `PUT` and `PATCH /v1/orgs/{org}`.
@@ -244,7 +278,7 @@ pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<
         Console::ListTokens(_) => Query::Tokens,
         Console::List(_, kinds) => {
             let linked = boolean("linked")?;
-            let filter = parameter("filter").filter(|text| !text.trim().is_empty());
+            let filter = filter::stated(parameter("filter").as_deref())?.map(str::to_owned);
             if let Some(text) = after.as_deref().filter(|text| !text.is_empty() && MemberId::parse(text).is_none()) {
                 let shown: String = text.chars().take(128).collect();
                 return Err(Error::new(

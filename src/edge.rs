@@ -83,13 +83,25 @@ async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<
     let address = header(&request, "CF-Connecting-IP");
     let edge = Edge { address, panic_at, fault, ..Edge::new(&env, request_id, origin) };
     let url = request.inner().url();
+    let is_head = request.inner().method() == "HEAD";
     // The request's own state is dropped with it, and what isolates share is replaced whole: nothing half-changed is seen.
     let response = match AssertUnwindSafe(edge.handle(request, &url)).catch_unwind().await {
         Ok(response) => response,
         Err(_) if route::parts(&url).1.starts_with("/v1/") => edge.problem(&Error::internal("panic")),
         Err(_) => edge.scim_error(&Error::internal("panic")),
     };
-    edge.send(response)
+    let response = edge.send(response)?;
+    if is_head { without_body(response) } else { Ok(response) }
+}
+
+/// The answer to a HEAD: that of a GET without its body (RFC 9110 section 9.3.2). What the body would be read from is let go.
+fn without_body(response: web_sys::Response) -> worker::Result<web_sys::Response> {
+    if let Some(body) = response.body() {
+        let _ended = body.cancel();
+    }
+    let response = worker::Response::from(response);
+    let builder = worker::Response::builder().with_status(response.status_code());
+    Ok(web_sys::Response::from(builder.with_headers(response.headers().clone()).empty()))
 }
 
 impl<'a> Edge<'a> {
@@ -117,9 +129,12 @@ impl Edge<'_> {
         let suffix = variable(self.env, "ORG_HOST_SUFFIX");
         let host_org = header(&request, "Host").and_then(|host| route::host_org(&host, &suffix));
         let route = route::route(&method, path, query, host_org);
+        let origin = header(&request, "Origin");
+        let is_preflight =
+            method == "OPTIONS" && origin.is_some() && header(&request, "Access-Control-Request-Method").is_some();
         let shared = match &route {
             Route::Open(_) | Route::Console(_) => {
-                cors::headers(header(&request, "Origin").as_deref(), &variable(self.env, "CONSOLE_ORIGINS"))
+                cors::headers(origin.as_deref(), &variable(self.env, "CONSOLE_ORIGINS"))
             }
             Route::Scim(..) | Route::Nowhere(_) => Vec::new(),
         };
@@ -130,12 +145,15 @@ impl Edge<'_> {
             _ if method == "OPTIONS" && !shared.is_empty() => {
                 Response { status: 204, headers: cors::preflight(), body: Vec::new(), content_type: render::JSON }
             }
+            Route::Open(_) | Route::Console(_) if is_preflight => {
+                self.problem(&cors::not_listed(&origin.unwrap_or_default()))
+            }
             Route::Open(Ok(Open::Health)) => health(),
             Route::Open(Ok(Open::OpenApi)) => crate::console::openapi(),
             Route::Open(Err(error)) => self.problem(&error),
             Route::Nowhere(error) => self.scim_error(&error),
             Route::Console(route) => console::handle(self, route, request, query).await,
-            Route::Scim(org, route) => match self.scim(&org, route, request, &method, path, query).await {
+            Route::Scim(org, route, query) => match self.scim(&org, route, request, &method, path, &query).await {
                 Ok(response) => response,
                 Err(error) => self.scim_error(&error),
             },
@@ -177,14 +195,14 @@ impl Edge<'_> {
         mut request: Request,
         method: &str,
         path: &str,
-        query: &str,
+        query: &[(String, String)],
     ) -> Result<Response> {
         let base = self.base(org);
         let authorization = header(&request, "Authorization");
         if let (None, Ok(found)) = (&authorization, &route)
             && found.is_discovery()
         {
-            return render::discovery(found, &route::query(query), &base, &Types::default());
+            return render::discovery(found, query, &base, &Types::default());
         }
         let Known { token, record, refusal } = self.token(authorization.as_deref(), TokenKind::Scim).await?;
         if record.org != *org {
@@ -199,13 +217,12 @@ impl Edge<'_> {
             body::discard(&request).await;
             return Err(error);
         }
-        let query = route::query(query);
         let body = match &route {
             Ok(_) => body(&mut request).await,
             Err(_) => Ok(Vec::new()),
         };
-        let [content_type, if_match, if_none_match] =
-            ["Content-Type", "If-Match", "If-None-Match"].map(|name| header(&request, name));
+        let [content_type, content_encoding, if_match, if_none_match] =
+            ["Content-Type", "Content-Encoding", "If-Match", "If-None-Match"].map(|name| header(&request, name));
         let user_agent = header(&request, "User-Agent").unwrap_or_default();
         let has_adscim_version = header(&request, "ADSCIMVersion").is_some();
         for _ in 0..2 {
@@ -217,8 +234,9 @@ impl Edge<'_> {
                         id: &self.request_id,
                         base: &base,
                         types: &types,
-                        query: &query,
+                        query,
                         content_type: content_type.as_deref(),
+                        content_encoding: content_encoding.as_deref(),
                         user_agent: &user_agent,
                         if_match: if_match.as_deref(),
                         if_none_match: if_none_match.as_deref(),
@@ -272,7 +290,7 @@ impl Edge<'_> {
                     schemas::learn(org, generation, schemas.get())?;
                     continue;
                 }
-                (Answer::Allowed, Ok(route)) => render::discovery(route, &query, &base, &types),
+                (Answer::Allowed, Ok(route)) => render::discovery(route, query, &base, &types),
                 (answer, Ok(route)) => render::answer(answer, route.kinds(), &base, &projection, &types)?.whole(),
                 (_, Err(_)) => Err(Error::internal("a refused request was answered")),
             };

@@ -41,6 +41,8 @@ pub struct Request<'a> {
     /// The header.
     pub content_type: Option<&'a str>,
     /// The header.
+    pub content_encoding: Option<&'a str>,
+    /// The header.
     pub user_agent: &'a str,
     /// The header.
     pub if_match: Option<&'a str>,
@@ -172,7 +174,7 @@ fn command(
                 Kinds::Groups => Command::ListGroups { list, members },
             }
         }
-        Scim::Search(None) => {
+        Scim::Search(None) | Scim::ListAll => {
             let [users, groups] = Parameters::read(query)?.of_both(request.types.all(), reading)?;
             Command::Search { users, groups, members }
         }
@@ -335,11 +337,21 @@ fn body<'b>(request: &Request<'b>, data: Body<'b>, reading: &Reading) -> Result<
     if let Body::Data(data) = data {
         return Ok((data, data.object().unwrap_or_default()));
     }
+    let encoding = request.content_encoding.unwrap_or_default().trim();
+    let encoding = if json::is_gzip(request.body) { "gzip" } else { encoding };
+    if !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity") {
+        let detail = format!(
+            "The body is compressed ({}), and this service reads plain JSON only: switch compression of requests off in the \
+             client, and send no Content-Encoding.",
+            excerpt(encoding)
+        );
+        return Err(Error::new(Code::UnsupportedMediaType, detail));
+    }
     let media = request.content_type.unwrap_or_default().to_ascii_lowercase();
     let foreign = ["xml", "html", "form", "multipart", "image/", "audio/", "video/"];
     if !media.contains("json") && foreign.iter().any(|part| media.contains(part)) {
         let media = media.split(';').next().unwrap_or_default();
-        let detail = format!("The body is said to be {media}; send application/scim+json.");
+        let detail = format!("Content-Type is {}; send application/scim+json.", excerpt(media));
         return Err(Error::new(Code::UnsupportedMediaType, detail));
     }
     json::body(request.body, &reading.texts.count)

@@ -294,7 +294,7 @@ fn attempt(
             }
             page => page.map(|(answer, _)| answer),
         },
-        Ask::Read(Query::Journal(query)) => journal::page(sql, memory, query, &budget),
+        Ask::Read(Query::Journal(query)) => journal::page(sql, memory, &call.org, query, &budget),
         Ask::Read(query) => {
             match state::begin(sql, memory, query, call.precondition.if_none_match.as_ref(), &call.base) {
                 None => read::read(sql, &call.org, query, context.now),
@@ -320,8 +320,9 @@ fn attempt(
             admin @ (Admin::BeginImport | Admin::ImportLines { .. } | Admin::FinishImport | Admin::EndImport),
         ) => import::run(sql, memory, admin, &call, &caller, context.now),
         Ask::Admin(admin) => admin::run(sql, &call.org, admin, &caller, context.now),
+        // First: what else is wrong with a request is of no use to who may not send any.
+        Ask::Scim(_) if !caller.settings.scim_enabled => Err(access::switched_off(&call.org)),
         Ask::Scim(Command::Refused { error, .. }) => Err(error.clone()),
-        Ask::Scim(_) if !caller.settings.scim_enabled => Err(access::switched_off()),
         Ask::Scim(command) => match searched(sql, memory, command, &call, &caller) {
             None => work::run(sql, memory, command, &call, &caller, context, &budget),
             Some(Ok(Searched::At(answer))) => Ok(answer),

@@ -3,10 +3,11 @@
 //! A path inside an organisation's SCIM base URL always gives [`Route::Scim`], even if nothing is there: who asks
 //! is checked before what is asked is judged, so that nothing leaks about organisations.
 
+mod address;
+
 use crate::error::{Code, Error, Result, excerpt, quoted};
 use crate::id::OrgId;
 use crate::scim::schema::Kinds;
-use std::borrow::Cow;
 
 /// What a SCIM request asks for (RFC 7644 section 3.2, table 2). The id is as it stood in the path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub enum Scim {
     Schemas(Option<String>),
     /// `/.search`, for one kind or for both (RFC 7644 section 3.4.3).
     Search(Option<Kinds>),
+    /// A query of the base URL itself, for both (RFC 7644 section 3.4.2.1).
+    ListAll,
 }
 
 impl Scim {
@@ -92,13 +95,16 @@ pub enum Open {
     OpenApi,
 }
 
+/// The parameters of a query, decoded.
+pub type Parameters = Vec<(String, String)>;
+
 /// Where a request goes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Route {
     /// What anybody may ask, or why there is nothing.
     Open(Result<Open>),
-    /// Something in an organisation's SCIM base URL, or why there is nothing.
-    Scim(OrgId, Result<Scim>),
+    /// Something in an organisation's SCIM base URL, or why there is nothing, and the parameters.
+    Scim(OrgId, Result<Scim>, Parameters),
     /// The Console's API, or why there is nothing.
     Console(Result<Console>),
     /// No such address.
@@ -107,34 +113,52 @@ pub enum Route {
 
 /// Finds the route.
 ///
-/// Tolerated, because identity providers send it: trailing and doubled slashes, and flags in the base URL that push
-/// the rest of the path into the query (`/acme/scim/v2?aadOptscim062020/Users`).
+/// Tolerated, because identity providers send it: trailing and doubled slashes, and a query in the base URL that pushes
+/// the rest of the path into itself (`/acme/scim/v2?aadOptscim062020/Users`). `HEAD` is `GET` (RFC 9110 section 9.3.2); the
+/// body of its answer is for the caller to drop.
 /// `host_org` is the organisation that the host name stands for, if it does.
 pub fn route(method: &str, path: &str, query: &str, host_org: Option<OrgId>) -> Route {
-    let mut segments: Vec<Cow<'_, str>> = split(path);
-    let texts = |segments: &[Cow<'_, str>]| segments.iter().map(|s| s.to_string()).collect::<Vec<_>>();
-    let at_base = matches!(
-        texts(&segments).iter().map(String::as_str).collect::<Vec<_>>().as_slice(),
-        ["scim", "v2"] | [_, "scim", "v2"] | ["scim", _]
-    );
-    if at_base && let Some((_, rest)) = query.split_once('/') {
-        segments.extend(split(rest.split(['?', '&']).next().unwrap_or_default()));
-    }
-    let segments = texts(&segments);
+    let method = if method == "HEAD" { "GET" } else { method };
+    let (segments, parameters) = segments(path, query);
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     match (segments.as_slice(), host_org) {
-        (["scim", "v2", rest @ ..], Some(org)) => Route::Scim(org, scim(method, rest)),
+        (["scim", "v2", rest @ ..], Some(org)) => below(org, method, rest, parameters),
         (["healthz"], _) => Route::Open(only(method, &["GET"]).map(|()| Open::Health)),
         (["v1", "openapi.json"], _) => Route::Open(only(method, &["GET"]).map(|()| Open::OpenApi)),
         (["v1", "orgs", rest @ ..], _) => Route::Console(console(method, rest)),
-        (["v1", ..], _) => {
-            Route::Console(Err(Error::new(Code::AddressUnknown, "The Console's API begins with /v1/orgs.")))
-        }
+        (["v1", ..], _) => Route::Console(Err(not_the_consoles(path))),
         ([org, "scim", "v2", rest @ ..], _) | (["scim", org, rest @ ..], _) => match OrgId::parse(org) {
-            Some(org) => Route::Scim(org, scim(method, rest)),
-            None => Route::Nowhere(nothing_at(path)),
+            Some(org) => below(org, method, rest, parameters),
+            None => Route::Nowhere(no_organisation(org, path)),
         },
         _ => Route::Nowhere(nothing_at(path)),
+    }
+}
+
+fn below(org: OrgId, method: &str, rest: &[&str], parameters: Parameters) -> Route {
+    let root = format!("/{org}/scim/v2");
+    Route::Scim(org, scim(method, rest, &root), parameters)
+}
+
+/// The segments of a path and the parameters of its query, wherever a client has put them.
+fn segments(path: &str, query: &str) -> (Vec<String>, Parameters) {
+    let segments = split(path);
+    let at_base = match segments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["scim", org] => *org == "v2" || OrgId::parse(org).is_some(),
+        [_, "scim", "v2"] => true,
+        _ => false,
+    };
+    with_query(segments, query, at_base)
+}
+
+/// Adds to the segments of a base URL what stands in its query.
+fn with_query(mut segments: Vec<String>, query: &str, at_base: bool) -> (Vec<String>, Parameters) {
+    match address::path_in_query(query).filter(|_| at_base) {
+        Some((more, rest)) => {
+            segments.extend(split(&more.replace("%2F", "/").replace("%2f", "/")));
+            (segments, self::query(rest))
+        }
+        None => (segments, self::query(query)),
     }
 }
 
@@ -156,32 +180,38 @@ pub fn is_in_clear(url: &str) -> bool {
     !(is_name || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback()))
 }
 
-fn split(path: &str) -> Vec<Cow<'_, str>> {
-    let decode = |s| percent_encoding::percent_decode_str(s).decode_utf8_lossy();
+fn split(path: &str) -> Vec<String> {
+    let decode = |s| percent_encoding::percent_decode_str(s).decode_utf8_lossy().into_owned();
     path.split('/').filter(|s| !s.is_empty()).map(decode).collect()
 }
 
-/// The organisation that a host name stands for, with the variable `ORG_HOST_SUFFIX` set to `suffix`.
+/// The organisation that a host name, in any case of letters, stands for, with the variable `ORG_HOST_SUFFIX` set to `suffix`.
 pub fn host_org(host: &str, suffix: &str) -> Option<OrgId> {
+    let (host, suffix) = (host.to_ascii_lowercase(), suffix.to_ascii_lowercase());
     let host = host.split(':').next()?;
     let name = host.strip_suffix(suffix.trim_start_matches('.'))?.strip_suffix('.')?;
     (!suffix.is_empty()).then(|| OrgId::parse(name))?
 }
 
-/// What one operation of a Bulk request asks for, whose path is relative to the SCIM base URL (RFC 7644 section 3.7).
-/// `base` is that URL; a path may begin with it.
+/// What one operation of a Bulk request asks for, whose path is relative to the SCIM base URL (RFC 7644 section 3.7), or
+/// what is asked in a preview, and its parameters. `base` is that URL; a path may begin with it.
 ///
 /// # Errors
 /// As for a request of its own.
-pub fn operation(method: &str, path: &str, base: &str) -> Result<Scim> {
-    let (path, _) = path.split_once(['?', '#']).unwrap_or((path, ""));
+pub fn relative(method: &str, address: &str, base: &str) -> (Result<Scim>, Parameters) {
+    let method = if method == "HEAD" { "GET" } else { method };
+    let address = address.split('#').next().unwrap_or_default();
+    let (path, query) = address.split_once('?').unwrap_or((address, ""));
     let (_, root, _) = parts(base);
     let path = path.strip_prefix(base).or_else(|| path.strip_prefix(root)).unwrap_or(path);
     let segments = split(path);
-    scim(method, &segments.iter().map(AsRef::as_ref).collect::<Vec<_>>())
+    let at_base = segments.is_empty();
+    let (segments, parameters) = with_query(segments, query, at_base);
+    (scim(method, &segments.iter().map(String::as_str).collect::<Vec<_>>(), root), parameters)
 }
 
-fn scim(method: &str, rest: &[&str]) -> Result<Scim> {
+/// `root` is the path of the SCIM base URL.
+fn scim(method: &str, rest: &[&str], root: &str) -> Result<Scim> {
     let kinds = |name: &str| match name {
         _ if name.eq_ignore_ascii_case("Users") => Some(Kinds::Users),
         _ if name.eq_ignore_ascii_case("Groups") => Some(Kinds::Groups),
@@ -210,9 +240,17 @@ fn scim(method: &str, rest: &[&str]) -> Result<Scim> {
         ["Schemas", urn] => only(method, &["GET"]).map(|()| Scim::Schemas(Some((*urn).to_owned()))),
         ["Me", ..] => Err(not_offered("/Me", "address users by /Users/{id}")),
         ["Bulk"] => only(method, &["POST"]).map(|()| Scim::Bulk),
+        [] => only(method, &["GET"]).map(|()| Scim::ListAll),
         [".search"] => only(method, &["POST"]).map(|()| Scim::Search(None)),
         [name, ".search"] if kinds(name).is_some() => only(method, &["POST"]).map(|()| Scim::Search(kinds(name))),
-        _ => Err(nothing_at(&format!("/{}", rest.join("/")))),
+        _ => Err(Error::new(
+            Code::AddressUnknown,
+            format!(
+                "There is nothing at {} below the SCIM base URL, which ends in {root}. It has /Users, /Groups, /Bulk, \
+                 /.search, /ServiceProviderConfig, /ResourceTypes and /Schemas.",
+                excerpt(format!("/{}", rest.join("/")))
+            ),
+        )),
     }
 }
 
@@ -285,7 +323,7 @@ fn console(method: &str, rest: &[&str]) -> Result<Console> {
                 _ => Console::DeleteSchema(org, urn),
             })
         }
-        _ => Err(nothing_at(&format!("/v1/orgs/{org}/{}", rest.join("/")))),
+        _ => Err(not_the_consoles(&format!("/v1/orgs/{org}/{}", rest.join("/")))),
     }
 }
 
@@ -304,8 +342,38 @@ fn not_offered(what: &str, instead: &str) -> Error {
 fn nothing_at(path: &str) -> Error {
     Error::new(
         Code::AddressUnknown,
-        format!("There is nothing at {}. The SCIM base URL is https://HOST/{{organisation}}/scim/v2.", excerpt(path)),
+        format!(
+            "There is nothing at {}. The SCIM base URL is https://HOST/NAME/scim/v2, with the organisation's name as the \
+             Cloud Console shows it in place of NAME; the Console's API begins with /v1/orgs.",
+            excerpt(path)
+        ),
     )
+}
+
+/// Refuses what stands in an organisation's place and cannot be one: most often it is upper case.
+fn no_organisation(name: &str, path: &str) -> Error {
+    let lower = name.to_ascii_lowercase();
+    if lower == name || OrgId::parse(&lower).is_none() {
+        return nothing_at(path);
+    }
+    Error::new(
+        Code::OrganisationName,
+        format!(
+            "The organisation in this address is {name}; names of organisations are lower case: change it to {lower} in \
+             the SCIM base URL (/{lower}/scim/v2).",
+            name = quoted(name)
+        ),
+    )
+    .about([name])
+}
+
+/// 404 for an address under `/v1` that the Console's API does not have.
+fn not_the_consoles(path: &str) -> Error {
+    let detail = format!(
+        "The Console's API has nothing at {}. Its addresses begin with /v1/orgs; GET /v1/openapi.json lists them all.",
+        excerpt(path)
+    );
+    Error::new(Code::AddressUnknown, detail)
 }
 
 /// An absolute URL, as the platform gives it, in origin, path and query.
@@ -318,12 +386,10 @@ pub fn parts(url: &str) -> (&str, &str, &str) {
     (origin, path, query)
 }
 
-/// A query string as pairs: `+` is a space, empty parts are dropped (identity providers leave a trailing `&` or `?`).
-pub fn query(text: &str) -> Vec<(String, String)> {
-    form_urlencoded::parse(text.trim_matches('?').as_bytes())
-        .filter(|(name, _)| !name.is_empty())
-        .map(|(name, value)| (name.into_owned(), value.into_owned()))
-        .collect()
+/// A query string as pairs: `+` is a space, empty parts are dropped (identity providers leave a trailing `&` or `?`). A
+/// further `?` before a parameter of SCIM separates too.
+pub fn query(text: &str) -> Parameters {
+    address::parameters(text)
 }
 
 #[cfg(test)]
@@ -371,7 +437,8 @@ mod tests {
         let org = OrgId::parse("acme");
         for (host, suffix, expected) in [
             ("acme.scim.example.com", ".scim.example.com", org.clone()),
-            ("acme.scim.example.com:8787", "scim.example.com", org),
+            ("acme.scim.example.com:8787", "scim.example.com", org.clone()),
+            ("ACME.Scim.Example.com", ".SCIM.example.com", org),
             ("acme.example.com", ".scim.example.com", None),
             ("scim.example.com", ".scim.example.com", None),
             ("www.scim.example.com", ".scim.example.com", None),

@@ -150,8 +150,8 @@ pub fn ingest(data: &[u8]) {
     let (dialect, method, address) = (words.next(), words.next().unwrap_or("GET"), words.next().unwrap_or("/"));
     let dialect = if dialect == Some("rfc") { Dialect::Rfc } else { Dialect::Auto };
     let (path, query) = address.split_once('?').unwrap_or((address, ""));
-    if let Route::Scim(_, Ok(route)) = route::route(method, path, query, None) {
-        said(ingested(&route, &route::query(query), body.as_bytes(), dialect));
+    if let Route::Scim(_, Ok(route), query) = route::route(method, path, query, None) {
+        said(ingested(&route, &query, body.as_bytes(), dialect));
     }
 }
 
@@ -164,6 +164,7 @@ fn ingested(route: &Scim, query: &[(String, String)], body: &[u8], dialect: Dial
         types: &TYPES,
         query,
         content_type,
+        content_encoding: None,
         user_agent: "",
         if_match: None,
         if_none_match: None,

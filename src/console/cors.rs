@@ -1,6 +1,8 @@
 //! Which web pages may read the Console's API (the Fetch standard's CORS protocol). Without an origin in the variable
 //! `CONSOLE_ORIGINS` none may; programs that are no browser never ask.
 
+use crate::error::{Code, Error, quoted};
+
 const METHODS: &str = "GET, PUT, PATCH, POST, DELETE";
 /// What a page may send beside what any page may.
 const SENT: &str = "Authorization, Content-Type, If-None-Match";
@@ -33,6 +35,18 @@ pub fn preflight() -> Vec<Header> {
         ("Access-Control-Allow-Headers", SENT.to_owned()),
         ("Access-Control-Max-Age", REMEMBERED.to_owned()),
     ]
+}
+
+/// Returns the refusal of a preflight from an origin that is not listed. A page never sees it, its developer does.
+pub fn not_listed(origin: &str) -> Error {
+    Error::new(
+        Code::OriginNotListed,
+        format!(
+            "The origin {} is not in the variable CONSOLE_ORIGINS of this deployment, so no web page of it may call the \
+             Console's API. Add it in wrangler.toml, with its scheme and without a path, and deploy.",
+            quoted(origin)
+        ),
+    )
 }
 
 #[cfg(test)]

@@ -58,9 +58,13 @@ impl Preview {
     pub fn read(body: &[u8], base: &str) -> Result<Self> {
         let body: Body = super::parse(body)?;
         let method = body.method.to_ascii_uppercase();
-        let (path, in_path) = body.path.split_once('?').unwrap_or((&body.path, ""));
-        let mut query = route::query(in_path);
-        query.extend(route::query(body.query.as_deref().unwrap_or_default()));
+        let mut address = body.path.clone();
+        if let Some(query) = body.query.filter(|query| !query.is_empty()) {
+            address.push(if address.contains('?') { '&' } else { '?' });
+            address.push_str(query.trim_start_matches('?'));
+        }
+        let (route, query) = route::relative(&method, &address, base);
+        let path = body.path.split('?').next().unwrap_or_default();
         let header = |(name, value): (String, Value)| match value {
             Value::String(value) => Ok((name, value)),
             other => Err(Error::new(
@@ -69,7 +73,7 @@ impl Preview {
             )),
         };
         Ok(Self {
-            route: route::operation(&method, path, base),
+            route,
             path: path.chars().take(300).collect(),
             method,
             query,
@@ -101,6 +105,7 @@ impl Preview {
                 types,
                 query: &self.query,
                 content_type: self.header("Content-Type"),
+                content_encoding: self.header("Content-Encoding"),
                 user_agent: self.header("User-Agent").unwrap_or_default(),
                 if_match: self.header("If-Match"),
                 if_none_match: self.header("If-None-Match"),

@@ -8,6 +8,9 @@ pub enum Repair {
     ArrayForObject,
     /// `{"op": "replace", "path": "active", "value": false}` as the whole body (Oracle).
     BareOperation,
+    /// `{"method": "PATCH", "path": "/Users/x", "data": [{"op": ...}]}` in a Bulk request: the operations without the body
+    /// around them.
+    BareOperations,
     /// `"profileUrl": " "` (Saviynt): a blank is no address, so there is none.
     BlankReference,
     /// `"addresses[type eq \"work\"].locality"` of a user without addresses (Entra ID): the filter says which element is
@@ -82,9 +85,10 @@ pub enum Repair {
 
 impl Repair {
     /// All of them with their names, in the order of the alphabet.
-    pub const ALL: [(Repair, &'static str); 34] = [
+    pub const ALL: [(Repair, &'static str); 35] = [
         (Repair::ArrayForObject, "array_for_object"),
         (Repair::BareOperation, "bare_operation"),
+        (Repair::BareOperations, "bare_operations"),
         (Repair::BlankReference, "blank_reference"),
         (Repair::CreateMissingElement, "create_missing_element"),
         (Repair::DottedKeys, "dotted_keys"),

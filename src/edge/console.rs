@@ -5,7 +5,7 @@ use super::organisations::{self, home};
 use super::{Edge, Known, body, header, import, now, preview, random, snapshot, spent, tokens};
 use crate::auth::{self, Record, Token, TokenKind};
 use crate::console;
-use crate::directory::command::{Actor, Admin, Ask, Call, Precondition, Rotation, TokenSettings, VERSION};
+use crate::directory::command::{Actor, Admin, Ask, Call, Precondition, Query, Rotation, TokenSettings, VERSION};
 use crate::directory::reply::Answer;
 use crate::directory::residency::Residency;
 use crate::error::{Code, Error, Kind, Result};
@@ -24,25 +24,59 @@ pub(super) async fn handle(edge: &Edge<'_>, route: Result<Console>, request: Req
     let outcome = match authenticate(edge, &request).await {
         Ok(caller) => match route {
             Ok(route) => {
-                let is_root = caller.0 == Actor::Root;
+                let (is_root, named) = (caller.0 == Actor::Root, organisation(&route).cloned());
                 let outcome = run(edge, route, caller, request, query).await;
-                outcome.map_err(|error| if is_root { for_root(error) } else { error })
+                outcome.map_err(|error| if is_root { for_root(error, named.as_ref()) } else { error })
             }
             Err(error) => Err(error),
         },
         Err(error) => Err(error),
     };
-    outcome.unwrap_or_else(|error| edge.problem(&error))
+    outcome.unwrap_or_else(|error| edge.problem(&console::unauthorized(error)))
 }
 
 /// The root key is good, so an object that lets nobody in is one that the registry knows and that was never set up.
-fn for_root(error: Error) -> Error {
-    match error.kind() {
-        Kind::Unauthorized => Error::new(
+fn for_root(error: Error, org: Option<&OrgId>) -> Error {
+    match (error.kind(), org) {
+        (Kind::Unauthorized, Some(org)) => Error::new(
             Code::RegistrationInterrupted,
-            "The registration of this organisation was interrupted. Repeat it: PUT /v1/orgs/{org} with its settings.",
+            format!(
+                "The registration of organisation {org} was interrupted. Repeat it: PUT /v1/orgs/{org} with its settings."
+            ),
         ),
         _ => error,
+    }
+}
+
+/// The organisation that a route is about; none for the list of all.
+fn organisation(route: &Console) -> Option<&OrgId> {
+    match route {
+        Console::ListOrgs => None,
+        Console::PutOrg(org)
+        | Console::PatchOrg(org)
+        | Console::EraseOrg(org)
+        | Console::GetOrg(org)
+        | Console::ReleaseGuard(org)
+        | Console::MintToken(org)
+        | Console::ListTokens(org)
+        | Console::RevokeToken(org, _)
+        | Console::RotateToken(org, _)
+        | Console::List(org, _)
+        | Console::Get(org, ..)
+        | Console::Members(org, _)
+        | Console::Changes(org)
+        | Console::Journal(org)
+        | Console::Preview(org)
+        | Console::Snapshot(org)
+        | Console::BeginImport(org)
+        | Console::GetImport(org)
+        | Console::EndImport(org)
+        | Console::PutImport(org, _)
+        | Console::FinishImport(org)
+        | Console::Schemas(org)
+        | Console::GetSchema(org, _)
+        | Console::PutSchema(org, _)
+        | Console::DeleteSchema(org, _) => Some(org),
     }
 }
 
@@ -70,37 +104,17 @@ async fn run(
     mut request: Request,
     query: &str,
 ) -> Result<Response> {
-    let org = match &route {
-        Console::ListOrgs => None,
-        Console::PutOrg(org)
-        | Console::PatchOrg(org)
-        | Console::EraseOrg(org)
-        | Console::GetOrg(org)
-        | Console::ReleaseGuard(org)
-        | Console::MintToken(org)
-        | Console::ListTokens(org)
-        | Console::RevokeToken(org, _)
-        | Console::RotateToken(org, _)
-        | Console::List(org, _)
-        | Console::Get(org, ..)
-        | Console::Members(org, _)
-        | Console::Changes(org)
-        | Console::Journal(org)
-        | Console::Preview(org)
-        | Console::Snapshot(org)
-        | Console::BeginImport(org)
-        | Console::GetImport(org)
-        | Console::EndImport(org)
-        | Console::PutImport(org, _)
-        | Console::FinishImport(org)
-        | Console::Schemas(org)
-        | Console::GetSchema(org, _)
-        | Console::PutSchema(org, _)
-        | Console::DeleteSchema(org, _) => Some(org.clone()),
-    };
+    let org = organisation(&route).cloned();
     // A Console token sees its own organisation only, and of others not even whether they exist.
-    if own.as_ref().is_some_and(|own| Some(&own.org) != org.as_ref()) {
-        return Err(Error::unauthorized());
+    match (&own, &org) {
+        (Some(own), Some(org)) if own.org != *org => return Err(Error::unauthorized()),
+        (Some(own), None) => {
+            // Whether the token is alive is its object's to say.
+            let home = home(edge, Some(own), &own.org).await?;
+            edge.object(&mut edge.call_of(own.org.clone(), home, actor, Ask::Read(Query::Organisation))).await?;
+            return Err(console::only_root_lists(&own.org));
+        }
+        _ => {}
     }
     let asked = console::query(&route, &route::query(query))?;
     let Some(org) = org else {

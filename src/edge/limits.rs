@@ -63,13 +63,13 @@ impl Limit {
             }
             Limit::Failures => (
                 Code::FailureRate,
-                "Too many requests without a valid token from this address in the last minute. Copy the organisation's \
-                 token into the identity provider again, or mint a new one; then try again in a minute.",
+                "Too many requests without a valid token or root key from this address in the last minute. Copy the token \
+                 or key once more to where it is used, or mint a new token; then try again in a minute.",
             ),
             Limit::Ended => (
                 Code::EndedTokenRate,
                 "Too many requests with a token that was revoked, has expired, or may not be used from this address. Mint a \
-                 new one and paste it into the identity provider; then try again in a minute.",
+                 new one and paste it where this one is used; then try again in a minute.",
             ),
             Limit::Misses => (
                 Code::UnknownTokenRate,

@@ -37,12 +37,14 @@ pub(super) async fn configure(
     let Admin::Configure { display_name, saml, scim, residency, .. } = &mut admin else {
         return Err(Error::internal("not the settings of an organisation"));
     };
+    let mut is_new = false;
     let home = match home(edge, own.as_ref(), &org).await {
         Err(error) if registers && error.kind() == Kind::NotFound => {
             residency.check(&variable(edge.env, "JURISDICTIONS"))?;
             saml_first(*scim == Some(true), *saml == Some(true))?;
             objects::stub(edge.env, "ORG", org.as_str(), residency)?;
             let (display_name, residency) = (display_name.clone(), residency.clone());
+            is_new = true;
             one(edge, &registry::Ask::Put { org: org.clone(), display_name, residency }).await?
         }
         home => home?,
@@ -52,11 +54,18 @@ pub(super) async fn configure(
         *residency = home.clone();
     }
     let renamed = display_name.clone();
+    let location = format!("{}/v1/orgs/{org}", edge.origin);
     let answer = edge.object(&mut edge.call_of(org.clone(), home, actor, Ask::Admin(admin))).await?;
     if let Some(display_name) = renamed {
         edge.registry(&registry::Ask::Rename { org, display_name }).await?;
     }
-    render::console(answer)
+    let mut response = render::console(answer)?;
+    if is_new {
+        // RFC 9110 section 9.3.4: a PUT that "has created" is answered with 201.
+        response.status = 201;
+        response.headers.push(("Location", location));
+    }
+    Ok(response)
 }
 
 /// `DELETE /v1/orgs/{org}`: the registry marks the organisation, the object deletes KV's records and then itself, the

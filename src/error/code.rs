@@ -250,6 +250,8 @@ codes! {
         PlainHttp = "plain-http",
         /// The Console token's scope is too narrow.
         ScopeTooNarrow = "scope-too-narrow",
+        /// No web page of this origin may call the Console's API.
+        OriginNotListed = "origin-not-listed",
         /// Discovery takes no filter (RFC 7644 section 4).
         DiscoveryFilter = "discovery-filter",
         /// [`Kind::Forbidden`] of another build.

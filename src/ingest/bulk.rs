@@ -2,6 +2,7 @@
 //! placeholders for the ids that operations of the same request are yet to make.
 
 use super::{Body, Reading, Request, command};
+use crate::dialect::Repair;
 use crate::directory::bulk::{Bulk, CommandText, Operation};
 use crate::directory::command::{Command, Precondition};
 use crate::error::{Code, Error, Result, excerpt, quoted};
@@ -9,6 +10,7 @@ use crate::route::{self, Scim};
 use crate::scim::bulk::{BULK_REQUEST, OPERATIONS_MAX, Placeholders, order};
 use crate::scim::etag::Tags;
 use crate::scim::json::{self, Checked, Shape};
+use crate::scim::patch::MESSAGE;
 use crate::scim::projection::Projection;
 use crate::sorted::Sorted;
 use std::borrow::Cow;
@@ -143,6 +145,15 @@ impl<'b> Sent<'b> {
         let placed = match self.data.shape() {
             _ if matches!(route, Scim::Delete(..)) => None,
             Shape::Object => known.put_placeholders(self.data, matches!(route, Scim::Patch(..)))?,
+            Shape::Array
+                if matches!(route, Scim::Patch(..))
+                    && reading.mends()
+                    && reading.repairs.need(Repair::BareOperations) =>
+            {
+                let list = known.put_placeholders(self.data, true)?;
+                let list = list.as_deref().unwrap_or(self.data.as_str());
+                Some(format!(r#"{{"schemas":["{MESSAGE}"],"Operations":{list}}}"#))
+            }
             Shape::Null => return Err(Error::new(Code::BulkData, format!("{} needs data.", self.method))),
             other => {
                 return Err(Error::new(Code::BulkData, format!("data has to be an object, not {}.", other.name())));
@@ -167,7 +178,7 @@ impl<'b> Sent<'b> {
     }
 
     fn route(&self, base: &str, known: &mut References) -> Result<Scim> {
-        let route = match route::operation(&self.method, &self.path, base) {
+        let route = match route::relative(&self.method, &self.path, base).0 {
             Ok(route @ (Scim::Create(_) | Scim::Replace(..) | Scim::Patch(..) | Scim::Delete(..))) => route,
             _ => {
                 let (method, path) = (&self.method, shortened(&self.path));

@@ -58,8 +58,9 @@ impl<'a> Parameters<'a> {
             let detail = format!("count has to be from 1 to {PAGE_MAX} with a cursor, not {count}.");
             return Err(Error::new(Code::InvalidCount, detail));
         }
+        let filters = query.iter().filter(|(name, _)| name.eq_ignore_ascii_case("filter"));
         Ok(Self {
-            filter: stated("filter"),
+            filter: filter::stated(filters.map(|(_, text)| text.as_str()))?,
             sort_by: stated("sortBy"),
             page: List {
                 filter: None,
@@ -137,7 +138,9 @@ impl<'a> Parameters<'a> {
 /// 400 that names the member.
 pub(super) fn search_request(body: &Object<'_>, reading: &Reading) -> Result<Vec<(String, String)>> {
     let urns = body.get("schemas").and_then(Checked::elements).unwrap_or_default();
-    if !reading.mends() && !urns.into_iter().any(|urn| urn.text().as_deref() == Some(SEARCH_REQUEST)) {
+    if !reading.mends()
+        && !urns.into_iter().any(|urn| urn.text().is_some_and(|urn| urn.eq_ignore_ascii_case(SEARCH_REQUEST)))
+    {
         return Err(Error::new(Code::SchemasMissing, format!("schemas has to name {SEARCH_REQUEST}.")));
     }
     let mut query = Vec::new();

@@ -7,7 +7,7 @@ mod value;
 use super::Reading;
 use crate::dialect::{self, Repair};
 use crate::directory::command::GroupOperation;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Kind, Result, cut};
 use crate::scim::filter::Forms;
 use crate::scim::guided::Wanted;
 use crate::scim::json::{Checked, Object, Texts};
@@ -106,6 +106,18 @@ fn too_many(count: usize) -> Error {
 /// How many paths are read at all, known or not, before what is left of them is counted.
 const PATHS_MAX: usize = 10 * OPERATIONS_MAX;
 
+/// How much of a path that is refused is shown, in characters: the longest URN with a filter fits.
+const PATH_SHOWN: usize = 512;
+
+/// Says of a refused path which it is: the whole of it is what an admin looks for among the mappings.
+fn about_path(error: Error, number: usize, path: &str) -> Error {
+    if !matches!(error.kind(), Kind::InvalidPath | Kind::InvalidFilter) {
+        return error;
+    }
+    let detail = format!("Operation {number} has the path {path:?}, which is refused: {}", error.detail);
+    error.saying(detail)
+}
+
 /// Resolves every path. `texts` keeps the JSON that stood in texts.
 fn sent<'b>(
     kind: &ResourceType,
@@ -192,7 +204,10 @@ impl<'b> Paths<'_, 'b> {
             }
         };
         match (path, value) {
-            (Some(text), value) => self.place(op, text, value, Written::AsPath),
+            (Some(text), value) => {
+                let shown = cut(&text, PATH_SHOWN).into_owned();
+                self.place(op, text, value, Written::AsPath).map_err(|error| about_path(error, number, &shown))
+            }
             // RFC 7644 section 3.5.2.2: "If "path" is unspecified, the operation fails with ... noTarget."
             (None, _) if op == Op::Remove => {
                 let detail = format!("Operation {number} removes without a path; name what to remove.");

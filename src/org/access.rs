@@ -4,7 +4,7 @@ use super::admin::Settings;
 use crate::auth::{TokenKind, range};
 use crate::directory::command::{Actor, Admin, Ask, Call, Scope};
 use crate::error::{Code, Error, Result};
-use crate::id::Timestamp;
+use crate::id::{OrgId, Timestamp};
 use crate::store::{Sql, tokens};
 
 /// Who was let in.
@@ -111,10 +111,12 @@ pub(super) fn forbidden(what: &str) -> Error {
 }
 
 /// 403 for an organisation that has SCIM switched off.
-pub(super) fn switched_off() -> Error {
+pub(super) fn switched_off(org: &OrgId) -> Error {
     Error::new(
         Code::ScimOff,
-        "SCIM is switched off for this organisation. An administrator turns it on in the Cloud Console, under the \
-         organisation's provisioning settings.",
+        format!(
+            "SCIM is switched off for organisation {org}. An administrator turns it on in the Cloud Console, under the \
+             organisation's provisioning settings (PATCH /v1/orgs/{org} {{\"scim\": {{\"enabled\": true}}}})."
+        ),
     )
 }

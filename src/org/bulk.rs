@@ -8,10 +8,13 @@ use crate::directory::command::Command;
 use crate::directory::reply::Answer;
 use crate::directory::view;
 use crate::error::{Code, Error, Result, cut};
+use crate::fold::fold;
 use crate::id::{MemberId, RequestId};
 use crate::scim::bulk::Placeholders;
 use crate::scim::json;
 use crate::scim::member::listed;
+use crate::store;
+use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Runs the steps. What is to be written down of operations that failed is added to `refused`.
@@ -104,28 +107,14 @@ impl<'a> Run<'a> {
                 return circle.iter().try_for_each(|at| self.finish(*at, Err(error.clone())));
             }
         }
+        if let Some(results) = self.repeated(work, circle)? {
+            return results.into_iter().try_for_each(|(at, done)| self.finish(at, Ok(done)));
+        }
         let reserved: Vec<(usize, String)> = circle.iter().map(|at| (*at, work.new_id())).collect();
         reserved.iter().for_each(|(at, id)| put(&mut self.ids, *at, Some(id.clone())));
-        let is_user =
-            |(at, _): &&(usize, String)| self.operation(*at).is_ok_and(|one| one.path.as_deref() == Some("/Users"));
-        let (users, groups): (Vec<_>, Vec<_>) = reserved.iter().partition(is_user);
         let before = work.budget.spent();
         let mut failed = None;
-        let results = work.nested(|work| {
-            let mut results = Vec::new();
-            for (at, id) in users.iter().chain(&groups) {
-                failed = Some(*at);
-                work.reserve(id);
-                let done = self.apply(work, *at)?;
-                if done.path.as_ref().is_none_or(|path| !path.ends_with(id.as_str())) {
-                    let detail =
-                        format!("{} is a user who was here before and comes back with the earlier id.", self.name(*at));
-                    return Err(Error::new(Code::BulkCircle, detail));
-                }
-                results.push((*at, done));
-            }
-            Ok(results)
-        });
+        let results = self.circle(work, &reserved, &mut failed);
         let error = match results {
             Ok(results) => return results.into_iter().try_for_each(|(at, done)| self.finish(at, Ok(done))),
             Err(error) if error.code.is_fault() => return Err(error),
@@ -151,6 +140,81 @@ impl<'a> Run<'a> {
         let error = Error::new(Code::BulkCircle, detail);
         circle.iter().for_each(|at| put(&mut self.ids, *at, None));
         circle.iter().try_for_each(|at| self.finish(*at, Err(error.clone())))
+    }
+
+    /// Runs the operations of a circle with these ids. `failed` says at which it ended, if it did.
+    fn circle(
+        &self,
+        work: &mut Work<'_>,
+        ids: &[(usize, String)],
+        failed: &mut Option<usize>,
+    ) -> Result<Vec<(usize, Done)>> {
+        let is_user =
+            |(at, _): &&(usize, String)| self.operation(*at).is_ok_and(|one| one.path.as_deref() == Some("/Users"));
+        let (users, groups): (Vec<_>, Vec<_>) = ids.iter().partition(is_user);
+        work.nested(|work| {
+            let mut results = Vec::new();
+            for (at, id) in users.iter().chain(&groups) {
+                *failed = Some(*at);
+                work.reserve(id);
+                let done = self.apply(work, *at)?;
+                if done.path.as_ref().is_none_or(|path| !path.ends_with(id.as_str())) {
+                    let detail =
+                        format!("{} is a user who was here before and comes back with the earlier id.", self.name(*at));
+                    return Err(Error::new(Code::BulkCircle, detail));
+                }
+                results.push((*at, done));
+            }
+            Ok(results)
+        })
+    }
+
+    /// Returns the first answers of a circle that comes again, as a POST by itself gets its first answer; `None` for one that
+    /// is new, or of which anything has changed since.
+    ///
+    /// What the operations refer to each other by are the ids that were made then, so these must be known before the
+    /// operations can be compared with what is stored.
+    fn repeated(&mut self, work: &mut Work<'_>, circle: &[usize]) -> Result<Option<Vec<(usize, Done)>>> {
+        let mut made = Vec::new();
+        for at in circle {
+            let command: Command =
+                json::read(self.operation(*at)?.command.as_str().as_bytes()).map_err(Error::internal)?;
+            let name = |attributes: &Map<String, Value>, name: &str| {
+                fold(attributes.get(name).and_then(Value::as_str).unwrap_or_default())
+            };
+            let id = match &command {
+                Command::CreateUser { user } => {
+                    let key = name(&user.attributes, "userName");
+                    store::users::by_user_name(work.sql, &key)?.map(|user| user.id.to_string())
+                }
+                Command::CreateGroup { group, .. } => {
+                    let key = name(&group.attributes, "displayName");
+                    store::groups::by_display_name(work.sql, &key)?.map(|group| group.id.to_string())
+                }
+                _ => None,
+            };
+            match id {
+                Some(id) if work.made(&id)? => made.push((*at, id)),
+                _ => return Ok(None),
+            }
+        }
+        made.iter().for_each(|(at, id)| put(&mut self.ids, *at, Some(id.clone())));
+        let next = work.next_seq();
+        let results = work.nested(|work| {
+            let results = self.circle(work, &made, &mut None)?;
+            match work.next_seq() == next {
+                true => Ok(results),
+                false => Err(Error::new(Code::BulkCircle, "Something has changed since.")),
+            }
+        });
+        match results {
+            Ok(results) => Ok(Some(results)),
+            Err(error) if error.code.is_fault() => Err(error),
+            Err(_) => {
+                circle.iter().for_each(|at| put(&mut self.ids, *at, None));
+                Ok(None)
+            }
+        }
     }
 
     /// The refusal of an operation that refers to one that failed. Those `beside` it are still to run.

@@ -11,7 +11,7 @@
 
 use crate::directory::options::Guard;
 use crate::error::{Code, Error, Result};
-use crate::id::Timestamp;
+use crate::id::{OrgId, Timestamp};
 use crate::store::Sql;
 use crate::store::changes::{self, Loss};
 
@@ -117,20 +117,21 @@ pub(super) struct Watch<'a> {
     pub(super) guard: Guard,
     pub(super) lately: &'a Lately,
     pub(super) now: Timestamp,
+    pub(super) org: &'a OrgId,
 }
 
 impl Watch<'_> {
     /// 429 if the guard does not let the request take out so many. Asked before anything is written.
     pub(super) fn check(&self, lost: i64) -> Result<()> {
-        let Self { guard, lately, now } = self;
+        let Self { guard, lately, now, org } = self;
         if lost == 0 || lately.sum() + lost <= guard.limit {
             return Ok(());
         }
         // The sentence is the same each time, so that a provider that repeats itself is one row of the journal.
         let detail = format!(
-            "The deprovisioning guard of this organisation lets at most {} users be deactivated, deleted or given another \
+            "The deprovisioning guard of organisation {org} lets at most {} users be deactivated, deleted or given another \
          userName and members be removed within {} seconds. Nothing was changed. If it is meant, release the guard for a while in the Cloud \
-         Console (POST /v1/orgs/ORG/guard/release) or raise its limit; the identity provider may then try again.",
+         Console (POST /v1/orgs/{org}/guard/release) or raise its limit; the identity provider may then try again.",
             guard.limit, guard.window_seconds
         );
         Err(Error { retry_after: Some(lately.seconds(*guard, lost, *now)), ..Error::new(Code::Guard, detail) })

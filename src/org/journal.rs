@@ -69,7 +69,7 @@ pub(super) fn refused(
     error: &Error,
     now: Timestamp,
 ) -> Result<()> {
-    let (method, resource) = target(command, &call.org);
+    let (method, resource) = target_of(command, call);
     let entry = Entry::refusal(call.into(), caller.token.as_deref(), (method, &resource), error, &memory.types);
     let entry =
         if error.kind() == Kind::Forbidden && !caller.settings.scim_enabled { entry.folded("off") } else { entry };
@@ -140,7 +140,7 @@ pub(super) fn ignored(
     notes: &[String],
     now: Timestamp,
 ) -> Result<()> {
-    let (method, resource) = target(command, &call.org);
+    let (method, resource) = target_of(command, call);
     let mut entry = Entry::new(call.into(), caller.token.as_deref(), (method, &resource));
     entry.fingerprint = fingerprint(["ignored", entry.token.unwrap_or_default(), method, &entry.resource], notes);
     entry.why = json!({ "notes": notes, "repairs": call.repairs });
@@ -262,6 +262,15 @@ fn below_base(path: &str, org: &OrgId) -> String {
         segments.drain(..base.len());
     }
     format!("/{}", segments.join("/"))
+}
+
+/// Method and resource of the command of a call.
+fn target_of<'a>(command: &'a Command, call: &Call) -> (&'a str, String) {
+    match command {
+        // A query of the base URL is the same command.
+        Command::Search { .. } if call.method == "GET" => ("GET", "/".to_owned()),
+        _ => target(command, &call.org),
+    }
 }
 
 /// Method and resource of a command, as the journal shows them.

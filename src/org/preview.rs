@@ -26,11 +26,11 @@ pub(super) fn begin(
     context: &Context<'_>,
     budget: &Budget,
 ) -> Result<Searched> {
+    if !caller.settings.scim_enabled {
+        return nothing_changed(Err(access::switched_off(&call.org)), call).map(Searched::At);
+    }
     if let Command::Refused { error, .. } = command {
         return nothing_changed(Err(error.clone()), call).map(Searched::At);
-    }
-    if !caller.settings.scim_enabled {
-        return nothing_changed(Err(access::switched_off()), call).map(Searched::At);
     }
     match searched(sql, memory, command, call, caller) {
         Some(Ok(Searched::At(answer))) => nothing_changed(Ok(answer), call).map(Searched::At),

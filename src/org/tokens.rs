@@ -6,7 +6,7 @@ use crate::auth::{Dialect, TokenKind};
 use crate::directory::command::{Rotation, TokenSettings};
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result};
-use crate::id::{Timestamp, TokenHash, TokenId};
+use crate::id::{OrgId, Timestamp, TokenHash, TokenId};
 use crate::store::tokens::{self, ROOT, Token};
 use crate::store::{Sql, journal::DAY};
 use serde_json::value::RawValue;
@@ -191,13 +191,16 @@ pub(super) fn ending(sql: &dyn Sql, now: Timestamp) -> Result<Option<(TokenId, S
     Ok(longest(&tokens, now).and_then(|token| Some((token.id.clone(), warning(token, now)?))))
 }
 
+/// How the organisation's address begins in a warning as it is stored; whoever shows it puts the name in.
+pub(super) const ADDRESS: &str = "/v1/orgs/ORG/";
+
 fn warning(token: &Token, now: Timestamp) -> Option<String> {
     let end = token.settings.expires_at.filter(|end| *end <= now.plus(WARNED))?;
     let days = (end.0 - now.0) / DAY;
     let when = if days == 0 { "in less than a day".to_owned() } else { format!("in {days} days") };
     Some(format!(
         "The identity provider's token {} ({}) ends {when}, at {}, and no other lives longer. Rotate it (POST \
-         /v1/orgs/ORG/tokens/{}/rotate) and paste the new one into the identity provider; until its grace ends both work.",
+         {ADDRESS}tokens/{}/rotate) and paste the new one into the identity provider; until its grace ends both work.",
         token.settings.name,
         token.id,
         end.rfc3339(),
@@ -208,6 +211,7 @@ fn warning(token: &Token, now: Timestamp) -> Option<String> {
 /// How the connection to the provider is, with what else there is to warn of, and when it last sent anything.
 pub(super) fn health(
     sql: &dyn Sql,
+    org: &OrgId,
     enabled: bool,
     other: Vec<String>,
     now: Timestamp,
@@ -215,11 +219,12 @@ pub(super) fn health(
     let tokens = tokens::all(sql)?;
     let longest = longest(&tokens, now);
     let warning = match longest {
-        Some(token) => warning(token, now),
+        Some(token) => warning(token, now).map(|sentence| sentence.replace(ADDRESS, &format!("/v1/orgs/{org}/"))),
         None => enabled.then(|| {
-            "SCIM is enabled and no token of kind scim is alive: nothing can be pushed. Mint one (POST \
-             /v1/orgs/ORG/tokens) and paste it into the identity provider."
-                .to_owned()
+            format!(
+                "SCIM is enabled for organisation {org} and no token of kind scim is alive: nothing can be pushed. Mint one \
+                 (POST /v1/orgs/{org}/tokens) and paste it into the identity provider."
+            )
         }),
     };
     let used = tokens.iter().filter(|token| token.settings.kind == TokenKind::Scim).filter_map(|token| token.last_used);

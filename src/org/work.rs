@@ -313,7 +313,7 @@ pub(super) fn attempt(
         let guard = match guard {
             Some(guard) => {
                 let lately = Lately::of(&mut memory.guard, sql, guard, context.now)?;
-                Some(Watch { guard, lately, now: context.now })
+                Some(Watch { guard, lately, now: context.now, org: &call.org })
             }
             None => None,
         };

@@ -117,6 +117,29 @@ impl Form {
     ];
 }
 
+/// Returns the one filter that a request states, of all the texts that it gives as filters.
+///
+/// # Errors
+/// 400 `invalidFilter` for one without a text, and for two that differ: an answer as if nothing had been asked would show
+/// everything.
+pub fn stated<'t>(texts: impl IntoIterator<Item = &'t str>) -> Result<Option<&'t str>> {
+    let mut stated: Option<&str> = None;
+    for text in texts.into_iter().map(str::trim) {
+        if text.is_empty() {
+            let detail = "The parameter filter has no text. Write a filter behind filter=, such as userName eq \
+                          \"ada@example.com\", or leave the parameter out to list everything.";
+            return Err(Error::new(Code::FilterSyntax, detail));
+        }
+        if stated.is_some_and(|before| before != text) {
+            let detail = "The parameter filter stands twice in this request, with two texts. Send one filter; join both \
+                          with and.";
+            return Err(Error::new(Code::FilterSyntax, detail));
+        }
+        stated = Some(text);
+    }
+    Ok(stated)
+}
+
 /// Reads a filter (RFC 7644 figure 1). Attributes are not looked up.
 pub fn parse(text: &str, forms: Forms) -> Result<Expression> {
     parse::Parser::new(text, forms, Grammar::Filter)?.filter()

@@ -57,6 +57,11 @@ pub fn check<'b>(body: &'b [u8], count: &Count) -> Result<Checked<'b>> {
     if body.len() > BODY_MAX {
         return Err(too_large());
     }
+    let body = without_mark(body);
+    if is_gzip(body) {
+        let detail = "The body is compressed (gzip), which is not read here. Send it as plain JSON.";
+        return Err(Error::new(Code::BodyNotJson, detail));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let read = Check::new(count).deserialize(&mut deserializer).and_then(|_| deserializer.end());
     if let Some(what) = count.exceeded() {
@@ -97,6 +102,16 @@ pub fn number(text: &str) -> Option<serde_json::Number> {
     text.parse::<i64>().map(Into::into).or_else(|_| read(text.as_bytes())).ok()
 }
 
+/// The text without the byte order mark that some programs put in front: a reader "MAY ignore" it (RFC 8259 section 8.1).
+fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
+/// True for what begins as RFC 1952 has it, and no JSON does.
+pub fn is_gzip(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\x1f\x8b")
+}
+
 /// Parses JSON text that this service wrote itself.
 ///
 /// # Errors
@@ -111,7 +126,7 @@ pub fn own<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T> {
 /// # Errors
 /// What is wrong with it, and where.
 pub fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, serde_json::Error> {
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let mut deserializer = serde_json::Deserializer::from_slice(without_mark(bytes));
     let value = T::deserialize(Named(&mut deserializer))?;
     deserializer.end().map(|()| value)
 }
@@ -198,6 +213,12 @@ mod tests {
             ),
             ("[]".to_owned(), Err("The body has to be a JSON object, not an array.")),
             (" ".to_owned(), Err("The body is empty; this request needs a JSON object.")),
+            ("\u{feff}{\"a\":1}".to_owned(), Ok(json!({"a":1}))),
+            ("\u{feff}".to_owned(), Err("The body is empty; this request needs a JSON object.")),
+            (
+                "\u{feff}\u{feff}{}".to_owned(),
+                Err("The body is not acceptable JSON: expected value at line 1 column 1."),
+            ),
             ("{}x".to_owned(), Err("The body is not acceptable JSON: trailing characters at line 1 column 3.")),
         ] {
             let found = object(text.as_bytes()).map(Value::Object);

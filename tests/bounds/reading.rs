@@ -25,7 +25,8 @@ struct Sent {
 }
 
 fn read(sent: &Sent) -> Result<Ingested> {
-    let Route::Scim(_, Ok(route)) = route::route(sent.method, &format!("/acme/scim/v2{}", sent.path), "", None) else {
+    let Route::Scim(_, Ok(route), _) = route::route(sent.method, &format!("/acme/scim/v2{}", sent.path), "", None)
+    else {
         panic!("{} is not SCIM's", sent.path);
     };
     let id = RequestId::parse("r-1").unwrap();
@@ -35,6 +36,7 @@ fn read(sent: &Sent) -> Result<Ingested> {
         types: &Types::default(),
         query: &[],
         content_type: None,
+        content_encoding: None,
         user_agent: "",
         if_match: None,
         if_none_match: None,

@@ -283,3 +283,20 @@ fn a_release_made_while_the_clock_was_ahead_is_over() {
     assert_eq!(world.server.console("")["guardReleasedUntil"], Value::Null);
     refused(&world.without(0));
 }
+
+/// What an operation of a Bulk request would have taken out does not count if the operation is refused.
+#[test]
+fn a_refused_operation_of_a_bulk_request_does_not_count() {
+    let mut world = world();
+    let (group, users) = (world.group.clone(), [0, 1, 2, 3].map(|at| world.user(at)));
+    let operation = |path: &str, data: Value| json!({"method": "PATCH", "path": path, "data": data});
+    // All ten are too many; then three are as many as may go, and a fourth is not.
+    let all = operation(&group, patch(json!([{"op": "replace", "path": "members", "value": []}])));
+    let operations: Vec<Value> = [all].into_iter().chain(users.iter().map(|path| operation(path, off()))).collect();
+    let answer = world.server.send("POST", "/Bulk", json!({"schemas": [BULK], "Operations": operations}));
+    let statuses: Vec<&str> =
+        answer.body["Operations"].as_array().unwrap().iter().map(|one| one["status"].as_str().unwrap()).collect();
+    assert_eq!(statuses, ["429", "200", "200", "200", "429"], "{}", answer.body);
+    let counts = &world.server.console("")["counts"];
+    assert_eq!((&counts["activeUsers"], &counts["memberships"]), (&json!(7), &json!(10)));
+}

@@ -328,13 +328,58 @@ fn switched_off() {
     let mut server = Native::new(Dialect::Auto);
     let off = console::configure(br#"{"scim": {"enabled": false}}"#).unwrap();
     server.call(Actor::Root, Ask::Admin(off)).outcome.unwrap();
-    for (path, written) in [("/Users/a", 1), ("/Users/b", 0), ("/Groups/c", 0)] {
-        let response = server.scim(Request::new("DELETE", path));
-        assert_eq!((response.status, response.rows_written), (403, written), "{path}");
+    let requests = [
+        Request::new("DELETE", "/Users/a"),
+        Request::new("DELETE", "/Users/b"),
+        Request::new("DELETE", "/Groups/c"),
+        // Nor is anything else said of one that is wrong in another way.
+        Request::new("PATCH", "/Users"),
+        Request::new("GET", "/Nothing"),
+        Request::new("GET", "/Me"),
+        Request::new("GET", "/Users?filter=nonsense"),
+        Request::new("GET", "/Schemas"),
+        Request { body: Some(b"{".to_vec()), ..Request::new("POST", "/Users") },
+        Request::json("POST", "/Bulk", &json!({"Operations": []})),
+    ];
+    for (number, request) in requests.iter().enumerate() {
+        let response = server.scim(request.clone());
+        assert_eq!((response.status, response.rows_written), (403, u64::from(number == 0)), "{request:?}");
+        assert!(response.text("detail").starts_with("SCIM is switched off for organisation acme."), "{request:?}");
+        let previewed = server.preview(&json!({"method": request.method, "path": request.path}));
+        assert_eq!(previewed.body["answer"]["status"], 403, "{request:?}: {}", previewed.body);
     }
     alarm(&mut server);
     let found = entries(&mut server, "");
-    assert_eq!((found.len(), &found[0]["count"]), (1, &json!(3)));
+    assert_eq!((found.len(), &found[0]["count"]), (1, &json!(requests.len())));
+}
+
+/// A path that cannot be read is named whole, with the number of its operation, in the answer and here.
+#[test]
+fn paths_that_cannot_be_read() {
+    let mut server = Native::new(Dialect::Auto);
+    let id = create(&mut server, json!({"userName": "ada"}));
+    let good = json!({"op": "replace", "path": "title", "value": "t"});
+    for (path, shown, value) in [
+        ("emails[0].value", r#""emails[0].value""#, ""),
+        ("emails[type eq \"work\"", r#""emails[type eq \"work\"""#, ""),
+        ("emails[type eq work value", r#""emails[type eq work value""#, ""),
+        ("emails[type is \"work\"].value", r#""emails[type is \"…\"].value""#, "work"),
+        ("emails[value eq \"s3cret\"", r#""emails[value eq \"…\"""#, "s3cret"),
+        ("name.givenName.x", r#""name.givenName.x""#, ""),
+    ] {
+        let bad = json!({"op": "replace", "path": path, "value": "v"});
+        let refused = server.send("PATCH", &format!("/Users/{id}"), json!({"Operations": [good, bad]}));
+        let detail = refused.text("detail").to_owned();
+        assert_eq!((refused.status, refused.text("scimType")), (400, "invalidPath"), "{path}: {detail}");
+        assert!(detail.starts_with(&format!("Operation 2 has the path {path:?}, which is refused: ")), "{detail}");
+        let told = entries(&mut server, "&outcome=refused")[0]["detail"].as_str().unwrap().to_owned();
+        assert!(told.starts_with(&format!("Operation 2 has the path {shown}, which is refused: ")), "{told}");
+        assert!(value.is_empty() || !told.contains(value), "{told}");
+    }
+    let wrong = json!({"op": "replace", "path": "emails[type eq \"home\"].value", "value": {"a": 1}});
+    server.send("PATCH", &format!("/Users/{id}"), json!({"Operations": [wrong]}));
+    let told = entries(&mut server, "&outcome=refused")[0]["detail"].as_str().unwrap().to_owned();
+    assert!(told.contains(r#"emails[type eq "home"].value"#), "{told}");
 }
 
 /// Whatever a client puts where, what the journal and its tables hold of it is names and ids.
@@ -387,11 +432,11 @@ fn no_values_and_no_secrets() {
                 ),
                 Request::json("PATCH", &user, &op("replace", "active", json!(secret))),
                 Request::json("PATCH", &user, &op("replace", "shoeSize", json!(secret))),
-                Request::json("PATCH", &user, &op("replace", &format!("emails[type eq {quoted}].value"), json!(7))),
+                Request::json("PATCH", &user, &op("replace", &format!("emails[display eq {quoted}].value"), json!(7))),
                 Request::json("PATCH", &user, &op("replace", &format!("emails[shoe eq {quoted}].value"), json!(7))),
                 Request::json("PATCH", &user, &op("replace", &format!("emails[primary eq {quoted}].value"), json!(7))),
-                Request::json("PATCH", &user, &op("replace", &format!("emails[type eq {quoted}"), json!(7))),
-                Request::json("PATCH", &user, &op("replace", &format!("emails[type is {quoted}].value"), json!(7))),
+                Request::json("PATCH", &user, &op("replace", &format!("emails[display eq {quoted}"), json!(7))),
+                Request::json("PATCH", &user, &op("replace", &format!("emails[display is {quoted}].value"), json!(7))),
                 Request::json("PATCH", &user, &op("replace", &format!("password[value eq {quoted}]"), json!(7))),
                 Request::json(
                     "PATCH",

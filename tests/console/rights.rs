@@ -25,7 +25,7 @@ fn every_scim_route_is_tried_with_every_credential() {
         let (method, path) = (call["method"].as_str().unwrap(), call["path"].as_str().unwrap());
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let path = format!("/acme/scim/v2{}", path.replace(['{', '}'], ""));
-        let Route::Scim(_, route) = route::route(method, &path, query, None) else { panic!("{path} is not SCIM's") };
+        let Route::Scim(_, route, _) = route::route(method, &path, query, None) else { panic!("{path} is not SCIM's") };
         if let Ok(route) = route {
             assert_eq!(route.is_discovery(), call["open"] == true, "{method} {path}");
             tried.insert(format!("{route:?}").split('(').next().unwrap().to_owned());

@@ -6,10 +6,12 @@ use crate::support::native::Native;
 use crate::support::{Request, Server};
 use scim_edge::auth::{Dialect, Token, TokenKind};
 use scim_edge::console;
-use scim_edge::directory::command::{Actor, Admin, Ask, Envelope, Query, Rotation, TokenSettings, VERSION};
+use scim_edge::directory::command::{
+    Actor, Admin, Ask, Call, Command, Envelope, Query, Rotation, TokenSettings, VERSION,
+};
 use scim_edge::directory::reply::Answer;
-use scim_edge::error::Result;
-use scim_edge::id::{Timestamp, TokenId};
+use scim_edge::error::{Code, Result};
+use scim_edge::id::{OrgId, Timestamp, TokenId, UserId};
 use scim_edge::org::{self, Context, Progress, records};
 use scim_edge::store::Sql;
 use serde_json::{Value, json};
@@ -446,4 +448,36 @@ fn the_journal_warns_once_a_day() {
     assert_eq!(health(&mut server)["status"], "ok");
     hours(&mut server, 48);
     assert_eq!(warnings(&mut server)[0]["count"], 4);
+}
+
+/// KV's record only leads to the object. The object lets a token in under the dialect that it was minted for, and in no
+/// organisation but its own, whatever the call says.
+#[test]
+fn the_object_compares_dialect_and_organisation() {
+    let mut server = Native::new(Dialect::Auto);
+    let hash = server.token.hash();
+    let list = || Ask::Scim(Command::GetUser { id: UserId::parse("u").unwrap() });
+    let answered = |server: &mut Native, call: Call| server.send_call(call).outcome.map(|_| ()).unwrap_err().code;
+    for dialect in [Dialect::Auto, Dialect::Rfc, Dialect::Entra] {
+        let call = server.made(Actor::Token { hash, dialect }, list());
+        let expected = if dialect == Dialect::Auto { Code::UserNotFound } else { Code::Unauthorized };
+        assert_eq!(answered(&mut server, call), expected, "{dialect:?}");
+    }
+    let told = server.console("/journal?token=t-1&outcome=refused")["entries"].clone();
+    let codes: Vec<&Value> = told.as_array().unwrap().iter().map(|entry| &entry["code"]).collect();
+    assert_eq!(codes, [&json!("token-record-changed"), &json!("user-not-found")]);
+    let rows = |server: &Native| server.sql.written();
+    let (written, other) = (rows(&server), OrgId::parse("other").unwrap());
+    for actor in [Actor::Token { hash, dialect: Dialect::Auto }, Actor::Root] {
+        let asks: Vec<Ask> = match actor {
+            Actor::Root => vec![Ask::Read(Query::Organisation), Ask::Admin(Admin::ReleaseGuard { seconds: 1 })],
+            _ => vec![list()],
+        };
+        for ask in asks {
+            let call = Call { org: other.clone(), ..server.made(actor.clone(), ask) };
+            assert_eq!(answered(&mut server, call), Code::Unauthorized, "{actor:?}");
+        }
+    }
+    assert_eq!(rows(&server), written, "nothing is written, not even in the journal");
+    assert_eq!(server.console("")["guardReleasedUntil"], Value::Null);
 }

@@ -78,3 +78,36 @@ fn large_bodies() {
     assert_eq!((answer.status, answer.text("status"), answer.rows_written), (413, "413", 1), "{}", answer.body);
     assert_eq!(server.console("")["counts"]["memberships"], 10_000);
 }
+
+/// A compressed body is refused by what it is, a byte order mark is skipped, and URNs have no case.
+#[test]
+fn bodies_that_are_more_than_json() {
+    const SEARCH: &str = "URN:ietf:params:scim:api:messages:2.0:searchREQUEST";
+    for dialect in [Dialect::Auto, Dialect::Rfc] {
+        let mut server = Native::new(dialect);
+        let mut send = |path: &str, headers: &[(&str, &str)], body: &[u8]| {
+            let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            let request = Request { headers, body: Some(body.to_vec()), ..Request::new("POST", path) };
+            server.scim(request)
+        };
+        let user = json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:USER"], "userName": "a"}).to_string();
+        let gzip: [&[u8]; 2] = [b"\x1f\x8b\x08\x00", user.as_bytes()];
+        for (headers, body, shown) in [
+            (vec![("Content-Encoding", "gzip")], user.as_bytes(), "(gzip)"),
+            (vec![("content-encoding", "br")], user.as_bytes(), "(br)"),
+            (vec![("Content-Encoding", "gzip"), ("Content-Type", "application/json")], &gzip.concat(), "(gzip)"),
+            (vec![], &gzip.concat(), "(gzip)"),
+        ] {
+            let refused = send("/Users", &headers, body);
+            let detail = refused.text("detail");
+            assert_eq!((refused.status, detail.contains(shown)), (415, true), "{headers:?}: {detail}");
+            assert!(detail.starts_with("The body is compressed "), "{detail}");
+        }
+        let marked = format!("\u{feff}{user}");
+        let made = send("/Users", &[("Content-Encoding", "identity")], marked.as_bytes());
+        assert_eq!((made.status, made.text("userName")), (201, "a"), "{}", made.body);
+        let search = json!({"schemas": [SEARCH], "filter": "userName eq \"A\""}).to_string();
+        let found = send("/Users/.search", &[], search.as_bytes());
+        assert_eq!((found.status, &found.body["totalResults"]), (200, &json!(1)), "{}", found.body);
+    }
+}

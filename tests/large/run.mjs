@@ -178,7 +178,7 @@ await measured("snapshot, others read", () => snapshot("acme", quiet), read);
 const { counts, lines: count } = await last(quiet);
 console.log(`${count} lines: ${JSON.stringify(counts)}`);
 assert.deepEqual([counts.users, counts.groups, counts.tombstones], [USERS - 100, GROUPS + 1, 100]);
-assert.equal((await consoleCall(server, "PUT", "/v1/orgs/other", { displayName: "Other" })).status, 200);
+assert.equal((await consoleCall(server, "PUT", "/v1/orgs/other", { displayName: "Other" })).status, 201);
 await measured("import", () => bring("other", quiet), read);
 await measured("snapshot of what came", () => snapshot("other", again), read);
 console.log(`${await equal(quiet, again)} lines are the same`);

@@ -60,6 +60,7 @@ fn patched(before: &Value, operations: &Value) -> Result<Value> {
         types: &types,
         query: &[],
         content_type: None,
+        content_encoding: None,
         user_agent: "",
         if_match: None,
         if_none_match: None,

@@ -8,6 +8,7 @@ use scim_edge::auth::Dialect;
 use serde_json::{Value, json};
 
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 
 fn server() -> Native {
     Native::new(Dialect::Auto)
@@ -47,6 +48,34 @@ fn what_a_put_leaves_out() {
         assert_eq!((response.status, &response.body[name]), (200, &expected), "{name} after {body}: {}", response.body);
     }
     refused(&server.send("PUT", &path, json!({"userName": "a", "id": "other"})), 400, "mutability", "other");
+}
+
+/// In the dialect `rfc` `null` is the state of having no value (RFC 7643 section 2.5), in any list; and who comes back without
+/// `active` is active, as in every dialect.
+#[test]
+fn what_the_dialect_rfc_reads_otherwise_and_what_not() {
+    for (dialect, kept) in [(Dialect::Rfc, false), (Dialect::Auto, true)] {
+        let mut server = Native::new(dialect);
+        let body = |more: Value| {
+            let mut body = json!({"schemas": [USER], "userName": "a", "externalId": "x"});
+            body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            body
+        };
+        let values = json!([{"value": "1", "type": "work"}]);
+        let id = create(&mut server, body(json!({"emails": values, "phoneNumbers": values, "active": true})));
+        let path = format!("/Users/{id}");
+        let put = server.send("PUT", &path, body(json!({"emails": null, "active": false})));
+        assert_eq!((put.status, &put.body["phoneNumbers"]), (200, &Value::Null), "{}", put.body);
+        assert_eq!(put.body["emails"].is_array(), kept, "{dialect:?}: {}", put.body);
+        assert_eq!(server.get(&path).body["active"], false);
+        let back = server.send("POST", "/Users", body(json!({"title": "t"})));
+        assert_eq!(
+            (back.status, back.text("id"), &back.body["active"]),
+            (201, id.as_str(), &json!(true)),
+            "{dialect:?}"
+        );
+        assert_eq!(server.console("")["counts"]["activeUsers"], 1, "{dialect:?}");
+    }
 }
 
 #[test]

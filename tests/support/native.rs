@@ -181,10 +181,9 @@ impl Native {
             request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.as_str())
         };
         let id = RequestId::parse("r-1").unwrap();
-        let Route::Scim(_, route) = route::route(&request.method, &path, query, None) else {
+        let Route::Scim(_, route, query) = route::route(&request.method, &path, query, None) else {
             panic!("{path} is not SCIM's");
         };
-        let query = route::query(query);
         let kinds = route.as_ref().map_or(Kinds::Users, Scim::kinds);
         for _ in 0..2 {
             let types = Rc::clone(&self.types);
@@ -192,6 +191,7 @@ impl Native {
                 let body = request.body.as_deref().unwrap_or_default();
                 let dialect = self.dialect;
                 let content_type = header("Content-Type");
+                let content_encoding = header("Content-Encoding");
                 let user_agent = header("User-Agent").unwrap_or_default();
                 let (if_match, if_none_match) = (header("If-Match"), header("If-None-Match"));
                 let request = ingest::Request {
@@ -200,6 +200,7 @@ impl Native {
                     types: &types,
                     query: &query,
                     content_type,
+                    content_encoding,
                     user_agent,
                     if_match,
                     if_none_match,

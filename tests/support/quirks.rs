@@ -102,15 +102,16 @@ pub fn directory(dialect: Dialect) -> (Native, BTreeMap<&'static str, String>) {
 pub fn ingested(server: &Native, request: &Request) -> scim_edge::error::Result<Ingested> {
     let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
     let path = format!("/acme/scim/v2{path}");
-    let Route::Scim(_, route) = route::route(&request.method, &path, query, None) else { panic!("{path}") };
+    let Route::Scim(_, route, query) = route::route(&request.method, &path, query, None) else { panic!("{path}") };
     let id = RequestId::parse("r-1").unwrap();
     let header = request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
     let read = ingest::Request {
         id: &id,
         base: BASE,
         types: &server.types,
-        query: &route::query(query),
+        query: &query,
         content_type: header.map(|(_, value)| value.as_str()),
+        content_encoding: None,
         user_agent: "",
         if_match: None,
         if_none_match: None,

@@ -32,7 +32,7 @@ const stuck = [];
 const body = lines();
 for (let n = 0; n < IMPORTS; n += 1) {
   const [org, pause] = [`watched${n}`, PAUSES[n % PAUSES.length]];
-  assert.equal((await ask(org, "PUT", "", { displayName: org })).status, 200);
+  assert.equal((await ask(org, "PUT", "", { displayName: org })).status, 201);
   assert.equal((await ask(org, "POST", "/import")).status, 200);
   assert.equal((await ask(org, "PUT", "/import/1", body)).status, 200);
   assert.equal((await ask(org, "POST", "/import/finish")).status, 202);

@@ -8,7 +8,8 @@ import { hold } from "./contract.mjs";
 export async function organisation(server, org, token = { name: "test", kind: "scim", dialect: "auto" }) {
   const settings = { displayName: org, saml: { configured: true }, scim: { enabled: true } };
   const put = await consoleCall(server, "PUT", `/v1/orgs/${org}`, settings);
-  assert.equal(put.status, 200, JSON.stringify(put.body));
+  assert.equal(put.status, 201, JSON.stringify(put.body));
+  assert.equal(put.headers.get("location"), `${server.url}/v1/orgs/${org}`);
   const minted = await consoleCall(server, "POST", `/v1/orgs/${org}/tokens`, token);
   assert.equal(minted.status, 201, JSON.stringify(minted.body));
   const base = `${server.url}/${org}/scim/v2`;

@@ -189,7 +189,7 @@ test("where the data is: chosen at registration, shown, and fixed", async () => 
     assert.equal((await put(undefined, "GET")).status, 404);
   }
   const made = await put({ locationHint: "weur" });
-  assert.deepEqual([made.status, made.body.jurisdiction, made.body.locationHint], [200, null, "weur"]);
+  assert.deepEqual([made.status, made.body.jurisdiction, made.body.locationHint], [201, null, "weur"]);
   for (const [body, status] of [[{ locationHint: "weur" }, 200], [{}, 200], [{ locationHint: "enam" }, 409], [{ jurisdiction: "eu" }, 409]]) {
     for (const method of ["PUT", "PATCH"]) {
       const answer = await put(body, method);

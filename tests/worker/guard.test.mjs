@@ -78,8 +78,11 @@ test("web pages of listed origins may read the Console's API", async () => {
     assert.deepEqual([read.status, read.headers.get("access-control-allow-origin")], [200, origin]);
     const refused = await ask("GET", { Origin: origin });
     assert.deepEqual([refused.status, refused.headers.get("access-control-allow-origin")], [401, origin]);
-    const stranger = await ask("OPTIONS", { Origin: "https://evil.test" });
-    assert.equal(stranger.headers.get("access-control-allow-origin"), null);
+    const stranger = await ask("OPTIONS", { Origin: "https://evil.test", "Access-Control-Request-Method": "GET" });
+    assert.deepEqual([stranger.status, stranger.headers.get("access-control-allow-origin")], [403, null]);
+    const { code, detail } = await stranger.json();
+    assert.equal(code, "origin-not-listed");
+    assert.match(detail, /^The origin "https:\/\/evil\.test" is not in the variable CONSOLE_ORIGINS/);
   } finally {
     await listed.stop();
   }

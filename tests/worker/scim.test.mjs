@@ -235,6 +235,13 @@ test("addresses as providers write them", async () => {
     `${server.url}/scim/acme/Users?${filter}`,
     `${server.url}/acme/scim/v2/users?aadOptscim062020&${filter}`,
     `${server.url}/acme/scim/v2?aadOptscim062020/Users&${filter}`,
+    `${server.url}/acme/scim/v2?aadOptscim062020/Users?${filter}`,
+    `${server.url}/acme/scim/v2/?connection=c/Users?startIndex=1&count=100&${filter}`,
+    `${server.url}/scim/acme?aadOptscim062020/Users?${filter}`,
+    `${server.url}/acme/scim/v2/Users?x=1?${filter}`,
+    // The base URL itself, over both types.
+    `${server.url}/acme/scim/v2?${filter}`,
+    `${server.url}/acme/scim/v2/?aadOptscim062020?${filter}`,
   ]) {
     const { status, body } = await scimCall(address, acme.token, "GET", "");
     assert.deepEqual([status, body.totalResults], [200, 1], address);
@@ -242,6 +249,31 @@ test("addresses as providers write them", async () => {
   }
   const bare = await scimCall(acme.base, "", "GET", "/Users?count=0", undefined, { Authorization: acme.token });
   assert.equal(bare.status, 200);
+  for (const address of ["", "/", "?aadOptscim062020/Users"]) {
+    assert.equal((await scimCall(acme.base, "", "GET", address)).status, 401, address);
+  }
+});
+
+test("HEAD is GET without the body", async () => {
+  const { id } = (await acme.scim("POST", "/Users", user("head"))).body;
+  for (const [base, path, token] of [
+    [acme.base, `/Users/${id}`, acme.token],
+    [acme.base, "/Users?count=1", acme.token],
+    [acme.base, "/ServiceProviderConfig", ""],
+    [acme.base, "/Users", ""],
+    [acme.base, "/Nothing", acme.token],
+    [`${server.url}/v1/orgs/acme`, "", server.consoleKey],
+    [`${server.url}/v1/orgs/acme`, "/snapshot", server.consoleKey],
+    [`${server.url}/healthz`, "", ""],
+  ]) {
+    const headers = token ? { Authorization: `Bearer ${token}` } : {};
+    const [got, head] = await Promise.all(["GET", "HEAD"].map((method) => fetch(`${base}${path}`, { method, headers })));
+    assert.equal(head.status, got.status, path);
+    for (const name of ["content-type", "etag", "location", "x-error-code", "www-authenticate"]) {
+      assert.equal(head.headers.get(name), got.headers.get(name), `${path} ${name}`);
+    }
+    assert.deepEqual([await head.text(), (await got.text()).length > 0], ["", true], path);
+  }
 });
 
 test("an organisation: registered, SAML first, switched off", async () => {

@@ -9,8 +9,8 @@ use crate::budget::Budget;
 use crate::directory::command::Journal;
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result};
-use crate::id::{Timestamp, TokenHash, whole};
-use crate::org::Memory;
+use crate::id::{OrgId, Timestamp, TokenHash, whole};
+use crate::org::{Memory, tokens};
 use crate::scim::json;
 use crate::store::Sql;
 use crate::store::journal::{self as store, Applied, Place};
@@ -27,7 +27,13 @@ const AFTER_ALL_CODES: &str = "~";
 
 /// One page. It merges two lists, each the newest first, until the page is full or one of them ends at a place that
 /// was not looked beyond; the place that is then given leads on in both.
-pub(in crate::org) fn page(sql: &dyn Sql, memory: &mut Memory, query: &Journal, budget: &Budget) -> Result<Answer> {
+pub(in crate::org) fn page(
+    sql: &dyn Sql,
+    memory: &mut Memory,
+    org: &OrgId,
+    query: &Journal,
+    budget: &Budget,
+) -> Result<Answer> {
     let mut place = query.after.as_deref().map_or(Ok(Place::start()), place)?;
     let limit = query.limit.min(LIMIT_MAX);
     let outcome = query.outcome.as_deref().unwrap_or("applied");
@@ -59,7 +65,7 @@ pub(in crate::org) fn page(sql: &dyn Sql, memory: &mut Memory, query: &Journal, 
         };
         let shown = match (applied.last().filter(|_| newer), refused.last()) {
             (Some(change), _) => show_applied(change)?,
-            (None, Some(refusal)) => show_refused(refusal)?,
+            (None, Some(refusal)) => show_refused(refusal, org)?,
             (None, None) => break,
         };
         let bytes = shown.to_string().len() + 1;
@@ -126,11 +132,13 @@ fn show_applied(one: &Applied) -> Result<Value> {
     }))
 }
 
-fn show_refused(one: &Refused) -> Result<Value> {
+fn show_refused(one: &Refused, org: &OrgId) -> Result<Value> {
     let mut why: Value = json::own(&one.why)?;
     let names: Value = json::own(&one.names)?;
     let mut said = |name: &str| why.get_mut(name).map(Value::take).unwrap_or_default();
     let list = |value: Value| if value.is_null() { json!([]) } else { value };
+    // Warnings are written by the alarm, which is not told the organisation's name.
+    let detail = said("detail").as_str().map(|text| text.replace(tokens::ADDRESS, &format!("/v1/orgs/{org}/")));
     let cut = said("cut") == true;
     let mut notes = list(said("notes"));
     if let (true, Some(notes)) = (cut, notes.as_array_mut()) {
@@ -147,7 +155,7 @@ fn show_refused(one: &Refused) -> Result<Value> {
         "outcome": one.outcome, "firstAt": one.first.rfc3339(), "lastAt": one.last.rfc3339(), "count": one.count,
         "requestId": said_at_all(&one.facts.request), "token": token(&one.facts), "idp": said_at_all(&one.facts.idp),
         "method": said_at_all(&one.method), "resource": said_at_all(&one.resource), "status": said("status"), "code": said("code"),
-        "scimType": said("scimType"), "detail": said("detail"),
+        "scimType": said("scimType"), "detail": detail,
         "repairs": list(said("repairs")), "notes": notes, "names": names, "nestedIn": nested, "seq": null,
     }))
 }

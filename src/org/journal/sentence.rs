@@ -10,6 +10,10 @@ use crate::scim::schema::Types;
 const NAMED: [&str; 6] = ["userName", "displayName", "externalId", "group", "bulkId", "key"];
 /// A number after one of these words is a value.
 const VALUED: [&str; 10] = ["not", "eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"];
+/// What is quoted after this word is a path that could not be read: of that only the values are not kept.
+const PATH: &str = "path";
+/// How long the type of an element may be to be kept, in characters. It names the mapping that an admin looks for.
+const TYPE_MAX: usize = 64;
 /// Stands for what is not kept.
 const HIDDEN: &str = "\"…\"";
 /// How a token begins.
@@ -26,18 +30,73 @@ pub(super) fn kept(sentence: &str, names: &[String], types: &Types) -> String {
         let word = before.strip_suffix(' ').and_then(|before| before.rsplit(' ').next()).unwrap_or_default();
         let named = NAMED.iter().any(|name| name.eq_ignore_ascii_case(word));
         kept.push_str(&without_numbers(before));
-        kept.push_str(if named || names.contains(&text) || is_attribute(&text, types) { literal } else { HIDDEN });
+        if word == PATH && literal.ends_with('"') {
+            kept.push_str(&format!("{:?}", path_kept(&text)));
+        } else if named || names.contains(&text) || is_attribute(&text, types) || names_type(before, &text) {
+            kept.push_str(literal);
+        } else {
+            kept.push_str(HIDDEN);
+        }
         rest = after;
     }
     kept.push_str(&without_numbers(rest));
     without_tokens(&kept)
 }
 
+/// A path as it was sent, without the values that it compares with: what is quoted, and the word after an operator. Types
+/// stay: `emails[type eq "work"].value`.
+fn path_kept(path: &str) -> String {
+    let (mut kept, mut rest) = (String::new(), path);
+    // Each turn takes at least one character.
+    while let Some(first) = rest.chars().next() {
+        let is_part = |c: char| !c.is_whitespace() && !"[]()\"'=".contains(c);
+        let length = match first {
+            '"' | '\'' => closed(rest),
+            first if is_part(first) => rest.find(|c| !is_part(c)).unwrap_or(rest.len()),
+            first => first.len_utf8(),
+        };
+        let (token, after) = rest.split_at_checked(length).unwrap_or((rest, ""));
+        let is_quoted = ['"', '\''].contains(&first);
+        let is_value = is_quoted || (is_part(first) && operator_begins(&kept).is_some());
+        let is_fixed = ["true", "false", "null"].contains(&token);
+        // A quotation without an end is the rest of the path, in which other values may stand.
+        let is_whole =
+            !is_quoted || (token.len() > 1 && token.ends_with(first)) || !token.contains(char::is_whitespace);
+        let is_type = is_whole && names_type(&kept, token.trim_matches(['"', '\'']));
+        if is_value && !is_fixed && !is_type {
+            kept.push_str(if is_quoted { HIDDEN } else { "…" });
+        } else {
+            kept.push_str(token);
+        }
+        rest = after;
+    }
+    kept
+}
+
+/// True if a text that stands after `before` is compared with the type of an element.
+fn names_type(before: &str, text: &str) -> bool {
+    let attribute = operator_begins(before).and_then(|at| before.get(..at)).map(str::trim_end).unwrap_or_default();
+    let name = attribute.rsplit(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+    name.eq_ignore_ascii_case("type") && text.chars().count() <= TYPE_MAX
+}
+
+/// Where the operator begins that is the last word of a text: one of a filter's, or what other grammars have for it.
+fn operator_begins(text: &str) -> Option<usize> {
+    let text = text.trim_end();
+    let sign = text.trim_end_matches(['=', '!']);
+    if sign.len() < text.len() {
+        return Some(sign.len());
+    }
+    let at = text.rfind(char::is_whitespace)? + 1;
+    let word = text.get(at..)?;
+    (word != "not" && VALUED.iter().any(|operator| operator.eq_ignore_ascii_case(word))).then_some(at)
+}
+
 /// The length of the quoted text at the beginning, with its quotes; all of it if it is not closed.
 fn closed(quoted: &str) -> usize {
-    let mut escaped = false;
+    let (mut escaped, mark) = (false, quoted.chars().next().unwrap_or('"'));
     let end = quoted.char_indices().skip(1).find(|(_, c)| {
-        let ends = *c == '"' && !escaped;
+        let ends = *c == mark && !escaped;
         escaped = *c == '\\' && !escaped;
         ends
     });
@@ -99,6 +158,28 @@ mod tests {
             ("User has no attribute \"shoeSize\"", "User has no attribute \"shoeSize\""),
             ("Group \"The \\\"A\\\" team\" cannot hold x", "Group \"The \\\"A\\\" team\" cannot hold x"),
             ("not \"emails[value eq \\\"s\\\"]\"", "not \"…\""),
+            ("matches emails[type eq \"home\"].", "matches emails[type eq \"home\"]."),
+            (
+                "matches emails[display eq \"s\" and type eq \"x\"].",
+                "matches emails[display eq \"…\" and type eq \"x\"].",
+            ),
+            ("emails.type has to be a string, not \"s\"", "emails.type has to be a string, not \"…\""),
+            (
+                "Operation 2 has the path \"emails[0].value\", which is refused: path, position 8: found \"0\"",
+                "Operation 2 has the path \"emails[0].value\", which is refused: path, position 8: found \"…\"",
+            ),
+            (
+                "has the path \"emails[type eq \\\"work].value\", which is refused: expected \\\" found the end",
+                "has the path \"emails[type eq \\\"work].value\", which is refused: expected \\\"…\"",
+            ),
+            ("the path \"a[Type EQ work and value eq s].b\"", "the path \"a[Type EQ work and value eq …].b\""),
+            (
+                "the path \"a[?(@.type=='work' && @.value == 's')]\"",
+                "the path \"a[?(@.type=='work' && @.value == \\\"…\\\")]\"",
+            ),
+            ("the path \"a[type eq \\\"x and value eq s].b\"", "the path \"a[type eq \\\"…\\\"\""),
+            ("the path \"a[value=s].b\"", "the path \"a[value=…].b\""),
+            ("the path \"a[b", "the path \"…\""),
             (&format!("There is no user {token} here"), "There is no user scim_… here"),
             (&format!("group \"{}\"", &token[..40]), "group \"scim_…\""),
             ("scim_admins and console_1", "scim_admins and console_1"),

@@ -1,6 +1,7 @@
 //! `bulkId` references (RFC 7644 section 3.7.2), in any order and in circles (section 3.7.1).
 
 use super::*;
+use crate::support::Request;
 use scim_edge::auth::Dialect;
 
 #[test]
@@ -135,6 +136,40 @@ fn circles() {
     let response = bulk(&mut server, json!([managed("a", "b"), managed("b", "a")]));
     let read = server.get(&format!("/Users/{}", id(&response, 0))).body;
     assert_eq!(read[ENTERPRISE]["manager"]["value"], id(&response, 1));
+}
+
+/// A circle that comes again under the same key gets its first answer, as each POST by itself does.
+#[test]
+fn a_circle_that_comes_again() {
+    let circles = [
+        json!([managed("a", "a")]),
+        json!([managed("a", "b"), user("c"), managed("b", "a"), group("g", &["a", "c"])]),
+        json!([group("g", &["a"]), post("a", "/Users", json!({"userName": "a", "urn:x:team": {"of": "bulkId:g"}}))]),
+    ];
+    let send = |server: &mut Native, operations: &Value, key: &str| {
+        let mut request = Request::json("POST", "/Bulk", &json!({"schemas": [REQUEST], "Operations": operations}));
+        request.headers.push(("Idempotency-Key".to_owned(), key.to_owned()));
+        server.scim(request)
+    };
+    for operations in circles {
+        let mut server = Native::new(Dialect::Auto);
+        let first = send(&mut server, &operations, "k-1");
+        assert!(results(&first).iter().all(|one| one.starts_with("201")), "{operations}: {}", first.body);
+        let seq = server.console("")["lastSeq"].clone();
+        for _ in 0..2 {
+            let again = send(&mut server, &operations, "k-1");
+            assert_eq!((&again.body, again.rows_written), (&first.body, 0), "{operations}");
+        }
+        let other = send(&mut server, &operations, "k-2");
+        assert!(results(&other)[0].starts_with("409"), "{operations}: {}", other.body);
+        assert_eq!(server.console("")["lastSeq"], seq);
+        // Of one that has changed since, nothing is a repeat.
+        let changed = format!("/Users/{}", server.get("/Users").body["Resources"][0]["id"].as_str().unwrap());
+        server.send("PATCH", &changed, json!({"Operations": [{"op": "add", "path": "title", "value": "t"}]}));
+        let late = send(&mut server, &operations, "k-1");
+        assert!(results(&late).iter().any(|one| one.starts_with("409")), "{operations}: {}", late.body);
+        assert_eq!(server.get(&changed).body["title"], "t");
+    }
 }
 
 /// Somebody who comes back keeps the id of before, so an id taken beforehand is not theirs.
