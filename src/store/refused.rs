@@ -14,7 +14,7 @@ use super::{Param, Row, Sql, each, first};
 use crate::error::Result;
 use crate::id::Timestamp;
 
-/// What makes entries equal.
+/// The key of an entry: equal ones share a row.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
     /// The code of the refusal or warning; `ignored` for a request that was accepted and changed nothing.
@@ -52,7 +52,7 @@ pub struct Entry<'a> {
     pub names: &'a str,
 }
 
-/// What an equal request that was written down before names, and whether names were left out of it for want of room; `None`
+/// Returns the names of an equal request that was written down before, and whether some were left out for want of room; `None`
 /// if there was none.
 ///
 /// # Errors

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 
 const HOUR: i64 = 3_600_000;
 const MIB: i64 = 1024 * 1024;
-/// Of what is inserted here directly.
+/// The time of the rows that are inserted here directly.
 const LAST_AT: i64 = 1_795_000_000_000;
 
 /// Lets the alarm go off until nothing is due within the hour.
@@ -362,7 +362,7 @@ fn a_repeat_that_is_saved_while_somebody_reads_is_shown() {
     }
 }
 
-/// What is too long is cut, and answered as what it is.
+/// Long texts are cut, and the request gets its own answer.
 #[test]
 fn no_refusal_is_too_large_to_be_written_down() {
     let mut server = Native::new(Dialect::Auto);

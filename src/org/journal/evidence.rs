@@ -22,7 +22,7 @@ const ROWS_A_TOKEN: i64 = 4_000;
 /// The rows of how many tokens are counted in memory: some 1 MB, if each was refused for every reason.
 const TOKENS_MAX: usize = 200;
 
-/// What the object remembers of the rows.
+/// Facts about the rows that the object remembers; a start forgets them.
 #[derive(Debug, Default)]
 pub(in crate::org) struct Evidence {
     /// How many rows a token has, by code.

@@ -49,8 +49,8 @@ fn looking(rows: usize, wanted: &Journal) -> usize {
     if wanted.resource.is_some() || wanted.nested { (rows * 25).min(450_000) } else { rows }
 }
 
-/// Returns the entries after `place`, at most `limit`. One that is seen again while somebody reads stands before that place
-/// from then on, so it is left out.
+/// Returns the entries after `place`, at most `limit`. One that is seen again during the reading stands before that
+/// place from then on, so it is left out.
 pub(super) fn next(
     sql: &dyn Sql,
     evidence: &mut Evidence,

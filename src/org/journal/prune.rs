@@ -26,9 +26,9 @@ const LARGEST: usize = 1_000;
 pub(in crate::org) struct Round {
     /// The last row that was looked at; `None` after the last one.
     after: Option<Key>,
-    /// Of each code and token, the largest alone.
+    /// The bytes of each code and token; the largest alone are kept.
     sums: Vec<((String, String), i64)>,
-    /// Of all.
+    /// The bytes of all.
     bytes: i64,
 }
 

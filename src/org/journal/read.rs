@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 /// The most entries of a page, and the most bytes: it ends early.
 const LIMIT_MAX: i64 = 200;
 const PAGE_BYTES: usize = 1024 * 1024;
-/// What a page has beside its entries and days.
+/// The bytes of a page beside its entries and days.
 const FRAME_BYTES: usize = 1024;
 /// Above every code. The builds before this one gave a place without code and token.
 const AFTER_ALL_CODES: &str = "~";
@@ -49,7 +49,7 @@ pub(in crate::org) fn page(
         None => Some(store::traffic(sql)?.into_iter().map(show_day).collect()),
         Some(_) => None,
     };
-    // What is older than the changes that were looked at waits for these.
+    // Refusals older than the changes that were looked at wait for these.
     let (all, ready) = (refused.len(), |one: &Refused| cut.is_none_or(|(_, at)| one.last > at));
     let mut refused: Vec<Refused> = refused.into_iter().filter(ready).collect();
     let waiting = refused.len() < all;

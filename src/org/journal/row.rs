@@ -10,7 +10,7 @@ const NAME_MAX: usize = 300;
 /// The bytes of a row beside its texts.
 const FIXED: usize = 32;
 const CUT: &str = "…";
-/// What the journal shows of a row that was cut.
+/// The note that the journal shows at a row that was cut.
 pub(super) const NOTE: &str = "This entry was cut: an entry has at most 4 KiB.";
 
 /// A name as it is kept.
