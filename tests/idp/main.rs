@@ -2,6 +2,7 @@
 
 mod answers;
 mod dialects;
+mod full;
 mod quirks;
 mod regressions;
 mod repair_properties;

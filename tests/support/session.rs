@@ -1,7 +1,7 @@
 //! Runs a session: what an identity provider sends and what it is to get, as data in `tests/idp/sessions/`; one runner,
 //! whatever serves it. Most are recorded; one that is `reconstructed` says from what.
 
-use super::{Request, Server};
+use super::{Request, Response, Server};
 use scim_edge::auth::Dialect;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -94,6 +94,15 @@ impl Session {
             step.run(&format!("{name} ({})", self.idp), &mut seen, server);
         }
         self.end(name, &seen, server, &[]);
+    }
+
+    /// Sends the requests alone, each with its step's name, and expects nothing.
+    pub fn play(&self, send: &mut dyn FnMut(&str, Request) -> Response) {
+        let mut seen: BTreeMap<String, String> = BTreeMap::new();
+        for step in &self.steps {
+            let response = send(&step.step, step.request(&seen));
+            step.remember(&response, &mut seen);
+        }
     }
 
     /// The same where the users are accounts that were there before, under the Console's ids: imported with their userName
@@ -221,26 +230,31 @@ fn operations(body: &Value) -> Vec<Value> {
 }
 
 impl Step {
+    /// The request, with what was captured before.
+    fn request(&self, seen: &BTreeMap<String, String>) -> Request {
+        let body = self.body.as_ref().map(Value::to_string).or(self.text.clone());
+        Request {
+            method: self.method.clone(),
+            path: fill(seen, &self.path),
+            headers: self.headers.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+            body: body.map(|body| fill(seen, &body).into_bytes()),
+        }
+    }
+
+    fn remember(&self, response: &Response, seen: &mut BTreeMap<String, String>) {
+        for (variable, attribute) in &self.capture {
+            seen.insert(variable.clone(), response.text(attribute).to_owned());
+        }
+    }
+
     fn run(&self, at: &str, seen: &mut BTreeMap<String, String>, server: &mut dyn Server) {
         let (step, at) = (self, &format!("{at}, {} {} {}", self.step, self.method, self.path));
-        let request = Request {
-            method: step.method.clone(),
-            path: fill(seen, &step.path),
-            headers: step.headers.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
-            body: step
-                .body
-                .as_ref()
-                .map(Value::to_string)
-                .or(step.text.clone())
-                .map(|body| fill(seen, &body).into_bytes()),
-        };
+        let request = step.request(seen);
         let before = server.console("")["lastSeq"].as_u64().unwrap();
         let response = server.scim(request.clone());
         assert_eq!(response.status, step.status, "{at}: {}", response.body);
         assert!(response.status < 400 || response.rows_written <= 1, "{at}: a refusal wrote {}", response.rows_written);
-        for (variable, attribute) in &step.capture {
-            seen.insert(variable.clone(), response.text(attribute).to_owned());
-        }
+        step.remember(&response, seen);
         let fill = |text: &str| fill(seen, text);
         check(at, &response.body, &step.has, &fill);
         if let Some(wanted) = &step.answer {
