@@ -19,6 +19,7 @@ pub mod search;
 pub mod settings;
 pub mod snapshot;
 pub mod tokens;
+pub mod tombstones;
 pub mod users;
 
 use crate::error::{Error, Result};

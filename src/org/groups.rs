@@ -19,7 +19,7 @@ use crate::scim::schema::{Kinds, ResourceType};
 use crate::store::changes::Kind as ChangeKind;
 use crate::store::folded::folded;
 use crate::store::groups::{self as store, Content, Group};
-use crate::store::{Sql, due, members, settings};
+use crate::store::{Sql, due, members, tombstones};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
@@ -155,7 +155,7 @@ pub(super) fn delete(work: &mut Work<'_>, id: &GroupId) -> Result<Answer> {
         members::clear(work.sql, group.key)?;
         store::delete(work.sql, group.key)?;
     }
-    settings::bury(work.sql, id.as_str(), "Group", work.next_seq())?;
+    tombstones::bury(work.sql, id.as_str(), "Group", work.next_seq())?;
     work.totals.groups -= 1;
     work.change(ChangeKind::Deleted, "Group", id.as_str(), Some(before));
     Ok(Answer::Nothing)

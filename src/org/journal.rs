@@ -32,7 +32,7 @@ use crate::error::{Error, Kind, Result};
 use crate::id::{OrgId, RequestId, Timestamp};
 use crate::scim::schema::Types;
 use crate::store::refused::Key;
-use crate::store::{Sql, changes, journal as store, tokens, transact};
+use crate::store::{Sql, changes, journal as store, tokens, tombstones, transact};
 use evidence::write;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -43,6 +43,8 @@ pub(super) const PRUNE: &str = "prune";
 pub(super) const PRUNE_EVERY: i64 = 3_600_000;
 /// How many changes one step forgets: some 50 ms of work.
 const PRUNE_STEP: i64 = 2000;
+/// How many tombstones one step counts or forgets.
+const TOMBSTONES_STEP: i64 = 5000;
 /// How many ids a refusal keeps, and one of a group that is to hold groups.
 const NAMES_MAX: usize = 100;
 const NESTED_MAX: usize = 1000;
@@ -305,7 +307,9 @@ pub(super) fn prune(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Resul
     transact(sql, || {
         store::prune(sql, now)?;
         warning::write(sql, now)?;
-        let more = changes::prune(sql, now, PRUNE_STEP)? | prune::step(sql, &mut memory.evidence, now)?;
+        let more = changes::prune(sql, now, PRUNE_STEP)?
+            | tombstones::prune(sql, tombstones::KEPT, TOMBSTONES_STEP)?
+            | prune::step(sql, &mut memory.evidence, now)?;
         if !more {
             prune::end(&mut memory.evidence);
         }

@@ -19,7 +19,7 @@ use crate::scim::schema::{Kinds, ResourceType};
 use crate::store::changes::Kind as ChangeKind;
 use crate::store::folded::folded;
 use crate::store::users::{self as store, Content, User};
-use crate::store::{Sql, due, memberships, settings};
+use crate::store::{Sql, due, memberships, tombstones};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
@@ -174,7 +174,7 @@ pub(super) fn delete(work: &mut Work<'_>, id: &UserId) -> Result<Answer> {
         store::delete(work.sql, user.key)?;
         (left, None)
     };
-    settings::bury(work.sql, id.as_str(), "User", work.next_seq())?;
+    tombstones::bury(work.sql, id.as_str(), "User", work.next_seq())?;
     work.totals.users -= 1;
     work.totals.active_users -= i64::from(user.content.active);
     work.spend_document(user.content.doc.len())?;

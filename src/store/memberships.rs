@@ -1,6 +1,6 @@
 //! The groups of one user as rows: how it leaves them, at once or in steps, and how what is gone is cleared away.
 
-use super::{Param, Sql, first};
+use super::{Param, Sql, first, tombstones};
 use crate::error::{Error, Result};
 use crate::id::{Seq, Timestamp};
 use crate::scim::json;
@@ -147,7 +147,7 @@ pub fn append_left(sql: &dyn Sql, head: &Head, at: Timestamp, user: &Gone, group
     // It is the last change of that user now.
     let seq = Param::from(head.seq + 1);
     sql.query("UPDATE users SET seq = ? WHERE key = ?", &[seq, user.key.into()])?;
-    sql.query("UPDATE tombstones SET seq = ? WHERE id = ?", &[seq, Param::Text(&user.id)]).map(|_| ())
+    tombstones::move_to(sql, &user.id, user.seq, head.seq + 1)
 }
 
 fn keys_text(keys: &[i64]) -> Result<String> {

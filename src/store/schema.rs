@@ -222,6 +222,10 @@ const MIGRATIONS: &[&[&str]] = &[
         // from before this, whose `before` has each attribute whole and no differences.
         "ALTER TABLE changes ADD COLUMN bytes INTEGER",
     ],
+    &[
+        // The order in which ids were deleted, for forgetting the oldest.
+        "CREATE INDEX tombstones_seq ON tombstones (seq)",
+    ],
 ];
 
 /// True once the object was registered: before that nothing is ever written, not even these tables.

@@ -48,6 +48,7 @@ const ALLOWED: &[(&str, &str, &str)] = &[
     ("SCAN import_parts", " FROM import_parts ORDER BY part", "a row for each part that was sent, of up to 8 MiB"),
     ("SCAN import_tombstones", "SELECT count(*) FROM import_tombstones", "once an import, entries of one narrow index"),
     ("SCAN tombstones", "SELECT count(*) FROM tombstones", "once a snapshot, entries of one narrow index"),
+    ("SCAN tombstones", " FROM tombstones ORDER BY seq, id LIMIT ?)", "as many rows as a step forgets"),
     (
         "SCAN r",
         " FROM refused r WHERE ",

@@ -22,3 +22,4 @@ mod support;
 mod sync_options;
 mod token_rights;
 mod tokens;
+mod tombstones;

@@ -6,7 +6,7 @@ use crate::support::Server;
 use crate::support::native::Native;
 use scim_edge::auth::{Dialect, Token, TokenKind};
 use scim_edge::console;
-use scim_edge::directory::command::{Actor, Ask, Scope, TokenSettings};
+use scim_edge::directory::command::{Actor, Admin, Ask, Scope, TokenSettings};
 use scim_edge::store::Sql;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -209,5 +209,84 @@ fn what_grows_is_refused_and_all_else_goes_on() {
     let cases: Vec<Case> = serde_json::from_str(include_str!("quota.json")).unwrap();
     for case in &cases {
         [Way::Alone, Way::Bulk, Way::Preview].iter().for_each(|way| case.run(way));
+    }
+}
+
+#[test]
+fn an_import_is_held_to_it_at_finish() {
+    let users = |count: usize| {
+        (0..count).map(|n| json!({"user": {"id": format!("u{n}"), "attributes": {"userName": format!("u{n}")}}}))
+    };
+    let groups = |count: usize| {
+        (0..count).map(|n| json!({"group": {"id": format!("g{n}"), "attributes": {"displayName": format!("g{n}")}}}))
+    };
+    for (quota, code) in [
+        (json!({"users": 2, "groups": null, "bytes": null}), "quota-users"),
+        (json!({"users": 3, "groups": 1, "bytes": null}), "quota-groups"),
+        (json!({"users": null, "groups": null, "bytes": 1}), "quota-bytes"),
+        (json!({"users": 3, "groups": 2}), ""),
+    ] {
+        let mut server = Native::new(Dialect::Auto);
+        let off = server.admin("PUT", "", &json!({"quota": quota, "scim": {"enabled": false}}));
+        assert_eq!(off.status, 200);
+        assert_eq!(server.admin("POST", "/import", &json!({})).status, 200, "{quota}");
+        let mut lines: Vec<Value> = users(3).chain(groups(2)).collect();
+        lines.insert(0, json!({"from": 0}));
+        let counts = json!({"users": 3, "activeUsers": 3, "groups": 2, "memberships": 0, "tombstones": 0});
+        lines.push(json!({"at": 0, "counts": counts, "lines": lines.len()}));
+        let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
+        let sent = Admin::ImportLines { part: 1, line: 1, lines: lines.join("\n"), last: true };
+        server.call(Actor::Root, Ask::Admin(sent)).outcome.unwrap();
+        let finish = server.admin("POST", "/import/finish", &json!({}));
+        assert_eq!(
+            (finish.status, finish.text("code")),
+            if code.is_empty() { (200, "") } else { (400, code) },
+            "{}",
+            finish.body
+        );
+        // It may be finished once there is room.
+        let state = if code.is_empty() { "checking" } else { "receiving" };
+        assert_eq!(server.console("/import")["state"], state, "{quota}");
+        if !code.is_empty() {
+            assert_eq!(server.admin("PUT", "", &json!({"quota": null})).status, 200);
+            assert_eq!(server.admin("POST", "/import/finish", &json!({})).status, 200, "{quota}");
+        }
+    }
+    // Parts are refused far beyond it.
+    let mut server = Native::new(Dialect::Auto);
+    server.admin("PUT", "", &json!({"quota": {"bytes": 1}, "scim": {"enabled": false}}));
+    server.admin("POST", "/import", &json!({}));
+    server.sql.more_bytes.set(600 << 20);
+    let sent = Admin::ImportLines { part: 1, line: 1, lines: json!({"from": 0}).to_string(), last: true };
+    assert_eq!(server.call(Actor::Root, Ask::Admin(sent)).outcome.unwrap_err().code.as_str(), "quota-bytes");
+}
+
+#[test]
+fn health_warns_from_four_fifths_on() {
+    let mut server = Native::new(Dialect::Auto);
+    for n in 0..8 {
+        server.send("POST", "/Users", json!({"userName": format!("u{n}"), "active": n > 3}));
+    }
+    let size = server.sql.size().unwrap();
+    for (quota, says) in [
+        (json!({"users": 11, "groups": null, "bytes": null}), vec![]),
+        (json!({"users": 10, "groups": 1, "bytes": null}), vec!["quota.users is used to 80 %: 8 of 10."]),
+        (
+            json!({"users": 8, "groups": 0}),
+            vec!["quota.users is used to 100 %", "quota.groups is used to 100 %: 0 of 0"],
+        ),
+        (json!({"bytes": size * 9 / 8}), vec!["quota.bytes is used to 8"]),
+        (json!(null), vec![]),
+    ] {
+        let shown = server.admin("PUT", "", &json!({ "quota": quota })).body;
+        let warnings = shown["health"]["warnings"].as_array().unwrap();
+        assert_eq!(
+            (warnings.len(), &shown["health"]["status"]),
+            (says.len(), &json!(if says.is_empty() { "ok" } else { "warning" })),
+            "{shown}"
+        );
+        for (warning, says) in warnings.iter().zip(says) {
+            assert!(warning.as_str().unwrap().starts_with(says), "{warning}");
+        }
     }
 }

@@ -23,6 +23,8 @@ pub struct Sqlite {
     pub fails_at: Counter<&'static str>,
     /// A due time was set: the object looks at its alarm.
     pub due_changed: Counter<bool>,
+    /// How many bytes more there are than the storage takes: it need not be filled to be full.
+    pub more_bytes: Counter<i64>,
     /// Every text that ran, where it is `Some`.
     pub recorded: RefCell<Option<BTreeSet<String>>>,
 }
@@ -55,9 +57,9 @@ impl Sqlite {
             connection.set_limit(limit, value).unwrap();
         }
         connection.execute_batch("PRAGMA foreign_keys = ON").unwrap();
-        let (depth, steps, fail_after, panics_at, fails_at, due_changed) = Default::default();
+        let (depth, steps, fail_after, panics_at, fails_at, due_changed, more_bytes) = Default::default();
         let (fails_as, recorded) = (Counter::new(Code::Internal), RefCell::new(None));
-        Self { connection, depth, steps, fail_after, fails_as, panics_at, fails_at, due_changed, recorded }
+        Self { connection, depth, steps, fail_after, fails_as, panics_at, fails_at, due_changed, more_bytes, recorded }
     }
 
     /// How SQLite would run a statement: a line for each table, in the words of `EXPLAIN QUERY PLAN`.
@@ -128,7 +130,8 @@ impl Sql for Sqlite {
 
     fn size(&self) -> Result<i64> {
         let text = "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
-        Ok(self.connection.query_row(text, [], |row| row.get(0)).unwrap())
+        let size: i64 = self.connection.query_row(text, [], |row| row.get(0)).unwrap();
+        Ok(size + self.more_bytes.get())
     }
 
     fn due_changed(&self) {

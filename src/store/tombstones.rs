@@ -1,0 +1,108 @@
+//! The ids that were deleted, the newest 1,000,000 of them: one that is forgotten counts as an id that never was.
+//!
+//! How many there are is counted as they come, in the order in which they were deleted, each once: the count and the last one
+//! that it has stand in `settings`, so no request writes or reads it. Ids that came from before their change was noted, or by
+//! an import, count as deleted before all others.
+
+use super::{Param, Sql, first, settings};
+use crate::error::{Error, Result};
+use crate::id::Seq;
+use crate::scim::json;
+use serde::{Deserialize, Serialize};
+
+/// How many are kept: 100 MB with their index.
+pub const KEPT: i64 = 1_000_000;
+
+/// The setting with the count.
+const COUNT: &str = "tombstones";
+
+/// How many tombstones there are up to one of them. The names of the fields are never changed.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Counted {
+    count: i64,
+    /// The last one that was counted.
+    seq: Seq,
+    id: String,
+}
+
+/// Remembers a deleted id, and the position of the change that deleted it: the id is never used again, and who still names
+/// it is not refused.
+///
+/// # Errors
+/// Internal only, as of every function here.
+pub fn bury(sql: &dyn Sql, id: &str, kind: &str, seq: Seq) -> Result<()> {
+    let text = "INSERT INTO tombstones (id, kind, seq) VALUES (?, ?, ?)";
+    sql.query(text, &[id.into(), kind.into(), seq.into()]).map(|_| ())
+}
+
+/// Gives a tombstone the position of a later change, `seq` instead of `old`.
+///
+/// # Errors
+/// Internal only.
+pub fn move_to(sql: &dyn Sql, id: &str, old: Seq, seq: Seq) -> Result<()> {
+    sql.query("UPDATE tombstones SET seq = ? WHERE id = ?", &[seq.into(), id.into()])?;
+    // It will be counted once more.
+    match counted(sql)? {
+        counted if counted.count > 0 && (old, id) <= (counted.seq, counted.id.as_str()) => {
+            save(sql, &Counted { count: counted.count - 1, ..counted })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Has all tombstones counted anew: an import changed them past [`bury`].
+///
+/// # Errors
+/// Internal only.
+pub fn forget_count(sql: &dyn Sql) -> Result<()> {
+    sql.query("DELETE FROM settings WHERE name = ?", &[COUNT.into()]).map(|_| ())
+}
+
+/// Counts at most `rows` tombstones that were not counted yet, or, once all are, forgets at most so many of the oldest beyond
+/// `kept`. True if there may be more to do.
+///
+/// # Errors
+/// Internal only.
+pub fn prune(sql: &dyn Sql, kept: i64, rows: i64) -> Result<bool> {
+    let counted = counted(sql)?;
+    // Those without a position come first, in the order of their ids; the others have one each.
+    let mut found = (0, counted.seq, String::new());
+    if counted.seq == 0 {
+        let some = "SELECT id FROM tombstones WHERE seq IS NULL AND id > ?1 ORDER BY id LIMIT ?2";
+        let text = format!("SELECT count(*), 0, coalesce(max(id), '') FROM ({some})");
+        found = place(sql, &text, &[Param::Text(&counted.id), rows.into()])?;
+    }
+    if found.0 == 0 {
+        let some = "SELECT seq FROM tombstones WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+        let text = format!("SELECT count(*), coalesce(max(seq), 0), '' FROM ({some})");
+        found = place(sql, &text, &[counted.seq.into(), rows.into()])?;
+    }
+    if let (found @ 1.., seq, id) = found {
+        save(sql, &Counted { count: counted.count + found, seq, id })?;
+        return Ok(true);
+    }
+    let excess = counted.count - kept;
+    if excess <= 0 {
+        return Ok(false);
+    }
+    let text = "DELETE FROM tombstones WHERE id IN (SELECT id FROM tombstones ORDER BY seq, id LIMIT ?)";
+    sql.query(text, &[excess.min(rows).into()])?;
+    save(sql, &Counted { count: counted.count - excess.min(rows), ..counted })?;
+    Ok(excess > rows)
+}
+
+/// How many a statement found, and the last of them.
+fn place(sql: &dyn Sql, text: &str, params: &[Param<'_>]) -> Result<(i64, Seq, String)> {
+    match first(sql, text, params)? {
+        Some(mut row) => Ok((row.integer()?, row.integer()?, row.text()?)),
+        None => Ok((0, 0, String::new())),
+    }
+}
+
+fn counted(sql: &dyn Sql) -> Result<Counted> {
+    settings::get(sql, COUNT)?.map_or(Ok(Counted::default()), |text| json::own(&text))
+}
+
+fn save(sql: &dyn Sql, counted: &Counted) -> Result<()> {
+    settings::put(sql, COUNT, &serde_json::to_string(counted).map_err(Error::internal)?)
+}
