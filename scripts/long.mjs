@@ -1,5 +1,5 @@
 // `npm run test:long [-- --seconds=N] [-- TARGET...]`: what takes too long for `npm test`. `quirks`, `openapi`, `large`, `watched`,
-// `follower`, `bounds`, `fair` and `price` (an hour, or N seconds) are explained where they are; the others fuzz that target for ten
+// `follower`, `bounds`, `fair`, `price` (an hour, or N seconds) and `mutants` are explained where they are; the others fuzz that target for ten
 // minutes, or for N seconds. What is found lies in fuzz/artifacts/; put it into fuzz/corpus/TARGET/ and it fails `cargo test`
 // until it is mended.
 import { mkdirSync, readdirSync } from "node:fs";
@@ -31,6 +31,7 @@ const SCRIPTS = {
     await run(node22, [join(root, "tests/bounds/fair.mjs")], { env: node22Env() });
   },
   price,
+  mutants: () => run(process.execPath, [join(root, "scripts/mutants.mjs")]),
   follower: async () => {
     await build("--test-hooks");
     const env = { ...node22Env(), MUTATIONS: process.env.MUTATIONS ?? "20000" };

@@ -4,6 +4,7 @@
 //! transaction of their own. Memory holds only what may be lost.
 
 mod access;
+mod address;
 mod admin;
 pub mod alarm;
 pub mod bucket;
@@ -279,7 +280,7 @@ fn attempt(
         memory.unsaved.token_used(token, context.now);
     }
     if let Some(writing) = memory.importing.filter(|_| needs_directory(&call.ask)) {
-        return done(Err(import::busy(writing)));
+        return done(Err(import::busy(writing, &call.org)));
     }
     // Nothing is written down of a request that comes too soon: there may be very many.
     if let Err(error) = memory.admit(&call, &caller, context.now) {
@@ -318,7 +319,8 @@ fn attempt(
         },
         Ask::Admin(
             admin @ (Admin::BeginImport | Admin::ImportLines { .. } | Admin::FinishImport | Admin::EndImport),
-        ) => import::run(sql, memory, admin, &call, &caller, context.now),
+        ) => import::run(sql, memory, admin, &call, &caller, context.now)
+            .map_err(|error| address::naming(error, &call.org)),
         Ask::Admin(admin) => admin::run(sql, &call.org, admin, &caller, context.now),
         // First: what else is wrong with a request is of no use to who may not send any.
         Ask::Scim(_) if !caller.settings.scim_enabled => Err(access::switched_off(&call.org)),
@@ -342,7 +344,7 @@ pub fn resume(sql: &dyn Sql, memory: &mut Memory, pending: Pending, now: Timesta
 
 fn stepped(sql: &dyn Sql, memory: &mut Memory, mut pending: Pending, now: Timestamp) -> Progress {
     if let Some(writing) = memory.importing {
-        return done(Err(import::busy(writing)));
+        return done(Err(import::busy(writing, &pending.call.org)));
     }
     let types = Rc::clone(&memory.types);
     let outcome = match pending.scan.step(sql, &types, now) {

@@ -4,14 +4,21 @@ import { Failure, capture, root, run, say, warn } from "./run.mjs";
 import { lockedVersion } from "./toolchain.mjs";
 
 const WORKER_BUILD = "0.8.7";
+const CARGO_MUTANTS = "27.1.0";
 const tools = join(root, ".tools");
 
 export const workerBuild = join(tools, "bin/worker-build");
+export const cargoMutants = join(tools, "bin/cargo-mutants");
 
 /** Installs worker-build, and the wasm-bindgen program of the version that the crate is locked to. */
 export async function ensureTools() {
   await ensure("worker-build", "worker-build", WORKER_BUILD, "4 minutes");
   await ensure("wasm-bindgen-cli", "wasm-bindgen", lockedVersion("wasm-bindgen"), "2 minutes");
+}
+
+/** Installs cargo-mutants, which a long test alone needs. */
+export function ensureMutants() {
+  return ensure("cargo-mutants", "cargo-mutants", CARGO_MUTANTS, "5 minutes");
 }
 
 async function ensure(crate, program, version, time) {

@@ -7,6 +7,7 @@
 mod line;
 
 use super::access::Caller;
+use super::address::{named, naming};
 use super::admin::Settings;
 use super::{Memory, growth};
 use crate::directory::command::{Admin, Call};
@@ -140,7 +141,7 @@ pub(super) fn writing(sql: &dyn Sql) -> Result<Option<Writing>> {
 }
 
 /// 503 for whoever asks meanwhile.
-pub(super) fn busy(writing: Writing) -> Error {
+pub(super) fn busy(writing: Writing, org: &OrgId) -> Error {
     let (code, detail, seconds) = match writing {
         Writing::GoesOn => (Code::Importing, "The directory is being imported. Try again in half a minute.", 30),
         Writing::SetAside => (
@@ -150,7 +151,7 @@ pub(super) fn busy(writing: Writing) -> Error {
             300,
         ),
     };
-    let mut error = Error::new(code, detail);
+    let mut error = naming(Error::new(code, detail), org);
     error.retry_after = Some(seconds);
     error
 }
@@ -166,7 +167,7 @@ pub(super) fn run(
 ) -> Result<Answer> {
     let (scim_enabled, quota) = (caller.settings.scim_enabled, caller.settings.options.quota());
     let answer = match admin {
-        Admin::BeginImport => begin(sql, scim_enabled, now),
+        Admin::BeginImport => begin(sql, &call.org, scim_enabled, now),
         Admin::ImportLines { part, line, lines: text, last } => {
             growth::may_send_part(sql, quota, &call.org)?;
             return lines(sql, &memory.types, (*part, *line), text, *last, now);
@@ -179,7 +180,7 @@ pub(super) fn run(
                 token: caller.token.clone(),
                 ..Job::default()
             };
-            finish(sql, &caller.settings, &call.org, job, now).and_then(|()| status(sql))
+            finish(sql, &caller.settings, &call.org, job, now).and_then(|()| status(sql, &call.org))
         }
         Admin::EndImport => end(sql, now),
         _ => Err(Error::internal("not a call of an import")),
@@ -189,7 +190,7 @@ pub(super) fn run(
 }
 
 /// Begins, or begins anew: what was sent before is forgotten.
-fn begin(sql: &dyn Sql, scim_enabled: bool, now: Timestamp) -> Result<Answer> {
+fn begin(sql: &dyn Sql, org: &OrgId, scim_enabled: bool, now: Timestamp) -> Result<Answer> {
     let before = job(sql)?.unwrap_or_default();
     if matches!(before.phase.state(), "checking" | "writing") {
         return Err(conflict(
@@ -204,7 +205,7 @@ fn begin(sql: &dyn Sql, scim_enabled: bool, now: Timestamp) -> Result<Answer> {
         error.retry_after = Some(5);
         return Err(error);
     }
-    status(sql)
+    status(sql, org)
 }
 
 /// Forgets what an import brought, and stores another one if there is nothing left of it. True if there is: the job goes
@@ -284,8 +285,8 @@ fn position(job: &Job) -> String {
 }
 
 /// Where it stands.
-pub(super) fn status(sql: &dyn Sql) -> Result<Answer> {
-    let job = job_shown(sql)?;
+pub(super) fn status(sql: &dyn Sql, org: &OrgId) -> Result<Answer> {
+    let job = job_shown(sql).map_err(|error| naming(error, org))?;
     let part = |part: Part| json!({ "part": part.part, "lines": part.lines, "complete": part.whole });
     let over = matches!(job.phase, Phase::Done | Phase::Failed);
     let parts = if over { Vec::new() } else { store::parts(sql)? };
@@ -296,7 +297,8 @@ pub(super) fn status(sql: &dyn Sql) -> Result<Answer> {
         error => error.clone(),
     };
     super::read::answer(&json!({
-        "state": job.phase.state(), "parts": parts, "position": position, "error": error, "seq": job.seq,
+        "state": job.phase.state(), "parts": parts, "position": position,
+        "error": error.map(|error| named(&error, org)), "seq": job.seq,
     }))
 }
 

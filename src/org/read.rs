@@ -21,7 +21,7 @@ pub(super) fn read(sql: &dyn Sql, org: &OrgId, query: &Query, now: Timestamp) ->
             answer(&json!({ "tokens": tokens }))
         }
         Query::Snapshot { position } => snapshot::piece(sql, position.as_deref(), snapshot::WORK),
-        Query::Import => super::import::status(sql),
+        Query::Import => super::import::status(sql, org),
         Query::Schemas => super::schemas::list(sql),
         Query::Schema { urn } => super::schemas::get(sql, urn),
         Query::Users(_) | Query::User { .. } | Query::Groups(_) | Query::Group { .. } | Query::Members { .. } => {

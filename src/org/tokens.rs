@@ -1,5 +1,6 @@
 //! Tokens as the Console sees and changes them, and how long those that providers push with will last.
 
+use super::address::{PLACE, named};
 use super::read::answer;
 use super::rights;
 use crate::auth::{Dialect, TokenKind};
@@ -191,16 +192,13 @@ pub(super) fn ending(sql: &dyn Sql, now: Timestamp) -> Result<Option<(TokenId, S
     Ok(longest(&tokens, now).and_then(|token| Some((token.id.clone(), warning(token, now)?))))
 }
 
-/// How the organisation's address begins in a warning as it is stored; whoever shows it puts the name in.
-pub(super) const ADDRESS: &str = "/v1/orgs/ORG/";
-
 fn warning(token: &Token, now: Timestamp) -> Option<String> {
     let end = token.settings.expires_at.filter(|end| *end <= now.plus(WARNED))?;
     let days = (end.0 - now.0) / DAY;
     let when = if days == 0 { "in less than a day".to_owned() } else { format!("in {days} days") };
     Some(format!(
         "The identity provider's token {} ({}) ends {when}, at {}, and no other lives longer. Rotate it (POST \
-         {ADDRESS}tokens/{}/rotate) and paste the new one into the identity provider; until its grace ends both work.",
+         {PLACE}/tokens/{}/rotate) and paste the new one into the identity provider; until its grace ends both work.",
         token.settings.name,
         token.id,
         end.rfc3339(),
@@ -219,7 +217,7 @@ pub(super) fn health(
     let tokens = tokens::all(sql)?;
     let longest = longest(&tokens, now);
     let warning = match longest {
-        Some(token) => warning(token, now).map(|sentence| sentence.replace(ADDRESS, &format!("/v1/orgs/{org}/"))),
+        Some(token) => warning(token, now).map(|sentence| named(&sentence, org)),
         None => enabled.then(|| {
             format!(
                 "SCIM is enabled for organisation {org} and no token of kind scim is alive: nothing can be pushed. Mint one \

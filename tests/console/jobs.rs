@@ -304,9 +304,12 @@ fn an_import_set_aside_while_it_is_written() {
             let status = server.console("/import");
             assert_eq!(status["state"], "failed", "{table}");
             let error = status["error"].as_str().unwrap();
-            for says in
-                ["3 attempts at a step failed", "SCIM is answered 503", "/import/finish goes on", "begins another one"]
-            {
+            for says in [
+                "3 attempts at a step failed",
+                "SCIM is answered 503",
+                "POST /v1/orgs/acme/import/finish goes on",
+                "POST /v1/orgs/acme/import begins",
+            ] {
                 assert!(error.contains(says), "{table}: {error}");
             }
             // The directory is not shown, nothing is forgotten, and no time changes that.
@@ -314,7 +317,7 @@ fn an_import_set_aside_while_it_is_written() {
             scim(&mut server, true);
             let refused = server.get("/Users");
             assert_eq!(refused.status, 503);
-            assert!(refused.text("detail").contains("GET /v1/orgs/{org}/import says how"), "{}", refused.body);
+            assert!(refused.text("detail").contains("GET /v1/orgs/acme/import says how"), "{}", refused.body);
             assert_eq!(server.tagged("/users", None).0, 503);
             let kept = admin(&mut server, Admin::EndImport).unwrap_err();
             assert_eq!(kept.kind().status(), 409);

@@ -431,6 +431,7 @@ fn the_journal_warns_once_a_day() {
         "status": null, "code": "token-ending", "scimType": null, "detail": health(&mut server)["warnings"][0], "repairs": [], "notes": [],
         "names": [], "nestedIn": null, "seq": null});
     assert_eq!(*entry, told);
+    assert!(entry["detail"].as_str().unwrap().contains("POST /v1/orgs/acme/tokens/n-1/rotate"), "{entry}");
     assert_eq!(server.console("/journal?token=n-1")["entries"], found);
     assert_eq!(server.console("/journal?outcome=ignored")["entries"], json!([]));
     // Three more days: one row a day, the same one.

@@ -3,11 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+use crate::support::Server;
 use crate::support::quirks::{Row, directory, fill, ingested, request, run};
 use scim_edge::auth::Dialect;
 use scim_edge::dialect::{self, Repair, Repairs};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 const TABLES: [&str; 4] = [BODIES, PATCHES, MEMBERS, FILTERS];
 const BODIES: &str = include_str!("repairs/bodies.json");
@@ -107,6 +108,48 @@ fn the_dialect_rfc_mends_two_things_only() {
         }
     }
     assert!(read > 5, "{read}");
+}
+
+/// The table of `docs/idp/README.md`: what the dialect `rfc` answers to a request that needs one repair and no other.
+#[test]
+fn what_rfc_answers_to_what_needs_a_repair() {
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (text, patched) in [(BODIES, ""), (PATCHES, "/Users/$ada"), (MEMBERS, "/Groups/$crew"), (FILTERS, "")] {
+        for row in serde_json::from_str::<Vec<Value>>(text).unwrap() {
+            let all: Vec<&str> = row["repairs"].as_str().unwrap().split(' ').collect();
+            let others: Vec<&str> =
+                all.iter().copied().filter(|name| !["op_case", "remove_members_by_value"].contains(name)).collect();
+            let name = match (others.as_slice(), all.as_slice()) {
+                ([one], _) | ([], [one]) if !one.is_empty() => *one,
+                _ => continue,
+            };
+            let (mut server, ids) = directory(Dialect::Rfc);
+            let row: Value = serde_json::from_str(&fill(&ids, &row.to_string())).unwrap();
+            if row.get("before").is_some() {
+                continue;
+            }
+            let request = serde_json::from_value::<Row>(row).unwrap().request(&fill(&ids, patched));
+            let answer = server.scim(request);
+            let outcome = match answer.text("scimType") {
+                "" => answer.status.to_string(),
+                scim_type => format!("{} `{scim_type}`", answer.status),
+            };
+            found.entry(name.to_owned()).or_default().insert(outcome);
+        }
+    }
+    let readme = include_str!("../../docs/idp/README.md");
+    let table = readme.split_once("## What `rfc` refuses").unwrap().1.split_once("\n## ").unwrap().0;
+    let mut told: BTreeMap<String, BTreeSet<String>> = table
+        .lines()
+        .filter_map(|line| {
+            let cells: Vec<&str> = line.strip_prefix("| `")?.split(" | ").collect();
+            let name = cells[0].trim_end_matches('`').to_owned();
+            Some((name, cells[2].split(';').map(|part| part.split(',').next().unwrap().trim().to_owned()).collect()))
+        })
+        .collect();
+    // Some are never needed alone.
+    told.retain(|name, _| found.contains_key(name));
+    assert_eq!(told, found);
 }
 
 #[test]

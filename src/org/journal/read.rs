@@ -10,7 +10,8 @@ use crate::directory::command::Journal;
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result};
 use crate::id::{OrgId, Timestamp, TokenHash, whole};
-use crate::org::{Memory, tokens};
+use crate::org::Memory;
+use crate::org::address::named;
 use crate::scim::json;
 use crate::store::Sql;
 use crate::store::journal::{self as store, Applied, Place};
@@ -138,7 +139,7 @@ fn show_refused(one: &Refused, org: &OrgId) -> Result<Value> {
     let mut said = |name: &str| why.get_mut(name).map(Value::take).unwrap_or_default();
     let list = |value: Value| if value.is_null() { json!([]) } else { value };
     // Warnings are written by the alarm, which is not told the organisation's name.
-    let detail = said("detail").as_str().map(|text| text.replace(tokens::ADDRESS, &format!("/v1/orgs/{org}/")));
+    let detail = said("detail").as_str().map(|text| named(text, org));
     let cut = said("cut") == true;
     let mut notes = list(said("notes"));
     if let (true, Some(notes)) = (cut, notes.as_array_mut()) {
