@@ -71,6 +71,11 @@ impl Budget {
         self.spent.set(self.spent.get().saturating_add(units as u64));
     }
 
+    /// Returns the units spent so far and forgets them.
+    pub fn take(&self) -> u64 {
+        self.spent.take()
+    }
+
     /// Returns the units spent so far.
     pub fn spent(&self) -> u64 {
         self.spent.get()

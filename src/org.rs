@@ -87,7 +87,7 @@ pub struct Memory {
     /// The object time that the callers have left; unlimited without.
     pub buckets: Option<bucket::Buckets>,
     /// Whose bucket the last call was charged to, if it was.
-    charged: Option<(TokenKind, String)>,
+    charged: Option<Charged>,
     /// What is read or written in many calls.
     streams: bucket::Streams,
 }
@@ -128,18 +128,36 @@ impl Memory {
         if let (Some(buckets), Some(token), false) = (&mut self.buckets, &caller.token, bucket::is_stream(&call.ask)) {
             budget.charge(bucket::CALL_UNITS_LEAST + outcome.as_ref().map_or(0, bucket::answering));
             buckets.charge(kind(call), token, budget.spent(), now);
-            self.charged = Some((kind(call), token.clone()));
+            self.charged = Some(Charged(kind(call), token.clone()));
+        }
+    }
+
+    /// Charges what a call that goes on has spent, so that no number of calls that go on at once is free until they end.
+    fn charge_step(&mut self, call: &Call, caller: &access::Caller, budget: &Budget, now: Timestamp) {
+        if let (Some(buckets), Some(token)) = (&mut self.buckets, &caller.token) {
+            buckets.charge(kind(call), token, budget.take(), now);
         }
     }
 
     /// Charges the call that was answered last with the groups and members that were read to write its answer. Nothing may
-    /// have come in between.
-    pub fn written(&mut self, read: usize, now: Timestamp) {
-        if let (Some(buckets), Some((kind, token))) = (&mut self.buckets, self.charged.take()) {
-            buckets.charge(kind, &token, bucket::naming(read), now);
+    /// have come in between. If its answer goes on in pieces, each is charged to what this returns.
+    pub fn written(&mut self, read: usize, now: Timestamp) -> Option<Charged> {
+        let charged = self.charged.take()?;
+        self.piece_written(&charged, read, now);
+        Some(charged)
+    }
+
+    /// Charges one more piece of an answer with the groups and members that were read for it.
+    pub fn piece_written(&mut self, Charged(kind, token): &Charged, read: usize, now: Timestamp) {
+        if let Some(buckets) = &mut self.buckets {
+            buckets.charge(*kind, token, bucket::naming(read) as u64, now);
         }
     }
 }
+
+/// The caller whose bucket is charged: the kind of its token, and which.
+#[derive(Debug)]
+pub struct Charged(TokenKind, String);
 
 /// Whose bucket a call is charged to. The token's kind fits what it asks for, or it was refused.
 fn kind(call: &Call) -> TokenKind {
@@ -194,6 +212,8 @@ pub struct Pending {
     scan: Box<search::Scan>,
     call: Call,
     caller: access::Caller,
+    /// What it has spent since it was charged last.
+    budget: Budget,
 }
 
 /// Executes one call, or its first step.
@@ -297,18 +317,20 @@ fn attempt(
         },
         Ask::Read(Query::Journal(query)) => journal::page(sql, memory, &call.org, query, &budget),
         Ask::Read(query) => {
-            match state::begin(sql, memory, query, call.precondition.if_none_match.as_ref(), &call.base) {
+            match state::begin(sql, memory, query, call.precondition.if_none_match.as_ref(), &call.base, &budget) {
                 None => read::read(sql, &call.org, query, context.now),
                 Some(Ok(Searched::At(answer))) => Ok(answer),
                 Some(Ok(Searched::Scan(scan))) => {
-                    return stepped(sql, memory, Pending { scan, call, caller }, context.now);
+                    return stepped(sql, memory, Pending { scan, call, caller, budget }, context.now);
                 }
                 Some(Err(error)) => Err(error),
             }
         }
         Ask::Preview(command) => match preview::begin(sql, memory, command, &call, &caller, context, &budget) {
             Ok(Searched::At(answer)) => Ok(answer),
-            Ok(Searched::Scan(scan)) => return stepped(sql, memory, Pending { scan, call, caller }, context.now),
+            Ok(Searched::Scan(scan)) => {
+                return stepped(sql, memory, Pending { scan, call, caller, budget }, context.now);
+            }
             Err(error) => Err(error),
         },
         Ask::Admin(Admin::PutSchema { document }) => schemas::put(sql, memory, document, context.now),
@@ -325,10 +347,12 @@ fn attempt(
         // First: what else is wrong with a request is of no use to who may not send any.
         Ask::Scim(_) if !caller.settings.scim_enabled => Err(access::switched_off(&call.org)),
         Ask::Scim(Command::Refused { error, .. }) => Err(error.clone()),
-        Ask::Scim(command) => match searched(sql, memory, command, &call, &caller) {
+        Ask::Scim(command) => match searched(sql, memory, command, &call, &caller, &budget) {
             None => work::run(sql, memory, command, &call, &caller, context, &budget),
             Some(Ok(Searched::At(answer))) => Ok(answer),
-            Some(Ok(Searched::Scan(scan))) => return stepped(sql, memory, Pending { scan, call, caller }, context.now),
+            Some(Ok(Searched::Scan(scan))) => {
+                return stepped(sql, memory, Pending { scan, call, caller, budget }, context.now);
+            }
             Some(Err(error)) => Err(error),
         },
     };
@@ -347,13 +371,15 @@ fn stepped(sql: &dyn Sql, memory: &mut Memory, mut pending: Pending, now: Timest
         return done(Err(import::busy(writing, &pending.call.org)));
     }
     let types = Rc::clone(&memory.types);
-    let outcome = match pending.scan.step(sql, &types, now) {
-        Ok(None) => return Progress::Scan(Box::new(pending)),
+    let outcome = match pending.scan.step(sql, &types, now, &pending.budget) {
+        Ok(None) => {
+            memory.charge_step(&pending.call, &pending.caller, &pending.budget, now);
+            return Progress::Scan(Box::new(pending));
+        }
         Ok(Some(answer)) => Ok(answer),
         Err(error) => Err(error),
     };
-    // Its steps were not charged, what they found is.
-    memory.charge(&pending.call, &pending.caller, &Budget::new(), &outcome, now);
+    memory.charge(&pending.call, &pending.caller, &pending.budget, &outcome, now);
     if let Ask::Preview(_) = pending.call.ask {
         return done(preview::nothing_changed(outcome, &pending.call));
     }
@@ -437,6 +463,7 @@ fn searched(
     command: &Command,
     call: &Call,
     caller: &access::Caller,
+    budget: &Budget,
 ) -> Option<Result<Searched>> {
     let (lists, members) = match command {
         Command::ListUsers { list } => (vec![(Kinds::Users, list)], Members::Hidden),
@@ -448,8 +475,8 @@ fn searched(
     };
     let token = caller.token.as_deref().unwrap_or_default();
     let mut begin = || {
-        let scan = search::Scan::new(&lists, members, &call.base, &memory.types)?;
-        Ok(match scan.at_once(sql, &mut memory.pages, token)? {
+        let scan = search::Scan::new(sql, &lists, members, &call.base, &memory.types)?;
+        Ok(match scan.at_once(sql, &mut memory.pages, token, budget)? {
             Some(answer) => Searched::At(answer),
             None => Searched::Scan(Box::new(scan)),
         })

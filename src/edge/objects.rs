@@ -187,7 +187,8 @@ pub struct Org {
     env: Env,
     name: Option<OrgId>,
     storage: Storage,
-    memory: RefCell<Memory>,
+    /// Shared with answers that are still written in pieces.
+    memory: Rc<RefCell<Memory>>,
     /// When the alarm goes off, as far as this instance knows.
     armed: Cell<Option<Timestamp>>,
     /// The first time that it was set for and did not go off, until it does.
@@ -225,7 +226,7 @@ impl DurableObject for Org {
         let name = state.id().name().and_then(|name| OrgId::parse(&name));
         let storage = Storage::new(&state);
         let (armed, late_since, waiters, ended, aborts) = Default::default();
-        let memory = RefCell::new(Memory::new(&object_seconds(&env)));
+        let memory = Rc::new(RefCell::new(Memory::new(&object_seconds(&env))));
         Self { state, env, name, storage, memory, armed, late_since, waiters, ended, aborts }
     }
 
@@ -381,9 +382,7 @@ impl Org {
         match (reply.outcome, wanted) {
             (Ok(answer), Some(wanted)) if !render::is_for_the_edge(&answer) => {
                 let types = self.memory.borrow().types();
-                let (response, read) = respond::write(&self.storage, &types, answer, &wanted)?;
-                self.memory.borrow_mut().written(read, now());
-                return Ok(response);
+                return respond::write(&self.storage, &self.memory, &types, answer, &wanted);
             }
             (outcome, _) => reply.outcome = outcome,
         }

@@ -2,15 +2,19 @@
 //! body, and the edge passes it on unread. A response of an object's with `X-Request-Id` is such an answer; any other is a
 //! [`crate::directory::reply::Reply`] as JSON, for the edge to read.
 
+use super::now;
 use super::sql::Storage;
 use crate::directory::command::Rendering;
 use crate::directory::reply::Answer;
 use crate::error::{Error, Result};
 use crate::id::RequestId;
+use crate::org::{Charged, Memory};
 use crate::render::{self, Body, Shown};
 use crate::scim::schema::Types;
 use futures_util::stream::{StreamExt, try_unfold};
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use worker::js_sys::{Array, Uint8Array};
 use worker::wasm_bindgen::prelude::*;
 use worker::web_sys::ReadableStream;
@@ -42,12 +46,19 @@ extern "C" {
     fn stream(this: &Blob) -> ReadableStream;
 }
 
-/// Writes an answer as it is sent, and says how many groups and members it read for that. Nothing may have changed since it was made: what it leaves to be read is read here, all of
-/// it but of a resource with more than [`AT_ONCE`] groups or members.
+/// Writes an answer as it is sent, and charges its caller with the groups and members that it reads for that. Nothing may have
+/// changed since it was made: what it leaves to be read is read here, all of it but of a resource with more than [`AT_ONCE`]
+/// groups or members.
 ///
 /// # Errors
 /// Internal only.
-pub(super) fn write(storage: &Storage, types: &Types, answer: Answer, wanted: &Wanted) -> Result<(Response, usize)> {
+pub(super) fn write(
+    storage: &Storage,
+    memory: &Rc<RefCell<Memory>>,
+    types: &Types,
+    answer: Answer,
+    wanted: &Wanted,
+) -> Result<Response> {
     let Rendering { kinds, projection } = &wanted.rendering;
     let Shown { status, headers: shown, mut body } = render::answer(answer, *kinds, &wanted.base, projection, types)?;
     let mut pieces: Vec<String> = Vec::new();
@@ -73,38 +84,44 @@ pub(super) fn write(storage: &Storage, types: &Types, answer: Answer, wanted: &W
     }
     let builder = Response::builder().with_status(status);
     if parts.length() == 0 && pieces.is_empty() {
-        return Ok((builder.with_headers(headers).empty(), 0));
+        return Ok(builder.with_headers(headers).empty());
     }
     set("Content-Type", render::SCIM_JSON)?;
     let builder = builder.with_headers(headers);
-    let read = body.read();
-    let response = match pieces.pop() {
+    let charged = memory.borrow_mut().written(body.read(), now());
+    Ok(match pieces.pop() {
         Some(only) => builder.fixed(only.into_bytes()),
-        None if streamed => builder.from_stream(rest(storage, body, parts)).map_err(Error::internal)?,
+        None if streamed => {
+            builder.from_stream(rest(storage, (Rc::clone(memory), charged), body, parts)).map_err(Error::internal)?
+        }
         None => {
             let blob = Blob::new(&parts).map_err(|error| Error::internal(format!("{error:?}")))?;
             builder.stream(blob.stream())
         }
-    };
-    Ok((response, read))
+    })
 }
 
 fn bytes(piece: &str) -> Uint8Array {
     Uint8Array::from(piece.as_bytes())
 }
 
-/// The pieces that were read, then those that follow, each when the client takes it.
+/// The pieces that were read, then those that follow, each when the client takes it and each charged to its caller.
 fn rest(
     storage: &Storage,
+    charged: (Rc<RefCell<Memory>>, Option<Charged>),
     body: Body,
     read: Array,
 ) -> impl futures_util::Stream<Item = worker::Result<Vec<u8>>> + 'static {
     let read = futures_util::stream::iter(read.to_vec().into_iter().map(|piece| Ok(Uint8Array::from(piece).to_vec())));
-    let more = try_unfold((storage.again(), body), |(storage, mut body)| async move {
+    let more = try_unfold((storage.again(), charged, body), |(storage, charged, mut body)| async move {
+        let before = body.read();
         let piece = catch_unwind(AssertUnwindSafe(|| body.next(&storage)));
+        if let (memory, Some(caller)) = &charged {
+            memory.borrow_mut().piece_written(caller, body.read() - before, now());
+        }
         let piece = piece.unwrap_or_else(|_| Err(Error::internal("a panic in the object")));
         match piece {
-            Ok(piece) => Ok(piece.map(|piece| (piece.into_bytes(), (storage, body)))),
+            Ok(piece) => Ok(piece.map(|piece| (piece.into_bytes(), (storage, charged, body)))),
             Err(error) => Err(worker::Error::RustError(error.detail)),
         }
     });

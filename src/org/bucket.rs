@@ -197,9 +197,45 @@ pub(super) fn reading(bytes: usize) -> usize {
     bytes / BYTES_A_UNIT
 }
 
+/// The units of a row that is skipped, or looked at by a condition in SQL.
+const ROW_UNITS: usize = 2;
+/// How many characters of documents SQL looks at for a unit, for each term of a filter.
+const CHARACTERS_A_UNIT: usize = 128;
+/// How many bytes of a document a unit are, for each term of a filter that is judged here.
+const JUDGED_A_UNIT: usize = 256;
+
+/// Returns the units of skipping so many rows.
+pub(super) fn skipping(rows: i64) -> usize {
+    usize::try_from(rows).unwrap_or(0)
+}
+
+/// Returns the units of a piece that SQL looks at by a filter of so many terms. A group or member weighs as many characters
+/// as [`related_weight`] says.
+pub(super) fn looking(rows: i64, characters: i64, terms: usize) -> usize {
+    let (rows, characters) = (usize::try_from(rows).unwrap_or(0), usize::try_from(characters).unwrap_or(0));
+    rows * (ROW_UNITS + terms / 2) + characters.saturating_mul(terms) / CHARACTERS_A_UNIT
+}
+
+/// Returns what a group or member weighs in characters of documents, for a condition that goes so often through those of a
+/// row and has so many terms.
+pub(super) fn related_weight(passes: usize, terms: usize) -> i64 {
+    let weight = if passes == 0 { 0 } else { NAMED_UNITS * CHARACTERS_A_UNIT * passes / terms.max(1) + 32 };
+    weight as i64
+}
+
+/// Returns the units of reading a document of so many bytes and judging it by so many terms.
+pub(super) fn judging(bytes: usize, terms: usize) -> usize {
+    bytes / BYTES_A_UNIT + terms * (1 + bytes / JUDGED_A_UNIT)
+}
+
+/// Returns the units of reading so many groups or members and judging each by so many terms.
+pub(super) fn judging_related(count: usize, terms: usize) -> usize {
+    count * (NAMED_UNITS + terms)
+}
+
 /// Returns the units of reading and writing so many groups or members.
-pub(super) fn naming(read: usize) -> u64 {
-    (read * NAMED_UNITS) as u64
+pub(super) fn naming(read: usize) -> usize {
+    read * NAMED_UNITS
 }
 
 /// Returns the units of reading and writing what is answered.

@@ -32,7 +32,7 @@ pub(super) fn begin(
     if let Command::Refused { error, .. } = command {
         return nothing_changed(Err(error.clone()), call).map(Searched::At);
     }
-    match searched(sql, memory, command, call, caller) {
+    match searched(sql, memory, command, call, caller, budget) {
         Some(Ok(Searched::At(answer))) => nothing_changed(Ok(answer), call).map(Searched::At),
         Some(Ok(scan)) => Ok(scan),
         Some(Err(error)) => nothing_changed(Err(error), call).map(Searched::At),

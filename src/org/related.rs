@@ -1,6 +1,8 @@
 //! What belongs to a resource and is not in its row: a user's groups, a group's members. The first [`HELD`] are held; what
 //! follows is read in pieces where it is needed, so that no resource is too large for memory.
 
+use super::bucket;
+use crate::budget::Budget;
 use crate::directory::reply::{Answer, GroupRef, Rest, Stored};
 use crate::directory::view::GroupsTag;
 use crate::error::Result;
@@ -18,7 +20,8 @@ pub(super) fn with_members(sql: &dyn Sql, key: i64, stored: Stored) -> Result<St
 }
 
 /// A user's groups, into the resource. Up to [`HELD`] they are in the order of their ids, more in the order of their keys.
-pub(super) fn with_groups(sql: &dyn Sql, key: i64, stored: Stored) -> Result<Stored> {
+/// Those that are read for the entity tag alone are charged here, the others with the answer.
+pub(super) fn with_groups(sql: &dyn Sql, key: i64, stored: Stored, budget: &Budget) -> Result<Stored> {
     let mut found = members::groups(sql, key, BEFORE_ALL, HELD as i64 + 1)?;
     if found.len() <= HELD {
         let groups = in_order(found.into_iter().map(|(_, group)| group).collect());
@@ -29,7 +32,12 @@ pub(super) fn with_groups(sql: &dyn Sql, key: i64, stored: Stored) -> Result<Sto
     let groups: Vec<GroupRef> = found.into_iter().map(|(_, group)| group).collect();
     let mut tag = GroupsTag::default();
     groups.iter().for_each(|group| tag.add(group));
-    each_group(sql, key, after, &mut |group| tag.add(&group))?;
+    let mut read = 0;
+    each_group(sql, key, after, &mut |group| {
+        tag.add(&group);
+        read += 1;
+    })?;
+    budget.charge(bucket::naming(read));
     let rest = Some(Rest::Groups { user: key, after, tag: tag.finish() });
     Ok(Stored { groups, rest, ..stored })
 }

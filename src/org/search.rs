@@ -3,42 +3,45 @@
 //! What one index answers is read at once. Anything else is a [`Scan`]: it goes through the rows in pieces, with other
 //! requests between them, and ends with its request. It holds a position and the places of a page, never the rows.
 
+mod judge;
+mod page;
 mod related;
 
-use self::related::{Complete, at_once, size};
+use self::judge::{Candidate, Candidates};
 use super::cursor::{Cursor, Mark};
-use super::{Pages, state};
+use super::{Pages, bucket, state};
+use crate::budget::Budget;
 use crate::directory::command::{List, Members, Page};
 use crate::directory::reply::Answer;
-use crate::directory::view;
 use crate::error::{Code, Error, Result};
 use crate::id::{Timestamp, is_within};
 use crate::scim::filter::Filter;
 use crate::scim::schema::{Kinds, Types};
 use crate::scim::sort;
-use crate::sorted::Sorted;
 use crate::store::filter::{self, Condition};
-use crate::store::search::{self as store, Order, Range, Record};
+use crate::store::search::{self as store, Most, Order, Range};
 use crate::store::{Sql, changes};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 /// How many rows a piece goes through for a filter of one term: some 20 ms.
 const PIECE: i64 = 2_000;
-/// How many rows a piece goes through at least.
+/// How many rows a piece goes through at least, and how many the first does: each that follows may have twice as many as the
+/// one before, so that large documents are not looked through for a piece that has room for a few.
 const PIECE_LEAST: i64 = 20;
-/// How many characters of documents a piece goes through for a filter of one term, and how many for any.
-const PIECE_CHARACTERS: (i64, i64) = (8 * 1024 * 1024, 1024 * 1024);
+const PIECE_FIRST: i64 = 100;
+/// How many characters of documents a piece goes through for a filter of one term, and how many for any: one large document.
+const PIECE_CHARACTERS: (i64, i64) = (8 * 1024 * 1024, 256 * 1024);
+/// How many units of object time a step spends on candidates before it pauses: some 20 ms.
+const STEP_UNITS: u64 = 100_000;
 /// How long a scan may take, in milliseconds.
 const SCAN_MAX: i64 = 10_000;
 /// How many resources are sorted when no index serves it.
 const SORTED_MAX: usize = 50_000;
-/// Where a page ends early, in bytes of its resources.
-const PAGE_BYTES: usize = 4 * 1024 * 1024;
+/// How many users are looked up at once by their addresses; beyond it, all users are gone through in pieces.
+const ADDRESSED_MAX: i64 = 10_000;
 /// How many rows a piece goes through when their documents are read.
 const READ_PIECE: i64 = 250;
-/// How many documents are held at once.
-const READ_AT_ONCE: usize = 50;
 
 /// One kind of resource of a query.
 struct Source {
@@ -47,6 +50,28 @@ struct Source {
     condition: Condition,
     /// One statement finds all: the filter asks an index.
     look_up: bool,
+    /// How many users it looks at for their addresses.
+    addressed: i64,
+}
+
+impl Source {
+    fn new(sql: &dyn Sql, kinds: Kinds, filter: Option<&Filter>, types: &Types, base: &str) -> Result<Self> {
+        let addresses = filter.and_then(|filter| filter::look_up(filter, kinds));
+        let (is_served, mut addressed) = (addresses.is_some(), 0);
+        if let Some(addresses) = addresses.filter(|addresses| !addresses.is_empty()) {
+            addressed = store::count_addressed(sql, &addresses, ADDRESSED_MAX)?;
+        }
+        let look_up = is_served && addressed < ADDRESSED_MAX;
+        let condition = match filter {
+            Some(filter) => filter::compile(filter, kinds, types.of(kinds), base, look_up),
+            None => Condition { text: "1".to_owned(), constants: "[]".to_owned(), exact: true, passes: 0 },
+        };
+        Ok(Self { kinds, filter: filter.cloned(), condition, look_up, addressed })
+    }
+
+    fn terms(&self) -> usize {
+        self.filter.as_ref().map_or(1, Filter::terms).max(1)
+    }
 }
 
 /// Which of the resources that were found are answered.
@@ -86,6 +111,12 @@ pub(super) struct Scan {
     /// The source that is read, and up to where.
     at: usize,
     place: Option<String>,
+    /// How many rows the next piece may have.
+    rows: i64,
+    /// Up to where everything that was found is judged.
+    judged: Option<String>,
+    /// What was found in the piece that was read last and is to be read.
+    candidates: Candidates,
     total: i64,
     hits: Vec<Hit>,
     started: Option<Timestamp>,
@@ -96,7 +127,13 @@ impl Scan {
     ///
     /// # Errors
     /// 400 `invalidCursor`.
-    pub(super) fn new(lists: &[(Kinds, &List)], members: Members, base: &str, types: &Types) -> Result<Self> {
+    pub(super) fn new(
+        sql: &dyn Sql,
+        lists: &[(Kinds, &List)],
+        members: Members,
+        base: &str,
+        types: &Types,
+    ) -> Result<Self> {
         let list = lists.first().map(|(_, list)| *list).ok_or_else(|| Error::internal("a search for nothing"))?;
         let (order, sort) = match (&list.sort, lists) {
             (None, _) => (Order::Id, None),
@@ -104,15 +141,8 @@ impl Scan {
             (Some(sort), [(kinds, _)]) if is_indexed(sort, *kinds, "name") => (Order::Name, None),
             (Some(sort), _) => (Order::Id, Some(sort.clone())),
         };
-        let sources = lists.iter().map(|(kinds, list)| {
-            let condition = match &list.filter {
-                Some(filter) => filter::compile(filter, *kinds, types.of(*kinds), base),
-                None => Condition { text: "1".to_owned(), constants: "[]".to_owned(), exact: true },
-            };
-            let look_up = list.filter.as_ref().is_some_and(|filter| filter::is_look_up(filter, *kinds));
-            Source { kinds: *kinds, filter: list.filter.clone(), condition, look_up }
-        });
-        let sources: Vec<Source> = sources.collect();
+        let source = |(kinds, list): &(Kinds, &List)| Source::new(sql, *kinds, list.filter.as_ref(), types, base);
+        let sources: Vec<Source> = lists.iter().map(source).collect::<Result<_>>()?;
         let query = fingerprint(&sources, list);
         let window = match &list.cursor {
             None => Window::Index { start: list.start_index, count: list.count },
@@ -135,6 +165,9 @@ impl Scan {
             window,
             at: 0,
             place: None,
+            rows: PIECE_FIRST,
+            judged: None,
+            candidates: Candidates::default(),
             total: 0,
             hits: Vec::new(),
             started: None,
@@ -150,6 +183,7 @@ impl Scan {
     /// # Errors
     /// Internal only.
     pub(super) fn keyset(
+        sql: &dyn Sql,
         kinds: Kinds,
         filter: Option<Filter>,
         page: &Page,
@@ -158,8 +192,13 @@ impl Scan {
         types: &Types,
     ) -> Result<Self> {
         let list = List { filter, start_index: 1, count: page.limit, sort: None, cursor: None };
-        let scan = Self::new(&[(kinds, &list)], Members::Hidden, base, types)?;
-        Ok(Self { window: Window::Keyset { count: page.limit, tag }, place: page.after.clone(), ..scan })
+        let scan = Self::new(sql, &[(kinds, &list)], Members::Hidden, base, types)?;
+        Ok(Self {
+            window: Window::Keyset { count: page.limit, tag },
+            place: page.after.clone(),
+            judged: page.after.clone(),
+            ..scan
+        })
     }
 
     /// The page of [`Scan::keyset`], if it takes no filter.
@@ -178,7 +217,13 @@ impl Scan {
     }
 
     /// The whole answer, if it takes no filter and an index has the order.
-    pub(super) fn at_once(&self, sql: &dyn Sql, pages: &mut Pages, token: &str) -> Result<Option<Answer>> {
+    pub(super) fn at_once(
+        &self,
+        sql: &dyn Sql,
+        pages: &mut Pages,
+        token: &str,
+        budget: &Budget,
+    ) -> Result<Option<Answer>> {
         let [Source { kinds, filter: None, .. }] = self.sources.as_slice() else { return Ok(None) };
         if self.sort.is_some() {
             return Ok(None);
@@ -197,6 +242,7 @@ impl Scan {
                 let known = pages.end(token, &self.query, *start);
                 range.after = known.as_deref();
                 let skip = if known.is_some() { 0 } else { start - 1 };
+                budget.charge(bucket::skipping(skip.min(total)));
                 (store::page(sql, &range, skip, *count)?, *start)
             }
             Window::Keyset { .. } => return Ok(None),
@@ -209,11 +255,18 @@ impl Scan {
         Ok(Some(answer))
     }
 
-    /// Goes through one piece; the answer once there is none left.
+    /// Goes through one piece, or through some of what was found in one; the answer once there is none left. Its work is
+    /// charged to the budget, which never refuses it: what bounds it is its steps and [`SCAN_MAX`].
     ///
     /// # Errors
     /// 400 `tooMany` after [`SCAN_MAX`], or for more than [`SORTED_MAX`] resources to sort.
-    pub(super) fn step(&mut self, sql: &dyn Sql, types: &Types, now: Timestamp) -> Result<Option<Answer>> {
+    pub(super) fn step(
+        &mut self,
+        sql: &dyn Sql,
+        types: &Types,
+        now: Timestamp,
+        budget: &Budget,
+    ) -> Result<Option<Answer>> {
         if !is_within(now, *self.started.get_or_insert(now), SCAN_MAX + 1) {
             if let Window::Keyset { .. } = self.window {
                 return self.finish(sql).map(Some);
@@ -222,75 +275,59 @@ impl Scan {
                 "The search took longer than 10 seconds. Narrow the filter, best by eq on userName, externalId or id.";
             return Err(Error::new(Code::SearchTooLong, detail));
         }
-        if let Some(source) = self.sources.get(self.at) {
-            let range = Range {
-                kinds: source.kinds,
-                order: self.order,
-                descending: self.descending && self.sort.is_none(),
-                after: self.place.as_deref(),
-            };
-            let rows = if source.condition.exact && self.sort.is_none() { PIECE } else { READ_PIECE };
-            // Each term of the filter looks at each document anew.
-            let terms = source.filter.as_ref().map_or(1, Filter::terms).max(1) as i64;
-            let (most, least) = PIECE_CHARACTERS;
-            let (rows, characters) = ((rows / terms).max(PIECE_LEAST), (most / terms).max(least));
-            let until = match source.look_up {
-                true => None,
-                false => store::end_of_piece(sql, &range, rows, characters)?,
-            };
-            let found = self.found(sql, types, source, &range, until.as_deref())?;
-            for hit in found {
-                self.take(hit)?;
-            }
-            match until {
-                Some(place) => self.place = Some(place),
-                None => (self.at, self.place) = (self.at + 1, None),
-            }
-            if self.at < self.sources.len() && !self.has_enough() {
-                return Ok(None);
-            }
+        if self.candidates.is_empty() {
+            self.read_piece(sql, budget)?;
         }
-        self.finish(sql).map(Some)
+        self.read_candidates(sql, types, budget)?;
+        let is_over = self.has_enough() || self.candidates.is_empty() && self.at >= self.sources.len();
+        if is_over { self.finish(sql).map(Some) } else { Ok(None) }
     }
 
-    /// What of a piece is meant. Where SQL left something open, the evaluator judges.
-    fn found(
-        &self,
-        sql: &dyn Sql,
-        types: &Types,
-        source: &Source,
-        range: &Range<'_>,
-        until: Option<&str>,
-    ) -> Result<Vec<Hit>> {
-        let hit = |key, sorted, place| Hit { key, mark: Mark { source: self.at, key: sorted, place } };
-        if source.condition.exact && self.sort.is_none() {
-            let places = store::places(sql, range, until, &source.condition)?;
-            return Ok(places.into_iter().map(|(key, place)| hit(key, Value::Null, place)).collect());
-        }
-        let places = store::places(sql, range, until, &source.condition)?;
-        let judged = source.filter.as_ref().filter(|_| !source.condition.exact);
-        let (kind, mut found) = (types.of(source.kinds), Vec::with_capacity(places.len()));
-        let mut rest = places.as_slice();
-        while !rest.is_empty() {
-            let part = if judged.is_some() { at_once(source.kinds) } else { READ_AT_ONCE };
-            let part = rest.get(..part.min(rest.len())).unwrap_or_default();
-            let keys: Vec<i64> = part.iter().map(|(key, _)| *key).collect();
-            let complete = self.complete(sql, source.kinds, &keys, judged.is_some(), true)?;
-            rest = rest.get(complete.len().max(1)..).unwrap_or_default();
-            for ((key, place), one) in part.iter().zip(complete) {
-                let Some(one) = one else { continue };
-                let whole = view::whole(&one.stored, source.kinds, &self.base)?;
-                let sorted = self.sort.as_ref().map_or(Value::Null, |sort| sort::key(&sort.by, kind, &whole));
-                let fits = match judged {
-                    Some(filter) => related::found(sql, filter, (source.kinds, *key), one, &self.base, &whole)?,
-                    None => true,
+    /// Finds the candidates of the next piece, and goes on behind it.
+    fn read_piece(&mut self, sql: &dyn Sql, budget: &Budget) -> Result<()> {
+        let Some(source) = self.sources.get(self.at) else { return Ok(()) };
+        let range = Range {
+            kinds: source.kinds,
+            order: self.order,
+            descending: self.descending && self.sort.is_none(),
+            after: self.place.as_deref(),
+        };
+        let until = match source.look_up {
+            true => None,
+            false => {
+                let rows = if source.condition.exact && self.sort.is_none() { PIECE } else { READ_PIECE };
+                let rows = (rows / source.terms() as i64).min(self.rows).max(PIECE_LEAST);
+                // Each term of the filter looks at each document anew.
+                let (terms, (most, least)) = (source.terms() as i64, PIECE_CHARACTERS);
+                let most = Most {
+                    rows,
+                    weight: (most / terms).max(least),
+                    related: bucket::related_weight(source.condition.passes, source.terms()),
                 };
-                if fits {
-                    found.push(hit(*key, sorted, place.clone()));
-                }
+                let piece = store::piece(sql, &range, most)?;
+                budget.charge(bucket::looking(piece.rows, piece.weight, source.terms()));
+                self.rows = piece.rows * 2;
+                piece.until
+            }
+        };
+        let found = store::places(sql, &range, until.as_deref(), &source.condition)?;
+        if source.look_up {
+            budget.charge(bucket::looking(source.addressed + found.len() as i64, 0, source.terms()));
+        }
+        let (exact, sorted) = (source.condition.exact, self.sort.is_some());
+        self.candidates.source = self.at;
+        for found in found {
+            let judged = !exact || found.open;
+            match judged || sorted || !self.candidates.is_empty() {
+                true => self.candidates.push(Candidate { found, judged, read: judged || sorted }),
+                false => self.passed(found, Value::Null, true)?,
             }
         }
-        Ok(found)
+        match until {
+            Some(place) => self.place = Some(place),
+            None => (self.at, self.place) = (self.at + 1, None),
+        }
+        Ok(())
     }
 
     fn take(&mut self, hit: Hit) -> Result<()> {
@@ -327,7 +364,8 @@ impl Scan {
         if let Window::Keyset { count, tag } = &self.window {
             let kinds = self.sources.first().map_or(Kinds::Users, |source| source.kinds);
             let found: Vec<(i64, String)> = hits.into_iter().map(|hit| (hit.key, hit.mark.place)).collect();
-            let rest = self.place.as_deref().filter(|_| self.at < self.sources.len());
+            let is_over = self.candidates.is_empty() && self.at >= self.sources.len();
+            let rest = (!is_over).then(|| self.judged.as_deref().unwrap_or_default());
             return state::page(sql, kinds, &found, bound(*count), rest, tag);
         }
         let mut total = self.total;
@@ -356,90 +394,6 @@ impl Scan {
         let keys = sort::compare(&a.key, &b.key);
         let keys = if self.descending { keys.reverse() } else { keys };
         keys.then(a.source.cmp(&b.source)).then_with(|| a.place.cmp(&b.place))
-    }
-
-    /// Reads the page's resources, up to [`PAGE_BYTES`]. Answers also how many are shown, and the place of the last.
-    fn answer(
-        &self,
-        sql: &dyn Sql,
-        hits: Vec<Hit>,
-        total: i64,
-        start_index: i64,
-    ) -> Result<(Answer, Option<(i64, String)>)> {
-        let (count, chained) = match &self.window {
-            Window::Index { count, .. } => (*count, false),
-            Window::Cursor { count, .. } | Window::Keyset { count, .. } => (*count, true),
-        };
-        let (mut resources, mut bytes, mut last, mut groups_left_out) = (Vec::new(), 0, None, false);
-        let mut wanted = hits.get(..bound(count).min(hits.len())).unwrap_or_default();
-        let groups_alone = self.sources.iter().any(|source| source.kinds == Kinds::Groups);
-        let part = at_once(if groups_alone { Kinds::Groups } else { Kinds::Users });
-        'page: while !wanted.is_empty() {
-            let read = self.read(sql, wanted.get(..part.min(wanted.len())).unwrap_or_default())?;
-            let (hits, rest) = wanted.split_at_checked(read.len().max(1)).unwrap_or((wanted, &[]));
-            wanted = rest;
-            for (hit, one) in hits.iter().zip(read) {
-                let size = one.as_ref().map_or(Ok(0), |one| size(sql, &one.stored, &self.base, PAGE_BYTES))?;
-                if bytes > 0 && bytes + size > PAGE_BYTES {
-                    break 'page;
-                }
-                bytes += size;
-                last = Some(&hit.mark);
-                groups_left_out |= one.as_ref().is_some_and(|one| one.left_out);
-                resources.extend(one.map(|one| one.stored));
-            }
-        }
-        let more = hits.last().map(|hit| &hit.mark) != last;
-        let next_cursor =
-            last.filter(|_| chained && more).map(|mark| Cursor { after: mark.clone(), total }.write(&self.query));
-        let shown = (resources.len() as i64, last.map(|mark| mark.place.clone()));
-        let answer = Answer::List { total, start_index, resources, next_cursor, groups_left_out };
-        Ok((answer, shown.1.map(|place| (shown.0, place))))
-    }
-
-    /// The resources of the first of these hits, which are all of one source or one alone: at least one. `None` for one that
-    /// is gone meanwhile.
-    fn read(&self, sql: &dyn Sql, hits: &[Hit]) -> Result<Vec<Option<Complete>>> {
-        let source = hits.first().and_then(|hit| self.sources.get(hit.mark.source));
-        let kinds = source.map_or(Kinds::Users, |source| source.kinds);
-        let keys: Vec<i64> = hits.iter().map(|hit| hit.key).collect();
-        let mut read = self.complete(sql, kinds, &keys, true, self.members == Members::Shown)?;
-        let mixed = self.sources.len() > 1 && kinds == Kinds::Groups;
-        read.iter_mut().flatten().for_each(|one| one.stored.group = mixed);
-        Ok(read)
-    }
-
-    /// The resources with the first of these keys, with what belongs to them if it is wanted.
-    fn complete(
-        &self,
-        sql: &dyn Sql,
-        kinds: Kinds,
-        keys: &[i64],
-        with_related: bool,
-        members: bool,
-    ) -> Result<Vec<Option<Complete>>> {
-        let records = store::by_keys(sql, kinds, keys)?;
-        let mut records: Sorted<i64, Record> = records.into_iter().map(|record| (record.key, record)).collect();
-        let (mut there, mut found) = (Vec::with_capacity(keys.len()), Vec::with_capacity(keys.len()));
-        for key in keys {
-            let record = records.remove(key);
-            there.push(record.is_some());
-            found.extend(record);
-        }
-        let complete = match with_related {
-            true if !found.is_empty() => related::complete(sql, kinds, found, members)?,
-            _ => found.into_iter().map(|record| Complete { stored: record.stored, left_out: false }).collect(),
-        };
-        let mut complete = complete.into_iter();
-        let mut all = Vec::with_capacity(keys.len());
-        for there in there {
-            let one = if there { complete.next() } else { None };
-            if there && one.is_none() {
-                break;
-            }
-            all.push(one);
-        }
-        Ok(all)
     }
 }
 

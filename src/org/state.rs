@@ -3,6 +3,7 @@
 
 use super::search::Scan;
 use super::{Memory, Searched, groups, related, users};
+use crate::budget::Budget;
 use crate::directory::command::{Page, Query};
 use crate::directory::reply::{Answer, Stored};
 use crate::directory::view;
@@ -28,12 +29,13 @@ pub(super) fn begin(
     query: &Query,
     known: Option<&Tags>,
     base: &str,
+    budget: &Budget,
 ) -> Option<Result<Searched>> {
     let at_once = |answer: Result<Answer>| Some(answer.map(Searched::At));
     match query {
         Query::Users(page) => Some(list(sql, memory, Kinds::Users, page, known, base)),
         Query::Groups(page) => Some(list(sql, memory, Kinds::Groups, page, known, base)),
-        Query::User { id } => at_once(user(sql, id, known)),
+        Query::User { id } => at_once(user(sql, id, known, budget)),
         Query::Group { id } => at_once(group(sql, id, known)),
         Query::Members { id, after, limit } => at_once(crew(sql, memory, id, after.as_deref(), *limit, known)),
         _ => None,
@@ -76,7 +78,7 @@ fn list(
         (Some(linked), Some(filter)) => Some(Filter::And(vec![linked, filter])),
         (linked, filter) => linked.or(filter),
     };
-    let scan = Scan::keyset(kinds, filter, page, etag, base, &memory.types)?;
+    let scan = Scan::keyset(sql, kinds, filter, page, etag, base, &memory.types)?;
     Ok(match scan.keyset_at_once(sql)? {
         Some(answer) => Searched::At(answer),
         None => Searched::Scan(Box::new(scan)),
@@ -125,11 +127,11 @@ pub(super) fn page(
     tagged(etag.to_owned(), format!(r#"{{"{name}":[{shown}],"next":{}}}"#, Value::from(next)))
 }
 
-fn user(sql: &dyn Sql, id: &UserId, known: Option<&Tags>) -> Result<Answer> {
+fn user(sql: &dyn Sql, id: &UserId, known: Option<&Tags>, budget: &Budget) -> Result<Answer> {
     let missing = || Error::new(Code::UserNotFound, format!("There is no user {id} in this organisation."));
     let user = user_rows::by_id(sql, id)?.ok_or_else(missing)?;
     let mut shown = show_user(&user)?;
-    let stored = related::with_groups(sql, user.key, users::stored(user)?)?;
+    let stored = related::with_groups(sql, user.key, users::stored(user)?, budget)?;
     let groups: Vec<Value> = stored.groups.iter().map(|g| json!({ "id": g.id, "displayName": g.display })).collect();
     if let Some(map) = shown.as_object_mut() {
         map.insert("groups".to_owned(), Value::Array(groups));

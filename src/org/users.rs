@@ -7,6 +7,7 @@ use super::growth;
 use super::membership::MEMBERSHIPS_MAX;
 use super::related;
 use super::work::{FOLDED_TIMES, Work};
+use crate::budget::Budget;
 use crate::directory::reply::{Answer, Stored};
 use crate::error::{Code, Error, Result, quoted};
 use crate::fold::fold;
@@ -31,9 +32,9 @@ const GROUPS_A_CHANGE: i64 = 5_000;
 const GROUP_UNITS: usize = 20;
 
 /// GET /Users/{id}.
-pub(super) fn get(sql: &dyn Sql, id: &UserId) -> Result<Answer> {
+pub(super) fn get(sql: &dyn Sql, id: &UserId, budget: &Budget) -> Result<Answer> {
     let user = store::by_id(sql, id)?.ok_or_else(|| not_found(id))?;
-    Ok(Answer::Resource(Box::new(one(sql, user)?)))
+    Ok(Answer::Resource(Box::new(one(sql, user, budget)?)))
 }
 
 /// POST /Users. Who comes back is revived: an inactive user whose `externalId` and folded `userName` both are this
@@ -222,7 +223,7 @@ fn store_changed(
     work.spend_document(content.doc.len())?;
     work.spend_document(content.folded.as_ref().map_or(0, |folded| FOLDED_TIMES * folded.len()))?;
     if new == *stored && left.is_empty() {
-        return Ok(Answer::Resource(Box::new(one(work.sql, old)?)));
+        return Ok(Answer::Resource(Box::new(one(work.sql, old, work.budget)?)));
     }
     if content.doc.len() > old.content.doc.len()
         && let Some(mut full) = growth::full(work)?
@@ -233,7 +234,7 @@ fn store_changed(
         // Whether a user is active is never taken out of a request.
         full.settle(work, &format!("user {}", old.id), said.active || !is_same)?;
         if is_same {
-            return Ok(Answer::Resource(Box::new(one(work.sql, old)?)));
+            return Ok(Answer::Resource(Box::new(one(work.sql, old, work.budget)?)));
         }
     }
     if content.user_name_key != old.content.user_name_key
@@ -269,7 +270,7 @@ fn store_changed(
     work.change(what, "User", old.id.as_str(), Some(before));
     let modified = work.at();
     let user = User { content, version: old.version + 1, modified, ..old };
-    Ok(Answer::Resource(Box::new(one(work.sql, user)?)))
+    Ok(Answer::Resource(Box::new(one(work.sql, user, work.budget)?)))
 }
 
 /// A `name.formatted` that spells the name as it was before is left over: it goes, the new parts hold. `earlier` are
@@ -322,8 +323,8 @@ pub(super) fn attributes(doc: &str) -> Result<Attributes> {
     Ok(map)
 }
 
-fn one(sql: &dyn Sql, user: User) -> Result<Stored> {
-    related::with_groups(sql, user.key, stored(user)?)
+fn one(sql: &dyn Sql, user: User, budget: &Budget) -> Result<Stored> {
+    related::with_groups(sql, user.key, stored(user)?, budget)
 }
 
 /// A user as it travels, without its groups.

@@ -300,7 +300,7 @@ pub(super) fn attempt(
         _ => {}
     }
     match command {
-        Command::GetUser { id } => return users::get(sql, id).map(Done::read),
+        Command::GetUser { id } => return users::get(sql, id, budget).map(Done::read),
         Command::GetGroup { id, members } => return groups::get(sql, id, *members).map(Done::read),
         _ => {}
     }

@@ -20,8 +20,30 @@ pub struct Condition {
     pub text: String,
     /// A JSON array, bound as `?1`.
     pub constants: String,
-    /// The rows are those that the filter finds, no more.
+    /// The rows are those that the filter finds, no more, but for those with more than [`RELATED_MAX`] groups or members
+    /// if it goes through them.
     pub exact: bool,
+    /// How often it goes through a row's groups or members.
+    pub passes: usize,
+}
+
+/// How many groups of a user, or members of a group, a condition goes through. A row with more is found whatever they are:
+/// a statement cannot pause, so it must not take as long as somebody has groups.
+pub const RELATED_MAX: i64 = 500;
+
+/// How many groups or members a row `r` has, counted no further than is needed.
+pub(super) fn count_related(kinds: Kinds) -> String {
+    format!("(SELECT count(*) FROM ({} LIMIT {}))", related_rows(kinds), RELATED_MAX + 1)
+}
+
+/// True of a row `r` with more than [`RELATED_MAX`] groups or members.
+pub(super) fn has_many(kinds: Kinds) -> String {
+    format!("EXISTS ({} LIMIT 1 OFFSET {RELATED_MAX})", related_rows(kinds))
+}
+
+fn related_rows(kinds: Kinds) -> String {
+    let column = if kinds == Kinds::Users { "user_key" } else { "group_key" };
+    format!("SELECT 1 FROM members h WHERE h.{column} = r.key")
 }
 
 const AND: &str = " AND ";
@@ -33,26 +55,36 @@ const LEAF_HEIGHT: usize = 16;
 /// A statement may have 100 KB on the platform.
 const TEXT_MAX: usize = 80_000;
 
-/// The condition of a filter on users or groups. `base` is the SCIM base URL, which addresses begin with.
-pub fn compile(filter: &Filter, kinds: Kinds, kind: &ResourceType, base: &str) -> Condition {
-    let mut compiler = Compiler { kinds, kind, base, constants: Vec::new(), length: 0, exact: true };
+/// The condition of a filter on users or groups. `base` is the SCIM base URL, which addresses begin with. `looks_up` is true
+/// if it is one statement's and not that of pieces, so that the index of addresses may lead.
+pub fn compile(filter: &Filter, kinds: Kinds, kind: &ResourceType, base: &str, looks_up: bool) -> Condition {
+    let (constants, length, exact, passes) = (Vec::new(), 0, true, 0);
+    let mut compiler = Compiler { kinds, kind, base, looks_up, constants, length, exact, passes };
     let text = compiler.node(filter, &Scope::Row, false, HEIGHT_MAX);
-    Condition { text, constants: Json::Array(compiler.constants).to_string(), exact: compiler.exact }
+    let Compiler { constants, exact, passes, .. } = compiler;
+    Condition { text, constants: Json::Array(constants).to_string(), exact, passes }
 }
 
-/// True if an index gives at most a few rows for each term, so that one statement may look them all up at once.
-pub fn is_look_up(filter: &Filter, kinds: Kinds) -> bool {
+/// The work addresses that a look-up asks for, folded, if an index gives a few rows for each term of the filter, so that
+/// one statement may look them all up. A name or an id is one row's; an address may be many users'.
+pub fn look_up(filter: &Filter, kinds: Kinds) -> Option<Vec<&str>> {
     match filter {
-        Filter::And(parts) => parts.iter().any(|part| is_look_up(part, kinds)),
-        Filter::Or(parts) => parts.iter().all(|part| is_look_up(part, kinds)),
+        Filter::And(parts) => {
+            parts.iter().filter_map(|part| look_up(part, kinds)).min_by_key(|addresses| !addresses.is_empty())
+        }
+        Filter::Or(parts) => parts.iter().try_fold(Vec::new(), |mut all, part| {
+            all.extend(look_up(part, kinds)?);
+            Some(all)
+        }),
         Filter::Compare { target: Target { urn: None, name, sub: None }, op: Op::Eq, .. } => {
-            matches!(
+            let is_unique = matches!(
                 (kinds, name.as_str()),
                 (_, "id" | "externalId") | (Kinds::Users, "userName") | (Kinds::Groups, "displayName")
-            )
+            );
+            is_unique.then(Vec::new)
         }
-        Filter::Has { .. } => kinds == Kinds::Users && work_mail(filter).is_some(),
-        _ => false,
+        Filter::Has { .. } => work_mail(filter).filter(|_| kinds == Kinds::Users).map(|address| vec![address]),
+        _ => None,
     }
 }
 
@@ -75,9 +107,11 @@ struct Compiler<'a> {
     kinds: Kinds,
     kind: &'a ResourceType,
     base: &'a str,
+    looks_up: bool,
     constants: Vec<Json>,
     length: usize,
     exact: bool,
+    passes: usize,
 }
 
 /// What the targets of a filter are looked up in.
@@ -121,7 +155,10 @@ impl Compiler<'_> {
         }
         let text = match filter {
             Filter::And(parts) => return self.chain(parts, AND, scope, negated, height),
-            Filter::Or(parts) => return self.chain(parts, OR, scope, negated, height),
+            Filter::Or(parts) => {
+                let joined = self.joined(parts).filter(|_| matches!(scope, Scope::Row));
+                return self.chain(joined.as_deref().unwrap_or(parts), OR, scope, negated, height);
+            }
             Filter::Not(inner) => return format!("NOT ({})", self.node(inner, scope, !negated, height - 1)),
             Filter::Present(target) => self.present(target, scope),
             Filter::Compare { target, op, value } => self.compare(target, *op, value, scope, negated),
@@ -129,6 +166,45 @@ impl Compiler<'_> {
         };
         self.length += text.len();
         text
+    }
+
+    /// The parts of an `or` with those that are about groups or members made one, so that a row's are gone through once and
+    /// not once for each part. `None` if there are not two of them.
+    fn joined(&self, parts: &[Filter]) -> Option<Vec<Filter>> {
+        let (mut others, mut inner, mut related) = (Vec::new(), Vec::new(), None);
+        for part in parts {
+            match part {
+                Filter::Compare { target, op, value }
+                    if !matches!(op, Op::Eq | Op::Ne) && self.relation(target).is_some() =>
+                {
+                    let name = target.sub.clone().unwrap_or_else(|| "value".to_owned());
+                    inner.push(Filter::Compare {
+                        target: Target { urn: None, name, sub: None },
+                        op: *op,
+                        value: value.clone(),
+                    });
+                    related = Some(&target.name);
+                }
+                Filter::Has { target, filter } if self.relation(target).is_some() && !is_one(filter) => {
+                    inner.push(filter.as_ref().clone());
+                    related = Some(&target.name);
+                }
+                other => others.push(other.clone()),
+            }
+        }
+        let name = related.filter(|_| inner.len() > 1)?.clone();
+        others.push(Filter::Has { target: Target { urn: None, name, sub: None }, filter: Box::new(Filter::Or(inner)) });
+        Some(others)
+    }
+
+    /// What is asked of a row's groups or members. If an index does not serve it, rows with too many of them are left open.
+    fn any_related(&mut self, text: String, is_served: bool, negated: bool) -> String {
+        if is_served {
+            return text;
+        }
+        self.passes += 1;
+        let many = has_many(self.kinds);
+        if negated { format!("(NOT {many} AND {text})") } else { format!("({many} OR {text})") }
     }
 
     /// A chain as a balanced tree: its height is the logarithm of its length.
@@ -227,7 +303,8 @@ impl Compiler<'_> {
                     let column = self.related(relation, target.sub.as_deref().unwrap_or("value"));
                     let (rows, fits) = (relation.rows(), self.compare_column(&column, op, value, false));
                     let none = if op == Op::Ne { format!("NOT EXISTS ({rows}) OR ") } else { String::new() };
-                    return format!("({none}EXISTS ({rows} AND {fits}))");
+                    let is_served = op == Op::Eq && is_related_key(target.sub.as_deref().unwrap_or("value"));
+                    return self.any_related(format!("({none}EXISTS ({rows} AND {fits}))"), is_served, negated);
                 }
                 match self.column(target) {
                     Some(column) => self.compare_column(&column, op, value, negated),
@@ -242,13 +319,13 @@ impl Compiler<'_> {
     fn has(&mut self, whole: &Filter, target: &Target, inner: &Filter, negated: bool, height: usize) -> String {
         if let Some(relation) = self.relation(target) {
             let fits = self.node(inner, &Scope::Relation(relation), negated, height - 4);
-            return format!("EXISTS ({} AND {fits})", relation.rows());
+            return self.any_related(format!("EXISTS ({} AND {fits})", relation.rows()), is_one(inner), negated);
         }
         if target.urn.is_none() && target.name == "meta" {
             return self.open(negated);
         }
         let exact = self.document_has(target, inner, negated, height - 4);
-        match work_mail(whole).filter(|_| self.kinds == Kinds::Users && !negated) {
+        match work_mail(whole).filter(|_| self.kinds == Kinds::Users && self.looks_up && !negated) {
             None => exact,
             // The first work address has an index; who has another is looked through.
             Some(key) => {
@@ -277,6 +354,17 @@ impl Compiler<'_> {
             _ => compared(column, op, &constant, value),
         }
     }
+}
+
+/// True of the sub-attributes of groups and members that an index finds.
+fn is_related_key(sub: &str) -> bool {
+    matches!(sub, "value" | "display")
+}
+
+/// True if the filter in the brackets names one group or member, so that an index finds it.
+fn is_one(inner: &Filter) -> bool {
+    let mut parts = inner.conjuncts().into_iter();
+    parts.any(|part| matches!(part, Filter::Compare { target, op: Op::Eq, .. } if is_related_key(&target.name)))
 }
 
 /// `left op constant`, for anything but `ne`. SQLite orders text by its UTF-8 bytes, as Rust does.

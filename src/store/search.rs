@@ -1,7 +1,7 @@
 //! Users and groups in an order, piece by piece: what lists, searches and scans read. A piece ends at a known place in
 //! the order's index, so it takes a bounded time whatever its condition leaves over.
 
-use super::filter::Condition;
+use super::filter::{Condition, count_related, has_many};
 use super::{Param, Row, Sql, each, first};
 use crate::directory::reply::Stored;
 use crate::error::{Error, Result};
@@ -90,54 +90,90 @@ fn record(mut row: Row) -> Result<Record> {
     })
 }
 
-/// Returns the place of the first row by which so many rows were passed, or documents of so many characters; `None` if there
-/// are fewer left. The row at that place belongs to the piece, so each is one row long at least.
+/// How much one piece may go through.
+#[derive(Clone, Copy, Debug)]
+pub struct Most {
+    /// Rows.
+    pub rows: i64,
+    /// Characters of their documents, and what their groups or members weigh.
+    pub weight: i64,
+    /// What a group or member weighs, up to a thousand of each row: 0 where they are not gone through.
+    pub related: i64,
+}
+
+/// A piece of a range.
+#[derive(Debug)]
+pub struct Piece {
+    /// The place of its last row; `None` if it goes to the range's end.
+    pub until: Option<String>,
+    /// How many rows are in it.
+    pub rows: i64,
+    /// Their weight.
+    pub weight: i64,
+}
+
+/// Returns the piece that ends with the first row by which it is as large as it may be. It has one row at least, if there
+/// is any.
 ///
 /// Most documents are small: one statement takes the sum of all the rows. Only where that is too much, running sums find
 /// the place; SQLite makes them row by row and ends with the first that is reached, but reads each row several times.
 ///
 /// # Errors
 /// Internal only, as of every function here.
-pub fn end_of_piece(sql: &dyn Sql, range: &Range<'_>, rows: i64, characters: i64) -> Result<Option<String>> {
+pub fn piece(sql: &dyn Sql, range: &Range<'_>, most: Most) -> Result<Piece> {
     let (column, (_, order)) = (range.column(), range.ends());
-    let mut params = vec![Param::from(rows), Param::from(characters)];
+    let mut params = vec![Param::from(most.rows), Param::from(most.weight)];
     let mut after = String::new();
     if let Some(place) = range.after {
         params.push(place.into());
         after = format!(" AND {column} {} ?3", range.beyond());
     }
     let from = format!("FROM {} r WHERE {column} IS NOT NULL{after}", range.table());
+    let weight = match most.related {
+        0 => "length(r.doc)".to_owned(),
+        one => format!("length(r.doc) + {one} * {}", count_related(range.kinds)),
+    };
     let last = if range.descending { "min" } else { "max" };
     let text = format!(
-        "SELECT count(*), {last}(place), coalesce(sum(characters), 0) <= ?2 FROM \
-         (SELECT {column} AS place, length(r.doc) AS characters {from}{order} LIMIT ?1)"
+        "SELECT count(*), {last}(place), coalesce(sum(weight), 0) FROM \
+         (SELECT {column} AS place, {weight} AS weight {from}{order} LIMIT ?1) WHERE ?2 > 0"
     );
     let mut row = first(sql, &text, &params)?.ok_or_else(|| Error::internal("a sum has no row"))?;
-    let (count, place, fits) = (row.integer()?, row.optional_text()?, row.integer()? == 1);
-    if fits {
-        return Ok(place.filter(|_| count == rows));
+    let (rows, place, weight_of_all) = (row.integer()?, row.optional_text()?, row.integer()?);
+    if weight_of_all <= most.weight {
+        return Ok(Piece { until: place.filter(|_| rows == most.rows), rows, weight: weight_of_all });
     }
     let text = format!(
-        "SELECT place FROM (SELECT {column} AS place, \
+        "SELECT place, number, weight FROM (SELECT {column} AS place, \
          row_number() OVER ({order} ROWS UNBOUNDED PRECEDING) AS number, \
-         sum(length(r.doc)) OVER ({order} ROWS UNBOUNDED PRECEDING) AS characters {from}) \
-         WHERE number >= ?1 OR characters >= ?2 LIMIT 1"
+         sum({weight}) OVER ({order} ROWS UNBOUNDED PRECEDING) AS weight {from}) \
+         WHERE number >= ?1 OR weight >= ?2 LIMIT 1"
     );
-    first(sql, &text, &params)?.map(|mut row| row.text()).transpose()
+    match first(sql, &text, &params)? {
+        None => Ok(Piece { until: None, rows, weight: weight_of_all }),
+        Some(mut row) => Ok(Piece { until: Some(row.text()?), rows: row.integer()?, weight: row.integer()? }),
+    }
 }
 
-/// The keys and places of the rows up to `until` that meet the condition.
+/// A row that a condition found.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Its key.
+    pub key: i64,
+    /// Its place in the order that it was read in.
+    pub place: String,
+    /// It has so many groups or members that the condition did not go through them: it may be meant.
+    pub open: bool,
+}
+
+/// Returns the rows up to `until` that meet the condition, at most `most` of them.
 ///
 /// # Errors
 /// Internal only.
-pub fn places(
-    sql: &dyn Sql,
-    range: &Range<'_>,
-    until: Option<&str>,
-    condition: &Condition,
-) -> Result<Vec<(i64, String)>> {
-    let rows = select(sql, &format!("r.key, {}", range.column()), range, until, condition)?;
-    each(rows, |mut row| Ok((row.integer()?, row.text()?)))
+pub fn places(sql: &dyn Sql, range: &Range<'_>, until: Option<&str>, condition: &Condition) -> Result<Vec<Found>> {
+    let open = if condition.passes > 0 { has_many(range.kinds) } else { "0".to_owned() };
+    let rows = select(sql, &format!("r.key, {}, {open}", range.column()), range, until, condition)?;
+    each(rows, |mut row| Ok(Found { key: row.integer()?, place: row.text()?, open: row.integer()? == 1 }))
 }
 
 fn select(
@@ -163,6 +199,19 @@ fn select(
     }
     text.push_str(&order);
     sql.query(&text, &params)
+}
+
+/// Counts the users of whom one of these addresses may be, folded, up to `most`: their first address is one of them, or
+/// they have several.
+///
+/// # Errors
+/// Internal only.
+pub fn count_addressed(sql: &dyn Sql, addresses: &[&str], most: i64) -> Result<i64> {
+    let text = "SELECT (SELECT count(*) FROM (SELECT 1 FROM json_each(?1) j CROSS JOIN users u ON u.mail_key = j.value \
+                LIMIT ?2)) + (SELECT count(*) FROM (SELECT 1 FROM users WHERE more_mail = 1 LIMIT ?2))";
+    let addresses = serde_json::to_string(addresses).map_err(Error::internal)?;
+    let row = first(sql, text, &[addresses.as_str().into(), most.into()])?;
+    row.map_or(Ok(0), |mut row| row.integer())
 }
 
 /// A page of all rows: `count` of them after skipping `skip`.

@@ -2,17 +2,20 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
-use crate::support::Server;
-use crate::support::native::Native;
+use crate::support::native::{BASE, Native};
+use crate::support::{Request, Server, stored};
 use crate::work::{patch, removal, with_roles};
 use scim_edge::auth::{Dialect, Token, TokenKind};
-use scim_edge::directory::command::{Actor, Admin, Ask, Journal, Query, Scope, TokenSettings};
+use scim_edge::console::preview::Preview;
+use scim_edge::directory::command::{Actor, Admin, Ask, Command, Envelope, Journal, Query, Scope, TokenSettings};
 use scim_edge::directory::options::Options;
 use scim_edge::directory::reply::Answer;
 use scim_edge::directory::residency::Residency;
 use scim_edge::error::Error;
-use scim_edge::id::{Timestamp, TokenId};
+use scim_edge::id::{RequestId, Timestamp, TokenId};
 use scim_edge::org::bucket::{Buckets, Rate};
+use scim_edge::org::{self, Context, Memory, Progress};
+use scim_edge::scim::filter::{Filter, Target};
 use scim_edge::store::Sql;
 use serde_json::{Value, json};
 
@@ -240,4 +243,116 @@ fn a_large_group_is_charged_by_its_members() {
     };
     let (one, ten) = (costs("/Groups/a"), costs("/Groups/b"));
     assert!(ten > 8.0 * one && ten < 10.0 * one, "{one} and {ten} seconds");
+}
+
+/// So many users, each in the group "all".
+fn with_users(count: usize) -> Native {
+    let mut server = limited();
+    let members = "INSERT INTO members SELECT -1, key FROM users;";
+    let group = "INSERT INTO groups (key, id, display_name, display_name_key, doc, gone, version, seq, created, modified) \
+                 VALUES (-1, 'all', 'all', 'all', '{\"displayName\":\"all\"}', 0, 1, 1, 0, 0);";
+    let text = stored::users(0..count) + group + members + stored::totals();
+    server.sql.connection.execute_batch(&text).unwrap();
+    server.memory.buckets = Some(buckets());
+    server
+}
+
+/// What a list looks through is work, whatever it finds.
+#[test]
+fn lists_are_charged_by_what_they_go_through() {
+    let (mut small, mut large) = (with_users(2_000), with_users(20_000));
+    let units = |server: &mut Native, path: &str| {
+        server.memory.buckets = Some(buckets());
+        assert_eq!(server.get(path).status, 200, "{path}");
+        (5.0 - left(server, TokenKind::Scim)) * scim_edge::budget::UNITS_PER_SECOND as f64
+    };
+    let filter = vec!["nickName+co+%22none%22"; 20].join("+or+");
+    for path in [
+        "/Users?filter=nickName+eq+%22none%22",
+        &format!("/Users?filter={filter}"),
+        "/Users?filter=meta.version+eq+%22none%22",
+        "/Users?filter=groups.display+co+%22none%22",
+        "/Groups?filter=members.value+co+%22none%22",
+        "/Users?sortBy=title&count=1",
+        "/Users?startIndex=9007199254740991",
+        "/Groups/all",
+    ] {
+        let (two, twenty) = (units(&mut small, path), units(&mut large, path));
+        println!("{path:.60}: {two} and {twenty} units");
+        assert!(two > 2_000.0 && twenty > 7.0 * two && twenty < 11.0 * two, "{path}: {two} and {twenty}");
+    }
+    let one = units(&mut large, "/Users?filter=nickName+co+%22none%22");
+    let many = units(&mut large, &format!("/Users?filter={filter}"));
+    assert!(many > 4.0 * one, "{one} and {many}");
+}
+
+/// Otherwise any number could be begun before the first of them ends.
+#[test]
+fn a_search_that_goes_on_is_charged_for_each_step() {
+    let mut server = with_users(20_000);
+    let list = scim_edge::directory::command::List {
+        filter: Some(Filter::Present(Target { urn: None, name: "nickName".into(), sub: None })),
+        start_index: 1,
+        count: 1,
+        sort: None,
+        cursor: None,
+    };
+    let actor = Actor::Token { hash: server.token.hash(), dialect: Dialect::Auto };
+    let call = server.made(actor, Ask::Scim(Command::ListUsers { list }));
+    let sent = serde_json::to_vec(&call).unwrap();
+    let context = Context { org: Some(&server.org), now: server.now, random: &|| [0; 6], bytes: sent.len() };
+    let mut progress = org::execute(&server.sql, &mut server.memory, Envelope::read(&sent).unwrap(), &context);
+    let (mut steps, mut before) = (0, 5.0);
+    while let Progress::Scan(pending) = progress {
+        assert!(left(&server, TokenKind::Scim) < before, "step {steps}");
+        (steps, before) = (steps + 1, left(&server, TokenKind::Scim));
+        progress = org::resume(&server.sql, &mut server.memory, *pending, server.now);
+    }
+    assert!(steps > 10, "{steps}");
+}
+
+/// A preview does all that its request would do, but write what follows in an answer.
+#[test]
+fn a_preview_is_charged_as_its_request() {
+    let mut server = with_users(5_000);
+    let reader = console(&mut server, "c-1", 8, Scope::Read);
+    let roles: Vec<_> = (0..900).map(|n| json!({"value": format!("r{n}")})).collect();
+    let members: Vec<_> = (0..5_000).map(|n| json!({"value": stored::user(n)})).collect();
+    let creates: Vec<_> = (0..200)
+        .map(|n| json!({"method": "POST", "path": "/Users", "bulkId": format!("b{n}"), "data": {"userName": format!("x{n}")}}))
+        .collect();
+    let user = format!("/Users/{}", stored::user(7));
+    let filter = "/Users?count=1&filter=nickName+co+%22none%22+or+title+co+%22none%22";
+    for (method, path, body) in [
+        ("GET", user.as_str(), None),
+        ("GET", filter, None),
+        ("GET", "/Users?sortBy=title&count=1", None),
+        ("GET", "/Users?startIndex=4000&count=1", None),
+        ("POST", "/Users", Some(json!({"userName": "new", "roles": roles}))),
+        ("PATCH", "/Groups/all", Some(json!({"Operations": [{"op": "remove", "path": "members[value sw \"0\"]"}]}))),
+        ("POST", "/Groups", Some(json!({"displayName": "new", "members": members}))),
+        ("POST", "/Bulk", Some(json!({"Operations": creates}))),
+    ] {
+        server.memory.buckets = Some(buckets());
+        let request = match &body {
+            Some(body) => Request::json(method, path, body),
+            None => Request::new(method, path),
+        };
+        server.sql.connection.execute_batch("SAVEPOINT before").unwrap();
+        let answered = server.scim(request);
+        server.sql.connection.execute_batch("ROLLBACK TO before; RELEASE before").unwrap();
+        assert!((200..300).contains(&answered.status), "{method} {path}: {}", answered.body);
+        let preview = json!({"method": method, "path": path, "body": body}).to_string();
+        let preview = Preview::read(preview.as_bytes(), BASE).unwrap();
+        let id = RequestId::parse("r-1").unwrap();
+        let types = std::rc::Rc::clone(&server.types);
+        let (ingested, _) = preview.ingest(&id, BASE, &types).unwrap();
+        let left_over = server.memory.buckets.take();
+        server.memory = Memory::new("");
+        server.memory.buckets = left_over;
+        server.call(reader.clone(), Ask::Preview(ingested.command)).outcome.unwrap();
+        let (real, shown) = (5.0 - left(&server, TokenKind::Scim), 5.0 - left(&server, TokenKind::Console));
+        println!("{method} {path:.40}: {real} and {shown} s");
+        assert!(shown >= 0.85 * real, "{method} {path}: {real} s, and its preview {shown} s");
+    }
 }

@@ -27,6 +27,8 @@ pub(super) struct Cost {
     pub allocations: u64,
     /// Steps of SQLite's machine.
     pub steps: i64,
+    /// Those of them that SQLite took at once, without a pause in which other requests run.
+    pub at_once: i64,
     /// Rows written, index rows left out.
     pub written: u64,
     /// Bytes of the answer's body.
@@ -37,7 +39,7 @@ pub(super) struct Cost {
 
 /// Sends a request, one of the Console's if its path begins with `/v1/`, and takes back what it changed.
 pub(super) fn cost(server: &mut Native, request: &Request) -> (Cost, String) {
-    (server.memory, server.types, server.answered) = (Memory::default(), Rc::default(), 0);
+    (server.memory, server.types, server.answered, server.at_once) = (Memory::default(), Rc::default(), 0, 0);
     server.sql.connection.execute_batch("SAVEPOINT before").unwrap();
     let (steps, written) = (server.sql.steps.get(), server.sql.written());
     let mut response = None;
@@ -53,6 +55,7 @@ pub(super) fn cost(server: &mut Native, request: &Request) -> (Cost, String) {
         peak: memory.bytes_max,
         allocations: memory.count_total,
         steps: server.sql.steps.get() - steps,
+        at_once: server.at_once,
         written: server.sql.written() - written,
         answer: response.body.len().max(server.answered),
         status: response.status,

@@ -11,7 +11,7 @@ use scim_edge::auth::Dialect;
 use scim_edge::directory::view;
 use scim_edge::scim::filter::{self, Filter, Forms};
 use scim_edge::scim::schema::{Kinds, Types};
-use scim_edge::store::filter::{Condition, compile, is_look_up};
+use scim_edge::store::filter::{Condition, compile, look_up};
 use scim_edge::store::search::{Order, Range, Record, by_keys, places};
 use scim_edge::store::{Sql, members};
 use std::collections::BTreeSet;
@@ -37,7 +37,7 @@ fn sql_finds_what_the_evaluator_finds() {
             let filter = filter.unwrap_or_else(|error| panic!("{text}: {error}"));
             let wanted: BTreeSet<i64> =
                 resources.iter().filter(|(_, resource)| filter.matches(resource)).map(|(key, _)| *key).collect();
-            let condition = compile(&filter, kinds, types.of(kinds), BASE);
+            let condition = compile(&filter, kinds, types.of(kinds), BASE, true);
             let mut found = keys(&server, kinds, &condition);
             if !condition.exact {
                 assert!(found.is_superset(&wanted), "{text}\n{}", condition.text);
@@ -60,7 +60,7 @@ fn sql_finds_what_the_evaluator_finds() {
 }
 
 fn keys(server: &Native, kinds: Kinds, condition: &Condition) -> BTreeSet<i64> {
-    places(&server.sql, &range(kinds), None, condition).unwrap().into_iter().map(|(key, _)| key).collect()
+    places(&server.sql, &range(kinds), None, condition).unwrap().into_iter().map(|found| found.key).collect()
 }
 
 fn range(kinds: Kinds) -> Range<'static> {
@@ -71,7 +71,7 @@ type Whole = Vec<(i64, serde_json::Map<String, serde_json::Value>)>;
 
 /// Every resource with all that is computed.
 fn whole(server: &Native, kinds: Kinds) -> Whole {
-    let all = Condition { text: "1".into(), constants: "[]".into(), exact: true };
+    let all = Condition { text: "1".into(), constants: "[]".into(), exact: true, passes: 0 };
     let complete = |record: Record| {
         let (key, mut stored) = (record.key, record.stored);
         match kinds {
@@ -87,7 +87,7 @@ fn whole(server: &Native, kinds: Kinds) -> Whole {
         (key, view::whole(&stored, kinds, BASE).unwrap())
     };
     let keys: Vec<i64> =
-        places(&server.sql, &range(kinds), None, &all).unwrap().into_iter().map(|(key, _)| key).collect();
+        places(&server.sql, &range(kinds), None, &all).unwrap().into_iter().map(|found| found.key).collect();
     by_keys(&server.sql, kinds, &keys).unwrap().into_iter().map(complete).collect()
 }
 
@@ -113,15 +113,15 @@ fn look_ups_use_indexes() {
         (Kinds::Groups, "externalId eq \"a\"", &["groups_external_id (external_id=?)"]),
     ] {
         let filter = resolved(text, kinds, &types);
-        assert!(is_look_up(&filter, kinds), "{text}");
-        let condition = compile(&filter, kinds, types.of(kinds), BASE);
+        assert!(look_up(&filter, kinds).is_some(), "{text}");
+        let condition = compile(&filter, kinds, types.of(kinds), BASE, true);
         let plan = plan(&server, kinds, &condition);
         println!("{}\n  {}", text.get(..60).unwrap_or(text), plan.replace('\n', "\n  "));
         assert!(indexes.iter().all(|index| plan.contains(index)), "{text}: {plan}");
         assert!(!plan.lines().any(|line| line.trim() == "SCAN r"), "{text}: {plan}");
     }
     for text in ["title eq \"a\"", "not (userName eq \"a\")", "userName ne \"a\"", "userName eq \"a\" or title pr"] {
-        assert!(!is_look_up(&resolved(text, Kinds::Users, &types), Kinds::Users), "{text}");
+        assert!(look_up(&resolved(text, Kinds::Users, &types), Kinds::Users).is_none(), "{text}");
     }
 }
 
@@ -151,7 +151,7 @@ fn filters_at_their_limits() {
     for text in [deep.as_str(), &chain, &wide, longest, &values, &extension] {
         assert!(text.len() <= filter::MAX_TEXT, "{}", text.len());
         let filter = resolved(text, Kinds::Users, &types);
-        let condition = compile(&filter, Kinds::Users, &types.user, BASE);
+        let condition = compile(&filter, Kinds::Users, &types.user, BASE, true);
         assert!(
             server
                 .sql

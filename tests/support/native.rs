@@ -48,6 +48,12 @@ pub struct Native {
     pub measured: bool,
     /// How many bytes the last answer had that was dropped.
     pub answered: usize,
+    /// The most steps of SQLite that the object took at once, without a pause in which others run, while it answered the
+    /// calls since this was last set to zero.
+    pub at_once: i64,
+    /// A clock, where it is measured how long the object works at once, and the longest time by it.
+    pub clock: Option<fn() -> f64>,
+    pub longest: f64,
     random: Cell<u64>,
 }
 
@@ -69,6 +75,9 @@ impl Native {
             step_takes: 0,
             measured: false,
             answered: 0,
+            at_once: 0,
+            clock: None,
+            longest: 0.0,
             random: Cell::new(0),
         };
         let settings = Admin::Configure {
@@ -151,8 +160,13 @@ impl Native {
         };
         let context = Context { org: Some(&self.org), now: self.now, random: &random, bytes };
         let steps = self.sql.steps.get();
+        let time = |server: &Self| server.clock.map_or(0.0, |clock| clock());
+        let mut paused = (self.sql.steps.get(), time(self));
         let mut progress = org::execute(&self.sql, &mut self.memory, call, &context);
         loop {
+            self.at_once = self.at_once.max(self.sql.steps.get() - paused.0);
+            self.longest = self.longest.max(time(self) - paused.1);
+            paused = (self.sql.steps.get(), time(self));
             match progress {
                 Progress::Done(reply) => {
                     assert!(self.sql.steps.get() > steps || !is_let_in(&reply), "a call that reads no storage");

@@ -1,14 +1,11 @@
 //! What a page needs besides the rows of its resources: the groups of users, the members of groups.
 
 use crate::directory::reply::{GroupRef, Rest, Stored};
-use crate::directory::view;
 use crate::error::Result;
 use crate::org::related::{HELD, in_order, with_members};
-use crate::scim::filter::Filter;
 use crate::scim::schema::Kinds;
 use crate::store::search::Record;
 use crate::store::{Sql, members};
-use serde_json::{Map, Value};
 
 /// How many users are read at once; a group is read alone, with its members.
 const USERS_AT_ONCE: usize = 50;
@@ -84,44 +81,7 @@ pub(super) fn at_once(kinds: Kinds) -> usize {
     }
 }
 
-/// True if the filter finds a resource, whatever number of groups or members it has: the parts of the filter that are about
-/// them are true if they are of any piece. `whole` is the resource as far as it is held.
-pub(super) fn found(
-    sql: &dyn Sql,
-    filter: &Filter,
-    (kinds, key): (Kinds, i64),
-    Complete { stored, left_out }: Complete,
-    base: &str,
-    whole: &Map<String, Value>,
-) -> Result<bool> {
-    if stored.rest.is_none() && !left_out {
-        return Ok(filter.matches(whole));
-    }
-    let name = if kinds == Kinds::Users { "groups" } else { "members" };
-    let parts = filter.parts_about(name);
-    let mut judged: Vec<bool> = parts.iter().map(|part| !left_out && part.matches(whole)).collect();
-    let mut after = match stored.rest {
-        Some(Rest::Members { after, .. }) => after,
-        _ => members::BEFORE_ALL,
-    };
-    while judged.contains(&false) {
-        let (piece, last) = match kinds {
-            Kinds::Users => {
-                let groups = members::groups(sql, key, after, members::GROUPS_PIECE)?;
-                let last = groups.last().map(|(key, _)| *key);
-                (view::groups(groups.iter().map(|(_, group)| group), base), last)
-            }
-            Kinds::Groups => {
-                let (ids, last) = members::ids(sql, key, after, members::IDS_PIECE)?;
-                (view::members(&ids, base), last)
-            }
-        };
-        let Some(last) = last else { break };
-        after = last;
-        let piece = Map::from_iter([(name.to_owned(), piece)]);
-        for (judged, part) in judged.iter_mut().zip(&parts) {
-            *judged = *judged || part.matches(&piece);
-        }
-    }
-    Ok(filter.with_parts_about(name, &mut judged.into_iter()).matches(whole))
+/// The attribute that shows what belongs to a resource.
+pub(super) fn name_of(kinds: Kinds) -> &'static str {
+    if kinds == Kinds::Users { "groups" } else { "members" }
 }

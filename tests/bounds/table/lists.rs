@@ -33,9 +33,36 @@ pub(super) fn rows() -> Vec<Row> {
         row("list of users by their groups", Large, 0, 200, [400, 19_000_000, 0, 15], |_| {
             list("Users", &format!("groups.value eq \"{}\"", stored::group(1)), "&count=10")
         }),
-        row("list of users by an address, among users with several", Mail, 0, 200, [10, 5_800_000, 0, 2], |_| {
+        row("list of users by an address, among users with several", Mail, 0, 200, [14, 7_800_000, 0, 2], |_| {
             list("Users", "emails[type eq \"work\"].value eq \"u99999@a.example\"", "")
         }),
+        row(
+            "list of users by comparisons of their groups, two in 30,000",
+            Large,
+            30,
+            200,
+            [800, 120_000_000, 0, 2],
+            |n| list("Users", &chain(n, |n| format!("groups.display co \"none{n}\"")), ""),
+        ),
+        row(
+            "list of groups by comparisons of their members, four of 100,000",
+            Large,
+            6,
+            200,
+            [2_200, 37_000_000, 0, 2],
+            |n| list("Groups", &chain(n, |n| format!("members.value co \"none{n}\"")), "&excludedAttributes=members"),
+        ),
+        row(
+            "a group by its name and comparisons of its 100,000 members",
+            Large,
+            20,
+            200,
+            [2_200, 2_300_000, 0, 2],
+            |n| {
+                let members = chain(n, |n| format!("value co \"none{n}\""));
+                list("Groups", &format!("displayName eq \"g1\" and members[{members}]"), "&excludedAttributes=members")
+            },
+        ),
         row("list of 1,000 users from the middle by index", Large, 0, 200, [1_500, 800_000, 0, 420], |_| {
             get(&format!("/Users?startIndex={}&count=1000", USERS / 2))
         }),

@@ -1,0 +1,219 @@
+//! Candidates: rows that SQL found and that have to be read, to be judged by the filter or to be sorted. They are read in
+//! portions of a bounded size. One with more groups or members than are held is judged by them piece by piece.
+
+use super::related::{Complete, name_of};
+use super::{Hit, STEP_UNITS, Scan};
+use crate::budget::Budget;
+use crate::directory::reply::Rest;
+use crate::directory::view;
+use crate::error::{Error, Result};
+use crate::org::bucket;
+use crate::org::cursor::Mark;
+use crate::scim::filter::Filter;
+use crate::scim::schema::{Kinds, Types};
+use crate::scim::sort;
+use crate::store::search::Found;
+use crate::store::{Sql, members};
+use serde_json::{Map, Value};
+use std::collections::VecDeque;
+
+/// How many documents are read at once at most, and how many bytes of them, by the size of those before.
+const DOCUMENTS: usize = 50;
+const DOCUMENTS_BYTES: usize = 1024 * 1024;
+/// How many are read before their size is known.
+const FIRST_DOCUMENTS: usize = 4;
+
+/// A row that is waiting to be read.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    pub(super) found: Found,
+    /// The filter has the last word.
+    pub(super) judged: bool,
+    /// It is read; one that is not waits for its turn only.
+    pub(super) read: bool,
+}
+
+/// The candidates of a piece that are left.
+pub(super) struct Candidates {
+    /// Their source.
+    pub(super) source: usize,
+    waiting: VecDeque<Candidate>,
+    /// How many are read next.
+    documents: usize,
+    /// The first of those that were read, if it is not judged to its end, with its sort key.
+    pub(super) open: Option<(Found, Value, Judging)>,
+}
+
+impl Default for Candidates {
+    fn default() -> Self {
+        Self { source: 0, waiting: VecDeque::new(), documents: FIRST_DOCUMENTS, open: None }
+    }
+}
+
+impl Candidates {
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.open.is_none()
+    }
+
+    pub(super) fn push(&mut self, candidate: Candidate) {
+        self.waiting.push_back(candidate);
+    }
+
+    pub(super) fn first(&self) -> Option<&Candidate> {
+        self.waiting.front()
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Candidate> {
+        self.waiting.pop_front()
+    }
+
+    /// The keys of those that are read next: they are all judged, or none is. A group that is judged is read alone.
+    pub(super) fn next_keys(&self, kinds: Kinds) -> Vec<i64> {
+        let Some(Candidate { judged, .. }) = self.first() else { return Vec::new() };
+        let most = if *judged && kinds == Kinds::Groups { 1 } else { self.documents };
+        let alike = self.waiting.iter().take_while(|one| one.read && one.judged == *judged);
+        alike.take(most).map(|one| one.found.key).collect()
+    }
+
+    /// Notes how large the documents were that were read last.
+    pub(super) fn were_read(&mut self, documents: usize, bytes: usize) {
+        let average = bytes / documents.max(1);
+        self.documents = (DOCUMENTS_BYTES / average.max(1)).clamp(1, DOCUMENTS);
+    }
+}
+
+impl Scan {
+    /// Reads and judges candidates for a step. What fits is taken.
+    pub(super) fn read_candidates(&mut self, sql: &dyn Sql, types: &Types, budget: &Budget) -> Result<()> {
+        let begun = budget.spent();
+        while budget.spent() - begun < STEP_UNITS && !self.has_enough() {
+            if let Some((found, sorted, mut judging)) = self.candidates.open.take() {
+                let source = self.sources.get(self.candidates.source);
+                let fits = match source.and_then(|source| source.filter.as_ref()) {
+                    Some(filter) => judging.step(sql, filter, &self.base, budget)?,
+                    None => Some(true),
+                };
+                match fits {
+                    None => self.candidates.open = Some((found, sorted, judging)),
+                    Some(fits) => self.passed(found, sorted, fits)?,
+                }
+                continue;
+            }
+            match self.candidates.first() {
+                None => {
+                    // The whole piece is judged.
+                    self.judged.clone_from(&self.place);
+                    break;
+                }
+                Some(first) if first.read => self.read_portion(sql, types, budget)?,
+                Some(_) => {
+                    if let Some(candidate) = self.candidates.pop() {
+                        self.passed(candidate.found, Value::Null, true)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A candidate is judged.
+    pub(super) fn passed(&mut self, found: Found, sorted: Value, fits: bool) -> Result<()> {
+        self.judged = Some(found.place.clone());
+        let mark = Mark { source: self.candidates.source, key: sorted, place: found.place };
+        if fits { self.take(Hit { key: found.key, mark }) } else { Ok(()) }
+    }
+
+    /// Reads the next candidates, and judges them up to the first that goes on in pieces.
+    fn read_portion(&mut self, sql: &dyn Sql, types: &Types, budget: &Budget) -> Result<()> {
+        let Some(source) = self.sources.get(self.candidates.source) else { return Ok(()) };
+        let (kinds, kind, terms) = (source.kinds, types.of(source.kinds), source.terms());
+        let judged = self.candidates.first().is_some_and(|first| first.judged);
+        let keys = self.candidates.next_keys(kinds);
+        let read = self.complete(sql, kinds, &keys, judged, true)?;
+        if read.is_empty() {
+            return Err(Error::internal("no candidate was read"));
+        }
+        let bytes = read.iter().flatten().map(|one| one.stored.doc.get().len()).sum();
+        self.candidates.were_read(read.len(), bytes);
+        for one in read {
+            let Some(Candidate { found, .. }) = self.candidates.pop() else { return Ok(()) };
+            // It is gone meanwhile.
+            let Some(one) = one else { continue };
+            let related = one.stored.groups.len() + one.stored.members.as_ref().map_or(0, Vec::len);
+            let terms = if judged { terms } else { 0 };
+            budget.charge(bucket::judging(one.stored.doc.get().len(), terms) + bucket::judging_related(related, terms));
+            let whole = view::whole(&one.stored, kinds, &self.base)?;
+            let sorted = self.sort.as_ref().map_or(Value::Null, |sort| sort::key(&sort.by, kind, &whole));
+            let filter = self.sources.get(self.candidates.source).and_then(|source| source.filter.as_ref());
+            match filter.filter(|_| judged) {
+                Some(filter) if one.stored.rest.is_some() || one.left_out => {
+                    let judging = Judging::new(filter, kinds, found.key, &one, whole);
+                    self.candidates.open = Some((found, sorted, judging));
+                    // Those behind it were read in vain; they are read again.
+                    return Ok(());
+                }
+                Some(filter) => {
+                    let fits = filter.matches(&whole);
+                    self.passed(found, sorted, fits)?;
+                }
+                None => self.passed(found, sorted, true)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A resource with more groups or members than are held, on its way through them. The parts of the filter that are about
+/// them are true if they are of any piece.
+pub(super) struct Judging {
+    kinds: Kinds,
+    key: i64,
+    /// The resource without them.
+    whole: Map<String, Value>,
+    judged: Vec<bool>,
+    /// Up to where they were gone through.
+    after: i64,
+    terms: usize,
+}
+
+impl Judging {
+    /// `whole` is the resource as far as it is held.
+    pub(super) fn new(filter: &Filter, kinds: Kinds, key: i64, one: &Complete, whole: Map<String, Value>) -> Self {
+        let parts = filter.parts_about(name_of(kinds));
+        let judged = parts.iter().map(|part| !one.left_out && part.matches(&whole)).collect();
+        let after = match one.stored.rest {
+            Some(Rest::Members { after, .. }) => after,
+            _ => members::BEFORE_ALL,
+        };
+        let terms = parts.iter().map(|part| part.terms()).sum();
+        Self { kinds, key, whole, judged, after, terms }
+    }
+
+    /// Goes through one piece; answers whether the filter finds the resource once that is known.
+    pub(super) fn step(&mut self, sql: &dyn Sql, filter: &Filter, base: &str, budget: &Budget) -> Result<Option<bool>> {
+        let name = name_of(self.kinds);
+        if self.judged.contains(&false) {
+            let (piece, last, count) = match self.kinds {
+                Kinds::Users => {
+                    let groups = members::groups(sql, self.key, self.after, members::GROUPS_PIECE)?;
+                    let last = groups.last().map(|(key, _)| *key);
+                    (view::groups(groups.iter().map(|(_, group)| group), base), last, groups.len())
+                }
+                Kinds::Groups => {
+                    let (ids, last) = members::ids(sql, self.key, self.after, members::IDS_PIECE)?;
+                    (view::members(&ids, base), last, ids.len())
+                }
+            };
+            budget.charge(bucket::judging_related(count, self.terms));
+            if let Some(last) = last {
+                self.after = last;
+                let piece = Map::from_iter([(name.to_owned(), piece)]);
+                for (judged, part) in self.judged.iter_mut().zip(filter.parts_about(name)) {
+                    *judged = *judged || part.matches(&piece);
+                }
+                return Ok(None);
+            }
+        }
+        Ok(Some(filter.with_parts_about(name, &mut self.judged.iter().copied()).matches(&self.whole)))
+    }
+}
