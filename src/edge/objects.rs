@@ -284,7 +284,7 @@ impl Org {
                     let busy = Busy::begin();
                     let stepped = self.guarded(|memory| {
                         if cfg!(feature = "test-hooks") {
-                            self.storage.step();
+                            self.storage.step(&attempt.to_string());
                         }
                         Ok(attempt.run(&self.storage, memory, now()))
                     });

@@ -133,9 +133,9 @@ impl Storage {
     }
 
     /// A step of a job begins: test builds only.
-    pub(super) fn step(&self) {
+    pub(super) fn step(&self, attempt: &str) {
         if self.exhausts.take() {
-            worker::console_error!("memory is used up");
+            worker::console_error!("memory is used up at {attempt}");
             let mut held = Vec::new();
             loop {
                 held.push(std::hint::black_box(Vec::<u8>::with_capacity(64 << 20)));

@@ -184,6 +184,12 @@ pub fn begin(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<(Opti
     Ok((Some(Attempt { job, made }), failure))
 }
 
+impl std::fmt::Display for Attempt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "attempt {} at a step of {}", self.made, self.job.name)
+    }
+}
+
 impl Attempt {
     /// Takes the step. One that fails or panics is rolled back, and tried again after a pause; the last attempt sets the
     /// job aside. One that ends because the platform restarts the object was no attempt. Answers what went wrong.
