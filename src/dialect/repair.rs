@@ -140,21 +140,39 @@ impl Repair {
 
 /// The repairs that a request needed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Repairs(u64);
+pub struct Repairs {
+    /// A bit for each.
+    needed: u64,
+    /// In how many texts they were looked for by reading each again and again.
+    texts: u16,
+}
+
+/// In how many texts of a request repairs are looked for in that way. More than the first do not tell an administrator more.
+const TEXTS_MAX: u16 = 100;
 
 impl Repairs {
+    /// True if one more text may be looked through for a repair that only shows when the text is read without it.
+    pub(super) fn may_look(&mut self) -> bool {
+        self.texts = self.texts.saturating_add(1);
+        self.texts <= TEXTS_MAX
+    }
+
+    /// True if it was noted before.
+    pub(super) fn has(self, repair: Repair) -> bool {
+        self.needed & 1 << repair as u64 != 0
+    }
+
     /// Notes that a repair is needed; it is made only if this is true.
     pub fn need(&mut self, repair: Repair) -> bool {
         if repair.is_on() {
-            self.0 |= 1 << repair as u64;
+            self.needed |= 1 << repair as u64;
         }
         repair.is_on()
     }
 
     /// Their names, each once, for the journal.
     pub fn names(self) -> Vec<String> {
-        let needed = |repair: Repair| self.0 & 1 << repair as u64 != 0;
-        Repair::ALL.iter().filter(|(repair, _)| needed(*repair)).map(|(_, name)| (*name).to_owned()).collect()
+        Repair::ALL.iter().filter(|(repair, _)| self.has(*repair)).map(|(_, name)| (*name).to_owned()).collect()
     }
 }
 

@@ -214,6 +214,8 @@ codes! {
         InvalidSchema = "invalid-schema",
         /// The organisation has as many schemas as are kept.
         TooManySchemas = "too-many-schemas",
+        /// The organisation has as many tokens as are kept.
+        TooManyTokens = "too-many-tokens",
         /// A line of an import is invalid.
         ImportLine = "import-line",
         /// A line of an import contradicts another line.

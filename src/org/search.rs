@@ -26,10 +26,10 @@ use sha2::{Digest, Sha256};
 
 /// How many rows a piece goes through for a filter of one term: some 20 ms.
 const PIECE: i64 = 2_000;
-/// How many rows a piece goes through at least, and how many the first does: each that follows may have twice as many as the
-/// one before, so that large documents are not looked through for a piece that has room for a few.
+/// How many rows a piece goes through at least, and how many the first does: each that follows may have four times as many
+/// as the one before, so that not very many large documents are looked through for a piece that has room for a few.
 const PIECE_LEAST: i64 = 20;
-const PIECE_FIRST: i64 = 100;
+const PIECE_FIRST: i64 = 250;
 /// How many characters of documents a piece goes through for a filter of one term, and how many for any: one large document.
 const PIECE_CHARACTERS: (i64, i64) = (8 * 1024 * 1024, 256 * 1024);
 /// How many units of object time a step spends on candidates before it pauses: some 20 ms.
@@ -306,7 +306,7 @@ impl Scan {
                 };
                 let piece = store::piece(sql, &range, most)?;
                 budget.charge(bucket::looking(piece.rows, piece.weight, source.terms()));
-                self.rows = piece.rows * 2;
+                self.rows = piece.rows * 4;
                 piece.until
             }
         };

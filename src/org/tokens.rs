@@ -16,6 +16,31 @@ use serde_json::{Value, json};
 /// How long before its end the last token to end is warned of, in milliseconds.
 const WARNED: i64 = 14 * DAY;
 
+/// How many tokens an organisation keeps, those that have ended included: 1,000 of the largest are listed in 4 MB.
+const TOKENS_MAX: i64 = 1_000;
+/// How long after its end a token may be forgotten, in milliseconds: KV's record of it is gone by then, and so is what it did
+/// from the journal.
+const FORGOTTEN_AFTER: i64 = 31 * DAY;
+
+/// Makes room for one more token.
+///
+/// # Errors
+/// 400, if there is none.
+fn make_room(sql: &dyn Sql, now: Timestamp) -> Result<()> {
+    if tokens::count(sql)? < TOKENS_MAX {
+        return Ok(());
+    }
+    tokens::forget_ended(sql, now.plus(-FORGOTTEN_AFTER))?;
+    if tokens::count(sql)? < TOKENS_MAX {
+        return Ok(());
+    }
+    let detail = format!(
+        "The organisation has {TOKENS_MAX} tokens, as many as are kept. Revoke those that are no longer used: one is \
+         forgotten 31 days after its end, when a new one needs its place."
+    );
+    Err(Error::new(Code::TooManyTokens, detail))
+}
+
 /// Stores a new token, minted with the Console token `by` or with the root key. `replaces` is the token whose successor it
 /// becomes, which differs in its end alone.
 ///
@@ -40,6 +65,7 @@ pub(super) fn mint(
         }
     }
     check(settings, now)?;
+    make_room(sql, now)?;
     tokens::insert(sql, id, hash, settings, by.map_or(ROOT, |by| by.id.as_str()), now)?;
     answer(&show(&stored(sql, id)?, now))
 }

@@ -93,6 +93,22 @@ pub fn all(sql: &dyn Sql) -> Result<Vec<Token>> {
     each(sql.query(&format!("SELECT {COLUMNS} FROM tokens ORDER BY created, id"), &[])?, token)
 }
 
+/// Returns how many tokens there are.
+///
+/// # Errors
+/// Internal only.
+pub fn count(sql: &dyn Sql) -> Result<i64> {
+    first(sql, "SELECT count(*) FROM tokens ", &[])?.map_or(Ok(0), |mut row| row.integer())
+}
+
+/// Forgets the tokens that ended before a time.
+///
+/// # Errors
+/// Internal only.
+pub fn forget_ended(sql: &dyn Sql, before: Timestamp) -> Result<()> {
+    sql.query("DELETE FROM tokens WHERE revoked < ?1 OR expires < ?1", &[before.0.into()]).map(|_| ())
+}
+
 /// Stores a new token that the token `minter` made, or [`ROOT`].
 ///
 /// # Errors

@@ -482,3 +482,27 @@ fn the_object_compares_dialect_and_organisation() {
     assert_eq!(rows(&server), written, "nothing is written, not even in the journal");
     assert_eq!(server.console("")["guardReleasedUntil"], Value::Null);
 }
+
+/// As many tokens as are kept, of the largest that there may be, are listed whole; those that ended long ago make room.
+#[test]
+fn tokens_are_kept_up_to_a_thousand() {
+    let mut server = Native::new(Dialect::Auto);
+    let ranges: Vec<String> = (0..50).map(|n| format!("2001:db8:{n:x}:ffff:ffff:ffff:ffff:ff00/120")).collect();
+    let (name, ranges) = ("\u{1F600}".repeat(200), json!(ranges).to_string());
+    let text = format!(
+        "INSERT INTO tokens (hash, id, name, kind, dialect, created, expires, address_ranges, minted_by) \
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 999) \
+         SELECT printf('%064x', i), 'x-' || i, '{name}', 'scim', 'auto', {now}, {now} + {DAY}, '{ranges}', 'root' FROM n",
+        now = server.now.0
+    );
+    server.sql.query(&text, &[]).unwrap();
+    let listed = server.call(Actor::Root, Ask::Read(Query::Tokens)).outcome.unwrap();
+    let Answer::Json(listed) = listed else { panic!("{listed:?}") };
+    assert!(listed.get().len() < 8 * 1024 * 1024, "{}", listed.get().len());
+    let refused = mint(&mut server, 1, None, json!({})).unwrap_err();
+    assert_eq!(refused.code.as_str(), "too-many-tokens", "{refused:?}");
+    server.now = server.now.plus(DAY + 31 * DAY + 1);
+    mint(&mut server, 1, None, json!({})).unwrap();
+    let rows = server.sql.query("SELECT count(*) FROM tokens", &[]).unwrap().remove(0).integer().unwrap();
+    assert_eq!(rows, 2, "the one that is alive, and the new one");
+}
