@@ -10,6 +10,7 @@ use crate::directory::quota::Quota;
 use crate::directory::residency::Residency;
 use crate::error::{Code, Error, Result, excerpt, quoted};
 use crate::id::{GroupId, MemberId, OrgId, Timestamp, TokenId, UserId, whole};
+use crate::org::registry;
 use crate::render::{JSON, Response};
 use crate::route::Console;
 use crate::scim::schema::Kinds;
@@ -257,12 +258,7 @@ pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<
     let parameter = |wanted: &str| parameters.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
     let number = |name: &str, default: i64| match parameter(name) {
         None => Ok(default),
-        Some(text) => whole(&text).ok_or_else(|| {
-            Error::new(
-                Code::InvalidParameter,
-                format!("{name} has to be a whole number from 0, not {text}.", text = quoted(&text)),
-            )
-        }),
+        Some(text) => whole(&text).ok_or_else(|| not_whole(name, &text)),
     };
     let (after, limit) = (parameter("after"), number("limit", LIMIT_DEFAULT)?.clamp(1, LIMIT_MAX));
     let boolean = |name: &str| match parameter(name).as_deref() {
@@ -318,6 +314,29 @@ pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<
     }))
 }
 
+/// The page of organisations that is asked for: the name after which it begins, and how many it has at most.
+///
+/// # Errors
+/// 400 that names the parameter.
+pub fn organisations(parameters: &[(String, String)]) -> Result<(Option<OrgId>, i64)> {
+    let parameter = |wanted: &str| parameters.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
+    let after = match parameter("after").filter(|text| !text.is_empty()) {
+        None => None,
+        Some(text) => Some(OrgId::parse(text).ok_or_else(|| {
+            let shown: String = text.chars().take(128).collect();
+            Error::new(
+                Code::InvalidPosition,
+                format!("after must be the next of the page before, not {shown}.", shown = quoted(&shown)),
+            )
+        })?),
+    };
+    let limit = match parameter("limit") {
+        None => registry::PAGE,
+        Some(text) => whole(text).ok_or_else(|| not_whole("limit", text))?.clamp(1, registry::PAGE),
+    };
+    Ok((after, limit))
+}
+
 /// Whether a token is revoked with what it minted (`children=true`).
 ///
 /// # Errors
@@ -328,6 +347,11 @@ pub fn children(parameters: &[(String, String)]) -> Result<bool> {
         Some("true") => Ok(true),
         Some(text) => Err(not_boolean("children", text)),
     }
+}
+
+fn not_whole(name: &str, text: &str) -> Error {
+    let detail = format!("{name} has to be a whole number from 0, not {text}.", text = quoted(text));
+    Error::new(Code::InvalidParameter, detail)
 }
 
 fn not_boolean(name: &str, text: &str) -> Error {
@@ -380,8 +404,8 @@ pub fn parameters(route: &Console) -> &'static [&'static str] {
         Console::Journal(_) => &["outcome", "reason", "resource", "since", "until", "token", "limit", "after"],
         Console::EraseOrg(_) => &["confirm"],
         Console::RevokeToken(..) => &["children"],
-        Console::ListOrgs
-        | Console::PutOrg(_)
+        Console::ListOrgs => &["after", "limit"],
+        Console::PutOrg(_)
         | Console::PatchOrg(_)
         | Console::GetOrg(_)
         | Console::MintToken(_)

@@ -118,8 +118,9 @@ async fn run(
     }
     let asked = console::query(&route, &route::query(query))?;
     let Some(org) = org else {
-        let entries = edge.registry(&registry::Ask::List).await?;
-        return Ok(render::document(200, &json!({ "organisations": entries }), render::JSON));
+        let (after, limit) = console::organisations(&route::query(query))?;
+        let entries = edge.registry(&registry::page(after, limit)).await?;
+        return Ok(render::document(200, &registry::shown(entries, limit), render::JSON));
     };
     let accepted = matches!(route, Console::FinishImport(_));
     let ask = match asked {

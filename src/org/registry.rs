@@ -35,7 +35,13 @@ pub enum Ask {
     Forget {
         org: OrgId,
     },
+    /// The first organisations, up to one more than [`PAGE`].
     List,
+    /// Those after a name, so many at most.
+    Page {
+        after: OrgId,
+        limit: i64,
+    },
 }
 
 /// An organisation as the registry knows it.
@@ -64,6 +70,26 @@ impl Entry {
     pub fn residency(self) -> Residency {
         Residency { jurisdiction: self.jurisdiction, location_hint: self.location_hint }
     }
+}
+
+/// How many organisations a page has at most: 5,000 with the longest names are shown in less than 8 MiB.
+pub const PAGE: i64 = 5_000;
+
+/// Returns the call for a page of organisations: one more than `limit` of them, which says that there are more.
+pub fn page(after: Option<OrgId>, limit: i64) -> Ask {
+    match after {
+        None => Ask::List,
+        Some(after) => Ask::Page { after, limit: limit + 1 },
+    }
+}
+
+/// Returns the page of these organisations, of which those behind `limit` only say that there are more.
+pub fn shown(mut entries: Vec<Entry>, limit: i64) -> serde_json::Value {
+    let limit = usize::try_from(limit).unwrap_or(0);
+    let more = entries.len() > limit;
+    entries.truncate(limit);
+    let next = entries.last().filter(|_| more).map(|entry| entry.id.clone());
+    serde_json::json!({ "organisations": entries, "next": next })
 }
 
 /// What the registry answers.
@@ -116,7 +142,14 @@ pub fn execute(sql: &dyn Sql, ask: &Ask, now: Timestamp) -> Reply {
             sql.query(text, &[org.as_str().into()])?;
             Ok(Vec::new())
         }
-        Ask::List => each(sql.query(&format!("{ENTRY} ORDER BY id"), &[])?, entry),
+        Ask::List => {
+            let text = format!("{ENTRY} ORDER BY id LIMIT ?");
+            each(sql.query(&text, &[(PAGE + 1).into()])?, entry)
+        }
+        Ask::Page { after, limit } => {
+            let text = format!("{ENTRY} WHERE id > ? ORDER BY id LIMIT ?");
+            each(sql.query(&text, &[after.as_str().into(), (*limit).into()])?, entry)
+        }
     }
 }
 

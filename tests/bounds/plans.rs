@@ -69,7 +69,11 @@ const ALLOWED: &[(&str, &str, &str)] = &[
     ("SCAN due", " FROM due", "a row for each kind of job"),
     ("SCAN chain", "WITH RECURSIVE chain ", "the changes of one group that one request made"),
     ("SCAN schemas", " FROM schemas ORDER BY urn", "as many schemas as may be registered"),
-    ("SCAN organisations", " FROM organisations", "the registry's list, for the root key alone"),
+    (
+        "SCAN organisations",
+        " FROM organisations",
+        "a page of the registry's list, by the LIMIT that it is executed with",
+    ),
     ("SCAN sqlite_master", " FROM sqlite_master WHERE type = 'table'", "the tables of the migrations"),
 ];
 

@@ -10,7 +10,8 @@ use scim_edge::directory::residency::Residency;
 use scim_edge::error::Kind;
 use scim_edge::id::{OrgId, Timestamp, TokenHash, TokenId};
 use scim_edge::org::{self, Context, Memory, Progress, registry};
-use scim_edge::store::{Sql, schema};
+use scim_edge::store::{Param, Sql, schema};
+use serde_json::{Value, json};
 
 fn erase(server: &mut Native, actor: Actor) -> Progress {
     let call = server.made(actor, Ask::Admin(Admin::Erase));
@@ -135,5 +136,38 @@ fn the_registry() {
             Err(error) => error.kind().status().to_string(),
         };
         assert_eq!(found, expected, "{step}: {ask:?}");
+    }
+}
+
+/// A page of the longest names is below 8 MiB, and the pages show each organisation once.
+#[test]
+fn organisations_have_pages() {
+    let sql = Sqlite::new();
+    registry::execute(&sql, &registry::Ask::List, Timestamp(0)).unwrap();
+    let insert = "INSERT INTO organisations (id, display_name, state, created) \
+                  WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5001) \
+                  SELECT printf('%063d', i), ?, 'registered', 0 FROM n";
+    sql.query(insert, &[Param::Text(&"\u{1}".repeat(200))]).unwrap();
+    let page = |query: &[(&str, &str)]| {
+        let query: Vec<(String, String)> = query.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        let (after, limit) = scim_edge::console::organisations(&query).unwrap();
+        let entries = registry::execute(&sql, &registry::page(after, limit), Timestamp(0)).unwrap();
+        registry::shown(entries, limit)
+    };
+    let ids = |page: &Value| -> Vec<String> {
+        page["organisations"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let first = page(&[]);
+    assert!(first.to_string().len() < 8 * 1024 * 1024, "{}", first.to_string().len());
+    assert_eq!((ids(&first).len(), &first["next"]), (5_000, &json!(format!("{:063}", 5_000))));
+    let (mut found, mut next) = (Vec::new(), Some(String::new()));
+    while let Some(after) = next {
+        let page = page(&[("after", &after), ("limit", "2000")]);
+        found.extend(ids(&page));
+        next = page["next"].as_str().map(str::to_owned);
+    }
+    assert_eq!(found, (1..=5_001).map(|n| format!("{n:063}")).collect::<Vec<_>>());
+    for (name, value) in [("after", "Not an id"), ("limit", "-1"), ("limit", "many")] {
+        assert!(scim_edge::console::organisations(&[(name.to_owned(), value.to_owned())]).is_err(), "{name}={value}");
     }
 }

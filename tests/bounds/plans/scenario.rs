@@ -197,6 +197,7 @@ fn organisations() -> Sqlite {
         registry::Ask::Rename { org: org(), display_name: name },
         registry::Ask::Get { org: org() },
         registry::Ask::List,
+        registry::Ask::Page { after: org(), limit: 10 },
         registry::Ask::Erase { org: org() },
         registry::Ask::Forget { org: org() },
     ];
