@@ -5,6 +5,7 @@ use crate::support::random::Random;
 use crate::support::{Request, stored};
 use crate::table::encoded;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 
 /// How often one thing is repeated at most.
 const REPEATS: [usize; 5] = [2, 3, 10, 100, 1_000];
@@ -28,7 +29,8 @@ pub(super) fn filled(text: &str) -> String {
 pub(super) fn shape(place: super::Place, request: &Request, status: u16) -> String {
     let path = request.path.split('?').next().unwrap_or_default();
     let kind: Vec<&str> = path.split('/').filter(|part| part.len() < 20).collect();
-    let query = request.path.split(['?', '&']).skip(1).map(|pair| pair.split('=').next().unwrap_or_default());
+    let query: BTreeSet<&str> =
+        request.path.split(['?', '&']).skip(1).map(|pair| pair.split('=').next().unwrap_or_default()).collect();
     let body: Value = request.body.as_deref().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
     let operation = &body["Operations"][0];
     let at = operation["path"].as_str().unwrap_or_default();
@@ -40,7 +42,7 @@ pub(super) fn shape(place: super::Place, request: &Request, status: u16) -> Stri
         "{place:?} {} {} {} {} {at} {} {status}",
         request.method,
         kind.join("/"),
-        query.collect::<Vec<_>>().join("&"),
+        query.into_iter().collect::<Vec<_>>().join("&"),
         operation["op"].as_str().or(operation["method"].as_str()).unwrap_or_default(),
         names.join(",")
     )
@@ -111,8 +113,12 @@ fn query(path: &str, random: &mut Random) -> String {
         4 => format!("attributes={}", encoded(&vec!["emails.value"; terms].join(","))),
         _ => format!("startIndex={}", random.of(&["1", "100000", "9007199254740991"])),
     };
-    let joint = if path.contains('?') { '&' } else { '?' };
-    format!("{path}{joint}{more}")
+    // One that stands there is replaced: twice it would be refused.
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let name = more.split('=').next().unwrap_or_default();
+    let others = query.split('&').filter(|pair| !pair.is_empty() && pair.split('=').next() != Some(name));
+    let all: Vec<&str> = others.chain([more.as_str()]).collect();
+    format!("{path}?{}", all.join("&"))
 }
 
 /// The request many times in one.
