@@ -15,13 +15,14 @@ use crate::render;
 use crate::route::Scim;
 use crate::scim::filter::Forms;
 use crate::scim::guided::{Guide, InTexts};
-use crate::scim::json::{Checked, Object};
-use crate::scim::patch::MESSAGE;
+use crate::scim::json::{Checked, Object, Shape};
+use crate::scim::patch::{MESSAGE, Op};
 use crate::scim::path::Resolved;
 use crate::scim::projection::Projection;
 use crate::scim::resource::{self, Resource};
 use crate::scim::schema::{Kinds, ResourceType, Types};
-use crate::scim::{constraints, json};
+use crate::scim::unregistered::{self, Unresolved};
+use crate::scim::{constraints, json, urn};
 use list::Parameters;
 use patch::Envelope;
 use serde_json::{Map, Value};
@@ -233,18 +234,19 @@ fn patch(
 ) -> Result<Command> {
     Ok(match kinds {
         Kinds::Users => {
-            let operations = patch::user(&request.types.user, id, envelope, reading)?;
-            Command::PatchUser { id: user_id(id)?, operations }
+            let (operations, unresolved) = patch::user(&request.types.user, id, envelope, reading)?;
+            Command::PatchUser { id: user_id(id)?, operations, unresolved }
         }
         Kinds::Groups => {
-            let operations = patch::group(&request.types.group, id, envelope, reading)?;
-            Command::PatchGroup { id: group_id(id)?, operations, answer }
+            let (operations, unresolved) = patch::group(&request.types.group, id, envelope, reading)?;
+            Command::PatchGroup { id: group_id(id)?, operations, answer, unresolved }
         }
     })
 }
 
 fn user(id: Option<&str>, request: &Request<'_>, data: Body<'_>, reading: &mut Reading) -> Result<Resource> {
     let (_, body) = body(request, data, reading)?;
+    let body = body.with_inside(&request.types.user.schema.id);
     check_id(id, &body)?;
     resource_of(&request.types.user, &body, reading)
 }
@@ -256,7 +258,8 @@ fn group(
     reading: &mut Reading,
 ) -> Result<(Resource, Option<Vec<MemberId>>)> {
     let kind = &request.types.group;
-    let (_, mut body) = body(request, data, reading)?;
+    let (_, body) = body(request, data, reading)?;
+    let mut body = body.with_inside(&kind.schema.id);
     check_id(id, &body)?;
     let sent = body.take("members");
     let resource = resource_of(kind, &body, reading)?;
@@ -272,42 +275,64 @@ fn group(
 }
 
 fn resource_of(kind: &ResourceType, body: &Object<'_>, reading: &mut Reading) -> Result<Resource> {
-    let body = kept(kind, body, reading)?;
+    let (body, unresolved) = kept(kind, body, reading)?;
     let body = if reading.mends() { dialect::body(kind, body, &mut reading.repairs) } else { body };
     let named = body.iter().find(|(key, _)| key.eq_ignore_ascii_case("schemas")).map(|(_, value)| value);
     let urns = named.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     reading.schemas(names(&kind.schema.id, urns))?;
-    let read = resource::read(kind, body)?;
+    let mut read = resource::read(kind, body)?;
+    read.resource.unresolved = unresolved;
     constraints::check_core(kind, &read.resource.attributes)?;
     reading.dropped(read.unknown);
     Ok(read.resource)
 }
 
-/// What of a body may be kept, under the names that were sent; of the rest the names alone.
-fn kept(kind: &ResourceType, body: &Object<'_>, reading: &Reading) -> Result<Map<String, Value>> {
-    let mut map = Map::new();
+/// What of a body may be kept, under the names that were sent; of the rest the names alone. Attributes of extensions that
+/// nobody registered are apart, because only the object can tell where their URN ends.
+fn kept(kind: &ResourceType, body: &Object<'_>, reading: &Reading) -> Result<(Map<String, Value>, Vec<Unresolved>)> {
+    let (mut map, mut unresolved) = (Map::new(), Vec::new());
     for (name, value) in body.iter() {
-        let key = match reading.mends() {
-            true => dialect::urn_alias(name.to_owned(), &mut Repairs::default()),
-            false => name.to_owned(),
-        };
-        let value = if let Some(attribute) = kind.attribute(&key) {
-            reading.guide.kept(attribute, value)?
-        } else if let Some(schema) = kind.extension(&key) {
-            reading.guide.extension(schema, value)?
-        } else if let Some(path) = elsewhere(kind, &key, reading)?
-            && let Some((attribute, sub)) = path.attributes(kind)
-        {
-            reading.guide.kept(sub.unwrap_or(attribute), value)?
-        } else if key.contains(':') {
-            reading.guide.whole(value)?
-        } else {
-            reading.guide.unknown(name, &mut map);
-            continue;
-        };
-        map.insert(name.to_owned(), value);
+        keep(kind, name, value, reading, &mut map, &mut unresolved)?;
     }
-    Ok(map)
+    Ok((map, unresolved))
+}
+
+/// Keeps one value of a body.
+fn keep(
+    kind: &ResourceType,
+    name: &str,
+    value: Checked<'_>,
+    reading: &Reading,
+    map: &mut Map<String, Value>,
+    unresolved: &mut Vec<Unresolved>,
+) -> Result<()> {
+    let key = match reading.mends() {
+        true => dialect::urn_alias(name.to_owned(), &mut Repairs::default()),
+        false => name.to_owned(),
+    };
+    let built = if let Some(attribute) = kind.attribute(&key) {
+        reading.guide.kept(attribute, value)?
+    } else if let Some(schema) = kind.extension(&key) {
+        reading.guide.extension(schema, value)?
+    } else if let Some(path) = elsewhere(kind, &key, reading)?
+        && let Some((attribute, sub)) = path.attributes(kind)
+    {
+        reading.guide.kept(sub.unwrap_or(attribute), value)?
+    } else if value.shape() == Shape::Object && urn::is_extension(&key) {
+        reading.guide.whole(value)?
+    } else if reading.mends() && unregistered::is_unregistered(kind, &key) {
+        if !value.is_null() {
+            reading.guide.look_up()?;
+            let value = reading.guide.whole(value)?;
+            unresolved.push(Unresolved { op: Op::Replace, path: key, value });
+        }
+        return Ok(());
+    } else {
+        reading.guide.unknown(name, map);
+        return Ok(());
+    };
+    map.insert(name.to_owned(), built);
+    Ok(())
 }
 
 /// The place of an attribute whose name is a path, which is a repair.

@@ -32,6 +32,7 @@ mod search;
 pub mod snapshot;
 mod state;
 mod tokens;
+mod unregistered;
 mod users;
 mod work;
 

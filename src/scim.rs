@@ -19,3 +19,5 @@ pub mod projection;
 pub mod resource;
 pub mod schema;
 pub mod sort;
+pub mod unregistered;
+pub mod urn;

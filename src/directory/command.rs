@@ -13,13 +13,14 @@ use crate::scim::projection::Projection;
 use crate::scim::resource::Resource;
 use crate::scim::schema::Kinds;
 use crate::scim::sort::Sort;
+use crate::scim::unregistered::Unresolved;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 /// The newest version of [`Call`] and of the reply. An object understands this one and all before it. A call says the lowest
 /// that understands it, [`Call::lowest_version`], so while a deploy rolls only what is new is 503 at an object of before.
-pub const VERSION: u8 = 4;
+pub const VERSION: u8 = 5;
 
 /// One call of an organisation's object. `A` is what is asked: an [`Ask`], or its text in an [`Envelope`].
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -198,6 +199,9 @@ pub enum Command {
     PatchUser {
         id: UserId,
         operations: Vec<Operation>,
+        /// Those on extensions that nobody registered.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unresolved: Vec<Unresolved>,
     },
     GetUser {
         id: UserId,
@@ -223,6 +227,9 @@ pub enum Command {
         operations: Vec<GroupOperation>,
         /// `None`: answered without a body.
         answer: Option<Members>,
+        /// Those on extensions that nobody registered.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unresolved: Vec<Unresolved>,
     },
     GetGroup {
         id: GroupId,

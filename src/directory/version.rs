@@ -6,8 +6,12 @@
 //!    an object of version 1 would take for something else, or not see.
 //! 3. A token revoked together with what it minted.
 //! 4. A quota, which an object of version 3 would leave out unseen.
+//! 5. Operations on extensions that nobody registered; filters on the elements of plain lists.
 
 use super::command::{Admin, Ask, Call, Command, GroupOperation, List, Query};
+use crate::scim::filter::Filter;
+use crate::scim::patch::Operation;
+use crate::scim::unregistered::Unresolved;
 
 impl Call {
     /// Returns the lowest version that understands this call.
@@ -15,7 +19,7 @@ impl Call {
         let outside = if self.generation == 0 && self.precondition.is_empty() { 1 } else { 2 };
         outside.max(match &self.ask {
             Ask::Scim(command) => scim(command),
-            Ask::Preview(_) => 2,
+            Ask::Preview(command) => scim(command).max(2),
             Ask::Read(query) => read(query),
             Ask::Admin(admin) => administer(admin),
         })
@@ -25,32 +29,64 @@ impl Call {
 fn scim(command: &Command) -> u8 {
     match command {
         Command::Discover
-        | Command::CreateUser { .. }
-        | Command::ReplaceUser { .. }
-        | Command::PatchUser { .. }
         | Command::GetUser { .. }
         | Command::DeleteUser { .. }
-        | Command::CreateGroup { .. }
-        | Command::ReplaceGroup { .. }
         | Command::GetGroup { .. }
         | Command::DeleteGroup { .. }
         | Command::Refused { .. } => 1,
+        Command::CreateUser { user: resource }
+        | Command::ReplaceUser { user: resource, .. }
+        | Command::CreateGroup { group: resource, .. }
+        | Command::ReplaceGroup { group: resource, .. } => unresolved(&resource.unresolved),
+        Command::PatchUser { operations, unresolved: rest, id: _ } => {
+            operations.iter().map(operation).max().unwrap_or(1).max(unresolved(rest))
+        }
         Command::ListUsers { list } | Command::ListGroups { list, members: _ } => page(list),
-        Command::PatchGroup { operations, .. } => operations.iter().map(step).max().unwrap_or(1),
-        Command::Search { .. } | Command::Bulk(_) => 2,
+        Command::PatchGroup { operations, unresolved: rest, .. } => {
+            operations.iter().map(step).max().unwrap_or(1).max(unresolved(rest))
+        }
+        Command::Search { users, groups, members: _ } => page(users).max(page(groups)).max(2),
+        // Its commands are text already; in a value the quotes would be escaped.
+        Command::Bulk(bulk) => {
+            let is_new = |text: &str| text.contains("\"unresolved\":[") || text.contains(":{\"name\":\"\"}");
+            if bulk.operations.iter().any(|one| is_new(one.command.as_str())) { 5 } else { 2 }
+        }
     }
 }
 
 fn page(list: &List) -> u8 {
-    if list.sort.is_none() && list.cursor.is_none() { 1 } else { 2 }
+    let filter = list.filter.as_ref().map_or(1, filter);
+    filter.max(if list.sort.is_none() && list.cursor.is_none() { 1 } else { 2 })
 }
 
-fn step(operation: &GroupOperation) -> u8 {
-    match operation {
-        GroupOperation::Attribute(_)
-        | GroupOperation::AddMembers(_)
-        | GroupOperation::RemoveMembers(_)
-        | GroupOperation::ReplaceMembers(_) => 1,
+fn unresolved(operations: &[Unresolved]) -> u8 {
+    if operations.is_empty() { 1 } else { 5 }
+}
+
+fn operation(operation: &Operation) -> u8 {
+    operation.path.filter.as_ref().map_or(1, filter)
+}
+
+/// An object of before finds no element by itself, and would answer as if there were none.
+fn filter(of: &Filter) -> u8 {
+    match of {
+        Filter::And(parts) | Filter::Or(parts) => parts.iter().map(filter).max().unwrap_or(1),
+        Filter::Not(inner) => filter(inner),
+        Filter::Has { filter: inner, .. } => filter(inner),
+        Filter::Present(target) | Filter::Compare { target, .. } => {
+            if target.is_element() {
+                5
+            } else {
+                1
+            }
+        }
+    }
+}
+
+fn step(step: &GroupOperation) -> u8 {
+    match step {
+        GroupOperation::Attribute(one) => operation(one),
+        GroupOperation::AddMembers(_) | GroupOperation::RemoveMembers(_) | GroupOperation::ReplaceMembers(_) => 1,
         GroupOperation::RemoveMatching(_) | GroupOperation::ReplaceMatching { .. } => 2,
     }
 }

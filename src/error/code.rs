@@ -170,6 +170,8 @@ codes! {
         NameTooLong = "name-too-long",
         /// A multi-valued attribute would have too many values.
         TooManyValues = "too-many-values",
+        /// A resource would have too many extensions that nobody registered.
+        TooManyExtensions = "too-many-extensions",
         /// An `add` or `replace` without a value.
         OperationValueMissing = "operation-value-missing",
         /// Without a path the value must be an object.

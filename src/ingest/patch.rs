@@ -14,6 +14,8 @@ use crate::scim::json::{Checked, Object, Texts};
 use crate::scim::patch::{Missing, OPERATIONS_MAX, Op, Operation};
 use crate::scim::path::{self, ResolveError, Resolved};
 use crate::scim::schema::{Mutability, ResourceType};
+use crate::scim::unregistered::{self, Unresolved};
+use serde_json::Value;
 
 /// One operation with its path resolved and its value still as sent.
 struct Sent<'b> {
@@ -56,12 +58,13 @@ pub(super) fn user(
     id: &str,
     envelope: Envelope<'_>,
     reading: &mut Reading,
-) -> Result<Vec<Operation>> {
+) -> Result<(Vec<Operation>, Vec<Unresolved>)> {
     let (mut operations, kept, texts) = (Vec::new(), Texts::default(), reading.texts.clone());
-    for sent in sent(kind, id, envelope, reading, &kept)? {
+    let (sent, unresolved) = sent(kind, id, envelope, reading, &kept)?;
+    for sent in sent {
         operations.extend(texts.inside(sent.from_text, || value::operation(kind, sent, reading))?);
     }
-    limited(operations)
+    limited(operations, unresolved)
 }
 
 /// The operations of a group's PATCH. Neighbouring ones on members are gathered before they are counted: some
@@ -71,9 +74,10 @@ pub(super) fn group(
     id: &str,
     envelope: Envelope<'_>,
     reading: &mut Reading,
-) -> Result<Vec<GroupOperation>> {
+) -> Result<(Vec<GroupOperation>, Vec<Unresolved>)> {
     let (mut operations, kept, texts) = (Vec::<GroupOperation>::new(), Texts::default(), reading.texts.clone());
-    for sent in sent(kind, id, envelope, reading, &kept)? {
+    let (sent, unresolved) = sent(kind, id, envelope, reading, &kept)?;
+    for sent in sent {
         let from_text = sent.from_text;
         if sent.path.target.urn.is_some() || sent.path.target.name != "members" {
             let operation = texts.inside(from_text, || value::operation(kind, sent, reading))?;
@@ -88,14 +92,12 @@ pub(super) fn group(
             }
         }
     }
-    limited(operations)
+    limited(operations, unresolved)
 }
 
-fn limited<T>(operations: Vec<T>) -> Result<Vec<T>> {
-    if operations.len() <= OPERATIONS_MAX {
-        return Ok(operations);
-    }
-    Err(too_many(operations.len()))
+fn limited<T>(operations: Vec<T>, unresolved: Vec<Unresolved>) -> Result<(Vec<T>, Vec<Unresolved>)> {
+    let count = operations.len() + unresolved.len();
+    if count <= OPERATIONS_MAX { Ok((operations, unresolved)) } else { Err(too_many(count)) }
 }
 
 fn too_many(count: usize) -> Error {
@@ -125,8 +127,9 @@ fn sent<'b>(
     envelope: Envelope<'b>,
     reading: &mut Reading,
     texts: &'b Texts,
-) -> Result<Vec<Sent<'b>>> {
-    let mut paths = Paths { kind, id, reading, texts, from_text: false, sent: Vec::new(), read: 0 };
+) -> Result<(Vec<Sent<'b>>, Vec<Unresolved>)> {
+    let (sent, unresolved) = (Vec::new(), Vec::new());
+    let mut paths = Paths { kind, id, reading, texts, from_text: false, sent, unresolved, read: 0 };
     match envelope {
         Envelope::Changed(values) => paths.keys(Op::Replace, values.iter().filter(|(_, value)| !value.is_null()))?,
         Envelope::Operations(items) => {
@@ -139,7 +142,7 @@ fn sent<'b>(
             }
         }
     }
-    Ok(paths.sent)
+    Ok((paths.sent, paths.unresolved))
 }
 
 /// True for the name of an attribute or a schema, or a path.
@@ -168,6 +171,8 @@ struct Paths<'a, 'b> {
     /// What is read at the moment came out of a text.
     from_text: bool,
     sent: Vec<Sent<'b>>,
+    /// What only the object can find the place of.
+    unresolved: Vec<Unresolved>,
     /// How many operations had a path, but that of members.
     read: usize,
 }
@@ -284,6 +289,12 @@ impl<'b> Paths<'_, 'b> {
         let text = if self.reading.mends() { dialect::urn_alias(text, &mut self.reading.repairs) } else { text };
         if text.trim().eq_ignore_ascii_case(&self.kind.schema.id) {
             return self.schema(op, &self.kind.schema.id, value);
+        }
+        if self.reading.mends() && unregistered::is_unregistered(self.kind, text.trim()) {
+            let value =
+                if op == Op::Remove && value.is_null() { Value::Null } else { self.reading.guide.whole(value)? };
+            self.unresolved.push(Unresolved { op, path: text.trim().to_owned(), value });
+            return Ok(());
         }
         let resolved = dialect::form(self.reading.forms, &mut self.reading.repairs, |forms| {
             let path = path::parse(&text, forms).map_err(ResolveError::Refused)?.resolve(self.kind, forms)?;

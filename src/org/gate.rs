@@ -13,7 +13,7 @@ use crate::scim::difference::differing;
 use crate::scim::member::listed;
 use crate::scim::resource::{check_growth, check_size};
 use crate::scim::schema::ResourceType;
-use crate::scim::{constraints, extension, json, limits};
+use crate::scim::{constraints, extension, json, limits, unregistered};
 use serde_json::{Map, Value};
 
 type Attributes = Map<String, Value>;
@@ -108,6 +108,7 @@ pub(super) fn pass(options: &Options, proposal: Proposal<'_>) -> Result<Passed> 
         let rule = error.detail.split(". ").next().unwrap_or_default();
         notes.push(format!("Stored before and kept, though it would be refused today: {rule}."));
     }
+    notes.extend(unregistered::notes(kind, old, &new));
     Ok(Passed { attributes: new, notes, said })
 }
 
@@ -126,7 +127,9 @@ fn broken(kind: &ResourceType, old: Option<&Attributes>, new: &Attributes, remov
     if let Some(path) = constraints::missing(kind, old, new, 1).into_iter().next() {
         return Some(required(kind, &path, removal && old.is_some()));
     }
-    limits::check(old.unwrap_or(&Attributes::new()), new).err()
+    let none = Attributes::new();
+    let old = old.unwrap_or(&none);
+    unregistered::check(kind, old, new).and_then(|()| limits::check(old, new)).err()
 }
 
 /// The refusal for a required attribute that has no value. RFC 7644 section 3.5.2.2: one that is removed by its name is

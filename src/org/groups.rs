@@ -5,6 +5,7 @@ use super::gate::{self, Passed, Proposal, Said};
 use super::growth;
 use super::membership::{self, Delta, Judged};
 use super::related;
+use super::unregistered;
 use super::users::attributes;
 use super::work::{FOLDED_TIMES, Work};
 use crate::directory::command::{GroupOperation, Members};
@@ -16,6 +17,7 @@ use crate::scim::difference::difference;
 use crate::scim::patch::{self, Op};
 use crate::scim::resource::{Resource, schemas};
 use crate::scim::schema::{Kinds, ResourceType};
+use crate::scim::unregistered::Unresolved;
 use crate::store::changes::Kind as ChangeKind;
 use crate::store::folded::folded;
 use crate::store::groups::{self as store, Content, Group};
@@ -33,7 +35,8 @@ pub(super) fn get(sql: &dyn Sql, id: &GroupId, shown: Members) -> Result<Answer>
 pub(super) fn create(work: &mut Work<'_>, group: &Resource, ids: &[MemberId]) -> Result<Answer> {
     gate::may_push(work.options)?;
     let (kind, said) = (&work.types.group, Said::whole(&group.attributes));
-    let passed = gate::pass(work.options, Proposal { kind, old: None, new: group.attributes.clone(), said })?;
+    let new = unregistered::proposed(work, kind, group, None)?;
+    let passed = gate::pass(work.options, Proposal { kind, old: None, new, said })?;
     let content = content(kind, &passed.attributes);
     work.spend_document(content.doc.len())?;
     work.spend_document(content.folded.as_ref().map_or(0, |folded| FOLDED_TIMES * folded.len()))?;
@@ -68,15 +71,15 @@ pub(super) fn replace(work: &mut Work<'_>, id: &GroupId, group: &Resource, ids: 
     gate::may_push(work.options)?;
     let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
     work.changes_at(id.as_str(), old.seq);
-    let mut new = group.attributes.clone();
+    work.spend_document(old.content.doc.len())?;
+    let kind = &work.types.group;
+    let stored = gate::stored(kind, &old.content.doc)?;
+    let mut new = unregistered::proposed(work, kind, group, Some(&stored))?;
     if !new.contains_key("externalId")
         && let Some(external_id) = &old.content.external_id
     {
         new.insert("externalId".to_owned(), Value::from(external_id.as_str()));
     }
-    work.spend_document(old.content.doc.len())?;
-    let kind = &work.types.group;
-    let stored = gate::stored(kind, &old.content.doc)?;
     let passed =
         gate::pass(work.options, Proposal { kind, old: Some(&stored), new, said: Said::whole(&group.attributes) })?;
     let mut delta = Delta::default();
@@ -92,7 +95,7 @@ pub(super) fn replace(work: &mut Work<'_>, id: &GroupId, group: &Resource, ids: 
 pub(super) fn patch(
     work: &mut Work<'_>,
     id: &GroupId,
-    operations: &[GroupOperation],
+    (operations, unresolved): (&[GroupOperation], &[Unresolved]),
     answer: Option<Members>,
 ) -> Result<Answer> {
     gate::may_push(work.options)?;
@@ -120,6 +123,7 @@ pub(super) fn patch(
     if patch::apply(kind, &mut new, &of_attributes, work.budget)? {
         work.repaired("create_missing_element");
     }
+    unregistered::apply(work, kind, &stored, &mut new, unresolved)?;
     let removal = of_attributes.iter().any(|one| one.op == Op::Remove);
     let said = Said { whole: false, active: false, profile: true, removal };
     let passed = gate::pass(work.options, Proposal { kind, old: Some(&stored), new, said })?;

@@ -6,6 +6,7 @@ use super::gate::{self, Passed, Proposal, Said};
 use super::growth;
 use super::membership::MEMBERSHIPS_MAX;
 use super::related;
+use super::unregistered;
 use super::work::{FOLDED_TIMES, Work};
 use crate::budget::Budget;
 use crate::directory::reply::{Answer, Stored};
@@ -17,6 +18,7 @@ use crate::scim::json;
 use crate::scim::patch::{self, Op, Operation};
 use crate::scim::resource::{Resource, schemas};
 use crate::scim::schema::{Kinds, ResourceType};
+use crate::scim::unregistered::Unresolved;
 use crate::store::changes::Kind as ChangeKind;
 use crate::store::folded::folded;
 use crate::store::users::{self as store, Content, User};
@@ -41,7 +43,8 @@ pub(super) fn get(sql: &dyn Sql, id: &UserId, budget: &Budget) -> Result<Answer>
 /// one's gets its id again. A repeated request gets its first answer. Anything else that is taken is a conflict.
 pub(super) fn create(work: &mut Work<'_>, user: &Resource) -> Result<Answer> {
     gate::may_create(work.options)?;
-    let (kind, proposed) = (&work.types.user, &user.attributes);
+    let kind = &work.types.user;
+    let proposed = &unregistered::proposed(work, kind, user, None)?;
     let text = |name: &str| proposed.get(name).and_then(Value::as_str);
     let by_name = store::by_user_name(work.sql, &fold(text("userName").unwrap_or_default()))?;
     let by_external = by_external_id(work.sql, text("externalId"))?;
@@ -117,7 +120,7 @@ pub(super) fn replace(
     work.changes_at(id.as_str(), old.seq);
     work.spend_document(old.content.doc.len())?;
     let stored = gate::stored(&work.types.user, &old.content.doc)?;
-    let mut new = user.attributes.clone();
+    let mut new = unregistered::proposed(work, &work.types.user, user, Some(&stored))?;
     let nulls = user.nulls.iter().map(String::as_str).filter(|_| null_keeps);
     for kept in ["externalId", "active"].into_iter().chain(nulls) {
         if !new.contains_key(kept)
@@ -138,7 +141,12 @@ pub(super) fn replace(
 }
 
 /// PATCH /Users/{id} (RFC 7644 section 3.5.2).
-pub(super) fn patch(work: &mut Work<'_>, id: &UserId, operations: &[Operation]) -> Result<Answer> {
+pub(super) fn patch(
+    work: &mut Work<'_>,
+    id: &UserId,
+    operations: &[Operation],
+    unresolved: &[Unresolved],
+) -> Result<Answer> {
     let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
     work.changes_at(id.as_str(), old.seq);
     work.spend_document(old.content.doc.len())?;
@@ -148,10 +156,12 @@ pub(super) fn patch(work: &mut Work<'_>, id: &UserId, operations: &[Operation]) 
     if patch::apply(kind, &mut new, &operations, work.budget)? {
         work.repaired("create_missing_element");
     }
+    unregistered::apply(work, kind, &stored, &mut new, unresolved)?;
     let active =
         operations.iter().filter(|one| one.path.target.urn.is_none() && one.path.target.name == "active").count();
     let removal = operations.iter().any(|one| one.op == Op::Remove);
-    let said = Said { whole: false, active: active > 0, profile: active < operations.len(), removal };
+    let profile = active < operations.len() + unresolved.len();
+    let said = Said { whole: false, active: active > 0, profile, removal };
     let passed = gate::pass(work.options, Proposal { kind, old: Some(&stored), new, said })?;
     store_changed(work, old, &stored, passed, &[])
 }

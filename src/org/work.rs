@@ -401,11 +401,13 @@ pub(super) fn apply(work: &mut Work<'_>, command: &Command) -> Result<Answer> {
         Command::ReplaceUser { id, user, mend_formatted, null_keeps } => {
             users::replace(work, id, user, *mend_formatted, *null_keeps)
         }
-        Command::PatchUser { id, operations } => users::patch(work, id, operations),
+        Command::PatchUser { id, operations, unresolved } => users::patch(work, id, operations, unresolved),
         Command::DeleteUser { id } => users::delete(work, id),
         Command::CreateGroup { group, members } => groups::create(work, group, members),
         Command::ReplaceGroup { id, group, members } => groups::replace(work, id, group, members.as_deref()),
-        Command::PatchGroup { id, operations, answer } => groups::patch(work, id, operations, *answer),
+        Command::PatchGroup { id, operations, answer, unresolved } => {
+            groups::patch(work, id, (operations, unresolved), *answer)
+        }
         Command::DeleteGroup { id } => groups::delete(work, id),
         Command::Refused { error, .. } => Err(error.clone()),
         _ => Err(Error::internal("a command that reads is not applied in a transaction")),

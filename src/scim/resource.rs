@@ -6,10 +6,13 @@
 
 use super::json::name;
 use super::schema::{Attribute, Mutability, ResourceType, Schema, Type};
+use super::unregistered::Unresolved;
+use super::urn;
 use crate::error::{Code, Error, Result, quoted};
 use crate::id::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
+use std::collections::BTreeSet;
 
 /// The largest user or group without its members, in bytes of canonical JSON.
 pub const RESOURCE_MAX: usize = 256 * 1024;
@@ -25,6 +28,9 @@ pub struct Resource {
     /// Multi-valued attributes that were sent as `null`, which some clients mean as "not said".
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nulls: Vec<String>,
+    /// Attributes of extensions that nobody registered, each under its whole name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unresolved: Vec<Unresolved>,
 }
 
 /// A [`Resource`] and the names that were dropped because no schema knows them.
@@ -55,11 +61,16 @@ pub fn read(kind: &ResourceType, body: Map<String, Value>) -> Result<Read> {
         } else if let Some(schema) = kind.extension(&key) {
             let value = extension(schema, value, &mut unknown)?;
             put(&mut read.resource.attributes, &schema.id, value);
-        } else if key.contains(':') {
-            // An extension that nobody registered is kept as it was sent.
-            put(&mut read.resource.attributes, &key, (!is_unassigned(&value)).then_some(value));
         } else {
-            name_unknown(&mut unknown, || key);
+            match value {
+                // An extension that nobody registered is kept as it was sent, but for what is no value.
+                Value::Object(mut map) if urn::is_extension(&key) => {
+                    map.retain(|_, value| !value.is_null());
+                    put(&mut read.resource.attributes, &key, (!map.is_empty()).then_some(Value::Object(map)));
+                }
+                Value::Null if urn::is_extension(&key) => {}
+                _ => name_unknown(&mut unknown, || key),
+            }
         }
     }
     read.unknown = unknown;
@@ -238,8 +249,13 @@ pub(super) fn objects(value: &Value) -> impl Iterator<Item = &Map<String, Value>
 
 /// The `schemas` of a resource: its core schema and every extension that it has values of.
 pub fn schemas(kind: &ResourceType, attributes: &Map<String, Value>) -> Value {
-    let extensions = attributes.keys().filter(|key| key.contains(':')).cloned().map(Value::String);
-    std::iter::once(Value::String(kind.schema.id.to_string())).chain(extensions).collect()
+    let mut named: Vec<&str> = vec![&kind.schema.id];
+    let mut lower = BTreeSet::from([kind.schema.id.to_ascii_lowercase()]);
+    // Two spellings of one URN may be stored.
+    named.extend(
+        attributes.keys().filter(|key| key.contains(':') && lower.insert(key.to_ascii_lowercase())).map(String::as_str),
+    );
+    named.into_iter().map(Value::from).collect()
 }
 
 /// Judges the size of the attributes of a resource that is new.

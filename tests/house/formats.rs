@@ -282,6 +282,26 @@ fn a_call_says_the_lowest_version_that_understands_it() {
     let text = r#"{"v":1,"org":"acme","request":"r","actor":"root","ask":{"admin":{"configure":{"displayName":null,"saml":null,"scim":null,"options":{"quota":{"users":5,"groups":null,"bytes":8589934592}}}}}}"#;
     let call: Call = serde_json::from_str(text).unwrap();
     assert_eq!((call.lowest_version(), serde_json::to_string(&call).unwrap().as_str()), (4, text));
+    // And what is said of extensions that nobody registered, or of the elements of plain lists.
+    let unresolved = r#""unresolved":[{"op":"remove","path":"urn:a:b:1.0:x"}]"#;
+    let element = r#"{"cmp":{"target":{"name":""},"op":"eq","value":{"folded":{"text":"x","key":"x"}}}}"#;
+    let patched = format!(r#"{{"patchUser":{{"id":"u","operations":[],{unresolved}}}}}"#);
+    for ask in [
+        format!(r#"{{"scim":{patched}}}"#),
+        format!(r#"{{"scim":{{"patchGroup":{{"id":"g","operations":[],"answer":null,{unresolved}}}}}}}"#),
+        format!(r#"{{"scim":{{"createUser":{{"user":{{"attributes":{{}},{unresolved}}}}}}}}}"#),
+        format!(
+            r#"{{"preview":{{"replaceGroup":{{"id":"g","group":{{"attributes":{{}},{unresolved}}},"members":null}}}}}}"#
+        ),
+        format!(r#"{{"scim":{{"bulk":{{"operations":[{{"method":"PATCH","command":{patched}}}],"steps":[[0]]}}}}}}"#),
+        format!(
+            r#"{{"scim":{{"listUsers":{{"list":{{"filter":{{"has":{{"target":{{"name":"schemas"}},"filter":{element}}}}},"startIndex":1,"count":1}}}}}}}}"#
+        ),
+    ] {
+        let text = format!(r#"{{"v":1,"org":"acme","request":"r","actor":"root","ask":{ask}}}"#);
+        let call: Call = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"));
+        assert_eq!((call.lowest_version(), serde_json::to_string(&call).unwrap()), (5, text));
+    }
 }
 
 #[test]

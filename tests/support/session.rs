@@ -373,6 +373,9 @@ fn sorted(items: &[Value]) -> Vec<String> {
 
 /// `name.givenName`, `emails[0].value`, `emails.length`, `members.value` of all, and paths behind a URN.
 fn look(body: &Value, path: &str) -> Value {
+    if let Some(whole) = body.get(path) {
+        return whole.clone();
+    }
     let urn = body
         .as_object()
         .into_iter()

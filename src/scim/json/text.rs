@@ -8,6 +8,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// The text of one value of a body that [`super::check`] has read.
@@ -140,6 +141,18 @@ impl<'a> Object<'a> {
     pub fn take(&mut self, wanted: &str) -> Option<Checked<'a>> {
         let at = self.0.iter().position(|(name, _)| name.eq_ignore_ascii_case(wanted))?;
         Some(self.0.remove(at).1)
+    }
+
+    /// Returns the object with the values that it holds under one name: the attributes of the core schema may stand in an
+    /// object under its URN. Of equal names those outside count.
+    #[must_use]
+    pub fn with_inside(mut self, name: &str) -> Self {
+        let Some(inside) = self.get(name).and_then(Checked::object) else { return self };
+        self.take(name);
+        let known: BTreeSet<String> = self.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
+        self.0.extend(inside.0.into_iter().filter(|(name, _)| !known.contains(&name.to_ascii_lowercase())));
+        self.0.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        self
     }
 
     /// How many names it has.

@@ -1,0 +1,39 @@
+//! Extensions that nobody registered, in a request: what only the stored resource can tell of them.
+
+use super::work::Work;
+use crate::error::Result;
+use crate::scim::resource::Resource;
+use crate::scim::schema::ResourceType;
+use crate::scim::unregistered::{self, Unresolved};
+use serde_json::{Map, Value};
+
+/// Returns the attributes that a POST or PUT proposes. `old` are the stored ones.
+///
+/// # Errors
+/// As [`unregistered::apply`].
+pub(super) fn proposed(
+    work: &mut Work<'_>,
+    kind: &ResourceType,
+    resource: &Resource,
+    old: Option<&Map<String, Value>>,
+) -> Result<Map<String, Value>> {
+    let mut new = resource.attributes.clone();
+    apply(work, kind, old.unwrap_or(&Map::new()), &mut new, &resource.unresolved)?;
+    Ok(new)
+}
+
+/// Applies operations on such extensions to the attributes that a request comes to, and notes those whose path names nothing.
+///
+/// # Errors
+/// As [`unregistered::apply`].
+pub(super) fn apply(
+    work: &mut Work<'_>,
+    kind: &ResourceType,
+    old: &Map<String, Value>,
+    new: &mut Map<String, Value>,
+    operations: &[Unresolved],
+) -> Result<()> {
+    let unknown = unregistered::apply(kind, old, new, operations, work.budget)?;
+    work.notes.extend(unknown.iter().map(|path| format!("The path {path} is unknown and was passed over.")));
+    Ok(())
+}

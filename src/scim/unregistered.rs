@@ -1,0 +1,594 @@
+//! PATCH of extensions that nobody registered (RFC 7644 section 3.5.2). No schema says where the URN of a path ends and what
+//! type an attribute has, so the edge passes such an operation on as it was sent: only what is stored of the resource can
+//! tell. [`apply`] splits the path, describes the attribute by its stored values and by what is sent, and then does what
+//! [`super::patch`] does with registered ones.
+
+use super::filter::resolve::in_value_path;
+use super::filter::{Expression, Forms, Literal, ResolveError, Target};
+use super::order::weight;
+use super::patch::{self, Missing, Op, Operation};
+use super::path::{self, Resolved};
+use super::schema::{Attribute, Mutability, ResourceType, Returned, Schema, Type, Uniqueness};
+use super::urn;
+use crate::budget::Budget;
+use crate::error::{Code, Error, Result, cut, quoted};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+type Attributes = Map<String, Value>;
+
+/// The most extensions of a resource that nobody registered.
+pub const URNS_MAX: usize = 20;
+
+/// The most sub-attributes of an attribute that is changed in part: each name is looked for among them.
+const SUBS_MAX: usize = 256;
+
+/// An operation whose path begins with a URN that nobody registered. The serialised form is part of a versioned command:
+/// names are never changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Unresolved {
+    /// What to do.
+    pub op: Op,
+    /// As it was sent.
+    pub path: String,
+    /// As it was sent; `null` for none.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub value: Value,
+}
+
+/// Returns true for a path, or a key, that begins with a URN that nobody registered for this type.
+pub fn is_unregistered(kind: &ResourceType, path: &str) -> bool {
+    let head = head(path);
+    let registered = kind.extensions.iter().map(|schema| schema.id.as_ref()).chain([kind.schema.id.as_ref()]);
+    urn::is_extension(head) && !registered.into_iter().any(|id| rest_after(path, id).is_some())
+}
+
+/// The URNs of the extensions in `attributes` that nobody registered.
+pub fn urns<'a>(kind: &'a ResourceType, attributes: &'a Attributes) -> impl Iterator<Item = &'a str> {
+    attributes.keys().map(String::as_str).filter(|key| key.contains(':') && kind.extension(key).is_none())
+}
+
+/// Judges how many such extensions a resource has.
+///
+/// # Errors
+/// 400 `invalidValue` for one more than [`URNS_MAX`]; those that are stored may stay.
+pub fn check(kind: &ResourceType, old: &Attributes, new: &Attributes) -> Result<()> {
+    let count = urns(kind, new).count();
+    match urns(kind, new).find(|urn| !old.contains_key(*urn)) {
+        Some(urn) if count > URNS_MAX => {
+            let detail = format!(
+                "The resource would have {count} extensions that nobody registered, {} among them; at most {URNS_MAX} are \
+                 kept. Register them in the Cloud Console. Nothing was changed.",
+                quoted(urn)
+            );
+            Err(Error::new(Code::TooManyExtensions, detail).about([urn]))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Returns a sentence for the journal for each such extension that a request changes.
+pub fn notes<'a>(
+    kind: &'a ResourceType,
+    old: Option<&'a Attributes>,
+    new: &'a Attributes,
+) -> impl Iterator<Item = String> {
+    let changed = move |urn: &&str| old.and_then(|old| old.get(*urn)) != new.get(*urn);
+    let note = |urn| format!("{urn} is not registered: kept as sent; register it to have it checked and filtered.");
+    urns(kind, new).filter(changed).take(URNS_MAX).map(note)
+}
+
+/// Applies the operations in their order and returns the paths that name nothing. `stored` are the attributes from before
+/// the request, `attributes` those that it comes to.
+///
+/// # Errors
+/// 400 `invalidPath`, `invalidFilter` or `noTarget` for a path that is known and cannot be followed, `invalidValue` for a
+/// value that is no object where the path is a URN; `tooMany` beyond the budget.
+pub fn apply(
+    kind: &ResourceType,
+    stored: &Attributes,
+    attributes: &mut Attributes,
+    operations: &[Unresolved],
+    budget: &Budget,
+) -> Result<Vec<String>> {
+    if operations.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut known: Vec<String> = urns(kind, attributes).chain(urns(kind, stored)).map(str::to_owned).collect();
+    let mut unknown = Vec::new();
+    for operation in operations {
+        budget.spend(known.len().saturating_add(weight(&operation.value)))?;
+        let Some((urn, rest)) = split(&operation.path, operation.value.is_object(), &known) else {
+            unknown.push(operation.path.clone());
+            continue;
+        };
+        let key = attributes.keys().find(|key| key.eq_ignore_ascii_case(urn)).map_or(urn, String::as_str).to_owned();
+        let (mut inner, other) = match attributes.remove(&key) {
+            Some(Value::Object(inner)) => (inner, None),
+            other => (Attributes::new(), other),
+        };
+        budget.spend(inner.values().map(weight).sum())?;
+        change(&key, &mut inner, rest, operation, budget)?;
+        if !inner.is_empty() {
+            known.push(key.clone());
+            attributes.insert(key, Value::Object(inner));
+        } else if let (Some(other), Op::Remove) = (other, operation.op) {
+            // What is no object has no attributes; only all of it can be removed.
+            if !rest.is_empty() {
+                attributes.insert(key, other);
+            }
+        }
+    }
+    Ok(unknown)
+}
+
+/// What stands before a filter.
+fn head(path: &str) -> &str {
+    path.split('[').next().unwrap_or_default()
+}
+
+/// What follows a URN in a path: nothing, or the name of an attribute and what belongs to it.
+fn rest_after<'p>(path: &'p str, urn: &str) -> Option<&'p str> {
+    let rest = urn::after(path, urn)?;
+    let attribute = rest.get(1..).unwrap_or_default();
+    let name = attribute.split(['.', '[']).next().unwrap_or_default();
+    (rest.is_empty() || urn::is_attribute_name(name)).then_some(attribute)
+}
+
+/// Splits a path into its URN and what follows: by the first of these rules that fits.
+///
+/// 1. The longest URN of `known` that is the whole path, or that the name of an attribute follows.
+/// 2. Behind the version: the last segment before the final one that begins with a capital ends the URN.
+/// 3. A final segment with a capital: with a dot in it the URN ends there, without one it is all of the URN if the value is
+///    an object.
+/// 4. The version ends the URN.
+///
+/// `None` for a path without a version, or with more behind the URN than an attribute and its sub-attribute.
+fn split<'p>(path: &'p str, is_object: bool, known: &'p [String]) -> Option<(&'p str, &'p str)> {
+    let fits = known.iter().filter_map(|urn| Some((urn.as_str(), rest_after(path, urn)?)));
+    if let Some(found) = fits.max_by_key(|(urn, _)| urn.len()) {
+        return Some(found);
+    }
+    let head = head(path);
+    // Where each segment begins and ends.
+    let mut segments: Vec<(usize, usize)> = Vec::new();
+    let mut at = 0;
+    for segment in head.split(':') {
+        segments.push((at, at + segment.len()));
+        at += segment.len() + 1;
+    }
+    let text = |(from, to): (usize, usize)| head.get(from..to).unwrap_or_default();
+    let version = segments.iter().rposition(|segment| is_version(text(*segment)))?;
+    let behind = segments.get(version + 1..).unwrap_or_default();
+    let is_capital = |segment: (usize, usize)| text(segment).starts_with(|c: char| c.is_ascii_uppercase());
+    let Some((last, before)) = behind.split_last() else { return Some((path, "")) };
+    let end = match before.iter().rfind(|segment| is_capital(**segment)) {
+        Some((_, end)) => *end,
+        None if is_capital(*last) => match text(*last).find('.') {
+            Some(dot) => last.0 + dot,
+            None if is_object => return Some((path, "")),
+            None => segments.get(version)?.1,
+        },
+        None => segments.get(version)?.1,
+    };
+    let urn = path.get(..end)?;
+    Some((urn, rest_after(path, urn)?))
+}
+
+/// `\d+(\.\d+)*`
+fn is_version(segment: &str) -> bool {
+    segment.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// Changes what is stored of one extension.
+fn change(urn: &str, inner: &mut Attributes, rest: &str, operation: &Unresolved, budget: &Budget) -> Result<()> {
+    let Unresolved { op, path, value } = operation;
+    if !rest.is_empty() {
+        return attribute(urn, inner, *op, &Place::read(rest, path)?, value, budget);
+    }
+    match (op, value) {
+        (Op::Remove, _) | (Op::Replace, Value::Null) => inner.clear(),
+        (Op::Add, Value::Null) => {}
+        // `schemas` follows from the attributes.
+        (_, Value::Object(values)) => {
+            for (name, value) in values.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("schemas")) {
+                attribute(urn, inner, *op, &Place { name, sub: None, filter: None, path: name }, value, budget)?;
+            }
+        }
+        (_, other) => {
+            let found = super::json::name(other);
+            let detail = format!("{} must be an object, not {found}. Nothing was changed.", cut(urn, 128));
+            return Err(Error::new(Code::WrongType, detail));
+        }
+    }
+    Ok(())
+}
+
+/// What follows the URN of a path.
+struct Place<'p> {
+    name: &'p str,
+    sub: Option<String>,
+    filter: Option<Expression>,
+    /// The whole path, for sentences.
+    path: &'p str,
+}
+
+impl<'p> Place<'p> {
+    fn read(rest: &'p str, path: &'p str) -> Result<Self> {
+        let raw = path::parse(rest, Forms::Lenient)?;
+        let name = rest.split(['.', '[']).next().unwrap_or_default();
+        let sub = raw.sub.or(raw.attribute.sub);
+        match &sub {
+            Some(sub) if !urn::is_attribute_name(sub) => {
+                let detail =
+                    format!("{} is not a path: after the attribute only one sub-attribute can follow.", quoted(path));
+                Err(Error::new(Code::PathSyntax, detail))
+            }
+            _ => Ok(Self { name, sub, filter: raw.filter, path }),
+        }
+    }
+}
+
+/// Changes one attribute of an extension.
+fn attribute(
+    urn: &str,
+    inner: &mut Attributes,
+    op: Op,
+    place: &Place<'_>,
+    value: &Value,
+    budget: &Budget,
+) -> Result<()> {
+    let known = inner.keys().find(|name| name.eq_ignore_ascii_case(place.name)).cloned();
+    let name = known.clone().unwrap_or_else(|| place.name.to_owned());
+    let whole = place.sub.is_none() && place.filter.is_none();
+    let stored = known.and_then(|name| inner.get(&name));
+    match (op, value) {
+        (Op::Add, Value::Null) => return Ok(()),
+        (Op::Remove, _) if stored.is_none() => return Ok(()),
+        (Op::Remove | Op::Replace, Value::Null) if whole => {
+            inner.remove(&name);
+            return Ok(());
+        }
+        // Kept as sent: nothing says what else it could be.
+        (Op::Replace, value) if whole => {
+            inner.insert(name, value.clone());
+            return Ok(());
+        }
+        (Op::Add, value) if whole && stored.is_none() => {
+            inner.insert(name, value.clone());
+            return Ok(());
+        }
+        _ => {}
+    }
+    let described = describe(&name, op, stored, place, value)?;
+    let filter = place.filter.as_ref().map(|filter| in_value_path(filter, &described, Forms::Lenient)).transpose();
+    let filter = filter.map_err(|error| match error {
+        ResolveError::Refused(error) => error,
+        ResolveError::Unknown(sub) | ResolveError::UnknownInFilter(sub) => {
+            let detail = format!(
+                "No stored value of {} has the attribute {}, by which the path chooses values. Nothing was changed.",
+                quoted(place.path),
+                quoted(&sub)
+            );
+            Error::new(Code::PathUnknownAttribute, detail).about([sub])
+        }
+    })?;
+    let is_value =
+        |sub: &String| described.multi && described.kind != Type::Complex && sub.eq_ignore_ascii_case("value");
+    if let Some(sub) = place.sub.as_ref().filter(|sub| described.sub(sub).is_none() && !is_value(sub)) {
+        if op == Op::Remove {
+            // Nothing of it is stored.
+            return Ok(());
+        }
+        let detail = format!("{} is stored without sub-attributes. Nothing was changed.", quoted(place.name));
+        return Err(Error::new(Code::PathUnknownAttribute, detail).about([sub.as_str()]));
+    }
+    let is_element = described.multi && filter.is_some();
+    let value = match (value, op) {
+        (Value::Null | Value::Array(_), _) => value.clone(),
+        (one, Op::Add | Op::Remove) if described.multi && !is_element && place.sub.is_none() => {
+            Value::Array(vec![one.clone()])
+        }
+        (one, _) => one.clone(),
+    };
+    let value = if op == Op::Remove { spelled(&described, value) } else { value };
+    let sub = place.sub.as_ref().filter(|_| described.kind == Type::Complex);
+    let sub = sub.map(|sub| described.sub(sub).map_or_else(|| sub.clone(), |sub| sub.name.to_string()));
+    let path = Resolved { target: Target { urn: Some(urn.to_owned()), name, sub }, filter };
+    let operation = Operation { op, path, value, missing: Missing::Make };
+    // One value becomes a list when more are added to it.
+    if let (true, Some(one)) = (described.multi, inner.get_mut(described.name.as_ref()))
+        && !one.is_array()
+    {
+        *one = Value::Array(vec![one.take()]);
+    }
+    let kind = only(urn, described);
+    let mut holder = Attributes::from_iter([(urn.to_owned(), Value::Object(std::mem::take(inner)))]);
+    patch::apply(&kind, &mut holder, &[&operation], budget)?;
+    if let Some(Value::Object(changed)) = holder.remove(urn) {
+        *inner = changed;
+    }
+    Ok(())
+}
+
+/// The values that a removal lists, with the stored names.
+fn spelled(attribute: &Attribute, value: Value) -> Value {
+    match value {
+        Value::Array(items) => items.into_iter().map(|item| spelled(attribute, item)).collect(),
+        Value::Object(map) => {
+            let name = |name: String| attribute.sub(&name).map_or(name, |sub| sub.name.to_string());
+            Value::Object(map.into_iter().map(|(key, value)| (name(key), value)).collect())
+        }
+        other => other,
+    }
+}
+
+/// A resource type that knows nothing but this attribute.
+fn only(urn: &str, attribute: Attribute) -> ResourceType {
+    let base = super::schema::tables::user_type();
+    let schema = Schema {
+        id: Cow::Owned(urn.to_owned()),
+        name: Cow::Borrowed(""),
+        description: Cow::Borrowed(""),
+        attributes: Cow::Owned(vec![attribute]),
+    };
+    ResourceType { extensions: vec![Cow::Owned(schema)], ..base }
+}
+
+/// Describes an attribute by its stored values, by what is sent and, where something is added, by the path.
+///
+/// # Errors
+/// 400 `tooMany` for more than [`SUBS_MAX`] sub-attributes.
+fn describe(name: &str, op: Op, stored: Option<&Value>, place: &Place<'_>, value: &Value) -> Result<Attribute> {
+    let multi = match stored {
+        Some(stored) => stored.is_array() || op == Op::Add && value.is_array() && place.sub.is_none(),
+        None => place.filter.is_some() || value.is_array() && place.sub.is_none(),
+    };
+    let sent = Some(value).filter(|_| place.sub.is_none());
+    let values: Vec<&Value> = elements(stored).chain(elements(sent).filter(|_| op != Op::Remove)).collect();
+    let mut compared = Vec::new();
+    place.filter.iter().for_each(|filter| names(filter, &mut compared));
+    let makes_objects = op != Op::Remove && stored.is_none();
+    let complex = values.iter().any(|value| value.is_object())
+        || makes_objects
+            && (place.sub.is_some() || compared.iter().any(|(name, _)| !name.eq_ignore_ascii_case("value")));
+    let mut described = new(name, kind(values.iter().copied(), &compared, "value"), multi);
+    if !complex {
+        return Ok(described);
+    }
+    // By their names in lower case: the first spelling counts.
+    let mut subs: BTreeMap<String, (&str, Vec<&Value>)> = BTreeMap::new();
+    for (name, value) in values.iter().filter_map(|value| value.as_object()).flatten() {
+        subs.entry(name.to_ascii_lowercase()).or_insert((name, Vec::new())).1.push(value);
+    }
+    if op != Op::Remove {
+        for name in place.sub.as_deref().into_iter().chain(compared.iter().map(|(name, _)| *name)) {
+            subs.entry(name.to_ascii_lowercase()).or_insert((name, Vec::new()));
+        }
+    }
+    if subs.len() > SUBS_MAX {
+        let detail = format!(
+            "{} has more than {SUBS_MAX} sub-attributes. Replace it as a whole, or register its extension. Nothing was \
+             changed.",
+            quoted(name)
+        );
+        return Err(Error::new(Code::TooMuchWork, detail));
+    }
+    let sub = |(name, values): (&str, Vec<&Value>)| {
+        new(name, kind(values.iter().copied(), &compared, name), values.iter().any(|value| value.is_array()))
+    };
+    described.kind = Type::Complex;
+    described.sub = Cow::Owned(subs.into_values().map(sub).collect());
+    Ok(described)
+}
+
+fn elements(value: Option<&Value>) -> impl Iterator<Item = &Value> {
+    let (list, one) = match value {
+        Some(Value::Array(list)) => (list.as_slice(), None),
+        other => (Default::default(), other),
+    };
+    list.iter().chain(one)
+}
+
+/// The names that a filter compares, with what they are compared with.
+fn names<'f>(filter: &'f Expression, found: &mut Vec<(&'f str, Option<&'f Literal>)>) {
+    match filter {
+        Expression::And(parts) | Expression::Or(parts) => parts.iter().for_each(|part| names(part, found)),
+        Expression::Not(inner) => names(inner, found),
+        Expression::Present(path) | Expression::Has { path, .. } => found.push((&path.name, None)),
+        Expression::Compare { path, value, .. } => found.push((&path.name, Some(value))),
+    }
+}
+
+/// The type of values: the one that they are compared as if any has it, else that of the first; of none that of what they
+/// are compared with. A nested object is compared and replaced as a whole.
+fn kind<'v>(
+    values: impl Iterator<Item = &'v Value> + Clone,
+    compared: &[(&str, Option<&Literal>)],
+    name: &str,
+) -> Type {
+    let of = |value: &Value| match value {
+        Value::Bool(_) => Type::Boolean,
+        Value::Number(_) => Type::Decimal,
+        _ => Type::String,
+    };
+    let literal = compared.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).and_then(|(_, literal)| *literal);
+    let wanted = literal.and_then(|literal| match literal {
+        Literal::String(_) => Some(Type::String),
+        Literal::Number(_) => Some(Type::Decimal),
+        Literal::Boolean(_) => Some(Type::Boolean),
+        Literal::Null => None,
+    });
+    let mut kinds = values.flat_map(|value| elements(Some(value))).filter(|value| !value.is_null()).map(of).peekable();
+    let first = kinds.peek().copied();
+    match (wanted, first) {
+        (Some(wanted), Some(_)) if kinds.any(|kind| kind == wanted) => wanted,
+        (_, Some(first)) => first,
+        (wanted, None) => wanted.unwrap_or(Type::String),
+    }
+}
+
+fn new(name: &str, kind: Type, multi: bool) -> Attribute {
+    Attribute {
+        name: Cow::Owned(name.to_owned()),
+        kind,
+        multi,
+        required: false,
+        case_exact: false,
+        mutability: Mutability::ReadWrite,
+        returned: Returned::Default,
+        uniqueness: Uniqueness::None,
+        canonical: Cow::Borrowed(&[]),
+        references: Cow::Borrowed(&[]),
+        sub: Cow::Borrowed(&[]),
+        description: Cow::Borrowed(""),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::scim::schema::tables::user_type;
+    use serde_json::json;
+
+    #[test]
+    fn where_the_urn_ends() {
+        let known = ["urn:ab:old".to_owned(), "urn:ab:old:2.0:User".to_owned(), "urn:Odd:x.y".to_owned()];
+        for (path, is_object, expected) in [
+            // Stored: the longest one that an attribute or nothing follows.
+            ("urn:ab:old", false, Some(("urn:ab:old", ""))),
+            ("URN:AB:OLD:thing.x", false, Some(("urn:ab:old", "thing.x"))),
+            (
+                "urn:ab:old:2.0:User:thing[value eq \"a:b\"].x",
+                false,
+                Some(("urn:ab:old:2.0:User", "thing[value eq \"a:b\"].x")),
+            ),
+            ("urn:ab:old:2.0:User.thing", false, Some(("urn:ab:old:2.0:User", "thing"))),
+            ("urn:ab:old:2.0:User:Thing", true, Some(("urn:ab:old:2.0:User", "Thing"))),
+            ("urn:odd:x.y:$thing_1-a", false, Some(("urn:Odd:x.y", "$thing_1-a"))),
+            ("urn:ab:older:thing", false, None),
+            // The last capital before the final segment.
+            ("urn:ab:x:1.0:User:thing", false, Some(("urn:ab:x:1.0:User", "thing"))),
+            ("urn:ab:x:1.0:rus:Channel:User:thing.y", false, Some(("urn:ab:x:1.0:rus:Channel:User", "thing.y"))),
+            ("urn:ab:x:1.0:User:Thing", true, Some(("urn:ab:x:1.0:User", "Thing"))),
+            ("urn:ab:x:1.0:User:thing:y", false, None),
+            // A final capital.
+            ("urn:ab:x:1.0:User.thing", false, Some(("urn:ab:x:1.0:User", "thing"))),
+            ("urn:ab:x:1.0:User", true, Some(("urn:ab:x:1.0:User", ""))),
+            ("urn:ab:x:1.0:User", false, Some(("urn:ab:x:1.0", "User"))),
+            // The version.
+            ("urn:a:b:c:1.0:thing.x", false, Some(("urn:a:b:c:1.0", "thing.x"))),
+            (
+                "urn:okta:custom:group:1.0:x[type eq \"1\"]",
+                false,
+                Some(("urn:okta:custom:group:1.0", "x[type eq \"1\"]")),
+            ),
+            ("urn:okta:custom:group:1.0", true, Some(("urn:okta:custom:group:1.0", ""))),
+            ("urn:ab:x:2:a:b", false, None),
+            ("urn:ab:x:thing", false, None),
+        ] {
+            assert_eq!(split(path, is_object, &known), expected, "{path} {is_object}");
+        }
+    }
+
+    #[test]
+    fn operations() {
+        const URN: &str = "urn:ab:x:1.0:User";
+        let stored = json!({"userName": "u", URN: {
+            "Code": "A", "tags": ["a", "B", 7], "flag": true, "desk": {"Floor": 1, "room": {"n": 1}},
+            "keys": [{"value": "k", "Type": "work", "n": 5}, {"value": "l", "primary": true}],
+        }});
+        let at = |rest: &str| format!("{URN}{rest}");
+        for (op, path, value, expected) in [
+            (Op::Replace, at(":CODE"), json!("B"), Ok(json!({"Code": "B"}))),
+            (Op::Replace, at(":code"), json!(null), Ok(json!({"Code": null}))),
+            (Op::Remove, at(":code"), json!("x"), Ok(json!({"Code": null}))),
+            (Op::Add, at(".new"), json!({"a": [1]}), Ok(json!({"new": {"a": [1]}}))),
+            (Op::Add, at(":new"), json!(null), Ok(json!({}))),
+            (Op::Add, at(":tags"), json!("c"), Ok(json!({"tags": ["a", "B", 7, "c"]}))),
+            (Op::Add, at(":tags"), json!(["a", "c"]), Ok(json!({"tags": ["a", "B", 7, "c"]}))),
+            (Op::Add, at(":Code"), json!(["c"]), Ok(json!({"Code": ["A", "c"]}))),
+            (Op::Add, at(":Code"), json!("c"), Ok(json!({"Code": "c"}))),
+            (Op::Replace, at(":tags"), json!(["c"]), Ok(json!({"tags": ["c"]}))),
+            (Op::Remove, at(":tags"), json!(["b", 7]), Ok(json!({"tags": ["a"]}))),
+            (Op::Remove, at(":tags[value eq \"b\"]"), json!(null), Ok(json!({"tags": ["a", 7]}))),
+            (Op::Remove, at(":tags[value eq 7]"), json!(null), Ok(json!({"tags": ["a", "B"]}))),
+            (Op::Remove, at(":tags[type eq \"b\"]"), json!(null), Err(Code::PathUnknownAttribute)),
+            (Op::Replace, at(":tags[value eq \"b\"]"), json!("c"), Ok(json!({"tags": ["a", "c", 7]}))),
+            (Op::Replace, at(":flag"), json!("False"), Ok(json!({"flag": "False"}))),
+            (
+                Op::Add,
+                at(":desk"),
+                json!({"floor": 2, "new": 1}),
+                Ok(json!({"desk": {"Floor": 2, "new": 1, "room": {"n": 1}}})),
+            ),
+            (Op::Replace, at(":desk.FLOOR"), json!(3), Ok(json!({"desk": {"Floor": 3, "room": {"n": 1}}}))),
+            (Op::Remove, at(":desk.floor"), json!(null), Ok(json!({"desk": {"room": {"n": 1}}}))),
+            (Op::Remove, at(":desk.other"), json!(null), Ok(json!({}))),
+            (Op::Remove, at(":tags.other"), json!(null), Ok(json!({}))),
+            (Op::Replace, at(":code.other"), json!("x"), Err(Code::PathUnknownAttribute)),
+            (Op::Remove, at(":tags[value eq \"b\"].value"), json!(null), Ok(json!({"tags": ["a", 7]}))),
+            (Op::Add, at(":seat.row"), json!(3), Ok(json!({"seat": {"row": 3}}))),
+            (
+                Op::Replace,
+                at(":keys[type eq \"WORK\"].N"),
+                json!(6),
+                Ok(json!({"keys": [{"value": "k", "Type": "work", "n": 6}, {"value": "l", "primary": true}]})),
+            ),
+            (Op::Remove, at(":keys[n eq 5]"), json!(null), Ok(json!({"keys": [{"value": "l", "primary": true}]}))),
+            (
+                Op::Remove,
+                at(":keys"),
+                json!([{"TYPE": "work"}]),
+                Ok(json!({"keys": [{"value": "l", "primary": true}]})),
+            ),
+            (Op::Remove, at(":keys[shoe eq 5]"), json!(null), Err(Code::PathUnknownAttribute)),
+            (
+                Op::Remove,
+                at(":keys[primary eq false]"),
+                json!(null),
+                Ok(json!({"keys": [{"value": "l", "primary": true}]})),
+            ),
+            (
+                Op::Add,
+                at(":mails[type eq \"home\"].value"),
+                json!("m"),
+                Ok(json!({"mails": [{"type": "home", "value": "m"}]})),
+            ),
+            (Op::Remove, at(":keys[value eq"), json!(null), Err(Code::PathSyntax)),
+            (Op::Remove, at(":keys.a.b"), json!(null), Err(Code::PathSyntax)),
+            (
+                Op::Replace,
+                at(""),
+                json!({"CODE": "B", "tags": null, "schemas": []}),
+                Ok(json!({"Code": "B", "tags": null})),
+            ),
+            (Op::Add, at(""), json!({"tags": "c"}), Ok(json!({"tags": ["a", "B", 7, "c"]}))),
+            (Op::Replace, at(""), json!("x"), Err(Code::WrongType)),
+            (Op::Remove, "urn:ab:other:1.0:User:x".to_owned(), json!(null), Ok(json!({}))),
+        ] {
+            let stored = stored.as_object().unwrap();
+            let mut found = stored.clone();
+            let operation = Unresolved { op, path: path.clone(), value: value.clone() };
+            let result = apply(&user_type(), stored, &mut found, &[operation], &Budget::new());
+            let wanted = expected.map(|changes| {
+                let mut wanted = stored.clone();
+                let inner = wanted.get_mut(URN).and_then(Value::as_object_mut).unwrap();
+                inner.extend(changes.as_object().unwrap().clone());
+                inner.retain(|_, value| !value.is_null());
+                wanted
+            });
+            let found = result.map(|_| found).map_err(|error| error.code);
+            assert_eq!(found, wanted, "{op:?} {path} {value}");
+        }
+        for (op, value) in [(Op::Remove, json!(null)), (Op::Replace, json!(null)), (Op::Remove, json!({"Code": 1}))] {
+            let mut found = stored.as_object().unwrap().clone();
+            let operation = Unresolved { op, path: URN.to_ascii_uppercase(), value };
+            apply(&user_type(), &Map::new(), &mut found, &[operation], &Budget::new()).unwrap();
+            assert_eq!(Value::Object(found), json!({"userName": "u"}));
+        }
+    }
+}
