@@ -209,7 +209,11 @@ fn command(
             Command::CreateGroup { group, members: members.unwrap_or_default() }
         }
         Scim::Replace(Kinds::Groups, id) => {
-            let (group, members) = group(Some(id), request, data, reading)?;
+            let (mut group, members) = group(Some(id), request, data, reading)?;
+            let keeps = !group.nulls.is_empty() && reading.mends() && reading.repairs.need(Repair::NullAsAbsent);
+            if !keeps {
+                group.nulls.clear();
+            }
             Command::ReplaceGroup { id: group_id(id)?, group, members }
         }
         Scim::Patch(kinds, id) => {

@@ -304,6 +304,8 @@ codes! {
         TokenEnded = "token-ended",
         /// The schema's URN belongs to the standard.
         SchemaReserved = "schema-reserved",
+        /// The schema's URN begins another one's at a colon, or the other way round.
+        SchemaAmbiguous = "schema-ambiguous",
         /// Operations that refer to each other cannot be made together.
         BulkCircle = "bulk-circle",
         /// An import is in another state than the call needs.

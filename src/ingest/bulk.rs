@@ -9,11 +9,14 @@ use crate::error::{Code, Error, Result, excerpt, quoted};
 use crate::route::{self, Scim};
 use crate::scim::bulk::{BULK_REQUEST, OPERATIONS_MAX, Placeholders, order};
 use crate::scim::etag::Tags;
-use crate::scim::json::{self, Checked, Shape};
+use crate::scim::json::{self, Checked, Shape, Step};
 use crate::scim::patch::MESSAGE;
 use crate::scim::projection::Projection;
 use crate::sorted::Sorted;
+use references::{Place, Places};
 use std::borrow::Cow;
+
+mod references;
 
 /// Reads the request.
 ///
@@ -142,15 +145,16 @@ impl<'b> Sent<'b> {
         if creates && self.bulk_id.is_none() {
             return Err(Error::new(Code::BulkIdMissing, "A POST in a Bulk request needs a bulkId."));
         }
+        let places = Places::new(request.types.of(route.kinds()), self.data, matches!(route, Scim::Patch(..)));
         let placed = match self.data.shape() {
             _ if matches!(route, Scim::Delete(..)) => None,
-            Shape::Object => known.put_placeholders(self.data, matches!(route, Scim::Patch(..)))?,
+            Shape::Object => known.put_placeholders(self.data, &places)?,
             Shape::Array
                 if matches!(route, Scim::Patch(..))
                     && reading.mends()
                     && reading.repairs.need(Repair::BareOperations) =>
             {
-                let list = known.put_placeholders(self.data, true)?;
+                let list = known.put_placeholders(self.data, &places)?;
                 let list = list.as_deref().unwrap_or(self.data.as_str());
                 Some(format!(r#"{{"schemas":["{MESSAGE}"],"Operations":{list}}}"#))
             }
@@ -223,20 +227,20 @@ impl References {
         format!("bulkId:{}", name.unwrap_or_default())
     }
 
-    /// In every text of a value: members, a manager, a `$ref`; in a PATCH, in a path's filter too. `None` if there is
-    /// nothing to put.
-    fn put_placeholders(&mut self, data: Checked<'_>, patches: bool) -> Result<Option<String>> {
+    /// In the texts where a reference may stand ([`Places`]). `None` if there is nothing to put.
+    fn put_placeholders(&mut self, data: Checked<'_>, places: &Places<'_>) -> Result<Option<String>> {
         // With an escape, any text could be a reference.
         if !data.as_str().contains("bulkId:") && !data.as_str().contains('\\') {
             return Ok(None);
         }
-        let mut place = |name: Option<&str>, text: &str| match name {
-            Some(name) if patches && name.eq_ignore_ascii_case("path") => {
+        let mut place = |steps: &[Step], text: &str| match places.of(steps) {
+            Place::None => None,
+            Place::Path => {
                 // Inside quotes: members[value eq "bulkId:x"].
                 let parts = text.split('"').map(|part| self.placed(part).unwrap_or_else(|| part.to_owned()));
                 Some(parts.collect::<Vec<_>>().join("\""))
             }
-            _ => self.placed(text),
+            Place::Value => self.placed(text),
         };
         json::rewritten(data, &mut place).map(Some)
     }

@@ -129,7 +129,8 @@ fn sent<'b>(
     texts: &'b Texts,
 ) -> Result<(Vec<Sent<'b>>, Vec<Unresolved>)> {
     let (sent, unresolved) = (Vec::new(), Vec::new());
-    let mut paths = Paths { kind, id, reading, texts, from_text: false, sent, unresolved, read: 0 };
+    let partial = matches!(envelope, Envelope::Changed(_));
+    let mut paths = Paths { kind, id, reading, texts, from_text: false, partial, sent, unresolved, read: 0 };
     match envelope {
         Envelope::Changed(values) => paths.keys(Op::Replace, values.iter().filter(|(_, value)| !value.is_null()))?,
         Envelope::Operations(items) => {
@@ -143,6 +144,12 @@ fn sent<'b>(
         }
     }
     Ok((paths.sent, paths.unresolved))
+}
+
+/// Reads a path. A key that is no path at all names nothing; `text` is what is said of it then.
+fn parsed(path: &str, text: &str, explicit: bool, forms: Forms) -> Result<path::RawPath, ResolveError> {
+    path::parse(path, forms)
+        .map_err(|error| if explicit { ResolveError::Refused(error) } else { ResolveError::Unknown(text.to_owned()) })
 }
 
 /// True for the name of an attribute or a schema, or a path.
@@ -170,6 +177,8 @@ struct Paths<'a, 'b> {
     texts: &'b Texts,
     /// What is read at the moment came out of a text.
     from_text: bool,
+    /// The body says only what has changed: what is `null` in it is not said.
+    partial: bool,
     sent: Vec<Sent<'b>>,
     /// What only the object can find the place of.
     unresolved: Vec<Unresolved>,
@@ -297,17 +306,23 @@ impl<'b> Paths<'_, 'b> {
             return Ok(());
         }
         let resolved = dialect::form(self.reading.forms, &mut self.reading.repairs, |forms| {
-            let path = path::parse(&text, forms).map_err(ResolveError::Refused)?.resolve(self.kind, forms)?;
-            Ok(path)
+            parsed(&text, &text, explicit, forms)?.resolve(self.kind, forms)
         });
+        self.resolved(op, text, resolved, value, written)
+    }
+
+    /// Takes the value of an attribute whose name, `text`, was looked up.
+    fn resolved(
+        &mut self,
+        op: Op,
+        text: String,
+        resolved: Result<Resolved, ResolveError>,
+        value: Checked<'b>,
+        written: Written,
+    ) -> Result<()> {
+        let explicit = written == Written::AsPath;
         let path = match resolved {
             Ok(path) if explicit || self.may_be_key(&path, &text, written) => path,
-            // A key that is no path at all names nothing.
-            Err(ResolveError::Refused(_))
-                if self.reading.mends() && !explicit && path::parse(&text, self.reading.forms).is_err() =>
-            {
-                return self.unknown(text);
-            }
             Ok(_) => return self.unknown(text),
             Err(ResolveError::Unknown(name)) => return self.unknown(name),
             // To skip a removal would tell the client that what is stored is gone; to replace members removes some.
@@ -366,12 +381,23 @@ impl<'b> Paths<'_, 'b> {
         Ok(())
     }
 
+    /// One attribute in the object of a schema: its name is looked up there and nowhere else.
+    fn attribute_of(&mut self, urn: &str, op: Op, key: &str, value: Checked<'b>) -> Result<()> {
+        self.reading.guide.look_up()?;
+        let text = format!("{urn}:{key}");
+        let resolved = dialect::form(self.reading.forms, &mut self.reading.repairs, |forms| {
+            parsed(key, &text, false, forms)?.resolve_inside(urn, self.kind, forms)
+        });
+        self.resolved(op, text, resolved, value, Written::Inside)
+    }
+
     /// The attributes of one schema, as an object under its URN.
     fn schema(&mut self, op: Op, urn: &str, value: Checked<'b>) -> Result<()> {
         if op == Op::Remove {
             let detail = format!("{urn} is all of the {}; name what to remove, or DELETE it.", self.kind.name);
             return Err(Error::new(Code::PathWholeResource, detail));
         }
+        let paths_are_partial = self.partial;
         let schema = |kind: &ResourceType, name: &str| match kind.extension(urn) {
             Some(schema) => schema.attribute(name).is_some(),
             None => kind.attribute(name).is_some(),
@@ -379,10 +405,10 @@ impl<'b> Paths<'_, 'b> {
         match self.object(value, schema)? {
             // `schemas` of an extension follows from its attributes, as that of the resource does.
             Some(values) => self.inside(values, |paths, values| {
-                values.iter().filter(|(key, _)| !key.eq_ignore_ascii_case("schemas")).try_for_each(|(key, value)| {
-                    paths.reading.guide.look_up()?;
-                    paths.place(op, format!("{urn}:{key}"), value, Written::Inside)
-                })
+                let said = |value: Checked<'_>| !(paths_are_partial && value.is_null());
+                let mut named =
+                    values.iter().filter(|(key, value)| !key.eq_ignore_ascii_case("schemas") && said(*value));
+                named.try_for_each(|(key, value)| paths.attribute_of(urn, op, key, value))
             }),
             None if value.is_null() => Ok(()),
             None => {

@@ -15,7 +15,7 @@ use crate::fold::fold;
 use crate::id::{GroupId, MemberId, Seq};
 use crate::scim::difference::difference;
 use crate::scim::patch::{self, Op};
-use crate::scim::resource::{Resource, schemas};
+use crate::scim::resource::{Resource, keep_nulls, schemas};
 use crate::scim::schema::{Kinds, ResourceType};
 use crate::scim::unregistered::Unresolved;
 use crate::store::changes::Kind as ChangeKind;
@@ -75,6 +75,7 @@ pub(super) fn replace(work: &mut Work<'_>, id: &GroupId, group: &Resource, ids: 
     let kind = &work.types.group;
     let stored = gate::stored(kind, &old.content.doc)?;
     let mut new = unregistered::proposed(work, kind, group, Some(&stored))?;
+    keep_nulls(kind, &group.nulls, &stored, &mut new);
     if !new.contains_key("externalId")
         && let Some(external_id) = &old.content.external_id
     {

@@ -5,8 +5,9 @@ use super::Memory;
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result};
 use crate::id::Timestamp;
-use crate::scim::schema::Types;
 use crate::scim::schema::document::{Document, REGISTERED_MAX};
+use crate::scim::schema::{ENTERPRISE, Types};
+use crate::scim::urn::after;
 use crate::store::{Sql, schemas as store, transact};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -52,7 +53,16 @@ pub(super) fn put(sql: &dyn Sql, memory: &mut Memory, document: &Map<String, Val
     let document = Document::read(document.clone())?;
     let (urn, text) = (document.schema.id.as_ref(), document.write().to_string());
     let stored = store::all(sql)?;
+    let clash = stored.iter().map(|(other, _)| other.as_str()).chain([ENTERPRISE]).find(|other| clashes(urn, other));
+    let clash = clash.map(str::to_owned);
     let (count, old) = (stored.len(), find(stored, urn));
+    if let (None, Some(other)) = (&old, clash) {
+        let detail = format!(
+            "{urn} and {other}, which is registered, begin alike up to a colon, so a path could mean either. Choose another \
+             URN, or delete that schema first."
+        );
+        return Err(Error::new(Code::SchemaAmbiguous, detail));
+    }
     if old.is_none() && count >= REGISTERED_MAX {
         let detail = format!("The organisation has {count} schemas already; at most {REGISTERED_MAX} are kept.");
         return Err(Error::new(Code::TooManySchemas, detail));
@@ -86,6 +96,12 @@ fn change(sql: &dyn Sql, memory: &mut Memory, now: Timestamp, body: impl Fn(i64)
     })?;
     memory.types = Rc::new(types);
     Ok(())
+}
+
+/// True if one of two URNs begins the other at a colon.
+fn clashes(one: &str, other: &str) -> bool {
+    let begins = |long: &str, short: &str| after(long, short).is_some_and(|rest| rest.starts_with(':'));
+    begins(one, other) || begins(other, one)
 }
 
 fn find(stored: Vec<(String, String)>, urn: &str) -> Option<(String, String)> {

@@ -16,7 +16,7 @@ use crate::id::UserId;
 use crate::scim::difference::difference;
 use crate::scim::json;
 use crate::scim::patch::{self, Op, Operation};
-use crate::scim::resource::{Resource, schemas};
+use crate::scim::resource::{Resource, keep_nulls, schemas};
 use crate::scim::schema::{Kinds, ResourceType};
 use crate::scim::unregistered::Unresolved;
 use crate::store::changes::Kind as ChangeKind;
@@ -121,8 +121,10 @@ pub(super) fn replace(
     work.spend_document(old.content.doc.len())?;
     let stored = gate::stored(&work.types.user, &old.content.doc)?;
     let mut new = unregistered::proposed(work, &work.types.user, user, Some(&stored))?;
-    let nulls = user.nulls.iter().map(String::as_str).filter(|_| null_keeps);
-    for kept in ["externalId", "active"].into_iter().chain(nulls) {
+    if null_keeps {
+        keep_nulls(&work.types.user, &user.nulls, &stored, &mut new);
+    }
+    for kept in ["externalId", "active"] {
         if !new.contains_key(kept)
             && let Some(value) = stored.get(kept)
         {

@@ -12,7 +12,7 @@ mod text;
 use self::check::Check;
 pub use self::check::{Count, ELEMENTS_MAX, VALUES_MAX};
 use self::named::Named;
-pub use self::rewrite::{Replace, rewritten};
+pub use self::rewrite::{Replace, Step, rewritten};
 pub use self::text::{Checked, Object, Shape, Texts};
 use crate::error::{Code, Error, Result};
 use serde::Deserialize;

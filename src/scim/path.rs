@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 pub use super::filter::ResolveError;
 use super::filter::parse::Parser;
-use super::filter::resolve::{Definition, Found, find, has_elements, in_value_path, is_list_of_simple, not_complex};
+use super::filter::resolve::{
+    Definition, Found, find, find_inside, has_elements, in_value_path, is_list_of_simple, not_complex,
+};
 use super::filter::{AttributePath, Expression, Filter, Form, Forms, Grammar, Target};
 use crate::error::{Code, Error, Result};
 use crate::scim::schema::{Attribute, ResourceType};
@@ -33,7 +35,16 @@ pub struct RawPath {
 impl RawPath {
     /// Looks the attributes up in the schemas of `resource`.
     pub fn resolve(&self, resource: &ResourceType, forms: Forms) -> Result<Resolved, ResolveError> {
-        let mut found = match find(&self.attribute, resource, forms)? {
+        self.resolve_found(find(&self.attribute, resource, forms)?, forms)
+    }
+
+    /// Looks the attributes up in one schema of `resource`, the core's or an extension's.
+    pub fn resolve_inside(&self, urn: &str, resource: &ResourceType, forms: Forms) -> Result<Resolved, ResolveError> {
+        self.resolve_found(find_inside(urn, &self.attribute, resource)?, forms)
+    }
+
+    fn resolve_found(&self, found: Found<'_>, forms: Forms) -> Result<Resolved, ResolveError> {
+        let mut found = match found {
             Found::Attribute(found) => found,
             Found::Extension(_) if self.filter.is_some() => return Err(not_complex(&self.attribute)),
             Found::Extension(schema) => {

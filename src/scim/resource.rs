@@ -25,7 +25,8 @@ const READ_MAX: usize = 1024 * 1024;
 pub struct Resource {
     /// Canonical attributes, `schemas` and what only the server sets left out; extensions under their URN.
     pub attributes: Map<String, Value>,
-    /// Multi-valued attributes that were sent as `null`, which some clients mean as "not said".
+    /// Multi-valued attributes that were sent as `null`, which some clients mean as "not said"; those of an extension with
+    /// its URN before them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nulls: Vec<String>,
     /// Attributes of extensions that nobody registered, each under its whole name.
@@ -59,7 +60,7 @@ pub fn read(kind: &ResourceType, body: Map<String, Value>) -> Result<Read> {
             }
             put(&mut read.resource.attributes, &attribute.name, canonical(attribute, value, "", &mut unknown)?);
         } else if let Some(schema) = kind.extension(&key) {
-            let value = extension(schema, value, &mut unknown)?;
+            let value = extension(schema, value, &mut unknown, &mut read.resource.nulls)?;
             put(&mut read.resource.attributes, &schema.id, value);
         } else {
             match value {
@@ -167,7 +168,12 @@ fn complex(
     Ok((!kept.is_empty()).then_some(Value::Object(kept)))
 }
 
-fn extension(schema: &Schema, value: Value, unknown: &mut Vec<String>) -> Result<Option<Value>> {
+fn extension(
+    schema: &Schema,
+    value: Value,
+    unknown: &mut Vec<String>,
+    nulls: &mut Vec<String>,
+) -> Result<Option<Value>> {
     let map = match value {
         Value::Null => return Ok(None),
         Value::Object(map) => map,
@@ -177,12 +183,45 @@ fn extension(schema: &Schema, value: Value, unknown: &mut Vec<String>) -> Result
     let prefix = format!("{}:", schema.id);
     for (key, value) in map {
         match schema.attribute(&key) {
-            Some(a) if is_kept(a) => put(&mut kept, &a.name, canonical(a, value, &prefix, unknown)?),
+            Some(a) if is_kept(a) => {
+                if value.is_null() && a.multi {
+                    nulls.push(format!("{prefix}{}", a.name));
+                }
+                put(&mut kept, &a.name, canonical(a, value, &prefix, unknown)?);
+            }
             Some(_) => {}
             None => name_unknown(unknown, || format!("{prefix}{key}")),
         }
     }
     Ok((!kept.is_empty()).then_some(Value::Object(kept)))
+}
+
+/// Puts the stored values back that a PUT says `null` of, `nulls`, and means as not said.
+pub fn keep_nulls(kind: &ResourceType, nulls: &[String], stored: &Map<String, Value>, new: &mut Map<String, Value>) {
+    for name in nulls {
+        let of = kind.extensions.iter().find_map(|schema| {
+            let attribute = name.strip_prefix(schema.id.as_ref())?.strip_prefix(':')?;
+            Some((schema.id.as_ref(), attribute))
+        });
+        match of {
+            None => keep_value(name, stored, new),
+            Some((urn, attribute)) => {
+                let Some(stored) = stored.get(urn).and_then(Value::as_object) else { continue };
+                let mut inner = match new.remove(urn) {
+                    Some(Value::Object(inner)) => inner,
+                    _ => Map::new(),
+                };
+                keep_value(attribute, stored, &mut inner);
+                put(new, urn, (!inner.is_empty()).then_some(Value::Object(inner)));
+            }
+        }
+    }
+}
+
+fn keep_value(name: &str, stored: &Map<String, Value>, new: &mut Map<String, Value>) {
+    if let (false, Some(value)) = (new.contains_key(name), stored.get(name)) {
+        new.insert(name.to_owned(), value.clone());
+    }
 }
 
 /// How many unknown names are told: a body may have very many, and a path before each.

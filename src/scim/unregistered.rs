@@ -105,6 +105,12 @@ pub fn apply(
             continue;
         };
         let key = attributes.keys().find(|key| key.eq_ignore_ascii_case(urn)).map_or(urn, String::as_str).to_owned();
+        // What is stored and no object was kept before such values were refused: it may be sent again.
+        let is_same = |all: &Attributes| all.get(&key) == Some(&operation.value);
+        if rest.is_empty() && operation.op != Op::Remove && (is_same(attributes) || is_same(stored)) {
+            attributes.insert(key, operation.value.clone());
+            continue;
+        }
         let (mut inner, other) = match attributes.remove(&key) {
             Some(Value::Object(inner)) => (inner, None),
             other => (Attributes::new(), other),
@@ -346,7 +352,7 @@ fn describe(name: &str, op: Op, stored: Option<&Value>, place: &Place<'_>, value
         Some(stored) => stored.is_array() || op == Op::Add && value.is_array() && place.sub.is_none(),
         None => place.filter.is_some() || value.is_array() && place.sub.is_none(),
     };
-    let sent = Some(value).filter(|_| place.sub.is_none());
+    let sent = place.sub.is_none().then_some(value);
     let values: Vec<&Value> = elements(stored).chain(elements(sent).filter(|_| op != Op::Remove)).collect();
     let mut compared = Vec::new();
     place.filter.iter().for_each(|filter| names(filter, &mut compared));

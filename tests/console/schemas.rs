@@ -277,6 +277,30 @@ fn values_from_before_and_after() {
     assert_eq!(server.send("PUT", &user, early).status, 200, "and are judged no more");
 }
 
+/// A path must mean one attribute: no URN begins another one at a colon.
+#[test]
+fn urns_that_begin_alike() {
+    let mut server = Native::new(Dialect::Auto);
+    let body = json!({"attributes": [{"name": "code"}]});
+    for (urn, status) in [
+        ("urn:a:b", 201),
+        ("urn:a:b:c", 409),
+        ("URN:A:B:c:User", 409),
+        ("urn:a:bc", 201),
+        ("urn:a:b.c", 201),
+        ("urn:a:x:y:2.0:User", 201),
+        ("urn:a:x:Y", 409),
+        ("urn:ietf:params:scim:schemas:extension:enterprise:2.0", 409),
+        ("urn:a:b", 200),
+    ] {
+        let put = server.admin("PUT", &path(urn), &body);
+        assert_eq!(put.status, status, "{urn}: {}", put.body);
+        assert_eq!(put.text("code") == "schema-ambiguous", status == 409, "{urn}: {}", put.body);
+    }
+    server.admin("DELETE", &path("urn:a:b"), &Value::Null);
+    assert_eq!(server.admin("PUT", &path("urn:a:b:c"), &body).status, 201);
+}
+
 #[test]
 fn groups_too() {
     let mut server = Native::new(Dialect::Auto);

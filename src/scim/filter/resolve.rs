@@ -113,6 +113,22 @@ pub(in crate::scim) fn find<'a>(
     lookup(path, resource, forms).ok_or_else(|| ResolveError::Unknown(path.to_string()))
 }
 
+/// Finds an attribute in the schema of that URN, in its canonical case: the core's or an extension's.
+pub(in crate::scim) fn find_inside<'a>(
+    urn: &str,
+    path: &AttributePath,
+    resource: &'a ResourceType,
+) -> Result<Found<'a>, ResolveError> {
+    let extension = resource.extension(urn);
+    let attribute = match extension {
+        _ if path.urn.is_some() => None,
+        None => resource.attribute(&path.name),
+        Some(schema) => schema.attribute(&path.name),
+    };
+    let found = attribute.and_then(|attribute| define(extension, attribute, path.sub.as_deref()));
+    found.ok_or_else(|| ResolveError::Unknown(format!("{urn}:{path}")))
+}
+
 fn lookup<'a>(path: &AttributePath, resource: &'a ResourceType, forms: Forms) -> Option<Found<'a>> {
     if path.urn.is_none() {
         return match resource.attribute(&path.name) {

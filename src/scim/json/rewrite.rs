@@ -5,9 +5,18 @@ use super::{Checked, DEPTH_MAX};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use std::fmt::{self, Display, Write};
 
-/// Decides what stands in the place of a text: given the name of the object's entry that the text is the value of, and
-/// the text. `None` leaves it.
-pub type Replace<'r> = dyn FnMut(Option<&str>, &str) -> Option<String> + 'r;
+/// Decides what stands in the place of a text: given where the text stands, from the outside in, and the text. `None`
+/// leaves it.
+pub type Replace<'r> = dyn FnMut(&[Step], &str) -> Option<String> + 'r;
+
+/// One step on the way to a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The entry of an object.
+    Name(String),
+    /// The element of an array, from 0.
+    Element(usize),
+}
 
 /// Writes the value again, with its texts replaced, but not the names.
 ///
@@ -16,20 +25,20 @@ pub type Replace<'r> = dyn FnMut(Option<&str>, &str) -> Option<String> + 'r;
 pub fn rewritten(text: Checked<'_>, replace: &mut Replace<'_>) -> crate::error::Result<String> {
     let mut out = String::with_capacity(text.as_str().len());
     let mut deserializer = serde_json::Deserializer::from_slice(text.as_str().as_bytes());
-    Rewrite { out: &mut out, replace, name: None, depth: DEPTH_MAX }
+    Rewrite { out: &mut out, replace, place: &mut Vec::new(), depth: DEPTH_MAX }
         .deserialize(&mut deserializer)
         .map_err(crate::error::Error::internal)?;
     Ok(out)
 }
 
-struct Rewrite<'o, 'r, 'n> {
+struct Rewrite<'o, 'r> {
     out: &'o mut String,
     replace: &'o mut Replace<'r>,
-    name: Option<&'n str>,
+    place: &'o mut Vec<Step>,
     depth: usize,
 }
 
-impl Rewrite<'_, '_, '_> {
+impl Rewrite<'_, '_> {
     fn put<E: serde::de::Error>(self, value: impl Display) -> Result<(), E> {
         write!(self.out, "{value}").map_err(E::custom)
     }
@@ -41,7 +50,7 @@ fn quoted<E: serde::de::Error>(out: &mut String, text: &str) -> Result<(), E> {
     Ok(())
 }
 
-impl<'de> DeserializeSeed<'de> for Rewrite<'_, '_, '_> {
+impl<'de> DeserializeSeed<'de> for Rewrite<'_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -49,7 +58,7 @@ impl<'de> DeserializeSeed<'de> for Rewrite<'_, '_, '_> {
     }
 }
 
-impl<'de> Visitor<'de> for Rewrite<'_, '_, '_> {
+impl<'de> Visitor<'de> for Rewrite<'_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -77,7 +86,7 @@ impl<'de> Visitor<'de> for Rewrite<'_, '_, '_> {
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
-        match (self.replace)(self.name, text) {
+        match (self.replace)(self.place, text) {
             Some(other) => quoted(self.out, &other),
             None => quoted(self.out, text),
         }
@@ -86,14 +95,18 @@ impl<'de> Visitor<'de> for Rewrite<'_, '_, '_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<(), A::Error> {
         let depth = self.depth.checked_sub(1).ok_or_else(|| A::Error::custom("nested too deep"))?;
         self.out.push('[');
-        let start = self.out.len();
+        let (start, mut number) = (self.out.len(), 0);
         loop {
             let end = self.out.len();
             if end > start {
                 self.out.push(',');
             }
-            let inner = Rewrite { out: &mut *self.out, replace: &mut *self.replace, name: None, depth };
-            if access.next_element_seed(inner)?.is_none() {
+            self.place.push(Step::Element(number));
+            number += 1;
+            let inner = Rewrite { out: &mut *self.out, replace: &mut *self.replace, place: &mut *self.place, depth };
+            let read = access.next_element_seed(inner)?;
+            self.place.pop();
+            if read.is_none() {
                 self.out.truncate(end);
                 break;
             }
@@ -112,8 +125,10 @@ impl<'de> Visitor<'de> for Rewrite<'_, '_, '_> {
             }
             quoted(self.out, &name)?;
             self.out.push(':');
-            let replace = &mut *self.replace;
-            access.next_value_seed(Rewrite { out: &mut *self.out, replace, name: Some(&name), depth })?;
+            self.place.push(Step::Name(name.into_owned()));
+            let (replace, place) = (&mut *self.replace, &mut *self.place);
+            access.next_value_seed(Rewrite { out: &mut *self.out, replace, place, depth })?;
+            self.place.pop();
         }
         self.out.push('}');
         Ok(())

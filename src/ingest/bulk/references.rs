@@ -1,0 +1,172 @@
+//! Where in the data of a Bulk operation a reference to another one may stand (RFC 7644 section 3.7.2): in the attributes
+//! that refer to resources. A `userName` that reads `bulkId:x` is a name like any other.
+
+use crate::scim::json::{Checked, Shape, Step};
+use crate::scim::schema::{Attribute, ResourceType, Type};
+use crate::scim::unregistered;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+/// What a text is, by its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// No reference.
+    None,
+    /// A reference, if it has the form of one.
+    Value,
+    /// A path, in whose filter one may stand.
+    Path,
+}
+
+/// The places in the data of one operation.
+pub(super) struct Places<'a> {
+    kind: &'a ResourceType,
+    /// The names of the attributes that refer to resources, in lower case.
+    names: BTreeSet<String>,
+    /// Of a PATCH: the path of each operation, if it has one.
+    paths: Option<Vec<Option<Cow<'a, str>>>>,
+}
+
+impl<'a> Places<'a> {
+    pub(super) fn new(kind: &'a ResourceType, data: Checked<'a>, patches: bool) -> Self {
+        let extensions = kind.extensions.iter().flat_map(|schema| schema.attributes.iter());
+        let all = kind.schema.attributes.iter().chain(extensions);
+        let names = all.filter(|attribute| refers(attribute)).map(|attribute| attribute.name.to_ascii_lowercase());
+        Self { kind, names: names.collect(), paths: patches.then(|| paths(data)) }
+    }
+
+    /// Returns what the text at that place is.
+    pub(super) fn of(&self, steps: &[Step]) -> Place {
+        let Some(paths) = &self.paths else { return self.inside(steps) };
+        // In the list of operations, which may be the whole body, in one in place of a list, or in one that is the body.
+        let (number, steps) = match steps {
+            [Step::Element(number), rest @ ..] => (*number, rest),
+            [Step::Name(name), Step::Element(number), rest @ ..] if name.eq_ignore_ascii_case("Operations") => {
+                (*number, rest)
+            }
+            [Step::Name(name), rest @ ..] if name.eq_ignore_ascii_case("Operations") => (0, rest),
+            rest => (0, rest),
+        };
+        let path = paths.get(number).and_then(Option::as_deref);
+        let path_refers = path.is_some_and(|path| self.refers(path));
+        match steps {
+            [Step::Name(name)] if name.eq_ignore_ascii_case("path") && path_refers => Place::Path,
+            [Step::Name(name), ..] if name.eq_ignore_ascii_case("value") && path_refers => Place::Value,
+            [Step::Name(name), rest @ ..] if name.eq_ignore_ascii_case("value") => self.inside(rest),
+            _ => Place::None,
+        }
+    }
+
+    fn inside(&self, steps: &[Step]) -> Place {
+        // The resource itself may be named by what made it.
+        if matches!(steps, [Step::Name(name)] if name.eq_ignore_ascii_case("id")) {
+            return Place::Value;
+        }
+        let refers = steps.iter().any(|step| match step {
+            Step::Name(name) => name.eq_ignore_ascii_case("$ref") || self.refers(name),
+            Step::Element(_) => false,
+        });
+        if refers { Place::Value } else { Place::None }
+    }
+
+    /// True for the name or the path of an attribute that refers to resources; what nobody registered may.
+    fn refers(&self, path: &str) -> bool {
+        let head = path.split('[').next().unwrap_or_default();
+        let attribute = head.rsplit(':').next().unwrap_or_default();
+        let named =
+            |part: &str| self.names.contains(&part.trim().to_ascii_lowercase()) || part.eq_ignore_ascii_case("$ref");
+        attribute.split('.').any(named) || unregistered::is_unregistered(self.kind, path)
+    }
+}
+
+/// True for an attribute whose values are resources: it has a `$ref`, or is the address of one.
+fn refers(attribute: &Attribute) -> bool {
+    let to_resources = attribute.references.iter().any(|to| !["external", "uri"].contains(&to.as_ref()));
+    attribute.sub("$ref").is_some() || attribute.kind == Type::Reference && to_resources
+}
+
+fn paths(data: Checked<'_>) -> Vec<Option<Cow<'_, str>>> {
+    let path = |operation: Checked<'_>| {
+        operation.object().and_then(|operation| operation.get("path")?.text().map(|path| Cow::Owned(path.into_owned())))
+    };
+    if let Some(operations) = data.elements() {
+        return operations.into_iter().map(path).collect();
+    }
+    let operations = data.object().and_then(|body| body.get("Operations"));
+    match operations {
+        Some(list) if list.shape() == Shape::Array => {
+            list.elements().unwrap_or_default().into_iter().map(path).collect()
+        }
+        Some(one) => vec![path(one)],
+        None => vec![path(data)],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scim::schema::tables::{group_type, user_type};
+    use serde_json::{Value, json};
+
+    /// The texts of the places that are not [`Place::None`].
+    fn found(kind: &ResourceType, data: &Value, patches: bool) -> Vec<String> {
+        let text = data.to_string();
+        let places = Places::new(kind, Checked::new(&text), patches);
+        let mut found = Vec::new();
+        let mut look = |steps: &[Step], text: &str| {
+            if places.of(steps) != Place::None {
+                found.push(text.to_owned());
+            }
+            None
+        };
+        crate::scim::json::rewritten(Checked::new(&text), &mut look).unwrap_or_default();
+        found.sort();
+        found
+    }
+
+    #[test]
+    fn places() {
+        const ENTERPRISE: &str = crate::scim::schema::ENTERPRISE;
+        for (kind, data, patches, expected) in [
+            (
+                user_type(),
+                json!({"userName": "no", "emails": [{"value": "no"}], ENTERPRISE: {"manager": {"value": "1", "$ref": "2"}, "department": "no"},
+                       format!("{ENTERPRISE}:manager.value"): "3", "manager": "4", "urn:ab:x:1.0:User": {"a": "5"}}),
+                false,
+                vec!["1", "2", "3", "4", "5"],
+            ),
+            (
+                group_type(),
+                json!({"displayName": "no", "id": "0", "members": ["1", {"value": "2"}]}),
+                false,
+                vec!["0", "1", "2"],
+            ),
+            (
+                group_type(),
+                json!({"Operations": [
+                    {"op": "add", "path": "members", "value": [{"value": "1"}, "2"]},
+                    {"op": "replace", "path": "displayName", "value": "no"},
+                    {"value": {"displayName": "no", "members": [{"$ref": "3"}]}, "op": "add"},
+                    {"op": "remove", "path": "members[value eq \"x\"]"},
+                ]}),
+                true,
+                vec!["1", "2", "3", "members", "members[value eq \"x\"]"],
+            ),
+            (
+                user_type(),
+                json!({"operations": {"value": {"value": "1"}, "path": format!("{ENTERPRISE}.manager"), "op": "add"}}),
+                true,
+                vec!["1", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User.manager"],
+            ),
+            (user_type(), json!({"op": "add", "path": "userName", "value": "no"}), true, vec![]),
+            (
+                group_type(),
+                json!([{"path": "displayName", "value": "no"}, {"value": ["1"], "path": "members"}]),
+                true,
+                vec!["1", "members"],
+            ),
+        ] {
+            assert_eq!(found(&kind, &data, patches), expected, "{data}");
+        }
+    }
+}
