@@ -58,7 +58,7 @@ test("Console tokens see their organisation, as their scope allows", async () =>
     [read, "GET", "/v1/orgs/scoped/tokens", undefined, 200],
     [read, "GET", "/v1/orgs/foreign", undefined, 401],
     [read, "GET", "/v1/orgs/unregistered", undefined, 401],
-    [read, "GET", "/v1/orgs", undefined, 401],
+    [read, "GET", "/v1/orgs", undefined, 403],
     [admin, "GET", "/v1/orgs/scoped/tokens", undefined, 200],
     [admin, "PUT", "/v1/orgs/scoped", { saml: { configured: true } }, 403],
     [admin, "POST", "/v1/orgs/scoped/tokens", { name: "n", kind: "console", scope: "admin" }, 403],
