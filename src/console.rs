@@ -150,6 +150,7 @@ pub fn confirmed(org: &OrgId, parameters: &[(String, String)]) -> Result<()> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ReleaseBody {
+    #[serde(deserialize_with = "json::deserialize_integer")]
     seconds: i64,
 }
 
@@ -208,7 +209,7 @@ pub fn rotate(id: TokenId, body: &[u8]) -> Result<Rotation> {
         match (name.as_str(), value) {
             ("graceSeconds", value) => {
                 grace_seconds =
-                    value.as_i64().filter(|seconds| (0..=GRACE_MAX).contains(seconds)).ok_or_else(|| {
+                    json::integer(value).filter(|seconds| (0..=GRACE_MAX).contains(seconds)).ok_or_else(|| {
                         Error::new(
                             Code::InvalidField,
                             format!(

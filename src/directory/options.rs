@@ -2,6 +2,7 @@
 
 use super::quota::Quota;
 use crate::error::{Code, Error, Result};
+use crate::scim::json;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// The most reserved names, and the longest in characters.
@@ -51,8 +52,10 @@ pub struct Sync {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Guard {
     /// Users deactivated, deleted or renamed and members removed, each one.
+    #[serde(deserialize_with = "json::deserialize_integer")]
     pub limit: i64,
     /// In so many seconds.
+    #[serde(deserialize_with = "json::deserialize_integer")]
     pub window_seconds: i64,
 }
 

@@ -2,6 +2,7 @@
 
 use crate::error::{Code, Error, Result, excerpt, quoted};
 use crate::id::NUMBER_MAX;
+use crate::scim::json;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -58,7 +59,7 @@ impl Quota {
             };
             *member = match value {
                 Value::Null => None,
-                value => match value.as_i64().filter(|number| (0..=NUMBER_MAX).contains(number)) {
+                value => match json::integer(value).filter(|number| (0..=NUMBER_MAX).contains(number)) {
                     Some(number) => Some(number),
                     None => {
                         let form = format!("a whole number from 0 to {NUMBER_MAX}, or null for no limit");
@@ -87,6 +88,7 @@ mod tests {
             (json!({"bytes": NUMBER_MAX}), Ok(Quota { bytes: Some(NUMBER_MAX), ..default })),
             (json!({"bytes": NUMBER_MAX + 1}), Err("quota.bytes has to be a whole number")),
             (json!({"users": -1}), Err("quota.users has to be a whole number from 0 to 9007199254740991, or null")),
+            (json!({"users": 5.0}), Ok(Quota { users: Some(5), ..default })),
             (json!({"users": 1.5}), Err("quota.users has to be")),
             (json!({"users": "5"}), Err("quota.users has to be")),
             (json!({"groups": true}), Err("quota.groups has to be")),

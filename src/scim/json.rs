@@ -15,8 +15,8 @@ use self::named::Named;
 pub use self::rewrite::{Replace, Step, rewritten};
 pub use self::text::{Checked, Object, Shape, Texts};
 use crate::error::{Code, Error, Result};
-use serde::Deserialize;
-use serde::de::DeserializeSeed;
+use serde::de::{DeserializeSeed, Error as _};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 /// The largest request body, in bytes: a group PUT of 100,000 members, 80 bytes each.
@@ -38,6 +38,23 @@ pub fn body<'b>(bytes: &'b [u8], count: &Count) -> Result<(Checked<'b>, Object<'
             format!("The body has to be a JSON object, not {}.", checked.shape().name()),
         )),
     }
+}
+
+/// Returns the integer that a value is, however it is written: to JSON `5.0` and `5e0` are the number that `5` is.
+pub fn integer(value: &Value) -> Option<i64> {
+    /// Up to here every integer has a floating point number of its own.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let whole = |float: &f64| float.fract() == 0.0 && float.abs() <= EXACT;
+    value.as_i64().or_else(|| value.as_f64().filter(whole).map(|float| float as i64))
+}
+
+/// Reads a field that is an integer, as [`integer`] does.
+///
+/// # Errors
+/// Any other value.
+pub fn deserialize_integer<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<i64, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    integer(&value).ok_or_else(|| D::Error::custom(format_args!("{} is not an integer", crate::error::excerpt(&value))))
 }
 
 /// Builds a small body that must be a JSON object.

@@ -4,7 +4,7 @@
 //! Out of scope: what identity providers send instead (`dialect` mends that before), uniqueness and everything else
 //! that needs the directory (`org`).
 
-use super::json::name;
+use super::json::{self, name};
 use super::schema::{Attribute, Mutability, ResourceType, Schema, Type};
 use super::unregistered::Unresolved;
 use super::urn;
@@ -141,13 +141,10 @@ pub fn single(attribute: &Attribute, value: Value, path: &str, unknown: &mut Vec
 
 /// The integer that a number is, however it is written: `5.0` and `-0` are integers too (RFC 7643 section 2.3.4).
 fn whole(number: &Number) -> Option<Number> {
-    /// Up to here every integer has a floating point number of its own.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    if number.is_i64() || number.is_u64() {
+    if number.is_u64() {
         return Some(number.clone());
     }
-    let float = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() <= EXACT)?;
-    Some((float as i64).into())
+    json::integer(&Value::Number(number.clone())).map(Number::from)
 }
 
 fn complex(

@@ -34,7 +34,8 @@ fn world() -> World {
     let members: Vec<Value> = users.iter().map(|id| json!({ "value": id })).collect();
     let group = server.send("POST", "/Groups", json!({"displayName": "g", "members": members}));
     let group = format!("/Groups/{}", group.text("id"));
-    let set = server.admin("PUT", "", &json!({"guard": {"limit": 3, "windowSeconds": 3600}}));
+    // To JSON 3600.0 is the integer that 3600 is.
+    let set = server.admin("PUT", "", &json!({"guard": {"limit": 3, "windowSeconds": 3600.0}}));
     assert_eq!(set.body["guard"], json!({"limit": 3, "windowSeconds": 3600}), "{}", set.body);
     World { server, users, group }
 }
