@@ -17,6 +17,7 @@ mod gate;
 mod groups;
 mod growth;
 mod guard;
+pub mod history;
 mod import;
 pub mod journal;
 mod membership;
@@ -87,6 +88,8 @@ pub struct Memory {
     pub administered: bool,
     /// The object time that the callers have left; unlimited without.
     pub buckets: Option<bucket::Buckets>,
+    /// How much the callers may still add to the history.
+    pub added: history::Added,
     /// Whose bucket the last call was charged to, if it was.
     charged: Option<Charged>,
     /// What is read or written in many calls.
@@ -101,8 +104,8 @@ impl Memory {
 
     /// Forgets what was read from the storage, so that it is read anew; what was only counted here stays.
     fn forget_stored(&mut self) {
-        let Self { unsaved, buckets, streams, administered, .. } = std::mem::take(self);
-        *self = Self { unsaved, buckets, streams, administered, ..Self::default() };
+        let Self { unsaved, buckets, added, streams, administered, .. } = std::mem::take(self);
+        *self = Self { unsaved, buckets, added, streams, administered, ..Self::default() };
     }
 
     /// Lets a call in, or refuses it because its callers have used up their time, or because enough streams are under way.

@@ -66,6 +66,8 @@ codes! {
         QuotaGroups = "quota-groups",
         /// The organisation stores as many bytes as its quota allows.
         QuotaBytes = "quota-bytes",
+        /// The organisation keeps as many bytes of changes as there is room for.
+        QuotaChanges = "quota-changes",
         /// [`Kind::TooMany`] of another build.
         TooMany = "too-many",
     }
@@ -370,6 +372,8 @@ codes! {
         UnknownTokenRate = "unknown-token-rate",
         /// The object time of the token or the organisation is used up.
         ObjectTimeSpent = "object-time-spent",
+        /// The token has added changes faster than they are taken.
+        HistoryRate = "history-rate",
         /// As many snapshots and imports run as may at once.
         TooManyStreams = "too-many-streams",
         /// The Bulk operations before it used up the work that one request may cause.

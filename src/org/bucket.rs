@@ -18,8 +18,8 @@ use std::collections::BTreeMap;
 /// How much a bucket holds and how fast it refills, in units.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rate {
-    a_millisecond: f64,
-    most: f64,
+    pub(super) a_millisecond: f64,
+    pub(super) most: f64,
 }
 
 /// What one token gets of its organisation's bucket: the rest is for the others, whatever it does.
@@ -49,12 +49,28 @@ impl Rate {
 
 /// What is in one bucket.
 #[derive(Clone, Copy, Debug)]
-struct Level {
+pub(super) struct Level {
     units: f64,
     at: Timestamp,
 }
 
 impl Level {
+    /// Returns what is left after `units` were taken out, of a full bucket if there was none.
+    pub(super) fn after(level: Option<Self>, rate: Rate, units: f64, now: Timestamp) -> Self {
+        Self { units: level.map_or(rate.most, |level| level.at(now, rate)) - units, at: now }
+    }
+
+    /// Returns in how many seconds it is no longer below zero; `None` if it is not.
+    pub(super) fn seconds(self, rate: Rate, now: Timestamp) -> Option<i64> {
+        let units = self.at(now, rate);
+        (units < 0.0).then(|| (-units / rate.a_millisecond / 1000.0).ceil().max(1.0) as i64)
+    }
+
+    /// Returns true if nothing was taken out that has not come back.
+    pub(super) fn is_full(self, rate: Rate, now: Timestamp) -> bool {
+        self.at(now, rate) >= rate.most
+    }
+
     fn at(self, now: Timestamp, rate: Rate) -> f64 {
         // A clock that went back counts as time that passed; otherwise nothing would be refilled until it is there again.
         let passed = now.0.abs_diff(self.at.0) as f64;
@@ -89,15 +105,12 @@ impl Buckets {
     /// 429 with `Retry-After`.
     pub fn check(&self, kind: TokenKind, token: &str, now: Timestamp) -> Result<()> {
         let bucket = self.bucket(kind);
-        let own =
-            bucket.each.get(token).map(|level| (level.at(now, self.rate.of_one_token()), self.rate.of_one_token()));
-        let all = bucket.all.map(|level| (level.at(now, self.rate), self.rate));
-        let (missing, rate, caller) = match (own, all) {
-            (Some((units, rate)), _) if units < 0.0 => (-units, rate, "this token"),
-            (_, Some((units, rate))) if units < 0.0 => (-units, rate, "the tokens of this organisation"),
-            _ => return Ok(()),
+        let own = bucket.each.get(token).and_then(|level| level.seconds(self.rate.of_one_token(), now));
+        let all = || bucket.all.and_then(|level| level.seconds(self.rate, now));
+        let own = own.map(|seconds| (seconds, "this token"));
+        let Some((seconds, caller)) = own.or_else(|| Some((all()?, "the tokens of this organisation"))) else {
+            return Ok(());
         };
-        let seconds = (missing / rate.a_millisecond / 1000.0).ceil().max(1.0) as i64;
         let error = Error::new(
             Code::ObjectTimeSpent,
             format!(
@@ -115,13 +128,10 @@ impl Buckets {
             TokenKind::Scim => &mut self.scim,
             TokenKind::Console => &mut self.console,
         };
-        let left = |level: Option<Level>, rate: Rate| {
-            let units = level.map_or(rate.most, |level| level.at(now, rate)) - units as f64;
-            Level { units, at: now }
-        };
+        let left = |level: Option<Level>, rate: Rate| Level::after(level, rate, units as f64, now);
         bucket.all = Some(left(bucket.all, all));
         if bucket.each.len() >= TOKENS {
-            bucket.each.retain(|_, level| level.at(now, one) < one.most);
+            bucket.each.retain(|_, level| !level.is_full(one, now));
         }
         let level = left(bucket.each.get(token).copied(), one);
         bucket.each.insert(token.to_owned(), level);

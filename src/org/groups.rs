@@ -183,9 +183,7 @@ fn store_changed(
     if new == *stored && effect.is_nothing() {
         return Ok(old);
     }
-    if (content.doc.len() > old.content.doc.len() || effect.adds())
-        && let Some(mut full) = growth::full(work)?
-    {
+    if let Some(mut full) = growth::full(work, content.doc.len() > old.content.doc.len() || effect.adds())? {
         new = full.fitted(work, stored, &new, content.doc.len())?;
         content = self::content(&work.types.group, &new);
         full.without_members(effect.without_additions());

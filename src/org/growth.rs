@@ -3,17 +3,20 @@
 //! taken out of a request and noted, as one is that the sync options leave out; a request of which nothing is left is refused.
 //! What takes something away (DELETE, a deactivation, a removal) is never asked about here.
 //!
+//! Every change is kept for a while, so where the history is full ([`super::history`]) a resource does not change at all but by what
+//! takes something away.
+//!
 //! [`full`] is the one place that says whether stored bytes may grow, for every reason there is.
 
 use super::work::Work;
 use crate::directory::quota::Quota;
 use crate::error::{Code, Error, Result};
 use crate::id::OrgId;
-use crate::scim::growth::without_growth;
+use crate::scim::growth::{only_removals, without_growth};
 use crate::scim::member::listed;
 use crate::scim::schema::Kinds;
 use crate::store::Sql;
-use crate::store::changes::Totals;
+use crate::store::changes::{Head, Totals, is_full};
 use serde_json::{Map, Value};
 
 /// What still works, and the first of two ways out.
@@ -26,14 +29,49 @@ pub(super) struct Full {
     /// The limit that is reached, how much of it is used, and what to do. It is the same for a request that comes again.
     why: String,
     taken: Vec<String>,
+    /// What changes and is no larger is taken out too.
+    only_removals: bool,
+    retry_after: Option<i64>,
 }
 
-/// Says whether stored bytes may grow; `None` if they may. Asked only by what would grow, since it asks the storage.
+/// Says whether stored bytes may grow; `None` if they may. `grows` says whether the resource itself would: only then the storage
+/// is asked for its size.
 ///
 /// # Errors
 /// Internal only.
-pub(super) fn full(work: &Work<'_>) -> Result<Option<Full>> {
-    bytes(work.sql, work.options.quota(), work.org())
+pub(super) fn full(work: &Work<'_>, grows: bool) -> Result<Option<Full>> {
+    match history(work)? {
+        None if grows => bytes(work.sql, work.options.quota(), work.org()),
+        full => Ok(full),
+    }
+}
+
+/// What [`Code::QuotaChanges`] says.
+fn history_full(org: &OrgId) -> String {
+    format!(
+        "The changes that this organisation keeps are 2.25 GB, the most there is room for: nothing is added or changed. Deletions, \
+         deactivations and removals go on. Changes older than 72 hours are forgotten within the hour, which makes room. Find the \
+         token that sends so many (GET /v1/orgs/{org}/journal/summary) and slow or revoke it."
+    )
+}
+
+/// Says whether the history has no room, or takes nothing more from the token for now.
+fn history(work: &Work<'_>) -> Result<Option<Full>> {
+    let full = |code, why, retry_after| Some(Full { code, why, taken: Vec::new(), only_removals: true, retry_after });
+    if work.wait.is_some() {
+        let why = "This token has added changes faster than they are taken: 256 MiB at once, then 75 KB a second. Until it has \
+                   waited, nothing is added or changed. Deletions, deactivations and removals go on.";
+        return Ok(full(Code::HistoryRate, why.to_owned(), work.wait));
+    }
+    Ok(if work.history_is_full()? { full(Code::QuotaChanges, history_full(work.org()), None) } else { None })
+}
+
+/// Judges the return of a user.
+///
+/// # Errors
+/// What [`full`] says of the history.
+pub(super) fn may_return(work: &Work<'_>) -> Result<()> {
+    history(work)?.map_or(Ok(()), |full| Err(full.refusal()))
 }
 
 /// The same for what is no SCIM request.
@@ -85,7 +123,8 @@ const WARNED: i64 = 80;
 ///
 /// # Errors
 /// Internal only.
-pub(super) fn warnings(sql: &dyn Sql, quota: Quota, totals: Totals, org: &OrgId) -> Result<Vec<String>> {
+pub(super) fn warnings(sql: &dyn Sql, quota: Quota, head: &Head, org: &OrgId) -> Result<Vec<String>> {
+    let totals = head.totals;
     let all = [
         ("users", totals.users, quota.users, "no more users can be created"),
         ("groups", totals.groups, quota.groups, "no more groups can be created"),
@@ -104,7 +143,8 @@ pub(super) fn warnings(sql: &dyn Sql, quota: Quota, totals: Totals, org: &OrgId)
             )
         })
     };
-    Ok(all.into_iter().filter_map(warn).collect())
+    let history = is_full(sql, head)?.then(|| history_full(org));
+    Ok(all.into_iter().filter_map(warn).chain(history).collect())
 }
 
 /// Judges creating a user or a group.
@@ -114,7 +154,7 @@ pub(super) fn warnings(sql: &dyn Sql, quota: Quota, totals: Totals, org: &OrgId)
 pub(super) fn may_create(work: &Work<'_>, kind: Kinds) -> Result<()> {
     match count(work.options.quota(), work.totals, kind, work.org()) {
         Some(full) => Err(full.refusal()),
-        None => full(work)?.map_or(Ok(()), |full| Err(full.refusal())),
+        None => full(work, true)?.map_or(Ok(()), |full| Err(full.refusal())),
     }
 }
 
@@ -138,13 +178,14 @@ impl Full {
             "{held}, and quota.{name} is {most}: {then}, or have the operator of this service, who has the root key, raise \
              quota.{name} (PATCH /v1/orgs/{org})."
         );
-        Self { code, why, taken: Vec::new() }
+        Self { code, why, taken: Vec::new(), only_removals: false, retry_after: None }
     }
 
     /// The refusal of a request of which nothing is left.
     pub(super) fn refusal(&self) -> Error {
         let taken = if self.taken.is_empty() { String::new() } else { format!(" It would add: {}.", self.listed()) };
-        Error::new(self.code, format!("{}{taken} Nothing was changed.", self.why))
+        let error = Error::new(self.code, format!("{}{taken} Nothing was changed.", self.why));
+        Error { retry_after: self.retry_after, ..error }
     }
 
     fn listed(&self) -> String {
@@ -163,9 +204,16 @@ impl Full {
         bytes: usize,
     ) -> Result<Map<String, Value>> {
         work.spend_document(bytes)?;
-        let (fitted, taken) = without_growth(stored, new);
+        let fit = if self.only_removals { only_removals } else { without_growth };
+        let (fitted, taken) = fit(stored, new);
         self.taken.extend(taken);
         Ok(fitted)
+    }
+
+    /// Says whether a request about a user does something here because it speaks of `active`: it deactivates, if nothing else is
+    /// executed.
+    pub(super) fn takes_active(&self, said: bool, active: bool) -> bool {
+        said && !(self.only_removals && active)
     }
 
     /// Notes that so many members are not added.

@@ -35,7 +35,7 @@ pub(super) fn read(sql: &dyn Sql, org: &OrgId, query: &Query, now: Timestamp) ->
 /// The organisation's settings and where its sequence stands.
 pub(super) fn organisation(sql: &dyn Sql, org: &OrgId, now: Timestamp) -> Result<Answer> {
     let (settings, head) = (settings(sql)?, changes::head(sql)?);
-    let full = growth::warnings(sql, settings.options.quota(), head.totals, org)?;
+    let full = growth::warnings(sql, settings.options.quota(), &head, org)?;
     let (health, last_push) = tokens::health(sql, org, settings.scim_enabled, full, now)?;
     let released = settings.guard_is_released(now).then(|| settings.guard_released_until.rfc3339());
     answer(&json!({

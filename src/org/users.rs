@@ -85,6 +85,7 @@ pub(super) fn create(work: &mut Work<'_>, user: &Resource) -> Result<Answer> {
 }
 
 fn revive(work: &mut Work<'_>, user: User, mut new: Attributes) -> Result<Answer> {
+    growth::may_return(work)?;
     work.changes_at(user.id.as_str(), user.seq);
     new.entry("active").or_insert(Value::Bool(true));
     let old = gate::stored(&work.types.user, &user.content.doc)?;
@@ -237,14 +238,13 @@ fn store_changed(
     if new == *stored && left.is_empty() {
         return Ok(Answer::Resource(Box::new(one(work.sql, old, work.budget)?)));
     }
-    if content.doc.len() > old.content.doc.len()
-        && let Some(mut full) = growth::full(work)?
-    {
+    if let Some(mut full) = growth::full(work, content.doc.len() > old.content.doc.len())? {
+        // That a user is not to be active is never taken out of a request.
+        let says_active = full.takes_active(said.active, content.active);
         new = full.fitted(work, stored, &new, content.doc.len())?;
         content = self::content(&work.types.user, &new, old.content.active);
         let is_same = new == *stored && left.is_empty();
-        // Whether a user is active is never taken out of a request.
-        full.settle(work, &format!("user {}", old.id), said.active || !is_same)?;
+        full.settle(work, &format!("user {}", old.id), says_active || !is_same)?;
         if is_same {
             return Ok(Answer::Resource(Box::new(one(work.sql, old, work.budget)?)));
         }

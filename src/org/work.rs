@@ -62,6 +62,8 @@ pub(super) struct Work<'a> {
     random: &'a dyn Fn() -> [u8; 6],
     now: Timestamp,
     head: Head,
+    /// In how many seconds the token may add to the history again; `None` if it may now.
+    pub(super) wait: Option<i64>,
     changes: Vec<Change>,
     /// The resource that is being changed, and the position of its last change.
     last: Option<(String, Seq)>,
@@ -74,6 +76,14 @@ impl Work<'_> {
     /// The organisation's name.
     pub(super) fn org(&self) -> &OrgId {
         &self.call.org
+    }
+
+    /// Returns true if so much history is kept that nothing may be added to it but what takes something away.
+    ///
+    /// # Errors
+    /// Internal only.
+    pub(super) fn history_is_full(&self) -> Result<bool> {
+        changes::is_full(self.sql, &self.head)
     }
 
     /// The position that the next change will have.
@@ -247,12 +257,14 @@ pub(super) struct Done {
     pub(super) repairs: Vec<&'static str>,
     /// What its changes took out, if it made any.
     loss: Option<Loss>,
+    /// How many bytes its changes are.
+    bytes: i64,
 }
 
 impl Done {
     /// An answer to which there is nothing to note.
     fn read(answer: Answer) -> Self {
-        Self { answer, notes: Vec::new(), repairs: Vec::new(), loss: None, outcome: None }
+        Self { answer, notes: Vec::new(), repairs: Vec::new(), loss: None, outcome: None, bytes: 0 }
     }
 }
 
@@ -266,11 +278,15 @@ pub(super) fn run(
     context: &Context<'_>,
     budget: &Budget,
 ) -> Result<Answer> {
-    let Done { answer, notes, loss, outcome, .. } = attempt(sql, memory, command, call, caller, context, budget)?;
+    let Done { answer, notes, loss, outcome, bytes, .. } =
+        attempt(sql, memory, command, call, caller, context, budget)?;
     // What goes while the guard is released counts too; without a guard nobody counts.
     match (&mut memory.guard, caller.settings.options.guard()) {
         (Some(lately), Some(_)) => loss.into_iter().for_each(|loss| lately.add(loss)),
         (remembered, _) => *remembered = None,
+    }
+    if let Some(token) = &caller.token {
+        memory.added.charge(token, bytes, context.now);
     }
     if let Some(outcome) = outcome {
         memory.unsaved.counted(&call.idp, outcome, context.now);
@@ -334,6 +350,7 @@ pub(super) fn attempt(
             random: context.random,
             now: context.now,
             head,
+            wait: caller.token.as_deref().and_then(|token| memory.added.wait(token, context.now)),
             changes: Vec::new(),
             last: None,
             lost: 0,
@@ -347,6 +364,7 @@ pub(super) fn attempt(
         work.bound_notes();
         let loss = Loss { at: work.at(), clock: work.now, lost: work.lost };
         let loss = (!work.changes.is_empty()).then_some(loss);
+        let mut bytes = 0;
         let mut outcome = refused.is_empty().then_some(Outcome::Unchanged);
         if !work.changes.is_empty() {
             outcome = Some(Outcome::Applied);
@@ -366,12 +384,12 @@ pub(super) fn attempt(
                     call.repairs.iter().cloned().chain(own).chain(work.notes.iter().cloned()).collect()
                 },
             };
-            changes::append(sql, &work.head, work.at(), &facts, &work.changes)?;
+            bytes = changes::append(sql, &work.head, work.at(), &facts, &work.changes)?;
         }
         let (notes, repairs) = (work.notes, work.repairs);
         // A failed operation is written down with what the others did: either all of it is there or nothing.
         journal::refused_operations(sql, memory, &refused, call, caller, context.now)?;
-        Ok(Done { answer, notes, repairs, loss, outcome })
+        Ok(Done { answer, notes, repairs, loss, outcome, bytes })
     })
 }
 

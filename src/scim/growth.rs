@@ -28,6 +28,68 @@ pub fn without_growth(stored: &Attributes, new: &Attributes) -> (Attributes, Vec
     (smaller(stored, new, "", &mut taken), taken)
 }
 
+/// Returns `stored` without what `new` takes away from it, and the names of the attributes of `new` that do not come otherwise:
+/// for an organisation whose history has no room left. Of a list the values that `new` does not have are gone; the others stay as
+/// they are, but for sub-attributes that are gone. A user can be deactivated.
+pub fn only_removals(stored: &Attributes, new: &Attributes) -> (Attributes, Vec<String>) {
+    let mut kept = remaining(stored, new);
+    if let (Some(Value::Bool(true)), Some(active @ Value::Bool(false))) = (stored.get("active"), new.get("active")) {
+        kept.insert("active".to_owned(), active.clone());
+    }
+    let mut taken = Vec::new();
+    for (name, value) in new.iter().filter(|(name, value)| kept.get(*name) != Some(value)) {
+        match (value, kept.get(name)) {
+            (Value::Object(inner), told) if name.contains(':') => {
+                let told = told.and_then(Value::as_object);
+                let other = inner.iter().filter(|(name, value)| told.and_then(|told| told.get(*name)) != Some(value));
+                taken.extend(other.map(|(inner, _)| format!("{name}:{inner}")));
+            }
+            _ => taken.push(name.clone()),
+        }
+    }
+    (kept, taken)
+}
+
+/// What is left of one level of attributes.
+fn remaining(stored: &Attributes, new: &Attributes) -> Attributes {
+    let mut kept = Attributes::new();
+    for (name, old) in stored {
+        let left = match (old, new.get(name)) {
+            (_, None) => None,
+            (Value::Object(old), Some(Value::Object(new))) => {
+                Some(remaining(old, new)).filter(|left| !left.is_empty()).map(Value::Object)
+            }
+            (Value::Array(old), Some(Value::Array(new))) => {
+                Some(remaining_elements(name, old, new)).filter(|left| !left.is_empty()).map(Value::Array)
+            }
+            (old, Some(_)) => Some(old.clone()),
+        };
+        kept.extend(left.map(|left| (name.clone(), left)));
+    }
+    kept
+}
+
+/// The elements of `stored` that `new` has too, as they are stored and in that order.
+fn remaining_elements(name: &str, stored: &[Value], new: &[Value]) -> Vec<Value> {
+    let mut found: Vec<Option<&Value>> = vec![None; stored.len()];
+    let mut left: Vec<&Value> = new.iter().collect();
+    for key in [identity, slot] {
+        let mut keyed: BTreeMap<Ordered<'_>, Vec<&Value>> = BTreeMap::new();
+        for item in left.into_iter().rev() {
+            key(name, item).into_iter().for_each(|key| keyed.entry(Ordered(key)).or_default().push(item));
+        }
+        for (old, found) in stored.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {
+            *found = key(name, old).and_then(|key| keyed.get_mut(&Ordered(key))).and_then(Vec::pop);
+        }
+        left = keyed.into_values().flatten().collect();
+    }
+    let as_stored = |(old, new): (&Value, Option<&Value>)| match (old, new?) {
+        (Value::Object(old), Value::Object(new)) => Some(Value::Object(remaining(old, new))),
+        (old, _) => Some(old.clone()),
+    };
+    stored.iter().zip(found).filter_map(as_stored).collect()
+}
+
 /// One level of attributes; `prefix` is the extension whose they are, with its colon.
 fn smaller(stored: &Attributes, new: &Attributes, prefix: &str, taken: &mut Vec<String>) -> Attributes {
     let mut kept = Attributes::new();
@@ -111,6 +173,47 @@ mod tests {
 
     fn map(value: &Value) -> Attributes {
         value.as_object().cloned().unwrap_or_default()
+    }
+
+    /// What is left of a resource is never more than was stored, and what is not told of stays away.
+    #[test]
+    fn what_removals_leave() {
+        for (stored, new, expected, taken) in [
+            (json!({"title": "ab"}), json!({"title": "a"}), json!({"title": "ab"}), "title"),
+            (json!({"title": "ab", "nickName": "n"}), json!({"title": "ab"}), json!({"title": "ab"}), ""),
+            (json!({"active": true}), json!({"active": false, "title": "t"}), json!({"active": false}), "title"),
+            (json!({"active": false}), json!({"active": true}), json!({"active": false}), "active"),
+            (json!({"name": {"a": "1", "b": "2"}}), json!({"name": {"a": "2"}}), json!({"name": {"a": "1"}}), "name"),
+            (json!({"name": {"a": "1"}}), json!({"name": {"b": "1"}}), json!({}), "name"),
+            (
+                json!({"roles": [{"value": "a"}, {"value": "b"}, {"value": "b"}]}),
+                json!({"roles": [{"value": "b"}, {"value": "c"}]}),
+                json!({"roles": [{"value": "b"}]}),
+                "roles",
+            ),
+            (json!({"roles": [{"value": "a"}]}), json!({"roles": [{"value": "b"}]}), json!({}), "roles"),
+            (
+                json!({"emails": [{"value": "a", "type": "work"}]}),
+                json!({"emails": [{"value": "b", "type": "work"}]}),
+                json!({"emails": [{"value": "a", "type": "work"}]}),
+                "emails",
+            ),
+            (
+                json!({"addresses": [{"type": "work", "locality": "l", "region": "r"}]}),
+                json!({"addresses": [{"type": "work", "locality": "other"}]}),
+                json!({"addresses": [{"type": "work", "locality": "l"}]}),
+                "addresses",
+            ),
+            (
+                json!({URN: {"department": "d", "division": "v"}}),
+                json!({URN: {"department": "e"}}),
+                json!({URN: {"department": "d"}}),
+                &format!("{URN}:department"),
+            ),
+        ] {
+            let (kept, left_out) = only_removals(&map(&stored), &map(&new));
+            assert_eq!((Value::Object(kept), left_out.join(",")), (expected, taken.to_owned()), "{stored} {new}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The organisation's one sequence of changes. The last row carries the running totals and is never pruned.
 
-use super::{Param, Sql, first};
+use super::{Param, Sql, each, first};
 use crate::error::{Error, Result};
 use crate::id::{RequestId, Seq, Timestamp};
 use crate::scim::json;
@@ -8,8 +8,15 @@ use serde::Serialize;
 
 /// How long a change is kept, in milliseconds.
 pub const KEPT_MILLISECONDS: i64 = 30 * 24 * 3_600_000;
-/// How many changes are kept.
-pub const KEPT_ROWS: i64 = 1_000_000;
+/// How long it is kept however much there is, in milliseconds: a follower that is down for a weekend goes on where it was.
+pub const KEPT_LEAST_MILLISECONDS: i64 = 72 * 3_600_000;
+/// How many bytes of changes are kept that are older than that, 2 GB.
+pub const KEPT_BYTES: i64 = 2_000_000_000;
+/// From how many kept bytes on only what takes something away is executed, 2.25 GB.
+pub const BYTES_MAX: i64 = 2_250_000_000;
+/// How many changes are read at once to be forgotten, and after how many bytes of them a step ends: one may have 1 MiB.
+const PRUNED_PIECE: i64 = 16;
+const PRUNED_BYTES: i64 = 16 << 20;
 
 /// What an organisation holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -146,11 +153,29 @@ const OLDEST_BYTES: &str = "(SELECT bytes FROM changes ORDER BY seq LIMIT 1)";
 /// What a row counts besides its texts: its numbers, and its place in the table.
 pub(super) const ROW_BYTES: i64 = 100;
 
-/// Writes a request's changes after `head`.
+/// Returns how many bytes the changes have that are kept. Those from before they were counted have none.
 ///
 /// # Errors
 /// Internal only.
-pub fn append(sql: &dyn Sql, head: &Head, at: Timestamp, facts: &Facts<'_>, changes: &[Change]) -> Result<()> {
+pub fn kept(sql: &dyn Sql, head: &Head) -> Result<i64> {
+    let oldest = first(sql, "SELECT coalesce(bytes, 0) FROM changes ORDER BY seq LIMIT 1", &[])?;
+    Ok(head.bytes - oldest.map_or(Ok(0), |mut row| row.integer())?)
+}
+
+/// Returns true if so much is kept that only what takes something away is executed.
+///
+/// # Errors
+/// Internal only.
+pub fn is_full(sql: &dyn Sql, head: &Head) -> Result<bool> {
+    // There was never so much: the oldest change need not be read.
+    Ok(head.bytes >= BYTES_MAX && kept(sql, head)? >= BYTES_MAX)
+}
+
+/// Writes a request's changes after `head`. Returns how many bytes they are.
+///
+/// # Errors
+/// Internal only.
+pub fn append(sql: &dyn Sql, head: &Head, at: Timestamp, facts: &Facts<'_>, changes: &[Change]) -> Result<i64> {
     let insert = "INSERT INTO changes (seq, request_seq, at, request_id, idempotency_key, token, idp, repairs, kind, resource, \
                   id, before, users, active_users, groups, memberships, method, status, previous_seq, lost, clock, bytes) \
                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
@@ -211,7 +236,7 @@ pub fn append(sql: &dyn Sql, head: &Head, at: Timestamp, facts: &Facts<'_>, chan
         ];
         sql.query(text, &params)?;
     }
-    Ok(())
+    Ok(bytes - head.bytes)
 }
 
 /// Returns what a change kept of how it was before: [`Before::Attributes`] or [`Before::Whole`] of attributes. Nothing, if the
@@ -323,15 +348,73 @@ pub fn oldest(sql: &dyn Sql) -> Result<Option<Seq>> {
     first(sql, "SELECT seq FROM changes ORDER BY seq LIMIT 1", &[])?.map(|mut row| row.integer()).transpose()
 }
 
-/// Forgets changes that are too old or too many, at most `rows`, never the last one. True if there may be more.
+/// Forgets changes from the oldest on, at most `rows`, never the last one: those that are older than 30 days, and those older
+/// than 72 hours after which 2 GB are kept all the same. True if there may be more.
 ///
 /// # Errors
 /// Internal only.
 pub fn prune(sql: &dyn Sql, now: Timestamp, rows: i64) -> Result<bool> {
     let head = head(sql)?;
-    let text = "DELETE FROM changes WHERE seq IN (SELECT seq FROM changes WHERE seq < ?1 AND (at < ?2 OR seq <= ?3) \
-                ORDER BY seq LIMIT ?4) RETURNING seq";
-    let params =
-        [head.seq.into(), now.plus(-KEPT_MILLISECONDS).0.into(), (head.seq - KEPT_ROWS).into(), Param::from(rows)];
-    Ok(sql.query(text, &params)?.len() as i64 == rows)
+    let text = "SELECT seq, at, coalesce(clock, at), bytes, coalesce(length(before), 0) FROM changes \
+                WHERE seq > ? AND seq < ? ORDER BY seq LIMIT ?";
+    let (mut last, mut forgotten, mut long, mut sum) = (0, 0, 0, 0);
+    let mut corrected = None;
+    let more = 'pieces: loop {
+        let piece = each(sql.query(text, &[last.into(), head.seq.into(), PRUNED_PIECE.into()])?, |mut row| {
+            let (seq, at, clock) = (row.integer()?, Timestamp(row.integer()?), Timestamp(row.integer()?));
+            Ok(Oldest { seq, made: at, clock, bytes: row.optional_integer()?, long: row.integer()? })
+        })?;
+        let Some(end) = piece.last().map(|change: &Oldest| (change.seq, change.made)) else { break false };
+        if end.1 > now && corrected.is_none_or(|(seq, _)| seq <= end.0) {
+            corrected = corrected_after(sql, end.0)?;
+        }
+        let later = corrected.map_or(now, |(_, clock)| now.min(clock));
+        for change in made(piece, later, now) {
+            // One from before bytes were counted is as far from the end as that before it.
+            sum = change.bytes.unwrap_or(sum);
+            let age = if head.bytes - sum >= KEPT_BYTES { KEPT_LEAST_MILLISECONDS } else { KEPT_MILLISECONDS };
+            if change.made >= now.plus(-age) {
+                break 'pieces false;
+            }
+            if forgotten == rows || long >= PRUNED_BYTES {
+                break 'pieces true;
+            }
+            (last, forgotten, long) = (change.seq, forgotten + 1, long + change.long);
+        }
+    };
+    if forgotten > 0 {
+        sql.query("DELETE FROM changes WHERE seq <= ?", &[last.into()])?;
+    }
+    Ok(more)
+}
+
+/// A change that may be forgotten.
+struct Oldest {
+    seq: Seq,
+    /// When it was made.
+    made: Timestamp,
+    /// What the clock said then.
+    clock: Timestamp,
+    bytes: Option<i64>,
+    /// How long its `before` is.
+    long: i64,
+}
+
+/// Returns the next change at which the clock said something else than the change's time, and what it said. After a clock that
+/// was ahead that is the first one made since; nothing else asks.
+fn corrected_after(sql: &dyn Sql, seq: Seq) -> Result<Option<(Seq, Timestamp)>> {
+    let text = "SELECT seq, clock FROM changes WHERE seq > ? AND clock IS NOT NULL ORDER BY seq LIMIT 1";
+    let row = first(sql, text, &[seq.into()])?;
+    row.map(|mut row| Ok((row.integer()?, Timestamp(row.integer()?)))).transpose()
+}
+
+/// Corrects when changes were made, if the clock was ahead then: a change with a time that is yet to come was made when the
+/// clock said so in one of those after it, at the latest; `later` is what it said after the last of them. Times never go back, so
+/// all changes since would wait for that time.
+fn made(mut piece: Vec<Oldest>, mut later: Timestamp, now: Timestamp) -> Vec<Oldest> {
+    for change in piece.iter_mut().rev().filter(|change| change.made > now) {
+        later = later.min(change.clock);
+        change.made = later;
+    }
+    piece
 }

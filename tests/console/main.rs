@@ -6,6 +6,7 @@ mod follow;
 mod gate;
 mod guard;
 mod history;
+mod history_limits;
 mod import;
 mod import_bounds;
 mod jobs;

@@ -1,6 +1,7 @@
 //! Runs a session: what an identity provider sends and what it is to get, as data in `tests/idp/sessions/`; one runner,
 //! whatever serves it. Most are recorded; one that is `reconstructed` says from what.
 
+use super::native::Native;
 use super::{Request, Response, Server};
 use scim_edge::auth::Dialect;
 use serde::Deserialize;
@@ -154,6 +155,38 @@ impl Session {
         self.end(name, &seen, server, &ids);
     }
 
+    /// Replays the session up to each step that deactivates or deletes somebody, deletes a group or removes a member, makes the
+    /// organisation full, and sends that step: it takes away the same. Answers how many such steps there are.
+    pub fn takes_away(&self, name: &str, make_full: &dyn Fn(&mut Native)) -> usize {
+        let mut count = 0;
+        for (at, last) in self.steps.iter().enumerate() {
+            if !last
+                .changes
+                .iter()
+                .any(|change| ["deactivated", "deleted", "members"].iter().any(|kind| change.ends_with(kind)))
+            {
+                continue;
+            }
+            let replay = |full: bool| {
+                let (mut server, mut seen) = (Native::new(self.dialect), BTreeMap::new());
+                self.steps[..at].iter().for_each(|step| _ = step.send(&mut seen, &mut server));
+                if full {
+                    make_full(&mut server);
+                }
+                let before = server.console("")["lastSeq"].clone();
+                let status = last.send(&mut seen, &mut server);
+                (status, taken_away(&mut server, &before))
+            };
+            let (status, expected) = replay(false);
+            if expected.is_empty() {
+                continue;
+            }
+            assert_eq!(replay(true), (status, expected), "{name}: {} {} {}", last.step, last.method, last.path);
+            count += 1;
+        }
+        count
+    }
+
     fn end(&self, name: &str, seen: &BTreeMap<String, String>, server: &mut dyn Server, imported: &[&str]) {
         let found = listed(server);
         let wanted = json!({"Users": self.directory.users, "Groups": self.directory.groups});
@@ -161,6 +194,20 @@ impl Session {
         assert_eq!(plain(found), plain(wanted), "{name}: what is there at the end");
         console_agrees(name, server, imported);
     }
+}
+
+/// What the changes since a position took away.
+fn taken_away(server: &mut Native, since: &Value) -> Vec<String> {
+    let feed = server.console(&format!("/changes?after={since}&limit=1000"));
+    let mut taken = Vec::new();
+    for change in feed["changes"].as_array().unwrap() {
+        if ["deactivated", "deleted"].iter().any(|kind| change["kind"] == *kind) {
+            taken.push(format!("{} {}", change["id"], change["kind"]));
+        }
+        let removed = change["removed"].as_array().into_iter().flatten();
+        taken.extend(removed.map(|user| format!("{} without {user}", change["id"])));
+    }
+    taken
 }
 
 /// A user that was there before the provider was.
@@ -245,6 +292,13 @@ impl Step {
         for (variable, attribute) in &self.capture {
             seen.insert(variable.clone(), response.text(attribute).to_owned());
         }
+    }
+
+    /// Sends the request and looks at nothing but what later steps need.
+    fn send(&self, seen: &mut BTreeMap<String, String>, server: &mut dyn Server) -> u16 {
+        let response = server.scim(self.request(seen));
+        self.remember(&response, seen);
+        response.status
     }
 
     fn run(&self, at: &str, seen: &mut BTreeMap<String, String>, server: &mut dyn Server) {
