@@ -8,8 +8,9 @@ import { hold } from "./contract.mjs";
 export async function organisation(server, org, token = { name: "test", kind: "scim", dialect: "auto" }) {
   const settings = { displayName: org, saml: { configured: true }, scim: { enabled: true } };
   const put = await consoleCall(server, "PUT", `/v1/orgs/${org}`, settings);
-  assert.equal(put.status, 201, JSON.stringify(put.body));
-  assert.equal(put.headers.get("location"), `${server.url}/v1/orgs/${org}`);
+  assert.ok([200, 201].includes(put.status), JSON.stringify(put.body));
+  // One that a test registered before has its settings changed.
+  assert.equal(put.headers.get("location"), put.status === 201 ? `${server.url}/v1/orgs/${org}` : null);
   const minted = await consoleCall(server, "POST", `/v1/orgs/${org}/tokens`, token);
   assert.equal(minted.status, 201, JSON.stringify(minted.body));
   const base = `${server.url}/${org}/scim/v2`;
