@@ -11,6 +11,7 @@ use scim_edge::directory::reply::{Answer, Reply};
 use scim_edge::id::RequestId;
 use scim_edge::org::Memory;
 use scim_edge::route::{self, Console, Route};
+use scim_edge::store::Sql;
 use scim_edge::{error, render};
 use std::rc::Rc;
 
@@ -31,6 +32,10 @@ pub(super) struct Cost {
     pub at_once: i64,
     /// Rows written, index rows left out.
     pub written: u64,
+    /// Bytes that were sent, of address and body.
+    pub sent: usize,
+    /// Bytes that the storage has grown by, in whole pages of 4 KiB.
+    pub stored: i64,
     /// Bytes of the answer's body.
     pub answer: usize,
     /// The answer's status.
@@ -41,7 +46,7 @@ pub(super) struct Cost {
 pub(super) fn cost(server: &mut Native, request: &Request) -> (Cost, String) {
     (server.memory, server.types, server.answered, server.at_once) = (Memory::default(), Rc::default(), 0, 0);
     server.sql.connection.execute_batch("SAVEPOINT before").unwrap();
-    let (steps, written) = (server.sql.steps.get(), server.sql.written());
+    let (steps, written, size) = (server.sql.steps.get(), server.sql.written(), server.sql.size().unwrap());
     let mut response = None;
     let memory = measure(|| {
         let request = request.clone();
@@ -57,6 +62,8 @@ pub(super) fn cost(server: &mut Native, request: &Request) -> (Cost, String) {
         steps: server.sql.steps.get() - steps,
         at_once: server.at_once,
         written: server.sql.written() - written,
+        sent: request.path.len() + request.body.as_ref().map_or(0, Vec::len),
+        stored: server.sql.size().unwrap() - size,
         answer: response.body.len().max(server.answered),
         status: response.status,
     };

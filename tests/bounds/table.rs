@@ -6,6 +6,7 @@ mod bodies;
 mod bulk;
 mod console;
 mod groups;
+mod growth;
 mod lists;
 mod users;
 
@@ -154,7 +155,7 @@ fn server(place: Place) -> Native {
 }
 
 pub(super) fn rows() -> Vec<Row> {
-    [users::rows(), groups::rows(), lists::rows(), bulk::rows(), bodies::rows(), console::rows()]
+    [users::rows(), groups::rows(), lists::rows(), bulk::rows(), bodies::rows(), console::rows(), growth::rows()]
         .into_iter()
         .flatten()
         .collect()
@@ -168,12 +169,21 @@ fn hold(place: Place) {
         let [peak, steps, written, length] = row.most;
         let found =
             [whole.peak.div_ceil(1024), whole.steps as u64, whole.written, (whole.answer as u64).div_ceil(1024)];
+        let stored = (whole.stored.max(0) as u64).div_ceil(1024);
         writeln!(
             shown,
-            "{:<70} {} {found:?} {} at once {} allocations",
-            row.name, whole.status, whole.at_once, whole.allocations
+            "{:<70} {} {found:?} {} at once {} allocations, {stored} KiB stored of {} sent",
+            row.name,
+            whole.status,
+            whole.at_once,
+            whole.allocations,
+            whole.sent.div_ceil(1024)
         )
         .unwrap();
+        let most = growth::most(whole.sent, whole.written);
+        if stored > most {
+            writeln!(wrong, "{}: stores {stored} KiB, at most {most}", row.name).unwrap();
+        }
         if whole.status != row.status {
             writeln!(wrong, "{}: {} instead of {}: {answer}", row.name, whole.status, row.status).unwrap();
         }
