@@ -14,6 +14,6 @@ mod value;
 
 pub use caller::caller;
 pub use envelope::{op, operations};
-pub use path::{decoded, form, forms, urn_alias};
+pub use path::{decoded, form, forms, urn_alias, with_names_cut};
 pub use repair::{Repair, Repairs};
 pub use value::{body, elsewhere, repaired, repaired_one, repaired_removal};

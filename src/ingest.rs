@@ -22,7 +22,7 @@ use crate::scim::projection::Projection;
 use crate::scim::resource::{self, Resource};
 use crate::scim::schema::{Kinds, ResourceType, Types};
 use crate::scim::unregistered::{self, Unresolved};
-use crate::scim::{constraints, json, urn};
+use crate::scim::{constraints, json, names, urn};
 use list::Parameters;
 use patch::Envelope;
 use serde_json::{Map, Value};
@@ -108,6 +108,13 @@ impl Reading {
     fn note(&mut self, sentence: String) {
         if self.notes.len() < NOTES_MAX {
             self.notes.push(cut(&sentence, SENTENCE_MAX).into_owned());
+        }
+    }
+
+    /// Notes that white space around a name is to be taken off; the object does it, since it knows what is stored.
+    fn name(&mut self, name: Option<&Value>) {
+        if self.mends() && name.and_then(Value::as_str).is_some_and(names::has_outer_blanks) {
+            self.repairs.need(Repair::OuterBlanks);
         }
     }
 
@@ -287,6 +294,7 @@ fn resource_of(kind: &ResourceType, body: &Object<'_>, reading: &mut Reading) ->
     let mut read = resource::read(kind, body)?;
     read.resource.unresolved = unresolved;
     constraints::check_core(kind, &read.resource.attributes)?;
+    reading.name(read.resource.attributes.get(names::attribute(kind)));
     reading.dropped(read.unknown);
     Ok(read.resource)
 }

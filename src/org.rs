@@ -31,6 +31,7 @@ mod rights;
 mod schemas;
 mod search;
 pub mod snapshot;
+mod spelling;
 mod state;
 mod tokens;
 mod unregistered;

@@ -12,6 +12,7 @@ pub mod guided;
 pub mod json;
 pub mod limits;
 pub mod member;
+pub mod names;
 mod order;
 pub mod patch;
 pub mod path;

@@ -18,6 +18,7 @@ pub mod schemas;
 pub mod search;
 pub mod settings;
 pub mod snapshot;
+pub mod spelling;
 pub mod tokens;
 pub mod tombstones;
 pub mod users;

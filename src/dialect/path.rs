@@ -4,6 +4,7 @@
 use super::{Repair, Repairs};
 use crate::auth::Dialect;
 use crate::scim::filter::{Filter, Form, Forms, Op, Value};
+use crate::scim::names::has_outer_blanks;
 use crate::scim::schema::ENTERPRISE;
 use percent_encoding::percent_decode_str;
 
@@ -100,6 +101,39 @@ pub fn decoded(filter: Filter, repairs: &mut Repairs) -> Filter {
     }
 }
 
+/// Equality with a name that has white space around it also finds the name without: it is stored without, or was stored
+/// with it once.
+pub fn with_names_cut(filter: Filter, repairs: &mut Repairs) -> Filter {
+    match filter {
+        Filter::And(parts) => Filter::And(parts.into_iter().map(|part| with_names_cut(part, repairs)).collect()),
+        Filter::Or(parts) => {
+            let cuts: Vec<Filter> = parts.iter().filter_map(name_cut).filter(|cut| !parts.contains(cut)).collect();
+            let more = if !cuts.is_empty() && repairs.need(Repair::OuterBlanks) { cuts } else { Vec::new() };
+            let inner = |part| match part {
+                Filter::Compare { .. } => part,
+                part => with_names_cut(part, repairs),
+            };
+            Filter::Or(parts.into_iter().map(inner).chain(more).collect())
+        }
+        Filter::Not(inner) => Filter::Not(Box::new(with_names_cut(*inner, repairs))),
+        filter => match name_cut(&filter) {
+            Some(cut) if repairs.need(Repair::OuterBlanks) => Filter::Or(vec![filter, cut]),
+            _ => filter,
+        },
+    }
+}
+
+/// The comparison with the name without white space around it.
+fn name_cut(filter: &Filter) -> Option<Filter> {
+    let Filter::Compare { target, op: Op::Eq, value: Value::Folded { text, .. } } = filter else { return None };
+    let is_name = target.urn.is_none() && target.sub.is_none() && ["userName", "displayName"].contains(&&*target.name);
+    (is_name && has_outer_blanks(text) && !text.trim().is_empty()).then(|| Filter::Compare {
+        target: target.clone(),
+        op: Op::Eq,
+        value: Value::folded(text.trim()),
+    })
+}
+
 /// What a percent-encoded text stands for; `None` for any other.
 fn plain(text: &str) -> Option<String> {
     let plain = percent_decode_str(text).decode_utf8().ok()?;
@@ -166,6 +200,26 @@ mod tests {
             let mended = decoded(parsed(sent), &mut Repairs::default());
             assert_eq!(mended, parsed(meant), "{sent}");
             assert_eq!(decoded(mended.clone(), &mut Repairs::default()), mended, "{sent}, twice");
+        }
+    }
+
+    #[test]
+    fn names_with_and_without_white_space() {
+        let parsed =
+            |text: &str| filter::parse(text, Forms::Lenient).unwrap().resolve(&user_type(), Forms::Lenient).unwrap();
+        for (sent, meant) in [
+            (r#"userName eq "a b""#, r#"userName eq "a b""#),
+            (r#"userName eq " ""#, r#"userName eq " ""#),
+            (r#"title eq "a ""#, r#"title eq "a ""#),
+            (r#"userName sw "a ""#, r#"userName sw "a ""#),
+            (r#"userName eq "a ""#, r#"userName eq "a " or userName eq "a""#),
+            (r#"id eq "i" and displayName eq " a""#, r#"id eq "i" and (displayName eq " a" or displayName eq "a")"#),
+            (r#"id eq "i" or userName eq "\ta""#, r#"id eq "i" or userName eq "\ta" or userName eq "a""#),
+            (r#"not (userName eq "a ")"#, r#"not (userName eq "a " or userName eq "a")"#),
+        ] {
+            let cut = with_names_cut(parsed(sent), &mut Repairs::default());
+            assert_eq!(cut, parsed(meant), "{sent}");
+            assert_eq!(with_names_cut(cut.clone(), &mut Repairs::default()), cut, "{sent}, twice");
         }
     }
 }

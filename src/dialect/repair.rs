@@ -53,6 +53,8 @@ pub enum Repair {
     OpCase,
     /// `"operations": [...]` (seen in captures).
     OperationsCase,
+    /// `"userName": "ada@acme.test "`, `displayName eq "Crew "`: white space around a name, copied from a form.
+    OuterBlanks,
     /// A PUT of nothing but what has changed (WSO2 before 7.3): what it leaves out stays. For the dialect `wso2` alone.
     PartialPut,
     /// `{"op": "Remove", "path": "members", "value": [{"value": "x"}]}` (Entra ID, JumpCloud, older authentik): only those
@@ -85,7 +87,7 @@ pub enum Repair {
 
 impl Repair {
     /// All of them with their names, in the order of the alphabet.
-    pub const ALL: [(Repair, &'static str); 35] = [
+    pub const ALL: [(Repair, &'static str); 36] = [
         (Repair::ArrayForObject, "array_for_object"),
         (Repair::BareOperation, "bare_operation"),
         (Repair::BareOperations, "bare_operations"),
@@ -108,6 +110,7 @@ impl Repair {
         (Repair::ObjectForString, "object_for_string"),
         (Repair::OpCase, "op_case"),
         (Repair::OperationsCase, "operations_case"),
+        (Repair::OuterBlanks, "outer_blanks"),
         (Repair::PartialPut, "partial_put"),
         (Repair::RemoveMembersByValue, "remove_members_by_value"),
         (Repair::ShortExtensionNames, "short_extension_names"),

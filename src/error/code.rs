@@ -86,7 +86,7 @@ codes! {
         ExternalIdTaken = "external-id-taken",
         /// Another group has the `displayName`.
         GroupNameTaken = "group-name-taken",
-        /// The `displayName` is one of `reservedGroupNames`.
+        /// The `displayName` is one of `reservedGroupNames` or looks like one.
         GroupNameReserved = "group-name-reserved",
         /// [`Kind::Uniqueness`] of another build.
         Uniqueness = "uniqueness",
@@ -170,6 +170,8 @@ codes! {
         AttributeMissing = "attribute-missing",
         /// `userName`, `displayName` or `externalId` is too long.
         NameTooLong = "name-too-long",
+        /// `userName`, or a group's `displayName`, has a character that is not seen.
+        NameCharacter = "name-character",
         /// A multi-valued attribute would have too many values.
         TooManyValues = "too-many-values",
         /// A resource would have too many extensions that nobody registered.
@@ -308,6 +310,8 @@ codes! {
         SchemaReserved = "schema-reserved",
         /// The schema's URN begins another one's at a colon, or the other way round.
         SchemaAmbiguous = "schema-ambiguous",
+        /// The URN is registered in another spelling.
+        SchemaSpelling = "schema-spelling",
         /// Operations that refer to each other cannot be made together.
         BulkCircle = "bulk-circle",
         /// An import is in another state than the call needs.

@@ -114,7 +114,11 @@ impl<'a> Parameters<'a> {
             let expression = filter::parse(text, forms)?;
             resolve(&expression, forms)
         })?;
-        Ok(Some(if reading.mends() { dialect::decoded(found, &mut reading.repairs) } else { found }))
+        if !reading.mends() {
+            return Ok(Some(found));
+        }
+        let found = dialect::decoded(found, &mut reading.repairs);
+        Ok(Some(dialect::with_names_cut(found, &mut reading.repairs)))
     }
 
     fn list(&self, filter: Option<Filter>, by: Option<filter::Target>) -> Result<List> {

@@ -9,7 +9,7 @@
 //! Out of scope: setting the platform's alarm, waiting for the commit between [`begin`] and [`Attempt::run`], and what
 //! the log says: `edge` does that.
 
-use super::{Memory, clearing, import, journal};
+use super::{Memory, clearing, import, journal, spelling};
 use crate::error::{Error, Result};
 use crate::id::Timestamp;
 use crate::store::due::{self, Due};
@@ -49,7 +49,7 @@ struct Job {
 /// What being set aside means and what to do, in a sentence, and when the job is due again.
 type SetAside = (String, Option<Timestamp>);
 
-const JOBS: [Job; 4] = [
+const JOBS: [Job; 5] = [
     Job {
         name: clearing::CLEAR,
         first: |_| Ok(None),
@@ -76,6 +76,17 @@ const JOBS: [Job; 4] = [
         set_aside: |_, _, now| {
             let then =
                 "It is tried again in a day. Until then what is older than 30 days is kept, and no token is warned of.";
+            Ok((then.to_owned(), Some(now.plus(REST))))
+        },
+    },
+    Job {
+        name: spelling::SPELL,
+        first: |_| Ok(None),
+        furthest: REST,
+        step: spelling::step,
+        set_aside: |_, _, now| {
+            let then = "Values of registered extensions that were stored before their schema, in another spelling, are not found \
+                        by filters. Writing them in the schema's spelling is tried again in a day.";
             Ok((then.to_owned(), Some(now.plus(REST))))
         },
     },

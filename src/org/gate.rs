@@ -6,6 +6,7 @@
 //! speaks of what a request changes: for a value that equals the stored one nothing is asked, and what was stored before
 //! and breaks a rule of today stays, with one note. Who may be taken out of a group or deactivated is the guard's to say.
 
+use super::work::Work;
 use crate::directory::options::Options;
 use crate::error::{Code, Error, Result, quoted};
 use crate::fold::fold;
@@ -13,7 +14,7 @@ use crate::scim::difference::differing;
 use crate::scim::member::listed;
 use crate::scim::resource::{check_growth, check_size};
 use crate::scim::schema::ResourceType;
-use crate::scim::{constraints, extension, json, limits, unregistered};
+use crate::scim::{constraints, extension, json, limits, names, unregistered};
 use serde_json::{Map, Value};
 
 type Attributes = Map<String, Value>;
@@ -73,7 +74,8 @@ pub(super) fn stored(kind: &ResourceType, doc: &str) -> Result<Attributes> {
 
 /// Judges a change. In this order:
 ///
-/// 1. What a client may not clear and left out of a whole resource is put back.
+/// 1. White space around a new name is taken off. What a client may not clear and left out of a whole resource is put
+///    back.
 /// 2. What the organisation's sync options switch off is taken out.
 /// 3. Immutable values stay, required ones are there.
 /// 4. Names and lengths, the number of values, the size.
@@ -82,15 +84,18 @@ pub(super) fn stored(kind: &ResourceType, doc: &str) -> Result<Attributes> {
 /// # Errors
 /// 403 if nothing is left of the request, 400 `mutability` or `invalidValue` that names the attribute, 409 `uniqueness` for
 /// a reserved name, 413 for the size.
-pub(super) fn pass(options: &Options, proposal: Proposal<'_>) -> Result<Passed> {
+pub(super) fn pass(work: &Work<'_>, proposal: Proposal<'_>) -> Result<Passed> {
     let Proposal { kind, old, mut new, said } = proposal;
     let mut notes = Vec::new();
+    if work.cuts() {
+        cut_name(kind, old, &mut new);
+    }
     if let Some(old) = old {
         if said.whole {
             constraints::keep_immutable(kind, old, &mut new);
         }
         if kind.name == "User" {
-            take_out(options, old, &mut new, said, &mut notes)?;
+            take_out(work.options, old, &mut new, said, &mut notes)?;
         }
         constraints::check_immutable(kind, old, &new)?;
     }
@@ -102,7 +107,7 @@ pub(super) fn pass(options: &Options, proposal: Proposal<'_>) -> Result<Passed> 
         Some(old) => check_growth(kind, old, &new)?,
     }
     if kind.name == "Group" {
-        check_name(options, old, &new)?;
+        check_name(work, old, &new)?;
     }
     if let Some(error) = broken(kind, None, &new, false).filter(|_| old.is_some_and(|old| *old != new)) {
         let rule = error.detail.split(". ").next().unwrap_or_default();
@@ -128,8 +133,21 @@ fn broken(kind: &ResourceType, old: Option<&Attributes>, new: &Attributes, remov
         return Some(required(kind, &path, removal && old.is_some()));
     }
     let none = Attributes::new();
-    let old = old.unwrap_or(&none);
-    unregistered::check(kind, old, new).and_then(|()| limits::check(old, new)).err()
+    let stored = old.unwrap_or(&none);
+    let names = names::check(kind, old, new);
+    names.and_then(|()| unregistered::check(kind, stored, new)).and_then(|()| limits::check(stored, new)).err()
+}
+
+/// Takes white space off a new name. One that is stored with it stays as it is sent: to rename it could be refused, and a
+/// deactivation with it.
+fn cut_name(kind: &ResourceType, old: Option<&Attributes>, new: &mut Attributes) {
+    let attribute = names::attribute(kind);
+    let stored = old.and_then(|old| old.get(attribute));
+    if let Some(name) = new.get_mut(attribute).filter(|name| stored != Some(name))
+        && let Some(cut) = name.as_str().filter(|text| names::has_outer_blanks(text)).map(|text| text.trim().to_owned())
+    {
+        *name = Value::String(cut);
+    }
 }
 
 /// The refusal for a required attribute that has no value. RFC 7644 section 3.5.2.2: one that is removed by its name is
@@ -221,21 +239,32 @@ fn put_back(name: &str, old: &Attributes, new: &mut Attributes) {
 
 /// 409 for a new name of a group that the organisation keeps for itself; `uniqueness` covers names that "are reserved" (RFC
 /// 7644 section 3.12).
-fn check_name(options: &Options, old: Option<&Attributes>, new: &Attributes) -> Result<()> {
+fn check_name(work: &Work<'_>, old: Option<&Attributes>, new: &Attributes) -> Result<()> {
     let name = |attributes: &Attributes| attributes.get("displayName").and_then(Value::as_str).map(str::to_owned);
     let (was, name) = (old.and_then(name), name(new).unwrap_or_default());
-    let key = fold(&name);
-    if was.is_some_and(|was| fold(&was) == key) {
-        return Ok(());
-    }
-    let reserved = options.reserved_group_names.as_deref().unwrap_or_default();
-    if !reserved.iter().any(|reserved| fold(reserved) == key) {
+    if was.is_some_and(|was| fold(&was) == fold(&name)) || !is_reserved(work, &name) {
         return Ok(());
     }
     let detail = format!(
-        "The displayName {name} is reserved in this organisation (reservedGroupNames). Rename the group in the \
-         identity provider, or take the name off the list in the Cloud Console.",
+        "The displayName {name} is reserved in this organisation (reservedGroupNames), or looks like a name that is. Rename \
+         the group in the identity provider, or take the name off the list in the Cloud Console.",
         name = quoted(&name)
     );
     Err(Error::new(Code::GroupNameReserved, detail))
+}
+
+/// True if a group's name looks like one that the organisation keeps for itself.
+pub(super) fn is_reserved(work: &Work<'_>, name: &str) -> bool {
+    let reserved = work.reserved_names();
+    !reserved.is_empty() && names::skeletons(name).iter().any(|one| reserved.contains(one))
+}
+
+/// The refusal of members for a group whose name is reserved by now, when nothing else is left of the request.
+pub(super) fn no_members(name: &str) -> Error {
+    let detail = format!(
+        "No members are added to the group {name}: its name is reserved in this organisation (reservedGroupNames). Nothing was \
+         changed. Rename the group in the identity provider, or take the name off the list in the Cloud Console.",
+        name = quoted(name)
+    );
+    Error::new(Code::GroupNameReserved, detail)
 }

@@ -36,7 +36,7 @@ pub(super) fn create(work: &mut Work<'_>, group: &Resource, ids: &[MemberId]) ->
     gate::may_push(work.options)?;
     let (kind, said) = (&work.types.group, Said::whole(&group.attributes));
     let new = unregistered::proposed(work, kind, group, None)?;
-    let passed = gate::pass(work.options, Proposal { kind, old: None, new, said })?;
+    let passed = gate::pass(work, Proposal { kind, old: None, new, said })?;
     let content = content(kind, &passed.attributes);
     work.spend_document(content.doc.len())?;
     work.spend_document(content.folded.as_ref().map_or(0, |folded| FOLDED_TIMES * folded.len()))?;
@@ -52,6 +52,11 @@ pub(super) fn create(work: &mut Work<'_>, group: &Resource, ids: &[MemberId]) ->
     }
     work.notes.extend(passed.notes);
     check_free(work.sql, &content, None)?;
+    if let Some(name) = group.attributes.get("displayName").and_then(Value::as_str).filter(|_| work.cuts())
+        && let Some(taken) = store::by_display_name(work.sql, &fold(name))?
+    {
+        return Err(conflict(Code::GroupNameTaken, "displayName", name, &taken));
+    }
     growth::may_create(work, Kinds::Groups)?;
     let effect = membership::find(work, None, &label, &delta)?.effect(work, None, &label)?;
     let id = GroupId::parse(&work.new_id()).ok_or_else(|| Error::internal("made an id that is none"))?;
@@ -81,8 +86,7 @@ pub(super) fn replace(work: &mut Work<'_>, id: &GroupId, group: &Resource, ids: 
     {
         new.insert("externalId".to_owned(), Value::from(external_id.as_str()));
     }
-    let passed =
-        gate::pass(work.options, Proposal { kind, old: Some(&stored), new, said: Said::whole(&group.attributes) })?;
+    let passed = gate::pass(work, Proposal { kind, old: Some(&stored), new, said: Said::whole(&group.attributes) })?;
     let mut delta = Delta::default();
     if let Some(ids) = ids {
         delta.replace(ids);
@@ -127,7 +131,7 @@ pub(super) fn patch(
     unregistered::apply(work, kind, &stored, &mut new, unresolved)?;
     let removal = of_attributes.iter().any(|one| one.op == Op::Remove);
     let said = Said { whole: false, active: false, profile: true, removal };
-    let passed = gate::pass(work.options, Proposal { kind, old: Some(&stored), new, said })?;
+    let passed = gate::pass(work, Proposal { kind, old: Some(&stored), new, said })?;
     let group = store_changed(work, old, &stored, passed, &judged)?;
     match answer {
         None => Ok(Answer::Nothing),
@@ -180,6 +184,16 @@ fn store_changed(
     work.spend_document(content.doc.len())?;
     work.spend_document(content.folded.as_ref().map_or(0, |folded| FOLDED_TIMES * folded.len()))?;
     let mut effect = members.effect(work, Some(old.key), old.id.as_str())?;
+    if effect.adds() && gate::is_reserved(work, &content.display_name) {
+        let added = effect.without_additions();
+        if new == *stored && effect.is_nothing() {
+            return Err(gate::no_members(&content.display_name));
+        }
+        work.notes.push(format!(
+            "{added} members were not added to group {}: its name is reserved (reservedGroupNames).",
+            old.id
+        ));
+    }
     if new == *stored && effect.is_nothing() {
         return Ok(old);
     }

@@ -1,9 +1,9 @@
 //! The extension schemas that the organisation registered. They are read once when the object starts and kept in
 //! memory; every change of them starts a new generation, which is how an edge that still has the old ones is found out.
 
-use super::Memory;
+use super::{Memory, spelling};
 use crate::directory::reply::Answer;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, quoted};
 use crate::id::Timestamp;
 use crate::scim::schema::document::{Document, REGISTERED_MAX};
 use crate::scim::schema::{ENTERPRISE, Types};
@@ -47,8 +47,8 @@ pub(super) fn get(sql: &dyn Sql, urn: &str) -> Result<Answer> {
     Ok(Answer::Json(raw(doc)?))
 }
 
-/// `PUT /v1/orgs/{org}/schemas/{urn}`: the document's own spelling of the URN is the one that holds from now on. An
-/// equal document changes nothing.
+/// `PUT /v1/orgs/{org}/schemas/{urn}`: the document's own spelling of the URN is the one that holds, and what is stored is
+/// written in it by a job. An equal document changes nothing; another spelling of a registered URN is refused.
 pub(super) fn put(sql: &dyn Sql, memory: &mut Memory, document: &Map<String, Value>, now: Timestamp) -> Result<Answer> {
     let document = Document::read(document.clone())?;
     let (urn, text) = (document.schema.id.as_ref(), document.write().to_string());
@@ -67,16 +67,23 @@ pub(super) fn put(sql: &dyn Sql, memory: &mut Memory, document: &Map<String, Val
         let detail = format!("The organisation has {count} schemas already; at most {REGISTERED_MAX} are kept.");
         return Err(Error::new(Code::TooManySchemas, detail));
     }
+    // The stored values have the spelling of the schema that is registered.
+    if let Some((spelled, _)) = old.as_ref().filter(|(spelled, _)| spelled != urn) {
+        let detail = format!(
+            "A schema with this URN is registered as {spelled}. Write the URN as that one is written, or delete that schema first.",
+            spelled = quoted(spelled)
+        );
+        return Err(Error::new(Code::SchemaSpelling, detail));
+    }
     let shown = raw(text.clone())?;
     if old.as_ref().is_some_and(|(_, doc)| *doc == text) {
         return Ok(Answer::Json(shown));
     }
     change(sql, memory, now, |generation| {
-        if let Some((spelled, _)) = old.as_ref().filter(|(spelled, _)| spelled != urn) {
-            store::delete(sql, spelled)?;
-        }
-        store::put(sql, urn, &text, generation)
+        store::put(sql, urn, &text, generation)?;
+        spelling::begin(sql, now)
     })?;
+    spelling::first_steps(sql, memory, now)?;
     Ok(if old.is_some() { Answer::Json(shown) } else { Answer::New(shown) })
 }
 

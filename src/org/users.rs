@@ -14,11 +14,11 @@ use crate::error::{Code, Error, Result, quoted};
 use crate::fold::fold;
 use crate::id::UserId;
 use crate::scim::difference::difference;
-use crate::scim::json;
 use crate::scim::patch::{self, Op, Operation};
 use crate::scim::resource::{Resource, keep_nulls, schemas};
 use crate::scim::schema::{Kinds, ResourceType};
 use crate::scim::unregistered::Unresolved;
+use crate::scim::{json, names};
 use crate::store::changes::Kind as ChangeKind;
 use crate::store::folded::folded;
 use crate::store::users::{self as store, Content, User};
@@ -46,7 +46,12 @@ pub(super) fn create(work: &mut Work<'_>, user: &Resource) -> Result<Answer> {
     let kind = &work.types.user;
     let proposed = &unregistered::proposed(work, kind, user, None)?;
     let text = |name: &str| proposed.get(name).and_then(Value::as_str);
-    let by_name = store::by_user_name(work.sql, &fold(text("userName").unwrap_or_default()))?;
+    // A name with white space around it is that of a user who was stored with it, or of one who was not.
+    let name = text("userName").unwrap_or_default();
+    let mut by_name = store::by_user_name(work.sql, &fold(name))?;
+    if by_name.is_none() && names::has_outer_blanks(name) && work.cuts() {
+        by_name = store::by_user_name(work.sql, &fold(name.trim()))?;
+    }
     let by_external = by_external_id(work.sql, text("externalId"))?;
     for found in by_name.iter().chain(&by_external) {
         work.spend_document(found.content.doc.len())?;
@@ -61,7 +66,7 @@ pub(super) fn create(work: &mut Work<'_>, user: &Resource) -> Result<Answer> {
         _ => {}
     }
     let said = Said::whole(proposed);
-    let passed = gate::pass(work.options, Proposal { kind, old: None, new: proposed.clone(), said })?;
+    let passed = gate::pass(work, Proposal { kind, old: None, new: proposed.clone(), said })?;
     let content = content(kind, &passed.attributes, true);
     work.spend_document(content.doc.len())?;
     work.spend_document(content.folded.as_ref().map_or(0, |folded| FOLDED_TIMES * folded.len()))?;
@@ -90,7 +95,7 @@ fn revive(work: &mut Work<'_>, user: User, mut new: Attributes) -> Result<Answer
     new.entry("active").or_insert(Value::Bool(true));
     let old = gate::stored(&work.types.user, &user.content.doc)?;
     let said = Said::whole(&new);
-    let passed = gate::pass(work.options, Proposal { kind: &work.types.user, old: Some(&old), new, said })?;
+    let passed = gate::pass(work, Proposal { kind: &work.types.user, old: Some(&old), new, said })?;
     let memberships = memberships::count(work.sql, user.key, Some(MEMBERSHIPS_MAX as i64))?;
     if memberships > MEMBERSHIPS_MAX as i64 {
         let detail = format!(
@@ -139,7 +144,7 @@ pub(super) fn replace(
         }
     }
     let said = Said::whole(&user.attributes);
-    let passed = gate::pass(work.options, Proposal { kind: &work.types.user, old: Some(&stored), new, said })?;
+    let passed = gate::pass(work, Proposal { kind: &work.types.user, old: Some(&stored), new, said })?;
     store_changed(work, old, &stored, passed, &[])
 }
 
@@ -165,7 +170,7 @@ pub(super) fn patch(
     let removal = operations.iter().any(|one| one.op == Op::Remove);
     let profile = active < operations.len() + unresolved.len();
     let said = Said { whole: false, active: active > 0, profile, removal };
-    let passed = gate::pass(work.options, Proposal { kind, old: Some(&stored), new, said })?;
+    let passed = gate::pass(work, Proposal { kind, old: Some(&stored), new, said })?;
     store_changed(work, old, &stored, passed, &[])
 }
 

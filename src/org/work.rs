@@ -13,11 +13,13 @@ use crate::directory::reply::Answer;
 use crate::error::{Error, Result};
 use crate::id::{Ids, OrgId, Seq, Timestamp, is_within};
 use crate::scim::difference::restore_value;
-use crate::scim::json;
 use crate::scim::schema::Types;
+use crate::scim::{json, names};
 use crate::store::changes::{self, Before, Change, Facts, Head, Kind, Loss, Totals};
 use crate::store::{Sql, members, memberships, transact};
 use serde_json::{Map, Value};
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 /// How many notes a request keeps: each of its changes has them all.
@@ -52,6 +54,8 @@ pub(super) struct Work<'a> {
     pub(super) options: &'a Options,
     /// What the request is held against, if the guard is on and may have something to say.
     pub(super) guard: Option<Watch<'a>>,
+    /// The skeletons of the reserved names, once they were needed.
+    reserved_names: OnceCell<BTreeSet<String>>,
     /// Whether a created or replaced group is answered with its members.
     pub(super) members: Members,
     /// The next id, if it was taken beforehand.
@@ -142,6 +146,21 @@ impl Work<'_> {
                 && made.token == self.caller.token
                 && is_within(self.now, made.at, REPEATED_FOR)
         }))
+    }
+
+    /// True if white space is taken off a new name. The edge says so with the name of the repair, which a dialect without
+    /// repairs never has.
+    pub(super) fn cuts(&self) -> bool {
+        self.call.repairs.iter().any(|name| name == "outer_blanks")
+    }
+
+    /// The skeletons of the names that the organisation keeps for itself, at most a hundred names. They are made once for
+    /// all operations of a request.
+    pub(super) fn reserved_names(&self) -> &BTreeSet<String> {
+        self.reserved_names.get_or_init(|| {
+            let names = self.options.reserved_group_names.as_deref().unwrap_or_default();
+            names.iter().flat_map(|name| names::skeletons(name)).collect()
+        })
     }
 
     /// Spends the units of working on a document of so many bytes.
@@ -341,6 +360,7 @@ pub(super) fn attempt(
             notes: call.notes.clone(),
             repairs: Vec::new(),
             options: &caller.settings.options,
+            reserved_names: OnceCell::new(),
             guard,
             members: if matches!(command, Command::Bulk(_)) { Members::Hidden } else { Members::Shown },
             reserved: None,

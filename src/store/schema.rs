@@ -226,6 +226,9 @@ const MIGRATIONS: &[&[&str]] = &[
         // The order in which ids were deleted, for forgetting the oldest.
         "CREATE INDEX tombstones_seq ON tombstones (seq)",
     ],
+    // What is stored already is written in today's spelling, with its folded document, by a job.
+    &["INSERT INTO due (what, at, attempts) SELECT 'spelling', 0, 0 WHERE EXISTS (SELECT 1 FROM users) OR \
+       EXISTS (SELECT 1 FROM groups)"],
 ];
 
 /// True once the object was registered: before that nothing is ever written, not even these tables.

@@ -156,6 +156,89 @@ fn reserved_names_of_groups() {
 }
 
 #[test]
+fn names_that_look_like_reserved_ones() {
+    let mut server = Native::new(Dialect::Auto);
+    server.admin("PUT", "", &json!({"reservedGroupNames": ["Site Admins", "Straße"]}));
+    for name in [
+        "site admins",
+        " Site Admins",
+        "Site  Admins",
+        "Site\u{2003}Admins",
+        "Site Admins\u{a0}",
+        "Site Ad\u{200b}mins",
+        "Site Ad\u{ad}mins",
+        "Site Admins\u{202e}",
+        "Site \u{2066}Admins",
+        "\u{feff}Site Admins",
+        "Site \u{430}dmins",
+        "Site Adm\u{131}ns",
+        "\u{17f}ite Admins",
+        "\u{405}ITE ADMIN\u{405}",
+        "SITE ADMI\u{39d}S",
+        "\u{ff33}ite Admins",
+        "\u{1d412}ite Admins",
+        "Site\tAdmins",
+        "Stra\u{df}e",
+        "s\u{ad}traße",
+    ] {
+        let answer = server.send("POST", "/Groups", json!({"displayName": name}));
+        // A character that is not seen is refused whatever the name.
+        assert!(matches!(answer.status, 400 | 409), "{name:?}: {}", answer.body);
+        let hidden = name.chars().any(|c| c.is_control() || "\u{200b}\u{ad}\u{202e}\u{2066}\u{feff}".contains(c));
+        let says = if hidden { "is not seen" } else { "reservedGroupNames" };
+        assert!(answer.text("detail").contains(says), "{name:?}: {}", answer.body);
+    }
+    assert_eq!(server.send("POST", "/Groups", json!({"displayName": "Site Admin"})).status, 201);
+}
+
+#[test]
+fn members_of_a_group_whose_name_is_reserved_by_now() {
+    let mut server = Native::new(Dialect::Auto);
+    let user = |server: &mut Native, name: &str| {
+        server.send("POST", "/Users", json!({"userName": name})).text("id").to_owned()
+    };
+    let [a, b, c] = ["a", "b", "c"].map(|name| user(&mut server, name));
+    let members = |ids: &[&String]| -> Value { ids.iter().map(|id| json!({"value": id})).collect() };
+    let made = server.send("POST", "/Groups", json!({"displayName": "Owners", "members": members(&[&a, &b])}));
+    let path = format!("/Groups/{}", made.text("id"));
+    server.admin("PUT", "", &json!({"reservedGroupNames": ["owners"]}));
+    let add = |ids: &[&String]| json!({"op": "add", "path": "members", "value": members(ids)});
+    let remove = |ids: &[&String]| json!({"op": "remove", "path": "members", "value": members(ids)});
+    let put = |ids: &[&String]| json!({"displayName": "Owners", "members": members(ids)});
+    let count = |server: &mut Native| server.get(&path).body["members"].as_array().map_or(0, Vec::len);
+    // Request, status, members afterwards, what the journal says.
+    for (method, body, status, left, says) in [
+        ("PATCH", patch(json!([add(&[&c])])), 409, 2, "No members are added"),
+        ("PUT", put(&[&a, &b, &c]), 409, 2, "No members are added"),
+        ("PUT", put(&[&a, &b]), 200, 2, ""),
+        ("PATCH", patch(json!([add(&[&a])])), 204, 2, ""),
+        ("PATCH", patch(json!([add(&[&c]), remove(&[&b])])), 204, 1, "1 members were not added"),
+        (
+            "PATCH",
+            patch(json!([add(&[&c]), {"op": "replace", "path": "externalId", "value": "x"}])),
+            204,
+            1,
+            "1 members",
+        ),
+        ("PUT", put(&[&b, &c]), 200, 0, "2 members were not added"),
+        // A group that is given another name in the same request takes them.
+        ("PUT", json!({"displayName": "Others", "members": members(&[&c])}), 200, 1, ""),
+    ] {
+        let answer = server.send(method, &path, body.clone());
+        assert_eq!((answer.status, count(&mut server)), (status, left), "{body}: {}", answer.body);
+        if status == 409 {
+            assert!(answer.text("detail").contains(says), "{}", answer.body);
+        } else {
+            let notes = notes(&server);
+            let last = notes.rsplit('[').next().unwrap_or_default();
+            assert!(last.contains(says) && (!says.is_empty() || !last.contains("not added")), "{body}: {notes}");
+        }
+    }
+    // Without the storage: a POST of the name is refused as a whole.
+    assert_eq!(server.send("POST", "/Groups", put(&[&c])).status, 409);
+}
+
+#[test]
 fn settings_that_are_none() {
     let mut server = Native::new(Dialect::Auto);
     let before = server.console("");

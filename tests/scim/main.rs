@@ -5,6 +5,7 @@ mod corpus;
 mod filter_sql;
 mod large;
 mod lists;
+mod names;
 mod patch;
 mod patch_groups;
 mod patch_schema;

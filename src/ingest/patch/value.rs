@@ -5,6 +5,7 @@ use super::{Missing, Op, Operation, Sent};
 use crate::dialect::{self, Repair};
 use crate::error::{Code, Error, Result, quoted};
 use crate::scim::json::{self, Checked};
+use crate::scim::names;
 use crate::scim::path::Resolved;
 use crate::scim::resource::{canonical, is_kept, is_unassigned, name_unknown, single};
 use crate::scim::schema::{Attribute, ResourceType, Type};
@@ -46,6 +47,9 @@ pub(super) fn operation(kind: &ResourceType, sent: Sent<'_>, reading: &mut Readi
         // To let a user in again, or out, has to be said.
         reading.note("The attribute active can be set, not removed; it was kept.".to_owned());
         return Ok(None);
+    }
+    if path.target.urn.is_none() && path.target.name == names::attribute(kind) {
+        reading.name(Some(&value));
     }
     let op = match (op, &value) {
         // What came to nothing: of several values none is added, in the place of one value there is none.

@@ -4,9 +4,9 @@
 use crate::error::{Code, Error, Result, quoted};
 use crate::id::{GroupId, MemberId, NUMBER_MAX, Timestamp, UserId};
 use crate::org::{gate, groups, users};
-use crate::scim::json;
 use crate::scim::resource;
 use crate::scim::schema::{ResourceType, Types};
+use crate::scim::{extension, json};
 use crate::store::import::Marks;
 use crate::store::{groups as group_rows, users as user_rows};
 use serde_json::{Map, Value};
@@ -154,7 +154,7 @@ fn canonical(kind: &ResourceType, attributes: Fields) -> Result<Fields> {
     }
     let mut attributes = read.resource.attributes;
     attributes.append(&mut kept);
-    Ok(attributes)
+    Ok(extension::adopted(kind, attributes))
 }
 
 /// A change as the feed shows it. What it says of who asked and when is nothing to a directory.

@@ -95,7 +95,12 @@ fn journal_kept() -> i64 {
 }
 
 fn lists(server: &mut Native) {
-    let schema = json!({"id": BADGE, "name": "badge", "attributes": [
+    // Values from before the schema, in another spelling.
+    for (endpoint, name) in [("/Users", "userName"), ("/Groups", "displayName")] {
+        let early = json!({name: "early", BADGE.to_uppercase(): {"texts": ["a"]}});
+        assert_eq!(server.send("POST", endpoint, early).status, 201);
+    }
+    let schema = json!({"id": BADGE, "name": "badge", "resourceTypes": ["User", "Group"], "attributes": [
         {"name": "texts", "type": "string", "multiValued": true},
         {"name": "many", "type": "complex", "multiValued": true, "subAttributes": [{"name": "text", "type": "string"}]},
     ]});

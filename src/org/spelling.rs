@@ -1,0 +1,109 @@
+//! The job that writes what is stored of registered extensions in their schemas' spelling, and the folded document of rows
+//! from before there was one. Filters and sorts look under that spelling, so what was stored before a schema was
+//! registered is found by them once the job is done, and every reader shows it so.
+//!
+//! What a document says stays the same, so no version, no change and no time is written. What does not fit its schema
+//! stays as it is.
+
+use super::{Memory, gate, groups, users};
+use crate::error::Result;
+use crate::id::Timestamp;
+use crate::scim::schema::Kinds;
+use crate::store::spelling::{self as store, Document};
+use crate::store::{Sql, due, settings, transact};
+
+/// The job's row in `due`, and the setting that says how far it has come.
+pub(super) const SPELL: &str = "spelling";
+/// How many documents are read at once: one has 256 KiB at most.
+const AT_ONCE: i64 = 8;
+/// How many documents a step reads, and in how many bytes it ends early.
+const ROWS: usize = 240;
+const BYTES: usize = 1024 * 1024;
+/// How many steps a registration takes itself: at most some 250 ms. Users and groups take one at least.
+const FIRST_STEPS: usize = 10;
+/// How long it waits for an import that is being written, in milliseconds.
+const IMPORT_PAUSE: i64 = 60_000;
+
+/// Makes the job due from the beginning: a schema was registered or has changed.
+///
+/// # Errors
+/// Internal only.
+pub(super) fn begin(sql: &dyn Sql, now: Timestamp) -> Result<()> {
+    settings::put(sql, SPELL, "")?;
+    due::set(sql, SPELL, Some(now))
+}
+
+/// Takes the first steps with the registration itself, so that a directory of up to some 2,000 documents is read in the new
+/// spelling from the next request on. A larger one is left to the alarm.
+///
+/// # Errors
+/// Internal only.
+pub(super) fn first_steps(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<()> {
+    for _ in 0..FIRST_STEPS {
+        if memory.importing.is_some() {
+            break;
+        }
+        if transact(sql, || step(sql, memory, now))?.is_none() {
+            return due::set(sql, SPELL, None);
+        }
+    }
+    Ok(())
+}
+
+/// Takes one step; answers when the next one is due, `None` if nothing is left.
+///
+/// # Errors
+/// Internal only.
+pub(super) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<Option<Timestamp>> {
+    if memory.importing.is_some() {
+        return Ok(Some(now.plus(IMPORT_PAUSE)));
+    }
+    let place = settings::get(sql, SPELL)?.unwrap_or_default();
+    let (kinds, mut key) = match place.split_once(' ') {
+        Some(("groups", key)) => (Kinds::Groups, key.parse().unwrap_or_default()),
+        Some((_, key)) => (Kinds::Users, key.parse().unwrap_or_default()),
+        None => (Kinds::Users, 0),
+    };
+    let (mut rows, mut bytes) = (0, 0);
+    while rows < ROWS && bytes < BYTES {
+        let piece = store::piece(sql, kinds, key, AT_ONCE)?;
+        let is_last = (piece.len() as i64) < AT_ONCE;
+        for document in &piece {
+            key = document.key;
+            rows += 1;
+            bytes += document.doc.len();
+            if let Some(spelled) = spelled(memory, kinds, document)? {
+                store::write(sql, kinds, &spelled)?;
+            }
+        }
+        match (is_last, kinds) {
+            (false, _) => {}
+            (true, Kinds::Users) => {
+                settings::put(sql, SPELL, "groups 0")?;
+                return Ok(Some(now));
+            }
+            (true, Kinds::Groups) => return Ok(None),
+        }
+    }
+    let name = if kinds == Kinds::Users { "users" } else { "groups" };
+    settings::put(sql, SPELL, &format!("{name} {key}"))?;
+    Ok(Some(now))
+}
+
+/// The document as it would be written today; `None` if it is stored so.
+fn spelled(memory: &Memory, kinds: Kinds, stored: &Document) -> Result<Option<Document>> {
+    let kind = memory.types.of(kinds);
+    let attributes = gate::stored(kind, &stored.doc)?;
+    let (doc, folded) = match kinds {
+        Kinds::Users => {
+            let content = users::content(kind, &attributes, true);
+            (content.doc, content.folded)
+        }
+        Kinds::Groups => {
+            let content = groups::content(kind, &attributes);
+            (content.doc, content.folded)
+        }
+    };
+    let is_stored = doc == stored.doc && folded == stored.folded;
+    Ok((!is_stored).then_some(Document { key: stored.key, doc, folded }))
+}

@@ -1,0 +1,43 @@
+//! Stored documents in the order of their keys, to be written in today's spelling. No version, time or position changes.
+
+use super::{Sql, each};
+use crate::error::Result;
+use crate::scim::schema::Kinds;
+
+/// A stored document.
+#[derive(Debug)]
+pub struct Document {
+    /// The key of its row.
+    pub key: i64,
+    /// Canonical JSON.
+    pub doc: String,
+    /// [`super::folded::folded`] of it, as it was stored.
+    pub folded: Option<String>,
+}
+
+/// The documents of users after a key, or of groups below one: in the order in which they were made, at most `count`.
+///
+/// # Errors
+/// Internal only, as of every function here.
+pub fn piece(sql: &dyn Sql, kinds: Kinds, after: i64, count: i64) -> Result<Vec<Document>> {
+    let text = match kinds {
+        Kinds::Users => "SELECT key, doc, folded FROM users WHERE key > ? AND gone = 0 ORDER BY key LIMIT ?",
+        Kinds::Groups => "SELECT key, doc, folded FROM groups WHERE key < ? AND gone = 0 ORDER BY key DESC LIMIT ?",
+    };
+    each(sql.query(text, &[after.into(), count.into()])?, |mut row| {
+        Ok(Document { key: row.integer()?, doc: row.text()?, folded: row.optional_text()? })
+    })
+}
+
+/// Writes a document that says the same.
+///
+/// # Errors
+/// Internal only.
+pub fn write(sql: &dyn Sql, kinds: Kinds, document: &Document) -> Result<()> {
+    let text = match kinds {
+        Kinds::Users => "UPDATE users SET doc = ?, folded = ? WHERE key = ?",
+        Kinds::Groups => "UPDATE groups SET doc = ?, folded = ? WHERE key = ?",
+    };
+    let params = [document.doc.as_str().into(), document.folded.as_deref().into(), document.key.into()];
+    sql.query(text, &params).map(|_| ())
+}
