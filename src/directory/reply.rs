@@ -99,16 +99,19 @@ pub struct Stored {
     pub rest: Option<Rest>,
 }
 
-/// Groups of a user, or members of a group, that are too many to be held: those with a higher key than `after`.
+/// Groups of a user, or members of a group, that are too many to be held: those with a higher key than `after`. The `id` is
+/// that of the user or group: once it is gone, another one may have its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Rest {
     Members {
         group: i64,
+        id: String,
         after: i64,
     },
     Groups {
         user: i64,
+        id: String,
         after: i64,
         /// What the entity tag says of all the groups ([`super::view::GroupsTag`]).
         tag: String,

@@ -15,7 +15,8 @@ pub(super) const HELD: usize = 1000;
 /// A group's members, into the resource.
 pub(super) fn with_members(sql: &dyn Sql, key: i64, stored: Stored) -> Result<Stored> {
     let (ids, last) = members::ids(sql, key, BEFORE_ALL, HELD as i64)?;
-    let rest = last.filter(|_| ids.len() >= HELD).map(|after| Rest::Members { group: key, after });
+    let rest =
+        last.filter(|_| ids.len() >= HELD).map(|after| Rest::Members { group: key, id: stored.id.clone(), after });
     Ok(Stored { members: Some(ids), rest, ..stored })
 }
 
@@ -38,7 +39,7 @@ pub(super) fn with_groups(sql: &dyn Sql, key: i64, stored: Stored, budget: &Budg
         read += 1;
     })?;
     budget.charge(bucket::naming(read));
-    let rest = Some(Rest::Groups { user: key, after, tag: tag.finish() });
+    let rest = Some(Rest::Groups { user: key, id: stored.id.clone(), after, tag: tag.finish() });
     Ok(Stored { groups, rest, ..stored })
 }
 
@@ -73,7 +74,7 @@ fn gather_one(sql: &dyn Sql, stored: &mut Stored) -> Result<()> {
     match stored.rest.take() {
         None => Ok(()),
         Some(Rest::Groups { user, after, .. }) => each_group(sql, user, after, &mut |group| stored.groups.push(group)),
-        Some(Rest::Members { group, mut after }) => loop {
+        Some(Rest::Members { group, mut after, .. }) => loop {
             let (ids, last) = members::ids(sql, group, after, members::IDS_PIECE)?;
             let Some(last) = last else { return Ok(()) };
             after = last;

@@ -19,7 +19,7 @@ use crate::scim::filter::Filter;
 use crate::scim::schema::{Kinds, Types};
 use crate::scim::sort;
 use crate::store::filter::{self, Condition};
-use crate::store::search::{self as store, Most, Order, Range};
+use crate::store::search::{self as store, Found, Most, Order, Range};
 use crate::store::{Sql, changes};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -94,7 +94,19 @@ enum Window {
 /// A resource that was found.
 struct Hit {
     key: i64,
+    /// Its `id`, if that is not the place of its mark: what is read later is this resource or none, whatever has its key.
+    id: Option<String>,
     mark: Mark,
+}
+
+impl Hit {
+    fn new(source: usize, key: Value, found: Found) -> Self {
+        Self { key: found.key, id: found.id, mark: Mark { source, key, place: found.place } }
+    }
+
+    fn id(&self) -> &str {
+        self.id.as_deref().unwrap_or(&self.mark.place)
+    }
 }
 
 /// A query on its way.
@@ -231,7 +243,7 @@ impl Scan {
         let totals = changes::head(sql)?.totals;
         let total = if *kinds == Kinds::Users { totals.users } else { totals.groups };
         let mut range = Range { kinds: *kinds, order: self.order, descending: self.descending, after: None };
-        let hit = |(key, place)| Hit { key, mark: Mark { source: 0, key: Value::Null, place } };
+        let hit = |found| Hit::new(0, Value::Null, found);
         let (hits, start) = match &self.window {
             Window::Cursor { count, .. } => {
                 range.after = self.place.as_deref();
@@ -363,7 +375,8 @@ impl Scan {
         let mut hits = std::mem::take(&mut self.hits);
         if let Window::Keyset { count, tag } = &self.window {
             let kinds = self.sources.first().map_or(Kinds::Users, |source| source.kinds);
-            let found: Vec<(i64, String)> = hits.into_iter().map(|hit| (hit.key, hit.mark.place)).collect();
+            let place = |hit: Hit| Found { key: hit.key, id: hit.id, place: hit.mark.place, open: false };
+            let found: Vec<Found> = hits.into_iter().map(place).collect();
             let is_over = self.candidates.is_empty() && self.at >= self.sources.len();
             let rest = (!is_over).then(|| self.judged.as_deref().unwrap_or_default());
             return state::page(sql, kinds, &found, bound(*count), rest, tag);

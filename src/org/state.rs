@@ -12,6 +12,7 @@ use crate::id::{GroupId, UserId, whole};
 use crate::scim::etag::Tags;
 use crate::scim::filter::{self, Filter, Forms, Target};
 use crate::scim::schema::Kinds;
+use crate::store::search::Found;
 use crate::store::users::User;
 use crate::store::{Sql, changes, groups as group_rows, members, users as user_rows};
 use serde_json::value::RawValue;
@@ -90,16 +91,18 @@ fn list(
 pub(super) fn page(
     sql: &dyn Sql,
     kinds: Kinds,
-    found: &[(i64, String)],
+    found: &[Found],
     count: usize,
     rest: Option<&str>,
     etag: &str,
 ) -> Result<Answer> {
     let wanted = found.get(..count.min(found.len())).unwrap_or_default();
-    let mut next = if found.len() > count { wanted.last().map(|(_, place)| place.as_str()) } else { rest };
+    let mut next = if found.len() > count { wanted.last().map(|found| found.place.as_str()) } else { rest };
     let (mut shown, mut last) = (String::new(), String::new());
     'page: for part in wanted.chunks(AT_ONCE) {
-        let keys: Vec<i64> = part.iter().map(|(key, _)| *key).collect();
+        let keys: Vec<i64> = part.iter().map(|found| found.key).collect();
+        // Another one may have the key of one that is gone by now; the pages are in the order of the ids.
+        let is_meant = |id: &str| part.binary_search_by(|found| found.id().cmp(id)).is_ok();
         let resources: Vec<(String, Value)> = match kinds {
             Kinds::Users => {
                 let users = user_rows::by_keys(sql, &keys)?.into_iter();
@@ -110,7 +113,7 @@ pub(super) fn page(
                 groups.map(|group| Ok((group.id.to_string(), groups::show(&group)?))).collect::<Result<_>>()?
             }
         };
-        for (id, resource) in resources {
+        for (id, resource) in resources.into_iter().filter(|(id, _)| is_meant(id)) {
             let text = resource.to_string();
             if !shown.is_empty() {
                 if shown.len() + text.len() > PAGE_BYTES {
@@ -163,13 +166,10 @@ fn crew(
     known: Option<&Tags>,
 ) -> Result<Answer> {
     let group = group_rows::by_id(sql, id)?.ok_or_else(|| groups::not_found(id))?;
-    let after = whole(after.unwrap_or("0")).ok_or_else(|| {
-        let shown: String = after.unwrap_or_default().chars().take(128).collect();
-        Error::new(
-            Code::InvalidPosition,
-            format!("after has to be the next of the page before, not {shown}.", shown = quoted(&shown)),
-        )
-    })?;
+    let after = match after {
+        None => members::BEFORE_ALL,
+        Some(text) => after_member(sql, text)?,
+    };
     let etag = tag(sql, memory)?;
     if has(known, &etag) {
         return Ok(Answer::Tagged { etag, body: None });
@@ -179,12 +179,30 @@ fn crew(
     if more {
         found.pop();
     }
-    let next = found.last().filter(|_| more).map(|(key, ..)| key.to_string());
+    let next = found.last().filter(|_| more).map(|(key, id, ..)| format!("{key}.{id}"));
     let members: Vec<Value> = found
         .into_iter()
         .map(|(_, id, user_name, active)| json!({ "id": id, "userName": user_name, "active": active }))
         .collect();
     tagged(etag, json!({ "members": members, "next": next }).to_string())
+}
+
+/// The key after which a page of members begins: `next` of the page before is the key and the id of its last member. If that
+/// user is gone, another one may have the key by now, who was not shown yet.
+fn after_member(sql: &dyn Sql, text: &str) -> Result<i64> {
+    let (key, id) = text.split_once('.').map_or((text, None), |(key, id)| (key, Some(id)));
+    let invalid = || {
+        let shown: String = text.chars().take(128).collect();
+        Error::new(
+            Code::InvalidPosition,
+            format!("after must be the next of the page before, not {shown}.", shown = quoted(&shown)),
+        )
+    };
+    let key = whole(key).ok_or_else(invalid)?;
+    // A page of an earlier version named the key alone.
+    let Some(id) = id else { return Ok(key) };
+    let user = user_rows::by_id(sql, &UserId::parse(id).ok_or_else(invalid)?)?;
+    Ok(if user.is_some_and(|user| user.key == key) { key } else { key - 1 })
 }
 
 pub(super) fn show_user(user: &User) -> Result<Value> {

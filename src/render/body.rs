@@ -3,7 +3,8 @@
 
 use crate::directory::reply::{GroupRef, Rest};
 use crate::error::{Error, Result};
-use crate::store::{Sql, members};
+use crate::id::{GroupId, UserId};
+use crate::store::{Sql, groups, members, users};
 use serde_json::Value;
 use std::collections::VecDeque;
 
@@ -138,22 +139,28 @@ impl Shape {
     fn read(&self, sql: &dyn Sql, rest: Rest) -> Result<(String, usize, Option<Rest>)> {
         let mut text = String::new();
         match rest {
-            Rest::Members { group, after } => {
+            Rest::Members { group, id, after } => {
+                if !is_group(sql, group, &id)? {
+                    return Ok((text, 0, None));
+                }
                 let (ids, last) = members::ids(sql, group, after, members::IDS_PIECE)?;
                 for id in &ids {
                     text.push(',');
                     self.member(&mut text, id);
                 }
-                Ok((text, ids.len(), last.map(|after| Rest::Members { group, after })))
+                Ok((text, ids.len(), last.map(|after| Rest::Members { group, id, after })))
             }
-            Rest::Groups { user, after, tag } => {
+            Rest::Groups { user, id, after, tag } => {
+                if !is_user(sql, user, &id)? {
+                    return Ok((text, 0, None));
+                }
                 let groups = members::groups(sql, user, after, members::GROUPS_PIECE)?;
                 for (_, group) in &groups {
                     text.push(',');
                     self.group(&mut text, group);
                 }
                 let last = groups.last().map(|(key, _)| *key);
-                Ok((text, groups.len(), last.map(|after| Rest::Groups { user, after, tag })))
+                Ok((text, groups.len(), last.map(|after| Rest::Groups { user, id, after, tag })))
             }
         }
     }
@@ -187,6 +194,18 @@ impl Shape {
         }
         text.push('}');
     }
+}
+
+/// False once a group is gone while its members are written; another one may have its key by then.
+fn is_group(sql: &dyn Sql, key: i64, id: &str) -> Result<bool> {
+    let group = GroupId::parse(id).map_or(Ok(None), |id| groups::by_id(sql, &id))?;
+    Ok(group.is_some_and(|group| group.key == key))
+}
+
+/// As [`is_group`], of a user whose groups are written.
+fn is_user(sql: &dyn Sql, key: i64, id: &str) -> Result<bool> {
+    let user = UserId::parse(id).map_or(Ok(None), |id| users::by_id(sql, &id))?;
+    Ok(user.is_some_and(|user| user.key == key))
 }
 
 /// A text as it stands between the quotes of JSON.

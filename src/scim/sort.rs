@@ -49,6 +49,9 @@ pub fn resolve(text: &str, kind: &ResourceType, forms: Forms) -> Result<Option<T
     if leaf.returned == Returned::Never || leaf.mutability == Mutability::WriteOnly {
         return refused("that attribute is never returned");
     }
+    if target.urn.is_none() && ["groups", "members"].contains(&target.name.as_str()) {
+        return refused("memberships have no order; sort by an attribute of the resource itself, or by id");
+    }
     if leaf.kind == Type::Complex {
         // As in a filter, the name of a complex attribute stands for its "value".
         if leaf.sub("value").is_none() {
@@ -165,6 +168,8 @@ mod tests {
             ("name", "sub-attributes"),
             ("emails[type eq \"work\"].value", "not a filter"),
             (ENTERPRISE, "whole extension"),
+            ("groups", "memberships have no order"),
+            ("GROUPS.display", "memberships have no order"),
         ] {
             let error = resolve(text, &user_type(), Forms::Strict).unwrap_err();
             assert!(error.code == Code::SortImpossible && error.detail.contains(says), "{error}");

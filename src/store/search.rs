@@ -58,6 +58,21 @@ impl Range<'_> {
         }
     }
 
+    /// The columns of what is [`Found`].
+    fn place_columns(&self) -> &'static str {
+        match (self.order, self.kinds) {
+            (Order::Id, _) => "r.key, r.id",
+            (Order::Name, Kinds::Users) => "r.key, r.user_name_key, r.id",
+            (Order::Name, Kinds::Groups) => "r.key, r.display_name_key, r.id",
+        }
+    }
+
+    fn read_place(&self, row: &mut Row) -> Result<Found> {
+        let (key, place) = (row.integer()?, row.text()?);
+        let id = if self.order == Order::Id { None } else { Some(row.text()?) };
+        Ok(Found { key, place, id, open: false })
+    }
+
     /// `ORDER BY`, and before it what leaves out a resource that is gone.
     fn ends(&self) -> (&'static str, String) {
         let direction = if self.descending { " DESC" } else { "" };
@@ -155,15 +170,25 @@ pub fn piece(sql: &dyn Sql, range: &Range<'_>, most: Most) -> Result<Piece> {
     }
 }
 
-/// A row that a condition found.
+/// A row that was found, to be read in a later step: its key may be another row's by then, its `id` never is.
 #[derive(Clone, Debug)]
 pub struct Found {
     /// Its key.
     pub key: i64,
     /// Its place in the order that it was read in.
     pub place: String,
+    /// Its `id`, if that is not its place.
+    pub id: Option<String>,
     /// It has so many groups or members that the condition did not go through them: it may be meant.
     pub open: bool,
+}
+
+impl Found {
+    /// Returns its `id`.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.id.as_deref().unwrap_or(&self.place)
+    }
 }
 
 /// Returns the rows up to `until` that meet the condition, at most `most` of them.
@@ -172,8 +197,11 @@ pub struct Found {
 /// Internal only.
 pub fn places(sql: &dyn Sql, range: &Range<'_>, until: Option<&str>, condition: &Condition) -> Result<Vec<Found>> {
     let open = if condition.passes > 0 { has_many(range.kinds) } else { "0".to_owned() };
-    let rows = select(sql, &format!("r.key, {}, {open}", range.column()), range, until, condition)?;
-    each(rows, |mut row| Ok(Found { key: row.integer()?, place: row.text()?, open: row.integer()? == 1 }))
+    let rows = select(sql, &format!("{}, {open}", range.place_columns()), range, until, condition)?;
+    each(rows, |mut row| {
+        let found = range.read_place(&mut row)?;
+        Ok(Found { open: row.integer()? == 1, ..found })
+    })
 }
 
 fn select(
@@ -218,16 +246,17 @@ pub fn count_addressed(sql: &dyn Sql, addresses: &[&str], most: i64) -> Result<i
 ///
 /// # Errors
 /// Internal only.
-pub fn page(sql: &dyn Sql, range: &Range<'_>, skip: i64, count: i64) -> Result<Vec<(i64, String)>> {
+pub fn page(sql: &dyn Sql, range: &Range<'_>, skip: i64, count: i64) -> Result<Vec<Found>> {
     let (column, (gone, order)) = (range.column(), range.ends());
     let mut params = vec![Param::from(count), Param::from(skip)];
-    let mut text = format!("SELECT r.key, {column} FROM {} r WHERE {column} IS NOT NULL{gone}", range.table());
+    let columns = range.place_columns();
+    let mut text = format!("SELECT {columns} FROM {} r WHERE {column} IS NOT NULL{gone}", range.table());
     if let Some(after) = range.after {
         params.push(after.into());
         text.push_str(&format!(" AND {column} {} ?3", range.beyond()));
     }
     text.push_str(&format!("{order} LIMIT ?1 OFFSET ?2"));
-    each(sql.query(&text, &params)?, |mut row| Ok((row.integer()?, row.text()?)))
+    each(sql.query(&text, &params)?, |mut row| range.read_place(&mut row))
 }
 
 /// The rows with these keys, in no order; one that is gone is left out.

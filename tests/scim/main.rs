@@ -12,5 +12,6 @@ mod patch_schema;
 mod preconditions;
 mod repeats;
 mod rules;
+mod steps;
 #[path = "../support/mod.rs"]
 mod support;

@@ -54,7 +54,9 @@ pub struct Native {
     /// A clock, where it is measured how long the object works at once, and the longest time by it.
     pub clock: Option<fn() -> f64>,
     pub longest: f64,
-    random: Cell<u64>,
+    /// What others do between the steps of one request or answer: one for each step, from the last to the first.
+    pub between: Vec<fn(&mut Native)>,
+    random: Rc<Cell<u64>>,
 }
 
 impl Native {
@@ -78,7 +80,8 @@ impl Native {
             at_once: 0,
             clock: None,
             longest: 0.0,
-            random: Cell::new(0),
+            between: Vec::new(),
+            random: Rc::default(),
         };
         let settings = Admin::Configure {
             display_name: Some("Acme".into()),
@@ -153,12 +156,13 @@ impl Native {
             assert_eq!(serde_json::to_string(&read).unwrap(), sent, "a call is read as it was written");
         }
         let (bytes, call) = (sent.len(), Envelope::read(sent.as_bytes()).unwrap());
+        let (counter, org) = (Rc::clone(&self.random), self.org.clone());
         let random = || {
-            self.random.set(self.random.get() + 1);
-            let [_, _, rest @ ..] = self.random.get().to_be_bytes();
+            counter.set(counter.get() + 1);
+            let [_, _, rest @ ..] = counter.get().to_be_bytes();
             rest
         };
-        let context = Context { org: Some(&self.org), now: self.now, random: &random, bytes };
+        let context = Context { org: Some(&org), now: self.now, random: &random, bytes };
         let steps = self.sql.steps.get();
         let time = |server: &Self| server.clock.map_or(0.0, |clock| clock());
         let mut paused = (self.sql.steps.get(), time(self));
@@ -175,15 +179,23 @@ impl Native {
                 Progress::Erase(_) => panic!("erasing needs the platform"),
                 Progress::Scan(pending) => {
                     self.now = self.now.plus(self.step_takes);
+                    self.others();
                     progress = org::resume(&self.sql, &mut self.memory, *pending, self.now);
                 }
                 // Nobody else is here to change anything.
                 Progress::Wait(waiting) => {
                     self.now = self.now.max(waiting.until);
-                    let context = Context { org: Some(&self.org), now: self.now, random: &random, bytes: 0 };
+                    let context = Context { org: Some(&org), now: self.now, random: &random, bytes: 0 };
                     progress = org::again(&self.sql, &mut self.memory, *waiting, &context);
                 }
             }
+        }
+    }
+
+    /// Lets others do what they do between two steps.
+    fn others(&mut self) {
+        if let Some(write) = self.between.pop() {
+            write(self);
         }
     }
 
@@ -289,6 +301,7 @@ impl Native {
             if !self.measured || whole.is_empty() {
                 whole.extend(piece.into_bytes());
             }
+            self.others();
         }
         self.memory.written(body.read(), self.now);
         render::Response { status, headers, body: whole, content_type: render::SCIM_JSON }

@@ -7,13 +7,13 @@ use crate::budget::Budget;
 use crate::directory::reply::Rest;
 use crate::directory::view;
 use crate::error::{Error, Result};
+use crate::id::{GroupId, UserId};
 use crate::org::bucket;
-use crate::org::cursor::Mark;
 use crate::scim::filter::Filter;
 use crate::scim::schema::{Kinds, Types};
 use crate::scim::sort;
 use crate::store::search::Found;
-use crate::store::{Sql, members};
+use crate::store::{Sql, groups, members, users};
 use serde_json::{Map, Value};
 use std::collections::VecDeque;
 
@@ -67,12 +67,12 @@ impl Candidates {
         self.waiting.pop_front()
     }
 
-    /// The keys of those that are read next: they are all judged, or none is. A group that is judged is read alone.
-    pub(super) fn next_keys(&self, kinds: Kinds) -> Vec<i64> {
+    /// The keys and ids of those that are read next: they are all judged, or none is. A group that is judged is read alone.
+    pub(super) fn next_wanted(&self, kinds: Kinds) -> Vec<(i64, &str)> {
         let Some(Candidate { judged, .. }) = self.first() else { return Vec::new() };
         let most = if *judged && kinds == Kinds::Groups { 1 } else { self.documents };
         let alike = self.waiting.iter().take_while(|one| one.read && one.judged == *judged);
-        alike.take(most).map(|one| one.found.key).collect()
+        alike.take(most).map(|one| (one.found.key, one.found.id())).collect()
     }
 
     /// Notes how large the documents were that were read last.
@@ -119,8 +119,7 @@ impl Scan {
     /// A candidate is judged.
     pub(super) fn passed(&mut self, found: Found, sorted: Value, fits: bool) -> Result<()> {
         self.judged = Some(found.place.clone());
-        let mark = Mark { source: self.candidates.source, key: sorted, place: found.place };
-        if fits { self.take(Hit { key: found.key, mark }) } else { Ok(()) }
+        if fits { self.take(Hit::new(self.candidates.source, sorted, found)) } else { Ok(()) }
     }
 
     /// Reads the next candidates, and judges them up to the first that goes on in pieces.
@@ -128,8 +127,8 @@ impl Scan {
         let Some(source) = self.sources.get(self.candidates.source) else { return Ok(()) };
         let (kinds, kind, terms) = (source.kinds, types.of(source.kinds), source.terms());
         let judged = self.candidates.first().is_some_and(|first| first.judged);
-        let keys = self.candidates.next_keys(kinds);
-        let read = self.complete(sql, kinds, &keys, judged, true)?;
+        let wanted = self.candidates.next_wanted(kinds);
+        let read = self.complete(sql, kinds, &wanted, judged, true)?;
         if read.is_empty() {
             return Err(Error::internal("no candidate was read"));
         }
@@ -147,7 +146,7 @@ impl Scan {
             let filter = self.sources.get(self.candidates.source).and_then(|source| source.filter.as_ref());
             match filter.filter(|_| judged) {
                 Some(filter) if one.stored.rest.is_some() || one.left_out => {
-                    let judging = Judging::new(filter, kinds, found.key, &one, whole);
+                    let judging = Judging::new(filter, kinds, &found, &one, whole);
                     self.candidates.open = Some((found, sorted, judging));
                     // Those behind it were read in vain; they are read again.
                     return Ok(());
@@ -168,6 +167,7 @@ impl Scan {
 pub(super) struct Judging {
     kinds: Kinds,
     key: i64,
+    id: String,
     /// The resource without them.
     whole: Map<String, Value>,
     judged: Vec<bool>,
@@ -178,7 +178,7 @@ pub(super) struct Judging {
 
 impl Judging {
     /// `whole` is the resource as far as it is held.
-    pub(super) fn new(filter: &Filter, kinds: Kinds, key: i64, one: &Complete, whole: Map<String, Value>) -> Self {
+    pub(super) fn new(filter: &Filter, kinds: Kinds, found: &Found, one: &Complete, whole: Map<String, Value>) -> Self {
         let parts = filter.parts_about(name_of(kinds));
         let judged = parts.iter().map(|part| !one.left_out && part.matches(&whole)).collect();
         let after = match one.stored.rest {
@@ -186,12 +186,15 @@ impl Judging {
             _ => members::BEFORE_ALL,
         };
         let terms = parts.iter().map(|part| part.terms()).sum();
-        Self { kinds, key, whole, judged, after, terms }
+        Self { kinds, key: found.key, id: found.id().to_owned(), whole, judged, after, terms }
     }
 
     /// Goes through one piece; answers whether the filter finds the resource once that is known.
     pub(super) fn step(&mut self, sql: &dyn Sql, filter: &Filter, base: &str, budget: &Budget) -> Result<Option<bool>> {
         let name = name_of(self.kinds);
+        if !is_row_of(sql, self.kinds, self.key, &self.id)? {
+            return Ok(Some(false));
+        }
         if self.judged.contains(&false) {
             let (piece, last, count) = match self.kinds {
                 Kinds::Users => {
@@ -216,4 +219,13 @@ impl Judging {
         }
         Ok(Some(filter.with_parts_about(name, &mut self.judged.iter().copied()).matches(&self.whole)))
     }
+}
+
+/// False once a resource is gone; another one may have its key by then.
+fn is_row_of(sql: &dyn Sql, kinds: Kinds, key: i64, id: &str) -> Result<bool> {
+    let found = match kinds {
+        Kinds::Users => UserId::parse(id).map_or(Ok(None), |id| users::by_id(sql, &id))?.map(|user| user.key),
+        Kinds::Groups => GroupId::parse(id).map_or(Ok(None), |id| groups::by_id(sql, &id))?.map(|group| group.key),
+    };
+    Ok(found == Some(key))
 }

@@ -59,27 +59,29 @@ impl Scan {
     fn read(&self, sql: &dyn Sql, hits: &[Hit]) -> Result<Vec<Option<Complete>>> {
         let source = hits.first().and_then(|hit| self.sources.get(hit.mark.source));
         let kinds = source.map_or(Kinds::Users, |source| source.kinds);
-        let keys: Vec<i64> = hits.iter().map(|hit| hit.key).collect();
-        let mut read = self.complete(sql, kinds, &keys, true, self.members == Members::Shown)?;
+        let wanted: Vec<(i64, &str)> = hits.iter().map(|hit| (hit.key, hit.id())).collect();
+        let mut read = self.complete(sql, kinds, &wanted, true, self.members == Members::Shown)?;
         let mixed = self.sources.len() > 1 && kinds == Kinds::Groups;
         read.iter_mut().flatten().for_each(|one| one.stored.group = mixed);
         Ok(read)
     }
 
-    /// The resources with the first of these keys, with what belongs to them if it is wanted.
+    /// The resources with the first of these keys and ids, with what belongs to them if it is wanted. `None` for one that is
+    /// gone, also if another one has its key by now.
     pub(super) fn complete(
         &self,
         sql: &dyn Sql,
         kinds: Kinds,
-        keys: &[i64],
+        wanted: &[(i64, &str)],
         with_related: bool,
         members: bool,
     ) -> Result<Vec<Option<Complete>>> {
-        let records = store::by_keys(sql, kinds, keys)?;
+        let keys: Vec<i64> = wanted.iter().map(|(key, _)| *key).collect();
+        let records = store::by_keys(sql, kinds, &keys)?;
         let mut records: Sorted<i64, Record> = records.into_iter().map(|record| (record.key, record)).collect();
         let (mut there, mut found) = (Vec::with_capacity(keys.len()), Vec::with_capacity(keys.len()));
-        for key in keys {
-            let record = records.remove(key);
+        for (key, id) in wanted {
+            let record = records.remove(key).filter(|record| record.stored.id == *id);
             there.push(record.is_some());
             found.extend(record);
         }
@@ -88,7 +90,7 @@ impl Scan {
             _ => found.into_iter().map(|record| Complete { stored: record.stored, left_out: false }).collect(),
         };
         let mut complete = complete.into_iter();
-        let mut all = Vec::with_capacity(keys.len());
+        let mut all = Vec::with_capacity(wanted.len());
         for there in there {
             let one = if there { complete.next() } else { None };
             if there && one.is_none() {

@@ -66,7 +66,7 @@ pub(super) fn size(sql: &dyn Sql, stored: &Stored, base: &str, most: usize) -> R
     let groups: usize = stored.groups.iter().map(|group| one(group.id.as_str()) + group.display.len()).sum();
     let held = stored.members.as_deref().unwrap_or_default();
     let mut members: usize = held.iter().map(|id| one(id)).sum();
-    if let Some(Rest::Members { group, after }) = &stored.rest {
+    if let Some(Rest::Members { group, after, .. }) = &stored.rest {
         let each = members / held.len().max(1);
         let more = members::count(sql, *group, *after, (most / each.max(1)) as i64 + 1)?;
         members += each * usize::try_from(more).unwrap_or(0);
