@@ -60,11 +60,11 @@ test("a directory of 5,000: scans, pages, rows read", async () => {
     assert.ok(read.every((rows) => rows <= 310), `${paging}: ${Math.min(...read)} to ${Math.max(...read)} rows read`);
   }
 
-  // Look-ups read a few rows, in a directory of any size.
+  // Look-ups read a few rows, in a directory of any size. That by an address first asks how many users may have it.
   for (const filter of ['userName eq "P77"', 'externalId eq "x-p77"', `id eq "${ids[77]}"`, 'emails[type eq "work"].value eq "P77@example.com"']) {
     const one = await get(`filter=${encodeURIComponent(filter)}`);
     assert.deepEqual(one.body.Resources?.map((r) => r.id), [ids[77]], filter);
-    assert.ok(one.read <= 12, `${filter} read ${one.read} rows`);
+    assert.ok(one.read <= 14, `${filter} read ${one.read} rows`);
   }
 
   // A group of all of them, read whole, with and without its members.
