@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
+import { withShortNames } from "./lib/names.mjs";
 import { ensurePackages } from "./lib/packages.mjs";
 import { main, root, run, say } from "./lib/run.mjs";
 import { toolchain } from "./lib/toolchain.mjs";
@@ -17,8 +18,9 @@ const stamp = join(root, out, ".stamp");
 const FEATURES = ["reference-types", "multivalue", "exception-handling", "bulk-memory", "sign-ext", "mutable-globals", "nontrapping-float-to-int"].map(
   (name) => `--enable-${name}`,
 );
-// -g keeps the functions' names: a panic's stack in the log has them.
+// -g keeps the functions' names: a panic's stack in the log has them, up to NAME_MAX characters of each.
 const OPTIMIZE = [...FEATURES, "-O2", "-g", "--strip-producers"];
+const NAME_MAX = 80;
 // worker-build then hands the answer to `waitUntil`. Otherwise a client that hangs up cancels its request, and what the
 // request held, its body above all, stays in the wasm memory for ever: nothing drops a Rust future that is cancelled so.
 const COMPLETION = { RUN_TO_COMPLETION: "1" };
@@ -30,7 +32,7 @@ function inputs() {
     .map((entry) => relative(root, join(entry.parentPath ?? entry.path, entry.name)))
     .sort();
   const hash = createHash("sha256").update(out);
-  const scripts = ["scripts/build.mjs", "scripts/lib/toolchain.mjs"];
+  const scripts = ["scripts/build.mjs", "scripts/lib/toolchain.mjs", "scripts/lib/names.mjs"];
   for (const path of ["Cargo.toml", "Cargo.lock", "build.rs", "package-lock.json", ...scripts, ...sources]) {
     hash.update(`\0${path}\0`).update(readFileSync(join(root, path)));
   }
@@ -51,6 +53,7 @@ await main(async () => {
   await run(workerBuild, args, { env: { ...rust.env, ...helperEnv(), ...COMPLETION } });
   const wasm = join(root, out, "index_bg.wasm");
   await run(helperEnv().WASM_OPT_BIN, [...OPTIMIZE, wasm, "-o", wasm]);
+  writeFileSync(wasm, withShortNames(readFileSync(wasm), NAME_MAX));
   writeFileSync(stamp, now);
   say(`${out}/ is ready after ${Math.round((Date.now() - started) / 1000)} s`);
 });
