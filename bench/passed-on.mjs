@@ -1,4 +1,4 @@
-// What the edge saves that passes an object's answer on unread: `node bench/passed-on.mjs BUILD BUILD`, each a folder with
+// Measures what the edge saves by passing an object's answer on unread: `node bench/passed-on.mjs BUILD BUILD`, each a folder with
 // index.js and index_bg.wasm. Both are measured in turns, so that what else the machine does falls on both: CPU time of
 // workerd's process a request, in microseconds, the median of the turns.
 import { readFileSync, readdirSync } from "node:fs";

@@ -73,7 +73,7 @@ pub fn openapi() -> Response {
 }
 
 /// Returns a refusal in the words of this API: where SCIM's speak of the identity provider, these say which credentials
-/// are taken here. One sentence for each code, whoever asks and whatever exists.
+/// are taken here. One sentence for each code, the same for every caller and whether or not the organisation exists.
 pub fn unauthorized(error: Error) -> Error {
     let detail = match error.code {
         Code::Unauthorized => {
@@ -213,7 +213,7 @@ pub fn rotate(id: TokenId, body: &[u8]) -> Result<Rotation> {
                         Error::new(
                             Code::InvalidField,
                             format!(
-                                "graceSeconds has to be a whole number from 0 to {GRACE_MAX}, not {}.",
+                                "graceSeconds must be a whole number from 0 to {GRACE_MAX}, not {}.",
                                 excerpt(value)
                             ),
                         )
@@ -351,12 +351,12 @@ pub fn children(parameters: &[(String, String)]) -> Result<bool> {
 }
 
 fn not_whole(name: &str, text: &str) -> Error {
-    let detail = format!("{name} has to be a whole number from 0, not {text}.", text = quoted(text));
+    let detail = format!("{name} must be a whole number from 0, not {text}.", text = quoted(text));
     Error::new(Code::InvalidParameter, detail)
 }
 
 fn not_boolean(name: &str, text: &str) -> Error {
-    Error::new(Code::InvalidParameter, format!("{name} has to be true or false, not {text}.", text = quoted(text)))
+    Error::new(Code::InvalidParameter, format!("{name} must be true or false, not {text}.", text = quoted(text)))
 }
 
 /// The parameters of the journal.

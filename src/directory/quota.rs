@@ -43,7 +43,7 @@ impl Quota {
             Value::Null => return Ok(Self::default()),
             Value::Object(members) => members,
             other => {
-                let form = "quota has to be an object with users, groups and bytes, or null for the defaults";
+                let form = "quota must be an object with users, groups and bytes, or null for the defaults";
                 return refuse(format!("{form}, not {}.", excerpt(other)));
             }
         };
@@ -63,7 +63,7 @@ impl Quota {
                     Some(number) => Some(number),
                     None => {
                         let form = format!("a whole number from 0 to {NUMBER_MAX}, or null for no limit");
-                        return refuse(format!("quota.{name} has to be {form}, not {}.", excerpt(value)));
+                        return refuse(format!("quota.{name} must be {form}, not {}.", excerpt(value)));
                     }
                 },
             };
@@ -86,18 +86,18 @@ mod tests {
             (json!({"users": 5}), Ok(Quota { users: Some(5), ..default })),
             (json!({"groups": null, "bytes": 0}), Ok(Quota { groups: None, bytes: Some(0), ..default })),
             (json!({"bytes": NUMBER_MAX}), Ok(Quota { bytes: Some(NUMBER_MAX), ..default })),
-            (json!({"bytes": NUMBER_MAX + 1}), Err("quota.bytes has to be a whole number")),
-            (json!({"users": -1}), Err("quota.users has to be a whole number from 0 to 9007199254740991, or null")),
+            (json!({"bytes": NUMBER_MAX + 1}), Err("quota.bytes must be a whole number")),
+            (json!({"users": -1}), Err("quota.users must be a whole number from 0 to 9007199254740991, or null")),
             (json!({"users": 5.0}), Ok(Quota { users: Some(5), ..default })),
-            (json!({"users": 1.5}), Err("quota.users has to be")),
-            (json!({"users": "5"}), Err("quota.users has to be")),
-            (json!({"groups": true}), Err("quota.groups has to be")),
-            (json!({"groups": [1]}), Err("quota.groups has to be")),
+            (json!({"users": 1.5}), Err("quota.users must be")),
+            (json!({"users": "5"}), Err("quota.users must be")),
+            (json!({"groups": true}), Err("quota.groups must be")),
+            (json!({"groups": [1]}), Err("quota.groups must be")),
             (json!({"user": 5}), Err("quota has no member \"user\"")),
             (json!({"Users": 5}), Err("quota has no member \"Users\"")),
-            (json!(5), Err("quota has to be an object")),
-            (json!([]), Err("quota has to be an object")),
-            (json!("null"), Err("quota has to be an object")),
+            (json!(5), Err("quota must be an object")),
+            (json!([]), Err("quota must be an object")),
+            (json!("null"), Err("quota must be an object")),
         ] {
             match (Quota::read(&said), expected) {
                 (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{said}"),

@@ -71,23 +71,11 @@ fn remaining(stored: &Attributes, new: &Attributes) -> Attributes {
 
 /// The elements of `stored` that `new` has too, as they are stored and in that order.
 fn remaining_elements(name: &str, stored: &[Value], new: &[Value]) -> Vec<Value> {
-    let mut found: Vec<Option<&Value>> = vec![None; stored.len()];
-    let mut left: Vec<&Value> = new.iter().collect();
-    for key in [identity, slot] {
-        let mut keyed: BTreeMap<Ordered<'_>, Vec<&Value>> = BTreeMap::new();
-        for item in left.into_iter().rev() {
-            key(name, item).into_iter().for_each(|key| keyed.entry(Ordered(key)).or_default().push(item));
-        }
-        for (old, found) in stored.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {
-            *found = key(name, old).and_then(|key| keyed.get_mut(&Ordered(key))).and_then(Vec::pop);
-        }
-        left = keyed.into_values().flatten().collect();
-    }
     let as_stored = |(old, new): (&Value, Option<&Value>)| match (old, new?) {
         (Value::Object(old), Value::Object(new)) => Some(Value::Object(remaining(old, new))),
         (old, _) => Some(old.clone()),
     };
-    stored.iter().zip(found).filter_map(as_stored).collect()
+    stored.iter().zip(partners(name, stored, new)).filter_map(as_stored).collect()
 }
 
 /// One level of attributes; `prefix` is the extension whose they are, with its colon.
@@ -118,25 +106,30 @@ fn smaller(stored: &Attributes, new: &Attributes, prefix: &str, taken: &mut Vec<
 
 /// The elements of `new` that are stored, each no larger than it is stored.
 fn elements(name: &str, stored: &[Value], new: &[Value]) -> Vec<Value> {
-    let mut found: Vec<Option<&Value>> = vec![None; new.len()];
-    let mut left: Vec<&Value> = stored.iter().collect();
+    let smaller = |(item, old): (&Value, Option<&Value>)| {
+        old.map(|old| if weight(item) <= weight(old) { item.clone() } else { old.clone() })
+    };
+    let mut kept: Vec<Value> = new.iter().zip(partners(name, new, stored)).filter_map(smaller).collect();
+    keep_primary(&mut kept, false);
+    kept
+}
+
+/// For each of `items` the one of `others` that is the same element: by its identity, else by its slot. Each is found once, of
+/// several alike the first one first; the maps bound the work to n log n.
+fn partners<'a>(name: &str, items: &'a [Value], others: &'a [Value]) -> Vec<Option<&'a Value>> {
+    let mut found: Vec<Option<&Value>> = vec![None; items.len()];
+    let mut left: Vec<&Value> = others.iter().collect();
     for key in [identity, slot] {
-        // Each stored element is found once; of several alike the first one first.
         let mut keyed: BTreeMap<Ordered<'_>, Vec<&Value>> = BTreeMap::new();
-        for item in left.into_iter().rev() {
-            key(name, item).into_iter().for_each(|key| keyed.entry(Ordered(key)).or_default().push(item));
+        for other in left.into_iter().rev() {
+            key(name, other).into_iter().for_each(|key| keyed.entry(Ordered(key)).or_default().push(other));
         }
-        for (item, found) in new.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {
+        for (item, found) in items.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {
             *found = key(name, item).and_then(|key| keyed.get_mut(&Ordered(key))).and_then(Vec::pop);
         }
         left = keyed.into_values().flatten().collect();
     }
-    let smaller = |(item, old): (&Value, Option<&Value>)| {
-        old.map(|old| if weight(item) <= weight(old) { item.clone() } else { old.clone() })
-    };
-    let mut kept: Vec<Value> = new.iter().zip(found).filter_map(smaller).collect();
-    keep_primary(&mut kept, false);
-    kept
+    found
 }
 
 /// By what an element is the same: its `value`, or all of it where it has none.

@@ -102,6 +102,25 @@ pub struct Attribute {
 }
 
 impl Attribute {
+    /// Makes an attribute with the characteristics that RFC 7643 section 2.2 gives one that names none: a single value,
+    /// optional, in any case, readWrite, returned by default.
+    pub fn new(name: impl Into<Text>, kind: Type) -> Self {
+        Self {
+            name: name.into(),
+            kind,
+            multi: false,
+            required: false,
+            case_exact: false,
+            mutability: Mutability::ReadWrite,
+            returned: Returned::Default,
+            uniqueness: Uniqueness::None,
+            canonical: Cow::Borrowed(&[]),
+            references: Cow::Borrowed(&[]),
+            sub: Cow::Borrowed(&[]),
+            description: Cow::Borrowed(""),
+        }
+    }
+
     /// The sub-attribute of that name, in any case (RFC 7643 section 2.1).
     pub fn sub(&self, name: &str) -> Option<&Attribute> {
         find(&self.sub, name)

@@ -8,7 +8,7 @@ use super::filter::{Expression, Forms, Literal, ResolveError, Target};
 use super::order::weight;
 use super::patch::{self, Missing, Op, Operation};
 use super::path::{self, Resolved};
-use super::schema::{Attribute, Mutability, ResourceType, Returned, Schema, Type, Uniqueness};
+use super::schema::{Attribute, ResourceType, Schema, Type};
 use super::urn;
 use crate::budget::Budget;
 use crate::error::{Code, Error, Result, cut, quoted};
@@ -360,7 +360,8 @@ fn describe(name: &str, op: Op, stored: Option<&Value>, place: &Place<'_>, value
     let complex = values.iter().any(|value| value.is_object())
         || makes_objects
             && (place.sub.is_some() || compared.iter().any(|(name, _)| !name.eq_ignore_ascii_case("value")));
-    let mut described = new(name, kind(values.iter().copied(), &compared, "value"), multi);
+    let of = kind(values.iter().copied(), &compared, "value");
+    let mut described = Attribute { multi, ..Attribute::new(name.to_owned(), of) };
     if !complex {
         return Ok(described);
     }
@@ -383,7 +384,8 @@ fn describe(name: &str, op: Op, stored: Option<&Value>, place: &Place<'_>, value
         return Err(Error::new(Code::TooMuchWork, detail));
     }
     let sub = |(name, values): (&str, Vec<&Value>)| {
-        new(name, kind(values.iter().copied(), &compared, name), values.iter().any(|value| value.is_array()))
+        let multi = values.iter().any(|value| value.is_array());
+        Attribute { multi, ..Attribute::new(name.to_owned(), kind(values.iter().copied(), &compared, name)) }
     };
     described.kind = Type::Complex;
     described.sub = Cow::Owned(subs.into_values().map(sub).collect());
@@ -433,23 +435,6 @@ fn kind<'v>(
         (Some(wanted), Some(_)) if kinds.any(|kind| kind == wanted) => wanted,
         (_, Some(first)) => first,
         (wanted, None) => wanted.unwrap_or(Type::String),
-    }
-}
-
-fn new(name: &str, kind: Type, multi: bool) -> Attribute {
-    Attribute {
-        name: Cow::Owned(name.to_owned()),
-        kind,
-        multi,
-        required: false,
-        case_exact: false,
-        mutability: Mutability::ReadWrite,
-        returned: Returned::Default,
-        uniqueness: Uniqueness::None,
-        canonical: Cow::Borrowed(&[]),
-        references: Cow::Borrowed(&[]),
-        sub: Cow::Borrowed(&[]),
-        description: Cow::Borrowed(""),
     }
 }
 

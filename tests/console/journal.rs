@@ -165,7 +165,7 @@ fn parameters_that_are_none() {
         ("since=yesterday", "since has to be a time"),
         ("until=2026", "until has to be a time"),
         ("token=", "token has to be"),
-        ("limit=-1", "limit has to be a whole number"),
+        ("limit=-1", "limit must be a whole number"),
         ("outcom=refused", "no parameter \"outcom\""),
         ("after=1", "after has to be the next"),
         ("after=1.x.", "after has to be the next"),

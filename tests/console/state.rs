@@ -75,14 +75,14 @@ fn what_is_asked_wrongly_is_named() {
     let (mut server, ids) = server();
     for (path, status, says) in [
         ("/users?linkd=false".to_owned(), 400, "\"linkd\" here; there is after, limit, filter, linked."),
-        ("/users?linked=no".to_owned(), 400, "linked has to be true or false"),
-        ("/users?limit=-1".to_owned(), 400, "limit has to be a whole number"),
+        ("/users?linked=no".to_owned(), 400, "linked must be true or false"),
+        ("/users?limit=-1".to_owned(), 400, "limit must be a whole number"),
         ("/users?filter=title".to_owned(), 400, ""),
         ("/users?filter=shoeSize+eq+7".to_owned(), 400, "shoeSize"),
         ("/groups/none/members".to_owned(), 404, "no group none"),
         (format!("/groups/{}/members", ids[0]), 404, "There is no group"),
         ("/users/none".to_owned(), 404, "no user none"),
-        ("/changes?wait=long".to_owned(), 400, "wait has to be a whole number"),
+        ("/changes?wait=long".to_owned(), 400, "wait must be a whole number"),
         ("/changes?after=99".to_owned(), 400, "beyond the last change"),
         ("/changes?since=1".to_owned(), 400, "\"since\""),
     ] {

@@ -14,9 +14,6 @@ UNSAYABLE = (
     # A time has to come, a position to have been.
     "expiresAt has to be in the future",
     "is beyond the last change",
-    # To JSON Schema 1.0 is an integer.
-    "invalid type: floating point",
-    "graceSeconds has to be a whole number",
     "addressRanges: ",
     # It has to be the name in the path.
     "To confirm, send",

@@ -2,7 +2,7 @@
 
 use super::Server;
 use super::random::Random;
-use scim_edge::scim::schema::{Attribute, Mutability, Returned, Schema, Type, Types, Uniqueness};
+use scim_edge::scim::schema::{Attribute, Schema, Type, Types};
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 
@@ -66,20 +66,8 @@ pub fn types() -> Types {
 }
 
 fn attribute(name: String, kind: Type, exact: bool, multi: bool, sub: &[Attribute]) -> Attribute {
-    Attribute {
-        name: name.into(),
-        kind,
-        multi,
-        required: false,
-        case_exact: exact && kind != Type::Complex,
-        mutability: Mutability::ReadWrite,
-        returned: Returned::Default,
-        uniqueness: Uniqueness::None,
-        canonical: Cow::Borrowed(&[]),
-        references: Cow::Borrowed(&[]),
-        sub: sub.to_vec().into(),
-        description: "".into(),
-    }
+    let case_exact = exact && kind != Type::Complex;
+    Attribute { multi, case_exact, sub: sub.to_vec().into(), ..Attribute::new(name, kind) }
 }
 
 /// Creates so many users and a few groups.

@@ -10,23 +10,10 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::scim::schema::{ENTERPRISE, GROUP, Mutability, Returned, Schema, Type, USER, Uniqueness};
+use crate::scim::schema::{ENTERPRISE, GROUP, Mutability, Returned, Schema, Type, USER};
 
 fn attribute(name: &'static str, kind: Type) -> Attribute {
-    Attribute {
-        name: name.into(),
-        kind,
-        multi: false,
-        required: false,
-        case_exact: false,
-        mutability: Mutability::ReadWrite,
-        returned: Returned::Default,
-        uniqueness: Uniqueness::None,
-        canonical: Cow::Borrowed(&[]),
-        references: Cow::Borrowed(&[]),
-        sub: Cow::Borrowed(&[]),
-        description: "".into(),
-    }
+    Attribute::new(name, kind)
 }
 
 fn string(name: &'static str) -> Attribute {
