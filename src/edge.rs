@@ -213,10 +213,7 @@ impl Edge<'_> {
             body::discard(&request).await;
             return Err(Error::unauthorized());
         }
-        if let Err(error) = spent::check(&token.hash()) {
-            body::discard(&request).await;
-            return Err(error);
-        }
+        spent::check_before_body(&token.hash(), &request).await?;
         let body = match &route {
             Ok(_) => body(&mut request).await,
             Err(_) => Ok(Vec::new()),

@@ -141,11 +141,8 @@ async fn run(
             }
             Console::ReleaseGuard(_) => Ask::Admin(console::release(&body(&mut request).await?)?),
             Console::Preview(_) => {
-                if let Actor::Token { hash, .. } = &actor
-                    && let Err(error) = spent::check(hash)
-                {
-                    body::discard(&request).await;
-                    return Err(error);
+                if let Actor::Token { hash, .. } = &actor {
+                    spent::check_before_body(hash, &request).await?;
                 }
                 let body = body(&mut request).await?;
                 let home = home(edge, own.as_ref(), &org).await?;

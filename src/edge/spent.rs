@@ -1,12 +1,13 @@
 //! Tokens whose object time is used up, as far as this isolate knows: they are refused before their bodies are read, so that
 //! what a refused load costs is not taken from the other organisations of the isolate.
 
-use super::now;
+use super::{body, now};
 use crate::auth::remembered::Remembered;
 use crate::error::{Code, Error, Result};
 use crate::id::{Timestamp, TokenHash};
 use crate::org::bucket;
 use std::cell::RefCell;
+use worker::Request;
 
 /// How many tokens are remembered: some 100 KB.
 const TOKENS: usize = 1000;
@@ -28,6 +29,18 @@ pub(super) fn check(hash: &TokenHash) -> Result<()> {
         Some(until) => Err(bucket::still_spent((until.0 - now.0 + 999) / 1000)),
         None => Ok(()),
     }
+}
+
+/// [`check`]s the token of a request whose body was not read. If it is refused its body is dropped unread.
+///
+/// # Errors
+/// 429 with `Retry-After`.
+pub(super) async fn check_before_body(hash: &TokenHash, request: &Request) -> Result<()> {
+    let checked = check(hash);
+    if checked.is_err() {
+        body::discard(request).await;
+    }
+    checked
 }
 
 /// Learns from an object's refusal; any other error says nothing.

@@ -109,7 +109,9 @@ pub(super) fn pass(work: &Work<'_>, proposal: Proposal<'_>) -> Result<Passed> {
     if kind.name == "Group" {
         check_name(work, old, &new)?;
     }
-    if let Some(error) = broken(kind, None, &new, false).filter(|_| old.is_some_and(|old| *old != new)) {
+    if old.is_some_and(|old| *old != new)
+        && let Some(error) = broken(kind, None, &new, false)
+    {
         let rule = error.detail.split(". ").next().unwrap_or_default();
         notes.push(format!("Stored before and kept, though it would be refused today: {rule}."));
     }

@@ -51,7 +51,7 @@ fn history_full(org: &OrgId) -> String {
     format!(
         "The changes that this organisation keeps are 2.25 GB, the most there is room for: nothing is added or changed. Deletions, \
          deactivations and removals go on. Changes older than 72 hours are forgotten within the hour, which makes room. Find the \
-         token that sends so many (GET /v1/orgs/{org}/journal/summary) and slow or revoke it."
+         token that sends so many (GET /v1/orgs/{org}/journal names the token of each request) and slow or revoke it."
     )
 }
 

@@ -391,5 +391,5 @@ fn health_tells_of_a_full_history() {
     assert_eq!(server.console("")["health"]["warnings"], json!([]));
     Limit::Kept.reach(&mut server);
     let warned = server.console("")["health"].to_string();
-    assert!(warned.contains("2.25 GB") && warned.contains("/v1/orgs/acme/journal/summary"), "{warned}");
+    assert!(warned.contains("2.25 GB") && warned.contains("(GET /v1/orgs/acme/journal names"), "{warned}");
 }

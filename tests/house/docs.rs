@@ -1,4 +1,5 @@
-//! The files that the documents name in backticks, and those that their links lead to, exist.
+//! The files that the documents name in backticks, those that their links lead to, and the calls that documents and error
+//! sentences name exist.
 
 #![allow(clippy::unwrap_used)]
 
@@ -40,6 +41,60 @@ fn named_files_and_links_exist() {
             found += 1;
             if !path.exists() {
                 missing.push(format!("{document}: {}", path.display()));
+            }
+        }
+    }
+    assert!(missing.is_empty() && found > 60, "{found} found, {missing:#?}");
+}
+
+/// The text of the sources and of the documents, each with its name.
+fn texts() -> Vec<(String, String)> {
+    let mut folders = vec![Path::new("src").to_owned()];
+    let mut files: Vec<_> = DOCUMENTS.iter().map(|name| Path::new(name).to_owned()).collect();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.extension() {
+                None => folders.push(path),
+                Some(kind) if kind == "rs" => files.push(path),
+                Some(_) => {}
+            }
+        }
+    }
+    files.into_iter().map(|path| (path.display().to_string(), std::fs::read_to_string(path).unwrap())).collect()
+}
+
+/// An admin is sent to calls that the description of the API has.
+#[test]
+fn named_calls_exist() {
+    let described: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string("src/console/openapi.json").unwrap()).unwrap();
+    let paths = described.get("paths").unwrap().as_object().unwrap();
+    // A segment in braces, or a variable of a shell, stands for any.
+    let fits = |path: &str, said: &str| {
+        let (path, said): (Vec<_>, Vec<_>) = (path.split('/').collect(), said.split('/').collect());
+        path.len() == said.len()
+            && path
+                .iter()
+                .zip(said)
+                .all(|(path, said)| path.starts_with('{') || said.starts_with(['{', '$']) || *path == said)
+    };
+    let (mut found, mut missing) = (0, Vec::new());
+    for (name, text) in texts() {
+        for method in ["GET", "PUT", "POST", "PATCH", "DELETE"] {
+            for rest in text.split(&format!("{method} /v1/")).skip(1) {
+                let end = rest.find(|letter: char| !letter.is_ascii_alphanumeric() && !"/{}_-.$".contains(letter));
+                let said = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
+                let said = format!("/v1/{}", said.trim_end_matches(['.', '/']));
+                // An ellipsis stands for many calls.
+                if said.contains("..") || rest.starts_with("...") {
+                    continue;
+                }
+                found += 1;
+                let method = method.to_lowercase();
+                if !paths.iter().any(|(path, calls)| calls.get(&method).is_some() && fits(path, &said)) {
+                    missing.push(format!("{name}: {method} {said}"));
+                }
             }
         }
     }
