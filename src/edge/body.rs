@@ -41,12 +41,17 @@ export async function gather(body, most, drained) {
 }
 
 export async function drop(body, most, milliseconds) {
-  const late = new Promise((resolve) => setTimeout(resolve, milliseconds, { done: true }));
+  let timer;
+  const late = new Promise((resolve) => (timer = setTimeout(resolve, milliseconds, { done: true })));
   const reader = body.getReader();
-  for (let read = 0; read <= most; ) {
-    const { done, value } = await Promise.race([reader.read(), late]);
-    if (done) break;
-    read += value.byteLength;
+  try {
+    for (let read = 0; read <= most; ) {
+      const { done, value } = await Promise.race([reader.read(), late]);
+      if (done) break;
+      read += value.byteLength;
+    }
+  } finally {
+    clearTimeout(timer);
   }
 }
 "#)]

@@ -141,7 +141,7 @@ test("a parameter is known, and said once", async () => {
     ["?limit=1", 'no parameter "limit"'],
     ["/users?limit=1&limit=2", '"limit" stands twice'],
     ["/users?limit=1&limit=1", '"limit" stands twice'],
-    ["/changes?after=9007199254740992", "after has to be"],
+    ["/changes?after=9007199254740992", "after must be"],
     ["/journal?wait=1", 'no parameter "wait"'],
   ]) {
     const { status, body } = await acme.console(path);
