@@ -5,41 +5,21 @@
 
 mod access;
 mod address;
-mod admin;
+pub mod admin;
 pub mod alarm;
 pub mod bucket;
-mod bulk;
-mod clearing;
-mod cursor;
-pub mod erase;
-pub mod feed;
-mod gate;
-mod groups;
-mod growth;
-mod guard;
-pub mod history;
 mod import;
 pub mod journal;
-mod membership;
-mod precondition;
-mod preview;
-mod read;
-pub mod records;
+pub mod provision;
+pub mod read;
 pub mod registry;
-mod related;
-mod rights;
-mod schemas;
-mod search;
-pub mod snapshot;
-mod spelling;
-mod state;
-mod tokens;
-mod unregistered;
-mod users;
-mod work;
 
 pub use admin::saml_first;
-pub use related::gather;
+pub use read::related::gather;
+
+use admin::{erase, schemas};
+use provision::{guard, history, mutation, preview};
+use read::{feed, organisation, search, state};
 
 use crate::auth::TokenKind;
 use crate::budget::Budget;
@@ -172,7 +152,7 @@ fn kind(call: &Call) -> TokenKind {
 /// Where readers that page through everything left off, so that the next page starts there: one place for each token
 /// and query.
 #[derive(Debug, Default)]
-struct Pages(Sorted<(String, String), (i64, String)>);
+pub(crate) struct Pages(Sorted<(String, String), (i64, String)>);
 
 /// How many readers are remembered: some 200 KB.
 const READERS: usize = 1000;
@@ -323,7 +303,7 @@ fn attempt(
         Ask::Read(Query::Journal(query)) => journal::page(sql, memory, &call.org, query, &budget),
         Ask::Read(query) => {
             match state::begin(sql, memory, query, call.precondition.if_none_match.as_ref(), &call.base, &budget) {
-                None => read::read(sql, &call.org, query, context.now),
+                None => organisation::read(sql, &call.org, query, context.now),
                 Some(Ok(Searched::At(answer))) => Ok(answer),
                 Some(Ok(Searched::Scan(scan))) => {
                     return stepped(sql, memory, Pending { scan, call, caller, budget }, context.now);
@@ -353,7 +333,7 @@ fn attempt(
         Ask::Scim(_) if !caller.settings.scim_enabled => Err(access::switched_off(&call.org)),
         Ask::Scim(Command::Refused { error, .. }) => Err(error.clone()),
         Ask::Scim(command) => match searched(sql, memory, command, &call, &caller, &budget) {
-            None => work::run(sql, memory, command, &call, &caller, context, &budget),
+            None => mutation::run(sql, memory, command, &call, &caller, context, &budget),
             Some(Ok(Searched::At(answer))) => Ok(answer),
             Some(Ok(Searched::Scan(scan))) => {
                 return stepped(sql, memory, Pending { scan, call, caller, budget }, context.now);
@@ -456,7 +436,7 @@ fn not_admitted<A>(sql: &dyn Sql, memory: &mut Memory, call: &Call<A>, context: 
 }
 
 /// A search that is answered, or one that goes on.
-enum Searched {
+pub(crate) enum Searched {
     At(Answer),
     Scan(Box<search::Scan>),
 }

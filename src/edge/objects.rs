@@ -11,8 +11,10 @@ use crate::directory::reply::{Answer, Reply};
 use crate::directory::residency::Residency;
 use crate::error::{Code, Error, Kind, Result, quoted};
 use crate::id::{OrgId, Seq, Timestamp, TokenHash};
+use crate::org::admin::records;
 use crate::org::alarm::{self, Failure};
-use crate::org::{self, Context, Memory, Progress, bucket, feed, records, registry};
+use crate::org::read::feed;
+use crate::org::{self, Context, Memory, Progress, bucket, registry};
 use crate::render;
 use crate::scim::json;
 use futures_util::FutureExt;
@@ -419,7 +421,7 @@ impl Org {
             tokens::delete(&self.env, hash).await?;
         }
         if !hashes.is_empty() {
-            let forgotten = catch_unwind(AssertUnwindSafe(|| org::erase::forget(&self.storage, hashes)));
+            let forgotten = catch_unwind(AssertUnwindSafe(|| org::admin::erase::forget(&self.storage, hashes)));
             forgotten.unwrap_or_else(|_| Err(Error::internal("a panic in the object")))?;
             return Ok(Answer::Allowed);
         }

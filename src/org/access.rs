@@ -1,25 +1,25 @@
 //! Who is let in. The edge has only sorted out what KV does not know; here the token's own row decides.
 
-use super::admin::Settings;
 use crate::auth::{TokenKind, range};
 use crate::directory::command::{Actor, Admin, Ask, Call, Scope};
 use crate::error::{Code, Error, Result};
 use crate::id::{OrgId, Timestamp};
+use crate::org::admin::Settings;
 use crate::store::{Sql, tokens};
 
 /// Who was let in.
 #[derive(Debug)]
-pub(super) struct Caller {
+pub(crate) struct Caller {
     /// The token's public id; `None` for the root key.
-    pub(super) token: Option<String>,
+    pub(crate) token: Option<String>,
     /// The Console token that changes something; `None` for the root key, and where nothing is administered.
-    pub(super) console: Option<tokens::Token>,
+    pub(crate) console: Option<tokens::Token>,
     /// What the organisation is set to.
-    pub(super) settings: Settings,
+    pub(crate) settings: Settings,
 }
 
 /// A caller whose token is alive. What it asks is not judged yet.
-pub(super) struct Known {
+pub(crate) struct Known {
     token: Option<tokens::Token>,
     settings: Settings,
 }
@@ -28,7 +28,7 @@ pub(super) struct Known {
 ///
 /// # Errors
 /// 401, one sentence for all.
-pub(super) fn known<A>(sql: &dyn Sql, call: &Call<A>, now: Timestamp) -> Result<Known> {
+pub(crate) fn known<A>(sql: &dyn Sql, call: &Call<A>, now: Timestamp) -> Result<Known> {
     let settings = super::admin::settings(sql)?;
     let Actor::Token { hash, dialect } = &call.actor else { return Ok(Known { token: None, settings }) };
     let token = tokens::by_hash(sql, hash)?
@@ -41,7 +41,7 @@ pub(super) fn known<A>(sql: &dyn Sql, call: &Call<A>, now: Timestamp) -> Result<
 ///
 /// # Errors
 /// 401 for a token of the other kind, and for the root key in SCIM; 403 for what its scope does not allow.
-pub(super) fn check(known: Known, ask: &Ask) -> Result<Caller> {
+pub(crate) fn check(known: Known, ask: &Ask) -> Result<Caller> {
     let Known { token, settings } = known;
     match (token.as_ref().map(|token| token.settings.kind), ask) {
         (None, Ask::Read(_) | Ask::Preview(_) | Ask::Admin(_)) | (Some(TokenKind::Scim), Ask::Scim(_)) => {}
@@ -58,17 +58,17 @@ pub(super) fn check(known: Known, ask: &Ask) -> Result<Caller> {
 }
 
 /// True for a token that an identity provider pushes with.
-pub(super) fn is_for_scim(token: &tokens::Token) -> bool {
+pub(crate) fn is_for_scim(token: &tokens::Token) -> bool {
     token.settings.kind == TokenKind::Scim
 }
 
 /// True if the token may be used from where the call comes from.
-pub(super) fn is_inside<A>(token: &tokens::Token, call: &Call<A>) -> bool {
+pub(crate) fn is_inside<A>(token: &tokens::Token, call: &Call<A>) -> bool {
     range::allow(&token.settings.address_ranges, call.address.as_deref())
 }
 
 /// Why a token is not let in, for the admin who reads the journal; who sent it is told what everybody is told.
-pub(super) fn why_not<A>(token: &tokens::Token, call: &Call<A>, now: Timestamp) -> Error {
+pub(crate) fn why_not<A>(token: &tokens::Token, call: &Call<A>, now: Timestamp) -> Error {
     let revoked = token.revoked.map(Timestamp::rfc3339);
     let expired = token.settings.expires_at.filter(|end| *end <= now).map(Timestamp::rfc3339);
     let instead = "mint a new one and paste it into the identity provider";
@@ -106,12 +106,12 @@ fn may_administer(scope: Option<Scope>, admin: &Admin) -> Result<()> {
     }
 }
 
-pub(super) fn forbidden(what: &str) -> Error {
+pub(crate) fn forbidden(what: &str) -> Error {
     Error::new(Code::ScopeTooNarrow, format!("This token may not {what}; use one of a wider scope, or the root key."))
 }
 
 /// 403 for an organisation that has SCIM switched off.
-pub(super) fn switched_off(org: &OrgId) -> Error {
+pub(crate) fn switched_off(org: &OrgId) -> Error {
     Error::new(
         Code::ScimOff,
         format!(

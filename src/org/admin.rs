@@ -1,13 +1,18 @@
-//! What the Console configures.
+//! What the Console sets: the organisation's settings, its tokens and schemas, and its end.
 
-use super::access::Caller;
-use super::tokens;
+pub mod erase;
+pub mod records;
+pub(crate) mod rights;
+pub(crate) mod schemas;
+pub(crate) mod tokens;
+
 use crate::directory::command::Admin;
 use crate::directory::options::{Options, RELEASE_MAX};
 use crate::directory::reply::Answer;
 use crate::directory::residency::Residency;
 use crate::error::{Code, Error, Result};
 use crate::id::{OrgId, Timestamp};
+use crate::org::access::Caller;
 use crate::scim::json;
 use crate::store::{Sql, settings as store, transact};
 use serde::{Deserialize, Serialize};
@@ -15,27 +20,27 @@ use serde::{Deserialize, Serialize};
 /// What an organisation is set to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct Settings {
+pub(crate) struct Settings {
     /// For people.
-    pub(super) display_name: String,
+    pub(crate) display_name: String,
     /// Its SAML single sign-on is configured: SCIM cannot come first.
-    pub(super) saml_configured: bool,
+    pub(crate) saml_configured: bool,
     /// It takes part in SCIM; off until it is turned on.
-    pub(super) scim_enabled: bool,
+    pub(crate) scim_enabled: bool,
     /// What of a push it takes, and the guard.
     #[serde(skip_serializing_if = "Options::is_empty")]
-    pub(super) options: Options,
+    pub(crate) options: Options,
     /// Where the object is, as the registry has it.
     #[serde(skip_serializing_if = "Residency::is_empty")]
-    pub(super) residency: Residency,
+    pub(crate) residency: Residency,
     /// Until when the guard lets everything through.
-    pub(super) guard_released_until: Timestamp,
+    pub(crate) guard_released_until: Timestamp,
 }
 
 impl Settings {
     /// True while the guard lets everything through. A release is never longer than [`RELEASE_MAX`]: one that ends later was
     /// made while the clock was wrong, and is over.
-    pub(super) fn guard_is_released(&self, now: Timestamp) -> bool {
+    pub(crate) fn guard_is_released(&self, now: Timestamp) -> bool {
         self.guard_released_until > now && self.guard_released_until <= now.plus(RELEASE_MAX * 1000)
     }
 }
@@ -43,7 +48,7 @@ impl Settings {
 const SETTINGS: &str = "organisation";
 
 /// The settings as they are stored.
-pub(super) fn settings(sql: &dyn Sql) -> Result<Settings> {
+pub(crate) fn settings(sql: &dyn Sql) -> Result<Settings> {
     match store::get(sql, SETTINGS)? {
         Some(text) => json::own(&text),
         None => Ok(Settings::default()),
@@ -51,17 +56,17 @@ pub(super) fn settings(sql: &dyn Sql) -> Result<Settings> {
 }
 
 /// Runs one of the Console's changes.
-pub(super) fn run(sql: &dyn Sql, org: &OrgId, admin: &Admin, caller: &Caller, now: Timestamp) -> Result<Answer> {
+pub(crate) fn run(sql: &dyn Sql, org: &OrgId, admin: &Admin, caller: &Caller, now: Timestamp) -> Result<Answer> {
     let by = caller.console.as_ref();
     match admin {
         Admin::Configure { .. } => {
             transact(sql, || configure(sql, admin))?;
-            super::read::organisation(sql, org, now)
+            crate::org::read::organisation::organisation(sql, org, now)
         }
         Admin::ReleaseGuard { seconds } => {
             let guard_released_until = now.plus(seconds.saturating_mul(1000));
             transact(sql, || save(sql, &Settings { guard_released_until, ..settings(sql)? }))?;
-            super::read::organisation(sql, org, now)
+            crate::org::read::organisation::organisation(sql, org, now)
         }
         Admin::MintToken { id, hash, token, replaces } => {
             tokens::mint(sql, by, (id, hash), token, replaces.as_ref(), now)

@@ -9,9 +9,10 @@
 //! Out of scope: setting the platform's alarm, waiting for the commit between [`begin`] and [`Attempt::run`], and what
 //! the log says: `edge` does that.
 
-use super::{Memory, clearing, import, journal, spelling};
 use crate::error::{Error, Result};
 use crate::id::Timestamp;
+use crate::org::provision::{clearing, spelling};
+use crate::org::{Memory, import, journal};
 use crate::store::due::{self, Due};
 use crate::store::{Sql, schema, transact};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -124,7 +125,7 @@ fn waiting(sql: &dyn Sql, now: Timestamp) -> Result<Vec<(&'static Job, Timestamp
 ///
 /// # Errors
 /// Internal only.
-pub(super) fn begin_periodic(sql: &dyn Sql, now: Timestamp) -> Result<()> {
+pub(crate) fn begin_periodic(sql: &dyn Sql, now: Timestamp) -> Result<()> {
     let all = due::all(sql)?;
     for job in JOBS.iter().filter(|job| !all.iter().any(|due| due.what == job.name)) {
         if let Some(first) = (job.first)(sql)? {
@@ -150,7 +151,7 @@ pub fn wanted(
     let armed = armed.filter(|at| *at > now && *at <= now.plus(REST));
     let looks = memory.migrated && (changed || armed.is_none());
     let stored = if looks { waiting(sql, now)? } else { Vec::new() };
-    let records = if looks { super::records::next(sql)? } else { None };
+    let records = if looks { crate::org::admin::records::next(sql)? } else { None };
     let records = records.map(|at| if at > now.plus(REST) { now } else { at });
     let times = stored.into_iter().map(|(_, at, _)| at).chain(memory.unsaved.due(now)).chain(records);
     let next = times.min().map(|at| at.max(now.plus(AHEAD)));

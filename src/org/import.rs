@@ -6,14 +6,15 @@
 
 mod line;
 
-use super::access::Caller;
-use super::address::{named, naming};
-use super::admin::Settings;
-use super::{Memory, growth};
 use crate::directory::command::{Admin, Call};
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result, quoted};
 use crate::id::{OrgId, RequestId, Seq, Timestamp};
+use crate::org::Memory;
+use crate::org::access::Caller;
+use crate::org::address::{named, naming};
+use crate::org::admin::Settings;
+use crate::org::provision::growth;
 use crate::scim::json;
 use crate::scim::schema::Types;
 use crate::store::changes::{self, Before, Change, Facts, Kind as ChangeKind, Totals};
@@ -24,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// The job's name.
-pub(super) const IMPORT: &str = "import";
+pub(crate) const IMPORT: &str = "import";
 /// The largest part, in lines; one of 8 MiB has fewer.
 const PART_MAX: i64 = 100_000;
 /// How many rows one step reads or writes: documents, also when it ends early, in bytes; memberships and ids. Some 30 ms.
@@ -124,7 +125,7 @@ fn save(sql: &dyn Sql, job: &Job) -> Result<()> {
 
 /// Why the directory cannot be read: it is neither the old nor the new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Writing {
+pub(crate) enum Writing {
     /// An import is being written.
     GoesOn,
     /// An import was set aside while it was written.
@@ -132,7 +133,7 @@ pub(super) enum Writing {
 }
 
 /// Says whether the directory is between two.
-pub(super) fn writing(sql: &dyn Sql) -> Result<Option<Writing>> {
+pub(crate) fn writing(sql: &dyn Sql) -> Result<Option<Writing>> {
     let Some(job) = job(sql)? else { return Ok(None) };
     if job.phase.state() == "writing" {
         return Ok(Some(Writing::GoesOn));
@@ -141,7 +142,7 @@ pub(super) fn writing(sql: &dyn Sql) -> Result<Option<Writing>> {
 }
 
 /// 503 for whoever asks meanwhile.
-pub(super) fn busy(writing: Writing, org: &OrgId) -> Error {
+pub(crate) fn busy(writing: Writing, org: &OrgId) -> Error {
     let (code, detail, seconds) = match writing {
         Writing::GoesOn => (Code::Importing, "The directory is being imported. Try again in half a minute.", 30),
         Writing::SetAside => (
@@ -157,7 +158,7 @@ pub(super) fn busy(writing: Writing, org: &OrgId) -> Error {
 }
 
 /// Runs one of the Console's calls.
-pub(super) fn run(
+pub(crate) fn run(
     sql: &dyn Sql,
     memory: &mut Memory,
     admin: &Admin,
@@ -285,7 +286,7 @@ fn position(job: &Job) -> String {
 }
 
 /// Where it stands.
-pub(super) fn status(sql: &dyn Sql, org: &OrgId) -> Result<Answer> {
+pub(crate) fn status(sql: &dyn Sql, org: &OrgId) -> Result<Answer> {
     let job = job_shown(sql).map_err(|error| naming(error, org))?;
     let part = |part: Part| json!({ "part": part.part, "lines": part.lines, "complete": part.whole });
     let over = matches!(job.phase, Phase::Done | Phase::Failed);
@@ -296,7 +297,7 @@ pub(super) fn status(sql: &dyn Sql, org: &OrgId) -> Result<Answer> {
         Some(error) if job.half && over => Some(format!("{error} {}", way_out(&job))),
         error => error.clone(),
     };
-    super::read::answer(&json!({
+    crate::org::read::organisation::answer(&json!({
         "state": job.phase.state(), "parts": parts, "position": position,
         "error": error.map(|error| named(&error, org)), "seq": job.seq,
     }))
@@ -353,7 +354,7 @@ fn lines(
         }
         store::arrived(sql, Part { part, lines: line - 1 + count, whole: last })
     })?;
-    super::read::answer(&json!({ "part": part, "lines": line - 1 + count, "complete": last }))
+    crate::org::read::organisation::answer(&json!({ "part": part, "lines": line - 1 + count, "complete": last }))
 }
 
 fn take(sql: &dyn Sql, key: i64, text: &str, line: &Line) -> Result<()> {
@@ -440,7 +441,7 @@ fn set_going(sql: &dyn Sql, job: &Job, now: Timestamp) -> Result<()> {
 
 /// Notes that the job was set aside, for that reason. Before the directory is touched that ends the import; afterwards it
 /// can go on. Clearing away what an import brought is tried again at `later`. Answers what to do, and when the job is due.
-pub(super) fn set_aside(
+pub(crate) fn set_aside(
     sql: &dyn Sql,
     why: &str,
     now: Timestamp,
@@ -468,7 +469,7 @@ pub(super) fn set_aside(
 ///
 /// # Errors
 /// Internal only. What is wrong with the lines ends the job, and [`status`] tells.
-pub(super) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<Option<Timestamp>> {
+pub(crate) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<Option<Timestamp>> {
     let more = advanced(sql, memory, now)?;
     Ok(more.then_some(now))
 }

@@ -16,20 +16,20 @@ mod traffic;
 mod unsaved;
 mod warning;
 
-pub(super) use copying::{COPY, is_needed as has_old, step as copy};
-pub(super) use evidence::Evidence;
-pub(super) use read::page;
-pub(super) use traffic::Outcome;
+pub(crate) use copying::{COPY, is_needed as has_old, step as copy};
+pub(crate) use evidence::Evidence;
+pub(crate) use read::page;
+pub(crate) use traffic::Outcome;
 pub use unsaved::Unsaved;
-pub(super) use unsaved::save;
-pub(super) use warning::warn_of_job;
+pub(crate) use unsaved::save;
+pub(crate) use warning::warn_of_job;
 
-use super::Memory;
-use super::access::{self, Caller};
 use crate::directory::command::{Actor, Call, Command};
 use crate::directory::reply::Answer;
 use crate::error::{Error, Kind, Result};
 use crate::id::{OrgId, RequestId, Timestamp};
+use crate::org::Memory;
+use crate::org::access::{self, Caller};
 use crate::scim::schema::Types;
 use crate::store::refused::Key;
 use crate::store::{Sql, changes, journal as store, tokens, tombstones, transact};
@@ -38,9 +38,9 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 /// The name of the job that forgets what is too old.
-pub(super) const PRUNE: &str = "prune";
+pub(crate) const PRUNE: &str = "prune";
 /// How often that is, in milliseconds.
-pub(super) const PRUNE_EVERY: i64 = 3_600_000;
+pub(crate) const PRUNE_EVERY: i64 = 3_600_000;
 /// How many changes one step forgets: some 50 ms of work.
 const PRUNE_STEP: i64 = 2000;
 /// How many tombstones one step counts or forgets.
@@ -51,18 +51,18 @@ const NESTED_MAX: usize = 1000;
 /// How much of an address is kept, in characters.
 const RESOURCE_MAX: usize = 300;
 /// The method that the changes of a Bulk request have.
-pub(super) const BULK: &str = "BULK";
+pub(crate) const BULK: &str = "BULK";
 
 /// The refusal of one operation of a Bulk request.
 #[derive(Debug)]
-pub(super) struct Refusal {
-    pub(super) method: String,
-    pub(super) resource: String,
-    pub(super) error: Error,
+pub(crate) struct Refusal {
+    pub(crate) method: String,
+    pub(crate) resource: String,
+    pub(crate) error: Error,
 }
 
 /// Writes a refusal down.
-pub(super) fn refused(
+pub(crate) fn refused(
     sql: &dyn Sql,
     memory: &mut Memory,
     command: &Command,
@@ -79,7 +79,7 @@ pub(super) fn refused(
 }
 
 /// Writes the refusals of a Bulk request down, each as that of a request of its own.
-pub(super) fn refused_operations(
+pub(crate) fn refused_operations(
     sql: &dyn Sql,
     memory: &mut Memory,
     refusals: &[Refusal],
@@ -96,7 +96,7 @@ pub(super) fn refused_operations(
 /// Writes down that a token of this organisation was refused, as far as it is one for SCIM; what it asks need not have been
 /// read. All that one token is refused in one way is one row: the holder of a token that has ended cannot push other
 /// refusals out.
-pub(super) fn token_refused<A>(
+pub(crate) fn token_refused<A>(
     sql: &dyn Sql,
     memory: &mut Memory,
     call: &Call<A>,
@@ -122,7 +122,7 @@ pub(super) fn token_refused<A>(
 }
 
 /// True if the last change of what was answered says already what was passed over: the request that made it came again.
-pub(super) fn stands(sql: &dyn Sql, command: &Command, answer: &Answer, notes: &[String]) -> Result<bool> {
+pub(crate) fn stands(sql: &dyn Sql, command: &Command, answer: &Answer, notes: &[String]) -> Result<bool> {
     let id = match (answer, command) {
         (Answer::Created(stored) | Answer::Resource(stored), _) => stored.id.as_str(),
         (_, Command::PatchGroup { id, .. }) => id.as_str(),
@@ -133,7 +133,7 @@ pub(super) fn stands(sql: &dyn Sql, command: &Command, answer: &Answer, notes: &
 }
 
 /// Writes down what was passed over in a request that changed nothing.
-pub(super) fn ignored(
+pub(crate) fn ignored(
     sql: &dyn Sql,
     memory: &mut Memory,
     command: &Command,
@@ -150,7 +150,7 @@ pub(super) fn ignored(
 }
 
 /// The notes of a request as they are kept.
-pub(super) fn kept(notes: &[String], types: &Types) -> Vec<String> {
+pub(crate) fn kept(notes: &[String], types: &Types) -> Vec<String> {
     notes.iter().map(|note| sentence::kept(note, &[], types)).collect()
 }
 
@@ -276,7 +276,7 @@ fn target_of<'a>(command: &'a Command, call: &Call) -> (&'a str, String) {
 }
 
 /// Method and resource of a command, as the journal shows them.
-pub(super) fn target<'a>(command: &'a Command, org: &OrgId) -> (&'a str, String) {
+pub(crate) fn target<'a>(command: &'a Command, org: &OrgId) -> (&'a str, String) {
     let user = |id: &dyn std::fmt::Display| format!("/Users/{id}");
     let group = |id: &dyn std::fmt::Display| format!("/Groups/{id}");
     match command {
@@ -303,7 +303,7 @@ pub(super) fn target<'a>(command: &'a Command, org: &OrgId) -> (&'a str, String)
 ///
 /// # Errors
 /// Internal only.
-pub(super) fn prune(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<Option<Timestamp>> {
+pub(crate) fn prune(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<Option<Timestamp>> {
     transact(sql, || {
         store::prune(sql, now)?;
         warning::write(sql, now)?;

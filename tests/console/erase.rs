@@ -64,7 +64,7 @@ fn tokens_go_some_at_a_time_and_all_have_ended_before() {
         if next.is_empty() {
             break;
         }
-        org::erase::forget(&server.sql, &next).unwrap();
+        org::admin::erase::forget(&server.sql, &next).unwrap();
         steps.push(next.len());
         named.extend(next);
     }

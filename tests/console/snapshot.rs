@@ -10,7 +10,7 @@ use crate::support::{Request, Server};
 use scim_edge::auth::Dialect;
 use scim_edge::directory::command::{Actor, Ask, Query};
 use scim_edge::directory::reply::Answer;
-use scim_edge::org::snapshot;
+use scim_edge::org::read::snapshot;
 use serde_json::{Value, json};
 
 /// The lines of a piece, and where the next one begins.

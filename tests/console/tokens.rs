@@ -12,7 +12,8 @@ use scim_edge::directory::command::{
 use scim_edge::directory::reply::Answer;
 use scim_edge::error::{Code, Result};
 use scim_edge::id::{OrgId, Timestamp, TokenId, UserId};
-use scim_edge::org::{self, Context, Progress, records};
+use scim_edge::org::admin::records;
+use scim_edge::org::{self, Context, Progress};
 use scim_edge::store::Sql;
 use serde_json::{Value, json};
 

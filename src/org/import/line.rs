@@ -3,7 +3,7 @@
 
 use crate::error::{Code, Error, Result, quoted};
 use crate::id::{GroupId, MemberId, NUMBER_MAX, Timestamp, UserId};
-use crate::org::{gate, groups, users};
+use crate::org::provision::{gate, groups, users};
 use crate::scim::resource;
 use crate::scim::schema::{ResourceType, Types};
 use crate::scim::{extension, json};

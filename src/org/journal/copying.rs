@@ -10,12 +10,12 @@ use crate::store::refused as store;
 use serde_json::Value;
 
 /// The job's row in `due`; it has one while rows are left.
-pub(in crate::org) const COPY: &str = "copy-refusals";
+pub(crate) const COPY: &str = "copy-refusals";
 /// How many rows one step copies: two rows written each.
 const ROWS_A_STEP: i64 = 100;
 
 /// Says whether the job has anything to do.
-pub(in crate::org) fn is_needed(sql: &dyn Sql) -> Result<bool> {
+pub(crate) fn is_needed(sql: &dyn Sql) -> Result<bool> {
     store::has_old(sql)
 }
 
@@ -23,7 +23,7 @@ pub(in crate::org) fn is_needed(sql: &dyn Sql) -> Result<bool> {
 ///
 /// # Errors
 /// Internal only.
-pub(in crate::org) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<Option<Timestamp>> {
+pub(crate) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<Option<Timestamp>> {
     let rows = store::old(sql, ROWS_A_STEP)?;
     let Some(last) = rows.last() else { return Ok(None) };
     for one in &rows {

@@ -24,15 +24,15 @@ const TOKENS_MAX: usize = 200;
 
 /// Facts about the rows that the object remembers; a start forgets them.
 #[derive(Debug, Default)]
-pub(in crate::org) struct Evidence {
+pub(crate) struct Evidence {
     /// How many rows a token has, by code.
     numbers: BTreeMap<String, BTreeMap<String, i64>>,
     /// How many rows all have; `None` if they are to be counted anew.
     rows: Option<i64>,
     /// The round of pruning that is under way.
-    pub(super) round: Option<Round>,
+    pub(crate) round: Option<Round>,
     /// The entries that come next for the last reader.
-    pub(super) order: Option<Order>,
+    pub(crate) order: Option<Order>,
 }
 
 impl Evidence {
@@ -49,13 +49,13 @@ impl Evidence {
     }
 
     /// Forgets the numbers of a token, because rows of it were removed or added elsewhere.
-    pub(super) fn forget(&mut self, token: &str) {
+    pub(crate) fn forget(&mut self, token: &str) {
         self.numbers.remove(token);
         self.rows = None;
     }
 
     /// Returns how many rows there are, those of an earlier build aside.
-    pub(super) fn rows(&mut self, sql: &dyn Sql) -> Result<usize> {
+    pub(crate) fn rows(&mut self, sql: &dyn Sql) -> Result<usize> {
         let rows = match self.rows {
             Some(rows) => rows,
             None => store::number(sql)?,
@@ -71,7 +71,7 @@ impl Evidence {
 }
 
 /// Writes an entry down: a new one has a row, a repeat or one beyond the bounds is counted in memory.
-pub(super) fn write(sql: &dyn Sql, memory: &mut Memory, entry: &Entry<'_>, now: Timestamp) -> Result<()> {
+pub(crate) fn write(sql: &dyn Sql, memory: &mut Memory, entry: &Entry<'_>, now: Timestamp) -> Result<()> {
     if entry.outcome == "refused" {
         memory.unsaved.counted(entry.call.idp, Outcome::Refused, now);
     }

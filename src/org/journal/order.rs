@@ -14,7 +14,7 @@ const KEYS: i64 = 2_000;
 
 /// The entries that come next for the last reader.
 #[derive(Debug)]
-pub(super) struct Order {
+pub(crate) struct Order {
     /// The parameters of its pages, the same for each.
     wanted: Journal,
     /// The place that the keys follow.
@@ -51,7 +51,7 @@ fn looking(rows: usize, wanted: &Journal) -> usize {
 
 /// Returns the entries after `place`, at most `limit`. One that is seen again during the reading stands before that
 /// place from then on, so it is left out.
-pub(super) fn next(
+pub(crate) fn next(
     sql: &dyn Sql,
     evidence: &mut Evidence,
     wanted: &Journal,

@@ -23,7 +23,7 @@ const LARGEST: usize = 1_000;
 
 /// How far a round of pruning has come.
 #[derive(Debug)]
-pub(in crate::org) struct Round {
+pub(crate) struct Round {
     /// The last row that was looked at; `None` after the last one.
     after: Option<Key>,
     /// The bytes of each code and token; the largest alone are kept.
@@ -62,7 +62,7 @@ fn edge(code: &str) -> Key {
 }
 
 /// Takes one step of the round; answers whether it goes on. [`end`] ends it.
-pub(super) fn step(sql: &dyn Sql, evidence: &mut Evidence, now: Timestamp) -> Result<bool> {
+pub(crate) fn step(sql: &dyn Sql, evidence: &mut Evidence, now: Timestamp) -> Result<bool> {
     let mut round = evidence.round.take().unwrap_or_else(Round::new);
     if let Some(after) = round.after.take() {
         let next = store::further(sql, &after, ROWS_A_STEP)?;
@@ -81,7 +81,7 @@ pub(super) fn step(sql: &dyn Sql, evidence: &mut Evidence, now: Timestamp) -> Re
 }
 
 /// Ends the round: the next step begins another.
-pub(super) fn end(evidence: &mut Evidence) {
+pub(crate) fn end(evidence: &mut Evidence) {
     evidence.round = None;
 }
 

@@ -28,7 +28,7 @@ const AFTER_ALL_CODES: &str = "~";
 
 /// One page. It merges two lists, each the newest first, until the page is full or one of them ends at a place that
 /// was not looked beyond; the place that is then given leads on in both.
-pub(in crate::org) fn page(
+pub(crate) fn page(
     sql: &dyn Sql,
     memory: &mut Memory,
     org: &OrgId,
@@ -90,7 +90,7 @@ pub(in crate::org) fn page(
     if let (Some(days), Some(map)) = (days, shown.as_object_mut()) {
         map.insert("days".to_owned(), days);
     }
-    super::super::read::answer(&shown)
+    crate::org::read::organisation::answer(&shown)
 }
 
 fn written(Place { seq, refusal: Position { last, key } }: &Place) -> String {

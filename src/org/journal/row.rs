@@ -4,17 +4,17 @@
 use serde_json::Value;
 
 /// The largest row, in bytes.
-pub(super) const ROW_MAX: usize = 4096;
+pub(crate) const ROW_MAX: usize = 4096;
 /// How much of a name is kept, in characters. No id is longer than 128.
 const NAME_MAX: usize = 300;
 /// The bytes of a row beside its texts.
 const FIXED: usize = 32;
 const CUT: &str = "…";
 /// The note that the journal shows at a row that was cut.
-pub(super) const NOTE: &str = "This entry was cut: an entry has at most 4 KiB.";
+pub(crate) const NOTE: &str = "This entry was cut: an entry has at most 4 KiB.";
 
 /// A name as it is kept.
-pub(super) fn name(text: &str) -> String {
+pub(crate) fn name(text: &str) -> String {
     match text.char_indices().nth(NAME_MAX) {
         Some((at, _)) => text.get(..at).unwrap_or_default().to_owned() + CUT,
         None => text.to_owned(),
@@ -23,7 +23,7 @@ pub(super) fn name(text: &str) -> String {
 
 /// Cuts what does not fit into a row whose other texts have `rest` bytes. Answers the error, as JSON, and the names that are
 /// left.
-pub(super) fn fit(mut why: Value, mut names: Vec<String>, rest: usize) -> (String, Vec<String>) {
+pub(crate) fn fit(mut why: Value, mut names: Vec<String>, rest: usize) -> (String, Vec<String>) {
     let room = ROW_MAX.saturating_sub(FIXED + rest);
     let text = why.to_string();
     if text.len() + length(&names) <= room {
@@ -53,7 +53,7 @@ pub(super) fn fit(mut why: Value, mut names: Vec<String>, rest: usize) -> (Strin
 }
 
 /// Sets a member of an object.
-pub(super) fn set(why: &mut Value, name: &str, value: Value) {
+pub(crate) fn set(why: &mut Value, name: &str, value: Value) {
     if let Some(map) = why.as_object_mut() {
         map.insert(name.to_owned(), value);
     }

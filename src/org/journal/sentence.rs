@@ -22,7 +22,7 @@ const TOKENS: [&str; 2] = ["scim_", "console_"];
 const TOKEN_LENGTH: usize = 30;
 
 /// The sentence without values: a quoted text stays if it is one of `names`, an attribute's name, or said to be a name.
-pub(super) fn kept(sentence: &str, names: &[String], types: &Types) -> String {
+pub(crate) fn kept(sentence: &str, names: &[String], types: &Types) -> String {
     let (mut kept, mut rest) = (String::new(), sentence);
     while let Some((before, quoted)) = rest.find('"').and_then(|at| rest.split_at_checked(at)) {
         let (literal, after) = quoted.split_at_checked(closed(quoted)).unwrap_or((quoted, ""));
@@ -123,7 +123,7 @@ fn without_numbers(text: &str) -> String {
 }
 
 /// The text without what looks like a token, whole or cut.
-pub(super) fn without_tokens(text: &str) -> String {
+pub(crate) fn without_tokens(text: &str) -> String {
     let (mut kept, mut rest) = (String::new(), text);
     let next = |rest: &str| TOKENS.iter().filter_map(|prefix| Some((rest.find(prefix)?, prefix.len()))).min();
     while let Some((at, length)) = next(rest) {

@@ -9,7 +9,7 @@ const OTHER: &str = "other";
 
 /// What became of a request that would change something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::org) enum Outcome {
+pub(crate) enum Outcome {
     /// It changed something.
     Applied,
     /// Everything was so already, or was passed over.
@@ -19,7 +19,7 @@ pub(in crate::org) enum Outcome {
 }
 
 /// Counts one request.
-pub(super) fn count(counted: &mut Vec<Traffic>, idp: &str, outcome: Outcome, now: Timestamp) {
+pub(crate) fn count(counted: &mut Vec<Traffic>, idp: &str, outcome: Outcome, now: Timestamp) {
     let day = now.0.div_euclid(crate::store::journal::DAY);
     let known = |counted: &[Traffic], idp: &str| counted.iter().position(|one| one.day == day && one.idp == idp);
     let idp = if counted.len() < PAIRS_MAX || known(counted, idp).is_some() { idp } else { OTHER };

@@ -28,17 +28,17 @@ pub struct Unsaved {
 
 impl Unsaved {
     /// Notes that a token was used.
-    pub(in crate::org) fn token_used(&mut self, id: &str, now: Timestamp) {
+    pub(crate) fn token_used(&mut self, id: &str, now: Timestamp) {
         self.used.insert(id.to_owned(), now);
     }
 
     /// Counts a request that would change something.
-    pub(in crate::org) fn counted(&mut self, idp: &str, outcome: Outcome, now: Timestamp) {
+    pub(crate) fn counted(&mut self, idp: &str, outcome: Outcome, now: Timestamp) {
         traffic::count(&mut self.traffic, idp, outcome, now);
     }
 
     /// Counts an entry that has a row.
-    pub(super) fn repeated(&mut self, key: Key, now: Timestamp) {
+    pub(crate) fn repeated(&mut self, key: Key, now: Timestamp) {
         let (count, at) = self.repeats.entry(key).or_insert((0, now));
         (*count, *at) = (*count + 1, now);
     }
@@ -62,7 +62,7 @@ impl Unsaved {
 ///
 /// # Errors
 /// Internal only; then they stay, and are saved later.
-pub(in crate::org) fn save(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<()> {
+pub(crate) fn save(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<()> {
     if memory.unsaved.is_empty() {
         return Ok(());
     }

@@ -3,7 +3,7 @@
 use super::{fingerprint, row};
 use crate::error::{Result, Warning};
 use crate::id::{Timestamp, is_within};
-use crate::org::tokens;
+use crate::org::admin::tokens;
 use crate::store::Sql;
 use crate::store::journal::DAY;
 use crate::store::refused::{self as store, Key};
@@ -12,7 +12,7 @@ use serde_json::json;
 const OUTCOME: &str = "warning";
 
 /// Warns of the token with which pushing will end: one row a token, renewed once a day. Within the alarm's transaction.
-pub(super) fn write(sql: &dyn Sql, now: Timestamp) -> Result<()> {
+pub(crate) fn write(sql: &dyn Sql, now: Timestamp) -> Result<()> {
     let Some((token, sentence)) = tokens::ending(sql, now)? else { return Ok(()) };
     let code = Warning::TokenEnding;
     let key = key(code, token.as_str(), fingerprint(["warning", token.as_str(), "", ""], &[]));
@@ -23,7 +23,7 @@ pub(super) fn write(sql: &dyn Sql, now: Timestamp) -> Result<()> {
 }
 
 /// Warns that a job was set aside: one row a job, renewed each time.
-pub(in crate::org) fn warn_of_job(sql: &dyn Sql, job: &str, sentence: &str, now: Timestamp) -> Result<()> {
+pub(crate) fn warn_of_job(sql: &dyn Sql, job: &str, sentence: &str, now: Timestamp) -> Result<()> {
     let code = Warning::JobSetAside;
     let fingerprint = fingerprint(["warning", "", code.as_str(), job], &[]);
     put(sql, &key(code, "", fingerprint), sentence, now)

@@ -11,7 +11,8 @@ use scim_edge::auth::{Dialect, Token, TokenKind};
 use scim_edge::directory::command::{Actor, Admin, Ask, Rotation, TokenSettings};
 use scim_edge::directory::residency::Residency;
 use scim_edge::id::{OrgId, Timestamp, TokenId};
-use scim_edge::org::{Memory, records, registry};
+use scim_edge::org::admin::records;
+use scim_edge::org::{Memory, registry};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 

@@ -5,15 +5,16 @@
 //! What a document says stays the same, so no version, no change and no time is written. What does not fit its schema
 //! stays as it is.
 
-use super::{Memory, gate, groups, users};
+use super::{gate, groups, users};
 use crate::error::Result;
 use crate::id::Timestamp;
+use crate::org::Memory;
 use crate::scim::schema::Kinds;
 use crate::store::spelling::{self as store, Document};
 use crate::store::{Sql, due, settings, transact};
 
 /// The job's row in `due`, and the setting that says how far it has come.
-pub(super) const SPELL: &str = "spelling";
+pub(crate) const SPELL: &str = "spelling";
 /// How many documents are read at once: one has 256 KiB at most.
 const AT_ONCE: i64 = 8;
 /// How many documents a step reads, and in how many bytes it ends early.
@@ -28,7 +29,7 @@ const IMPORT_PAUSE: i64 = 60_000;
 ///
 /// # Errors
 /// Internal only.
-pub(super) fn begin(sql: &dyn Sql, now: Timestamp) -> Result<()> {
+pub(crate) fn begin(sql: &dyn Sql, now: Timestamp) -> Result<()> {
     settings::put(sql, SPELL, "")?;
     due::set(sql, SPELL, Some(now))
 }
@@ -38,7 +39,7 @@ pub(super) fn begin(sql: &dyn Sql, now: Timestamp) -> Result<()> {
 ///
 /// # Errors
 /// Internal only.
-pub(super) fn first_steps(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<()> {
+pub(crate) fn first_steps(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<()> {
     for _ in 0..FIRST_STEPS {
         if memory.importing.is_some() {
             break;
@@ -54,7 +55,7 @@ pub(super) fn first_steps(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) ->
 ///
 /// # Errors
 /// Internal only.
-pub(super) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<Option<Timestamp>> {
+pub(crate) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<Option<Timestamp>> {
     if memory.importing.is_some() {
         return Ok(Some(now.plus(IMPORT_PAUSE)));
     }

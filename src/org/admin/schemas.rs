@@ -1,10 +1,11 @@
 //! The extension schemas that the organisation registered. They are read once when the object starts and kept in
 //! memory; every change of them starts a new generation, which is how an edge that still has the old ones is found out.
 
-use super::{Memory, spelling};
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result, quoted};
 use crate::id::Timestamp;
+use crate::org::Memory;
+use crate::org::provision::spelling;
 use crate::scim::schema::document::{Document, REGISTERED_MAX};
 use crate::scim::schema::{ENTERPRISE, Types};
 use crate::scim::urn::after;
@@ -14,7 +15,7 @@ use serde_json::{Map, Value};
 use std::rc::Rc;
 
 /// The resource types with what is registered.
-pub(super) fn types(sql: &dyn Sql) -> Result<Types> {
+pub(crate) fn types(sql: &dyn Sql) -> Result<Types> {
     match store::generation(sql)? {
         0 => Ok(Types::default()),
         generation => Types::read(generation, &documents(sql)?),
@@ -22,7 +23,7 @@ pub(super) fn types(sql: &dyn Sql) -> Result<Types> {
 }
 
 /// What tells an edge that it read a request under another generation.
-pub(super) fn stale(sql: &dyn Sql, types: &Types) -> Result<Answer> {
+pub(crate) fn stale(sql: &dyn Sql, types: &Types) -> Result<Answer> {
     Ok(Answer::Stale { generation: types.generation, schemas: raw(documents(sql)?)? })
 }
 
@@ -37,19 +38,19 @@ fn raw(text: String) -> Result<Box<RawValue>> {
 }
 
 /// `GET /v1/orgs/{org}/schemas`.
-pub(super) fn list(sql: &dyn Sql) -> Result<Answer> {
+pub(crate) fn list(sql: &dyn Sql) -> Result<Answer> {
     Ok(Answer::Json(raw(format!("{{\"schemas\":{}}}", documents(sql)?))?))
 }
 
 /// `GET /v1/orgs/{org}/schemas/{urn}`.
-pub(super) fn get(sql: &dyn Sql, urn: &str) -> Result<Answer> {
+pub(crate) fn get(sql: &dyn Sql, urn: &str) -> Result<Answer> {
     let (_, doc) = find(store::all(sql)?, urn).ok_or_else(|| missing(urn))?;
     Ok(Answer::Json(raw(doc)?))
 }
 
 /// `PUT /v1/orgs/{org}/schemas/{urn}`: the document's own spelling of the URN is the one that holds, and what is stored is
 /// written in it by a job. An equal document changes nothing; another spelling of a registered URN is refused.
-pub(super) fn put(sql: &dyn Sql, memory: &mut Memory, document: &Map<String, Value>, now: Timestamp) -> Result<Answer> {
+pub(crate) fn put(sql: &dyn Sql, memory: &mut Memory, document: &Map<String, Value>, now: Timestamp) -> Result<Answer> {
     let document = Document::read(document.clone())?;
     let (urn, text) = (document.schema.id.as_ref(), document.write().to_string());
     let stored = store::all(sql)?;
@@ -89,7 +90,7 @@ pub(super) fn put(sql: &dyn Sql, memory: &mut Memory, document: &Map<String, Val
 
 /// `DELETE /v1/orgs/{org}/schemas/{urn}`. Values that resources have stay as they are, as those of an extension that
 /// nobody registered.
-pub(super) fn delete(sql: &dyn Sql, memory: &mut Memory, urn: &str, now: Timestamp) -> Result<Answer> {
+pub(crate) fn delete(sql: &dyn Sql, memory: &mut Memory, urn: &str, now: Timestamp) -> Result<Answer> {
     let (spelled, _) = find(store::all(sql)?, urn).ok_or_else(|| missing(urn))?;
     change(sql, memory, now, |_| store::delete(sql, &spelled))?;
     Ok(Answer::Nothing)

@@ -1,10 +1,7 @@
 //! One SCIM request at work: its transaction, its changes, its ids.
 
-use super::access::Caller;
-use super::admin::Settings;
 use super::guard::{Lately, Watch};
-use super::journal::Outcome;
-use super::{Context, Memory, bulk, groups, journal, precondition, users};
+use super::{bulk, groups, precondition, users};
 use crate::auth::Dialect;
 use crate::budget::Budget;
 use crate::directory::command::{Actor, Call, Command, Members};
@@ -12,6 +9,10 @@ use crate::directory::options::{Guard, Options};
 use crate::directory::reply::Answer;
 use crate::error::{Error, Result};
 use crate::id::{Ids, OrgId, Seq, Timestamp, is_within};
+use crate::org::access::Caller;
+use crate::org::admin::Settings;
+use crate::org::journal::Outcome;
+use crate::org::{Context, Memory, journal};
 use crate::scim::difference::restore_value;
 use crate::scim::schema::Types;
 use crate::scim::{json, names};
@@ -29,7 +30,7 @@ const OPERATION_UNITS: usize = 1_000;
 /// How many bytes of a stored document are a unit: it is read, changed, compared, kept as it was and written.
 const DOCUMENT_BYTES_A_UNIT: usize = 12;
 /// How many times the work of reading and writing a document it is to fold it, if it is not ASCII.
-pub(super) const FOLDED_TIMES: usize = 2;
+pub(crate) const FOLDED_TIMES: usize = 2;
 /// How many notes are looked at before they are bounded: a group can be pushed with very many members who were deleted.
 const NOTES_READ: usize = 1000;
 /// The most members of which a change is kept in memory until the request ends.
@@ -38,26 +39,26 @@ const MEMBERS_IN_MEMORY: usize = 100;
 const REPEATED_FOR: i64 = 10 * 60_000;
 
 /// The request that is being applied. Nothing of it is kept unless [`run`] comes to its end.
-pub(super) struct Work<'a> {
-    pub(super) sql: &'a dyn Sql,
+pub(crate) struct Work<'a> {
+    pub(crate) sql: &'a dyn Sql,
     /// What the call may still cost.
-    pub(super) budget: &'a Budget,
+    pub(crate) budget: &'a Budget,
     /// The organisation's resource types.
-    pub(super) types: &'a Types,
+    pub(crate) types: &'a Types,
     /// What the organisation holds after the changes so far.
-    pub(super) totals: Totals,
+    pub(crate) totals: Totals,
     /// What was passed over, in sentences for the journal.
-    pub(super) notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
     /// Repairs that only the stored resource shows to be needed, by name.
     repairs: Vec<&'static str>,
     /// What of a push the organisation takes.
-    pub(super) options: &'a Options,
+    pub(crate) options: &'a Options,
     /// What the request is held against, if the guard is on and may have something to say.
-    pub(super) guard: Option<Watch<'a>>,
+    pub(crate) guard: Option<Watch<'a>>,
     /// The skeletons of the reserved names, once they were needed.
     reserved_names: OnceCell<BTreeSet<String>>,
     /// Whether a created or replaced group is answered with its members.
-    pub(super) members: Members,
+    pub(crate) members: Members,
     /// The next id, if it was taken beforehand.
     reserved: Option<String>,
     call: &'a Call,
@@ -67,7 +68,7 @@ pub(super) struct Work<'a> {
     now: Timestamp,
     head: Head,
     /// In how many seconds the token may add to the history again; `None` if it may now.
-    pub(super) wait: Option<i64>,
+    pub(crate) wait: Option<i64>,
     changes: Vec<Change>,
     /// The resource that is being changed, and the position of its last change.
     last: Option<(String, Seq)>,
@@ -78,7 +79,7 @@ pub(super) struct Work<'a> {
 
 impl Work<'_> {
     /// The organisation's name.
-    pub(super) fn org(&self) -> &OrgId {
+    pub(crate) fn org(&self) -> &OrgId {
         &self.call.org
     }
 
@@ -86,33 +87,33 @@ impl Work<'_> {
     ///
     /// # Errors
     /// Internal only.
-    pub(super) fn history_is_full(&self) -> Result<bool> {
+    pub(crate) fn history_is_full(&self) -> Result<bool> {
         changes::is_full(self.sql, &self.head)
     }
 
     /// The position that the next change will have.
-    pub(super) fn next_seq(&self) -> Seq {
+    pub(crate) fn next_seq(&self) -> Seq {
         self.head.seq + self.changes.len() as Seq + 1
     }
 
     /// The time of the request's changes: never before the last change, nor before an id that was made.
-    pub(super) fn at(&self) -> Timestamp {
+    pub(crate) fn at(&self) -> Timestamp {
         self.now.max(self.head.at).max(self.ids.last())
     }
 
     /// A new id, above all that were made before.
-    pub(super) fn new_id(&mut self) -> String {
+    pub(crate) fn new_id(&mut self) -> String {
         self.reserved.take().unwrap_or_else(|| self.ids.next(self.now, (self.random)()))
     }
 
     /// The next [`Work::new_id`] is this one, which was made before.
-    pub(super) fn reserve(&mut self, id: &str) {
+    pub(crate) fn reserve(&mut self, id: &str) {
         self.reserved = Some(id.to_owned());
     }
 
     /// Returns what an attribute was before the change at that position, one of this request's or a stored one, as far as
     /// that is kept: `null` if it had no value, `None` if it did not change. `now` is what that change made of it.
-    pub(super) fn attribute_before(&self, seq: Seq, name: &str, now: Option<&Value>) -> Result<Option<Value>> {
+    pub(crate) fn attribute_before(&self, seq: Seq, name: &str, now: Option<&Value>) -> Result<Option<Value>> {
         let stored;
         let before = match usize::try_from(seq - self.head.seq - 1).ok().and_then(|own| self.changes.get(own)) {
             Some(change) => &change.before,
@@ -135,7 +136,7 @@ impl Work<'_> {
     /// True if the POST at work is the one that made this resource and comes again: within minutes, with the same token,
     /// and either under the same `Idempotency-Key` or from a provider that repeats what it got no answer to (Rippling).
     /// Whether the resource still is what was posted is for the caller to say.
-    pub(super) fn made(&self, id: &str) -> Result<bool> {
+    pub(crate) fn made(&self, id: &str) -> Result<bool> {
         let key = self.call.idempotency_key.as_deref();
         let repeats = matches!(self.call.actor, Actor::Token { dialect: Dialect::Rippling, .. });
         if key.is_none() && !repeats {
@@ -150,13 +151,13 @@ impl Work<'_> {
 
     /// True if white space is taken off a new name. The edge says so with the name of the repair, which a dialect without
     /// repairs never has.
-    pub(super) fn cuts(&self) -> bool {
+    pub(crate) fn cuts(&self) -> bool {
         self.call.repairs.iter().any(|name| name == "outer_blanks")
     }
 
     /// The skeletons of the names that the organisation keeps for itself, at most a hundred names. They are made once for
     /// all operations of a request.
-    pub(super) fn reserved_names(&self) -> &BTreeSet<String> {
+    pub(crate) fn reserved_names(&self) -> &BTreeSet<String> {
         self.reserved_names.get_or_init(|| {
             let names = self.options.reserved_group_names.as_deref().unwrap_or_default();
             names.iter().flat_map(|name| names::skeletons(name)).collect()
@@ -167,12 +168,12 @@ impl Work<'_> {
     ///
     /// # Errors
     /// 400 `tooMany` beyond the call's budget.
-    pub(super) fn spend_document(&self, bytes: usize) -> Result<()> {
+    pub(crate) fn spend_document(&self, bytes: usize) -> Result<()> {
         self.budget.spend(bytes / DOCUMENT_BYTES_A_UNIT)
     }
 
     /// Runs one of several operations in a transaction inside the request's: if it fails, nothing of it stays.
-    pub(super) fn nested<T>(&mut self, mut body: impl FnMut(&mut Self) -> Result<T>) -> Result<T> {
+    pub(crate) fn nested<T>(&mut self, mut body: impl FnMut(&mut Self) -> Result<T>) -> Result<T> {
         let (sql, totals, lost, told) = (self.sql, self.totals, self.lost, self.told);
         let (changes, notes) = (self.changes.len(), self.notes.len());
         let repairs = self.repairs.len();
@@ -201,7 +202,7 @@ impl Work<'_> {
     }
 
     /// Notes for the journal that the request needed this repair.
-    pub(super) fn repaired(&mut self, name: &'static str) {
+    pub(crate) fn repaired(&mut self, name: &'static str) {
         if !self.repairs.contains(&name) {
             self.repairs.push(name);
         }
@@ -211,19 +212,19 @@ impl Work<'_> {
     ///
     /// # Errors
     /// 429, if the guard does not let so many go.
-    pub(super) fn lose(&mut self, count: usize) -> Result<()> {
+    pub(crate) fn lose(&mut self, count: usize) -> Result<()> {
         self.lost += count as i64;
         self.guard.as_ref().map_or(Ok(()), |watch| watch.check(self.lost))
     }
 
     /// Notes that a stored resource is about to be changed, whose last change was at that position.
-    pub(super) fn changes_at(&mut self, id: &str, seq: Seq) {
+    pub(crate) fn changes_at(&mut self, id: &str, seq: Seq) {
         self.last = Some((id.to_owned(), seq));
     }
 
     /// Adds a change; [`Work::totals`] already counts it. It names the resource's change before it: one of this request, or
     /// that of [`Work::changes_at`]; without either the resource is made by it.
-    pub(super) fn change(&mut self, kind: Kind, resource: &'static str, id: &str, before: Option<Map<String, Value>>) {
+    pub(crate) fn change(&mut self, kind: Kind, resource: &'static str, id: &str, before: Option<Map<String, Value>>) {
         // As text: a Bulk request may keep very much until its end.
         let before = before.map_or(Before::Nothing, |told| Before::Attributes(Value::Object(told).to_string()));
         self.push(kind, resource, id, before);
@@ -240,7 +241,7 @@ impl Work<'_> {
     ///
     /// # Errors
     /// Internal only.
-    pub(super) fn left_change(&mut self, user: &str, groups: &[i64]) -> Result<()> {
+    pub(crate) fn left_change(&mut self, user: &str, groups: &[i64]) -> Result<()> {
         let bytes = memberships::write_change(self.sql, self.next_seq(), user, groups)?;
         self.push(Kind::Updated, "User", user, Before::Written(bytes));
         Ok(())
@@ -251,7 +252,7 @@ impl Work<'_> {
     ///
     /// # Errors
     /// Internal only.
-    pub(super) fn members_change(&mut self, group: &str, removed: &[i64], added: &[i64]) -> Result<()> {
+    pub(crate) fn members_change(&mut self, group: &str, removed: &[i64], added: &[i64]) -> Result<()> {
         self.totals.memberships += added.len() as i64 - removed.len() as i64;
         let before = if added.len() + removed.len() <= MEMBERS_IN_MEMORY {
             let (added, removed) = (members::ids_text(self.sql, added)?, members::ids_text(self.sql, removed)?);
@@ -266,14 +267,14 @@ impl Work<'_> {
 }
 
 /// What came of a command.
-pub(super) struct Done {
-    pub(super) answer: Answer,
+pub(crate) struct Done {
+    pub(crate) answer: Answer,
     /// What was passed over.
-    pub(super) notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
     /// What it counts as in the journal, if it counts: one that reads does not, nor one of which all was refused.
     outcome: Option<Outcome>,
     /// Repairs that only the stored resource showed to be needed.
-    pub(super) repairs: Vec<&'static str>,
+    pub(crate) repairs: Vec<&'static str>,
     /// What its changes took out, if it made any.
     loss: Option<Loss>,
     /// How many bytes its changes are.
@@ -288,7 +289,7 @@ impl Done {
 }
 
 /// Runs one SCIM command, and writes down what was passed over in one that changed nothing.
-pub(super) fn run(
+pub(crate) fn run(
     sql: &dyn Sql,
     memory: &mut Memory,
     command: &Command,
@@ -320,7 +321,7 @@ pub(super) fn run(
 ///
 /// All statements run synchronously inside one `transactionSync`, so no other event of the object comes between a
 /// check and the write that relies on it, and an error or a panic takes every row back.
-pub(super) fn attempt(
+pub(crate) fn attempt(
     sql: &dyn Sql,
     memory: &mut Memory,
     command: &Command,
@@ -432,7 +433,7 @@ fn status(answer: &Answer) -> i64 {
 ///
 /// # Errors
 /// 400 `tooMany` beyond the call's budget, and whatever refuses the command.
-pub(super) fn apply(work: &mut Work<'_>, command: &Command) -> Result<Answer> {
+pub(crate) fn apply(work: &mut Work<'_>, command: &Command) -> Result<Answer> {
     work.budget.spend(OPERATION_UNITS)?;
     match command {
         Command::CreateUser { user } => users::create(work, user),

@@ -5,7 +5,7 @@
 //! filter names none, one pass over the stored members, whatever the number of operations and filters. From then on
 //! members are integer keys: SQL makes what the feed tells of them.
 
-use super::work::Work;
+use super::mutation::Work;
 use crate::budget::Budget;
 use crate::error::{Code, Error, Result, excerpt};
 use crate::id::{MemberId, Seq};
@@ -16,7 +16,7 @@ use crate::store::members::{self, Found};
 use std::collections::BTreeMap;
 
 /// The most memberships that one request changes, and the largest group on which a filter is tried.
-pub(super) const MEMBERSHIPS_MAX: usize = 100_000;
+pub(crate) const MEMBERSHIPS_MAX: usize = 100_000;
 /// The most members of which one change tells; 512 KiB, since an id has at most 128 bytes and three of JSON around it.
 const MEMBERS_A_CHANGE: usize = 4_000;
 /// What one row of `members` costs in units of the budget, with its index and its place in a change.
@@ -26,7 +26,7 @@ const DELETED_NOTED: usize = 19;
 
 /// The net effect of a request's operations on one group's members.
 #[derive(Debug, Default)]
-pub(super) struct Delta<'a> {
+pub(crate) struct Delta<'a> {
     /// The number of the operation, from 1.
     step: u32,
     /// The operation that named the whole list: what was said before no longer holds, and a member that is not wanted
@@ -62,17 +62,17 @@ struct Question<'a> {
 }
 
 impl<'a> Delta<'a> {
-    pub(super) fn add(&mut self, ids: &'a [MemberId]) {
+    pub(crate) fn add(&mut self, ids: &'a [MemberId]) {
         self.step += 1;
         ids.iter().for_each(|id| self.say(id.as_str(), true));
     }
 
-    pub(super) fn remove(&mut self, ids: &'a [MemberId]) {
+    pub(crate) fn remove(&mut self, ids: &'a [MemberId]) {
         self.step += 1;
         ids.iter().for_each(|id| self.say(id.as_str(), false));
     }
 
-    pub(super) fn replace(&mut self, ids: &'a [MemberId]) {
+    pub(crate) fn replace(&mut self, ids: &'a [MemberId]) {
         self.add(ids);
         self.whole = Some(self.step);
         if self.questions.is_empty() {
@@ -84,7 +84,7 @@ impl<'a> Delta<'a> {
     ///
     /// # Errors
     /// 400 `tooMany` beyond the budget.
-    pub(super) fn remove_matching(&mut self, filter: &'a Filter, budget: &Budget) -> Result<()> {
+    pub(crate) fn remove_matching(&mut self, filter: &'a Filter, budget: &Budget) -> Result<()> {
         self.step += 1;
         if let Some(ids) = member::named(filter) {
             ids.into_iter().for_each(|id| self.say(id, false));
@@ -108,7 +108,7 @@ impl<'a> Delta<'a> {
     ///
     /// # Errors
     /// 400 `tooMany` beyond the budget.
-    pub(super) fn replace_matching(&mut self, filter: &'a Filter, ids: &'a [MemberId], budget: &Budget) -> Result<()> {
+    pub(crate) fn replace_matching(&mut self, filter: &'a Filter, ids: &'a [MemberId], budget: &Budget) -> Result<()> {
         let (named, judge) = (member::named(filter), Judge::new(filter));
         let is_member = |said: &Said| said.holds(self.whole) && said.wanted;
         let found = match &named {
@@ -148,7 +148,7 @@ impl Said {
 }
 
 /// What the storage says to a delta.
-pub(super) struct Judged<'a> {
+pub(crate) struct Judged<'a> {
     delta: &'a Delta<'a>,
     /// The ids that were named, in their order, and what each stands for.
     ids: Vec<&'a str>,
@@ -162,7 +162,7 @@ pub(super) struct Judged<'a> {
 /// # Errors
 /// 400 `noTarget` for a filter that found no member when its turn came; `tooMany` beyond the budget, or for a filter that
 /// names no ids on a group above [`MEMBERSHIPS_MAX`].
-pub(super) fn find<'a>(work: &Work<'_>, key: Option<i64>, group: &str, delta: &'a Delta<'a>) -> Result<Judged<'a>> {
+pub(crate) fn find<'a>(work: &Work<'_>, key: Option<i64>, group: &str, delta: &'a Delta<'a>) -> Result<Judged<'a>> {
     let ids: Vec<&str> = delta.said.keys().copied().collect();
     work.budget.spend(ids.len())?;
     let found = members::resolve(work.sql, key.unwrap_or_default(), &ids)?;
@@ -198,7 +198,7 @@ pub(super) fn find<'a>(work: &Work<'_>, key: Option<i64>, group: &str, delta: &'
 }
 
 /// True if a group has more than [`MEMBERSHIPS_MAX`] members.
-pub(super) fn is_large(sql: &dyn Sql, group: i64) -> Result<bool> {
+pub(crate) fn is_large(sql: &dyn Sql, group: i64) -> Result<bool> {
     let most = MEMBERSHIPS_MAX as i64;
     Ok(members::count(sql, group, members::BEFORE_ALL, most + 1)? > most)
 }
@@ -236,40 +236,40 @@ fn pass(work: &Work<'_>, key: i64, group: &str, delta: &Delta<'_>) -> Result<(Ve
 
 /// What a delta comes to, as keys of users in their order.
 #[derive(Debug, Default)]
-pub(super) struct Effect {
+pub(crate) struct Effect {
     add: Vec<i64>,
     remove: Vec<i64>,
 }
 
 impl Effect {
     /// How many members go.
-    pub(super) fn removed(&self) -> usize {
+    pub(crate) fn removed(&self) -> usize {
         self.remove.len()
     }
 
     /// How many changes [`write`] adds.
-    pub(super) fn changes(&self) -> Seq {
+    pub(crate) fn changes(&self) -> Seq {
         (self.add.len() + self.remove.len()).div_ceil(MEMBERS_A_CHANGE) as Seq
     }
 
     /// True if members are added.
-    pub(super) fn adds(&self) -> bool {
+    pub(crate) fn adds(&self) -> bool {
         !self.add.is_empty()
     }
 
     /// Adds no members after all; answers how many they were.
-    pub(super) fn without_additions(&mut self) -> usize {
+    pub(crate) fn without_additions(&mut self) -> usize {
         std::mem::take(&mut self.add).len()
     }
 
-    pub(super) fn is_nothing(&self) -> bool {
+    pub(crate) fn is_nothing(&self) -> bool {
         self.add.is_empty() && self.remove.is_empty()
     }
 }
 
 impl Judged<'_> {
     /// True if an operation removes members, whether they are members or not. One that names the whole list only replaces.
-    pub(super) fn removes(&self) -> bool {
+    pub(crate) fn removes(&self) -> bool {
         !self.delta.unwanted.is_empty() || self.delta.said.values().any(|said| !said.wanted)
     }
 
@@ -278,7 +278,7 @@ impl Judged<'_> {
     /// # Errors
     /// 400 `invalidValue` if an id that was to be added is a group's or unknown; `tooMany` if more than
     /// [`MEMBERSHIPS_MAX`] memberships would change.
-    pub(super) fn effect(&self, work: &mut Work<'_>, key: Option<i64>, group: &str) -> Result<Effect> {
+    pub(crate) fn effect(&self, work: &mut Work<'_>, key: Option<i64>, group: &str) -> Result<Effect> {
         let delta = self.delta;
         self.check(work, group)?;
         let mut effect = Effect { add: Vec::new(), remove: self.dropped.clone() };
@@ -349,7 +349,7 @@ impl Judged<'_> {
 ///
 /// # Errors
 /// 400 `tooMany` beyond the budget.
-pub(super) fn write(work: &mut Work<'_>, key: i64, id: &str, effect: &Effect) -> Result<()> {
+pub(crate) fn write(work: &mut Work<'_>, key: i64, id: &str, effect: &Effect) -> Result<()> {
     work.budget.spend_each(effect.add.len() + effect.remove.len(), ROW_UNITS)?;
     members::remove(work.sql, key, &effect.remove)?;
     members::add(work.sql, key, &effect.add)?;

@@ -6,7 +6,7 @@
 //! speaks of what a request changes: for a value that equals the stored one nothing is asked, and what was stored before
 //! and breaks a rule of today stays, with one note. Who may be taken out of a group or deactivated is the guard's to say.
 
-use super::work::Work;
+use super::mutation::Work;
 use crate::directory::options::Options;
 use crate::error::{Code, Error, Result, quoted};
 use crate::fold::fold;
@@ -20,45 +20,45 @@ use serde_json::{Map, Value};
 type Attributes = Map<String, Value>;
 
 /// What a request comes to, before it is judged.
-pub(super) struct Proposal<'a> {
+pub(crate) struct Proposal<'a> {
     /// Users or groups, with the organisation's extensions.
-    pub(super) kind: &'a ResourceType,
+    pub(crate) kind: &'a ResourceType,
     /// The attributes as [`stored`] returns them; `None` for a resource that is new.
-    pub(super) old: Option<&'a Attributes>,
+    pub(crate) old: Option<&'a Attributes>,
     /// The attributes that the resource is to have.
-    pub(super) new: Attributes,
+    pub(crate) new: Attributes,
     /// Which parts of a resource the request mentions, changed or not.
-    pub(super) said: Said,
+    pub(crate) said: Said,
 }
 
 /// Which parts of a resource a request mentions, changed or not.
 #[derive(Clone, Copy)]
-pub(super) struct Said {
+pub(crate) struct Said {
     /// The whole resource: what is left out was not mentioned, so what a client may not change stays.
-    pub(super) whole: bool,
+    pub(crate) whole: bool,
     /// `active`.
-    pub(super) active: bool,
+    pub(crate) active: bool,
     /// Any other attribute.
-    pub(super) profile: bool,
+    pub(crate) profile: bool,
     /// An attribute that is to be removed by its name.
-    pub(super) removal: bool,
+    pub(crate) removal: bool,
 }
 
 impl Said {
     /// Returns what a POST or a PUT of these attributes mentions.
-    pub(super) fn whole(attributes: &Attributes) -> Self {
+    pub(crate) fn whole(attributes: &Attributes) -> Self {
         Self { whole: true, active: attributes.contains_key("active"), profile: true, removal: false }
     }
 }
 
 /// What may be stored.
-pub(super) struct Passed {
+pub(crate) struct Passed {
     /// The attributes, without the parts that are switched off.
-    pub(super) attributes: Attributes,
+    pub(crate) attributes: Attributes,
     /// What was taken out, and what stays though it breaks a rule, in sentences for the journal.
-    pub(super) notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
     /// What the request mentioned.
-    pub(super) said: Said,
+    pub(crate) said: Said,
 }
 
 /// Returns the attributes of a stored document, without `schemas`, which follows from them; those of registered extensions
@@ -66,7 +66,7 @@ pub(super) struct Passed {
 ///
 /// # Errors
 /// Internal only.
-pub(super) fn stored(kind: &ResourceType, doc: &str) -> Result<Attributes> {
+pub(crate) fn stored(kind: &ResourceType, doc: &str) -> Result<Attributes> {
     let mut map: Attributes = json::own(doc)?;
     map.remove("schemas");
     Ok(extension::adopted(kind, map))
@@ -84,7 +84,7 @@ pub(super) fn stored(kind: &ResourceType, doc: &str) -> Result<Attributes> {
 /// # Errors
 /// 403 if nothing is left of the request, 400 `mutability` or `invalidValue` that names the attribute, 409 `uniqueness` for
 /// a reserved name, 413 for the size.
-pub(super) fn pass(work: &Work<'_>, proposal: Proposal<'_>) -> Result<Passed> {
+pub(crate) fn pass(work: &Work<'_>, proposal: Proposal<'_>) -> Result<Passed> {
     let Proposal { kind, old, mut new, said } = proposal;
     let mut notes = Vec::new();
     if work.cuts() {
@@ -124,7 +124,7 @@ pub(super) fn pass(work: &Work<'_>, proposal: Proposal<'_>) -> Result<Passed> {
 ///
 /// # Errors
 /// 400 `invalidValue` for a core attribute that is missing, 413 for the size.
-pub(super) fn check_imported(kind: &ResourceType, attributes: &Attributes) -> Result<()> {
+pub(crate) fn check_imported(kind: &ResourceType, attributes: &Attributes) -> Result<()> {
     constraints::check_core(kind, attributes)?;
     check_size(kind, attributes)
 }
@@ -163,17 +163,17 @@ fn required(kind: &ResourceType, path: &str, removal: bool) -> Error {
 }
 
 /// 403 if users are not to be created.
-pub(super) fn may_create(options: &Options) -> Result<()> {
+pub(crate) fn may_create(options: &Options) -> Result<()> {
     allowed(options.sync().create_users, "Creating users", "createUsers")
 }
 
 /// 403 if users are not to be deactivated, which a DELETE would be too.
-pub(super) fn may_delete(options: &Options) -> Result<()> {
+pub(crate) fn may_delete(options: &Options) -> Result<()> {
     allowed(options.sync().deactivate_users, "Deactivating and deleting users", "deactivateUsers")
 }
 
 /// 403 if groups are not pushed.
-pub(super) fn may_push(options: &Options) -> Result<()> {
+pub(crate) fn may_push(options: &Options) -> Result<()> {
     allowed(options.sync().push_groups, "Pushing groups", "pushGroups")
 }
 
@@ -256,13 +256,13 @@ fn check_name(work: &Work<'_>, old: Option<&Attributes>, new: &Attributes) -> Re
 }
 
 /// True if a group's name looks like one that the organisation keeps for itself.
-pub(super) fn is_reserved(work: &Work<'_>, name: &str) -> bool {
+pub(crate) fn is_reserved(work: &Work<'_>, name: &str) -> bool {
     let reserved = work.reserved_names();
     !reserved.is_empty() && names::skeletons(name).iter().any(|one| reserved.contains(one))
 }
 
 /// The refusal of members for a group whose name is reserved by now, when nothing else is left of the request.
-pub(super) fn no_members(name: &str) -> Error {
+pub(crate) fn no_members(name: &str) -> Error {
     let detail = format!(
         "No members are added to the group {name}: its name is reserved in this organisation (reservedGroupNames). Nothing was \
          changed. Rename the group in the identity provider, or take the name off the list in the Cloud Console.",

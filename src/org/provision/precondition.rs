@@ -10,7 +10,7 @@ use serde_json::Value;
 
 /// 412 unless the condition holds. What does not exist is left to the command: its 404 comes first (RFC 9110 section
 /// 13.2.1).
-pub(super) fn check(sql: &dyn Sql, command: &Command, wanted: &Precondition) -> Result<()> {
+pub(crate) fn check(sql: &dyn Sql, command: &Command, wanted: &Precondition) -> Result<()> {
     if wanted.is_empty() {
         return Ok(());
     }

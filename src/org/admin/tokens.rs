@@ -1,13 +1,13 @@
 //! Tokens as the Console sees and changes them, and how long those that providers push with will last.
 
-use super::address::{PLACE, named};
-use super::read::answer;
 use super::rights;
 use crate::auth::{Dialect, TokenKind};
 use crate::directory::command::{Rotation, TokenSettings};
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result};
 use crate::id::{OrgId, Timestamp, TokenHash, TokenId};
+use crate::org::address::{PLACE, named};
+use crate::org::read::organisation::answer;
 use crate::store::tokens::{self, ROOT, Token};
 use crate::store::{Sql, journal::DAY};
 use serde_json::value::RawValue;
@@ -46,7 +46,7 @@ fn make_room(sql: &dyn Sql, now: Timestamp) -> Result<()> {
 ///
 /// # Errors
 /// 400 that names the field, 403 for what the caller may not mint.
-pub(super) fn mint(
+pub(crate) fn mint(
     sql: &dyn Sql,
     by: Option<&Token>,
     (id, hash): (&TokenId, &TokenHash),
@@ -78,7 +78,7 @@ const CHILDREN_SHOWN: usize = 1000;
 ///
 /// # Errors
 /// 403 if one of them is another admin token than the caller; then none is revoked.
-pub(super) fn revoke(
+pub(crate) fn revoke(
     sql: &dyn Sql,
     by: Option<&Token>,
     id: &TokenId,
@@ -120,7 +120,7 @@ fn raw(text: String) -> Result<Answer> {
 ///
 /// # Errors
 /// 403 for what the caller may not rotate, 409 for a token that has ended or has a successor, 400 for an end that has passed.
-pub(super) fn rotate(sql: &dyn Sql, by: Option<&Token>, rotation: &Rotation, now: Timestamp) -> Result<Answer> {
+pub(crate) fn rotate(sql: &dyn Sql, by: Option<&Token>, rotation: &Rotation, now: Timestamp) -> Result<Answer> {
     let id = &rotation.id;
     let token = replaceable(sql, id, now)?;
     let old = token.settings.expires_at;
@@ -187,7 +187,7 @@ fn check(token: &TokenSettings, now: Timestamp) -> Result<()> {
 }
 
 /// A token as the Console sees it: never its secret.
-pub(super) fn show(token: &Token, now: Timestamp) -> Value {
+pub(crate) fn show(token: &Token, now: Timestamp) -> Value {
     let time = |time: Option<Timestamp>| time.map(Timestamp::rfc3339);
     let settings = &token.settings;
     json!({
@@ -213,7 +213,7 @@ fn longest(tokens: &[Token], now: Timestamp) -> Option<&Token> {
 }
 
 /// The token with which pushing will end, and what is to be done, from 14 days before.
-pub(super) fn ending(sql: &dyn Sql, now: Timestamp) -> Result<Option<(TokenId, String)>> {
+pub(crate) fn ending(sql: &dyn Sql, now: Timestamp) -> Result<Option<(TokenId, String)>> {
     let tokens = tokens::all(sql)?;
     Ok(longest(&tokens, now).and_then(|token| Some((token.id.clone(), warning(token, now)?))))
 }
@@ -233,7 +233,7 @@ fn warning(token: &Token, now: Timestamp) -> Option<String> {
 }
 
 /// How the connection to the provider is, with what else there is to warn of, and when it last sent anything.
-pub(super) fn health(
+pub(crate) fn health(
     sql: &dyn Sql,
     org: &OrgId,
     enabled: bool,

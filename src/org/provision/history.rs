@@ -5,8 +5,8 @@
 //!
 //! The levels live in memory, as those of object time do (`org::bucket`): an eviction fills them.
 
-use super::bucket::{Level, Rate};
 use crate::id::Timestamp;
+use crate::org::bucket::{Level, Rate};
 use std::collections::BTreeMap;
 
 /// What a token may add at once, 256 MiB, and in a millisecond from then on: 75 KB a second. A hundred creates a second add

@@ -1,19 +1,19 @@
 //! What belongs to a resource and is not in its row: a user's groups, a group's members. The first [`HELD`] are held; what
 //! follows is read in pieces where it is needed, so that no resource is too large for memory.
 
-use super::bucket;
 use crate::budget::Budget;
 use crate::directory::reply::{Answer, GroupRef, Rest, Stored};
 use crate::directory::view::GroupsTag;
 use crate::error::Result;
+use crate::org::bucket;
 use crate::store::Sql;
 use crate::store::members::{self, BEFORE_ALL};
 
 /// How many groups of a user and how many members of a group are held.
-pub(super) const HELD: usize = 1000;
+pub(crate) const HELD: usize = 1000;
 
 /// A group's members, into the resource.
-pub(super) fn with_members(sql: &dyn Sql, key: i64, stored: Stored) -> Result<Stored> {
+pub(crate) fn with_members(sql: &dyn Sql, key: i64, stored: Stored) -> Result<Stored> {
     let (ids, last) = members::ids(sql, key, BEFORE_ALL, HELD as i64)?;
     let rest =
         last.filter(|_| ids.len() >= HELD).map(|after| Rest::Members { group: key, id: stored.id.clone(), after });
@@ -22,7 +22,7 @@ pub(super) fn with_members(sql: &dyn Sql, key: i64, stored: Stored) -> Result<St
 
 /// A user's groups, into the resource. Up to [`HELD`] they are in the order of their ids, more in the order of their keys.
 /// Those that are read for the entity tag alone are charged here, the others with the answer.
-pub(super) fn with_groups(sql: &dyn Sql, key: i64, stored: Stored, budget: &Budget) -> Result<Stored> {
+pub(crate) fn with_groups(sql: &dyn Sql, key: i64, stored: Stored, budget: &Budget) -> Result<Stored> {
     let mut found = members::groups(sql, key, BEFORE_ALL, HELD as i64 + 1)?;
     if found.len() <= HELD {
         let groups = in_order(found.into_iter().map(|(_, group)| group).collect());
@@ -44,7 +44,7 @@ pub(super) fn with_groups(sql: &dyn Sql, key: i64, stored: Stored, budget: &Budg
 }
 
 /// Groups as they are shown.
-pub(super) fn in_order(mut groups: Vec<GroupRef>) -> Vec<GroupRef> {
+pub(crate) fn in_order(mut groups: Vec<GroupRef>) -> Vec<GroupRef> {
     groups.sort_by(|a, b| a.id.cmp(&b.id));
     groups
 }
@@ -84,7 +84,7 @@ fn gather_one(sql: &dyn Sql, stored: &mut Stored) -> Result<()> {
 }
 
 /// Leaves out what is not held; true if there is anything.
-pub(super) fn cut(answer: &mut Answer) -> bool {
+pub(crate) fn cut(answer: &mut Answer) -> bool {
     match answer {
         Answer::Created(stored) | Answer::Resource(stored) => stored.rest.take().is_some(),
         Answer::List { resources, .. } => resources.iter_mut().filter_map(|stored| stored.rest.take()).count() > 0,

@@ -4,15 +4,15 @@ use super::clearing::CLEAR;
 use super::gate::{self, Passed, Proposal, Said};
 use super::growth;
 use super::membership::{self, Delta, Judged};
-use super::related;
+use super::mutation::{FOLDED_TIMES, Work};
 use super::unregistered;
 use super::users::attributes;
-use super::work::{FOLDED_TIMES, Work};
 use crate::directory::command::{GroupOperation, Members};
 use crate::directory::reply::{Answer, Stored};
 use crate::error::{Code, Error, Result, quoted};
 use crate::fold::fold;
 use crate::id::{GroupId, MemberId, Seq};
+use crate::org::read::related;
 use crate::scim::difference::difference;
 use crate::scim::patch::{self, Op};
 use crate::scim::resource::{Resource, keep_nulls, schemas};
@@ -26,13 +26,13 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 /// GET /Groups/{id}.
-pub(super) fn get(sql: &dyn Sql, id: &GroupId, shown: Members) -> Result<Answer> {
+pub(crate) fn get(sql: &dyn Sql, id: &GroupId, shown: Members) -> Result<Answer> {
     let group = store::by_id(sql, id)?.ok_or_else(|| not_found(id))?;
     Ok(Answer::Resource(Box::new(one(sql, group, shown)?)))
 }
 
 /// POST /Groups. A repeated request gets its first answer.
-pub(super) fn create(work: &mut Work<'_>, group: &Resource, ids: &[MemberId]) -> Result<Answer> {
+pub(crate) fn create(work: &mut Work<'_>, group: &Resource, ids: &[MemberId]) -> Result<Answer> {
     gate::may_push(work.options)?;
     let (kind, said) = (&work.types.group, Said::whole(&group.attributes));
     let new = unregistered::proposed(work, kind, group, None)?;
@@ -72,7 +72,7 @@ pub(super) fn create(work: &mut Work<'_>, group: &Resource, ids: &[MemberId]) ->
 }
 
 /// PUT /Groups/{id}. Members that are not said are kept, as is `externalId`; `members: []` empties the group.
-pub(super) fn replace(work: &mut Work<'_>, id: &GroupId, group: &Resource, ids: Option<&[MemberId]>) -> Result<Answer> {
+pub(crate) fn replace(work: &mut Work<'_>, id: &GroupId, group: &Resource, ids: Option<&[MemberId]>) -> Result<Answer> {
     gate::may_push(work.options)?;
     let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
     work.changes_at(id.as_str(), old.seq);
@@ -97,7 +97,7 @@ pub(super) fn replace(work: &mut Work<'_>, id: &GroupId, group: &Resource, ids: 
 }
 
 /// PATCH /Groups/{id}.
-pub(super) fn patch(
+pub(crate) fn patch(
     work: &mut Work<'_>,
     id: &GroupId,
     (operations, unresolved): (&[GroupOperation], &[Unresolved]),
@@ -140,7 +140,7 @@ pub(super) fn patch(
 }
 
 /// DELETE /Groups/{id} (RFC 7644 section 3.6).
-pub(super) fn delete(work: &mut Work<'_>, id: &GroupId) -> Result<Answer> {
+pub(crate) fn delete(work: &mut Work<'_>, id: &GroupId) -> Result<Answer> {
     gate::may_push(work.options)?;
     let group = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
     work.changes_at(id.as_str(), group.seq);
@@ -236,7 +236,7 @@ fn check_free(sql: &dyn Sql, content: &Content, old: Option<&Group>) -> Result<(
     Ok(())
 }
 
-pub(super) fn content(kind: &ResourceType, attributes: &Map<String, Value>) -> Content {
+pub(crate) fn content(kind: &ResourceType, attributes: &Map<String, Value>) -> Content {
     let mut doc = attributes.clone();
     doc.insert("schemas".to_owned(), schemas(kind, attributes));
     let text = |name: &str| attributes.get(name).and_then(Value::as_str);
@@ -258,7 +258,7 @@ fn one(sql: &dyn Sql, group: Group, shown: Members) -> Result<Stored> {
 }
 
 /// A group as it travels, without its members.
-pub(super) fn stored(group: Group) -> Result<Stored> {
+pub(crate) fn stored(group: Group) -> Result<Stored> {
     Ok(Stored {
         id: group.id.to_string(),
         doc: RawValue::from_string(group.content.doc).map_err(Error::internal)?,
@@ -282,12 +282,12 @@ fn conflict(code: Code, attribute: &str, value: &str, taken: &Group) -> Error {
 }
 
 /// 404 for a group.
-pub(super) fn not_found(id: &GroupId) -> Error {
+pub(crate) fn not_found(id: &GroupId) -> Error {
     Error::new(Code::GroupNotFound, format!("There is no group {id} in this organisation."))
 }
 
 /// A group as the Console sees it.
-pub(super) fn show(group: &Group) -> Result<Value> {
+pub(crate) fn show(group: &Group) -> Result<Value> {
     Ok(json!({
         "id": group.id, "version": group.version, "created": group.created.rfc3339(),
         "modified": group.modified.rfc3339(), "attributes": attributes(&group.content.doc)?,

@@ -9,18 +9,18 @@
 //!
 //! A `scim` token is not held to the minter's ranges: the provider calls from elsewhere than the Console.
 
-use super::access::forbidden;
 use crate::auth::{TokenKind, range};
 use crate::directory::command::{Scope, TokenSettings};
 use crate::error::{Code, Error, Result};
 use crate::id::{Timestamp, TokenId};
+use crate::org::access::forbidden;
 use crate::store::tokens::Token;
 
 /// Judges minting a token.
 ///
 /// # Errors
 /// 403 for an admin token, and for a `read` token that may do more than its minter: it says what is allowed.
-pub(super) fn may_mint(by: Option<&Token>, token: &TokenSettings) -> Result<()> {
+pub(crate) fn may_mint(by: Option<&Token>, token: &TokenSettings) -> Result<()> {
     let Some(by) = by else { return Ok(()) };
     match token.scope {
         Some(Scope::Admin) => Err(forbidden("mint an admin token")),
@@ -32,7 +32,7 @@ pub(super) fn may_mint(by: Option<&Token>, token: &TokenSettings) -> Result<()> 
 ///
 /// # Errors
 /// 403 for another admin token, and for a successor that may do more than the caller.
-pub(super) fn may_rotate(by: Option<&Token>, id: &TokenId, successor: &TokenSettings) -> Result<()> {
+pub(crate) fn may_rotate(by: Option<&Token>, id: &TokenId, successor: &TokenSettings) -> Result<()> {
     let Some(by) = by else { return Ok(()) };
     if successor.scope == Some(Scope::Admin) && by.id != *id {
         return Err(forbidden("rotate another admin token"));
@@ -44,7 +44,7 @@ pub(super) fn may_rotate(by: Option<&Token>, id: &TokenId, successor: &TokenSett
 ///
 /// # Errors
 /// 403 for another admin token.
-pub(super) fn may_end(by: Option<&Token>, token: &Token) -> Result<()> {
+pub(crate) fn may_end(by: Option<&Token>, token: &Token) -> Result<()> {
     match by {
         Some(by) if token.settings.scope == Some(Scope::Admin) && by.id != token.id => Err(forbidden(&format!(
             "revoke another admin token, such as {} ({}); nothing was revoked",
@@ -55,7 +55,7 @@ pub(super) fn may_end(by: Option<&Token>, token: &Token) -> Result<()> {
 }
 
 /// Returns when the successor of a token ends if the caller names no end: never after the caller, if it is a Console token.
-pub(super) fn bounded_end(by: Option<&Token>, kind: TokenKind, end: Option<Timestamp>) -> Option<Timestamp> {
+pub(crate) fn bounded_end(by: Option<&Token>, kind: TokenKind, end: Option<Timestamp>) -> Option<Timestamp> {
     let own = by.filter(|_| kind == TokenKind::Console).and_then(|by| by.settings.expires_at);
     [own, end].into_iter().flatten().min()
 }

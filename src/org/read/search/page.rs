@@ -5,7 +5,7 @@ use super::{Hit, Scan, Window, bound};
 use crate::directory::command::Members;
 use crate::directory::reply::Answer;
 use crate::error::Result;
-use crate::org::cursor::Cursor;
+use crate::org::read::cursor::Cursor;
 use crate::scim::schema::Kinds;
 use crate::sorted::Sorted;
 use crate::store::Sql;

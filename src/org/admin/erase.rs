@@ -11,7 +11,7 @@ const AT_ONCE: i64 = 500;
 
 /// Ends every token at once, so that nobody writes while the rest goes; answers whose records are to be deleted next, none
 /// if no token is left.
-pub(super) fn begin(sql: &dyn Sql, now: Timestamp) -> Result<Vec<TokenHash>> {
+pub(crate) fn begin(sql: &dyn Sql, now: Timestamp) -> Result<Vec<TokenHash>> {
     transact(sql, || {
         tokens::revoke_all(sql, now)?;
         tokens::hashes(sql, AT_ONCE)

@@ -5,14 +5,14 @@ use super::clearing::CLEAR;
 use super::gate::{self, Passed, Proposal, Said};
 use super::growth;
 use super::membership::MEMBERSHIPS_MAX;
-use super::related;
+use super::mutation::{FOLDED_TIMES, Work};
 use super::unregistered;
-use super::work::{FOLDED_TIMES, Work};
 use crate::budget::Budget;
 use crate::directory::reply::{Answer, Stored};
 use crate::error::{Code, Error, Result, quoted};
 use crate::fold::fold;
 use crate::id::UserId;
+use crate::org::read::related;
 use crate::scim::difference::difference;
 use crate::scim::patch::{self, Op, Operation};
 use crate::scim::resource::{Resource, keep_nulls, schemas};
@@ -34,14 +34,14 @@ const GROUPS_A_CHANGE: i64 = 5_000;
 const GROUP_UNITS: usize = 20;
 
 /// GET /Users/{id}.
-pub(super) fn get(sql: &dyn Sql, id: &UserId, budget: &Budget) -> Result<Answer> {
+pub(crate) fn get(sql: &dyn Sql, id: &UserId, budget: &Budget) -> Result<Answer> {
     let user = store::by_id(sql, id)?.ok_or_else(|| not_found(id))?;
     Ok(Answer::Resource(Box::new(one(sql, user, budget)?)))
 }
 
 /// POST /Users. Who comes back is revived: an inactive user whose `externalId` and folded `userName` both are this
 /// one's gets its id again. A repeated request gets its first answer. Anything else that is taken is a conflict.
-pub(super) fn create(work: &mut Work<'_>, user: &Resource) -> Result<Answer> {
+pub(crate) fn create(work: &mut Work<'_>, user: &Resource) -> Result<Answer> {
     gate::may_create(work.options)?;
     let kind = &work.types.user;
     let proposed = &unregistered::proposed(work, kind, user, None)?;
@@ -115,7 +115,7 @@ fn revive(work: &mut Work<'_>, user: User, mut new: Attributes) -> Result<Answer
 
 /// PUT /Users/{id} (RFC 7644 section 3.5.1). What is left out is cleared, but for `externalId` and `active`: clearing
 /// them by omission would break the provider's matching, or let a user in again.
-pub(super) fn replace(
+pub(crate) fn replace(
     work: &mut Work<'_>,
     id: &UserId,
     user: &Resource,
@@ -149,7 +149,7 @@ pub(super) fn replace(
 }
 
 /// PATCH /Users/{id} (RFC 7644 section 3.5.2).
-pub(super) fn patch(
+pub(crate) fn patch(
     work: &mut Work<'_>,
     id: &UserId,
     operations: &[Operation],
@@ -175,7 +175,7 @@ pub(super) fn patch(
 }
 
 /// DELETE /Users/{id} (RFC 7644 section 3.6): the id is remembered and never used again.
-pub(super) fn delete(work: &mut Work<'_>, id: &UserId) -> Result<Answer> {
+pub(crate) fn delete(work: &mut Work<'_>, id: &UserId) -> Result<Answer> {
     gate::may_delete(work.options)?;
     let user = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
     work.changes_at(id.as_str(), user.seq);
@@ -312,7 +312,7 @@ fn drop_stale_formatted(earlier: &[Option<&Value>], new: &mut Attributes) -> boo
 
 /// The columns and the canonical document of these attributes.
 /// Without a value for `active` the user stays what it is, `active` or not.
-pub(super) fn content(kind: &ResourceType, attributes: &Attributes, active: bool) -> Content {
+pub(crate) fn content(kind: &ResourceType, attributes: &Attributes, active: bool) -> Content {
     let mut doc = attributes.clone();
     doc.insert("schemas".to_owned(), schemas(kind, attributes));
     let text = |name: &str| attributes.get(name).and_then(Value::as_str);
@@ -334,7 +334,7 @@ pub(super) fn content(kind: &ResourceType, attributes: &Attributes, active: bool
 }
 
 /// The attributes of a stored document, without `schemas`, which follows from them.
-pub(super) fn attributes(doc: &str) -> Result<Attributes> {
+pub(crate) fn attributes(doc: &str) -> Result<Attributes> {
     let mut map: Attributes = json::own(doc)?;
     map.remove("schemas");
     Ok(map)
@@ -345,7 +345,7 @@ fn one(sql: &dyn Sql, user: User, budget: &Budget) -> Result<Stored> {
 }
 
 /// A user as it travels, without its groups.
-pub(super) fn stored(user: User) -> Result<Stored> {
+pub(crate) fn stored(user: User) -> Result<Stored> {
     Ok(Stored {
         id: user.id.to_string(),
         doc: RawValue::from_string(user.content.doc).map_err(Error::internal)?,

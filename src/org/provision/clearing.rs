@@ -5,13 +5,13 @@
 //! A group takes its memberships with it in silence: its `deleted` change says it all. A user leaves groups that stay, and
 //! their versions rise; each step tells which in a change of that user.
 
-use super::Memory;
 use crate::error::Result;
 use crate::id::Timestamp;
+use crate::org::Memory;
 use crate::store::{Sql, changes, groups, memberships, users};
 
 /// The job's row in `due`.
-pub(super) const CLEAR: &str = "clear-members";
+pub(crate) const CLEAR: &str = "clear-members";
 /// How many members of a group one step removes: two rows each.
 const MEMBERS_A_STEP: i64 = 10_000;
 /// How many groups a user leaves in one step: three rows each, and an id in the change.
@@ -23,7 +23,7 @@ const IMPORT_PAUSE: i64 = 60_000;
 ///
 /// # Errors
 /// Internal only.
-pub(super) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<Option<Timestamp>> {
+pub(crate) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<Option<Timestamp>> {
     if memory.importing.is_some() {
         return Ok(Some(now.plus(IMPORT_PAUSE)));
     }

@@ -1,14 +1,16 @@
 //! The directory as the Console reads it: pages of users, groups and members in the order of an index, single resources,
 //! and entity tags for all of them. A page reads about as many rows as it shows; one with a filter is a scan in steps.
 
+use super::related;
 use super::search::Scan;
-use super::{Memory, Searched, groups, related, users};
 use crate::budget::Budget;
 use crate::directory::command::{Page, Query};
 use crate::directory::reply::{Answer, Stored};
 use crate::directory::view;
 use crate::error::{Code, Error, Result, quoted};
 use crate::id::{GroupId, UserId, whole};
+use crate::org::provision::{groups, users};
+use crate::org::{Memory, Searched};
 use crate::scim::etag::Tags;
 use crate::scim::filter::{self, Filter, Forms, Target};
 use crate::scim::schema::Kinds;
@@ -24,7 +26,7 @@ const PAGE_BYTES: usize = 4 * 1024 * 1024;
 const AT_ONCE: usize = 50;
 
 /// Begins to answer a query; `None` for one that asks for something else. `known` is what the client has already.
-pub(super) fn begin(
+pub(crate) fn begin(
     sql: &dyn Sql,
     memory: &Memory,
     query: &Query,
@@ -88,7 +90,7 @@ fn list(
 
 /// A page of the resources found at these places, of which one more than `count` says that there are more. `rest` is the
 /// place after which nothing was looked at.
-pub(super) fn page(
+pub(crate) fn page(
     sql: &dyn Sql,
     kinds: Kinds,
     found: &[Found],
@@ -205,7 +207,7 @@ fn after_member(sql: &dyn Sql, text: &str) -> Result<i64> {
     Ok(if user.is_some_and(|user| user.key == key) { key } else { key - 1 })
 }
 
-pub(super) fn show_user(user: &User) -> Result<Value> {
+pub(crate) fn show_user(user: &User) -> Result<Value> {
     Ok(json!({
         "id": user.id, "version": user.version, "active": user.content.active, "created": user.created.rfc3339(),
         "modified": user.modified.rfc3339(), "attributes": users::attributes(&user.content.doc)?,

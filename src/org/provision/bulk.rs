@@ -1,8 +1,8 @@
 //! A Bulk request (RFC 7644 section 3.7): every operation in a transaction of its own inside the request's, so that one
 //! that fails changes nothing and the others stay.
 
-use super::work::{Work, apply};
-use super::{journal, precondition};
+use super::mutation::{Work, apply};
+use super::precondition;
 use crate::directory::bulk::{Bulk, Done, Operation};
 use crate::directory::command::Command;
 use crate::directory::reply::Answer;
@@ -10,6 +10,7 @@ use crate::directory::view;
 use crate::error::{Code, Error, Result, cut};
 use crate::fold::fold;
 use crate::id::{MemberId, RequestId};
+use crate::org::journal;
 use crate::scim::bulk::Placeholders;
 use crate::scim::json;
 use crate::scim::member::listed;
@@ -20,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Runs the steps. What is to be written down of operations that failed is added to `refused`.
 ///
 /// A fault of ours fails the whole request: nobody could tell what is done and what is left to do.
-pub(super) fn run(
+pub(crate) fn run(
     work: &mut Work<'_>,
     bulk: &Bulk,
     request: &RequestId,

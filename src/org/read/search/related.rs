@@ -2,7 +2,7 @@
 
 use crate::directory::reply::{GroupRef, Rest, Stored};
 use crate::error::Result;
-use crate::org::related::{HELD, in_order, with_members};
+use crate::org::read::related::{HELD, in_order, with_members};
 use crate::scim::schema::Kinds;
 use crate::store::search::Record;
 use crate::store::{Sql, members};

@@ -1,13 +1,15 @@
 //! A SCIM request that is not executed: it runs as it would, in a transaction that is always taken back. Nothing of it
 //! is written, counted or remembered.
 
-use super::access::{self, Caller};
-use super::related::{self, HELD};
-use super::{Context, Memory, Searched, feed, searched, work};
+use super::mutation;
 use crate::budget::Budget;
 use crate::directory::command::{Call, Command};
 use crate::directory::reply::Answer;
 use crate::error::{Error, Result};
+use crate::org::access::{self, Caller};
+use crate::org::read::feed;
+use crate::org::read::related::{self, HELD};
+use crate::org::{Context, Memory, Searched, searched};
 use crate::store::{Sql, changes};
 use serde_json::value::RawValue;
 use std::rc::Rc;
@@ -17,7 +19,7 @@ const SHOWN: i64 = 1000;
 const SHOWN_BYTES: usize = 1024 * 1024;
 
 /// What would come of a command, or the first step towards it.
-pub(super) fn begin(
+pub(crate) fn begin(
     sql: &dyn Sql,
     memory: &mut Memory,
     command: &Command,
@@ -54,7 +56,7 @@ fn taken_back(
     let mut seen = None;
     let result = sql.transaction(&mut || {
         let before = changes::head(sql)?.seq;
-        let outcome = work::attempt(sql, &mut scratch, command, call, caller, context, budget);
+        let outcome = mutation::attempt(sql, &mut scratch, command, call, caller, context, budget);
         let count = changes::head(sql)?.seq - before;
         seen = Some((outcome, feed::shown(sql, before, SHOWN, SHOWN_BYTES)?.0, count));
         Err(Error::internal("a preview is taken back"))
@@ -65,7 +67,7 @@ fn taken_back(
     let changes = RawValue::from_string(format!("[{shown}]")).map_err(Error::internal)?;
     match outcome {
         Err(error) => nothing_changed(Err(error), call),
-        Ok(work::Done { mut answer, mut notes, repairs, .. }) => {
+        Ok(mutation::Done { mut answer, mut notes, repairs, .. }) => {
             cut(&mut answer, &mut notes);
             let repairs = call.repairs.iter().cloned().chain(repairs.iter().map(|name| (*name).to_owned())).collect();
             Ok(Answer::Preview { outcome: Box::new(Ok(answer)), repairs, notes, changes, count })
@@ -84,7 +86,7 @@ fn cut(answer: &mut Answer, notes: &mut Vec<String>) {
 }
 
 /// The preview of a request that changes nothing. A fault of ours is no answer that the request would get.
-pub(super) fn nothing_changed(mut outcome: Result<Answer>, call: &Call) -> Result<Answer> {
+pub(crate) fn nothing_changed(mut outcome: Result<Answer>, call: &Call) -> Result<Answer> {
     if let Err(error) = &outcome
         && error.code.is_fault()
     {

@@ -20,7 +20,7 @@ const PARTS: i64 = 64;
 
 /// What was lost in the window, oldest first, in parts of it.
 #[derive(Debug, Default)]
-pub(super) struct Lately {
+pub(crate) struct Lately {
     window: i64,
     /// The latest time for which the window was asked.
     asked: Timestamp,
@@ -30,7 +30,7 @@ pub(super) struct Lately {
 impl Lately {
     /// The losses in a guard's window, read from the changes if they are not remembered, or if the clock went back: what it
     /// showed before may have put them out of the window.
-    pub(super) fn of<'a>(
+    pub(crate) fn of<'a>(
         remembered: &'a mut Option<Self>,
         sql: &dyn Sql,
         guard: Guard,
@@ -69,7 +69,7 @@ impl Lately {
     }
 
     /// Counts what a change has lost. One that lost nothing says when those before it were made at the latest.
-    pub(super) fn add(&mut self, loss: Loss) {
+    pub(crate) fn add(&mut self, loss: Loss) {
         let part = (self.window / PARTS).max(1);
         let part = |loss: &Loss| (loss.at.0 / part, loss.clock.0 / part);
         match self.losses.last_mut() {
@@ -113,16 +113,16 @@ fn made(loss: Loss, later: &mut Timestamp, now: Timestamp) -> Timestamp {
 }
 
 /// What one request is held against.
-pub(super) struct Watch<'a> {
-    pub(super) guard: Guard,
-    pub(super) lately: &'a Lately,
-    pub(super) now: Timestamp,
-    pub(super) org: &'a OrgId,
+pub(crate) struct Watch<'a> {
+    pub(crate) guard: Guard,
+    pub(crate) lately: &'a Lately,
+    pub(crate) now: Timestamp,
+    pub(crate) org: &'a OrgId,
 }
 
 impl Watch<'_> {
     /// 429 if the guard does not let the request take out so many. Asked before anything is written.
-    pub(super) fn check(&self, lost: i64) -> Result<()> {
+    pub(crate) fn check(&self, lost: i64) -> Result<()> {
         let Self { guard, lately, now, org } = self;
         if lost == 0 || lately.sum() + lost <= guard.limit {
             return Ok(());

@@ -9,12 +9,13 @@ mod related;
 
 use self::judge::{Candidate, Candidates};
 use super::cursor::{Cursor, Mark};
-use super::{Pages, bucket, state};
+use super::state;
 use crate::budget::Budget;
 use crate::directory::command::{List, Members, Page};
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result};
 use crate::id::{Timestamp, is_within};
+use crate::org::{Pages, bucket};
 use crate::scim::filter::Filter;
 use crate::scim::schema::{Kinds, Types};
 use crate::scim::sort;
@@ -110,7 +111,7 @@ impl Hit {
 }
 
 /// A query on its way.
-pub(super) struct Scan {
+pub(crate) struct Scan {
     base: String,
     query: String,
     sources: Vec<Source>,
@@ -139,7 +140,7 @@ impl Scan {
     ///
     /// # Errors
     /// 400 `invalidCursor`.
-    pub(super) fn new(
+    pub(crate) fn new(
         sql: &dyn Sql,
         lists: &[(Kinds, &List)],
         members: Members,
@@ -194,7 +195,7 @@ impl Scan {
     ///
     /// # Errors
     /// Internal only.
-    pub(super) fn keyset(
+    pub(crate) fn keyset(
         sql: &dyn Sql,
         kinds: Kinds,
         filter: Option<Filter>,
@@ -217,7 +218,7 @@ impl Scan {
     ///
     /// # Errors
     /// Internal only.
-    pub(super) fn keyset_at_once(&self, sql: &dyn Sql) -> Result<Option<Answer>> {
+    pub(crate) fn keyset_at_once(&self, sql: &dyn Sql) -> Result<Option<Answer>> {
         let ([Source { kinds, filter: None, .. }], Window::Keyset { count, tag }) =
             (self.sources.as_slice(), &self.window)
         else {
@@ -229,7 +230,7 @@ impl Scan {
     }
 
     /// The whole answer, if it takes no filter and an index has the order.
-    pub(super) fn at_once(
+    pub(crate) fn at_once(
         &self,
         sql: &dyn Sql,
         pages: &mut Pages,
@@ -272,7 +273,7 @@ impl Scan {
     ///
     /// # Errors
     /// 400 `tooMany` after [`SCAN_MAX`], or for more than [`SORTED_MAX`] resources to sort.
-    pub(super) fn step(
+    pub(crate) fn step(
         &mut self,
         sql: &dyn Sql,
         types: &Types,

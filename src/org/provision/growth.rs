@@ -3,12 +3,12 @@
 //! taken out of a request and noted, as one is that the sync options leave out; a request of which nothing is left is refused.
 //! What takes something away (DELETE, a deactivation, a removal) is never asked about here.
 //!
-//! Every change is kept for a while, so where the history is full ([`super::history`]) a resource does not change at all but by what
+//! Every change is kept for a while, so where the history is full ([`crate::org::provision::history`]) a resource does not change at all but by what
 //! takes something away.
 //!
 //! [`full`] is the one place that says whether stored bytes may grow, for every reason there is.
 
-use super::work::Work;
+use super::mutation::Work;
 use crate::directory::quota::Quota;
 use crate::error::{Code, Error, Result};
 use crate::id::OrgId;
@@ -24,7 +24,7 @@ const GO_ON: &str = "Deletions, deactivations and removals go on. Delete what no
 
 /// Why nothing may be added, and what of one request was taken out for it.
 #[derive(Debug)]
-pub(super) struct Full {
+pub(crate) struct Full {
     code: Code,
     /// The limit that is reached, how much of it is used, and what to do. It is the same for a request that comes again.
     why: String,
@@ -39,7 +39,7 @@ pub(super) struct Full {
 ///
 /// # Errors
 /// Internal only.
-pub(super) fn full(work: &Work<'_>, grows: bool) -> Result<Option<Full>> {
+pub(crate) fn full(work: &Work<'_>, grows: bool) -> Result<Option<Full>> {
     match history(work)? {
         None if grows => bytes(work.sql, work.options.quota(), work.org()),
         full => Ok(full),
@@ -70,7 +70,7 @@ fn history(work: &Work<'_>) -> Result<Option<Full>> {
 ///
 /// # Errors
 /// What [`full`] says of the history.
-pub(super) fn may_return(work: &Work<'_>) -> Result<()> {
+pub(crate) fn may_return(work: &Work<'_>) -> Result<()> {
     history(work)?.map_or(Ok(()), |full| Err(full.refusal()))
 }
 
@@ -78,7 +78,7 @@ pub(super) fn may_return(work: &Work<'_>) -> Result<()> {
 ///
 /// # Errors
 /// Internal only.
-pub(super) fn bytes(sql: &dyn Sql, quota: Quota, org: &OrgId) -> Result<Option<Full>> {
+pub(crate) fn bytes(sql: &dyn Sql, quota: Quota, org: &OrgId) -> Result<Option<Full>> {
     let Some(most) = quota.bytes else { return Ok(None) };
     let used = sql.size()?;
     Ok((used >= most).then(|| {
@@ -95,7 +95,7 @@ const IMPORT_ROOM: i64 = 512 << 20;
 ///
 /// # Errors
 /// 400 `quota-bytes`.
-pub(super) fn may_send_part(sql: &dyn Sql, quota: Quota, org: &OrgId) -> Result<()> {
+pub(crate) fn may_send_part(sql: &dyn Sql, quota: Quota, org: &OrgId) -> Result<()> {
     let quota = Quota { bytes: quota.bytes.map(|most| most.saturating_add(IMPORT_ROOM)), ..quota };
     bytes(sql, quota, org)?.map_or(Ok(()), |full| Err(full.refusal()))
 }
@@ -104,7 +104,7 @@ pub(super) fn may_send_part(sql: &dyn Sql, quota: Quota, org: &OrgId) -> Result<
 ///
 /// # Errors
 /// 400 `quota-users`, `quota-groups` or `quota-bytes`.
-pub(super) fn may_import(sql: &dyn Sql, quota: Quota, (users, groups): (i64, i64), org: &OrgId) -> Result<()> {
+pub(crate) fn may_import(sql: &dyn Sql, quota: Quota, (users, groups): (i64, i64), org: &OrgId) -> Result<()> {
     let limits = [(Code::QuotaUsers, "users", users, quota.users), (Code::QuotaGroups, "groups", groups, quota.groups)];
     for (code, name, count, most) in limits {
         if let Some(most) = most.filter(|most| count > *most) {
@@ -123,7 +123,7 @@ const WARNED: i64 = 80;
 ///
 /// # Errors
 /// Internal only.
-pub(super) fn warnings(sql: &dyn Sql, quota: Quota, head: &Head, org: &OrgId) -> Result<Vec<String>> {
+pub(crate) fn warnings(sql: &dyn Sql, quota: Quota, head: &Head, org: &OrgId) -> Result<Vec<String>> {
     let totals = head.totals;
     let all = [
         ("users", totals.users, quota.users, "no more users can be created"),
@@ -151,7 +151,7 @@ pub(super) fn warnings(sql: &dyn Sql, quota: Quota, head: &Head, org: &OrgId) ->
 ///
 /// # Errors
 /// 400 `quota-users`, `quota-groups` or what [`full`] says.
-pub(super) fn may_create(work: &Work<'_>, kind: Kinds) -> Result<()> {
+pub(crate) fn may_create(work: &Work<'_>, kind: Kinds) -> Result<()> {
     match count(work.options.quota(), work.totals, kind, work.org()) {
         Some(full) => Err(full.refusal()),
         None => full(work, true)?.map_or(Ok(()), |full| Err(full.refusal())),
@@ -182,7 +182,7 @@ impl Full {
     }
 
     /// The refusal of a request of which nothing is left.
-    pub(super) fn refusal(&self) -> Error {
+    pub(crate) fn refusal(&self) -> Error {
         let taken = if self.taken.is_empty() { String::new() } else { format!(" It would add: {}.", self.listed()) };
         let error = Error::new(self.code, format!("{}{taken} Nothing was changed.", self.why));
         Error { retry_after: self.retry_after, ..error }
@@ -196,7 +196,7 @@ impl Full {
     ///
     /// # Errors
     /// 400 `tooMany` beyond the call's budget.
-    pub(super) fn fitted(
+    pub(crate) fn fitted(
         &mut self,
         work: &Work<'_>,
         stored: &Map<String, Value>,
@@ -212,12 +212,12 @@ impl Full {
 
     /// Says whether a request about a user does something here because it speaks of `active`: it deactivates, if nothing else is
     /// executed.
-    pub(super) fn takes_active(&self, said: bool, active: bool) -> bool {
+    pub(crate) fn takes_active(&self, said: bool, active: bool) -> bool {
         said && !(self.only_removals && active)
     }
 
     /// Notes that so many members are not added.
-    pub(super) fn without_members(&mut self, count: usize) {
+    pub(crate) fn without_members(&mut self, count: usize) {
         match count {
             0 => {}
             1 => self.taken.push("1 member".to_owned()),
@@ -229,7 +229,7 @@ impl Full {
     ///
     /// # Errors
     /// 400, if nothing is left.
-    pub(super) fn settle(self, work: &mut Work<'_>, about: &str, is_left: bool) -> Result<()> {
+    pub(crate) fn settle(self, work: &mut Work<'_>, about: &str, is_left: bool) -> Result<()> {
         if self.taken.is_empty() {
             return Ok(());
         }

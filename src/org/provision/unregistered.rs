@@ -1,6 +1,6 @@
 //! Extensions that nobody registered, in a request: what only the stored resource can tell of them.
 
-use super::work::Work;
+use super::mutation::Work;
 use crate::error::Result;
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 ///
 /// # Errors
 /// As [`unregistered::apply`].
-pub(super) fn proposed(
+pub(crate) fn proposed(
     work: &mut Work<'_>,
     kind: &ResourceType,
     resource: &Resource,
@@ -26,7 +26,7 @@ pub(super) fn proposed(
 ///
 /// # Errors
 /// As [`unregistered::apply`].
-pub(super) fn apply(
+pub(crate) fn apply(
     work: &mut Work<'_>,
     kind: &ResourceType,
     old: &Map<String, Value>,

@@ -17,7 +17,7 @@ pub struct Waiting {
     pub after: Seq,
     /// When it is answered in any case.
     pub until: Timestamp,
-    pub(super) call: Call,
+    pub(crate) call: Call,
 }
 
 /// How many readers wait at an object at most, and how many of them with one token.
@@ -38,7 +38,7 @@ pub fn may_wait<'a>(waiting: impl Iterator<Item = &'a Actor>, actor: &Actor) -> 
 }
 
 /// Until when a call may wait.
-pub(super) fn until(call: &Call, now: Timestamp) -> Timestamp {
+pub(crate) fn until(call: &Call, now: Timestamp) -> Timestamp {
     match &call.ask {
         Ask::Read(Query::Changes { wait, .. }) => now.plus(wait * 1000),
         _ => now,
@@ -49,7 +49,7 @@ pub(super) fn until(call: &Call, now: Timestamp) -> Timestamp {
 ///
 /// # Errors
 /// 410 for a position from which changes are no longer kept, 400 for one that is yet to come.
-pub(super) fn page(sql: &dyn Sql, after: Seq, limit: i64) -> Result<(Answer, bool)> {
+pub(crate) fn page(sql: &dyn Sql, after: Seq, limit: i64) -> Result<(Answer, bool)> {
     let head = changes::head(sql)?;
     if after > head.seq {
         let detail = format!("after={after} is beyond the last change, {}.", head.seq);
@@ -69,7 +69,7 @@ pub(super) fn page(sql: &dyn Sql, after: Seq, limit: i64) -> Result<(Answer, boo
 ///
 /// # Errors
 /// Internal only.
-pub(super) fn shown(sql: &dyn Sql, after: Seq, limit: i64, bytes: usize) -> Result<(String, Seq)> {
+pub(crate) fn shown(sql: &dyn Sql, after: Seq, limit: i64, bytes: usize) -> Result<(String, Seq)> {
     let (mut shown, mut last) = (String::new(), after);
     feed::read(sql, after, limit, &mut |change| {
         if !shown.is_empty() {

@@ -7,25 +7,25 @@ use serde_json::{Value, json};
 
 /// A place in the order of a query's results.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Mark {
+pub(crate) struct Mark {
     /// Which of the query's kinds of resource.
-    pub(super) source: usize,
+    pub(crate) source: usize,
     /// By what the query sorts; `null` where an index gives the order.
-    pub(super) key: Value,
+    pub(crate) key: Value,
     /// The place in the index.
-    pub(super) place: String,
+    pub(crate) place: String,
 }
 
 /// What a cursor carries: where to go on, and how many resources the first page found.
 #[derive(Debug, PartialEq)]
-pub(super) struct Cursor {
-    pub(super) after: Mark,
-    pub(super) total: i64,
+pub(crate) struct Cursor {
+    pub(crate) after: Mark,
+    pub(crate) total: i64,
 }
 
 impl Cursor {
     /// Unreserved characters only (RFC 9865 section 2). `query` is the fingerprint of everything else in the request.
-    pub(super) fn write(&self, query: &str) -> String {
+    pub(crate) fn write(&self, query: &str) -> String {
         let Mark { source, key, place } = &self.after;
         let text = json!([query, source, key, place, self.total]).to_string();
         text.bytes().flat_map(|b| [b >> 4, b & 15]).filter_map(|d| char::from_digit(d.into(), 16)).collect()
@@ -33,7 +33,7 @@ impl Cursor {
 
     /// # Errors
     /// 400 `invalidCursor` for what [`Cursor::write`] did not write for this query.
-    pub(super) fn read(text: &str, query: &str) -> Result<Self> {
+    pub(crate) fn read(text: &str, query: &str) -> Result<Self> {
         let invalid = |why: &str| {
             let detail =
                 format!("The cursor {why}. Start again with an empty cursor, then send each nextCursor as it is.");

@@ -1,0 +1,17 @@
+//! What a request of an identity provider changes: one [`mutation::Mutation`] for each request, with users, groups, members and
+//! Bulk, and the jobs that finish later what one request must not do at once.
+
+pub(crate) mod bulk;
+pub(crate) mod clearing;
+pub(crate) mod gate;
+pub(crate) mod groups;
+pub(crate) mod growth;
+pub(crate) mod guard;
+pub mod history;
+pub(crate) mod membership;
+pub(crate) mod mutation;
+pub(crate) mod precondition;
+pub(crate) mod preview;
+pub(crate) mod spelling;
+pub(crate) mod unregistered;
+pub(crate) mod users;
