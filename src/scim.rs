@@ -1,5 +1,6 @@
 //! The RFCs as written (RFC 7643, RFC 7644). Nothing here names an identity provider, an organisation or SQL.
 
+pub mod binary;
 pub mod bulk;
 pub mod constraints;
 pub mod difference;

@@ -80,7 +80,7 @@ impl Missing {
             };
             if was != Some(is) {
                 let prefix = format!("{path}.");
-                for (was, is) in pairs(attribute, was, is) {
+                for (was, is) in changed_objects(attribute, was, is) {
                     self.inside(&attribute.sub, was, is, &prefix);
                 }
             }
@@ -98,7 +98,7 @@ fn is_blank(value: &Value) -> bool {
 
 /// The objects of a changed value, each with the stored one that it was. Elements of a list that are stored as they are are
 /// left out; of the others those of one `value` are the same element, and those without one are taken in their order.
-fn pairs<'a>(
+pub(super) fn changed_objects<'a>(
     attribute: &Attribute,
     was: Option<&'a Value>,
     is: &'a Value,
@@ -242,7 +242,7 @@ fn keep(attributes: &[Attribute], old: &Attributes, new: &mut Attributes) {
     }
 }
 
-fn present<'a>(
+pub(super) fn present<'a>(
     kind: &'a ResourceType,
     attributes: &'a Attributes,
 ) -> impl Iterator<Item = (&'a Schema, &'a Attributes)> {

@@ -1,5 +1,6 @@
 //! SCIM itself (RFC 7643, RFC 7644): PATCH, lists, filters, conditions, Bulk, and the rules of the directory.
 
+mod binary;
 mod bulk;
 mod corpus;
 mod filter_sql;

@@ -36,6 +36,8 @@ pub const DATES: [&str; 5] = [
     "2026-01-31T08:00:00.001Z",
     "1999-12-31T23:59:59-11:00",
 ];
+/// Base64 that differs by case, alphabet and padding.
+pub const DATA: [&str; 6] = ["QQ==", "qq==", "QUJD", "QUI", "+/+/", "-_-_"];
 const NAMES: [(&str, Type); 8] = [
     ("text", Type::String),
     ("exact", Type::String),
@@ -112,7 +114,8 @@ fn user(random: &mut Random, number: usize) -> Value {
     for name in ["emails", "roles", "photos", "x509Certificates"] {
         let items: Vec<Value> = (0..random.below(3))
             .map(|at| {
-                let mut item = Map::from_iter([("value".to_owned(), text(random))]);
+                let value = if name == "x509Certificates" { json!(random.of(&DATA)) } else { text(random) };
+                let mut item = Map::from_iter([("value".to_owned(), value)]);
                 if random.one_in(2) {
                     item.insert("type".into(), text(random));
                 }
@@ -171,6 +174,7 @@ fn value(random: &mut Random, name: &str) -> Value {
         "flag" => json!(random.one_in(2)),
         "whole" | "part" => serde_json::from_str(random.of(&NUMBERS)).unwrap(),
         "time" => json!(random.of(&DATES)),
+        "data" => json!(random.of(&DATA)),
         _ => json!(random.of(&TEXTS)),
     }
 }

@@ -1,6 +1,6 @@
 //! Random filters, and a table of what they compared: every operator with every type of attribute, where it stands.
 
-use super::directory::{BADGE, DATES, ENTERPRISE, NUMBERS, TEXTS};
+use super::directory::{BADGE, DATA, DATES, ENTERPRISE, NUMBERS, TEXTS};
 use super::random::Random;
 use scim_edge::scim::filter::Op;
 use scim_edge::scim::schema::{Attribute, Kinds, Type, Types};
@@ -51,6 +51,7 @@ impl Leaf {
             Type::Boolean => random.of(&["true", "false"]).to_owned(),
             Type::Integer | Type::Decimal => random.of(&NUMBERS).to_owned(),
             Type::DateTime => quoted(random.of(&DATES)),
+            Type::Binary => quoted(random.of(&DATA)),
             // Text that begins as many values do, and now and then a part of one, or nothing.
             _ => {
                 let whole: Vec<char> = random.of(&TEXTS).chars().collect();

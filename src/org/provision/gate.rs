@@ -14,7 +14,7 @@ use crate::scim::difference::differing;
 use crate::scim::member::listed;
 use crate::scim::resource::{check_growth, check_size};
 use crate::scim::schema::ResourceType;
-use crate::scim::{constraints, extension, json, limits, names, unregistered};
+use crate::scim::{binary, constraints, extension, json, limits, names, unregistered};
 use serde_json::{Map, Value};
 
 type Attributes = Map<String, Value>;
@@ -78,7 +78,7 @@ pub(crate) fn stored(kind: &ResourceType, doc: &str) -> Result<Attributes> {
 ///    back.
 /// 2. What the organisation's sync options switch off is taken out.
 /// 3. Immutable values stay, required ones are there.
-/// 4. Names and lengths, the number of values, the size.
+/// 4. Names and lengths, the number of values, base64 in what is binary, the size.
 /// 5. The name of a group is not reserved.
 ///
 /// # Errors
@@ -137,7 +137,11 @@ fn broken(kind: &ResourceType, old: Option<&Attributes>, new: &Attributes, remov
     let none = Attributes::new();
     let stored = old.unwrap_or(&none);
     let names = names::check(kind, old, new);
-    names.and_then(|()| unregistered::check(kind, stored, new)).and_then(|()| limits::check(stored, new)).err()
+    names
+        .and_then(|()| unregistered::check(kind, stored, new))
+        .and_then(|()| limits::check(stored, new))
+        .and_then(|()| binary::check(kind, stored, new))
+        .err()
 }
 
 /// Takes white space off a new name. One that is stored with it stays as it is sent: to rename it could be refused, and a
