@@ -4,13 +4,14 @@ pub mod cors;
 pub mod preview;
 
 use crate::auth::{Dialect, TokenKind, range};
-use crate::directory::command::{Admin, Journal, Page, Query, Rotation, Scope, TokenSettings};
+use crate::directory::admin::{Admin, Rotation, Scope, TokenSettings};
 use crate::directory::options::{self, Guard, Options, RELEASE_MAX, Sync};
+use crate::directory::query::{Journal, Page, Query};
 use crate::directory::quota::Quota;
+use crate::directory::registry;
 use crate::directory::residency::Residency;
 use crate::error::{Code, Error, Result, excerpt, quoted};
 use crate::id::{GroupId, MemberId, OrgId, Timestamp, TokenId, UserId, whole};
-use crate::org::registry;
 use crate::render::{JSON, Response};
 use crate::route::Console;
 use crate::scim::schema::Kinds;

@@ -1,11 +1,15 @@
 //! What travels between the edge and an organisation's object: one shared type in each direction, versioned, pinned
 //! byte for byte in the tests. Nothing here knows HTTP or SQL.
 
+pub mod admin;
 pub mod bulk;
-pub mod command;
+pub mod call;
 pub mod options;
+pub mod precondition;
+pub mod query;
 pub mod quota;
+pub mod registry;
 pub mod reply;
 pub mod residency;
-mod version;
+pub mod scim;
 pub mod view;

@@ -8,7 +8,8 @@ mod patch;
 
 use crate::auth::Dialect;
 use crate::dialect::{self, Repair, Repairs};
-use crate::directory::command::{Command, Members, Precondition};
+use crate::directory::precondition::Precondition;
+use crate::directory::scim::{Command, Members};
 use crate::error::{Code, Error, Result, SENTENCE_MAX, cut, excerpt, quoted};
 use crate::id::{GroupId, MemberId, RequestId, UserId};
 use crate::render;

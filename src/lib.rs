@@ -1,10 +1,10 @@
 //! scim-edge: a SCIM 2.0 service provider (RFC 7643, RFC 7644) at Cloudflare's edge.
 //!
-//! The edge turns a request into a canonical [`directory::command::Command`] ([`ingest`]); the organisation's Durable
+//! The edge turns a request into a canonical [`directory::scim::Command`] ([`ingest`]); the organisation's Durable
 //! Object executes it on its own SQLite ([`org`]) and writes the answer ([`render`]), which the edge passes on. All but [`edge`] is
 //! platform-free and runs natively in the tests. A module names only those below it:
 //!
-//! `edge` > `console`, `ingest`, `render`, `route` > `org` > `store` > `directory` > `scim` > `auth`, `id`, `error`, `fold`,
+//! `edge` > `console`, `ingest`, `render`, `route` > `org`, `registry` > `store` > `directory` > `scim` > `auth`, `id`, `error`, `fold`,
 //! `sorted`, `budget`;
 //! `dialect` stands beside `directory` and is named by `ingest` alone.
 
@@ -23,6 +23,7 @@ pub mod fold;
 pub mod id;
 pub mod ingest;
 pub mod org;
+pub mod registry;
 pub mod render;
 pub mod route;
 pub mod scim;

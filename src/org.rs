@@ -12,7 +12,6 @@ mod import;
 pub mod journal;
 pub mod provision;
 pub mod read;
-pub mod registry;
 
 pub use admin::saml_first;
 pub use read::related::gather;
@@ -23,8 +22,11 @@ use read::{feed, organisation, search, state};
 
 use crate::auth::TokenKind;
 use crate::budget::Budget;
-use crate::directory::command::{Actor, Admin, Ask, Call, Command, Envelope, Members, Query, VERSION};
+use crate::directory::admin::Admin;
+use crate::directory::call::{Actor, Ask, Call, Envelope, VERSION};
+use crate::directory::query::Query;
 use crate::directory::reply::{Answer, Reply};
+use crate::directory::scim::{Command, Members};
 use crate::error::{Error, Result};
 use crate::id::{Ids, OrgId, Timestamp, TokenHash};
 use crate::scim::json;
@@ -110,7 +112,7 @@ impl Memory {
     ) {
         self.streams.leave(call, outcome);
         self.charged = None;
-        if let (Some(buckets), Some(token), false) = (&mut self.buckets, &caller.token, bucket::is_stream(&call.ask)) {
+        if let (Some(buckets), Some(token), false) = (&mut self.buckets, &caller.token, call.ask.is_stream()) {
             budget.charge(bucket::CALL_UNITS_LEAST + outcome.as_ref().map_or(0, bucket::answering));
             buckets.charge(kind(call), token, budget.spent(), now);
             self.charged = Some(Charged(kind(call), token.clone()));
@@ -274,7 +276,7 @@ fn attempt(
         Ok(caller) => caller,
         Err(error) => return done(Err(not_admitted(sql, memory, &call, context, error))),
     };
-    if matches!(&call.ask, Ask::Admin(admin) if !matches!(admin, Admin::ImportLines { .. })) {
+    if matches!(&call.ask, Ask::Admin(admin) if !admin.is_stream()) {
         memory.administered = true;
     }
     // Nothing is written down of a request that is read again.
@@ -284,7 +286,7 @@ fn attempt(
     if let Some(token) = &caller.token {
         memory.unsaved.token_used(token, context.now);
     }
-    if let Some(writing) = memory.importing.filter(|_| needs_directory(&call.ask)) {
+    if let Some(writing) = memory.importing.filter(|_| call.ask.needs_directory()) {
         return done(Err(import::busy(writing, &call.org)));
     }
     // Nothing is written down of a request that comes too soon: there may be very many.
@@ -407,24 +409,6 @@ fn load(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<()> {
         memory.migrated = true;
     }
     Ok(())
-}
-
-/// True if the directory is asked for or changed.
-fn needs_directory(ask: &Ask) -> bool {
-    match ask {
-        Ask::Scim(command) => !matches!(command, Command::Discover | Command::Refused { .. }),
-        Ask::Preview(_) => true,
-        Ask::Read(query) => !matches!(
-            query,
-            Query::Organisation
-                | Query::Tokens
-                | Query::Journal(_)
-                | Query::Schemas
-                | Query::Schema { .. }
-                | Query::Import
-        ),
-        Ask::Admin(_) => false,
-    }
 }
 
 /// Writes down that somebody with a token of this organisation was not let in; answers why.

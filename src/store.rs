@@ -13,6 +13,7 @@ pub mod journal;
 pub mod members;
 pub mod memberships;
 pub mod refused;
+pub mod registry;
 pub mod schema;
 pub mod schemas;
 pub mod search;

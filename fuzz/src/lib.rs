@@ -3,7 +3,7 @@
 
 use scim_edge::auth::Dialect;
 use scim_edge::budget::Budget;
-use scim_edge::directory::command::{Command, GroupOperation};
+use scim_edge::directory::scim::{Command, GroupOperation};
 use scim_edge::error::{Error, Result};
 use scim_edge::id::RequestId;
 use scim_edge::ingest::{self, Ingested};

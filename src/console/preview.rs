@@ -1,8 +1,9 @@
 //! `POST /v1/orgs/{org}/preview`: a SCIM request in a body, and what would come of it.
 
 use crate::auth::Dialect;
-use crate::directory::command::{Command, Precondition};
+use crate::directory::precondition::Precondition;
 use crate::directory::reply::Answer;
+use crate::directory::scim::Command;
 use crate::error::{Code, Error, Result, excerpt};
 use crate::id::RequestId;
 use crate::ingest::{self, Ingested};

@@ -1,16 +1,16 @@
 //! A Bulk request on its way to the object, and what became of it (RFC 7644 section 3.7).
 
-use super::command::{Command, Precondition};
-use crate::error::{Error, Result};
+use super::precondition::Precondition;
+use crate::error::Error;
 use serde::{Deserialize, Serialize};
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 
 /// A Bulk request.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Bulk {
     /// In the order of the request.
-    pub operations: Vec<Operation>,
+    pub operations: Vec<BulkOperation>,
     /// Which of them run, step by step: [`crate::scim::bulk::order`].
     pub steps: Vec<Vec<usize>>,
     /// After so many errors nothing more runs.
@@ -21,7 +21,7 @@ pub struct Bulk {
 /// One operation.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Operation {
+pub struct BulkOperation {
     /// In upper case.
     pub method: String,
     /// `/Users` or `/Users/{id}`; `None` if it is no address of a user or group.
@@ -41,18 +41,15 @@ pub struct Operation {
     pub command: CommandText,
 }
 
-/// A [`Command`] as JSON text, in which ids can still be replaced.
+/// A command as JSON text, in which ids can still be replaced.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CommandText(Box<RawValue>);
 
 impl CommandText {
-    /// The text of a command.
-    ///
-    /// # Errors
-    /// Internal only.
-    pub fn of(command: &Command) -> Result<Self> {
-        to_raw_value(command).map(Self).map_err(Error::internal)
+    /// Takes the text of a [`Command`](super::scim::Command), which [`to_text`](super::scim::Command::to_text) makes.
+    pub(super) fn new(text: Box<RawValue>) -> Self {
+        Self(text)
     }
 
     /// The text.
@@ -70,7 +67,7 @@ impl PartialEq for CommandText {
 /// What became of one operation.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Done {
+pub struct OperationResult {
     /// In upper case.
     pub method: String,
     /// The client's name for it.

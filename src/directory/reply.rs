@@ -1,6 +1,6 @@
 //! From the object to the edge.
 
-use super::bulk::Done;
+use super::bulk::OperationResult;
 use crate::error::Error;
 use crate::id::{GroupId, Timestamp, Version};
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 /// What an object answers.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Reply {
-    /// [`super::command::VERSION`] of the object that made it.
+    /// [`super::call::VERSION`] of the object that made it.
     pub v: u8,
     /// The answer, or why there is none.
     pub outcome: Result<Answer, Error>,
@@ -34,7 +34,7 @@ pub enum Answer {
         groups_left_out: bool,
     },
     /// What became of each operation that ran, in the order of the request.
-    Bulk(Vec<Done>),
+    Bulk(Vec<OperationResult>),
     /// 204.
     Nothing,
     /// A discovery request may be answered.

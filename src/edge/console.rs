@@ -5,13 +5,16 @@ use super::organisations::{self, home};
 use super::{Edge, Known, body, header, import, now, preview, random, snapshot, spent, tokens};
 use crate::auth::{self, Record, Token, TokenKind};
 use crate::console;
-use crate::directory::command::{Actor, Admin, Ask, Call, Precondition, Query, Rotation, TokenSettings, VERSION};
+use crate::directory::admin::{Admin, Rotation, TokenSettings};
+use crate::directory::call::{Actor, Ask, Call, VERSION};
+use crate::directory::precondition::Precondition;
+use crate::directory::query::Query;
+use crate::directory::registry;
 use crate::directory::reply::Answer;
 use crate::directory::residency::Residency;
 use crate::error::{Code, Error, Kind, Result};
 use crate::id::{Ids, OrgId, Timestamp, TokenHash, TokenId};
 use crate::org::admin::records;
-use crate::org::registry;
 use crate::render::{self, Response};
 use crate::route::{self, Console};
 use crate::scim::etag::Tags;
@@ -120,8 +123,8 @@ async fn run(
     let asked = console::query(&route, &route::query(query))?;
     let Some(org) = org else {
         let (after, limit) = console::organisations(&route::query(query))?;
-        let entries = edge.registry(&registry::page(after, limit)).await?;
-        return Ok(render::document(200, &registry::shown(entries, limit), render::JSON));
+        let entries = edge.registry(&registry::page_call(after, limit)).await?;
+        return Ok(render::document(200, &registry::shown_page(entries, limit), render::JSON));
     };
     let accepted = matches!(route, Console::FinishImport(_));
     let ask = match asked {

@@ -3,7 +3,8 @@
 
 use super::Edge;
 use super::body::DRAINED_MAX;
-use crate::directory::command::{Admin, Ask, Call};
+use crate::directory::admin::Admin;
+use crate::directory::call::{Ask, Call};
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result};
 use crate::render::{self, Response};

@@ -6,7 +6,8 @@ use super::platform::{self, failed};
 use super::respond::{self, Wanted};
 use super::sql::Storage;
 use super::{Edge, now, random, spent, tokens};
-use crate::directory::command::{Actor, Call, Envelope, VERSION};
+use crate::directory::call::{Actor, Call, Envelope, VERSION};
+use crate::directory::registry::{RegistryCall, RegistryEntry, RegistryReply};
 use crate::directory::reply::{Answer, Reply};
 use crate::directory::residency::Residency;
 use crate::error::{Code, Error, Kind, Result, quoted};
@@ -14,7 +15,8 @@ use crate::id::{OrgId, Seq, Timestamp, TokenHash};
 use crate::org::admin::records;
 use crate::org::alarm::{self, Failure};
 use crate::org::read::feed;
-use crate::org::{self, Context, Memory, Progress, bucket, registry};
+use crate::org::{self, Context, Memory, Progress, bucket};
+use crate::registry;
 use crate::render;
 use crate::scim::json;
 use futures_util::FutureExt;
@@ -70,9 +72,9 @@ impl Edge<'_> {
     }
 
     /// Calls the registry.
-    pub(super) async fn registry(&self, ask: &registry::Ask) -> Result<Vec<registry::Entry>> {
+    pub(super) async fn registry(&self, ask: &RegistryCall) -> Result<Vec<RegistryEntry>> {
         let response = self.call("REGISTRY", REGISTRY, &Residency::default(), ask).await?;
-        read::<registry::Reply>(&response, "REGISTRY", REGISTRY).await?
+        read::<RegistryReply>(&response, "REGISTRY", REGISTRY).await?
     }
 
     async fn call<C: Serialize>(

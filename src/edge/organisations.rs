@@ -3,12 +3,14 @@
 use super::{Edge, objects, tokens, variable};
 use crate::auth::Record;
 use crate::console;
-use crate::directory::command::{Actor, Admin, Ask};
+use crate::directory::admin::Admin;
+use crate::directory::call::{Actor, Ask};
+use crate::directory::registry::{RegistryCall, RegistryEntry};
 use crate::directory::reply::Answer;
 use crate::directory::residency::Residency;
 use crate::error::{Error, Kind, Result};
 use crate::id::OrgId;
-use crate::org::{registry, saml_first};
+use crate::org::saml_first;
 use crate::render::{self, Response};
 
 /// Where the organisation's object is. The root key may name any organisation, so the registry is asked before an object is
@@ -16,13 +18,13 @@ use crate::render::{self, Response};
 pub(super) async fn home(edge: &Edge<'_>, own: Option<&Record>, org: &OrgId) -> Result<Residency> {
     match own {
         Some(record) => Ok(Residency { jurisdiction: record.jurisdiction.clone(), location_hint: None }),
-        None => one(edge, &registry::Ask::Get { org: org.clone() }).await,
+        None => one(edge, &RegistryCall::Get { org: org.clone() }).await,
     }
 }
 
-async fn one(edge: &Edge<'_>, ask: &registry::Ask) -> Result<Residency> {
+async fn one(edge: &Edge<'_>, ask: &RegistryCall) -> Result<Residency> {
     let missing = || Error::internal("the registry answered no entry");
-    edge.registry(ask).await?.pop().map(registry::Entry::residency).ok_or_else(missing)
+    edge.registry(ask).await?.pop().map(RegistryEntry::residency).ok_or_else(missing)
 }
 
 /// `PUT` and `PATCH /v1/orgs/{org}`. With `registers` the root key makes an organisation that is not there yet; all that
@@ -45,7 +47,7 @@ pub(super) async fn configure(
             objects::stub(edge.env, "ORG", org.as_str(), residency)?;
             let (display_name, residency) = (display_name.clone(), residency.clone());
             is_new = true;
-            one(edge, &registry::Ask::Put { org: org.clone(), display_name, residency }).await?
+            one(edge, &RegistryCall::Put { org: org.clone(), display_name, residency }).await?
         }
         home => home?,
     };
@@ -57,7 +59,7 @@ pub(super) async fn configure(
     let location = format!("{}/v1/orgs/{org}", edge.origin);
     let answer = edge.object(&mut edge.call_of(org.clone(), home, actor, Ask::Admin(admin))).await?;
     if let Some(display_name) = renamed {
-        edge.registry(&registry::Ask::Rename { org, display_name }).await?;
+        edge.registry(&RegistryCall::Rename { org, display_name }).await?;
     }
     let mut response = render::console(answer)?;
     if is_new {
@@ -81,14 +83,14 @@ pub(super) async fn erase(
         Some(record) => home(edge, Some(record), &org).await?,
         None => {
             console::confirmed(&org, parameters)?;
-            one(edge, &registry::Ask::Erase { org: org.clone() }).await?
+            one(edge, &RegistryCall::Erase { org: org.clone() }).await?
         }
     };
     let mut call = edge.call_of(org.clone(), home, actor, Ask::Admin(Admin::Erase));
     // Some tokens a call, and at last everything.
     while !matches!(edge.object(&mut call).await?, Answer::Nothing) {}
     edge.tested("forget");
-    edge.registry(&registry::Ask::Forget { org: org.clone() }).await?;
+    edge.registry(&RegistryCall::Forget { org: org.clone() }).await?;
     tokens::forget(&org);
     render::console(Answer::Nothing)
 }

@@ -2,7 +2,7 @@
 
 use super::{Edge, schemas};
 use crate::console::preview::Preview;
-use crate::directory::command::{Ask, Call};
+use crate::directory::call::{Ask, Call};
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result};
 use crate::id::OrgId;

@@ -4,7 +4,7 @@
 
 use super::now;
 use super::sql::Storage;
-use crate::directory::command::Rendering;
+use crate::directory::call::Rendering;
 use crate::directory::reply::Answer;
 use crate::error::{Error, Result};
 use crate::id::RequestId;

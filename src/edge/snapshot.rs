@@ -2,7 +2,8 @@
 //! the directory, the object is free between two pieces, and a token that ends also ends its snapshots.
 
 use super::Edge;
-use crate::directory::command::{Ask, Call, Query};
+use crate::directory::call::{Ask, Call};
+use crate::directory::query::Query;
 use crate::directory::reply::Answer;
 use crate::error::{Error, Result};
 use crate::render::{self, Response};

@@ -3,8 +3,9 @@
 
 use super::{Body, Reading, Request, command};
 use crate::dialect::Repair;
-use crate::directory::bulk::{Bulk, CommandText, Operation};
-use crate::directory::command::{Command, Precondition};
+use crate::directory::bulk::{Bulk, BulkOperation};
+use crate::directory::precondition::Precondition;
+use crate::directory::scim::Command;
 use crate::error::{Code, Error, Result, excerpt, quoted};
 use crate::route::{self, Scim};
 use crate::scim::bulk::{BULK_REQUEST, OPERATIONS_MAX, Placeholders, order};
@@ -84,7 +85,7 @@ struct Sent<'b> {
 impl<'b> Sent<'b> {
     fn read(item: Checked<'b>, number: usize) -> Result<Self> {
         let Some(item) = item.object() else {
-            let detail = format!("Operation {number} has to be an object, not {}.", item.shape().name());
+            let detail = format!("BulkOperation {number} has to be an object, not {}.", item.shape().name());
             return Err(Error::new(Code::OperationNotObject, detail));
         };
         let text =
@@ -103,7 +104,7 @@ impl<'b> Sent<'b> {
         })
     }
 
-    fn operation(self, request: &Request<'_>, reading: &mut Reading, known: &mut References) -> Result<Operation> {
+    fn operation(self, request: &Request<'_>, reading: &mut Reading, known: &mut References) -> Result<BulkOperation> {
         let (method, bulk_id) = (self.method.clone(), self.bulk_id.clone());
         let resource = shortened(&self.path);
         let notes = reading.notes.len();
@@ -124,7 +125,7 @@ impl<'b> Sent<'b> {
             (Command::Refused { error, method: method.clone(), resource }, Precondition::default())
         });
         reading.notes.iter_mut().skip(notes).for_each(|note| *note = shown(note));
-        Ok(Operation { method, path, bulk_id, refers, precondition, command: CommandText::of(&command)? })
+        Ok(BulkOperation { method, path, bulk_id, refers, precondition, command: command.to_text()? })
     }
 
     /// What a request of its own would be read as; `path` is where it goes, as soon as that is known.

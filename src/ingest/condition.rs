@@ -1,7 +1,7 @@
 //! The headers `If-Match` and `If-None-Match` (RFC 9110 section 13.1), for requests on one resource.
 
 use super::Request;
-use crate::directory::command::Precondition;
+use crate::directory::precondition::Precondition;
 use crate::error::Result;
 use crate::route::Scim;
 use crate::scim::etag::Tags;

@@ -3,7 +3,7 @@
 
 use super::Reading;
 use crate::dialect;
-use crate::directory::command::List;
+use crate::directory::scim::List;
 use crate::error::{Code, Error, Result, quoted};
 use crate::id::NUMBER_MAX;
 use crate::scim::discovery::{PAGE_DEFAULT, PAGE_MAX};

@@ -6,7 +6,7 @@ mod value;
 
 use super::Reading;
 use crate::dialect::{self, Repair};
-use crate::directory::command::GroupOperation;
+use crate::directory::scim::GroupOperation;
 use crate::error::{Code, Error, Kind, Result, cut};
 use crate::scim::filter::Forms;
 use crate::scim::guided::Wanted;

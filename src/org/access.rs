@@ -1,7 +1,8 @@
 //! Who is let in. The edge has only sorted out what KV does not know; here the token's own row decides.
 
 use crate::auth::{TokenKind, range};
-use crate::directory::command::{Actor, Admin, Ask, Call, Scope};
+use crate::directory::admin::{Admin, Right, Scope};
+use crate::directory::call::{Actor, Ask, Call};
 use crate::error::{Code, Error, Result};
 use crate::id::{OrgId, Timestamp};
 use crate::org::admin::Settings;
@@ -92,17 +93,10 @@ pub(crate) fn why_not<A>(token: &tokens::Token, call: &Call<A>, now: Timestamp) 
 }
 
 fn may_administer(scope: Option<Scope>, admin: &Admin) -> Result<()> {
-    match (scope, admin) {
-        (Some(Scope::Admin), Admin::Configure { saml: Some(_), .. }) => Err(forbidden("mark SAML as configured")),
-        (Some(Scope::Admin), Admin::Configure { residency, .. }) if !residency.is_empty() => {
-            Err(forbidden("set where an organisation's data is"))
-        }
-        (Some(Scope::Admin), Admin::Configure { options, .. }) if options.quota.is_some() => {
-            Err(forbidden("set a quota"))
-        }
-        (Some(Scope::Admin), Admin::Erase) => Err(forbidden("erase an organisation")),
-        (Some(Scope::Admin), _) => Ok(()),
-        _ => Err(forbidden("change anything")),
+    match (scope, admin.needs()) {
+        (Some(Scope::Admin), Right::AdminScope) => Ok(()),
+        (Some(Scope::Admin), Right::RootOnly(what)) => Err(forbidden(what)),
+        (Some(Scope::Read) | None, _) => Err(forbidden("change anything")),
     }
 }
 

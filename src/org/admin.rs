@@ -6,7 +6,7 @@ pub(crate) mod rights;
 pub(crate) mod schemas;
 pub(crate) mod tokens;
 
-use crate::directory::command::Admin;
+use crate::directory::admin::Admin;
 use crate::directory::options::{Options, RELEASE_MAX};
 use crate::directory::reply::Answer;
 use crate::directory::residency::Residency;

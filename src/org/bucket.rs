@@ -9,7 +9,9 @@
 
 use crate::auth::TokenKind;
 use crate::budget::UNITS_PER_SECOND;
-use crate::directory::command::{Actor, Admin, Ask, Call, Query};
+use crate::directory::admin::Admin;
+use crate::directory::call::{Actor, Ask, Call};
+use crate::directory::query::Query;
 use crate::directory::reply::{Answer, Stored};
 use crate::error::{Code, Error, Result};
 use crate::id::{Timestamp, is_within};
@@ -165,32 +167,13 @@ pub fn still_spent(seconds: i64) -> Error {
 
 /// True for a call that the buckets may refuse: it is neither exempt nor one of the streams, which are not charged.
 pub fn may_refuse(call: &Call) -> bool {
-    !is_exempt(call) && !is_stream(&call.ask)
+    !is_exempt(call) && !call.ask.is_stream()
 }
 
 /// True for a call that the buckets never refuse: with the root key, or one that takes access away.
 fn is_exempt(call: &Call) -> bool {
-    let takes_away = match &call.ask {
-        Ask::Admin(admin) => match admin {
-            Admin::Configure { .. } | Admin::Erase | Admin::ReleaseGuard { .. } | Admin::RevokeToken { .. } => true,
-            // The old token's end; its successor was minted before.
-            Admin::RotateToken(rotation) => rotation.by.is_some(),
-            Admin::MintToken { .. }
-            | Admin::PutSchema { .. }
-            | Admin::DeleteSchema { .. }
-            | Admin::BeginImport
-            | Admin::ImportLines { .. }
-            | Admin::FinishImport
-            | Admin::EndImport => false,
-        },
-        Ask::Scim(_) | Ask::Read(_) | Ask::Preview(_) => false,
-    };
-    call.actor == Actor::Root || takes_away
-}
-
-/// True for what goes on in pieces of bounded size, which is not charged.
-pub(super) fn is_stream(ask: &Ask) -> bool {
-    matches!(ask, Ask::Read(Query::Snapshot { .. } | Query::Changes { .. }) | Ask::Admin(Admin::ImportLines { .. }))
+    let exempt = matches!(&call.ask, Ask::Admin(admin) if admin.is_exempt_from_budget());
+    call.actor == Actor::Root || exempt
 }
 
 /// The units of a call besides those that its work spends: the way to the object and back.

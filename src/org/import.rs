@@ -6,7 +6,8 @@
 
 mod line;
 
-use crate::directory::command::{Admin, Call};
+use crate::directory::admin::Admin;
+use crate::directory::call::Call;
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result, quoted};
 use crate::id::{OrgId, RequestId, Seq, Timestamp};

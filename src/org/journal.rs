@@ -24,8 +24,9 @@ pub use unsaved::Unsaved;
 pub(crate) use unsaved::save;
 pub(crate) use warning::warn_of_job;
 
-use crate::directory::command::{Actor, Call, Command};
+use crate::directory::call::{Actor, Call};
 use crate::directory::reply::Answer;
+use crate::directory::scim::Command;
 use crate::error::{Error, Kind, Result};
 use crate::id::{OrgId, RequestId, Timestamp};
 use crate::org::Memory;

@@ -1,12 +1,12 @@
 //! The answer to a Bulk request (RFC 7644 section 3.7).
 
 use super::{Body, error_body};
-use crate::directory::bulk::Done;
+use crate::directory::bulk::OperationResult;
 use crate::scim::bulk::BULK_RESPONSE;
 use serde_json::{Map, Value};
 
 /// `Operations` in the order of the request: `response` stands only where an operation failed.
-pub(super) fn write(body: &mut Body, operations: Vec<Done>, base: &str) {
+pub(super) fn write(body: &mut Body, operations: Vec<OperationResult>, base: &str) {
     body.put(r#"{"Operations":["#);
     for (at, done) in operations.into_iter().enumerate() {
         if at > 0 {
@@ -17,7 +17,7 @@ pub(super) fn write(body: &mut Body, operations: Vec<Done>, base: &str) {
     body.put(&format!(r#"],"schemas":["{BULK_RESPONSE}"]}}"#));
 }
 
-fn operation(done: Done, base: &str) -> Value {
+fn operation(done: OperationResult, base: &str) -> Value {
     let status = match (&done.error, done.method.as_str()) {
         (Some(error), _) => error.kind().status(),
         (None, "POST") => 201,

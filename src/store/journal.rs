@@ -3,7 +3,7 @@
 
 use super::refused::{Key, Position};
 use super::{Param, Row, Sql, each, first};
-use crate::directory::command::Journal;
+use crate::directory::query::Journal;
 use crate::error::Result;
 use crate::id::{NUMBER_MAX, Seq, Timestamp};
 

@@ -2,7 +2,7 @@
 
 use super::{Param, Row, Sql, each, first};
 use crate::auth::{Dialect, TokenKind};
-use crate::directory::command::{Scope, TokenSettings};
+use crate::directory::admin::{Scope, TokenSettings};
 use crate::error::{Error, Result};
 use crate::id::{Timestamp, TokenHash, TokenId};
 use crate::scim::json;

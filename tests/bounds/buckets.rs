@@ -7,10 +7,13 @@ use crate::support::{Request, Server, stored};
 use crate::work::{patch, removal, with_roles};
 use scim_edge::auth::{Dialect, Token, TokenKind};
 use scim_edge::console::preview::Preview;
-use scim_edge::directory::command::{Actor, Admin, Ask, Command, Envelope, Journal, Query, Scope, TokenSettings};
+use scim_edge::directory::admin::{Admin, Scope, TokenSettings};
+use scim_edge::directory::call::{Actor, Ask, Envelope};
 use scim_edge::directory::options::Options;
+use scim_edge::directory::query::{Journal, Query};
 use scim_edge::directory::reply::Answer;
 use scim_edge::directory::residency::Residency;
+use scim_edge::directory::scim::Command;
 use scim_edge::error::Error;
 use scim_edge::id::{RequestId, Timestamp, TokenId};
 use scim_edge::org::bucket::{Buckets, Rate};
@@ -288,7 +291,7 @@ fn lists_are_charged_by_what_they_go_through() {
 #[test]
 fn a_search_that_goes_on_is_charged_for_each_step() {
     let mut server = with_users(20_000);
-    let list = scim_edge::directory::command::List {
+    let list = scim_edge::directory::scim::List {
         filter: Some(Filter::Present(Target { urn: None, name: "nickName".into(), sub: None })),
         start_index: 1,
         count: 1,

@@ -14,7 +14,7 @@ use super::cost::{Cost, cost};
 use crate::support::native::Native;
 use crate::support::{Request, imports, stored};
 use scim_edge::auth::Dialect;
-use scim_edge::directory::command::Admin;
+use scim_edge::directory::admin::Admin;
 use serde_json::{Value, json};
 use std::fmt::Write;
 

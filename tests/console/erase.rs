@@ -5,11 +5,15 @@
 use crate::support::native::Native;
 use crate::support::sqlite::Sqlite;
 use scim_edge::auth::{Dialect, Token, TokenKind};
-use scim_edge::directory::command::{Actor, Admin, Ask, Envelope, Query, Scope, TokenSettings};
+use scim_edge::directory::admin::{Admin, Scope, TokenSettings};
+use scim_edge::directory::call::{Actor, Ask, Envelope};
+use scim_edge::directory::query::Query;
+use scim_edge::directory::registry::{self as messages, RegistryCall};
 use scim_edge::directory::residency::Residency;
 use scim_edge::error::Kind;
 use scim_edge::id::{OrgId, Timestamp, TokenHash, TokenId};
-use scim_edge::org::{self, Context, Memory, Progress, registry};
+use scim_edge::org::{self, Context, Memory, Progress};
+use scim_edge::registry;
 use scim_edge::store::{Param, Sql, schema};
 use serde_json::{Value, json};
 
@@ -81,7 +85,7 @@ fn nothing_is_written_where_nothing_is_registered() {
     assert!(hashes(erase(&mut server, Actor::Root)).is_empty(), "it may be asked again");
     for (actor, ask) in [
         (stale.clone(), Ask::Read(Query::Organisation)),
-        (stale.clone(), Ask::Scim(scim_edge::directory::command::Command::Discover)),
+        (stale.clone(), Ask::Scim(scim_edge::directory::scim::Command::Discover)),
         (stale, Ask::Admin(Admin::Erase)),
         (Actor::Root, Ask::Read(Query::Organisation)),
     ] {
@@ -96,10 +100,10 @@ fn the_registry() {
     let sql = Sqlite::new();
     let org = || OrgId::parse("acme").unwrap();
     let eu = Residency { jurisdiction: Some("eu".into()), location_hint: Some("weur".into()) };
-    let put = || registry::Ask::Put { org: org(), display_name: Some("Acme".into()), residency: eu.clone() };
-    let rename = || registry::Ask::Rename { org: org(), display_name: "New".into() };
-    let (get, erase) = (|| registry::Ask::Get { org: org() }, || registry::Ask::Erase { org: org() });
-    let (forget, list) = (|| registry::Ask::Forget { org: org() }, || registry::Ask::List);
+    let put = || RegistryCall::Put { org: org(), display_name: Some("Acme".into()), residency: eu.clone() };
+    let rename = || RegistryCall::Rename { org: org(), display_name: "New".into() };
+    let (get, erase) = (|| RegistryCall::Get { org: org() }, || RegistryCall::Erase { org: org() });
+    let (forget, list) = (|| RegistryCall::Forget { org: org() }, || RegistryCall::List);
     let shown = r#"{"id":"acme","displayName":"Acme","created":"T","jurisdiction":"eu","locationHint":"weur""#;
     let (known, renamed) = (format!("{shown}}}"), format!("{}}}", shown.replace("Acme", "New")));
     let (erasing, refused) = (format!("{},\"erasing\":true}}", shown.replace("Acme", "New")), "409".to_owned());
@@ -143,7 +147,7 @@ fn the_registry() {
 #[test]
 fn organisations_have_pages() {
     let sql = Sqlite::new();
-    registry::execute(&sql, &registry::Ask::List, Timestamp(0)).unwrap();
+    registry::execute(&sql, &RegistryCall::List, Timestamp(0)).unwrap();
     let insert = "INSERT INTO organisations (id, display_name, state, created) \
                   WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5001) \
                   SELECT printf('%063d', i), ?, 'registered', 0 FROM n";
@@ -151,8 +155,8 @@ fn organisations_have_pages() {
     let page = |query: &[(&str, &str)]| {
         let query: Vec<(String, String)> = query.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
         let (after, limit) = scim_edge::console::organisations(&query).unwrap();
-        let entries = registry::execute(&sql, &registry::page(after, limit), Timestamp(0)).unwrap();
-        registry::shown(entries, limit)
+        let entries = registry::execute(&sql, &messages::page_call(after, limit), Timestamp(0)).unwrap();
+        messages::shown_page(entries, limit)
     };
     let ids = |page: &Value| -> Vec<String> {
         page["organisations"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()

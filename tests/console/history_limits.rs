@@ -7,7 +7,7 @@ use crate::support::Server;
 use crate::support::native::Native;
 use crate::support::session::{SESSIONS, Session};
 use scim_edge::auth::{Dialect, Token, TokenKind};
-use scim_edge::directory::command::TokenSettings;
+use scim_edge::directory::admin::TokenSettings;
 use scim_edge::store::changes::{BYTES_MAX, KEPT_BYTES};
 use serde_json::{Value, json};
 

@@ -9,7 +9,7 @@ use crate::support::native::Native;
 use crate::support::random::Random;
 use crate::support::{Server, dump};
 use scim_edge::auth::Dialect;
-use scim_edge::directory::command::Admin;
+use scim_edge::directory::admin::Admin;
 use scim_edge::directory::reply::Answer;
 use serde_json::{Value, json};
 

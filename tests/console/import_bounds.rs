@@ -9,7 +9,8 @@ use crate::support::imports::{admin, end, group, import, lines, scim, send, user
 use crate::support::native::Native;
 use scim_edge::auth::Dialect;
 use scim_edge::console;
-use scim_edge::directory::command::{Actor, Admin, Ask, Envelope, VERSION};
+use scim_edge::directory::admin::Admin;
+use scim_edge::directory::call::{Actor, Ask, Envelope, VERSION};
 use scim_edge::org::{self, Progress};
 use scim_edge::route::Console;
 use scim_edge::scim::schema::Kinds;

@@ -7,7 +7,7 @@ use crate::support::imports::{admin, end, group, lines, scim, send, user, work};
 use crate::support::native::Native;
 use crate::support::{Server, dump};
 use scim_edge::auth::Dialect;
-use scim_edge::directory::command::Admin;
+use scim_edge::directory::admin::Admin;
 use scim_edge::error::Code;
 use scim_edge::id::Timestamp;
 use scim_edge::org::alarm;

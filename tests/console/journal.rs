@@ -6,7 +6,8 @@ use crate::support::native::Native;
 use crate::support::{Request, Server};
 use scim_edge::auth::{Dialect, Token, TokenKind};
 use scim_edge::console;
-use scim_edge::directory::command::{Actor, Admin, Ask, TokenSettings};
+use scim_edge::directory::admin::{Admin, TokenSettings};
+use scim_edge::directory::call::{Actor, Ask};
 use scim_edge::id::{OrgId, TokenId};
 use scim_edge::route::{self, Console};
 use serde_json::{Value, json};
@@ -267,7 +268,7 @@ fn tokens_that_have_ended() {
     mint("foreign", 3, &settings("other", Dialect::Entra, None));
     let console = TokenSettings {
         kind: TokenKind::Console,
-        scope: Some(scim_edge::directory::command::Scope::Read),
+        scope: Some(scim_edge::directory::admin::Scope::Read),
         ..settings("c", Dialect::Auto, None)
     };
     mint("console", 4, &console);

@@ -5,7 +5,9 @@
 use crate::support::native::Native;
 use crate::support::{Response, Server, stored};
 use scim_edge::auth::{Dialect, Token, TokenKind};
-use scim_edge::directory::command::{Actor, Admin, Ask, Query, Scope, TokenSettings};
+use scim_edge::directory::admin::{Admin, Scope, TokenSettings};
+use scim_edge::directory::call::{Actor, Ask};
+use scim_edge::directory::query::Query;
 use serde_json::{Value, json};
 
 const URN: &str = "urn:coreweave:params:scim:schemas:extension:coreweave:2.0:CoreWeaveUser";

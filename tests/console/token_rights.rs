@@ -6,7 +6,9 @@
 use crate::support::native::Native;
 use scim_edge::auth::{Dialect, Token, TokenKind};
 use scim_edge::console;
-use scim_edge::directory::command::{Actor, Admin, Ask, Query, Rotation, Scope, TokenSettings};
+use scim_edge::directory::admin::{Admin, Rotation, Scope, TokenSettings};
+use scim_edge::directory::call::{Actor, Ask};
+use scim_edge::directory::query::Query;
 use scim_edge::directory::reply::Answer;
 use scim_edge::error::Result;
 use scim_edge::id::{Timestamp, TokenId};

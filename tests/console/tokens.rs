@@ -6,10 +6,11 @@ use crate::support::native::Native;
 use crate::support::{Request, Server};
 use scim_edge::auth::{Dialect, Token, TokenKind};
 use scim_edge::console;
-use scim_edge::directory::command::{
-    Actor, Admin, Ask, Call, Command, Envelope, Query, Rotation, TokenSettings, VERSION,
-};
+use scim_edge::directory::admin::{Admin, Rotation, TokenSettings};
+use scim_edge::directory::call::{Actor, Ask, Call, Envelope, VERSION};
+use scim_edge::directory::query::Query;
 use scim_edge::directory::reply::Answer;
+use scim_edge::directory::scim::Command;
 use scim_edge::error::{Code, Result};
 use scim_edge::id::{OrgId, Timestamp, TokenId, UserId};
 use scim_edge::org::admin::records;

@@ -3,10 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use scim_edge::auth::Record;
-use scim_edge::directory::command::{Ask, Call, Envelope, VERSION};
+use scim_edge::directory::call::{Ask, Call, Envelope, VERSION};
+use scim_edge::directory::registry::{RegistryCall, RegistryReply};
 use scim_edge::directory::reply::{Answer, Reply};
 use scim_edge::error::Kind;
-use scim_edge::org::registry;
 use scim_edge::scim::json;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -228,9 +228,9 @@ fn yesterdays_bytes_are_read() {
         }
     }
     for text in yesterday("registry call") {
-        variants.insert(format!("registry {}", variant(&reads::<registry::Ask>(text))));
+        variants.insert(format!("registry {}", variant(&reads::<RegistryCall>(text))));
     }
-    yesterday("registry reply").into_iter().for_each(|text| drop(reads::<registry::Reply>(text)));
+    yesterday("registry reply").into_iter().for_each(|text| drop(reads::<RegistryReply>(text)));
     yesterday("record").into_iter().for_each(|text| drop(reads::<Record>(text)));
     // 16 commands, previews, 13 queries, 12 of an admin, 12 answers, 6 of the registry.
     assert_eq!(variants.len(), 60, "{variants:?}");
@@ -321,7 +321,7 @@ fn what_a_build_to_come_sends_is_503() {
     }
     let reply = json::of_any_build::<Reply>(br#"{"v":9,"outcome":{"Ok":{"later":{}}}}"#).unwrap_err();
     assert_eq!(reply.kind(), Kind::Unavailable);
-    let ask = json::of_any_build::<registry::Ask>(br#"{"later":{}}"#).unwrap_err();
+    let ask = json::of_any_build::<RegistryCall>(br#"{"later":{}}"#).unwrap_err();
     assert_eq!(ask.kind(), Kind::Unavailable);
     // What is not a message of any build is a fault.
     assert_eq!(Envelope::read(b"{}").unwrap_err().kind(), Kind::Internal);

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use scim_edge::auth::Dialect;
 use scim_edge::dialect::{self, Repairs};
-use scim_edge::directory::command::{Command, GroupOperation};
+use scim_edge::directory::scim::{Command, GroupOperation};
 use scim_edge::id::MemberId;
 use scim_edge::ingest::Ingested;
 use scim_edge::scim::patch::Operation;

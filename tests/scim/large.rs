@@ -5,7 +5,8 @@
 use crate::support::native::{BASE, Native};
 use crate::support::{Request, Server};
 use scim_edge::auth::Dialect;
-use scim_edge::directory::command::{Actor, Ask, Call, Command, Members};
+use scim_edge::directory::call::{Actor, Ask, Call};
+use scim_edge::directory::scim::{Command, Members};
 use scim_edge::id::GroupId;
 use scim_edge::render;
 use scim_edge::scim::projection::Projection;

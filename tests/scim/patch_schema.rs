@@ -5,7 +5,7 @@
 
 use scim_edge::auth::Dialect;
 use scim_edge::budget::Budget;
-use scim_edge::directory::command::Command;
+use scim_edge::directory::scim::Command;
 use scim_edge::error::{Code, Error, Kind, Result};
 use scim_edge::id::RequestId;
 use scim_edge::ingest::{Request, ingest};

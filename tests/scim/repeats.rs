@@ -5,7 +5,7 @@
 use crate::support::native::Native;
 use crate::support::{Request, Response, Server};
 use scim_edge::auth::{Dialect, Token, TokenKind};
-use scim_edge::directory::command::TokenSettings;
+use scim_edge::directory::admin::TokenSettings;
 use serde_json::{Value, json};
 
 const MINUTE: i64 = 60_000;

@@ -2,7 +2,9 @@
 
 use super::Server;
 use super::native::Native;
-use scim_edge::directory::command::{Actor, Admin, Ask, Query};
+use scim_edge::directory::admin::Admin;
+use scim_edge::directory::call::{Actor, Ask};
+use scim_edge::directory::query::Query;
 use scim_edge::directory::reply::Answer;
 use scim_edge::error;
 use serde_json::{Value, json};

@@ -4,12 +4,14 @@ use super::sqlite::Sqlite;
 use super::{Request, Response, Server};
 use scim_edge::auth::{Dialect, Token, TokenKind};
 use scim_edge::console::preview::Preview;
-use scim_edge::directory::command::{
-    Actor, Admin, Ask, Call, Command, Envelope, Precondition, Query, Rendering, TokenSettings, VERSION,
-};
+use scim_edge::directory::admin::{Admin, TokenSettings};
+use scim_edge::directory::call::{Actor, Ask, Call, Envelope, Rendering, VERSION};
 use scim_edge::directory::options::Options;
+use scim_edge::directory::precondition::Precondition;
+use scim_edge::directory::query::Query;
 use scim_edge::directory::reply::{Answer, Reply};
 use scim_edge::directory::residency::Residency;
+use scim_edge::directory::scim::Command;
 use scim_edge::error::Code;
 use scim_edge::id::{OrgId, RequestId, Timestamp, TokenId};
 use scim_edge::ingest::{self, Ingested};

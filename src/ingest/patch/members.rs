@@ -4,7 +4,7 @@ use super::super::Reading;
 use super::super::members::{self, Said};
 use super::{Op, Sent};
 use crate::dialect::Repair;
-use crate::directory::command::GroupOperation;
+use crate::directory::scim::GroupOperation;
 use crate::error::{Code, Error, Result};
 use crate::id::MemberId;
 use crate::scim::filter::Filter;

@@ -3,7 +3,7 @@
 //! as often as it likes: KV takes one write a second for a key. Until it is written the object alone refuses the token.
 
 use crate::auth::Record;
-use crate::directory::command::TokenSettings;
+use crate::directory::admin::TokenSettings;
 use crate::error::Result;
 use crate::id::{OrgId, Timestamp, TokenHash};
 use crate::store::{Sql, schema, tokens, transact};

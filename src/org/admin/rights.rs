@@ -10,7 +10,7 @@
 //! A `scim` token is not held to the minter's ranges: the provider calls from elsewhere than the Console.
 
 use crate::auth::{TokenKind, range};
-use crate::directory::command::{Scope, TokenSettings};
+use crate::directory::admin::{Scope, TokenSettings};
 use crate::error::{Code, Error, Result};
 use crate::id::{Timestamp, TokenId};
 use crate::org::access::forbidden;

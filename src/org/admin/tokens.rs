@@ -2,7 +2,7 @@
 
 use super::rights;
 use crate::auth::{Dialect, TokenKind};
-use crate::directory::command::{Rotation, TokenSettings};
+use crate::directory::admin::{Rotation, TokenSettings};
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result};
 use crate::id::{OrgId, Timestamp, TokenHash, TokenId};

@@ -4,7 +4,7 @@
 
 use super::evidence::Evidence;
 use crate::budget::Budget;
-use crate::directory::command::Journal;
+use crate::directory::query::Journal;
 use crate::error::Result;
 use crate::store::Sql;
 use crate::store::refused::{self as store, Position, Refused};

@@ -6,7 +6,7 @@
 
 use super::{order, row};
 use crate::budget::Budget;
-use crate::directory::command::Journal;
+use crate::directory::query::Journal;
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result};
 use crate::id::{OrgId, Timestamp, TokenHash, whole};

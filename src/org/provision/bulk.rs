@@ -3,9 +3,9 @@
 
 use super::mutation::{Work, apply};
 use super::precondition;
-use crate::directory::bulk::{Bulk, Done, Operation};
-use crate::directory::command::Command;
+use crate::directory::bulk::{Bulk, BulkOperation, OperationResult};
 use crate::directory::reply::Answer;
+use crate::directory::scim::Command;
 use crate::directory::view;
 use crate::error::{Code, Error, Result, cut};
 use crate::fold::fold;
@@ -64,14 +64,14 @@ struct Run<'a> {
     placeholders: Placeholders,
     /// What the POSTs made, by their position.
     ids: Vec<Option<String>>,
-    done: Vec<Option<Done>>,
+    done: Vec<Option<OperationResult>>,
     refused: &'a mut Vec<journal::Refusal>,
     /// What the call had spent before its first operation.
     unspent: u64,
 }
 
 impl<'a> Run<'a> {
-    fn operation(&self, at: usize) -> Result<&'a Operation> {
+    fn operation(&self, at: usize) -> Result<&'a BulkOperation> {
         self.bulk.operations.get(at).ok_or_else(|| Error::internal("a step of no operation"))
     }
 
@@ -149,7 +149,7 @@ impl<'a> Run<'a> {
         work: &mut Work<'_>,
         ids: &[(usize, String)],
         failed: &mut Option<usize>,
-    ) -> Result<Vec<(usize, Done)>> {
+    ) -> Result<Vec<(usize, OperationResult)>> {
         let is_user =
             |(at, _): &&(usize, String)| self.operation(*at).is_ok_and(|one| one.path.as_deref() == Some("/Users"));
         let (users, groups): (Vec<_>, Vec<_>) = ids.iter().partition(is_user);
@@ -175,7 +175,7 @@ impl<'a> Run<'a> {
     ///
     /// What the operations refer to each other by are the ids that were made then, so these must be known before the
     /// operations can be compared with what is stored.
-    fn repeated(&mut self, work: &mut Work<'_>, circle: &[usize]) -> Result<Option<Vec<(usize, Done)>>> {
+    fn repeated(&mut self, work: &mut Work<'_>, circle: &[usize]) -> Result<Option<Vec<(usize, OperationResult)>>> {
         let mut made = Vec::new();
         for at in circle {
             let command: Command =
@@ -230,7 +230,7 @@ impl<'a> Run<'a> {
     }
 
     /// Runs an operation whose references are known.
-    fn apply(&self, work: &mut Work<'_>, at: usize) -> Result<Done> {
+    fn apply(&self, work: &mut Work<'_>, at: usize) -> Result<OperationResult> {
         let operation = self.operation(at)?;
         let id = |other: usize| self.id(other).unwrap_or_default().to_owned();
         let text = self.placeholders.replace(operation.command.as_str(), id);
@@ -243,16 +243,16 @@ impl<'a> Run<'a> {
         };
         let version = stored.map(|stored| view::etag(&stored));
         let (method, bulk_id) = (operation.method.clone(), operation.bulk_id.clone());
-        Ok(Done { method, bulk_id, path, version, error: None })
+        Ok(OperationResult { method, bulk_id, path, version, error: None })
     }
 
     /// The operation's path, with ids where they are known.
-    fn path(&self, operation: &Operation) -> Option<String> {
+    fn path(&self, operation: &BulkOperation) -> Option<String> {
         let id = |other: usize| self.id(other).map_or_else(|| self.name(other), str::to_owned);
         operation.path.as_ref().map(|path| self.placeholders.replace(path, id))
     }
 
-    fn finish(&mut self, at: usize, result: Result<Done>) -> Result<()> {
+    fn finish(&mut self, at: usize, result: Result<OperationResult>) -> Result<()> {
         let operation = self.operation(at)?;
         let error = match result {
             Err(error) if error.code.is_fault() => return Err(error),
@@ -275,7 +275,7 @@ impl<'a> Run<'a> {
         });
         // A POST that failed has no location, nor has what is no id: one that was never made is named by its bulkId.
         let path = path.filter(|path| path.rsplit('/').next().and_then(MemberId::parse).is_some() && method != "POST");
-        let done = Done { method, bulk_id, path, version: None, error: Some(error) };
+        let done = OperationResult { method, bulk_id, path, version: None, error: Some(error) };
         put(&mut self.done, at, Some(done));
         Ok(())
     }
@@ -308,7 +308,7 @@ fn put<T>(list: &mut [T], at: usize, value: T) {
 }
 
 /// Only the edge refuses what is no address of a user or group, and says what was sent.
-fn refusal_at_the_edge(operation: &Operation) -> Result<journal::Refusal> {
+fn refusal_at_the_edge(operation: &BulkOperation) -> Result<journal::Refusal> {
     match json::read(operation.command.as_str().as_bytes()).map_err(Error::internal)? {
         Command::Refused { error, method, resource } => Ok(journal::Refusal { method, resource, error }),
         _ => Err(Error::internal("an operation without a path")),

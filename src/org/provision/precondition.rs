@@ -1,7 +1,8 @@
 //! `If-Match` and `If-None-Match` (RFC 9110 section 13.1, RFC 7644 section 3.14), checked in the transaction of the
 //! change that relies on them: nothing comes between, so no update is lost.
 
-use crate::directory::command::{Command, Precondition};
+use crate::directory::precondition::Precondition;
+use crate::directory::scim::Command;
 use crate::error::{Code, Error, Result};
 use crate::fold::fold;
 use crate::scim::resource::Resource;

@@ -3,8 +3,9 @@
 
 use super::mutation;
 use crate::budget::Budget;
-use crate::directory::command::{Call, Command};
+use crate::directory::call::Call;
 use crate::directory::reply::Answer;
+use crate::directory::scim::Command;
 use crate::error::{Error, Result};
 use crate::org::access::{self, Caller};
 use crate::org::read::feed;

@@ -1,7 +1,8 @@
 //! The change feed: a page after a position, or a wait for the next change. Who waits holds no transaction and no thread:
 //! the object wakes it after a commit.
 
-use crate::directory::command::{Actor, Ask, Call, Query};
+use crate::directory::call::{Actor, Ask, Call};
+use crate::directory::query::Query;
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result};
 use crate::id::{Seq, Timestamp};

@@ -1,8 +1,8 @@
 //! What the Console reads. Nothing here changes anything.
 
 use super::snapshot;
-use crate::directory::command::Query;
 use crate::directory::options::Options;
+use crate::directory::query::Query;
 use crate::directory::reply::Answer;
 use crate::error::{Error, Result};
 use crate::id::{OrgId, Timestamp};

@@ -4,7 +4,7 @@
 use super::related;
 use super::search::Scan;
 use crate::budget::Budget;
-use crate::directory::command::{Page, Query};
+use crate::directory::query::{Page, Query};
 use crate::directory::reply::{Answer, Stored};
 use crate::directory::view;
 use crate::error::{Code, Error, Result, quoted};

@@ -4,7 +4,7 @@
 //! copied them. Errors are internal only.
 
 use super::{Key, key};
-use crate::directory::command::Journal;
+use crate::directory::query::Journal;
 use crate::error::{Error, Result};
 use crate::id::Timestamp;
 use crate::store::journal::{Facts, facts};

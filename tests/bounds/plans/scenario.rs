@@ -8,11 +8,14 @@ use crate::support::session::{SESSIONS, Session};
 use crate::support::sqlite::Sqlite;
 use crate::support::{Request, Server, follower, stored};
 use scim_edge::auth::{Dialect, Token, TokenKind};
-use scim_edge::directory::command::{Actor, Admin, Ask, Rotation, TokenSettings};
+use scim_edge::directory::admin::{Admin, Rotation, TokenSettings};
+use scim_edge::directory::call::{Actor, Ask};
+use scim_edge::directory::registry::RegistryCall;
 use scim_edge::directory::residency::Residency;
 use scim_edge::id::{OrgId, Timestamp, TokenId};
+use scim_edge::org::Memory;
 use scim_edge::org::admin::records;
-use scim_edge::org::{Memory, registry};
+use scim_edge::registry;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -196,16 +199,16 @@ fn organisations() -> Sqlite {
     let sql = Sqlite::new();
     sql.recorded.replace(Some(BTreeSet::new()));
     let org = || OrgId::parse("acme").unwrap();
-    let put = registry::Ask::Put { org: org(), display_name: None, residency: Residency::default() };
+    let put = RegistryCall::Put { org: org(), display_name: None, residency: Residency::default() };
     let name = "Acme".to_owned();
     let asks = [
         put,
-        registry::Ask::Rename { org: org(), display_name: name },
-        registry::Ask::Get { org: org() },
-        registry::Ask::List,
-        registry::Ask::Page { after: org(), limit: 10 },
-        registry::Ask::Erase { org: org() },
-        registry::Ask::Forget { org: org() },
+        RegistryCall::Rename { org: org(), display_name: name },
+        RegistryCall::Get { org: org() },
+        RegistryCall::List,
+        RegistryCall::Page { after: org(), limit: 10 },
+        RegistryCall::Erase { org: org() },
+        RegistryCall::Forget { org: org() },
     ];
     for ask in asks {
         registry::execute(&sql, &ask, Timestamp(0)).unwrap();

@@ -2,8 +2,8 @@
 
 use super::related::{self, Complete, at_once, size};
 use super::{Hit, Scan, Window, bound};
-use crate::directory::command::Members;
 use crate::directory::reply::Answer;
+use crate::directory::scim::Members;
 use crate::error::Result;
 use crate::org::read::cursor::Cursor;
 use crate::scim::schema::Kinds;

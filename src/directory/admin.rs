@@ -1,0 +1,236 @@
+//! What the Console changes.
+
+use super::options::Options;
+use super::residency::Residency;
+use crate::id::{Timestamp, TokenHash, TokenId};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// What the Console changes.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Admin {
+    /// Registers the organisation in its object, or changes its settings. What is `None` stays.
+    Configure {
+        display_name: Option<String>,
+        saml: Option<bool>,
+        scim: Option<bool>,
+        #[serde(default, skip_serializing_if = "Options::is_empty")]
+        options: Options,
+        /// Where the object is, to be shown; the registry has made sure that it is always the same.
+        #[serde(default, skip_serializing_if = "Residency::is_empty")]
+        residency: Residency,
+    },
+    /// Erases everything, some tokens a call.
+    Erase,
+    /// Lets deprovisioning through for so many seconds.
+    ReleaseGuard {
+        seconds: i64,
+    },
+    MintToken {
+        id: TokenId,
+        hash: TokenHash,
+        token: TokenSettings,
+        /// The token whose successor it becomes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaces: Option<TokenId>,
+    },
+    /// Answers the token's hash and its end. The object writes KV's record itself.
+    RevokeToken {
+        id: TokenId,
+        /// With all that it minted, and that those minted.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        children: bool,
+    },
+    RotateToken(Rotation),
+    /// Registers an extension schema, or replaces the one of that URN; canonical.
+    PutSchema {
+        document: Map<String, Value>,
+    },
+    DeleteSchema {
+        urn: String,
+    },
+    /// Begins an import, or begins it anew.
+    BeginImport,
+    /// Some whole lines of a part: `line` is the number of the first, `last` says that the part ends with them.
+    ImportLines {
+        part: i64,
+        line: i64,
+        lines: String,
+        last: bool,
+    },
+    FinishImport,
+    EndImport,
+}
+
+impl Admin {
+    /// Returns who may make this call.
+    pub fn needs(&self) -> Right {
+        match self {
+            Self::Configure { saml: Some(_), .. } => Right::RootOnly("mark SAML as configured"),
+            Self::Configure { residency, .. } if !residency.is_empty() => {
+                Right::RootOnly("set where an organisation's data is")
+            }
+            Self::Configure { options, .. } if options.quota.is_some() => Right::RootOnly("set a quota"),
+            Self::Erase => Right::RootOnly("erase an organisation"),
+            Self::Configure { .. }
+            | Self::ReleaseGuard { .. }
+            | Self::MintToken { .. }
+            | Self::RevokeToken { .. }
+            | Self::RotateToken(_)
+            | Self::PutSchema { .. }
+            | Self::DeleteSchema { .. }
+            | Self::BeginImport
+            | Self::ImportLines { .. }
+            | Self::FinishImport
+            | Self::EndImport => Right::AdminScope,
+        }
+    }
+
+    /// Returns true if the call reads or changes users or groups, so that it waits while an import replaces them.
+    pub fn needs_directory(&self) -> bool {
+        match self {
+            Self::Configure { .. }
+            | Self::Erase
+            | Self::ReleaseGuard { .. }
+            | Self::MintToken { .. }
+            | Self::RevokeToken { .. }
+            | Self::RotateToken(_)
+            | Self::PutSchema { .. }
+            | Self::DeleteSchema { .. }
+            // The import itself; its job changes the directory.
+            | Self::BeginImport
+            | Self::ImportLines { .. }
+            | Self::FinishImport
+            | Self::EndImport => false,
+        }
+    }
+
+    /// Returns true if the call takes access away or stops what goes wrong: it is never refused for using too much time.
+    pub fn is_exempt_from_budget(&self) -> bool {
+        match self {
+            Self::Configure { .. } | Self::Erase | Self::ReleaseGuard { .. } | Self::RevokeToken { .. } => true,
+            // The old token's end; its successor was minted before.
+            Self::RotateToken(rotation) => rotation.by.is_some(),
+            Self::MintToken { .. }
+            | Self::PutSchema { .. }
+            | Self::DeleteSchema { .. }
+            | Self::BeginImport
+            | Self::ImportLines { .. }
+            | Self::FinishImport
+            | Self::EndImport => false,
+        }
+    }
+
+    /// Returns true for a call that is one piece of many, which come one after the other and are not charged.
+    pub fn is_stream(&self) -> bool {
+        match self {
+            Self::ImportLines { .. } => true,
+            Self::Configure { .. }
+            | Self::Erase
+            | Self::ReleaseGuard { .. }
+            | Self::MintToken { .. }
+            | Self::RevokeToken { .. }
+            | Self::RotateToken(_)
+            | Self::PutSchema { .. }
+            | Self::DeleteSchema { .. }
+            | Self::BeginImport
+            | Self::FinishImport
+            | Self::EndImport => false,
+        }
+    }
+
+    /// Returns the lowest version that understands this call.
+    pub fn lowest_version(&self) -> u8 {
+        match self {
+            Admin::Configure { options, residency, .. } => {
+                if options.quota.is_some() {
+                    4
+                } else if options.is_empty() && residency.is_empty() {
+                    1
+                } else {
+                    2
+                }
+            }
+            // An object that does not see what a token replaces refuses an admin token's successor.
+            Admin::MintToken { token, .. } => {
+                if token.address_ranges.is_empty() {
+                    1
+                } else {
+                    2
+                }
+            }
+            // What takes access away is never held up by a deploy; but the children would be left out unseen.
+            Admin::RevokeToken { children: false, .. } => 1,
+            Admin::RevokeToken { children: true, .. } => 3,
+            Admin::Erase
+            | Admin::ReleaseGuard { .. }
+            | Admin::RotateToken(_)
+            | Admin::PutSchema { .. }
+            | Admin::DeleteSchema { .. }
+            | Admin::BeginImport
+            | Admin::ImportLines { .. }
+            | Admin::FinishImport
+            | Admin::EndImport => 2,
+        }
+    }
+}
+
+/// Who may make a call that changes something. The holder of the root key may make each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Right {
+    /// A Console token of scope `admin` may.
+    AdminScope,
+    /// Only the root key may. The text says what another token may not do.
+    RootOnly(&'static str),
+}
+
+/// What an admin decides when minting a token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenSettings {
+    /// For people.
+    pub name: String,
+    /// What it is for.
+    pub kind: crate::auth::TokenKind,
+    /// How its requests are read.
+    pub dialect: crate::auth::Dialect,
+    /// What a Console token may do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Scope>,
+    /// When it ends, if ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// Where it may be used from, [canonical](crate::auth::range::canonical); empty for anywhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub address_ranges: Vec<String>,
+}
+
+/// A token that is to have a successor. First without `by`: answered with the successor's [`TokenSettings`], or why there
+/// can be none. Then with `by`, which is minted by then: the token ends after its grace, answered as
+/// [`Admin::RevokeToken`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rotation {
+    /// The token.
+    pub id: TokenId,
+    /// How long it still works, at most.
+    pub grace_seconds: i64,
+    /// When the successor ends, if that is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// The successor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<TokenId>,
+}
+
+/// What a Console token may do in its organisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// Everything but what only the root key may.
+    Admin,
+    /// Reading.
+    Read,
+}

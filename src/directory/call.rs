@@ -1,0 +1,198 @@
+//! A call from the edge to the object: who asks for which organisation, what is asked, and how the answer is written.
+//!
+//! A call says the lowest version that understands it. Each topic's file has a match over all its variants for that: a new one
+//! says there since which version it is, and [`VERSION`] rises with it.
+//!
+//! 1. Users and groups, read and changed one at a time; organisations and their tokens.
+//! 2. Conditions, sorting and cursors, Bulk, previews, registered schemas, the journal, snapshots and imports, and what else
+//!    an object of version 1 would take for something else, or not see.
+//! 3. A token revoked together with what it minted.
+//! 4. A quota, which an object of version 3 would leave out unseen.
+//! 5. Operations on extensions that nobody registered; filters on the elements of plain lists.
+
+use super::admin::Admin;
+use super::precondition::Precondition;
+use super::query::Query;
+use super::residency::Residency;
+use super::scim::Command;
+use crate::error::Result;
+use crate::id::{OrgId, RequestId, TokenHash};
+use crate::scim::json;
+use crate::scim::projection::Projection;
+use crate::scim::schema::Kinds;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// The newest version of [`Call`] and of the reply. An object understands this one and all before it. A call says the lowest
+/// that understands it, [`Call::lowest_version`], so while a deploy rolls only what is new is 503 at an object of before.
+pub const VERSION: u8 = 5;
+
+/// One call of an organisation's object. `A` is what is asked: an [`Ask`], or its text in an [`Envelope`].
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub struct Call<A = Ask> {
+    /// The lowest version that understands it.
+    pub v: u8,
+    /// Whom the edge takes the object for; the object compares it with its own name.
+    pub org: OrgId,
+    /// The request that it answers.
+    pub request: RequestId,
+    /// The SCIM base URL that addresses begin with.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub base: String,
+    /// Who asks.
+    pub actor: Actor,
+    /// The caller's name for the journal, such as `Okta`; nothing depends on it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub idp: String,
+    /// The address that it comes from, if the edge knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// What the request needed to be understood; the journal shows it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repairs: Vec<String>,
+    /// What of the request was passed over, in sentences for the journal.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// The header `Idempotency-Key`, kept with the change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+    /// The generation of the organisation's registered schemas that a SCIM request was read under; 0 before the first.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub generation: i64,
+    /// What has to hold of the resource, or nothing is done.
+    #[serde(default, skip_serializing_if = "Precondition::is_empty")]
+    pub precondition: Precondition,
+    /// The edge passes the answer of a SCIM request on unread, if the object writes it so. Without it the object answers
+    /// a [`super::reply::Reply`], as one does that does not know this field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub render: Option<Rendering>,
+    /// Where the object is: a part of its address, which does not travel.
+    #[serde(skip)]
+    pub home: Residency,
+    /// The method of the SCIM request, for the journal; empty for the Console's.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub method: String,
+    /// The path of the SCIM request, for the journal; empty for the Console's.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub path: String,
+    /// What is asked.
+    pub ask: A,
+}
+
+/// A call of which only the outside was read: enough to judge its token.
+pub type Envelope<'a> = Call<&'a RawValue>;
+
+impl<'a> Envelope<'a> {
+    /// Reads the outside of a call.
+    ///
+    /// # Errors
+    /// 503 for a call of a build to come, or internal.
+    pub fn read(text: &'a [u8]) -> Result<Self> {
+        json::of_any_build(text)
+    }
+
+    /// Reads what is asked.
+    ///
+    /// # Errors
+    /// 503 for a call of a build to come, or internal.
+    pub fn open(self) -> Result<Call> {
+        let ask = json::of_any_build(self.ask.get().as_bytes())?;
+        Ok(Call {
+            v: self.v,
+            org: self.org,
+            request: self.request,
+            base: self.base,
+            actor: self.actor,
+            idp: self.idp,
+            address: self.address,
+            repairs: self.repairs,
+            notes: self.notes,
+            idempotency_key: self.idempotency_key,
+            generation: self.generation,
+            precondition: self.precondition,
+            render: self.render,
+            home: self.home,
+            method: self.method,
+            path: self.path,
+            ask,
+        })
+    }
+}
+
+/// How the answer of a SCIM request is written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rendering {
+    /// What the endpoint is about.
+    pub kinds: Kinds,
+    /// Which attributes are shown.
+    #[serde(default)]
+    pub projection: Projection,
+}
+
+/// Who asks. Only the edge can call an object, so what it says of the root key holds; a token is looked up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Actor {
+    /// The holder of `CONSOLE_KEY`.
+    Root,
+    /// The holder of a token, and the dialect that its request was read under.
+    Token {
+        /// Its SHA-256.
+        hash: TokenHash,
+        /// As KV has it; compared with the object's own row.
+        dialect: crate::auth::Dialect,
+    },
+}
+
+/// The kinds of call. A query has no variant that changes anything.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Ask {
+    /// From an identity provider.
+    Scim(Command),
+    /// From the Console, reading.
+    Read(Query),
+    /// From the Console, configuring.
+    Admin(Admin),
+    /// From the Console: what a SCIM request would do. Nothing of it is kept.
+    Preview(Command),
+}
+
+impl Ask {
+    /// Returns true if users or groups are read or changed, so that the call waits while an import replaces them.
+    pub fn needs_directory(&self) -> bool {
+        match self {
+            Self::Scim(command) => command.needs_directory(),
+            Self::Read(query) => query.needs_directory(),
+            Self::Admin(admin) => admin.needs_directory(),
+            Self::Preview(_) => true,
+        }
+    }
+
+    /// Returns true for what goes on in pieces of bounded size, which is not charged.
+    pub fn is_stream(&self) -> bool {
+        match self {
+            Self::Scim(_) | Self::Preview(_) => false,
+            Self::Read(query) => query.is_stream(),
+            Self::Admin(admin) => admin.is_stream(),
+        }
+    }
+}
+
+impl Call {
+    /// Returns the lowest version that understands this call.
+    pub fn lowest_version(&self) -> u8 {
+        let outside = if self.generation == 0 && self.precondition.is_empty() { 1 } else { 2 };
+        outside.max(match &self.ask {
+            Ask::Scim(command) => command.lowest_version(),
+            Ask::Preview(command) => command.lowest_version().max(2),
+            Ask::Read(query) => query.lowest_version(),
+            Ask::Admin(admin) => admin.lowest_version(),
+        })
+    }
+}
+
+/// True for the number that a field without a value has.
+pub(super) fn is_zero(number: &i64) -> bool {
+    *number == 0
+}

@@ -1,0 +1,94 @@
+//! What travels between the edge and the registry, the object that knows which organisations exist.
+
+use super::residency::Residency;
+use crate::error::Result;
+use crate::id::OrgId;
+use serde::{Deserialize, Serialize};
+
+/// A call of the registry.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum RegistryCall {
+    /// Registers an organisation; one that is registered stays as it is.
+    Put {
+        org: OrgId,
+        display_name: Option<String>,
+        #[serde(default, skip_serializing_if = "Residency::is_empty")]
+        residency: Residency,
+    },
+    /// Gives a registered organisation another name; of one that is not, nothing happens.
+    Rename {
+        org: OrgId,
+        display_name: String,
+    },
+    Get {
+        org: OrgId,
+    },
+    /// Marks a registered organisation as one that is being erased.
+    Erase {
+        org: OrgId,
+    },
+    /// Forgets an organisation that is being erased.
+    Forget {
+        org: OrgId,
+    },
+    /// The first organisations, up to one more than [`PAGE`].
+    List,
+    /// Those after a name, so many at most.
+    Page {
+        after: OrgId,
+        limit: i64,
+    },
+}
+
+/// An organisation as the registry knows it.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RegistryEntry {
+    /// Its name in every address.
+    pub id: OrgId,
+    /// For people.
+    pub display_name: String,
+    /// When it was registered, RFC 3339.
+    pub created: String,
+    /// The jurisdiction that its object is in, if it was registered with one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jurisdiction: Option<String>,
+    /// Near where its object was to be made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location_hint: Option<String>,
+    /// Its erasure has begun and has not come to its end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub erasing: bool,
+}
+
+impl RegistryEntry {
+    /// Where its object is.
+    pub fn residency(self) -> Residency {
+        Residency { jurisdiction: self.jurisdiction, location_hint: self.location_hint }
+    }
+}
+
+/// What the registry answers.
+pub type RegistryReply = Result<Vec<RegistryEntry>>;
+
+/// How many organisations a page has at most: 5,000 with the longest names are shown in less than 8 MiB.
+pub const PAGE: i64 = 5_000;
+
+/// Returns the call for a page of organisations: one more than `limit` of them, which says that there are more.
+pub fn page_call(after: Option<OrgId>, limit: i64) -> RegistryCall {
+    match after {
+        None => RegistryCall::List,
+        Some(after) => RegistryCall::Page { after, limit: limit + 1 },
+    }
+}
+
+/// Returns the page of these organisations, of which those behind `limit` only say that there are more.
+pub fn shown_page(mut entries: Vec<RegistryEntry>, limit: i64) -> serde_json::Value {
+    let limit = usize::try_from(limit).unwrap_or(0);
+    let more = entries.len() > limit;
+    entries.truncate(limit);
+    let next = entries.last().filter(|_| more).map(|entry| entry.id.clone());
+    serde_json::json!({ "organisations": entries, "next": next })
+}

@@ -1,0 +1,236 @@
+//! What an identity provider asks: one command for each request of RFC 7644.
+
+use super::bulk::{Bulk, CommandText};
+use crate::error::{Error, Result};
+use crate::id::{GroupId, MemberId, UserId};
+use crate::scim::filter::Filter;
+use crate::scim::patch::Operation;
+use crate::scim::resource::Resource;
+use crate::scim::sort::Sort;
+use crate::scim::unregistered::Unresolved;
+use serde::{Deserialize, Serialize};
+use serde_json::value::to_raw_value;
+
+/// A SCIM request, canonical.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[allow(missing_docs, reason = "RFC 7644 section 3 describes them")]
+pub enum Command {
+    /// Discovery with a token: only whether it is let in.
+    Discover,
+    CreateUser {
+        user: Resource,
+    },
+    ReplaceUser {
+        id: UserId,
+        user: Resource,
+        /// Drop a `name.formatted` that repeats the old parts beside new ones.
+        #[serde(default)]
+        mend_formatted: bool,
+        /// `null` for a multi-valued attribute keeps it.
+        #[serde(default)]
+        null_keeps: bool,
+    },
+    PatchUser {
+        id: UserId,
+        operations: Vec<Operation>,
+        /// Those on extensions that nobody registered.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unresolved: Vec<Unresolved>,
+    },
+    GetUser {
+        id: UserId,
+    },
+    DeleteUser {
+        id: UserId,
+    },
+    ListUsers {
+        list: List,
+    },
+    CreateGroup {
+        group: Resource,
+        members: Vec<MemberId>,
+    },
+    ReplaceGroup {
+        id: GroupId,
+        group: Resource,
+        /// `None`: not said, so kept.
+        members: Option<Vec<MemberId>>,
+    },
+    PatchGroup {
+        id: GroupId,
+        operations: Vec<GroupOperation>,
+        /// `None`: answered without a body.
+        answer: Option<Members>,
+        /// Those on extensions that nobody registered.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unresolved: Vec<Unresolved>,
+    },
+    GetGroup {
+        id: GroupId,
+        members: Members,
+    },
+    DeleteGroup {
+        id: GroupId,
+    },
+    ListGroups {
+        list: List,
+        members: Members,
+    },
+    /// `POST /.search` at the root: users, then groups.
+    Search {
+        users: Box<List>,
+        groups: Box<List>,
+        members: Members,
+    },
+    Bulk(Bulk),
+    /// What the edge refused; the object checks the token, writes it down and refuses it too.
+    Refused {
+        error: Error,
+        method: String,
+        resource: String,
+    },
+}
+
+impl Command {
+    /// Returns the lowest version that understands this command.
+    pub fn lowest_version(&self) -> u8 {
+        match self {
+            Command::Discover
+            | Command::GetUser { .. }
+            | Command::DeleteUser { .. }
+            | Command::GetGroup { .. }
+            | Command::DeleteGroup { .. }
+            | Command::Refused { .. } => 1,
+            Command::CreateUser { user: resource }
+            | Command::ReplaceUser { user: resource, .. }
+            | Command::CreateGroup { group: resource, .. }
+            | Command::ReplaceGroup { group: resource, .. } => version_of_unresolved(&resource.unresolved),
+            Command::PatchUser { operations, unresolved: rest, id: _ } => {
+                operations.iter().map(version_of_operation).max().unwrap_or(1).max(version_of_unresolved(rest))
+            }
+            Command::ListUsers { list } | Command::ListGroups { list, members: _ } => version_of_page(list),
+            Command::PatchGroup { operations, unresolved: rest, .. } => {
+                operations.iter().map(version_of_step).max().unwrap_or(1).max(version_of_unresolved(rest))
+            }
+            Command::Search { users, groups, members: _ } => version_of_page(users).max(version_of_page(groups)).max(2),
+            // Its commands are text already; in a value the quotes would be escaped.
+            Command::Bulk(bulk) => {
+                let is_new = |text: &str| text.contains("\"unresolved\":[") || text.contains(":{\"name\":\"\"}");
+                if bulk.operations.iter().any(|one| is_new(one.command.as_str())) { 5 } else { 2 }
+            }
+        }
+    }
+
+    /// Returns this command as the text that an operation of a Bulk request carries.
+    ///
+    /// # Errors
+    /// Internal only.
+    pub fn to_text(&self) -> Result<CommandText> {
+        to_raw_value(self).map(CommandText::new).map_err(Error::internal)
+    }
+
+    /// Returns true if the command reads or changes users or groups, so that it waits while an import replaces them.
+    pub fn needs_directory(&self) -> bool {
+        match self {
+            Self::Discover | Self::Refused { .. } => false,
+            Self::CreateUser { .. }
+            | Self::ReplaceUser { .. }
+            | Self::PatchUser { .. }
+            | Self::GetUser { .. }
+            | Self::DeleteUser { .. }
+            | Self::ListUsers { .. }
+            | Self::CreateGroup { .. }
+            | Self::ReplaceGroup { .. }
+            | Self::PatchGroup { .. }
+            | Self::GetGroup { .. }
+            | Self::DeleteGroup { .. }
+            | Self::ListGroups { .. }
+            | Self::Search { .. }
+            | Self::Bulk(_) => true,
+        }
+    }
+}
+
+/// Whether a group is read with its members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Members {
+    Shown,
+    Hidden,
+}
+
+/// One page of a list (RFC 7644 section 3.4.2).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct List {
+    /// Which resources; all without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<Filter>,
+    /// From 1.
+    pub start_index: i64,
+    /// How many at most.
+    pub count: i64,
+    /// In which order; by `id` without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sort: Option<Sort>,
+    /// The cursor that was sent (RFC 9865), empty for the first page. Without one the page is found by its index.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+/// One step of a group's PATCH: members are rows, never a part of the document.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum GroupOperation {
+    Attribute(Box<Operation>),
+    AddMembers(Vec<MemberId>),
+    RemoveMembers(Vec<MemberId>),
+    ReplaceMembers(Vec<MemberId>),
+    /// A filter that does not name its members.
+    RemoveMatching(Filter),
+    /// Refused if there is none.
+    ReplaceMatching {
+        filter: Filter,
+        members: Vec<MemberId>,
+    },
+}
+
+fn version_of_page(list: &List) -> u8 {
+    let filter = list.filter.as_ref().map_or(1, version_of_filter);
+    filter.max(if list.sort.is_none() && list.cursor.is_none() { 1 } else { 2 })
+}
+
+fn version_of_unresolved(operations: &[Unresolved]) -> u8 {
+    if operations.is_empty() { 1 } else { 5 }
+}
+
+fn version_of_operation(operation: &Operation) -> u8 {
+    operation.path.filter.as_ref().map_or(1, version_of_filter)
+}
+
+/// An object of before finds no element by itself, and would answer as if there were none.
+fn version_of_filter(of: &Filter) -> u8 {
+    match of {
+        Filter::And(parts) | Filter::Or(parts) => parts.iter().map(version_of_filter).max().unwrap_or(1),
+        Filter::Not(inner) => version_of_filter(inner),
+        Filter::Has { filter: inner, .. } => version_of_filter(inner),
+        Filter::Present(target) | Filter::Compare { target, .. } => {
+            if target.is_element() {
+                5
+            } else {
+                1
+            }
+        }
+    }
+}
+
+fn version_of_step(step: &GroupOperation) -> u8 {
+    match step {
+        GroupOperation::Attribute(one) => version_of_operation(one),
+        GroupOperation::AddMembers(_) | GroupOperation::RemoveMembers(_) | GroupOperation::ReplaceMembers(_) => 1,
+        GroupOperation::RemoveMatching(_) | GroupOperation::ReplaceMatching { .. } => 2,
+    }
+}
