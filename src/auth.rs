@@ -16,6 +16,7 @@ use subtle::ConstantTimeEq;
 /// What a token is for; its prefix says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(native, derive(schemars::JsonSchema))]
 pub enum TokenKind {
     /// `scim_`: an identity provider pushes with it.
     Scim,
@@ -160,6 +161,7 @@ pub fn is_root(presented: &str, keys: &[String]) -> bool {
 /// Which identity provider's habits a token's requests have, as the admin said when minting it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(native, derive(schemars::JsonSchema))]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Dialect {
     /// All repairs; the caller is named from what it sends, for the journal only.

@@ -1,10 +1,12 @@
 //! The Console's API, as far as it is pure: bodies and parameters to calls. Unknown fields are refused by name.
 
+#[cfg(native)]
+pub mod api;
 pub mod cors;
 pub mod preview;
 
 use crate::auth::{Dialect, TokenKind, range};
-use crate::directory::admin::{Admin, Rotation, Scope, TokenSettings};
+use crate::directory::admin::{Admin, GRACE_DEFAULT, GRACE_MAX, Rotation, Scope, TokenSettings};
 use crate::directory::options::{self, Guard, Options, RELEASE_MAX, Sync};
 use crate::directory::query::{Journal, Page, Query};
 use crate::directory::quota::Quota;
@@ -28,42 +30,75 @@ const WAIT_MAX: i64 = 25;
 /// The page of a request that names no limit.
 const LIMIT_DEFAULT: i64 = 100;
 
+/// The settings of an organisation. What is left out or null stays as it is; `guard` and `quota` say what null means there.
 #[derive(Deserialize)]
+#[cfg_attr(native, derive(schemars::JsonSchema), schemars(rename = "NewOrganisation"))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct OrgBody {
+    /// The name for people.
+    #[cfg_attr(native, schemars(length(min = 1, max = 200), regex(pattern = r"\S")))]
     display_name: Option<String>,
+    /// Single sign-on, without which SCIM cannot be enabled.
     saml: Option<Saml>,
+    /// Whether identity providers may push.
     scim: Option<Scim>,
+    /// Which parts of a push are taken.
     sync: Option<Sync>,
+    /// How much deprovisioning is let through; null switches the guard off.
     #[serde(default, deserialize_with = "options::said")]
+    #[cfg_attr(native, schemars(with = "Option<Guard>"))]
     guard: Option<Option<Guard>>,
+    /// Names that no group may be given by a provider.
+    #[cfg_attr(native, schemars(length(max = options::NAMES_MAX), inner(length(min = 1, max = options::NAME_MAX), regex(pattern = r"\S"))))]
     reserved_group_names: Option<Vec<String>>,
+    /// The most that the organisation may hold, for the root key to set; null stands for the defaults.
     #[serde(default, deserialize_with = "options::said")]
+    #[cfg_attr(native, schemars(with = "Option<crate::directory::described::NewQuota>"))]
     quota: Option<Value>,
+    /// The jurisdiction that its data stays in, one that the deployment offers; fixed at registration.
     jurisdiction: Option<String>,
+    /// Near where its object is made; fixed at registration.
+    #[cfg_attr(native, schemars(with = "Option<crate::directory::described::LocationHint>"))]
     location_hint: Option<String>,
 }
 
+/// Single sign-on.
 #[derive(Deserialize)]
+#[cfg_attr(native, derive(schemars::JsonSchema), schemars(rename = "Configured"))]
 #[serde(deny_unknown_fields)]
 struct Saml {
+    /// The organisation's SAML is configured.
     configured: bool,
 }
 
+/// SCIM.
 #[derive(Deserialize)]
+#[cfg_attr(native, derive(schemars::JsonSchema), schemars(rename = "Enabled"))]
 #[serde(deny_unknown_fields)]
 struct Scim {
+    /// The organisation takes part in SCIM.
     enabled: bool,
 }
 
+/// A token that is to be minted.
 #[derive(Deserialize)]
+#[cfg_attr(native, derive(schemars::JsonSchema), schemars(rename = "NewToken", transform = api::by_token_kind))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct TokenBody {
+    /// The name for people.
+    #[cfg_attr(native, schemars(length(min = 1, max = 200), regex(pattern = r"\S")))]
     name: String,
+    /// What it is for.
     kind: TokenKind,
+    /// How its requests are read; `auto` if left out.
     dialect: Option<Dialect>,
+    /// What a Console token may do.
     scope: Option<Scope>,
+    /// When it ends; never if left out.
+    #[cfg_attr(native, schemars(with = "Option<crate::directory::console::Time>"))]
     expires_at: Option<String>,
+    /// Where it may be used from, in CIDR; from anywhere if left out.
+    #[cfg_attr(native, schemars(length(max = range::RANGES_MAX)))]
     address_ranges: Option<Vec<String>>,
 }
 
@@ -148,10 +183,14 @@ pub fn confirmed(org: &OrgId, parameters: &[(String, String)]) -> Result<()> {
     }
 }
 
+/// How long the guard is released.
 #[derive(Deserialize)]
+#[cfg_attr(native, derive(schemars::JsonSchema), schemars(rename = "GuardRelease"))]
 #[serde(deny_unknown_fields)]
 struct ReleaseBody {
+    /// For so many seconds, at most a day.
     #[serde(deserialize_with = "json::deserialize_integer")]
+    #[cfg_attr(native, schemars(range(min = 1, max = RELEASE_MAX)))]
     seconds: i64,
 }
 
@@ -194,10 +233,6 @@ fn expiry(text: &str) -> Result<Timestamp> {
         )
     })
 }
-
-/// How long a token that is rotated still works if nothing is said, and at most, in seconds: a day, 30 days.
-const GRACE_DEFAULT: i64 = 24 * 3600;
-const GRACE_MAX: i64 = 30 * GRACE_DEFAULT;
 
 /// The body of `POST /v1/orgs/{org}/tokens/{id}/rotate`, which may be left out.
 ///

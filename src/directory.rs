@@ -4,6 +4,9 @@
 pub mod admin;
 pub mod bulk;
 pub mod call;
+pub mod console;
+#[cfg(native)]
+pub mod described;
 pub mod options;
 pub mod precondition;
 pub mod query;

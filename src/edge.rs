@@ -22,6 +22,7 @@ use self::objects::Came;
 use crate::auth::{self, Record, Refusal, Token, TokenKind};
 use crate::console::cors;
 use crate::directory::call::{Actor, Ask, Call, Rendering, VERSION};
+use crate::directory::console::{Always, Running};
 use crate::directory::precondition::Precondition;
 use crate::directory::reply::Answer;
 use crate::directory::residency::Residency;
@@ -34,7 +35,7 @@ use crate::route::{self, Open, Route, Scim};
 use crate::scim::projection::Projection;
 use crate::scim::schema::Types;
 use futures_util::FutureExt;
-use serde_json::json;
+
 use std::cell::Cell;
 use std::panic::AssertUnwindSafe;
 use worker::{Context, Env, Headers, Request, event, web_sys};
@@ -435,7 +436,7 @@ impl Edge<'_> {
 }
 
 fn health() -> Response {
-    let mut response = render::document(200, &json!({ "status": "ok" }), render::JSON);
+    let mut response = render::document(200, &Running { status: Always::Ok }, render::JSON);
     if cfg!(feature = "test-hooks") {
         response.headers.push(("X-Test-Isolate", measure::shown()));
     }

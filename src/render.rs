@@ -9,6 +9,7 @@ mod resource;
 pub use body::Body;
 pub use discovery::{check_query, discovery};
 
+use crate::directory::console::Problem;
 use crate::directory::reply::{Answer, Stored};
 use crate::directory::view;
 use crate::error::{Error, Kind, Result};
@@ -16,6 +17,7 @@ use crate::id::RequestId;
 use crate::scim::discovery::LIST_RESPONSE;
 use crate::scim::projection::Projection;
 use crate::scim::schema::{Kinds, Types};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 /// An HTTP answer.
@@ -155,9 +157,10 @@ pub fn console(answer: Answer) -> Result<Response> {
     Ok(Response { status, headers, body: body.as_bytes().to_vec(), content_type: JSON })
 }
 
-/// A document that this service makes itself.
-pub fn document(status: u16, body: &Value, content_type: &'static str) -> Response {
-    Response { status, headers: Vec::new(), body: body.to_string().into_bytes(), content_type }
+/// A document that this service makes itself, of a type that can always be written.
+pub fn document(status: u16, body: &impl Serialize, content_type: &'static str) -> Response {
+    let body = serde_json::to_vec(body).unwrap_or_default();
+    Response { status, headers: Vec::new(), body, content_type }
 }
 
 /// A refusal in SCIM's form (RFC 7644 section 3.12). A fault of ours says the request id and nothing else.
@@ -182,14 +185,14 @@ fn error_body(error: &Error, detail: &str) -> Value {
 /// A refusal of the Console's API (RFC 9457).
 pub fn problem(error: &Error, request: &RequestId) -> Response {
     let status = error.kind().status();
-    let body = json!({
-        "type": format!("urn:scim-edge:error:{}", error.code),
-        "title": error.kind(),
-        "status": status,
-        "code": error.code.as_str(),
-        "detail": detail(error, request),
-        "requestId": request,
-    });
+    let body = Problem {
+        kind: format!("urn:scim-edge:error:{}", error.code),
+        title: error.kind(),
+        status,
+        code: error.code.as_str(),
+        detail: detail(error, request),
+        request_id: request,
+    };
     Response { headers: error_headers(error), ..document(status, &body, PROBLEM_JSON) }
 }
 

@@ -51,7 +51,7 @@ impl Scim {
 }
 
 /// How many parts an import can have.
-const PARTS_MAX: i64 = 10_000;
+pub const PARTS_MAX: i64 = 10_000;
 
 /// What a Console request asks for, below `/v1/orgs`.
 #[derive(Clone, Debug, PartialEq, Eq)]

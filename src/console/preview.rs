@@ -1,6 +1,7 @@
 //! `POST /v1/orgs/{org}/preview`: a SCIM request in a body, and what would come of it.
 
 use crate::auth::Dialect;
+use crate::directory::console::{PreviewAnswer, PreviewedResponse};
 use crate::directory::precondition::Precondition;
 use crate::directory::reply::Answer;
 use crate::directory::scim::Command;
@@ -9,22 +10,32 @@ use crate::id::RequestId;
 use crate::ingest::{self, Ingested};
 use crate::render::{self, Response};
 use crate::route::{self, Scim};
-use crate::scim::json::Checked;
+use crate::scim::json::{self, Checked};
 use crate::scim::projection::Projection;
 use crate::scim::schema::Types;
 use serde::Deserialize;
-use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Map, Value};
 
+/// A SCIM request that is not executed.
 #[derive(Deserialize)]
+#[cfg_attr(native, derive(schemars::JsonSchema), schemars(rename = "NewPreview"))]
 #[serde(deny_unknown_fields)]
-struct Body {
+pub(super) struct Body {
+    /// The method.
     method: String,
+    /// The path below the SCIM base URL.
     path: String,
+    /// The query, where the path has none.
     query: Option<String>,
+    /// The headers.
+    #[cfg_attr(native, schemars(with = "Option<std::collections::BTreeMap<String, String>>"))]
     headers: Option<Map<String, Value>>,
-    /// Unread: what is in it is a SCIM request's.
+    /// The body as a provider sends it; a string is sent as it is.
+    #[cfg_attr(native, schemars(with = "Value"))]
+    #[serde(default)]
     body: Option<Box<RawValue>>,
+    /// How the request is read; `auto` if left out.
     dialect: Option<Dialect>,
 }
 
@@ -47,7 +58,7 @@ pub struct Preview {
 /// How the answer to a request is shown, once it is there.
 #[derive(Debug)]
 pub struct Shown {
-    command: String,
+    command: Option<Box<RawValue>>,
     projection: Projection,
 }
 
@@ -116,8 +127,8 @@ impl Preview {
             ingest::ingest(route, &request)
         });
         let command = match &ingested {
-            Ok(ingested) => serde_json::to_string(&ingested.command).map_err(Error::internal)?,
-            Err(_) => "null".to_owned(),
+            Ok(ingested) => Some(to_raw_value(&ingested.command).map_err(Error::internal)?),
+            Err(_) => None,
         };
         let mut ingested = ingested.unwrap_or_else(|error| Ingested {
             command: Command::Refused { error, method: self.method.clone(), resource: self.path.clone() },
@@ -148,26 +159,24 @@ impl Preview {
             }
             (Ok(_), Err(_)) => return Err(Error::internal("a refused request was answered")),
         };
-        let headers: Map<String, Value> =
-            response.headers.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
-        let body =
-            if response.body.is_empty() { "null" } else { std::str::from_utf8(&response.body).unwrap_or("null") };
+        let body = (!response.body.is_empty()).then(|| json::read(&response.body)).transpose();
         let mut command = shown.command;
-        if command.len() > COMMAND_MAX {
-            notes.push(format!(
-                "The command is left out here: it has {} bytes, more than {COMMAND_MAX}.",
-                command.len()
-            ));
-            command = "null".to_owned();
+        if let Some(length) = command.as_ref().map(|text| text.get().len()).filter(|length| *length > COMMAND_MAX) {
+            notes.push(format!("The command is left out here: it has {length} bytes, more than {COMMAND_MAX}."));
+            command = None;
         }
-        let text = format!(
-            r#"{{"command":{command},"repairs":{},"notes":{},"answer":{{"status":{},"headers":{},"body":{body}}},"changes":{},"changeCount":{count}}}"#,
-            json!(repairs),
-            json!(notes),
-            response.status,
-            Value::Object(headers),
-            changes.get()
-        );
-        Ok(Response { status: 200, headers: Vec::new(), body: text.into_bytes(), content_type: render::JSON })
+        let answer = PreviewAnswer {
+            command: command.as_deref(),
+            repairs,
+            notes,
+            answer: PreviewedResponse {
+                status: response.status,
+                headers: response.headers.into_iter().collect(),
+                body: body.map_err(Error::internal)?,
+            },
+            changes: &changes,
+            change_count: count,
+        };
+        Ok(render::document(200, &answer, render::JSON))
     }
 }

@@ -207,6 +207,11 @@ pub struct TokenSettings {
     pub address_ranges: Vec<String>,
 }
 
+/// How long a token that is rotated still works if nothing is said, in seconds: a day.
+pub const GRACE_DEFAULT: i64 = 24 * 3600;
+/// How long it still works at most, in seconds: 30 days.
+pub const GRACE_MAX: i64 = 30 * GRACE_DEFAULT;
+
 /// A token that is to have a successor. First without `by`: answered with the successor's [`TokenSettings`], or why there
 /// can be none. Then with `by`, which is minted by then: the token ends after its grace, answered as
 /// [`Admin::RevokeToken`].
@@ -228,6 +233,7 @@ pub struct Rotation {
 /// What a Console token may do in its organisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(native, derive(schemars::JsonSchema))]
 pub enum Scope {
     /// Everything but what only the root key may.
     Admin,

@@ -5,9 +5,10 @@ use crate::error::{Code, Error, Result};
 use crate::scim::json;
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// The most reserved names, and the longest in characters.
-const NAMES_MAX: usize = 100;
-const NAME_MAX: usize = 256;
+/// The most reserved names.
+pub const NAMES_MAX: usize = 100;
+/// The longest reserved name, in characters.
+pub const NAME_MAX: usize = 256;
 /// The highest limit of the guard, and its shortest and longest window in seconds: changes are kept for longer.
 const LIMIT_MAX: i64 = 1_000_000;
 /// The longest release of the guard, in seconds: a day.
@@ -35,6 +36,7 @@ pub struct Options {
 /// Which parts of a push are taken: all, unless it says `false`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(native, derive(schemars::JsonSchema), schemars(rename = "NewSyncOptions"))]
 #[allow(missing_docs, reason = "the names say it")]
 pub struct Sync {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,12 +52,15 @@ pub struct Sync {
 /// How much deprovisioning is let through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(native, derive(schemars::JsonSchema))]
 pub struct Guard {
     /// Users deactivated, deleted or renamed and members removed, each one.
     #[serde(deserialize_with = "json::deserialize_integer")]
+    #[cfg_attr(native, schemars(range(min = 1, max = LIMIT_MAX)))]
     pub limit: i64,
     /// In so many seconds.
     #[serde(deserialize_with = "json::deserialize_integer")]
+    #[cfg_attr(native, schemars(range(min = *WINDOW.start(), max = *WINDOW.end())))]
     pub window_seconds: i64,
 }
 

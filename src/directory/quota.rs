@@ -16,6 +16,7 @@ const BYTES: i64 = 8 << 30;
 /// The most that an organisation may hold, each `None` without a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[cfg_attr(native, derive(schemars::JsonSchema))]
 pub struct Quota {
     /// Users, inactive ones too.
     pub users: Option<i64>,

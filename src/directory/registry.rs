@@ -1,5 +1,6 @@
 //! What travels between the edge and the registry, the object that knows which organisations exist.
 
+use super::console::Organisations;
 use super::residency::Residency;
 use crate::error::Result;
 use crate::id::OrgId;
@@ -42,24 +43,29 @@ pub enum RegistryCall {
     },
 }
 
-/// An organisation as the registry knows it.
+/// An organisation in the list of all.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(native, derive(schemars::JsonSchema), schemars(rename = "OrganisationEntry"))]
 #[serde(rename_all = "camelCase")]
 pub struct RegistryEntry {
-    /// Its name in every address.
+    /// The name in every address.
     pub id: OrgId,
-    /// For people.
+    /// The name for people.
     pub display_name: String,
-    /// When it was registered, RFC 3339.
+    /// When it was registered.
+    #[cfg_attr(native, schemars(with = "super::console::Time"))]
     pub created: String,
-    /// The jurisdiction that its object is in, if it was registered with one.
+    /// The jurisdiction that it was registered with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(native, schemars(with = "String"))]
     pub jurisdiction: Option<String>,
-    /// Near where its object was to be made.
+    /// The location hint that it was registered with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(native, schemars(with = "String"))]
     pub location_hint: Option<String>,
-    /// Its erasure has begun and has not come to its end.
+    /// Its erasure has begun and must be repeated until it answers 204.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(native, schemars(with = "super::console::True"))]
     pub erasing: bool,
 }
 
@@ -85,10 +91,10 @@ pub fn page_call(after: Option<OrgId>, limit: i64) -> RegistryCall {
 }
 
 /// Returns the page of these organisations, of which those behind `limit` only say that there are more.
-pub fn shown_page(mut entries: Vec<RegistryEntry>, limit: i64) -> serde_json::Value {
+pub fn shown_page(mut entries: Vec<RegistryEntry>, limit: i64) -> Organisations {
     let limit = usize::try_from(limit).unwrap_or(0);
     let more = entries.len() > limit;
     entries.truncate(limit);
     let next = entries.last().filter(|_| more).map(|entry| entry.id.clone());
-    serde_json::json!({ "organisations": entries, "next": next })
+    Organisations { organisations: entries, next }
 }

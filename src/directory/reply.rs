@@ -4,7 +4,7 @@ use super::bulk::OperationResult;
 use crate::error::Error;
 use crate::id::{GroupId, Timestamp, Version};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
 /// What an object answers.
 #[derive(Debug, Serialize, Deserialize)]
@@ -70,6 +70,16 @@ pub enum Answer {
         generation: i64,
         schemas: Box<RawValue>,
     },
+}
+
+impl Answer {
+    /// Returns a Console answer.
+    ///
+    /// # Errors
+    /// Internal only.
+    pub fn of(answer: &impl Serialize) -> Result<Self, Error> {
+        to_raw_value(answer).map(Self::Json).map_err(Error::internal)
+    }
 }
 
 /// A resource as it is stored.

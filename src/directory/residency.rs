@@ -6,7 +6,8 @@ use crate::id::OrgId;
 use serde::{Deserialize, Serialize};
 
 /// Where the platform is asked to make the object. Only a hint: data does not depend on it.
-const HINTS: [&str; 11] = ["wnam", "enam", "sam", "weur", "eeur", "apac", "apac-ne", "apac-se", "oc", "afr", "me"];
+pub(super) const HINTS: [&str; 11] =
+    ["wnam", "enam", "sam", "weur", "eeur", "apac", "apac-ne", "apac-se", "oc", "afr", "me"];
 
 /// The place; what is `None` is the platform's to choose.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,20 +7,20 @@ use crate::auth::{self, Record, Token, TokenKind};
 use crate::console;
 use crate::directory::admin::{Admin, Rotation, TokenSettings};
 use crate::directory::call::{Actor, Ask, Call, VERSION};
+use crate::directory::console::{EndedToken, MintedToken, RemainingTokens, ReplacedToken};
 use crate::directory::precondition::Precondition;
 use crate::directory::query::Query;
 use crate::directory::registry;
 use crate::directory::reply::Answer;
 use crate::directory::residency::Residency;
 use crate::error::{Code, Error, Kind, Result};
-use crate::id::{Ids, OrgId, Timestamp, TokenHash, TokenId};
+use crate::id::{Ids, OrgId, Timestamp, TokenId};
 use crate::org::admin::records;
 use crate::render::{self, Response};
 use crate::route::{self, Console};
 use crate::scim::etag::Tags;
 use crate::scim::json;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
 use worker::Request;
 
 /// One Console request; a refusal is a problem (RFC 9457).
@@ -174,10 +174,10 @@ async fn run(
                 // The object refuses the token from now on, and writes KV's record.
                 let children = console::children(&route::query(query))?;
                 let ended = edge.administer(&org, &home, &actor, Admin::RevokeToken { id, children }).await?;
-                tokens::forget_one(&end_of(&ended)?.0);
-                let ended: Map<String, Value> = json::own(ended.get())?;
-                return match ended.get("children") {
-                    Some(stay) => Ok(render::document(200, &json!({ "children": stay }), render::JSON)),
+                let ended: EndedToken = json::own(ended.get())?;
+                tokens::forget_one(&ended.hash);
+                return match ended.children {
+                    Some(children) => Ok(render::document(200, &RemainingTokens { children }, render::JSON)),
                     None => render::console(Answer::Nothing),
                 };
             }
@@ -215,7 +215,8 @@ async fn mint(
     let record = records::record(org, home.jurisdiction.as_deref(), &settings, None);
     let replaces = rotation.as_ref().map(|rotation| rotation.id.clone());
     let minting = Admin::MintToken { id: id.clone(), hash: token.hash(), token: settings, replaces };
-    let mut shown: Map<String, Value> = json::own(edge.administer(org, home, actor, minting).await?.get())?;
+    let shown = json::own(edge.administer(org, home, actor, minting).await?.get())?;
+    let mut replaces = None;
     let mut outcome = tokens::put(edge.env, &token.hash(), &record).await;
     if let (Ok(()), Some(rotation)) = (&outcome, rotation) {
         let old = rotation.id.clone();
@@ -224,9 +225,11 @@ async fn mint(
         outcome = match ended {
             Err(error) => Err(error),
             Ok(ended) => {
-                let (hash, end) = end_of(&ended)?;
-                tokens::forget_one(&hash);
-                shown.insert("replaces".to_owned(), json!({ "id": old, "endsAt": end.rfc3339() }));
+                let ended: EndedToken = json::own(ended.get())?;
+                tokens::forget_one(&ended.hash);
+                // An object of an earlier build does not say when: then it is now.
+                let end = ended.ends_at.as_deref().and_then(Timestamp::parse).unwrap_or_else(now);
+                replaces = Some(ReplacedToken { id: old, ends_at: end.into() });
                 Ok(())
             }
         };
@@ -236,17 +239,7 @@ async fn mint(
         edge.administer(org, home, &Actor::Root, Admin::RevokeToken { id, children: false }).await?;
         return Err(error);
     }
-    shown.insert("token".to_owned(), Value::from(token.reveal()));
-    Ok(render::document(201, &Value::Object(shown), render::JSON))
-}
-
-/// The hash of a token that the object has ended, and when it ends: now, if an object of an earlier build does not say it.
-fn end_of(answer: &RawValue) -> Result<(TokenHash, Timestamp)> {
-    let answer: Map<String, Value> = json::own(answer.get())?;
-    let text = |name| answer.get(name).and_then(Value::as_str);
-    let hash = text("hash").and_then(TokenHash::parse);
-    let hash = hash.ok_or_else(|| Error::internal("the object did not say which token ended"))?;
-    Ok((hash, text("endsAt").and_then(Timestamp::parse).unwrap_or_else(now)))
+    Ok(render::document(201, &MintedToken { shown, token: token.reveal(), replaces }, render::JSON))
 }
 
 fn token_id(text: &str) -> Result<TokenId> {

@@ -8,6 +8,7 @@ mod line;
 
 use crate::directory::admin::Admin;
 use crate::directory::call::Call;
+use crate::directory::console::{ImportPart, ImportState, ImportStatus};
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result, quoted};
 use crate::id::{OrgId, RequestId, Seq, Timestamp};
@@ -23,7 +24,7 @@ use crate::store::import::{self as store, Part, place};
 use crate::store::{Sql, TEXT_MAX, due, tombstones, transact};
 use line::{COUNTS, Line};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// The job's name.
 pub(crate) const IMPORT: &str = "import";
@@ -62,13 +63,15 @@ enum Phase {
 }
 
 impl Phase {
-    fn state(self) -> &'static str {
+    fn state(self) -> ImportState {
         match self {
-            Phase::Receiving => "receiving",
-            Phase::Applying | Phase::CheckingUsers | Phase::CheckingGroups | Phase::CheckingMembers => "checking",
-            Phase::Done => "done",
-            Phase::Failed | Phase::Gone => "failed",
-            _ => "writing",
+            Phase::Receiving => ImportState::Receiving,
+            Phase::Applying | Phase::CheckingUsers | Phase::CheckingGroups | Phase::CheckingMembers => {
+                ImportState::Checking
+            }
+            Phase::Done => ImportState::Done,
+            Phase::Failed | Phase::Gone => ImportState::Failed,
+            _ => ImportState::Writing,
         }
     }
 
@@ -136,7 +139,7 @@ pub(crate) enum Writing {
 /// Says whether the directory is between two.
 pub(crate) fn writing(sql: &dyn Sql) -> Result<Option<Writing>> {
     let Some(job) = job(sql)? else { return Ok(None) };
-    if job.phase.state() == "writing" {
+    if job.phase.state() == ImportState::Writing {
         return Ok(Some(Writing::GoesOn));
     }
     Ok(job.half.then_some(Writing::SetAside))
@@ -194,7 +197,7 @@ pub(crate) fn run(
 /// Begins, or begins anew: what was sent before is forgotten.
 fn begin(sql: &dyn Sql, org: &OrgId, scim_enabled: bool, now: Timestamp) -> Result<Answer> {
     let before = job(sql)?.unwrap_or_default();
-    if matches!(before.phase.state(), "checking" | "writing") {
+    if matches!(before.phase.state(), ImportState::Checking | ImportState::Writing) {
         return Err(conflict(
             Code::ImportState,
             format!("An import is {} now. Wait for its end.", before.phase.state()),
@@ -249,7 +252,7 @@ fn may(sql: &dyn Sql, scim_enabled: bool, half: bool) -> Result<()> {
 /// Gives an import up. Nothing of it has reached the directory.
 fn end(sql: &dyn Sql, now: Timestamp) -> Result<Answer> {
     let job = job_shown(sql)?;
-    if job.phase.state() == "writing" {
+    if job.phase.state() == ImportState::Writing {
         return Err(conflict(Code::ImportState, "The import is being written and can no longer be given up."));
     }
     if job.half {
@@ -289,19 +292,17 @@ fn position(job: &Job) -> String {
 /// Where it stands.
 pub(crate) fn status(sql: &dyn Sql, org: &OrgId) -> Result<Answer> {
     let job = job_shown(sql).map_err(|error| naming(error, org))?;
-    let part = |part: Part| json!({ "part": part.part, "lines": part.lines, "complete": part.whole });
+    let part = |part: Part| ImportPart { part: part.part, lines: part.lines, complete: part.whole };
     let over = matches!(job.phase, Phase::Done | Phase::Failed);
     let parts = if over { Vec::new() } else { store::parts(sql)? };
-    let parts: Vec<Value> = parts.into_iter().map(part).collect();
-    let position = matches!(job.phase.state(), "checking" | "writing").then(|| position(&job));
+    let parts = parts.into_iter().map(part).collect();
+    let position = matches!(job.phase.state(), ImportState::Checking | ImportState::Writing).then(|| position(&job));
     let error = match &job.error {
         Some(error) if job.half && over => Some(format!("{error} {}", way_out(&job))),
         error => error.clone(),
     };
-    crate::org::read::organisation::answer(&json!({
-        "state": job.phase.state(), "parts": parts, "position": position,
-        "error": error.map(|error| named(&error, org)), "seq": job.seq,
-    }))
+    let error = error.map(|error| named(&error, org));
+    Answer::of(&ImportStatus { state: job.phase.state(), parts, position, error, seq: job.seq })
 }
 
 /// Some lines of a part. Those before have arrived; `line` is the number of the first one here, 1 begins the part anew.
@@ -355,7 +356,7 @@ fn lines(
         }
         store::arrived(sql, Part { part, lines: line - 1 + count, whole: last })
     })?;
-    crate::org::read::organisation::answer(&json!({ "part": part, "lines": line - 1 + count, "complete": last }))
+    Answer::of(&ImportPart { part, lines: line - 1 + count, complete: last })
 }
 
 fn take(sql: &dyn Sql, key: i64, text: &str, line: &Line) -> Result<()> {
@@ -454,8 +455,8 @@ pub(crate) fn set_aside(
         return Ok((then.to_owned(), Some(later)));
     }
     let error = format!("The import was set aside while {}: {why}.", position(&job));
-    let half = job.half || job.phase.state() == "writing";
-    let stopped = (job.phase.state() == "writing").then_some(job.phase);
+    let half = job.half || job.phase.state() == ImportState::Writing;
+    let stopped = (job.phase.state() == ImportState::Writing).then_some(job.phase);
     let job = Job { phase: Phase::Failed, error: Some(error), half, stopped, ..job };
     save(sql, &job)?;
     if half {

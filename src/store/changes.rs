@@ -1,10 +1,10 @@
 //! The organisation's one sequence of changes. The last row carries the running totals and is never pruned.
 
 use super::{Param, Sql, each, first};
+pub use crate::directory::console::{ChangeKind as Kind, Counts as Totals};
 use crate::error::{Error, Result};
 use crate::id::{RequestId, Seq, Timestamp};
 use crate::scim::json;
-use serde::Serialize;
 
 /// How long a change is kept, in milliseconds.
 pub const KEPT_MILLISECONDS: i64 = 30 * 24 * 3_600_000;
@@ -18,17 +18,6 @@ pub const BYTES_MAX: i64 = 2_250_000_000;
 const PRUNED_PIECE: i64 = 16;
 const PRUNED_BYTES: i64 = 16 << 20;
 
-/// What an organisation holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[allow(missing_docs, reason = "the names say it")]
-pub struct Totals {
-    pub users: i64,
-    pub active_users: i64,
-    pub groups: i64,
-    pub memberships: i64,
-}
-
 /// Where the sequence stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
@@ -40,33 +29,6 @@ pub struct Head {
     pub totals: Totals,
     /// The bytes of that change and of all before it, also of those that are no longer kept.
     pub bytes: i64,
-}
-
-/// What a change did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names say it")]
-pub enum Kind {
-    Created,
-    Updated,
-    Deactivated,
-    Reactivated,
-    Deleted,
-    Members,
-    Imported,
-}
-
-impl Kind {
-    fn as_str(self) -> &'static str {
-        match self {
-            Kind::Created => "created",
-            Kind::Updated => "updated",
-            Kind::Deactivated => "deactivated",
-            Kind::Reactivated => "reactivated",
-            Kind::Deleted => "deleted",
-            Kind::Members => "members",
-            Kind::Imported => "imported",
-        }
-    }
 }
 
 /// One change, not yet written.

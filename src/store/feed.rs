@@ -1,8 +1,12 @@
 //! The sequence of changes as it is read: a page is bounded by its bytes, whatever the changes hold.
 
-use super::{Row, Sql};
-use crate::error::Result;
+use super::{Row, Sql, each};
+use crate::directory::console::{Change, GroupVersion};
+use crate::error::{Error, Result};
 use crate::id::{Seq, Timestamp};
+use crate::scim::json;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 /// How many changes are read at once. One of the largest has some 1 MiB.
 const PIECE: i64 = 8;
@@ -51,48 +55,52 @@ pub fn read(sql: &dyn Sql, after: Seq, limit: i64, take: &mut dyn FnMut(&Shown) 
     Ok(())
 }
 
-/// One change. Ids and words need no escape in JSON.
+/// One change; documents and lists of ids stand in it as they are stored.
 fn change(sql: &dyn Sql, mut row: Row) -> Result<Shown> {
-    let (seq, at) = (row.integer()?, Timestamp(row.integer()?).rfc3339());
-    let (kind, resource, id) = (row.text()?, row.text()?, row.text()?);
-    let mut text = format!(r#"{{"seq":{seq},"at":"{at}","kind":"{kind}","resourceType":"{resource}","id":"{id}""#);
+    let (seq, at) = (row.integer()?, Timestamp(row.integer()?));
+    let (kind, resource_type, id) = (row.text()?, row.text()?, row.text()?);
+    // Of a change of members the ids added and removed.
     let members = row.optional_text()?;
-    if let Some(groups) = row.optional_text()? {
-        let versions = versions(sql, &groups)?;
-        text.push_str(&format!(r#","groups":{groups},"groupVersions":[{versions}]"#));
-    }
+    let left = row.optional_text()?;
     let doc = row.optional_text()?;
-    match members {
-        // {"added":[...],"removed":[...]}
-        Some(ids) => {
-            text.push(',');
-            text.push_str(ids.trim_start_matches('{').trim_end_matches('}'));
-        }
-        None => text.push_str(&format!(r#","resource":{}"#, doc.as_deref().unwrap_or("null"))),
-    }
-    if let Some(active) = row.optional_integer()? {
-        text.push_str(&format!(r#","active":{}"#, active == 1));
-    }
+    let active = row.optional_integer()?.map(|active| active == 1);
     let (version, created, modified) = (row.optional_integer()?, row.optional_integer()?, row.optional_integer()?);
-    if let (Some(version), Some(created), Some(modified)) = (version, created, modified) {
-        let (created, modified) = (Timestamp(created).rfc3339(), Timestamp(modified).rfc3339());
-        text.push_str(&format!(r#","version":{version},"created":"{created}","modified":"{modified}""#));
-    }
     let memberships = row.optional_integer()?;
-    if let Some(count) = memberships {
-        text.push_str(&format!(r#","memberships":{count}"#));
-    }
-    text.push('}');
+    let ids: Option<MemberIds<'_>> = members.as_deref().map(json::own).transpose()?;
+    let shown = Change {
+        seq,
+        at: at.into(),
+        kind: &kind,
+        resource_type: &resource_type,
+        id: &id,
+        resource: if ids.is_some() { None } else { Some(doc.as_deref().map(json::own).transpose()?) },
+        active,
+        version,
+        created: created.map(|at| Timestamp(at).into()),
+        modified: modified.map(|at| Timestamp(at).into()),
+        groups: left.as_deref().map(json::own).transpose()?,
+        group_versions: left.as_deref().map(|groups| versions(sql, groups)).transpose()?,
+        memberships,
+        added: ids.as_ref().map(|ids| ids.added),
+        removed: ids.as_ref().map(|ids| ids.removed),
+    };
+    let text = serde_json::to_string(&shown).map_err(Error::internal)?;
     Ok(Shown { seq, kind, memberships, text })
 }
 
+/// What a change of members keeps.
+#[derive(Deserialize)]
+struct MemberIds<'a> {
+    #[serde(borrow)]
+    added: &'a RawValue,
+    #[serde(borrow)]
+    removed: &'a RawValue,
+}
+
 /// The versions of these groups, which rose when a user left them.
-fn versions(sql: &dyn Sql, groups: &str) -> Result<String> {
+fn versions(sql: &dyn Sql, groups: &str) -> Result<Vec<GroupVersion>> {
     let text = "SELECT g.id, g.version, g.modified FROM json_each(?) j JOIN groups g ON g.id = j.value AND g.gone = 0";
-    let mut shown = Vec::new();
-    for mut row in sql.query(text, &[groups.into()])? {
-        let (id, version, modified) = (row.text()?, row.integer()?, Timestamp(row.integer()?).rfc3339());
-        shown.push(format!(r#"{{"id":"{id}","version":{version},"modified":"{modified}"}}"#));
-    }
-    Ok(shown.join(","))
+    each(sql.query(text, &[groups.into()])?, |mut row| {
+        Ok(GroupVersion { id: row.text()?, version: row.integer()?, modified: Timestamp(row.integer()?).into() })
+    })
 }

@@ -1,8 +1,10 @@
-//! The directory in the order of its keys, as the lines of a snapshot. Ids and words need no escape in JSON.
+//! The directory in the order of its keys, as the lines of a snapshot.
 
 use super::{Row, Sql, first};
+use crate::directory::console::{Group, Line, Membership, Tombstone, User};
 use crate::error::Result;
-use crate::id::Timestamp;
+use crate::id::{Timestamp, Version};
+use crate::scim::json;
 
 /// Users after a key, at most `count`, in the order of the keys: each one's key and line.
 ///
@@ -14,9 +16,9 @@ pub fn users(sql: &dyn Sql, after: i64, count: i64) -> Result<Vec<(i64, String)>
     let rows = sql.query(text, &[after.into(), count.into()])?;
     rows.into_iter()
         .map(|mut row| {
-            let (key, shown) = resource(&mut row)?;
+            let (key, found) = resource(&mut row)?;
             let active = row.integer()? == 1;
-            Ok((key, format!(r#"{{"user":{{"active":{active},{shown}}}}}"#)))
+            Ok((key, Line::User(found.user(active)?).text()?))
         })
         .collect()
 }
@@ -31,21 +33,43 @@ pub fn groups(sql: &dyn Sql, below: i64, count: i64) -> Result<Vec<(i64, String)
     let rows = sql.query(text, &[below.into(), count.into()])?;
     rows.into_iter()
         .map(|mut row| {
-            let (key, shown) = resource(&mut row)?;
-            Ok((key, format!(r#"{{"group":{{{shown}}}}}"#)))
+            let (key, found) = resource(&mut row)?;
+            Ok((key, Line::Group(found.group()?).text()?))
         })
         .collect()
 }
 
+/// A user or group, with its document as it is stored.
+struct Found {
+    id: String,
+    version: Version,
+    created: Timestamp,
+    modified: Timestamp,
+    attributes: String,
+}
+
+impl Found {
+    fn user(&self, active: bool) -> Result<User<'_>> {
+        let Group { id, version, created, modified, attributes } = self.group()?;
+        Ok(User { id, version, active, created, modified, attributes, groups: None, more_groups: None })
+    }
+
+    fn group(&self) -> Result<Group<'_>> {
+        Ok(Group {
+            id: &self.id,
+            version: self.version,
+            created: self.created.into(),
+            modified: self.modified.into(),
+            attributes: json::own(&self.attributes)?,
+        })
+    }
+}
+
 /// A key, and what users and groups are both shown with.
-fn resource(row: &mut Row) -> Result<(i64, String)> {
+fn resource(row: &mut Row) -> Result<(i64, Found)> {
     let (key, id, version) = (row.integer()?, row.text()?, row.integer()?);
-    let (created, modified) = (Timestamp(row.integer()?).rfc3339(), Timestamp(row.integer()?).rfc3339());
-    let attributes = row.text()?;
-    let shown = format!(
-        r#""attributes":{attributes},"created":"{created}","id":"{id}","modified":"{modified}","version":{version}"#
-    );
-    Ok((key, shown))
+    let (created, modified) = (Timestamp(row.integer()?), Timestamp(row.integer()?));
+    Ok((key, Found { id, version, created, modified, attributes: row.text()? }))
 }
 
 /// Some members of one group.
@@ -75,7 +99,10 @@ pub fn members(sql: &dyn Sql, (group, user): (i64, i64), count: i64) -> Result<V
         .map(|mut row| {
             let (last, count, gone) = ((row.integer()?, row.integer()?), row.integer()?, row.integer()? == 1);
             let (id, users) = (row.text()?, row.text()?);
-            let line = (!gone && users != "[]").then(|| format!(r#"{{"members":{{"id":"{id}","users":{users}}}}}"#));
+            let line = match !gone && users != "[]" {
+                true => Some(Line::Members(Membership { id: &id, users: json::own(&users)? }).text()?),
+                false => None,
+            };
             Ok(Crew { last, count, line })
         })
         .collect()
@@ -91,8 +118,8 @@ pub fn tombstones(sql: &dyn Sql, after: &str, count: i64) -> Result<Vec<(String,
     rows.into_iter()
         .map(|mut row| {
             let (id, kind) = (row.text()?, row.text()?);
-            let line = format!(r#"{{"tombstone":{{"id":"{id}","resourceType":"{kind}"}}}}"#);
-            Ok((id, line))
+            let text = Line::Tombstone(Tombstone { id: &id, resource_type: &kind }).text()?;
+            Ok((id, text))
         })
         .collect()
 }

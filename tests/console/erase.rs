@@ -156,7 +156,7 @@ fn organisations_have_pages() {
         let query: Vec<(String, String)> = query.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
         let (after, limit) = scim_edge::console::organisations(&query).unwrap();
         let entries = registry::execute(&sql, &messages::page_call(after, limit), Timestamp(0)).unwrap();
-        messages::shown_page(entries, limit)
+        serde_json::to_value(messages::shown_page(entries, limit)).unwrap()
     };
     let ids = |page: &Value| -> Vec<String> {
         page["organisations"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()

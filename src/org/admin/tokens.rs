@@ -3,15 +3,14 @@
 use super::rights;
 use crate::auth::{Dialect, TokenKind};
 use crate::directory::admin::{Rotation, TokenSettings};
+use crate::directory::console::{self, ChildToken, EndedToken, Health, HealthStatus, Time};
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result};
 use crate::id::{OrgId, Timestamp, TokenHash, TokenId};
 use crate::org::address::{PLACE, named};
-use crate::org::read::organisation::answer;
 use crate::store::tokens::{self, ROOT, Token};
 use crate::store::{Sql, journal::DAY};
-use serde_json::value::RawValue;
-use serde_json::{Value, json};
+use serde_json::value::to_raw_value;
 
 /// How long before its end the last token to end is warned of, in milliseconds.
 const WARNED: i64 = 14 * DAY;
@@ -67,7 +66,7 @@ pub(crate) fn mint(
     check(settings, now)?;
     make_room(sql, now)?;
     tokens::insert(sql, id, hash, settings, by.map_or(ROOT, |by| by.id.as_str()), now)?;
-    answer(&show(&stored(sql, id)?, now))
+    Answer::of(&show(&stored(sql, id)?, now))
 }
 
 /// How many of the tokens that stay are listed.
@@ -96,23 +95,19 @@ pub(crate) fn revoke(
         }
         return ended(&token, now, &[]);
     }
-    let stay: Vec<Value> = minted
+    let stay: Vec<ChildToken<'_>> = minted
         .iter()
         .filter(|child| child.is_alive(now))
         .take(CHILDREN_SHOWN)
-        .map(|child| json!({ "id": child.id, "name": child.settings.name, "kind": child.settings.kind }))
+        .map(|child| ChildToken { id: &child.id, name: &child.settings.name, kind: child.settings.kind })
         .collect();
     ended(&token, now, &stay)
 }
 
 /// From this the edge learns which token it must forget, and which of those that it minted stay.
-fn ended(token: &Token, end: Timestamp, children: &[Value]) -> Result<Answer> {
-    let stay = if children.is_empty() { String::new() } else { format!(r#","children":{}"#, json!(children)) };
-    raw(format!(r#"{{"hash":"{}","endsAt":"{}"{stay}}}"#, token.hash.hex(), end.rfc3339()))
-}
-
-fn raw(text: String) -> Result<Answer> {
-    Ok(Answer::Json(RawValue::from_string(text).map_err(Error::internal)?))
+fn ended(token: &Token, end: Timestamp, children: &[ChildToken<'_>]) -> Result<Answer> {
+    let children = if children.is_empty() { None } else { Some(to_raw_value(children).map_err(Error::internal)?) };
+    Answer::of(&EndedToken { hash: token.hash, ends_at: Some(end.rfc3339()), children })
 }
 
 /// Returns what the successor of a token is to be, or, once that is there, the end of the token. If the request names no end
@@ -136,7 +131,7 @@ pub(crate) fn rotate(sql: &dyn Sql, by: Option<&Token>, rotation: &Rotation, now
     let settings = TokenSettings { expires_at, ..token.settings };
     rights::may_rotate(by, id, &settings)?;
     check(&settings, now)?;
-    raw(serde_json::to_string(&settings).map_err(Error::internal)?)
+    Answer::of(&settings)
 }
 
 /// The token of that id, if it may have a successor.
@@ -187,15 +182,24 @@ fn check(token: &TokenSettings, now: Timestamp) -> Result<()> {
 }
 
 /// A token as the Console sees it: never its secret.
-pub(crate) fn show(token: &Token, now: Timestamp) -> Value {
-    let time = |time: Option<Timestamp>| time.map(Timestamp::rfc3339);
+pub(crate) fn show(token: &Token, now: Timestamp) -> console::Token<'_> {
     let settings = &token.settings;
-    json!({
-        "id": token.id, "name": settings.name, "kind": settings.kind, "dialect": settings.dialect,
-        "scope": settings.scope, "addressRanges": settings.address_ranges, "createdAt": token.created.rfc3339(),
-        "expiresAt": time(settings.expires_at), "revokedAt": time(token.revoked), "replacedBy": token.replaced_by,
-        "mintedBy": token.minted_by, "lastUsedAt": time(token.last_used), "alive": token.is_alive(now), "daysLeft": days_left(token, now),
-    })
+    console::Token {
+        id: &token.id,
+        name: &settings.name,
+        kind: settings.kind,
+        dialect: settings.dialect,
+        scope: settings.scope,
+        address_ranges: &settings.address_ranges,
+        created_at: token.created.into(),
+        expires_at: settings.expires_at.map(Time),
+        revoked_at: token.revoked.map(Time),
+        replaced_by: token.replaced_by.as_deref(),
+        minted_by: token.minted_by.as_deref(),
+        last_used_at: token.last_used.map(Time),
+        alive: token.is_alive(now),
+        days_left: days_left(token, now),
+    }
 }
 
 /// Whole days; `None` without an end, 0 after it.
@@ -239,7 +243,7 @@ pub(crate) fn health(
     enabled: bool,
     other: Vec<String>,
     now: Timestamp,
-) -> Result<(Value, Option<Timestamp>)> {
+) -> Result<(Health, Option<Timestamp>)> {
     let tokens = tokens::all(sql)?;
     let longest = longest(&tokens, now);
     let warning = match longest {
@@ -253,9 +257,7 @@ pub(crate) fn health(
     };
     let used = tokens.iter().filter(|token| token.settings.kind == TokenKind::Scim).filter_map(|token| token.last_used);
     let warnings: Vec<String> = warning.into_iter().chain(other).collect();
-    let health = json!({
-        "status": if warnings.is_empty() { "ok" } else { "warning" },
-        "warnings": warnings, "tokenDaysLeft": longest.and_then(|token| days_left(token, now)),
-    });
+    let status = if warnings.is_empty() { HealthStatus::Ok } else { HealthStatus::Warning };
+    let health = Health { status, warnings, token_days_left: longest.and_then(|token| days_left(token, now)) };
     Ok((health, used.max()))
 }

@@ -6,6 +6,7 @@
 
 use super::{order, row};
 use crate::budget::Budget;
+use crate::directory::console::{Day, Entry, EntryToken, JournalPage, NestedIn};
 use crate::directory::query::Journal;
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result};
@@ -16,7 +17,8 @@ use crate::scim::json;
 use crate::store::Sql;
 use crate::store::journal::{self as store, Applied, Place};
 use crate::store::refused::{Key, Position, Refused};
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 
 /// The most entries of a page, and the most bytes: it ends early.
 const LIMIT_MAX: i64 = 200;
@@ -46,17 +48,19 @@ pub(crate) fn page(
         false => order::next(sql, &mut memory.evidence, query, &place.refusal, limit + 1, budget)?,
         true => Vec::new(),
     };
-    let days: Option<Value> = match &query.after {
-        None => Some(store::traffic(sql)?.into_iter().map(show_day).collect()),
+    let traffic = match &query.after {
+        None => Some(store::traffic(sql)?),
         Some(_) => None,
     };
+    let days: Option<Vec<Day<'_>>> = traffic.as_ref().map(|days| days.iter().map(show_day).collect());
+    let days_bytes = raw(&days)?.get().len();
     // Refusals older than the changes that were looked at wait for these.
     let (all, ready) = (refused.len(), |one: &Refused| cut.is_none_or(|(_, at)| one.last > at));
     let mut refused: Vec<Refused> = refused.into_iter().filter(ready).collect();
     let waiting = refused.len() < all;
     applied.reverse();
     refused.reverse();
-    let mut room = PAGE_BYTES.saturating_sub(FRAME_BYTES + days.as_ref().map_or(0, |days| days.to_string().len()));
+    let mut room = PAGE_BYTES.saturating_sub(FRAME_BYTES + days_bytes);
     let mut entries = Vec::new();
     while (entries.len() as i64) < limit {
         let newer = match (applied.last(), refused.last()) {
@@ -69,7 +73,7 @@ pub(crate) fn page(
             (None, Some(refusal)) => show_refused(refusal, org)?,
             (None, None) => break,
         };
-        let bytes = shown.to_string().len() + 1;
+        let bytes = shown.get().len() + 1;
         if bytes > room && !entries.is_empty() {
             break;
         }
@@ -86,11 +90,7 @@ pub(crate) fn page(
         place.seq = cut.map_or(0, |(seq, _)| seq + 1);
     }
     let more = waiting || cut.is_some() || !applied.is_empty() || !refused.is_empty();
-    let mut shown = json!({ "entries": entries, "next": more.then(|| written(&place)) });
-    if let (Some(days), Some(map)) = (days, shown.as_object_mut()) {
-        map.insert("days".to_owned(), days);
-    }
-    crate::org::read::organisation::answer(&shown)
+    Answer::of(&JournalPage { entries, next: more.then(|| written(&place)), days })
 }
 
 fn written(Place { seq, refusal: Position { last, key } }: &Place) -> String {
@@ -115,64 +115,107 @@ fn place(text: &str) -> Result<Place> {
     }
 }
 
-fn show_applied(one: &Applied) -> Result<Value> {
+fn show_applied(one: &Applied) -> Result<Box<RawValue>> {
     let all: Vec<String> = json::own(&one.repairs)?;
     // A repair has a name, a note is a sentence.
-    let (notes, repairs): (Vec<&String>, Vec<&String>) = all.iter().partition(|text| text.contains(' '));
-    let at = one.at.rfc3339();
+    let (notes, repairs): (Vec<String>, Vec<String>) = all.into_iter().partition(|text| text.contains(' '));
     let (method, resource) = match one.method.as_deref() {
         Some(super::BULK) => (Some("POST"), "/Bulk".to_owned()),
         method if one.resource == "Organisation" => (method, "/import".to_owned()),
         method => (method, format!("/{}s/{}", one.resource, one.id)),
     };
-    Ok(json!({
-        "outcome": "applied", "firstAt": at, "lastAt": at, "count": 1, "requestId": one.facts.request,
-        "token": token(&one.facts), "idp": said_at_all(&one.facts.idp), "method": method, "resource": resource,
-        "status": one.status, "code": null, "scimType": null, "detail": null, "repairs": repairs, "notes": notes, "names": [],
-        "nestedIn": null, "seq": one.seq,
-    }))
-}
-
-fn show_refused(one: &Refused, org: &OrgId) -> Result<Value> {
-    let mut why: Value = json::own(&one.why)?;
-    let names: Value = json::own(&one.names)?;
-    let mut said = |name: &str| why.get_mut(name).map(Value::take).unwrap_or_default();
-    let list = |value: Value| if value.is_null() { json!([]) } else { value };
-    // Warnings are written by the alarm, which is not told the organisation's name.
-    let detail = said("detail").as_str().map(|text| named(text, org));
-    let cut = said("cut") == true;
-    let mut notes = list(said("notes"));
-    if let (true, Some(notes)) = (cut, notes.as_array_mut()) {
-        notes.push(row::NOTE.into());
-    }
-    let nested = said("nestedIn").as_str().map(|label| match label.strip_prefix('"') {
-        None => json!({ "id": label, "displayName": one.group }),
-        Some(text) => {
-            let name = serde_json::from_str::<String>(label);
-            json!({ "id": null, "displayName": name.unwrap_or_else(|_| text.trim_end_matches('"').to_owned()) })
-        }
-    });
-    Ok(json!({
-        "outcome": one.outcome, "firstAt": one.first.rfc3339(), "lastAt": one.last.rfc3339(), "count": one.count,
-        "requestId": said_at_all(&one.facts.request), "token": token(&one.facts), "idp": said_at_all(&one.facts.idp),
-        "method": said_at_all(&one.method), "resource": said_at_all(&one.resource), "status": said("status"), "code": said("code"),
-        "scimType": said("scimType"), "detail": detail,
-        "repairs": list(said("repairs")), "notes": notes, "names": names, "nestedIn": nested, "seq": null,
-    }))
-}
-
-fn show_day(one: store::Traffic) -> Value {
-    let midnight = Timestamp(one.day * store::DAY).rfc3339();
-    json!({
-        "day": midnight.split('T').next(), "idp": said_at_all(&one.idp), "applied": one.applied, "unchanged": one.unchanged,
-        "refused": one.refused,
+    raw(&Entry {
+        outcome: "applied",
+        first_at: one.at.into(),
+        last_at: one.at.into(),
+        count: 1,
+        request_id: Some(&one.facts.request),
+        token: token(&one.facts),
+        idp: said_at_all(&one.facts.idp),
+        method,
+        resource: Some(resource),
+        status: one.status,
+        code: None,
+        scim_type: None,
+        detail: None,
+        repairs,
+        notes,
+        names: Vec::new(),
+        nested_in: None,
+        seq: Some(one.seq),
     })
 }
 
-fn token(facts: &store::Facts) -> Option<Value> {
-    facts.token.as_ref().map(|id| json!({ "id": id, "name": facts.token_name }))
+/// Why a request was refused, as it is stored.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Why {
+    status: Option<i64>,
+    code: Option<String>,
+    scim_type: Option<String>,
+    detail: Option<String>,
+    repairs: Option<Vec<String>>,
+    notes: Option<Vec<String>>,
+    nested_in: Option<String>,
+    cut: bool,
+}
+
+fn show_refused(one: &Refused, org: &OrgId) -> Result<Box<RawValue>> {
+    let why: Why = json::own(&one.why)?;
+    let mut notes = why.notes.unwrap_or_default();
+    if why.cut {
+        notes.push(row::NOTE.to_owned());
+    }
+    let nested_in = why.nested_in.map(|label| match label.strip_prefix('"') {
+        None => NestedIn { display_name: one.group.clone(), id: Some(label) },
+        Some(text) => {
+            let name = serde_json::from_str::<String>(&label);
+            let name = name.unwrap_or_else(|_| text.trim_end_matches('"').to_owned());
+            NestedIn { id: None, display_name: Some(name) }
+        }
+    });
+    raw(&Entry {
+        outcome: &one.outcome,
+        first_at: one.first.into(),
+        last_at: one.last.into(),
+        count: one.count,
+        request_id: said_at_all(&one.facts.request),
+        token: token(&one.facts),
+        idp: said_at_all(&one.facts.idp),
+        method: said_at_all(&one.method),
+        resource: said_at_all(&one.resource).map(str::to_owned),
+        status: why.status,
+        code: why.code,
+        scim_type: why.scim_type,
+        // Warnings are written by the alarm, which is not told the organisation's name.
+        detail: why.detail.map(|text| named(&text, org)),
+        repairs: why.repairs.unwrap_or_default(),
+        notes,
+        names: json::own(&one.names)?,
+        nested_in,
+        seq: None,
+    })
+}
+
+fn show_day(one: &store::Traffic) -> Day<'_> {
+    let midnight = Timestamp(one.day * store::DAY).rfc3339();
+    Day {
+        day: midnight.split('T').next().unwrap_or_default().to_owned(),
+        idp: said_at_all(&one.idp),
+        applied: one.applied,
+        unchanged: one.unchanged,
+        refused: one.refused,
+    }
+}
+
+fn token(facts: &store::Facts) -> Option<EntryToken<'_>> {
+    facts.token.as_ref().map(|id| EntryToken { id, name: facts.token_name.as_deref() })
 }
 
 fn said_at_all(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
+}
+
+fn raw(value: &impl Serialize) -> Result<Box<RawValue>> {
+    to_raw_value(value).map_err(Error::internal)
 }

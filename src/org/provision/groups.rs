@@ -285,11 +285,3 @@ fn conflict(code: Code, attribute: &str, value: &str, taken: &Group) -> Error {
 pub(crate) fn not_found(id: &GroupId) -> Error {
     Error::new(Code::GroupNotFound, format!("There is no group {id} in this organisation."))
 }
-
-/// A group as the Console sees it.
-pub(crate) fn show(group: &Group) -> Result<Value> {
-    Ok(json!({
-        "id": group.id, "version": group.version, "created": group.created.rfc3339(),
-        "modified": group.modified.rfc3339(), "attributes": attributes(&group.content.doc)?,
-    }))
-}

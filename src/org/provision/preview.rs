@@ -62,10 +62,9 @@ fn taken_back(
         seen = Some((outcome, feed::shown(sql, before, SHOWN, SHOWN_BYTES)?.0, count));
         Err(Error::internal("a preview is taken back"))
     });
-    let Some((outcome, shown, count)) = seen else {
+    let Some((outcome, changes, count)) = seen else {
         return Err(result.err().unwrap_or_else(|| Error::internal("the transaction did not run")));
     };
-    let changes = RawValue::from_string(format!("[{shown}]")).map_err(Error::internal)?;
     match outcome {
         Err(error) => nothing_changed(Err(error), call),
         Ok(mutation::Done { mut answer, mut notes, repairs, .. }) => {

@@ -2,6 +2,7 @@
 //! the object wakes it after a commit.
 
 use crate::directory::call::{Actor, Ask, Call};
+use crate::directory::console::Changes;
 use crate::directory::query::Query;
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result};
@@ -61,19 +62,19 @@ pub(crate) fn page(sql: &dyn Sql, after: Seq, limit: i64) -> Result<(Answer, boo
         return Err(Error::new(Code::ChangesPruned, detail));
     }
     let (shown, last) = shown(sql, after, limit, PAGE_BYTES)?;
-    let text = format!(r#"{{"changes":[{shown}],"next":{last}}}"#);
-    Ok((Answer::Json(RawValue::from_string(text).map_err(Error::internal)?), last == after))
+    let answer = Answer::of(&Changes { changes: &shown, next: last })?;
+    Ok((answer, last == after))
 }
 
-/// The changes after a position as a JSON array without its brackets, and the position of the last one: `bytes` of them, or
-/// the first one alone if that is longer.
+/// The changes after a position as a JSON array, and the position of the last one: `bytes` of them, or the first one alone
+/// if that is longer.
 ///
 /// # Errors
 /// Internal only.
-pub(crate) fn shown(sql: &dyn Sql, after: Seq, limit: i64, bytes: usize) -> Result<(String, Seq)> {
-    let (mut shown, mut last) = (String::new(), after);
+pub(crate) fn shown(sql: &dyn Sql, after: Seq, limit: i64, bytes: usize) -> Result<(Box<RawValue>, Seq)> {
+    let (mut shown, mut last) = ("[".to_owned(), after);
     feed::read(sql, after, limit, &mut |change| {
-        if !shown.is_empty() {
+        if last > after {
             if shown.len() + change.text.len() > bytes {
                 return Ok(false);
             }
@@ -83,7 +84,8 @@ pub(crate) fn shown(sql: &dyn Sql, after: Seq, limit: i64, bytes: usize) -> Resu
         last = change.seq;
         Ok(true)
     })?;
-    Ok((shown, last))
+    shown.push(']');
+    Ok((RawValue::from_string(shown).map_err(Error::internal)?, last))
 }
 
 /// The position of the last change: who waits before it is to be woken.

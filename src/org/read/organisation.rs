@@ -1,6 +1,7 @@
 //! What the Console reads. Nothing here changes anything.
 
 use super::snapshot;
+use crate::directory::console::{Configured, Enabled, Organisation, SyncOptions, Time, Tokens};
 use crate::directory::options::Options;
 use crate::directory::query::Query;
 use crate::directory::reply::Answer;
@@ -10,16 +11,14 @@ use crate::org::admin::settings;
 use crate::org::admin::tokens::{self, show};
 use crate::org::provision::growth;
 use crate::store::{Sql, changes, tokens as store};
-use serde_json::value::to_raw_value;
-use serde_json::{Value, json};
 
 /// Answers one query.
 pub(crate) fn read(sql: &dyn Sql, org: &OrgId, query: &Query, now: Timestamp) -> Result<Answer> {
     match query {
         Query::Organisation => organisation(sql, org, now),
         Query::Tokens => {
-            let tokens: Vec<Value> = store::all(sql)?.iter().map(|token| show(token, now)).collect();
-            answer(&json!({ "tokens": tokens }))
+            let tokens = store::all(sql)?;
+            Answer::of(&Tokens { tokens: tokens.iter().map(|token| show(token, now)).collect() })
         }
         Query::Snapshot { position } => snapshot::piece(sql, position.as_deref(), snapshot::WORK),
         Query::Import => crate::org::import::status(sql, org),
@@ -38,29 +37,36 @@ pub(crate) fn organisation(sql: &dyn Sql, org: &OrgId, now: Timestamp) -> Result
     let (settings, head) = (settings(sql)?, changes::head(sql)?);
     let full = growth::warnings(sql, settings.options.quota(), &head, org)?;
     let (health, last_push) = tokens::health(sql, org, settings.scim_enabled, full, now)?;
-    let released = settings.guard_is_released(now).then(|| settings.guard_released_until.rfc3339());
-    answer(&json!({
-        "id": org, "displayName": settings.display_name, "saml": { "configured": settings.saml_configured },
-        "scim": { "enabled": settings.scim_enabled }, "sync": show_sync(&settings.options),
-        "guard": settings.options.guard(), "guardReleasedUntil": released,
-        "jurisdiction": settings.residency.jurisdiction, "locationHint": settings.residency.location_hint,
-        "quota": settings.options.quota(), "storedBytes": sql.size()?,
-        "reservedGroupNames": settings.options.reserved_group_names.unwrap_or_default(), "counts": head.totals, "lastSeq": head.seq,
-        "lastChangeAt": (head.seq > 0).then(|| head.at.rfc3339()),
-        "oldestSeq": changes::oldest(sql)?, "lastPushAt": last_push.map(Timestamp::rfc3339), "health": health,
-    }))
-}
-
-fn show_sync(options: &Options) -> Value {
-    let sync = options.sync();
-    let on = |option: Option<bool>| option.unwrap_or(true);
-    json!({
-        "createUsers": on(sync.create_users), "updateProfiles": on(sync.update_profiles),
-        "deactivateUsers": on(sync.deactivate_users), "pushGroups": on(sync.push_groups),
+    let released = settings.guard_is_released(now).then_some(settings.guard_released_until.into());
+    Answer::of(&Organisation {
+        id: org,
+        display_name: settings.display_name,
+        saml: Configured { configured: settings.saml_configured },
+        scim: Enabled { enabled: settings.scim_enabled },
+        sync: show_sync(&settings.options),
+        guard: settings.options.guard(),
+        guard_released_until: released,
+        quota: settings.options.quota(),
+        stored_bytes: sql.size()?,
+        reserved_group_names: settings.options.reserved_group_names.unwrap_or_default(),
+        jurisdiction: settings.residency.jurisdiction,
+        location_hint: settings.residency.location_hint,
+        counts: head.totals,
+        last_seq: head.seq,
+        last_change_at: (head.seq > 0).then_some(head.at.into()),
+        oldest_seq: changes::oldest(sql)?,
+        last_push_at: last_push.map(Time),
+        health,
     })
 }
 
-/// A Console answer, rendered.
-pub(crate) fn answer(value: &Value) -> Result<Answer> {
-    Ok(Answer::Json(to_raw_value(value).map_err(Error::internal)?))
+fn show_sync(options: &Options) -> SyncOptions {
+    let sync = options.sync();
+    let on = |option: Option<bool>| option.unwrap_or(true);
+    SyncOptions {
+        create_users: on(sync.create_users),
+        update_profiles: on(sync.update_profiles),
+        deactivate_users: on(sync.deactivate_users),
+        push_groups: on(sync.push_groups),
+    }
 }

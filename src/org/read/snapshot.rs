@@ -2,9 +2,12 @@
 //! a position, so what a line shows is as it was when it was read. The changes since the beginning follow, and the last of
 //! them are read together with the last line: who applies the lines in order has the directory as it is then.
 
+use crate::directory::console::{Line, SnapshotCounts};
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result};
 use crate::id::Seq;
+use crate::scim::json;
+use crate::store::changes::Totals;
 use crate::store::{Sql, changes, feed, snapshot as store};
 
 /// How much one piece reads: memberships and tombstones count once, all else [`HEAVY`] times.
@@ -87,8 +90,8 @@ pub fn piece(sql: &dyn Sql, position: Option<&str>, work: i64) -> Result<Answer>
     position.late += u32::from(position.phase == CHANGES);
     let mut piece = Piece { position, text: String::new(), left: work << more, bytes: BYTES << more };
     if piece.position.lines == 0 {
-        let from = piece.position.from;
-        piece.write(&format!(r#"{{"from":{from}}}"#));
+        let from = Line::From(piece.position.from);
+        piece.write(&from.text()?);
     }
     while piece.left > 0 {
         match piece.position.phase {
@@ -201,7 +204,7 @@ impl Piece {
                 let detail = "The directory was replaced by an import meanwhile. Take another snapshot.";
                 return Err(Error::new(Code::SnapshotOutdated, detail));
             }
-            let fits = self.fits(&format!(r#"{{"change":{}}}"#, change.text), HEAVY);
+            let fits = self.fits(&Line::Change(json::own(&change.text)?).text()?, HEAVY);
             if fits {
                 last = change.seq;
             }
@@ -209,10 +212,10 @@ impl Piece {
         })?;
         self.position.place = last.to_string();
         if last == head.seq {
-            let counts = serde_json::to_string(&head.totals).map_err(Error::internal)?;
-            let counts = counts.trim_end_matches('}');
-            let (tombstones, lines) = (store::count_tombstones(sql)?, self.position.lines);
-            self.write(&format!(r#"{{"at":{last},"counts":{counts},"tombstones":{tombstones}}},"lines":{lines}}}"#));
+            let Totals { users, active_users, groups, memberships } = head.totals;
+            let tombstones = store::count_tombstones(sql)?;
+            let counts = SnapshotCounts { users, active_users, groups, memberships, tombstones };
+            self.write(&Line::End { at: last, counts, lines: self.position.lines }.text()?);
             self.position.turn(DONE);
         }
         Ok(())

@@ -4,6 +4,7 @@
 use super::related;
 use super::search::Scan;
 use crate::budget::Budget;
+use crate::directory::console::{self, Groups, Member, Members, True, UserGroup, Users};
 use crate::directory::query::{Page, Query};
 use crate::directory::reply::{Answer, Stored};
 use crate::directory::view;
@@ -17,8 +18,8 @@ use crate::scim::schema::Kinds;
 use crate::store::search::Found;
 use crate::store::users::User;
 use crate::store::{Sql, changes, groups as group_rows, members, users as user_rows};
-use serde_json::value::RawValue;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 
 /// Where a page ends early, in bytes.
 const PAGE_BYTES: usize = 4 * 1024 * 1024;
@@ -55,8 +56,8 @@ fn has(known: Option<&Tags>, tag: &str) -> bool {
     known.is_some_and(|known| known.has(tag))
 }
 
-fn tagged(etag: String, body: String) -> Result<Answer> {
-    Ok(Answer::Tagged { etag, body: Some(RawValue::from_string(body).map_err(Error::internal)?) })
+fn tagged(etag: String, body: &impl Serialize) -> Result<Answer> {
+    Ok(Answer::Tagged { etag, body: Some(raw(body)?) })
 }
 
 fn list(
@@ -100,63 +101,56 @@ pub(crate) fn page(
 ) -> Result<Answer> {
     let wanted = found.get(..count.min(found.len())).unwrap_or_default();
     let mut next = if found.len() > count { wanted.last().map(|found| found.place.as_str()) } else { rest };
-    let (mut shown, mut last) = (String::new(), String::new());
+    let (mut shown, mut bytes, mut last): (Vec<Box<RawValue>>, _, _) = (Vec::new(), 0, String::new());
     'page: for part in wanted.chunks(AT_ONCE) {
         let keys: Vec<i64> = part.iter().map(|found| found.key).collect();
         // Another one may have the key of one that is gone by now; the pages are in the order of the ids.
         let is_meant = |id: &str| part.binary_search_by(|found| found.id().cmp(id)).is_ok();
-        let resources: Vec<(String, Value)> = match kinds {
+        let resources: Vec<(String, Box<RawValue>)> = match kinds {
             Kinds::Users => {
                 let users = user_rows::by_keys(sql, &keys)?.into_iter();
-                users.map(|user| Ok((user.id.to_string(), show_user(&user)?))).collect::<Result<_>>()?
+                users.map(|user| Ok((user.id.to_string(), show_user(&user, None, false)?))).collect::<Result<_>>()?
             }
             Kinds::Groups => {
                 let groups = group_rows::by_keys(sql, &keys)?.into_iter();
-                groups.map(|group| Ok((group.id.to_string(), groups::show(&group)?))).collect::<Result<_>>()?
+                groups.map(|group| Ok((group.id.to_string(), show_group(&group)?))).collect::<Result<_>>()?
             }
         };
         for (id, resource) in resources.into_iter().filter(|(id, _)| is_meant(id)) {
-            let text = resource.to_string();
-            if !shown.is_empty() {
-                if shown.len() + text.len() > PAGE_BYTES {
-                    next = Some(&last);
-                    break 'page;
-                }
-                shown.push(',');
+            bytes += resource.get().len() + 1;
+            if !shown.is_empty() && bytes > PAGE_BYTES {
+                next = Some(&last);
+                break 'page;
             }
-            shown.push_str(&text);
+            shown.push(resource);
             last = id;
         }
     }
-    let name = if kinds == Kinds::Users { "users" } else { "groups" };
-    tagged(etag.to_owned(), format!(r#"{{"{name}":[{shown}],"next":{}}}"#, Value::from(next)))
+    match kinds {
+        Kinds::Users => tagged(etag.to_owned(), &Users { users: shown, next }),
+        Kinds::Groups => tagged(etag.to_owned(), &Groups { groups: shown, next }),
+    }
 }
 
 fn user(sql: &dyn Sql, id: &UserId, known: Option<&Tags>, budget: &Budget) -> Result<Answer> {
     let missing = || Error::new(Code::UserNotFound, format!("There is no user {id} in this organisation."));
     let user = user_rows::by_id(sql, id)?.ok_or_else(missing)?;
-    let mut shown = show_user(&user)?;
-    let stored = related::with_groups(sql, user.key, users::stored(user)?, budget)?;
-    let groups: Vec<Value> = stored.groups.iter().map(|g| json!({ "id": g.id, "displayName": g.display })).collect();
-    if let Some(map) = shown.as_object_mut() {
-        map.insert("groups".to_owned(), Value::Array(groups));
-        if stored.rest.is_some() {
-            map.insert("moreGroups".to_owned(), Value::Bool(true));
-        }
-    }
-    one(&stored, &shown, known)
+    let stored = related::with_groups(sql, user.key, users::stored(user.clone())?, budget)?;
+    let groups = stored.groups.iter().map(|group| UserGroup { id: &group.id, display_name: &group.display }).collect();
+    one(&stored, show_user(&user, Some(groups), stored.rest.is_some()), known)
 }
 
 fn group(sql: &dyn Sql, id: &GroupId, known: Option<&Tags>) -> Result<Answer> {
     let group = group_rows::by_id(sql, id)?.ok_or_else(|| groups::not_found(id))?;
-    let shown = groups::show(&group)?;
-    one(&groups::stored(group)?, &shown, known)
+    let shown = show_group(&group);
+    one(&groups::stored(group)?, shown, known)
 }
 
 /// The entity tag is the one that SCIM shows.
-fn one(stored: &Stored, shown: &Value, known: Option<&Tags>) -> Result<Answer> {
+fn one(stored: &Stored, shown: Result<Box<RawValue>>, known: Option<&Tags>) -> Result<Answer> {
     let etag = view::etag(stored);
-    if has(known, &etag) { Ok(Answer::Tagged { etag, body: None }) } else { tagged(etag, shown.to_string()) }
+    let body = if has(known, &etag) { None } else { Some(shown?) };
+    Ok(Answer::Tagged { etag, body })
 }
 
 fn crew(
@@ -182,11 +176,8 @@ fn crew(
         found.pop();
     }
     let next = found.last().filter(|_| more).map(|(key, id, ..)| format!("{key}.{id}"));
-    let members: Vec<Value> = found
-        .into_iter()
-        .map(|(_, id, user_name, active)| json!({ "id": id, "userName": user_name, "active": active }))
-        .collect();
-    tagged(etag, json!({ "members": members, "next": next }).to_string())
+    let members = found.into_iter().map(|(_, id, user_name, active)| Member { id, user_name, active }).collect();
+    tagged(etag, &Members { members, next })
 }
 
 /// The key after which a page of members begins: `next` of the page before is the key and the id of its last member. If that
@@ -207,9 +198,31 @@ fn after_member(sql: &dyn Sql, text: &str) -> Result<i64> {
     Ok(if user.is_some_and(|user| user.key == key) { key } else { key - 1 })
 }
 
-pub(crate) fn show_user(user: &User) -> Result<Value> {
-    Ok(json!({
-        "id": user.id, "version": user.version, "active": user.content.active, "created": user.created.rfc3339(),
-        "modified": user.modified.rfc3339(), "attributes": users::attributes(&user.content.doc)?,
-    }))
+/// A user as the Console sees it, with its groups where they are shown.
+fn show_user(user: &User, groups: Option<Vec<UserGroup<'_>>>, has_more_groups: bool) -> Result<Box<RawValue>> {
+    raw(&console::User {
+        id: user.id.as_str(),
+        version: user.version,
+        active: user.content.active,
+        created: user.created.into(),
+        modified: user.modified.into(),
+        attributes: &raw(&users::attributes(&user.content.doc)?)?,
+        groups,
+        more_groups: has_more_groups.then_some(True),
+    })
+}
+
+/// A group as the Console sees it.
+fn show_group(group: &group_rows::Group) -> Result<Box<RawValue>> {
+    raw(&console::Group {
+        id: group.id.as_str(),
+        version: group.version,
+        created: group.created.into(),
+        modified: group.modified.into(),
+        attributes: &raw(&users::attributes(&group.content.doc)?)?,
+    })
+}
+
+fn raw(value: &impl Serialize) -> Result<Box<RawValue>> {
+    to_raw_value(value).map_err(Error::internal)
 }

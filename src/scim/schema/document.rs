@@ -275,6 +275,26 @@ const MUTABILITIES: [Mutability; 4] =
 const RETURNS: [Returned; 4] = [Returned::Always, Returned::Never, Returned::Default, Returned::Request];
 const UNIQUENESSES: [Uniqueness; 3] = [Uniqueness::None, Uniqueness::Server, Uniqueness::Global];
 
+/// A characteristic of an attribute whose value is one of the RFC's words.
+#[cfg(native)]
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Words {
+    Type,
+    Mutability,
+    Returned,
+}
+
+/// The words that a characteristic may have.
+#[cfg(native)]
+pub fn words(of: Words) -> Vec<&'static str> {
+    match of {
+        Words::Type => TYPES.into_iter().map(type_name).collect(),
+        Words::Mutability => MUTABILITIES.into_iter().map(mutability_name).collect(),
+        Words::Returned => RETURNS.into_iter().map(returned_name).collect(),
+    }
+}
+
 /// The keys of one JSON object, taken one by one; [`Fields::end`] refuses those that are left. `null` is absent.
 struct Fields {
     /// What errors name.

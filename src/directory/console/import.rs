@@ -1,0 +1,64 @@
+//! How an import stands.
+
+use crate::id::Seq;
+use serde::Serialize;
+use std::fmt;
+
+/// Where an import stands.
+#[derive(Debug, Serialize)]
+#[cfg_attr(native, derive(schemars::JsonSchema))]
+pub struct ImportStatus {
+    /// What is being done.
+    pub state: ImportState,
+    /// The parts that were sent; none once it is over.
+    pub parts: Vec<ImportPart>,
+    /// How far a job has come, for people.
+    pub position: Option<String>,
+    /// Why it failed and what to do.
+    pub error: Option<String>,
+    /// The change of the feed that tells of it.
+    #[cfg_attr(native, schemars(range(min = 1)))]
+    pub seq: Option<Seq>,
+}
+
+/// What an import is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(native, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub enum ImportState {
+    /// It takes parts.
+    Receiving,
+    /// All of it is checked; the directory is as it was.
+    Checking,
+    /// The directory is replaced.
+    Writing,
+    /// The directory is the imported one.
+    Done,
+    /// It has ended without that.
+    Failed,
+}
+
+impl fmt::Display for ImportState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Receiving => "receiving",
+            Self::Checking => "checking",
+            Self::Writing => "writing",
+            Self::Done => "done",
+            Self::Failed => "failed",
+        })
+    }
+}
+
+/// A part of an import.
+#[derive(Debug, Serialize)]
+#[cfg_attr(native, derive(schemars::JsonSchema))]
+pub struct ImportPart {
+    /// Its number.
+    #[cfg_attr(native, schemars(range(min = 1)))]
+    pub part: i64,
+    /// How many lines of it arrived.
+    pub lines: i64,
+    /// All of it arrived.
+    pub complete: bool,
+}

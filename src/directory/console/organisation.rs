@@ -1,0 +1,131 @@
+//! Organisations: their settings and how they are.
+
+use super::Time;
+use crate::directory::options::Guard;
+use crate::directory::quota::Quota;
+use crate::directory::registry::RegistryEntry;
+use crate::id::{OrgId, Seq};
+use serde::Serialize;
+
+/// A page of organisations in the order of their names.
+#[derive(Debug, Serialize)]
+#[cfg_attr(native, derive(schemars::JsonSchema))]
+pub struct Organisations {
+    /// The organisations.
+    pub organisations: Vec<RegistryEntry>,
+    /// `after` of the next page; null on the last one.
+    pub next: Option<OrgId>,
+}
+
+/// An organisation's settings, what it holds, and how it is.
+#[derive(Debug, Serialize)]
+#[cfg_attr(native, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Organisation<'a> {
+    /// The name in every address.
+    pub id: &'a OrgId,
+    /// The name for people.
+    pub display_name: String,
+    /// Single sign-on, without which SCIM cannot be enabled.
+    pub saml: Configured,
+    /// Whether identity providers may push.
+    pub scim: Enabled,
+    /// Which parts of a push are taken.
+    pub sync: SyncOptions,
+    /// How much deprovisioning is let through; null while the guard is off.
+    pub guard: Option<Guard>,
+    /// Until when the guard lets everything through.
+    pub guard_released_until: Option<Time>,
+    /// The most that the organisation may hold.
+    pub quota: Quota,
+    /// What the storage takes, as quota.bytes counts it.
+    pub stored_bytes: i64,
+    /// Names that no group may be given by a provider.
+    pub reserved_group_names: Vec<String>,
+    /// The jurisdiction that its data stays in.
+    pub jurisdiction: Option<String>,
+    /// Near where its object was to be made.
+    pub location_hint: Option<String>,
+    /// What it holds.
+    pub counts: Counts,
+    /// The position of the last change.
+    pub last_seq: Seq,
+    /// When that change was made.
+    pub last_change_at: Option<Time>,
+    /// The position of the oldest change that is still kept.
+    pub oldest_seq: Option<Seq>,
+    /// When a provider last sent a request.
+    pub last_push_at: Option<Time>,
+    /// How the connection to the provider is.
+    pub health: Health,
+}
+
+/// Single sign-on.
+#[derive(Debug, Serialize)]
+#[cfg_attr(native, derive(schemars::JsonSchema))]
+pub struct Configured {
+    /// The organisation's SAML is configured.
+    pub configured: bool,
+}
+
+/// SCIM.
+#[derive(Debug, Serialize)]
+#[cfg_attr(native, derive(schemars::JsonSchema))]
+pub struct Enabled {
+    /// The organisation takes part in SCIM.
+    pub enabled: bool,
+}
+
+/// Which parts of a push are taken.
+#[derive(Debug, Serialize)]
+#[cfg_attr(native, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct SyncOptions {
+    /// New users.
+    pub create_users: bool,
+    /// Changes of users' attributes.
+    pub update_profiles: bool,
+    /// Deactivations and deletions of users.
+    pub deactivate_users: bool,
+    /// Groups and their members.
+    pub push_groups: bool,
+}
+
+/// What an organisation holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(native, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Counts {
+    /// Users, inactive ones too.
+    pub users: i64,
+    /// Active users.
+    pub active_users: i64,
+    /// Groups.
+    pub groups: i64,
+    /// Memberships of users in groups.
+    pub memberships: i64,
+}
+
+/// How the connection to the provider is.
+#[derive(Debug, Serialize)]
+#[cfg_attr(native, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Health {
+    /// `warning` if there are warnings.
+    pub status: HealthStatus,
+    /// What is wrong and what to do, a sentence each.
+    pub warnings: Vec<String>,
+    /// Whole days until the last token for a provider ends; null if one has no end, or none is there.
+    pub token_days_left: Option<i64>,
+}
+
+/// Whether there is anything to warn of.
+#[derive(Debug, Serialize)]
+#[cfg_attr(native, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub enum HealthStatus {
+    /// Nothing.
+    Ok,
+    /// Something.
+    Warning,
+}

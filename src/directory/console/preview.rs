@@ -1,0 +1,39 @@
+//! What a SCIM request would do.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+
+/// What a SCIM request would do. Nothing of it was done.
+#[derive(Debug, Serialize)]
+#[cfg_attr(native, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct PreviewAnswer<'a> {
+    /// The request as it was understood; null if it was refused before, or is too long to be shown.
+    #[cfg_attr(native, schemars(with = "Option<super::super::described::AnyObject>"))]
+    pub command: Option<&'a RawValue>,
+    /// What the request needed to be understood.
+    pub repairs: Vec<String>,
+    /// What would be skipped, a sentence each.
+    pub notes: Vec<String>,
+    /// What would be answered.
+    pub answer: PreviewedResponse<'a>,
+    /// The changes that the feed would show, the first 1,000.
+    #[cfg_attr(native, schemars(with = "Vec<super::Change<'a>>"))]
+    pub changes: &'a RawValue,
+    /// How many changes there would be.
+    pub change_count: i64,
+}
+
+/// What a SCIM request would be answered.
+#[derive(Debug, Serialize)]
+#[cfg_attr(native, derive(schemars::JsonSchema))]
+pub struct PreviewedResponse<'a> {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: BTreeMap<&'static str, String>,
+    /// The body; null if there is none.
+    #[cfg_attr(native, schemars(with = "Option<super::super::described::AnyObject>"))]
+    pub body: Option<&'a RawValue>,
+}
