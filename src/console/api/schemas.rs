@@ -133,7 +133,7 @@ pub fn by_token_kind(schema: &mut Schema) {
     };
     let description = whole.get("description").cloned().unwrap_or_default();
     let scope = json!({ "$ref": "#/components/schemas/Scope" });
-    let auto = json!({ "type": ["string", "null"], "enum": ["auto", null] });
+    let auto = json!({ "anyOf": [{ "type": "string", "const": "auto" }, { "type": "null" }] });
     *schema = schemars::json_schema!({
         "description": description,
         "oneOf": [

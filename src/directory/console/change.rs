@@ -2,7 +2,7 @@
 
 use super::{Group, Time, User};
 use crate::error::{Error, Result};
-use crate::id::{GroupId, Seq, UserId, Version};
+use crate::id::{Seq, Version};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -94,7 +94,7 @@ pub struct Change<'a> {
     #[cfg_attr(native, schemars(with = "ChangedType"))]
     pub resource_type: &'a str,
     /// The `id` of the user or group; of an import the organisation's name.
-    #[cfg_attr(native, schemars(with = "UserId"))]
+    #[cfg_attr(native, schemars(with = "crate::id::UserId"))]
     pub id: &'a str,
     /// The user or group as it is now, SCIM's attributes with `schemas`; null if it is gone.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -118,7 +118,7 @@ pub struct Change<'a> {
     pub modified: Option<Time>,
     /// The groups that the user left with this change.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(native, schemars(with = "Vec<GroupId>"))]
+    #[cfg_attr(native, schemars(with = "Vec<crate::id::GroupId>"))]
     pub groups: Option<&'a RawValue>,
     /// The versions of now of those groups that are still there.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -130,11 +130,11 @@ pub struct Change<'a> {
     pub memberships: Option<i64>,
     /// The users who became members.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(native, schemars(with = "Vec<UserId>"))]
+    #[cfg_attr(native, schemars(with = "Vec<crate::id::UserId>"))]
     pub added: Option<&'a RawValue>,
     /// The users who are no longer members.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(native, schemars(with = "Vec<UserId>"))]
+    #[cfg_attr(native, schemars(with = "Vec<crate::id::UserId>"))]
     pub removed: Option<&'a RawValue>,
 }
 
@@ -143,7 +143,7 @@ pub struct Change<'a> {
 #[cfg_attr(native, derive(schemars::JsonSchema))]
 pub struct GroupVersion {
     /// The group's `id`.
-    #[cfg_attr(native, schemars(with = "GroupId"))]
+    #[cfg_attr(native, schemars(with = "crate::id::GroupId"))]
     pub id: String,
     /// How often it has changed.
     pub version: Version,
@@ -196,10 +196,10 @@ impl Line<'_> {
 #[cfg_attr(native, derive(schemars::JsonSchema))]
 pub struct Membership<'a> {
     /// The group's `id`.
-    #[cfg_attr(native, schemars(with = "GroupId"))]
+    #[cfg_attr(native, schemars(with = "crate::id::GroupId"))]
     pub id: &'a str,
     /// The users' ids.
-    #[cfg_attr(native, schemars(with = "Vec<UserId>"))]
+    #[cfg_attr(native, schemars(with = "Vec<crate::id::UserId>"))]
     pub users: &'a RawValue,
 }
 
@@ -209,7 +209,7 @@ pub struct Membership<'a> {
 #[serde(rename_all = "camelCase")]
 pub struct Tombstone<'a> {
     /// The `id`.
-    #[cfg_attr(native, schemars(with = "UserId"))]
+    #[cfg_attr(native, schemars(with = "crate::id::UserId"))]
     pub id: &'a str,
     /// What had it.
     #[cfg_attr(native, schemars(with = "ResourceKind"))]

@@ -1,7 +1,7 @@
 //! The journal: what was pushed and what became of it.
 
 use super::Time;
-use crate::id::{Seq, TokenId};
+use crate::id::Seq;
 use serde::Serialize;
 
 /// A page of the journal, the newest first.
@@ -84,7 +84,7 @@ pub enum Outcome {
 #[cfg_attr(native, derive(schemars::JsonSchema))]
 pub struct EntryToken<'a> {
     /// Its public name.
-    #[cfg_attr(native, schemars(with = "TokenId"))]
+    #[cfg_attr(native, schemars(with = "crate::id::TokenId"))]
     pub id: &'a str,
     /// The name for people.
     pub name: Option<&'a str>,

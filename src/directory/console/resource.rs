@@ -1,7 +1,7 @@
 //! Users and groups with their canonical attributes.
 
 use super::{Time, True};
-use crate::id::{GroupId, UserId, Version};
+use crate::id::{GroupId, Version};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -33,7 +33,7 @@ pub struct Groups<'a> {
 #[serde(rename_all = "camelCase")]
 pub struct User<'a> {
     /// The `id` that SCIM shows.
-    #[cfg_attr(native, schemars(with = "UserId"))]
+    #[cfg_attr(native, schemars(with = "crate::id::UserId"))]
     pub id: &'a str,
     /// How often it has changed, from 1.
     pub version: Version,
@@ -101,7 +101,7 @@ pub struct Members {
 #[serde(rename_all = "camelCase")]
 pub struct Member {
     /// The user's `id`.
-    #[cfg_attr(native, schemars(with = "UserId"))]
+    #[cfg_attr(native, schemars(with = "crate::id::UserId"))]
     pub id: String,
     /// The user's `userName`.
     pub user_name: String,
