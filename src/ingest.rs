@@ -337,7 +337,7 @@ fn keep(
         if !value.is_null() {
             reading.guide.look_up()?;
             let value = reading.guide.whole(value)?;
-            unresolved.push(Unresolved { op: Op::Replace, path: key, value });
+            unresolved.push(Unresolved { op: Op::Replace, path: key, value, number: None });
         }
         return Ok(());
     } else {

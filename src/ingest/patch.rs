@@ -7,11 +7,11 @@ mod value;
 use super::Reading;
 use crate::dialect::{self, Repair};
 use crate::directory::scim::GroupOperation;
-use crate::error::{Code, Error, Kind, Result, cut};
+use crate::error::{Code, Error, Result, cut};
 use crate::scim::filter::Forms;
 use crate::scim::guided::Wanted;
 use crate::scim::json::{Checked, Object, Texts};
-use crate::scim::patch::{Missing, OPERATIONS_MAX, Op, Operation};
+use crate::scim::patch::{Missing, OPERATIONS_MAX, Op, Operation, PATH_SHOWN, about_path};
 use crate::scim::path::{self, ResolveError, Resolved};
 use crate::scim::schema::{Mutability, ResourceType};
 use crate::scim::unregistered::{self, Unresolved};
@@ -108,18 +108,6 @@ fn too_many(count: usize) -> Error {
 /// How many paths are read at all, known or not, before what is left of them is counted.
 const PATHS_MAX: usize = 10 * OPERATIONS_MAX;
 
-/// How much of a path that is refused is shown, in characters: the longest URN with a filter fits.
-const PATH_SHOWN: usize = 512;
-
-/// Says of a refused path which it is: the whole of it is what an admin looks for among the mappings.
-fn about_path(error: Error, number: usize, path: &str) -> Error {
-    if !matches!(error.kind(), Kind::InvalidPath | Kind::InvalidFilter) {
-        return error;
-    }
-    let detail = format!("Operation {number} has the path {path:?}, which is refused: {}", error.detail);
-    error.saying(detail)
-}
-
 /// Resolves every path. `texts` keeps the JSON that stood in texts.
 fn sent<'b>(
     kind: &ResourceType,
@@ -130,7 +118,8 @@ fn sent<'b>(
 ) -> Result<(Vec<Sent<'b>>, Vec<Unresolved>)> {
     let (sent, unresolved) = (Vec::new(), Vec::new());
     let partial = matches!(envelope, Envelope::Changed(_));
-    let mut paths = Paths { kind, id, reading, texts, from_text: false, partial, sent, unresolved, read: 0 };
+    let mut paths =
+        Paths { kind, id, reading, texts, from_text: false, partial, sent, unresolved, number: None, read: 0 };
     match envelope {
         Envelope::Changed(values) => paths.keys(Op::Replace, values.iter().filter(|(_, value)| !value.is_null()))?,
         Envelope::Operations(items) => {
@@ -182,6 +171,8 @@ struct Paths<'a, 'b> {
     sent: Vec<Sent<'b>>,
     /// What only the object can find the place of.
     unresolved: Vec<Unresolved>,
+    /// The number of the operation whose path is resolved; none for a key.
+    number: Option<usize>,
     /// How many operations had a path, but that of members.
     read: usize,
 }
@@ -220,7 +211,10 @@ impl<'b> Paths<'_, 'b> {
         match (path, value) {
             (Some(text), value) => {
                 let shown = cut(&text, PATH_SHOWN).into_owned();
-                self.place(op, text, value, Written::AsPath).map_err(|error| about_path(error, number, &shown))
+                self.number = Some(number);
+                let placed = self.place(op, text, value, Written::AsPath);
+                self.number = None;
+                placed.map_err(|error| about_path(error, Some(number), &shown))
             }
             // RFC 7644 section 3.5.2.2: "If "path" is unspecified, the operation fails with ... noTarget."
             (None, _) if op == Op::Remove => {
@@ -302,7 +296,7 @@ impl<'b> Paths<'_, 'b> {
         if self.reading.mends() && unregistered::is_unregistered(self.kind, text.trim()) {
             let value =
                 if op == Op::Remove && value.is_null() { Value::Null } else { self.reading.guide.whole(value)? };
-            self.unresolved.push(Unresolved { op, path: text.trim().to_owned(), value });
+            self.unresolved.push(Unresolved { op, path: text.trim().to_owned(), value, number: self.number });
             return Ok(());
         }
         let resolved = dialect::form(self.reading.forms, &mut self.reading.repairs, |forms| {

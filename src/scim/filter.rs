@@ -377,10 +377,10 @@ impl Filter {
 
     /// The attributes that an element needs in order to fulfil the filter, if it is an `eq` comparison or an `and` of
     /// such: a PATCH that adds to a target which does not exist yet creates it with them. Empty for every other
-    /// filter, and for one that contradicts itself.
+    /// filter, and for one that contradicts itself. That it is not the primary one is what an element need not say.
     pub fn assertions(&self) -> Vec<(&str, Json)> {
         let mut pairs: Vec<(&str, Json)> = Vec::new();
-        for part in self.conjuncts() {
+        for part in self.conjuncts().into_iter().filter(|part| !part.is_not_primary()) {
             let Filter::Compare { target: Target { urn: None, name, sub: None }, op: Op::Eq, value } = part else {
                 return Vec::new();
             };
@@ -391,6 +391,13 @@ impl Filter {
             }
         }
         pairs
+    }
+
+    /// True for what `primary eq false` is read as.
+    fn is_not_primary(&self) -> bool {
+        let Filter::Not(inner) = self else { return false };
+        matches!(&**inner, Filter::Compare { target, op: Op::Eq, value: Value::Boolean(true) }
+            if *target == Target { urn: None, name: "primary".to_owned(), sub: None })
     }
 }
 

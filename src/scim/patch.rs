@@ -12,7 +12,7 @@ use super::path::Resolved;
 use super::resource::{canonical, is_label, is_unassigned};
 use super::schema::{Attribute, ResourceType};
 use crate::budget::Budget;
-use crate::error::{Code, Error, Result, excerpt};
+use crate::error::{Code, Error, Kind, Result, cut, excerpt};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -22,6 +22,34 @@ pub const MESSAGE: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
 /// The most operations of one request, counted after those on one group's members are gathered.
 pub const OPERATIONS_MAX: usize = 1000;
+
+/// How much of a path that is refused is shown, in characters: the longest URN with a filter fits.
+pub const PATH_SHOWN: usize = 512;
+
+/// Says of a refused path which it is, and of which operation: the whole of it is what an admin looks for among the mappings.
+/// `number` counts from 1; without it the path is a key.
+pub fn about_path(error: Error, number: Option<usize>, path: &str) -> Error {
+    if !matches!(error.kind(), Kind::InvalidPath | Kind::InvalidFilter) {
+        return error;
+    }
+    let path = cut(path, PATH_SHOWN);
+    let which = match number {
+        Some(number) => format!("Operation {number} has the path {path:?}, which is refused"),
+        None => format!("The path {path:?} is refused"),
+    };
+    let detail = format!("{which}: {}", error.detail);
+    error.saying(detail)
+}
+
+/// The refusal of a removal that lists an element by which no value can be told: to skip it would tell the client that what
+/// is stored is gone.
+pub fn removal_unclear(name: &str, what: &str) -> Error {
+    let detail = format!(
+        "Which values of {name} are to be removed is not clear: an element {what}. Name each by its value, or by what else is \
+         stored of it. Nothing was changed."
+    );
+    Error::new(Code::RemovalUnclear, detail)
+}
 
 /// What an operation does to its target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -36,6 +36,9 @@ pub struct Unresolved {
     /// As it was sent; `null` for none.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub value: Value,
+    /// The number of the operation whose path this is, from 1 on; none for the key of a value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<usize>,
 }
 
 /// Returns true for a path, or a key, that begins with a URN that nobody registered for this type.
@@ -116,7 +119,8 @@ pub fn apply(
             other => (Attributes::new(), other),
         };
         budget.spend(inner.values().map(weight).sum())?;
-        change(&key, &mut inner, rest, operation, budget)?;
+        change(&key, &mut inner, rest, operation, budget)
+            .map_err(|error| patch::about_path(error, operation.number, &operation.path))?;
         if !inner.is_empty() {
             known.push(key.clone());
             attributes.insert(key, Value::Object(inner));
@@ -190,9 +194,9 @@ fn is_version(segment: &str) -> bool {
 
 /// Changes what is stored of one extension.
 fn change(urn: &str, inner: &mut Attributes, rest: &str, operation: &Unresolved, budget: &Budget) -> Result<()> {
-    let Unresolved { op, path, value } = operation;
+    let Unresolved { op, path: _, value, number: _ } = operation;
     if !rest.is_empty() {
-        return attribute(urn, inner, *op, &Place::read(rest, path)?, value, budget);
+        return attribute(urn, inner, *op, &Place::read(rest)?, value, budget);
     }
     match (op, value) {
         (Op::Remove, _) | (Op::Replace, Value::Null) => inner.clear(),
@@ -200,7 +204,7 @@ fn change(urn: &str, inner: &mut Attributes, rest: &str, operation: &Unresolved,
         // `schemas` follows from the attributes.
         (_, Value::Object(values)) => {
             for (name, value) in values.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("schemas")) {
-                attribute(urn, inner, *op, &Place { name, sub: None, filter: None, path: name }, value, budget)?;
+                attribute(urn, inner, *op, &Place { name, sub: None, filter: None }, value, budget)?;
             }
         }
         (_, other) => {
@@ -217,22 +221,19 @@ struct Place<'p> {
     name: &'p str,
     sub: Option<String>,
     filter: Option<Expression>,
-    /// The whole path, for sentences.
-    path: &'p str,
 }
 
 impl<'p> Place<'p> {
-    fn read(rest: &'p str, path: &'p str) -> Result<Self> {
+    fn read(rest: &'p str) -> Result<Self> {
         let raw = path::parse(rest, Forms::Lenient)?;
         let name = rest.split(['.', '[']).next().unwrap_or_default();
         let sub = raw.sub.or(raw.attribute.sub);
         match &sub {
             Some(sub) if !urn::is_attribute_name(sub) => {
-                let detail =
-                    format!("{} is not a path: after the attribute only one sub-attribute can follow.", quoted(path));
+                let detail = format!("after {} only one sub-attribute can follow.", quoted(name));
                 Err(Error::new(Code::PathSyntax, detail))
             }
-            _ => Ok(Self { name, sub, filter: raw.filter, path }),
+            _ => Ok(Self { name, sub, filter: raw.filter }),
         }
     }
 }
@@ -275,7 +276,7 @@ fn attribute(
         ResolveError::Unknown(sub) | ResolveError::UnknownInFilter(sub) => {
             let detail = format!(
                 "No stored value of {} has the attribute {}, by which the path chooses values. Nothing was changed.",
-                quoted(place.path),
+                quoted(place.name),
                 quoted(&sub)
             );
             Error::new(Code::PathUnknownAttribute, detail).about([sub])
@@ -299,7 +300,10 @@ fn attribute(
         }
         (one, _) => one.clone(),
     };
-    let value = if op == Op::Remove { spelled(&described, value) } else { value };
+    let value = match (op, &place.sub) {
+        (Op::Remove, sub) => leaving(sub.as_deref().and_then(|sub| described.sub(sub)).unwrap_or(&described), value)?,
+        _ => value,
+    };
     let sub = place.sub.as_ref().filter(|_| described.kind == Type::Complex);
     let sub = sub.map(|sub| described.sub(sub).map_or_else(|| sub.clone(), |sub| sub.name.to_string()));
     let path = Resolved { target: Target { urn: Some(urn.to_owned()), name, sub }, filter };
@@ -319,16 +323,48 @@ fn attribute(
     Ok(())
 }
 
-/// The values that a removal lists, with the stored names.
-fn spelled(attribute: &Attribute, value: Value) -> Value {
-    match value {
-        Value::Array(items) => items.into_iter().map(|item| spelled(attribute, item)).collect(),
-        Value::Object(map) => {
-            let name = |name: String| attribute.sub(&name).map_or(name, |sub| sub.name.to_string());
-            Value::Object(map.into_iter().map(|(key, value)| (name(key), value)).collect())
+/// The values of a list that a removal names, with the stored names. Each must say which it means: to skip one would tell
+/// the client that what is stored is gone.
+///
+/// # Errors
+/// 400 `invalidValue` for an element of which nothing is stored, or whose unknown part may be what tells it from others.
+fn leaving(attribute: &Attribute, value: Value) -> Result<Value> {
+    let Value::Array(items) = value else { return Ok(value) };
+    let unclear = |what: &str| Err(patch::removal_unclear(&attribute.name, what));
+    let is_value = |name: &str| name.eq_ignore_ascii_case("value");
+    let mut listed = Vec::with_capacity(items.len());
+    for item in items {
+        match item {
+            Value::Null => return unclear("is empty"),
+            Value::Object(map) if attribute.kind == Type::Complex => {
+                let (mut said, mut unknown) = (Attributes::new(), None);
+                for (name, value) in map {
+                    match attribute.sub(&name) {
+                        Some(sub) => drop(said.insert(sub.name.to_string(), value)),
+                        None => unknown = Some(name),
+                    }
+                }
+                match unknown {
+                    _ if said.keys().any(|name| is_value(name)) => {}
+                    Some(name) => return unclear(&format!("has the unknown part {}", quoted(&name))),
+                    None if said.is_empty() => return unclear("is empty"),
+                    None => {}
+                }
+                listed.push(Value::Object(said));
+            }
+            // A plain value is its own `value`, and what says nothing else is meant by it.
+            Value::Object(map) => match map.into_iter().find(|(name, _)| is_value(name)) {
+                Some((_, value)) if !value.is_null() => listed.push(value),
+                _ => return unclear("has no value"),
+            },
+            plain => {
+                let sub = attribute.sub("value").map(|sub| sub.name.to_string());
+                listed.extend(sub.map(|name| Value::Object(Attributes::from_iter([(name, plain.clone())]))));
+                listed.push(plain);
+            }
         }
-        other => other,
     }
+    Ok(Value::Array(listed))
 }
 
 /// A resource type that knows nothing but this attribute.
@@ -537,6 +573,22 @@ mod tests {
                 Ok(json!({"keys": [{"value": "l", "primary": true}]})),
             ),
             (Op::Remove, at(":keys[shoe eq 5]"), json!(null), Err(Code::PathUnknownAttribute)),
+            (Op::Remove, at(":tags"), json!([{"Value": "B"}, {"value": 7}]), Ok(json!({"tags": ["a"]}))),
+            (Op::Remove, at(":tags"), json!({"value": "a"}), Ok(json!({"tags": ["B", 7]}))),
+            (Op::Remove, at(":tags"), json!(["gone"]), Ok(json!({}))),
+            (Op::Remove, at(":tags"), json!(["a", {"shoe": 1}]), Err(Code::RemovalUnclear)),
+            (Op::Remove, at(":tags"), json!([{"value": null}]), Err(Code::RemovalUnclear)),
+            (Op::Remove, at(":tags"), json!(["a", null]), Err(Code::RemovalUnclear)),
+            (Op::Remove, at(":keys"), json!(["k"]), Ok(json!({"keys": [{"value": "l", "primary": true}]}))),
+            (
+                Op::Remove,
+                at(":keys"),
+                json!([{"value": "K", "shoe": 1}]),
+                Ok(json!({"keys": [{"value": "l", "primary": true}]})),
+            ),
+            (Op::Remove, at(":keys"), json!([{"type": "work", "shoe": 1}]), Err(Code::RemovalUnclear)),
+            (Op::Remove, at(":keys"), json!({"shoe": 1}), Err(Code::RemovalUnclear)),
+            (Op::Remove, at(":keys"), json!([{}]), Err(Code::RemovalUnclear)),
             (
                 Op::Remove,
                 at(":keys[primary eq false]"),
@@ -563,7 +615,7 @@ mod tests {
         ] {
             let stored = stored.as_object().unwrap();
             let mut found = stored.clone();
-            let operation = Unresolved { op, path: path.clone(), value: value.clone() };
+            let operation = Unresolved { op, path: path.clone(), value: value.clone(), number: None };
             let result = apply(&user_type(), stored, &mut found, &[operation], &Budget::new());
             let wanted = expected.map(|changes| {
                 let mut wanted = stored.clone();
@@ -577,7 +629,7 @@ mod tests {
         }
         for (op, value) in [(Op::Remove, json!(null)), (Op::Replace, json!(null)), (Op::Remove, json!({"Code": 1}))] {
             let mut found = stored.as_object().unwrap().clone();
-            let operation = Unresolved { op, path: URN.to_ascii_uppercase(), value };
+            let operation = Unresolved { op, path: URN.to_ascii_uppercase(), value, number: None };
             apply(&user_type(), &Map::new(), &mut found, &[operation], &Budget::new()).unwrap();
             assert_eq!(Value::Object(found), json!({"userName": "u"}));
         }

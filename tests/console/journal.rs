@@ -367,6 +367,8 @@ fn paths_that_cannot_be_read() {
         ("emails[type is \"work\"].value", r#""emails[type is \"…\"].value""#, "work"),
         ("emails[value eq \"s3cret\"", r#""emails[value eq \"…\"""#, "s3cret"),
         ("name.givenName.x", r#""name.givenName.x""#, ""),
+        ("urn:acme:none:1.0:User:a.b.c", r#""urn:acme:none:1.0:User:a.b.c""#, ""),
+        ("urn:acme:none:1.0:User:a[value eq", r#""urn:acme:none:1.0:User:a[value eq""#, ""),
     ] {
         let bad = json!({"op": "replace", "path": path, "value": "v"});
         let refused = server.send("PATCH", &format!("/Users/{id}"), json!({"Operations": [good, bad]}));

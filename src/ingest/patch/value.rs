@@ -6,6 +6,7 @@ use crate::dialect::{self, Repair};
 use crate::error::{Code, Error, Result, quoted};
 use crate::scim::json::{self, Checked};
 use crate::scim::names;
+use crate::scim::patch::removal_unclear;
 use crate::scim::path::Resolved;
 use crate::scim::resource::{canonical, is_kept, is_unassigned, name_unknown, single};
 use crate::scim::schema::{Attribute, ResourceType, Type};
@@ -88,13 +89,7 @@ fn leaving(target: &Attribute, path: &Resolved, text: Checked<'_>, reading: &mut
         return Err(Error::new(Code::WrongType, detail));
     };
     let is_value = |key: &str| key.eq_ignore_ascii_case("value");
-    let unclear = |what: &str| {
-        let detail = format!(
-            "Which values of {name} are to be removed is not clear: an element {what}. Name each by its value, or by what \
-             else is stored of it. Nothing was changed."
-        );
-        Error::new(Code::RemovalUnclear, detail)
-    };
+    let unclear = |what: &str| removal_unclear(&name, what);
     let is_blank = text.text().is_some_and(|text| text.is_empty()) || text.object().is_some_and(|map| map.is_empty());
     if is_blank {
         return Err(unclear("is empty"));

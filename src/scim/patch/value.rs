@@ -193,9 +193,13 @@ fn remove(attribute: &Attribute, stored: &mut Value, listed: &[Value], budget: &
 /// How many comparisons making a key and looking it up is.
 const KEYED: usize = 4;
 
-/// What an element says under these names; `None` if it lacks one, or the attribute does.
+/// What an element says under these names; `None` if it lacks one, or the attribute does. "If not specified, the value of
+/// "primary" SHALL be assumed to be "false"" (RFC 7643 section 2.4).
 fn key<'a>(attribute: &Attribute, element: &'a Map<String, Value>, names: &[&str]) -> Option<Vec<Compared<'a>>> {
-    names.iter().map(|name| Some(Compared::new(attribute.sub(name)?, element.get(*name)?))).collect()
+    static FALSE: Value = Value::Bool(false);
+    let assumed = |name: &str| (name == "primary" && attribute.has_primary()).then_some(&FALSE);
+    let said = |name: &str| element.get(name).or_else(|| assumed(name));
+    names.iter().map(|name| Some(Compared::new(attribute.sub(name)?, said(name)?))).collect()
 }
 
 /// A value as the schema compares it (RFC 7643 section 2.2, `caseExact`).
@@ -330,6 +334,7 @@ mod tests {
         };
         let has = |(name, value): (&String, &Value)| match (attribute.sub(name), item.get(name)) {
             (Some(sub), Some(stored)) => plainly_equal(sub, value, stored),
+            (Some(_), None) => name == "primary" && *value == Value::Bool(false),
             _ => false,
         };
         match listed.get_key_value("value") {
