@@ -344,6 +344,8 @@ fn within(size: usize, most: usize) -> Result<()> {
 fn wrong_type(path: &str, expected: &str, value: &Value) -> Error {
     let found = match value {
         Value::String(text) if text.len() <= 64 => format!("the text {text}", text = quoted(text)),
+        // One with a fraction, or a very large one, where a whole number belongs.
+        Value::Number(number) if expected.ends_with("number") => number.to_string(),
         other => name(other).to_owned(),
     };
     Error::new(Code::WrongType, format!("{path} has to be {expected}, not {found}."))
