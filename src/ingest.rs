@@ -142,9 +142,13 @@ pub fn ingest(route: &Scim, request: &Request<'_>) -> Result<Ingested> {
     let guide = guide(forms != Forms::Strict, &texts);
     let mut reading = Reading { forms, repairs: Repairs::default(), notes: Vec::new(), guide, texts };
     let (precondition, known) = condition::read(route, request)?;
-    // A search says in its body what a list says in its address.
+    // A search says in its body what a list says in its address. What its address says too counts where the body says nothing:
+    // an answer as if there were no filter would show everybody.
     let body = match route {
-        Scim::Search(_) => Some(list::search_request(&body(request, Body::Whole, &reading)?.1, &reading)?),
+        Scim::Search(_) => {
+            let said = list::search_request(&body(request, Body::Whole, &reading)?.1, &reading)?;
+            Some(said.into_iter().chain(request.query.iter().cloned()).collect::<Vec<_>>())
+        }
         _ => None,
     };
     let query = body.as_deref().unwrap_or(request.query);

@@ -212,13 +212,13 @@ fn members_of_a_group_whose_name_is_reserved_by_now() {
         ("PUT", put(&[&a, &b, &c]), 409, 2, "No members are added"),
         ("PUT", put(&[&a, &b]), 200, 2, ""),
         ("PATCH", patch(json!([add(&[&a])])), 204, 2, ""),
-        ("PATCH", patch(json!([add(&[&c]), remove(&[&b])])), 204, 1, "1 members were not added"),
+        ("PATCH", patch(json!([add(&[&c]), remove(&[&b])])), 204, 1, "1 member was not added"),
         (
             "PATCH",
             patch(json!([add(&[&c]), {"op": "replace", "path": "externalId", "value": "x"}])),
             204,
             1,
-            "1 members",
+            "1 member was",
         ),
         ("PUT", put(&[&b, &c]), 200, 0, "2 members were not added"),
         // A group that is given another name in the same request takes them.

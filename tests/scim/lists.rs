@@ -170,6 +170,9 @@ fn searches() {
         ("/.search", json!({"filter": "meta.resourceType eq \"Group\""}), 2, &["Clerks", "artists"]),
         ("/Users/.search", json!({"filter": "groups.display eq \"CLERKS\""}), 1, &["Alice"]),
         ("/Groups/.search", json!({"filter": "members pr", "count": 5}), 1, &["Clerks"]),
+        // What the address says counts where the body does not.
+        ("/Users/.search?filter=userName%20eq%20%22bob%22", json!({}), 1, &["Bob"]),
+        ("/.search?filter=title%20pr&count=1", json!({"count": 2}), 3, &["Bob", "émile"]),
     ] {
         let response = search(&mut server, path, body.clone());
         assert_eq!(

@@ -185,14 +185,14 @@ fn store_changed(
     work.spend_document(content.folded.as_ref().map_or(0, |folded| FOLDED_TIMES * folded.len()))?;
     let mut effect = members.effect(work, Some(old.key), old.id.as_str())?;
     if effect.adds() && gate::is_reserved(work, &content.display_name) {
-        let added = effect.without_additions();
+        let added = match effect.without_additions() {
+            1 => "1 member was".to_owned(),
+            count => format!("{count} members were"),
+        };
         if new == *stored && effect.is_nothing() {
             return Err(gate::no_members(&content.display_name));
         }
-        work.notes.push(format!(
-            "{added} members were not added to group {}: its name is reserved (reservedGroupNames).",
-            old.id
-        ));
+        work.notes.push(format!("{added} not added to group {}: its name is reserved (reservedGroupNames).", old.id));
     }
     if new == *stored && effect.is_nothing() {
         return Ok(old);
