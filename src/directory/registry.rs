@@ -4,7 +4,10 @@ use super::console::Organisations;
 use super::residency::Residency;
 use crate::error::Result;
 use crate::id::OrgId;
+use crate::scim::json;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 /// A call of the registry.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +44,65 @@ pub enum RegistryCall {
         after: OrgId,
         limit: i64,
     },
+}
+
+/// The newest version of the registry's messages. A call says the lowest that understands it, and is answered in the same.
+///
+/// 1. A call or reply by itself, as every build wrote it that knew no versions.
+/// 2. In a [`RegistryMessage`]: the page after a name.
+pub const REGISTRY_VERSION: u8 = 2;
+
+/// A message of the registry with its version, from version 2 on.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RegistryMessage<T> {
+    /// The lowest version that understands it.
+    pub v: u8,
+    /// The call or the reply.
+    pub message: T,
+}
+
+/// What is sent: version 1 is the message by itself.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum RegistryForm<'a, T> {
+    /// Version 1.
+    Plain(&'a T),
+    /// Any later one.
+    Versioned(RegistryMessage<&'a T>),
+}
+
+impl<'a, T> RegistryForm<'a, T> {
+    /// Returns the form of a message of version `v`.
+    pub fn of(v: u8, message: &'a T) -> Self {
+        if v == 1 { Self::Plain(message) } else { Self::Versioned(RegistryMessage { v, message }) }
+    }
+}
+
+/// Reads a message of any build, and its version.
+///
+/// # Errors
+/// 503 for one of a build to come, or internal.
+pub fn read_message<T: DeserializeOwned>(bytes: &[u8]) -> Result<(u8, T)> {
+    match json::read::<RegistryMessage<&RawValue>>(bytes) {
+        Ok(RegistryMessage { v, .. }) if v > REGISTRY_VERSION => Err(json::being_deployed()),
+        Ok(RegistryMessage { v, message }) => Ok((v, json::of_any_build(message.get().as_bytes())?)),
+        Err(_) => Ok((1, json::of_any_build(bytes)?)),
+    }
+}
+
+impl RegistryCall {
+    /// Returns the lowest version that understands this call.
+    pub fn lowest_version(&self) -> u8 {
+        match self {
+            Self::Put { .. }
+            | Self::Rename { .. }
+            | Self::Get { .. }
+            | Self::Erase { .. }
+            | Self::Forget { .. }
+            | Self::List => 1,
+            Self::Page { .. } => 2,
+        }
+    }
 }
 
 /// An organisation in the list of all.

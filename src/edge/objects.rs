@@ -7,7 +7,7 @@ use super::respond::{self, Wanted};
 use super::sql::Storage;
 use super::{Edge, now, random, spent, tokens};
 use crate::directory::call::{Actor, Call, Envelope, VERSION};
-use crate::directory::registry::{RegistryCall, RegistryEntry, RegistryReply};
+use crate::directory::registry::{RegistryCall, RegistryEntry, RegistryForm, RegistryReply, read_message};
 use crate::directory::reply::{Answer, Reply};
 use crate::directory::residency::Residency;
 use crate::error::{Code, Error, Kind, Result, quoted};
@@ -22,7 +22,6 @@ use crate::scim::json;
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, RefUnwindSafe, catch_unwind};
@@ -60,7 +59,7 @@ impl Edge<'_> {
         if response.headers().has(respond::FINAL).unwrap_or_default() {
             return Ok(Came::Final(response));
         }
-        let reply: Reply = read(&response, class, name).await?;
+        let reply: Reply = read(&response, class, name, |bytes| json::of_any_build(bytes)).await?;
         if let (Err(error), Actor::Token { hash, .. }) = (&reply.outcome, &call.actor) {
             spent::learn(hash, error);
             if error.kind() == Kind::Unauthorized {
@@ -73,8 +72,10 @@ impl Edge<'_> {
 
     /// Calls the registry.
     pub(super) async fn registry(&self, ask: &RegistryCall) -> Result<Vec<RegistryEntry>> {
-        let response = self.call("REGISTRY", REGISTRY, &Residency::default(), ask).await?;
-        read::<RegistryReply>(&response, "REGISTRY", REGISTRY).await?
+        let form = RegistryForm::of(ask.lowest_version(), ask);
+        let response = self.call("REGISTRY", REGISTRY, &Residency::default(), &form).await?;
+        let reply: (_, RegistryReply) = read(&response, "REGISTRY", REGISTRY, read_message).await?;
+        reply.1
     }
 
     async fn call<C: Serialize>(
@@ -129,13 +130,19 @@ pub(super) enum Came {
     Answer(Answer),
 }
 
-async fn read<R: DeserializeOwned>(response: &web_sys::Response, class: &str, name: &str) -> Result<R> {
+/// Reads the reply of an object with `parse`.
+async fn read<R>(
+    response: &web_sys::Response,
+    class: &str,
+    name: &str,
+    parse: impl Fn(&[u8]) -> Result<R>,
+) -> Result<R> {
     let place = format!("in the reply of {class} {name}");
     let failed = |error: JsValue| failed(&error, &place);
     let buffer = JsFuture::from(response.array_buffer().map_err(failed)?).await.map_err(failed)?;
     let bytes = Uint8Array::new(&buffer).to_vec();
     // An object of a build to come may answer what this one does not know.
-    json::of_any_build(&bytes).map_err(|error| match error.kind() {
+    parse(&bytes).map_err(|error| match error.kind() {
         Kind::Internal => Error::internal(format!("{} in the reply of {class} {name}", error.detail)),
         _ => error,
     })
@@ -554,11 +561,14 @@ impl DurableObject for Registry {
 
     async fn fetch(&self, mut request: worker::Request) -> worker::Result<Response> {
         let body = request.bytes().await?;
+        let mut v = 1;
         let reply = catch_unwind(AssertUnwindSafe(|| {
-            let ask = json::of_any_build(&body)?;
-            registry::execute(&self.storage, &ask, now())
+            let (version, call) = read_message(&body)?;
+            v = version;
+            registry::execute(&self.storage, &call, now())
         }));
-        answer(&reply.unwrap_or_else(|_| Err(Error::internal("a panic in the registry"))), self.storage.rows())
+        let reply: RegistryReply = reply.unwrap_or_else(|_| Err(Error::internal("a panic in the registry")));
+        answer(&RegistryForm::of(v, &reply), self.storage.rows())
     }
 }
 

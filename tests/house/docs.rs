@@ -1,8 +1,10 @@
 //! The files that the documents name in backticks, those that their links lead to, and the calls that documents and error
 //! sentences name exist.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 const DOCUMENTS: [&str; 8] = [
@@ -99,4 +101,52 @@ fn named_calls_exist() {
         }
     }
     assert!(missing.is_empty() && found > 60, "{found} found, {missing:#?}");
+}
+
+/// The tables of docs/console-api.md have what the description has: each call with its right and its parameters, the
+/// parameters of the journal, the dialects.
+#[test]
+fn the_documented_calls_are_the_described_ones() {
+    let described: Value = serde_json::from_str(&std::fs::read_to_string("src/console/openapi.json").unwrap()).unwrap();
+    let text = std::fs::read_to_string("docs/console-api.md").unwrap();
+    let names = |call: &Value| -> BTreeSet<String> {
+        let all = call["parameters"].as_array().cloned().unwrap_or_default();
+        let parameter = |one: &Value| match one["$ref"].as_str() {
+            Some(place) => described.pointer(place.trim_start_matches('#')).unwrap().clone(),
+            None => one.clone(),
+        };
+        let in_query = all.iter().map(parameter).filter(|one| one["in"] == "query");
+        in_query.map(|one| one["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let mut expected = BTreeMap::new();
+    for (path, item) in described["paths"].as_object().unwrap() {
+        for (method, call) in item.as_object().unwrap().iter().filter(|(method, _)| *method != "parameters") {
+            let needs = call["security"][0]["key"][0].as_str().unwrap_or("none").to_owned();
+            // The journal's have a table of their own.
+            let parameters = if path.ends_with("/journal") { BTreeSet::new() } else { names(call) };
+            expected.insert(format!("{} {path}", method.to_uppercase()), (needs, parameters));
+        }
+    }
+    let mut found = BTreeMap::new();
+    for row in rows(&text, "| call | needs | what |") {
+        let (call, query) = row[0].trim_matches('`').split_once('?').unwrap_or((row[0].trim_matches('`'), ""));
+        let parameters = query.split('&').filter_map(|one| Some(one.split_once('=')?.0.to_owned())).collect();
+        assert!(found.insert(call.to_owned(), (row[1].clone(), parameters)).is_none(), "{call} stands twice");
+    }
+    assert_eq!(found, expected);
+    let journal: BTreeSet<String> = rows(&text, "| parameter | which entries |")
+        .iter()
+        .flat_map(|row| row[0].split(", ").map(|name| name.trim_matches('`').split('=').next().unwrap().to_owned()))
+        .collect();
+    assert_eq!(journal, names(&described["paths"]["/v1/orgs/{org}/journal"]["get"]));
+    let dialects = between(&text, "`dialect` is ", ".")[0];
+    let listed: BTreeSet<&str> = dialects.split('`').skip(1).step_by(2).collect();
+    let known = described["components"]["schemas"]["Dialect"]["enum"].as_array().unwrap();
+    assert_eq!(listed, known.iter().map(|word| word.as_str().unwrap()).collect());
+}
+
+/// The cells of the rows of a table that begins with this line.
+fn rows(text: &str, head: &str) -> Vec<Vec<String>> {
+    let table = text.split_once(head).unwrap().1.lines().skip(2).take_while(|line| line.starts_with('|'));
+    table.map(|line| line.trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned()).collect()).collect()
 }

@@ -4,7 +4,7 @@
 
 use scim_edge::auth::Record;
 use scim_edge::directory::call::{Ask, Call, Envelope, VERSION};
-use scim_edge::directory::registry::{RegistryCall, RegistryReply};
+use scim_edge::directory::registry::{RegistryCall, RegistryForm, RegistryReply, read_message};
 use scim_edge::directory::reply::{Answer, Reply};
 use scim_edge::error::Kind;
 use scim_edge::scim::json;
@@ -234,6 +234,30 @@ fn yesterdays_bytes_are_read() {
     yesterday("record").into_iter().for_each(|text| drop(reads::<Record>(text)));
     // 16 commands, previews, 13 queries, 12 of an admin, 12 answers, 6 of the registry.
     assert_eq!(variants.len(), 60, "{variants:?}");
+}
+
+/// Version 1 of the registry's messages is the message by itself, as yesterday's builds read and write it.
+#[test]
+fn the_registrys_messages_say_their_version() {
+    for text in yesterday("registry call") {
+        let (v, call) = read_message::<RegistryCall>(text.as_bytes()).unwrap();
+        assert_eq!((v, call.lowest_version()), (1, 1), "{text}");
+        assert_eq!(serde_json::to_string(&RegistryForm::of(1, &call)).unwrap(), text);
+    }
+    for text in yesterday("registry reply") {
+        assert_eq!(read_message::<RegistryReply>(text.as_bytes()).unwrap().0, 1, "{text}");
+    }
+    let text = r#"{"v":2,"message":{"page":{"after":"acme","limit":11}}}"#;
+    let (v, call) = read_message::<RegistryCall>(text.as_bytes()).unwrap();
+    assert_eq!((v, call.lowest_version()), (2, 2));
+    assert_eq!(serde_json::to_string(&RegistryForm::of(2, &call)).unwrap(), text);
+    let reply: RegistryReply = Ok(Vec::new());
+    let text = serde_json::to_string(&RegistryForm::of(2, &reply)).unwrap();
+    assert_eq!(text, r#"{"v":2,"message":{"Ok":[]}}"#);
+    assert_eq!(read_message::<RegistryReply>(text.as_bytes()).unwrap(), (2, reply));
+    for later in [r#"{"v":3,"message":{"page":{"after":"acme","limit":11}}}"#, r#"{"v":2,"message":{"later":{}}}"#] {
+        assert_eq!(read_message::<RegistryCall>(later.as_bytes()).unwrap_err().kind(), Kind::Unavailable, "{later}");
+    }
 }
 
 #[test]

@@ -5,3 +5,4 @@ mod config;
 mod docs;
 mod formats;
 mod layers;
+mod variants;
