@@ -27,5 +27,4 @@ pub mod registry;
 pub mod render;
 pub mod route;
 pub mod scim;
-pub mod sorted;
 pub mod store;

@@ -31,8 +31,8 @@ use crate::error::{Error, Result};
 use crate::id::{Ids, OrgId, Timestamp, TokenHash};
 use crate::scim::json;
 use crate::scim::schema::{Kinds, Types};
-use crate::sorted::Sorted;
 use crate::store::{Sql, schema};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// What a call needs from the platform.
@@ -154,7 +154,7 @@ fn kind(call: &Call) -> TokenKind {
 /// Where readers that page through everything left off, so that the next page starts there: one place for each token
 /// and query.
 #[derive(Debug, Default)]
-pub(crate) struct Pages(Sorted<(String, String), (i64, String)>);
+pub(crate) struct Pages(BTreeMap<(String, String), (i64, String)>);
 
 /// How many readers are remembered: some 200 KB.
 const READERS: usize = 1000;

@@ -4,8 +4,8 @@
 use crate::error::Result;
 use crate::id::OrgId;
 use crate::scim::schema::Types;
-use crate::sorted::Sorted;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// How much is kept, in bytes of the documents' text: some 12 MiB of memory. Only organisations that registered
@@ -13,7 +13,7 @@ use std::rc::Rc;
 const KEPT: usize = 4 * 1024 * 1024;
 
 thread_local! {
-    static TYPES: RefCell<Sorted<OrgId, (usize, Rc<Types>)>> = const { RefCell::new(Sorted::new()) };
+    static TYPES: RefCell<BTreeMap<OrgId, (usize, Rc<Types>)>> = const { RefCell::new(BTreeMap::new()) };
 }
 
 /// The types of an organisation, as far as they are known here.
@@ -28,7 +28,7 @@ pub(super) fn known(org: &OrgId) -> Rc<Types> {
 pub(super) fn learn(org: &OrgId, generation: i64, documents: &str) -> Result<()> {
     let types = Types::read(generation, documents)?;
     TYPES.with_borrow_mut(|known| {
-        if known.iter().map(|(_, (size, _))| size).sum::<usize>() + documents.len() > KEPT {
+        if known.values().map(|(size, _)| size).sum::<usize>() + documents.len() > KEPT {
             known.clear();
         }
         known.insert(org.clone(), (documents.len(), Rc::new(types)));

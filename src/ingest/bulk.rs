@@ -13,9 +13,9 @@ use crate::scim::etag::Tags;
 use crate::scim::json::{self, Checked, Shape, Step};
 use crate::scim::patch::MESSAGE;
 use crate::scim::projection::Projection;
-use crate::sorted::Sorted;
 use references::{Place, Places};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 mod references;
 
@@ -211,7 +211,7 @@ impl<'b> Sent<'b> {
 /// Finds references to other operations (RFC 7644 section 3.7.2) and puts placeholders in their place.
 struct References {
     /// What each `bulkId` stands for: the position of the operation, and whether it is a POST.
-    made: Sorted<String, (usize, bool)>,
+    made: BTreeMap<String, (usize, bool)>,
     /// The `bulkId` of each position.
     names: Vec<Option<String>>,
     placeholders: Placeholders,
@@ -265,8 +265,8 @@ impl References {
 }
 
 /// What each `bulkId` stands for.
-fn made(sent: &[Sent<'_>]) -> Result<Sorted<String, (usize, bool)>> {
-    let mut made = Sorted::new();
+fn made(sent: &[Sent<'_>]) -> Result<BTreeMap<String, (usize, bool)>> {
+    let mut made = BTreeMap::new();
     for (position, one) in sent.iter().enumerate() {
         let Some(bulk_id) = &one.bulk_id else { continue };
         if made.insert(bulk_id.clone(), (position, one.method == "POST")).is_some() {

@@ -15,6 +15,7 @@ use crate::directory::query::Query;
 use crate::directory::reply::{Answer, Stored};
 use crate::error::{Code, Error, Result};
 use crate::id::{Timestamp, is_within};
+use crate::scim::json;
 use std::collections::BTreeMap;
 
 /// How much a bucket holds and how fast it refills, in units.
@@ -33,8 +34,9 @@ impl Rate {
     /// Reads the variable `OBJECT_SECONDS`: how many seconds of object time a bucket gets in a second, and how many it
     /// holds. `None` for an empty text: there are no buckets. What is no such pair stands for `0.5 5`.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut numbers =
-            text.split_whitespace().map(|number| number.parse().ok().filter(|number: &f64| *number > 0.0));
+        let mut numbers = text
+            .split_whitespace()
+            .map(|number| json::read(number.as_bytes()).ok().filter(|number: &f64| *number > 0.0));
         let (refill, most) = match (numbers.next(), numbers.next(), numbers.next()) {
             (None, _, _) => return None,
             (Some(Some(refill)), Some(Some(most)), None) if refill.is_finite() && most.is_finite() => (refill, most),

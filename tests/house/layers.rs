@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["store"],
     &["directory", "dialect"],
     &["scim"],
-    &["auth", "id", "error", "fold", "sorted", "budget"],
+    &["auth", "id", "error", "fold", "budget"],
 ];
 
 fn sources(folder: &Path, found: &mut Vec<(String, String)>) {

@@ -5,7 +5,6 @@ use super::traffic::{self, Outcome};
 use crate::error::Result;
 use crate::id::Timestamp;
 use crate::org::Memory;
-use crate::sorted::Sorted;
 use crate::store::refused::{self as rows, Key};
 use crate::store::{Sql, journal as store, tokens, transact};
 use std::collections::BTreeMap;
@@ -21,7 +20,7 @@ const SAVED_AT_ONCE: usize = 2000;
 #[derive(Debug, Default)]
 pub struct Unsaved {
     repeats: BTreeMap<Key, (i64, Timestamp)>,
-    used: Sorted<String, Timestamp>,
+    used: BTreeMap<String, Timestamp>,
     traffic: Vec<store::Traffic>,
     saved_at: Option<Timestamp>,
 }
@@ -75,7 +74,7 @@ pub(crate) fn save(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result
         for (key, (repeats, at)) in memory.unsaved.repeats.iter().take(SAVED_AT_ONCE) {
             rows::count(sql, key, *repeats, *at)?;
         }
-        for (token, at) in memory.unsaved.used.iter() {
+        for (token, at) in &memory.unsaved.used {
             tokens::used(sql, token, *at)?;
         }
         memory.unsaved.traffic.iter().try_for_each(|counted| store::add_traffic(sql, counted))

@@ -7,9 +7,9 @@ use crate::directory::scim::Members;
 use crate::error::Result;
 use crate::org::read::cursor::Cursor;
 use crate::scim::schema::Kinds;
-use crate::sorted::Sorted;
 use crate::store::Sql;
 use crate::store::search::{self as store, Record};
+use std::collections::BTreeMap;
 
 /// Where a page ends early, in bytes of its resources.
 const PAGE_BYTES: usize = 4 * 1024 * 1024;
@@ -78,7 +78,7 @@ impl Scan {
     ) -> Result<Vec<Option<Complete>>> {
         let keys: Vec<i64> = wanted.iter().map(|(key, _)| *key).collect();
         let records = store::by_keys(sql, kinds, &keys)?;
-        let mut records: Sorted<i64, Record> = records.into_iter().map(|record| (record.key, record)).collect();
+        let mut records: BTreeMap<i64, Record> = records.into_iter().map(|record| (record.key, record)).collect();
         let (mut there, mut found) = (Vec::with_capacity(keys.len()), Vec::with_capacity(keys.len()));
         for (key, id) in wanted {
             let record = records.remove(key).filter(|record| record.stored.id == *id);
