@@ -5,7 +5,7 @@ import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { withShortNames } from "./lib/names.mjs";
 import { ensurePackages } from "./lib/packages.mjs";
-import { main, root, run, say } from "./lib/run.mjs";
+import { main, root, run, say, step } from "./lib/run.mjs";
 import { toolchain } from "./lib/toolchain.mjs";
 import { ensureTools, helperEnv, workerBuild } from "./lib/tools.mjs";
 
@@ -14,13 +14,8 @@ const force = process.argv.includes("--force");
 const out = hooks ? "build-test" : "build";
 const stamp = join(root, out, ".stamp");
 
-// What rustc and wasm-bindgen emit, and no newer encoding.
-const FEATURES = ["reference-types", "multivalue", "exception-handling", "bulk-memory", "sign-ext", "mutable-globals", "nontrapping-float-to-int"].map(
-  (name) => `--enable-${name}`,
-);
-// -g keeps the functions' names: a panic's stack in the log has them, up to NAME_MAX characters of each.
-const OPTIMIZE = [...FEATURES, "-O2", "-g", "--strip-producers"];
-const NAME_MAX = 80;
+/** How many characters of a function's name a panic's stack shows. */
+const NAME_MAX = 60;
 // worker-build then hands the answer to `waitUntil`. Otherwise a client that hangs up cancels its request, and what the
 // request held, its body above all, stays in the wasm memory for ever: nothing drops a Rust future that is cancelled so.
 const COMPLETION = { RUN_TO_COMPLETION: "1" };
@@ -43,17 +38,15 @@ await main(async () => {
   const now = inputs();
   const done = existsSync(stamp) && existsSync(join(root, out, "index_bg.wasm")) && readFileSync(stamp, "utf8") === now;
   if (done && !force) return say(`${out}/ is up to date`);
-  const started = Date.now();
   await ensurePackages();
   const rust = await toolchain();
   await ensureTools();
-  say(`Compiling ${out}/ with ${rust.name} (about a minute the first time)`);
   const hooked = hooks ? ["--features", "test-hooks"] : [];
   const args = ["--release", "--out-dir", out, ...rust.workerBuild(hooked)];
-  await run(workerBuild, args, { env: { ...rust.env, ...helperEnv(), ...COMPLETION } });
+  await step(`Compiling the Worker into ${out}/ with ${rust.name}`, "2 min", () =>
+    run(workerBuild, args, { quiet: true, env: { ...rust.env, ...helperEnv(), ...COMPLETION } }),
+  );
   const wasm = join(root, out, "index_bg.wasm");
-  await run(helperEnv().WASM_OPT_BIN, [...OPTIMIZE, wasm, "-o", wasm]);
   writeFileSync(wasm, withShortNames(readFileSync(wasm), NAME_MAX));
   writeFileSync(stamp, now);
-  say(`${out}/ is ready after ${Math.round((Date.now() - started) / 1000)} s`);
 });

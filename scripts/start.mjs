@@ -2,11 +2,11 @@
 // what an identity provider or the Console has to be told. Ctrl-C ends it and everything it started.
 import { spawn } from "node:child_process";
 import { createServer } from "node:net";
-import { join, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { consoleKey, makeDemo, printDemo } from "./lib/demo.mjs";
 import { ensurePackages, node22, node22Env } from "./lib/packages.mjs";
-import { Failure, main, root, say } from "./lib/run.mjs";
+import { Failure, log, logFile, main, root, say, showLog, step } from "./lib/run.mjs";
 import { build } from "./lib/steps.mjs";
 
 const HOST = "127.0.0.1";
@@ -15,6 +15,8 @@ const STOP_MS = 5_000;
 
 let wrangler;
 let stopping = false;
+/** False until everything is ready: till then the log has what wrangler says. */
+let shown = false;
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, stop);
 // npm killed outright sends no signal: then the parent changes.
@@ -24,13 +26,19 @@ if (process.env.npm_lifecycle_event) setInterval(() => process.ppid !== parent &
 await main(async () => {
   const port = portWanted();
   await mustBeFree(port);
+  log("npm start\n");
+  say(`What the tools say goes to ${relative(root, logFile)}`);
   await ensurePackages();
   await build();
   const key = consoleKey();
-  serve(port);
   const origin = `http://${HOST}:${port}`;
-  await ready(origin);
-  printDemo(await makeDemo(origin, key));
+  const demo = await step(`Starting wrangler dev on ${origin}`, "5 s", async () => {
+    serve(port);
+    await ready(origin);
+    return makeDemo(origin, key);
+  });
+  printDemo(demo);
+  shown = true;
 }).finally(() => {
   if (process.exitCode === 1) killAll();
 });
@@ -57,11 +65,16 @@ function serve(port) {
   const state = resolve(root, process.env.SCIM_EDGE_STATE || ".wrangler/state");
   const args = ["dev", "--ip", HOST, "--port", String(port), "--persist-to", state, "--show-interactive-dev-session=false"];
   // A process group of its own: workerd, a grandchild, is in it and ends with it.
-  const options = { cwd: root, detached: true, env: { ...process.env, ...node22Env() }, stdio: ["ignore", "inherit", "inherit"] };
+  const options = { cwd: root, detached: true, env: { ...process.env, ...node22Env() }, stdio: ["ignore", "pipe", "pipe"] };
+  log("$ wrangler dev\n");
   wrangler = spawn(node22, [join(root, "node_modules/wrangler/bin/wrangler.js"), ...args], options);
+  for (const [from, to] of [[wrangler.stdout, process.stdout], [wrangler.stderr, process.stderr]]) {
+    from.on("data", (chunk) => (shown ? to.write(chunk) : log(chunk)));
+  }
   wrangler.on("error", (error) => console.error(`[scim-edge] wrangler cannot be started: ${error.message}`));
   wrangler.on("exit", (code, signal) => {
     if (stopping) return;
+    if (!shown) showLog();
     console.error(`[scim-edge] wrangler ended by itself (${signal ?? `status ${code}`})`);
     killAll();
     process.exit(1);
@@ -73,7 +86,9 @@ async function ready(origin) {
     const answer = await fetch(`${origin}/healthz`).catch(() => null);
     if (answer?.status === 200) return;
   }
-  throw new Failure(`${origin}/healthz did not answer 200 within ${READY_MS / 1000} s`);
+  const failure = new Failure(`${origin}/healthz did not answer 200 within ${READY_MS / 1000} s`);
+  failure.logged = true;
+  throw failure;
 }
 
 function signalAll(signal) {

@@ -1,7 +1,7 @@
 // `npm test`: everything that has to hold, in order, up to the first failure. The last line is the sum of all tests.
 import { stripVTControlCharacters } from "node:util";
 import { ensurePackages } from "./lib/packages.mjs";
-import { Failure, say } from "./lib/run.mjs";
+import { report, say } from "./lib/run.mjs";
 import * as steps from "./lib/steps.mjs";
 
 const order = [
@@ -48,7 +48,7 @@ async function step(name, body) {
     count(error.output);
     // A step that fails without a failed test, such as a lint, counts as one.
     if (total.failed === failedBefore) total.failed += 1;
-    console.error(error instanceof Failure ? `[scim-edge] ${name}: ${error.message}` : error);
+    report(error, `${name}: `);
     return false;
   } finally {
     times.push([name, (Date.now() - started) / 1000]);

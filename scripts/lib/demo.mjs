@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Failure, root, say } from "./run.mjs";
 
 const ORG = "acme";
+const USER = "urn:ietf:params:scim:schemas:core:2.0:User";
 const secrets = join(root, ".dev.vars");
 const memory = join(root, ".dev/demo.json");
 
@@ -64,16 +65,27 @@ async function ask(method, url, key, body, alsoGood = []) {
   return answer.ok && text ? JSON.parse(text) : null;
 }
 
+/** Prints what an identity provider and the Console must be told, and then what to try. */
 export function printDemo({ scimBaseUrl, scimToken, consoleUrl, consoleKey }) {
+  // A new name each time, because the users of earlier starts are still there.
+  const userName = `ada.${randomBytes(2).toString("hex")}@example.com`;
+  const user = { schemas: [USER], userName, name: { givenName: "Ada", familyName: "Lovelace" }, active: true };
   console.log(`
-SCIM base URL   ${scimBaseUrl}
-SCIM token      ${scimToken}
-Console URL     ${consoleUrl}
-Console key     ${consoleKey}
+Ready. Ctrl-C stops it; the directory stays.
 
-curl -H "Authorization: Bearer ${scimToken}" ${scimBaseUrl}/Users
-curl -H "Authorization: Bearer ${consoleKey}" ${consoleUrl}
+Secrets for development on this machine; they open nothing else:
 
-Ctrl-C stops it; what was written stays.
+  SCIM base URL   ${scimBaseUrl}
+  SCIM token      ${scimToken}
+  Console URL     ${consoleUrl}
+  Console key     ${consoleKey}
+
+Try it. The first pushes a user, the second finds it, the third shows the change as the Console reads it:
+
+curl ${scimBaseUrl}/Users -H 'Authorization: Bearer ${scimToken}' -H 'Content-Type: application/scim+json' -d '${JSON.stringify(user)}'
+
+curl -G ${scimBaseUrl}/Users -H 'Authorization: Bearer ${scimToken}' --data-urlencode 'filter=userName eq "${userName}"'
+
+curl '${consoleUrl}/changes?after=0' -H 'Authorization: Bearer ${consoleKey}'
 `);
 }

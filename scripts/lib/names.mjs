@@ -1,8 +1,11 @@
 // The names of functions in a wasm module's `name` section (WebAssembly, appendix "Custom Sections"), which a panic's stack in
-// the log shows. Those of generic functions have up to thousands of characters, and are a tenth of the upload.
+// the log shows. With the type arguments of generic functions, thousands of characters, and the compiler's hashes they would
+// be a fifth of the upload; no tool only shortens them.
 
 const NAME_SECTION = "name";
 const FUNCTION_NAMES = 1;
+/** What tells builds of a crate or copies of a generic function apart: `core[e6b851d7996f495b]::`, `::h50e9a147a7670318`. */
+const HASHES = /\[[0-9a-f]{8,16}\]|::h[0-9a-f]{16}/g;
 
 /** Reads an unsigned LEB128 number; gives it and where the next byte is. */
 function number(bytes, at) {
@@ -39,15 +42,16 @@ function cutFunctionNames(bytes, most) {
   for (; count > 0; count -= 1) {
     const [index, afterIndex] = number(bytes, at);
     const [length, begin] = number(bytes, afterIndex);
+    const plain = bytes.subarray(begin, begin + length).toString("utf8").replace(HASHES, "");
     // Whole characters only.
-    const name = Buffer.from([...bytes.subarray(begin, begin + length).toString("utf8")].slice(0, most).join(""));
+    const name = Buffer.from([...plain].slice(0, most).join(""));
     out.push(encoded(index), encoded(name.length), name);
     at = begin + length;
   }
   return Buffer.concat(out);
 }
 
-/** A module whose functions' names have at most so many characters; all else is as it was. */
+/** A module whose functions' names have no hashes and at most so many characters; all else is as it was. */
 export function withShortNames(module, most) {
   const [header, sections] = [module.subarray(0, 8), parts(module, 8)];
   const changed = sections.map(([id, contents]) => {

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { Failure, root, run, say } from "./run.mjs";
+import { Failure, root, run, step } from "./run.mjs";
 
 const stamp = join(root, "node_modules/.scim-edge-packages");
 
@@ -33,8 +33,7 @@ export function node22Env() {
 export async function ensurePackages() {
   const lock = createHash("sha256").update(readFileSync(join(root, "package-lock.json"))).digest("hex");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock && existsSync(node22)) return;
-  say("Installing the npm packages (about half a minute)");
-  await run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], { quiet: true });
+  await step("Installing the npm packages", "30 s", () => run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], { quiet: true }));
   if (!existsSync(node22)) {
     const known = Object.keys(NODES).join(", ");
     throw new Failure(`npm installed no Node 22 for ${here}: there is one for ${known}. Are optional packages left out (omit=optional)?`);

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { aptInstall } from "./debian.mjs";
-import { Failure, capture, root, run, say } from "./run.mjs";
+import { Failure, capture, root, run, step } from "./run.mjs";
 
 const requirements = ["conformance", "openapi"].map((suite) => join(root, "tests", suite, "requirements.txt"));
 const venv = join(root, ".tools/venv");
@@ -23,13 +23,14 @@ export async function ensurePython() {
   // The interpreter is a link that dangles once the machine's Python is gone.
   if (made && capture(python, ["--version"]) !== null) return python;
   const base = usable() ?? (await installed());
-  say("Installing scim2-tester and schemathesis into .tools/venv (about a minute)");
   rmSync(venv, { recursive: true, force: true });
-  await run(base, ["-m", "venv", venv], { quiet: true });
-  const pip = ["-m", "pip", "--disable-pip-version-check", "--no-input"];
-  // --no-deps: nothing comes in unpinned; `check` then says whether a pin is missing.
-  await run(python, [...pip, "install", "--no-deps", ...requirements.flatMap((path) => ["-r", path])], { quiet: true });
-  await run(python, [...pip, "check"], { quiet: true });
+  await step("Installing scim2-tester and schemathesis into .tools/venv", "1 min", async () => {
+    await run(base, ["-m", "venv", venv], { quiet: true });
+    const pip = ["-m", "pip", "--disable-pip-version-check", "--no-input"];
+    // --no-deps: nothing comes in unpinned; `check` then says whether a pin is missing.
+    await run(python, [...pip, "install", "--no-deps", ...requirements.flatMap((path) => ["-r", path])], { quiet: true });
+    await run(python, [...pip, "check"], { quiet: true });
+  });
   writeFileSync(stamp, pins);
   return python;
 }

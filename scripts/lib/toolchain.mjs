@@ -4,7 +4,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { aptInstall, asRoot } from "./debian.mjs";
-import { Failure, capture, root, run, say } from "./run.mjs";
+import { Failure, capture, root, run, step } from "./run.mjs";
 
 const TARGET = "wasm32-unknown-unknown";
 const RUSTUP_TIMEOUT_MS = 120_000;
@@ -36,12 +36,12 @@ const common = { CARGO_TARGET_DIR: join(root, "target/wasm") };
 
 function nightly() {
   // The variable makes plain `rustc` the nightly one too: worker-build looks there for the wasm32 target.
-  const env = { ...common, RUSTUP_TOOLCHAIN: "nightly", RUSTFLAGS: `${EXCEPTIONS}` };
+  const env = { ...common, RUSTUP_TOOLCHAIN: "nightly", RUSTFLAGS: EXCEPTIONS };
   return {
     name: "rustup's nightly",
     // worker-build adds -Cpanic=unwind itself; clippy has to be told.
     env,
-    cargoEnv: { ...env, RUSTFLAGS: `-Cpanic=unwind ${EXCEPTIONS}` },
+    cargoEnv: { ...env, RUSTFLAGS: `-Cpanic=unwind ${env.RUSTFLAGS}` },
     cargo: ["cargo", "+nightly"],
     workerBuild: (features) => ["--panic-unwind", ".", SMALL_STD, ...features],
   };
@@ -59,15 +59,9 @@ async function nightlyReady(insist) {
   const has = nightlyHas();
   if (has.parts) return true;
   if (!insist && failedLately()) return false;
-  say("Asking rustup for what the nightly toolchain lacks (std source, the wasm32 target, clippy)");
+  const missing = "rustup's nightly toolchain with std source, wasm32 target and clippy";
   try {
-    if (!has.toolchain) {
-      const profile = ["toolchain", "install", "nightly", "--profile", "minimal", "--no-self-update"];
-      await run("rustup", profile, { timeoutMs: RUSTUP_TIMEOUT_MS, quiet: true });
-    }
-    const name = ["--toolchain", "nightly"];
-    await run("rustup", ["component", "add", "rust-src", "clippy", ...name], { timeoutMs: RUSTUP_PROBE_MS, quiet: true });
-    await run("rustup", ["target", "add", TARGET, ...name], { timeoutMs: RUSTUP_PROBE_MS, quiet: true });
+    await step(`Installing ${missing}`, "1 min; if this fails, Debian's compiler is used", () => installNightly(has.toolchain));
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
   }
@@ -78,6 +72,16 @@ async function nightlyReady(insist) {
   mkdirSync(join(root, ".tools"), { recursive: true });
   writeFileSync(failedStamp, "rustup's server was out of reach; asked again after a week, or when this file is gone\n");
   return false;
+}
+
+async function installNightly(hasToolchain) {
+  if (!hasToolchain) {
+    const profile = ["toolchain", "install", "nightly", "--profile", "minimal", "--no-self-update"];
+    await run("rustup", profile, { timeoutMs: RUSTUP_TIMEOUT_MS, quiet: true });
+  }
+  const name = ["--toolchain", "nightly"];
+  await run("rustup", ["component", "add", "rust-src", "clippy", ...name], { timeoutMs: RUSTUP_PROBE_MS, quiet: true });
+  await run("rustup", ["target", "add", TARGET, ...name], { timeoutMs: RUSTUP_PROBE_MS, quiet: true });
 }
 
 function failedLately() {

@@ -1,11 +1,14 @@
 // The two programs that turn a crate into a Worker, installed below .tools at exact versions.
 import { join } from "node:path";
-import { Failure, capture, root, run, say, warn } from "./run.mjs";
+import { Failure, capture, root, run, step, warn } from "./run.mjs";
 import { lockedVersion } from "./toolchain.mjs";
 
 const WORKER_BUILD = "0.8.7";
 const CARGO_MUTANTS = "27.1.0";
 const tools = join(root, ".tools");
+// The tools run for a second a build, so to optimise them would take longer than they ever run. One folder for both: they
+// share dependencies.
+const UNOPTIMISED = { CARGO_PROFILE_DEV_DEBUG: "0", CARGO_INCREMENTAL: "0", CARGO_TARGET_DIR: join(root, "target/tools") };
 
 export const workerBuild = join(tools, "bin/worker-build");
 export const cargoMutants = join(tools, "bin/cargo-mutants");
@@ -24,25 +27,25 @@ export function ensureMutants() {
 async function ensure(crate, program, version, time) {
   const installed = capture(join(tools, "bin", program), ["--version"]);
   if (installed?.split(" ").at(-1) === version) return;
-  say(`Installing ${crate} ${version} into .tools (about ${time}, once)`);
   if (capture("cargo", ["--version"]) === null) throw new Failure("No cargo: install Rust with rustup (https://rustup.rs)");
-  const args = ["install", "--force", "--root", tools, crate, "--version", version];
+  const args = ["install", "--force", "--debug", "--root", tools, crate, "--version", version];
+  const locked = await step(`Compiling ${crate} ${version} into .tools, once`, time, () => install(args));
+  if (!locked) warn(`${crate} ${version} was not built with its own lock file, of which this registry lacks a version: its dependencies are UNLOCKED`);
+}
+
+/** Installs a crate; says whether that went with the crate's own lock file: a mirror may lag behind the versions in it. */
+async function install(args) {
   try {
-    await run("cargo", [...args, "--locked"]);
+    await run("cargo", [...args, "--locked"], { quiet: true, env: UNOPTIMISED });
+    return true;
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    // A mirror may lag behind the versions that the crate's own lock file names.
-    warn(`${crate} ${version} cannot be had with its own lock file: its dependencies are taken as this registry has them, UNLOCKED`);
-    await run("cargo", args);
+    await run("cargo", args, { quiet: true, env: UNOPTIMISED });
+    return false;
   }
 }
 
 /** worker-build's helpers: named here, so that it downloads none. */
 export function helperEnv() {
-  const bin = join(root, "node_modules/.bin");
-  return {
-    WASM_BINDGEN_BIN: join(tools, "bin/wasm-bindgen"),
-    WASM_OPT_BIN: join(bin, "wasm-opt"),
-    ESBUILD_BIN: join(bin, "esbuild"),
-  };
+  return { WASM_BINDGEN_BIN: join(tools, "bin/wasm-bindgen"), ESBUILD_BIN: join(root, "node_modules/.bin/esbuild") };
 }
