@@ -25,6 +25,9 @@ pub const URNS_MAX: usize = 20;
 /// The most sub-attributes of an attribute that is changed in part: each name is looked for among them.
 const SUBS_MAX: usize = 256;
 
+/// How many bytes of two URNs are compared for a unit of work.
+const COMPARED_BYTES: usize = 32;
+
 /// An operation whose path begins with a URN that nobody registered. The serialised form is part of a versioned command:
 /// names are never changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -102,7 +105,10 @@ pub fn apply(
     let mut known: Vec<String> = urns(kind, attributes).chain(urns(kind, stored)).map(str::to_owned).collect();
     let mut unknown = Vec::new();
     for operation in operations {
-        budget.spend(known.len().saturating_add(weight(&operation.value)))?;
+        // Each of the known URNs is compared with the path, and each of the resource's with the URN that is found.
+        let compared = known.iter().map(|urn| urn.len().min(operation.path.len())).sum::<usize>() / COMPARED_BYTES;
+        budget
+            .spend(compared.saturating_add(known.len()).saturating_mul(2).saturating_add(weight(&operation.value)))?;
         let Some((urn, rest)) = split(&operation.path, operation.value.is_object(), &known) else {
             unknown.push(operation.path.clone());
             continue;

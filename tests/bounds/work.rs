@@ -74,6 +74,75 @@ fn terms_times_values_times_operations_are_bounded() {
     assert_eq!(server.send("PATCH", &path, ordinary).status, 200);
 }
 
+/// Paths into extensions that nobody registered are compared with all that came before: very long ones cost more.
+#[test]
+fn paths_into_unregistered_extensions_are_bounded() {
+    let mut server = Native::new(Dialect::Auto);
+    let path = with_roles(&mut server, 1);
+    let operations = |length: usize| -> Vec<Value> {
+        let urn = |n: usize| format!("urn:{}{n}:1.0:x", "a:".repeat(length / 2));
+        (0..1000).map(|n| json!({"op": "add", "path": urn(n), "value": 1})).collect()
+    };
+    let before = server.get(&path).body;
+    too_much(&server.send("PATCH", &path, patch(&operations(3000))));
+    // Short ones are read to their end: only then it shows how many extensions are left.
+    let refused = server.send("PATCH", &path, patch(&operations(100)));
+    assert!(refused.text("detail").ends_with("[too-many-extensions]"), "{}", refused.body);
+    assert_eq!(server.get(&path).body, before, "nothing was changed");
+}
+
+/// However many values a user has, it is deactivated, comes back and is deleted.
+#[test]
+fn a_user_of_as_many_values_as_fit_is_deactivated() {
+    let mut server = Native::new(Dialect::Auto);
+    let lists: serde_json::Map<String, Value> =
+        (0..127).map(|n| (format!("l{n}"), Value::from(vec![0; 1000]))).collect();
+    let user = json!({"userName": "values", "externalId": "x", "title": "é", "urn:a:many:1.0:User": lists});
+    let made = server.send("POST", "/Users", user.clone());
+    assert_eq!(made.status, 201, "{}", made.text("detail"));
+    let path = format!("/Users/{}", made.text("id"));
+    let off = patch(&[json!({"op": "replace", "path": "active", "value": false})]);
+    let mut inactive = user.clone();
+    inactive["active"] = json!(false);
+    for (method, path, body, status) in
+        [("PATCH", path.as_str(), off, 200), ("POST", "/Users", user, 201), ("PUT", path.as_str(), inactive, 200)]
+    {
+        let done = server.send(method, path, body);
+        assert_eq!(done.status, status, "{method}: {}", done.text("detail"));
+    }
+    assert_eq!(server.send("DELETE", &path, Value::Null).status, 204);
+}
+
+/// A document of many values is more work than one of as many bytes in one text.
+#[test]
+fn a_bulk_of_changes_of_one_large_user_ends_within_its_second() {
+    let mut server = Native::new(Dialect::Auto);
+    let changed = |server: &mut Native, user: Value, operation: &dyn Fn(usize) -> Value| {
+        let made = server.send("POST", "/Users", user);
+        let path = format!("/Users/{}", made.text("id"));
+        let operations = (0..1000).map(|n| json!({"method": "PATCH", "path": path, "data": patch(&[operation(n)])}));
+        let bulk = json!({"Operations": operations.collect::<Value>()});
+        let done = server.send("POST", "/Bulk", bulk).body;
+        let statuses = done["Operations"].as_array().unwrap().iter().map(|one| one["status"].as_str().unwrap());
+        let (changed, left): (Vec<&str>, Vec<&str>) = statuses.partition(|status| *status == "200");
+        assert!(left.iter().all(|status| *status == "429"), "{left:?}");
+        changed.len()
+    };
+    let roles = |n: usize| json!({"value": format!("role{n}"), "type": format!("t{n}"), "display": "d".repeat(180)});
+    let roles: Vec<Value> = (0..1000).map(roles).collect();
+    let values = changed(
+        &mut server,
+        json!({"userName": "values", "roles": roles}),
+        &|n| json!({"op": "replace", "path": format!("roles[value eq \"role{n}\"].display"), "value": "x"}),
+    );
+    let text = changed(
+        &mut server,
+        json!({"userName": "text", "title": "t".repeat(226_000)}),
+        &|n| json!({"op": "replace", "path": "nickName", "value": n.to_string()}),
+    );
+    assert!((40..=60).contains(&values) && text >= 2 * values, "{values}, {text}");
+}
+
 #[test]
 fn in_a_bulk_what_came_before_stays_and_the_rest_is_to_be_sent_again() {
     let mut server = Native::new(Dialect::Auto);

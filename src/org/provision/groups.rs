@@ -4,7 +4,7 @@ use super::clearing::CLEAR;
 use super::gate::{self, Passed, Proposal, Said};
 use super::growth;
 use super::membership::{self, Delta, Judged};
-use super::mutation::{FOLDED_TIMES, Work};
+use super::mutation::Work;
 use super::unregistered;
 use super::users::attributes;
 use crate::directory::reply::{Answer, Stored};
@@ -38,8 +38,8 @@ pub(crate) fn create(work: &mut Work<'_>, group: &Resource, ids: &[MemberId]) ->
     let new = unregistered::proposed(work, kind, group, None)?;
     let passed = gate::pass(work, Proposal { kind, old: None, new, said })?;
     let content = content(kind, &passed.attributes);
-    work.spend_document(content.doc.len())?;
-    work.spend_document(content.folded.as_ref().map_or(0, |folded| FOLDED_TIMES * folded.len()))?;
+    work.spend_document(&content.doc)?;
+    work.spend_folded(content.folded.as_deref())?;
     let label = format!("{:?}", content.display_name);
     let mut delta = Delta::default();
     delta.replace(ids);
@@ -76,7 +76,7 @@ pub(crate) fn replace(work: &mut Work<'_>, id: &GroupId, group: &Resource, ids: 
     gate::may_push(work.options)?;
     let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
     work.changes_at(id.as_str(), old.seq);
-    work.spend_document(old.content.doc.len())?;
+    work.spend_document(&old.content.doc)?;
     let kind = &work.types.group;
     let stored = gate::stored(kind, &old.content.doc)?;
     let mut new = unregistered::proposed(work, kind, group, Some(&stored))?;
@@ -106,7 +106,7 @@ pub(crate) fn patch(
     gate::may_push(work.options)?;
     let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
     work.changes_at(id.as_str(), old.seq);
-    work.spend_document(old.content.doc.len())?;
+    work.spend_document(&old.content.doc)?;
     let kind = &work.types.group;
     let stored = gate::stored(kind, &old.content.doc)?;
     let mut new = stored.clone();
@@ -144,7 +144,7 @@ pub(crate) fn delete(work: &mut Work<'_>, id: &GroupId) -> Result<Answer> {
     gate::may_push(work.options)?;
     let group = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
     work.changes_at(id.as_str(), group.seq);
-    work.spend_document(group.content.doc.len())?;
+    work.spend_document(&group.content.doc)?;
     let mut before = attributes(&group.content.doc)?;
     if membership::is_large(work.sql, group.key)? {
         let count = members::count(work.sql, group.key, members::BEFORE_ALL, -members::BEFORE_ALL)?;
@@ -181,8 +181,8 @@ fn store_changed(
     let Passed { attributes: mut new, notes, .. } = passed;
     work.notes.extend(notes);
     let mut content = content(&work.types.group, &new);
-    work.spend_document(content.doc.len())?;
-    work.spend_document(content.folded.as_ref().map_or(0, |folded| FOLDED_TIMES * folded.len()))?;
+    work.spend_document(&content.doc)?;
+    work.spend_folded(content.folded.as_deref())?;
     let mut effect = members.effect(work, Some(old.key), old.id.as_str())?;
     if effect.adds() && gate::is_reserved(work, &content.display_name) {
         let added = match effect.without_additions() {
@@ -198,7 +198,7 @@ fn store_changed(
         return Ok(old);
     }
     if let Some(mut full) = growth::full(work, content.doc.len() > old.content.doc.len() || effect.adds())? {
-        new = full.fitted(work, stored, &new, content.doc.len())?;
+        new = full.fitted(work, stored, &new, &content.doc)?;
         content = self::content(&work.types.group, &new);
         full.without_members(effect.without_additions());
         let is_same = new == *stored && effect.is_nothing();

@@ -201,9 +201,9 @@ impl Full {
         work: &Work<'_>,
         stored: &Map<String, Value>,
         new: &Map<String, Value>,
-        bytes: usize,
+        document: &str,
     ) -> Result<Map<String, Value>> {
-        work.spend_document(bytes)?;
+        work.spend_document(document)?;
         let fit = if self.only_removals { only_removals } else { without_growth };
         let (fitted, taken) = fit(stored, new);
         self.taken.extend(taken);

@@ -30,8 +30,10 @@ const NOTES_MAX: usize = 20;
 const OPERATION_UNITS: usize = 1_000;
 /// How many bytes of a stored document are a unit: it is read, changed, compared, kept as it was and written.
 const DOCUMENT_BYTES_A_UNIT: usize = 12;
+/// The units of each value in such a document: each is made, copied, compared and dropped several times over.
+const DOCUMENT_VALUE_UNITS: usize = 8;
 /// How many times the work of reading and writing a document it is to fold it, if it is not ASCII.
-pub(crate) const FOLDED_TIMES: usize = 2;
+const FOLDED_TIMES: usize = 2;
 /// How many notes are looked at before they are bounded: a group can be pushed with very many members who were deleted.
 const NOTES_READ: usize = 1000;
 /// The most members of which a change is kept in memory until the request ends.
@@ -128,7 +130,7 @@ impl Work<'_> {
             Before::Whole(text) => (text, true),
             Before::Nothing | Before::Members(_) | Before::Written(_) => return Ok(None),
         };
-        self.spend_document(text.len())?;
+        self.spend_document(text)?;
         let mut told: Map<String, Value> = json::own(text)?;
         let told = told.remove(name);
         Ok(told.map(|told| if whole { told } else { restore_value(now, &told) }))
@@ -165,12 +167,20 @@ impl Work<'_> {
         })
     }
 
-    /// Spends the units of working on a document of so many bytes.
+    /// Spends the units of working on a document: by its bytes, and by its values.
     ///
     /// # Errors
     /// 400 `tooMany` beyond the call's budget.
-    pub(crate) fn spend_document(&self, bytes: usize) -> Result<()> {
-        self.budget.spend(bytes / DOCUMENT_BYTES_A_UNIT)
+    pub(crate) fn spend_document(&self, text: &str) -> Result<()> {
+        self.budget.spend(document_units(text))
+    }
+
+    /// Spends the units of folding a document, if there is one.
+    ///
+    /// # Errors
+    /// As [`Work::spend_document`].
+    pub(crate) fn spend_folded(&self, text: Option<&str>) -> Result<()> {
+        self.budget.spend_each(text.map_or(0, document_units), FOLDED_TIMES)
     }
 
     /// Runs one of several operations in a transaction inside the request's: if it fails, nothing of it stays.
@@ -419,6 +429,26 @@ pub(crate) fn attempt(
 fn guarding(settings: &Settings, command: &Command, now: Timestamp) -> Option<Guard> {
     let harmless = matches!(command, Command::CreateGroup { .. });
     settings.options.guard().filter(|_| !harmless && !settings.guard_is_released(now))
+}
+
+/// The units of working on a document.
+fn document_units(text: &str) -> usize {
+    (text.len() / DOCUMENT_BYTES_A_UNIT).saturating_add(values_in(text).saturating_mul(DOCUMENT_VALUE_UNITS))
+}
+
+/// How many values a JSON document separates by commas, which is nearly how many it has.
+fn values_in(text: &str) -> usize {
+    let (mut values, mut inside, mut escaped) = (1, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = inside,
+            b'"' => inside = !inside,
+            b',' if !inside => values += 1,
+            _ => {}
+        }
+    }
+    values
 }
 
 /// The status that a change is answered with.

@@ -5,7 +5,7 @@ use super::clearing::CLEAR;
 use super::gate::{self, Passed, Proposal, Said};
 use super::growth;
 use super::membership::MEMBERSHIPS_MAX;
-use super::mutation::{FOLDED_TIMES, Work};
+use super::mutation::Work;
 use super::unregistered;
 use crate::budget::Budget;
 use crate::directory::reply::{Answer, Stored};
@@ -53,8 +53,9 @@ pub(crate) fn create(work: &mut Work<'_>, user: &Resource) -> Result<Answer> {
         by_name = store::by_user_name(work.sql, &fold(name.trim()))?;
     }
     let by_external = by_external_id(work.sql, text("externalId"))?;
-    for found in by_name.iter().chain(&by_external) {
-        work.spend_document(found.content.doc.len())?;
+    let is_other = |found: &&User| by_name.as_ref().is_none_or(|by_name| by_name.key != found.key);
+    for found in by_name.iter().chain(by_external.iter().filter(is_other)) {
+        work.spend_document(&found.content.doc)?;
     }
     match (&by_name, &by_external) {
         (Some(same), _) if attributes(&same.content.doc)? == *proposed && work.made(same.id.as_str())? => {
@@ -68,8 +69,8 @@ pub(crate) fn create(work: &mut Work<'_>, user: &Resource) -> Result<Answer> {
     let said = Said::whole(proposed);
     let passed = gate::pass(work, Proposal { kind, old: None, new: proposed.clone(), said })?;
     let content = content(kind, &passed.attributes, true);
-    work.spend_document(content.doc.len())?;
-    work.spend_document(content.folded.as_ref().map_or(0, |folded| FOLDED_TIMES * folded.len()))?;
+    work.spend_document(&content.doc)?;
+    work.spend_folded(content.folded.as_deref())?;
     if let Some(taken) = by_name {
         return Err(conflict(Code::UserNameTaken, "userName", &content.user_name, &taken));
     }
@@ -124,7 +125,7 @@ pub(crate) fn replace(
 ) -> Result<Answer> {
     let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
     work.changes_at(id.as_str(), old.seq);
-    work.spend_document(old.content.doc.len())?;
+    work.spend_document(&old.content.doc)?;
     let stored = gate::stored(&work.types.user, &old.content.doc)?;
     let mut new = unregistered::proposed(work, &work.types.user, user, Some(&stored))?;
     if null_keeps {
@@ -157,7 +158,7 @@ pub(crate) fn patch(
 ) -> Result<Answer> {
     let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
     work.changes_at(id.as_str(), old.seq);
-    work.spend_document(old.content.doc.len())?;
+    work.spend_document(&old.content.doc)?;
     let (kind, stored) = (&work.types.user, gate::stored(&work.types.user, &old.content.doc)?);
     let mut new = stored.clone();
     let operations: Vec<&Operation> = operations.iter().collect();
@@ -196,7 +197,7 @@ pub(crate) fn delete(work: &mut Work<'_>, id: &UserId) -> Result<Answer> {
     tombstones::bury(work.sql, id.as_str(), "User", work.next_seq())?;
     work.totals.users -= 1;
     work.totals.active_users -= i64::from(user.content.active);
-    work.spend_document(user.content.doc.len())?;
+    work.spend_document(&user.content.doc)?;
     let mut before = attributes(&user.content.doc)?;
     before.insert("groups".to_owned(), json!(left));
     if let Some(count) = gone_with {
@@ -238,15 +239,15 @@ fn store_changed(
     let Passed { attributes: mut new, notes, said } = passed;
     work.notes.extend(notes);
     let mut content = content(&work.types.user, &new, old.content.active);
-    work.spend_document(content.doc.len())?;
-    work.spend_document(content.folded.as_ref().map_or(0, |folded| FOLDED_TIMES * folded.len()))?;
+    work.spend_document(&content.doc)?;
+    work.spend_folded(content.folded.as_deref())?;
     if new == *stored && left.is_empty() {
         return Ok(Answer::Resource(Box::new(one(work.sql, old, work.budget)?)));
     }
     if let Some(mut full) = growth::full(work, content.doc.len() > old.content.doc.len())? {
         // That a user is not to be active is never taken out of a request.
         let says_active = full.takes_active(said.active, content.active);
-        new = full.fitted(work, stored, &new, content.doc.len())?;
+        new = full.fitted(work, stored, &new, &content.doc)?;
         content = self::content(&work.types.user, &new, old.content.active);
         let is_same = new == *stored && left.is_empty();
         full.settle(work, &format!("user {}", old.id), says_active || !is_same)?;
