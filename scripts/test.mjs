@@ -16,14 +16,16 @@ const order = [
   ["tests in workerd", steps.workerTests],
   ["scim2-tester", steps.conformance],
   ["schemathesis", () => steps.openapi()],
+  ["generated clients", steps.clients],
   ["size", steps.size],
 ];
 const SLOWEST = 5;
 
-// What cargo writes for each test program, Node for all files together, tests/conformance/run.py and tests/openapi/hooks.py.
+// What cargo writes for each test program, Node for all files together, tests/conformance/run.py, tests/openapi/hooks.py and
+// tests/clients/run.mjs.
 const COUNTS = {
-  passed: [/^test result: .*?(\d+) passed/gm, /^. pass (\d+)$/gm, /^(?:scim2-tester|schemathesis): (\d+) \w+ passed/gm],
-  failed: [/^test result: .*?(\d+) failed/gm, /^. fail (\d+)$/gm, /^(?:scim2-tester|schemathesis): .*?(\d+) failed$/gm],
+  passed: [/^test result: .*?(\d+) passed/gm, /^. pass (\d+)$/gm, /^(?:scim2-tester|schemathesis|clients): (\d+) \w+ passed/gm],
+  failed: [/^test result: .*?(\d+) failed/gm, /^. fail (\d+)$/gm, /^(?:scim2-tester|schemathesis|clients): .*?(\d+) failed$/gm],
 };
 
 const total = { passed: 0, failed: 0 };

