@@ -6,13 +6,13 @@ mod schemas;
 
 pub use schemas::by_token_kind;
 
-use calls::{Answer, Body, CALLS, Call, Content, Needs, Parameter};
-use schemas::{Schemas, tidy};
+use calls::{AnswerContent, ApiAnswer, ApiCall, CALLS, Needs, Parameter, RequestBody};
+use schemas::{NamedSchemas, tidy};
 use serde_json::{Map, Value, json};
 
 /// Returns the document.
 pub fn document() -> Value {
-    let mut schemas = Schemas::default();
+    let mut schemas = NamedSchemas::default();
     let mut paths: Map<String, Value> = Map::new();
     for call in CALLS.iter().copied().flatten() {
         let described = operation(call, &mut schemas);
@@ -62,7 +62,7 @@ fn reference(kind: &str, name: &str) -> Value {
     json!({ "$ref": format!("#/components/{kind}/{name}") })
 }
 
-fn operation(call: &Call, schemas: &mut Schemas) -> Value {
+fn operation(call: &ApiCall, schemas: &mut NamedSchemas) -> Value {
     let mut answers: Map<String, Value> = Map::new();
     for (status, answer) in call.answers {
         let described = match answer.shared {
@@ -103,7 +103,7 @@ fn refusal(status: u16) -> &'static str {
     }
 }
 
-fn parameter(one: &Parameter, schemas: &mut Schemas) -> Value {
+fn parameter(one: &Parameter, schemas: &mut NamedSchemas) -> Value {
     match one {
         Parameter::Shared(name) => reference("parameters", name),
         Parameter::Own { name, required, what, schema } => {
@@ -112,7 +112,7 @@ fn parameter(one: &Parameter, schemas: &mut Schemas) -> Value {
     }
 }
 
-fn request(body: &Body, schemas: &mut Schemas) -> Value {
+fn request(body: &RequestBody, schemas: &mut NamedSchemas) -> Value {
     let mut media = json!({ "schema": tidy((body.schema)(&mut schemas.bodies)) });
     if let (Some(map), false) = (media.as_object_mut(), body.example.is_empty()) {
         map.insert("example".to_owned(), example(body.example));
@@ -125,13 +125,13 @@ fn example(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))
 }
 
-fn response(answer: &Answer, schemas: &mut Schemas) -> Value {
+fn response(answer: &ApiAnswer, schemas: &mut NamedSchemas) -> Value {
     let mut headers = Map::from_iter([("X-Request-Id".to_owned(), reference("headers", "RequestId"))]);
     for (header, name) in answer.headers {
         headers.insert((*header).to_owned(), reference("headers", name));
     }
     let mut described = json!({ "description": answer.what, "headers": headers });
-    if let (Some(Content { media, schema, line, example: text }), Some(map)) =
+    if let (Some(AnswerContent { media, schema, line, example: text }), Some(map)) =
         (&answer.content, described.as_object_mut())
     {
         let mut content = json!({ "schema": tidy(schema(&mut schemas.answers)) });
@@ -148,11 +148,11 @@ fn response(answer: &Answer, schemas: &mut Schemas) -> Value {
     described
 }
 
-fn responses(schemas: &mut Schemas) -> Map<String, Value> {
+fn responses(schemas: &mut NamedSchemas) -> Map<String, Value> {
     calls::RESPONSES.iter().map(|(name, answer)| ((*name).to_owned(), response(answer, schemas))).collect()
 }
 
-fn parameters(schemas: &mut Schemas) -> Map<String, Value> {
+fn parameters(schemas: &mut NamedSchemas) -> Map<String, Value> {
     let mut all = Map::new();
     for (name, what, place, schema) in calls::PARAMETERS {
         let key = if *name == "If-None-Match" { "ifNoneMatch" } else { name };
@@ -166,8 +166,8 @@ fn parameters(schemas: &mut Schemas) -> Map<String, Value> {
     all
 }
 
-fn headers(schemas: &mut Schemas) -> Map<String, Value> {
-    let header = |(name, what, schema): &(&str, &str, calls::Schema)| {
+fn headers(schemas: &mut NamedSchemas) -> Map<String, Value> {
+    let header = |(name, what, schema): &(&str, &str, calls::SchemaOf)| {
         (
             (*name).to_owned(),
             json!({ "required": true, "description": what, "schema": tidy(schema(&mut schemas.answers)) }),

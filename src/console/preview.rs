@@ -21,7 +21,7 @@ use serde_json::{Map, Value};
 #[derive(Deserialize)]
 #[cfg_attr(native, derive(schemars::JsonSchema), schemars(rename = "NewPreview"))]
 #[serde(deny_unknown_fields)]
-pub(super) struct Body {
+pub(super) struct PreviewBody {
     /// The method.
     method: String,
     /// The path below the SCIM base URL.
@@ -68,7 +68,7 @@ impl Preview {
     /// # Errors
     /// 400 that names the field.
     pub fn read(body: &[u8], base: &str) -> Result<Self> {
-        let body: Body = super::parse(body)?;
+        let body: PreviewBody = super::parse(body)?;
         let method = body.method.to_ascii_uppercase();
         let mut address = body.path.clone();
         if let Some(query) = body.query.filter(|query| !query.is_empty()) {

@@ -12,16 +12,17 @@ mod schema;
 mod token;
 
 pub use change::{
-    Change, ChangeKind, ChangedType, Changes, GroupVersion, Line, Membership, ResourceKind, SnapshotCounts, Tombstone,
+    ChangeKind, ChangedType, Changes, FeedChange, GroupVersion, Membership, ResourceKind, SnapshotCounts, SnapshotLine,
+    Tombstone,
 };
 pub use import::{ImportPart, ImportState, ImportStatus};
-pub use journal::{Day, Entry, EntryToken, JournalPage, NestedIn, Outcome};
+pub use journal::{Day, EntryToken, JournalEntry, JournalOutcome, JournalPage, NestedIn};
 pub use organisation::{Configured, Counts, Enabled, Health, HealthStatus, Organisation, Organisations, SyncOptions};
 pub use preview::{PreviewAnswer, PreviewedResponse};
 pub use problem::{Always, Problem, Running};
-pub use resource::{Group, Groups, Member, Members, User, UserGroup, Users};
-pub use schema::Schemas;
-pub use token::{ChildToken, EndedToken, MintedToken, RemainingTokens, ReplacedToken, Token, Tokens};
+pub use resource::{GroupAnswer, GroupMember, GroupMembers, Groups, UserAnswer, UserGroup, Users};
+pub use schema::ExtensionSchemas;
+pub use token::{ChildToken, EndedToken, MintedToken, RemainingTokens, ReplacedToken, TokenAnswer, Tokens};
 
 use crate::id::Timestamp;
 use serde::{Serialize, Serializer};

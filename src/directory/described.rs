@@ -3,7 +3,7 @@
 
 pub mod document;
 
-pub use document::{LocationHint, NewQuota, NewRotation, NewSchema, Schema};
+pub use document::{ExtensionSchema, LocationHint, NewQuota, NewRotation, NewSchema};
 
 use super::console::{ChangeKind, Time, True};
 use crate::error::Code;

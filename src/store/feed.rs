@@ -1,7 +1,7 @@
 //! The sequence of changes as it is read: a page is bounded by its bytes, whatever the changes hold.
 
 use super::{Row, Sql, each};
-use crate::directory::console::{Change, GroupVersion};
+use crate::directory::console::{FeedChange, GroupVersion};
 use crate::error::{Error, Result};
 use crate::id::{Seq, Timestamp};
 use crate::scim::json;
@@ -67,7 +67,7 @@ fn change(sql: &dyn Sql, mut row: Row) -> Result<Shown> {
     let (version, created, modified) = (row.optional_integer()?, row.optional_integer()?, row.optional_integer()?);
     let memberships = row.optional_integer()?;
     let ids: Option<MemberIds<'_>> = members.as_deref().map(json::own).transpose()?;
-    let shown = Change {
+    let shown = FeedChange {
         seq,
         at: at.into(),
         kind: &kind,

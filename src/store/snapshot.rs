@@ -1,7 +1,7 @@
 //! The directory in the order of its keys, as the lines of a snapshot.
 
 use super::{Row, Sql, first};
-use crate::directory::console::{Group, Line, Membership, Tombstone, User};
+use crate::directory::console::{GroupAnswer, Membership, SnapshotLine, Tombstone, UserAnswer};
 use crate::error::Result;
 use crate::id::{Timestamp, Version};
 use crate::scim::json;
@@ -18,7 +18,7 @@ pub fn users(sql: &dyn Sql, after: i64, count: i64) -> Result<Vec<(i64, String)>
         .map(|mut row| {
             let (key, found) = resource(&mut row)?;
             let active = row.integer()? == 1;
-            Ok((key, Line::User(found.user(active)?).text()?))
+            Ok((key, SnapshotLine::User(found.user(active)?).text()?))
         })
         .collect()
 }
@@ -34,7 +34,7 @@ pub fn groups(sql: &dyn Sql, below: i64, count: i64) -> Result<Vec<(i64, String)
     rows.into_iter()
         .map(|mut row| {
             let (key, found) = resource(&mut row)?;
-            Ok((key, Line::Group(found.group()?).text()?))
+            Ok((key, SnapshotLine::Group(found.group()?).text()?))
         })
         .collect()
 }
@@ -49,13 +49,13 @@ struct Found {
 }
 
 impl Found {
-    fn user(&self, active: bool) -> Result<User<'_>> {
-        let Group { id, version, created, modified, attributes } = self.group()?;
-        Ok(User { id, version, active, created, modified, attributes, groups: None, more_groups: None })
+    fn user(&self, active: bool) -> Result<UserAnswer<'_>> {
+        let GroupAnswer { id, version, created, modified, attributes } = self.group()?;
+        Ok(UserAnswer { id, version, active, created, modified, attributes, groups: None, more_groups: None })
     }
 
-    fn group(&self) -> Result<Group<'_>> {
-        Ok(Group {
+    fn group(&self) -> Result<GroupAnswer<'_>> {
+        Ok(GroupAnswer {
             id: &self.id,
             version: self.version,
             created: self.created.into(),
@@ -100,7 +100,7 @@ pub fn members(sql: &dyn Sql, (group, user): (i64, i64), count: i64) -> Result<V
             let (last, count, gone) = ((row.integer()?, row.integer()?), row.integer()?, row.integer()? == 1);
             let (id, users) = (row.text()?, row.text()?);
             let line = match !gone && users != "[]" {
-                true => Some(Line::Members(Membership { id: &id, users: json::own(&users)? }).text()?),
+                true => Some(SnapshotLine::Members(Membership { id: &id, users: json::own(&users)? }).text()?),
                 false => None,
             };
             Ok(Crew { last, count, line })
@@ -118,7 +118,7 @@ pub fn tombstones(sql: &dyn Sql, after: &str, count: i64) -> Result<Vec<(String,
     rows.into_iter()
         .map(|mut row| {
             let (id, kind) = (row.text()?, row.text()?);
-            let text = Line::Tombstone(Tombstone { id: &id, resource_type: &kind }).text()?;
+            let text = SnapshotLine::Tombstone(Tombstone { id: &id, resource_type: &kind }).text()?;
             Ok((id, text))
         })
         .collect()

@@ -264,7 +264,7 @@ fn what_is_read_by_hand_has_the_fields_that_are_described() {
         { "name": "x", "type": "complex", "subAttributes": [{ "name": "y" }] },
     ]});
     let Admin::PutSchema { document: kept } = schema(whole).unwrap() else { panic!("not a schema") };
-    assert_eq!(kept.keys().cloned().collect::<BTreeSet<_>>(), fields("Schema"));
+    assert_eq!(kept.keys().cloned().collect::<BTreeSet<_>>(), fields("ExtensionSchema"));
     let attributes = kept["attributes"].as_array().unwrap().iter().flat_map(|one| one.as_object().unwrap().keys());
     assert_eq!(attributes.cloned().collect::<BTreeSet<_>>(), fields("SchemaAttribute"));
     let quota = |field: &str| console::configure(json!({ "quota": { field: 1 } }).to_string().as_bytes());

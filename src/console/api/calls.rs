@@ -9,17 +9,17 @@ mod schemas;
 mod tokens;
 
 use crate::directory::console::{self as answers, Problem, Time};
-use crate::directory::described::{ErrorCode, Schema as Document};
+use crate::directory::described::{ErrorCode, ExtensionSchema};
 use crate::id::{MemberId, NUMBER_MAX, OrgId};
 use crate::render::{JSON, PROBLEM_JSON};
 use schemars::{Schema as Described, SchemaGenerator, json_schema};
 
 /// Describes a type to a generator.
-pub type Schema = fn(&mut SchemaGenerator) -> Described;
+pub type SchemaOf = fn(&mut SchemaGenerator) -> Described;
 
 /// One call.
 #[derive(Debug)]
-pub struct Call {
+pub struct ApiCall {
     /// The name of the operation, which generated clients take.
     pub id: &'static str,
     /// The method.
@@ -37,9 +37,9 @@ pub struct Call {
     /// The parameters of its query, and the headers that it reads.
     pub parameters: &'static [Parameter],
     /// What it takes.
-    pub body: Option<Body>,
+    pub body: Option<RequestBody>,
     /// What it answers, by status.
-    pub answers: &'static [(u16, Answer)],
+    pub answers: &'static [(u16, ApiAnswer)],
     /// The statuses that it can be refused with; 413 comes with a body.
     pub refusals: &'static [u16],
 }
@@ -83,45 +83,45 @@ pub enum Parameter {
         /// What it says.
         what: &'static str,
         /// What it may be.
-        schema: Schema,
+        schema: SchemaOf,
     },
 }
 
 /// What a call takes.
 #[derive(Debug)]
-pub struct Body {
+pub struct RequestBody {
     /// Its media type.
     pub media: &'static str,
     /// It must be there.
     pub required: bool,
     /// What it may be.
-    pub schema: Schema,
+    pub schema: SchemaOf,
     /// An example of it.
     pub example: &'static str,
 }
 
-impl Body {
-    const fn json(schema: Schema, example: &'static str) -> Self {
+impl RequestBody {
+    const fn json(schema: SchemaOf, example: &'static str) -> Self {
         Self { media: JSON, required: true, schema, example }
     }
 }
 
 /// What a call answers.
 #[derive(Clone, Copy, Debug)]
-pub struct Answer {
+pub struct ApiAnswer {
     /// What it means.
     pub what: &'static str,
     /// The body.
-    pub content: Option<Content>,
+    pub content: Option<AnswerContent>,
     /// Headers beside the request id, each with its name in [`HEADERS`].
     pub headers: &'static [(&'static str, &'static str)],
     /// The name in [`RESPONSES`] of an answer that several calls have.
     pub shared: Option<&'static str>,
 }
 
-impl Answer {
-    const fn json(what: &'static str, schema: Schema, example: &'static str) -> Self {
-        let content = Some(Content { media: JSON, schema, line: None, example });
+impl ApiAnswer {
+    const fn json(what: &'static str, schema: SchemaOf, example: &'static str) -> Self {
+        let content = Some(AnswerContent { media: JSON, schema, line: None, example });
         Self { what, content, headers: &[], shared: None }
     }
 
@@ -137,19 +137,19 @@ impl Answer {
 
 /// The body of an answer.
 #[derive(Clone, Copy, Debug)]
-pub struct Content {
+pub struct AnswerContent {
     /// Its media type.
     pub media: &'static str,
     /// What it is.
-    pub schema: Schema,
+    pub schema: SchemaOf,
     /// What each line of it is.
-    pub line: Option<Schema>,
+    pub line: Option<SchemaOf>,
     /// An example of it.
     pub example: &'static str,
 }
 
 /// All calls.
-pub const CALLS: &[&[Call]] =
+pub const CALLS: &[&[ApiCall]] =
     &[SERVICE, organisations::CALLS, tokens::CALLS, directory::CALLS, imports::CALLS, schemas::CALLS];
 
 /// The groups of calls, with what they are about.
@@ -168,13 +168,13 @@ const ANY: &[u16] = &[400, 401, 403, 429, 500, 503];
 const UNSTATED: &[u16] = &[400, 401, 403, 404, 429, 500, 503];
 const USUAL: &[u16] = &[400, 401, 403, 404, 409, 429, 500, 503];
 
-const DONE: (u16, Answer) = (204, Answer::shared("Done"));
-const SAME: (u16, Answer) = (304, Answer::shared("Same"));
+const DONE: (u16, ApiAnswer) = (204, ApiAnswer::shared("Done"));
+const SAME: (u16, ApiAnswer) = (304, ApiAnswer::shared("Same"));
 const IF_NONE_MATCH: Parameter = Parameter::Shared("ifNoneMatch");
 const LIMIT: Parameter = Parameter::Shared("limit");
 
-const SERVICE: &[Call] = &[
-    Call {
+const SERVICE: &[ApiCall] = &[
+    ApiCall {
         id: "health",
         method: "GET",
         path: "/healthz",
@@ -186,11 +186,11 @@ const SERVICE: &[Call] = &[
         body: None,
         answers: &[(
             200,
-            Answer::json("It runs.", SchemaGenerator::subschema_for::<answers::Running>, r#"{"status": "ok"}"#),
+            ApiAnswer::json("It runs.", SchemaGenerator::subschema_for::<answers::Running>, r#"{"status": "ok"}"#),
         )],
         refusals: &[],
     },
-    Call {
+    ApiCall {
         id: "openApi",
         method: "GET",
         path: "/v1/openapi.json",
@@ -202,19 +202,22 @@ const SERVICE: &[Call] = &[
         body: None,
         answers: &[(
             200,
-            Answer::json("This document.", |_| json_schema!({ "type": "object", "additionalProperties": true }), ""),
+            ApiAnswer::json("This document.", |_| json_schema!({ "type": "object", "additionalProperties": true }), ""),
         )],
         refusals: &[],
     },
 ];
 
 /// The answers that several calls have.
-pub const RESPONSES: &[(&str, Answer)] = &[
-    ("Done", Answer { what: "It is done.", content: None, headers: &[], shared: None }),
-    ("Same", Answer { what: "The client has it already.", content: None, headers: &[("ETag", "ETag")], shared: None }),
+pub const RESPONSES: &[(&str, ApiAnswer)] = &[
+    ("Done", ApiAnswer { what: "It is done.", content: None, headers: &[], shared: None }),
+    (
+        "Same",
+        ApiAnswer { what: "The client has it already.", content: None, headers: &[("ETag", "ETag")], shared: None },
+    ),
     (
         "Organisation",
-        Answer::json(
+        ApiAnswer::json(
             "The organisation as it is now.",
             SchemaGenerator::subschema_for::<answers::Organisation<'_>>,
             organisations::EXAMPLE,
@@ -222,15 +225,19 @@ pub const RESPONSES: &[(&str, Answer)] = &[
     ),
     (
         "ImportStatus",
-        Answer::json(
+        ApiAnswer::json(
             "Where the import stands.",
             SchemaGenerator::subschema_for::<answers::ImportStatus>,
             imports::EXAMPLE,
         ),
     ),
     (
-        "Schema",
-        Answer::json("The document as it is kept.", SchemaGenerator::subschema_for::<Document>, schemas::EXAMPLE),
+        "ExtensionSchema",
+        ApiAnswer::json(
+            "The document as it is kept.",
+            SchemaGenerator::subschema_for::<ExtensionSchema>,
+            schemas::EXAMPLE,
+        ),
     ),
     ("Refused", problem("It is refused: `detail` says why and what to do.", &[("X-Error-Code", "ErrorCode")], PROBLEM)),
     (
@@ -262,9 +269,14 @@ const fn problem(
     what: &'static str,
     headers: &'static [(&'static str, &'static str)],
     example: &'static str,
-) -> Answer {
-    let schema: Schema = SchemaGenerator::subschema_for::<Problem<'_>>;
-    Answer { what, content: Some(Content { media: PROBLEM_JSON, schema, line: None, example }), headers, shared: None }
+) -> ApiAnswer {
+    let schema: SchemaOf = SchemaGenerator::subschema_for::<Problem<'_>>;
+    ApiAnswer {
+        what,
+        content: Some(AnswerContent { media: PROBLEM_JSON, schema, line: None, example }),
+        headers,
+        shared: None,
+    }
 }
 
 /// A whole number that JSON has exactly.
@@ -281,7 +293,7 @@ fn text(_: &mut SchemaGenerator) -> Described {
 }
 
 /// The parameters that several calls have: name, what it says, where it stands, what it may be.
-pub const PARAMETERS: &[(&str, &str, &str, Schema)] = &[
+pub const PARAMETERS: &[(&str, &str, &str, SchemaOf)] = &[
     ("org", "The organisation.", "path", SchemaGenerator::subschema_for::<OrgId>),
     ("id", "The id of the user, group or token.", "path", SchemaGenerator::subschema_for::<MemberId>),
     (
@@ -308,7 +320,7 @@ pub const PARAMETERS: &[(&str, &str, &str, Schema)] = &[
 ];
 
 /// The headers of answers: name, what it says, what it may be.
-pub const HEADERS: &[(&str, &str, Schema)] = &[
+pub const HEADERS: &[(&str, &str, SchemaOf)] = &[
     ("RequestId", "The request, for support.", text),
     ("ETag", "The entity tag.", text),
     ("Location", "The address of the organisation.", text),
@@ -322,4 +334,4 @@ pub const HEADERS: &[(&str, &str, Schema)] = &[
 ];
 
 /// A time in a query.
-const TIME: Schema = SchemaGenerator::subschema_for::<Time>;
+const TIME: SchemaOf = SchemaGenerator::subschema_for::<Time>;

@@ -4,12 +4,12 @@ use schemars::{Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 /// The schemas that were named so far. In a body what has a default may be left out, in an answer it is there.
-pub(super) struct Schemas {
+pub(super) struct NamedSchemas {
     pub(super) bodies: SchemaGenerator,
     pub(super) answers: SchemaGenerator,
 }
 
-impl Default for Schemas {
+impl Default for NamedSchemas {
     fn default() -> Self {
         let settings = || {
             SchemaSettings::draft2020_12().with(|settings| {
@@ -25,7 +25,7 @@ impl Default for Schemas {
     }
 }
 
-impl Schemas {
+impl NamedSchemas {
     /// All that were named. One that both bodies and answers have is the same in both.
     pub(super) fn finish(mut self) -> Map<String, Value> {
         let mut all: Map<String, Value> = Map::new();

@@ -1,6 +1,6 @@
 //! Changes of the feed and lines of a snapshot. Documents in them are spliced in as they are stored.
 
-use super::{Group, Time, User};
+use super::{GroupAnswer, Time, UserAnswer};
 use crate::error::{Error, Result};
 use crate::id::{Seq, Version};
 use serde::Serialize;
@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 #[cfg_attr(native, derive(schemars::JsonSchema))]
 pub struct Changes<'a> {
     /// The changes in their order.
-    #[cfg_attr(native, schemars(with = "Vec<Change<'a>>"))]
+    #[cfg_attr(native, schemars(with = "Vec<FeedChange<'a>>"))]
     pub changes: &'a RawValue,
     /// `after` of the next page: the position of the last change shown.
     pub next: Seq,
@@ -81,9 +81,13 @@ pub enum ResourceKind {
 
 /// A change. `kind` says which members it has.
 #[derive(Debug, Serialize)]
-#[cfg_attr(native, derive(schemars::JsonSchema), schemars(transform = super::super::described::by_kind))]
+#[cfg_attr(
+    native,
+    derive(schemars::JsonSchema),
+    schemars(rename = "Change", transform = super::super::described::by_kind)
+)]
 #[serde(rename_all = "camelCase")]
-pub struct Change<'a> {
+pub struct FeedChange<'a> {
     /// The position in the organisation's one sequence, from 1.
     pub seq: Seq,
     /// When it was made.
@@ -155,19 +159,19 @@ pub struct GroupVersion {
 #[derive(Debug, Serialize)]
 #[cfg_attr(native, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
-pub enum Line<'a> {
+pub enum SnapshotLine<'a> {
     /// The first line: the position of the last change before.
     From(Seq),
     /// A user.
-    User(User<'a>),
+    User(UserAnswer<'a>),
     /// A group.
-    Group(Group<'a>),
+    Group(GroupAnswer<'a>),
     /// Members of a group.
     Members(Membership<'a>),
     /// An id that was deleted.
     Tombstone(Tombstone<'a>),
     /// A change made since the first line.
-    #[cfg_attr(native, schemars(with = "Change<'a>"))]
+    #[cfg_attr(native, schemars(with = "FeedChange<'a>"))]
     Change(&'a RawValue),
     /// The last line.
     #[serde(untagged)]
@@ -181,7 +185,7 @@ pub enum Line<'a> {
     },
 }
 
-impl Line<'_> {
+impl SnapshotLine<'_> {
     /// Returns its text, without the line's end.
     ///
     /// # Errors

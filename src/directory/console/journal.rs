@@ -9,7 +9,7 @@ use serde::Serialize;
 #[cfg_attr(native, derive(schemars::JsonSchema))]
 pub struct JournalPage<'a> {
     /// The entries.
-    #[cfg_attr(native, schemars(with = "Vec<Entry<'a>>"))]
+    #[cfg_attr(native, schemars(with = "Vec<JournalEntry<'a>>"))]
     pub entries: Vec<Box<serde_json::value::RawValue>>,
     /// `after` of the next page; null on the last one.
     pub next: Option<String>,
@@ -23,9 +23,9 @@ pub struct JournalPage<'a> {
 #[derive(Debug, Serialize)]
 #[cfg_attr(native, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct Entry<'a> {
+pub struct JournalEntry<'a> {
     /// What became of it.
-    #[cfg_attr(native, schemars(with = "Outcome"))]
+    #[cfg_attr(native, schemars(with = "JournalOutcome"))]
     pub outcome: &'a str,
     /// When it came first.
     pub first_at: Time,
@@ -68,7 +68,7 @@ pub struct Entry<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(native, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
-pub enum Outcome {
+pub enum JournalOutcome {
     /// It changed something.
     Applied,
     /// It was refused.

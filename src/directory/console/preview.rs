@@ -19,7 +19,7 @@ pub struct PreviewAnswer<'a> {
     /// What would be answered.
     pub answer: PreviewedResponse<'a>,
     /// The changes that the feed would show, the first 1,000.
-    #[cfg_attr(native, schemars(with = "Vec<super::Change<'a>>"))]
+    #[cfg_attr(native, schemars(with = "Vec<super::FeedChange<'a>>"))]
     pub changes: &'a RawValue,
     /// How many changes there would be.
     pub change_count: i64,

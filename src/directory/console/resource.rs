@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 #[cfg_attr(native, derive(schemars::JsonSchema))]
 pub struct Users<'a> {
     /// The users, without their groups.
-    #[cfg_attr(native, schemars(with = "Vec<User<'a>>"))]
+    #[cfg_attr(native, schemars(with = "Vec<UserAnswer<'a>>"))]
     pub users: Vec<Box<RawValue>>,
     /// `after` of the next page; null on the last one.
     pub next: Option<&'a str>,
@@ -21,7 +21,7 @@ pub struct Users<'a> {
 #[cfg_attr(native, derive(schemars::JsonSchema))]
 pub struct Groups<'a> {
     /// The groups, without their members.
-    #[cfg_attr(native, schemars(with = "Vec<Group<'a>>"))]
+    #[cfg_attr(native, schemars(with = "Vec<GroupAnswer<'a>>"))]
     pub groups: Vec<Box<RawValue>>,
     /// `after` of the next page; null on the last one.
     pub next: Option<&'a str>,
@@ -29,9 +29,9 @@ pub struct Groups<'a> {
 
 /// A user.
 #[derive(Debug, Serialize)]
-#[cfg_attr(native, derive(schemars::JsonSchema))]
+#[cfg_attr(native, derive(schemars::JsonSchema), schemars(rename = "User"))]
 #[serde(rename_all = "camelCase")]
-pub struct User<'a> {
+pub struct UserAnswer<'a> {
     /// The `id` that SCIM shows.
     #[cfg_attr(native, schemars(with = "crate::id::UserId"))]
     pub id: &'a str,
@@ -69,8 +69,8 @@ pub struct UserGroup<'a> {
 
 /// A group.
 #[derive(Debug, Serialize)]
-#[cfg_attr(native, derive(schemars::JsonSchema))]
-pub struct Group<'a> {
+#[cfg_attr(native, derive(schemars::JsonSchema), schemars(rename = "Group"))]
+pub struct GroupAnswer<'a> {
     /// The `id` that SCIM shows.
     #[cfg_attr(native, schemars(with = "GroupId"))]
     pub id: &'a str,
@@ -88,9 +88,9 @@ pub struct Group<'a> {
 /// A page of a group's members.
 #[derive(Debug, Serialize)]
 #[cfg_attr(native, derive(schemars::JsonSchema))]
-pub struct Members {
+pub struct GroupMembers {
     /// The members.
-    pub members: Vec<Member>,
+    pub members: Vec<GroupMember>,
     /// `after` of the next page; null on the last one.
     pub next: Option<String>,
 }
@@ -99,7 +99,7 @@ pub struct Members {
 #[derive(Debug, Serialize)]
 #[cfg_attr(native, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct Member {
+pub struct GroupMember {
     /// The user's `id`.
     #[cfg_attr(native, schemars(with = "crate::id::UserId"))]
     pub id: String,

@@ -13,14 +13,14 @@ use serde_json::{Map, Value};
 #[cfg_attr(native, derive(schemars::JsonSchema))]
 pub struct Tokens<'a> {
     /// The tokens, those that have ended too.
-    pub tokens: Vec<Token<'a>>,
+    pub tokens: Vec<TokenAnswer<'a>>,
 }
 
 /// A token, never its secret.
 #[derive(Debug, Serialize)]
-#[cfg_attr(native, derive(schemars::JsonSchema))]
+#[cfg_attr(native, derive(schemars::JsonSchema), schemars(rename = "Token"))]
 #[serde(rename_all = "camelCase")]
-pub struct Token<'a> {
+pub struct TokenAnswer<'a> {
     /// The public name, which opens nothing.
     pub id: &'a TokenId,
     /// The name for people.
@@ -59,7 +59,7 @@ pub struct Token<'a> {
 pub struct MintedToken<'a> {
     /// As the object shows it.
     #[serde(flatten)]
-    #[cfg_attr(native, schemars(with = "Token<'a>"))]
+    #[cfg_attr(native, schemars(with = "TokenAnswer<'a>"))]
     pub shown: Map<String, Value>,
     /// The secret, to be pasted into the identity provider or the Console.
     pub token: &'a str,

@@ -60,7 +60,7 @@ pub enum Extended {
 /// An extension schema as it is kept (RFC 7643 section 7).
 #[derive(Debug, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Schema {
+pub struct ExtensionSchema {
     /// The URN of schemas of schemas.
     schemas: Vec<String>,
     /// The URN.
@@ -72,7 +72,7 @@ pub struct Schema {
     description: String,
     /// The attributes.
     #[schemars(length(min = 1))]
-    attributes: Vec<Attribute>,
+    attributes: Vec<SchemaAttribute>,
     /// What it extends.
     resource_types: Vec<Extended>,
 }
@@ -80,8 +80,7 @@ pub struct Schema {
 /// An attribute of an extension (RFC 7643 section 7).
 #[derive(Debug, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(rename = "SchemaAttribute")]
-pub struct Attribute {
+pub struct SchemaAttribute {
     /// The name.
     name: AttributeName,
     /// The data type.
@@ -116,7 +115,7 @@ pub struct Attribute {
     reference_types: Vec<String>,
     /// The attributes of a complex one.
     #[serde(skip_serializing_if = "left_out")]
-    sub_attributes: Vec<Attribute>,
+    sub_attributes: Vec<SchemaAttribute>,
 }
 
 /// The name of an attribute.
@@ -151,7 +150,7 @@ pub struct NewSchema {
     description: Option<String>,
     /// The attributes, 100 with their sub-attributes.
     #[schemars(length(min = 1, max = ATTRIBUTES_MAX))]
-    attributes: Vec<NewAttribute>,
+    attributes: Vec<NewSchemaAttribute>,
     /// What it extends; users if left out.
     resource_types: Option<Vec<Extended>>,
 }
@@ -159,8 +158,7 @@ pub struct NewSchema {
 /// An attribute that is to be registered.
 #[derive(Debug, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(rename = "NewSchemaAttribute")]
-pub struct NewAttribute {
+pub struct NewSchemaAttribute {
     /// The name.
     name: AttributeName,
     /// The data type; `string` if left out.
@@ -184,7 +182,7 @@ pub struct NewAttribute {
     /// What a reference leads to.
     reference_types: Option<Vec<String>>,
     /// The attributes of a complex one.
-    sub_attributes: Option<Vec<NewAttribute>>,
+    sub_attributes: Option<Vec<NewSchemaAttribute>>,
 }
 
 /// The most that an organisation may hold. What is left out has its default, 1,000,000 users, 100,000 groups and 8 GiB; null

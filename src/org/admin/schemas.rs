@@ -1,7 +1,7 @@
 //! The extension schemas that the organisation registered. They are read once when the object starts and kept in
 //! memory; every change of them starts a new generation, which is how an edge that still has the old ones is found out.
 
-use crate::directory::console::Schemas;
+use crate::directory::console::ExtensionSchemas;
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result, quoted};
 use crate::id::Timestamp;
@@ -40,7 +40,7 @@ fn raw(text: String) -> Result<Box<RawValue>> {
 
 /// `GET /v1/orgs/{org}/schemas`.
 pub(crate) fn list(sql: &dyn Sql) -> Result<Answer> {
-    Answer::of(&Schemas { schemas: raw(documents(sql)?)? })
+    Answer::of(&ExtensionSchemas { schemas: raw(documents(sql)?)? })
 }
 
 /// `GET /v1/orgs/{org}/schemas/{urn}`.

@@ -182,9 +182,9 @@ fn check(token: &TokenSettings, now: Timestamp) -> Result<()> {
 }
 
 /// A token as the Console sees it: never its secret.
-pub(crate) fn show(token: &Token, now: Timestamp) -> console::Token<'_> {
+pub(crate) fn show(token: &Token, now: Timestamp) -> console::TokenAnswer<'_> {
     let settings = &token.settings;
-    console::Token {
+    console::TokenAnswer {
         id: &token.id,
         name: &settings.name,
         kind: settings.kind,

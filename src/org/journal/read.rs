@@ -6,7 +6,7 @@
 
 use super::{order, row};
 use crate::budget::Budget;
-use crate::directory::console::{Day, Entry, EntryToken, JournalPage, NestedIn};
+use crate::directory::console::{Day, EntryToken, JournalEntry, JournalPage, NestedIn};
 use crate::directory::query::Journal;
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result};
@@ -124,7 +124,7 @@ fn show_applied(one: &Applied) -> Result<Box<RawValue>> {
         method if one.resource == "Organisation" => (method, "/import".to_owned()),
         method => (method, format!("/{}s/{}", one.resource, one.id)),
     };
-    raw(&Entry {
+    raw(&JournalEntry {
         outcome: "applied",
         first_at: one.at.into(),
         last_at: one.at.into(),
@@ -174,7 +174,7 @@ fn show_refused(one: &Refused, org: &OrgId) -> Result<Box<RawValue>> {
             NestedIn { id: None, display_name: Some(name) }
         }
     });
-    raw(&Entry {
+    raw(&JournalEntry {
         outcome: &one.outcome,
         first_at: one.first.into(),
         last_at: one.last.into(),

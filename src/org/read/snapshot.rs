@@ -2,7 +2,7 @@
 //! a position, so what a line shows is as it was when it was read. The changes since the beginning follow, and the last of
 //! them are read together with the last line: who applies the lines in order has the directory as it is then.
 
-use crate::directory::console::{Line, SnapshotCounts};
+use crate::directory::console::{SnapshotCounts, SnapshotLine};
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result};
 use crate::id::Seq;
@@ -90,7 +90,7 @@ pub fn piece(sql: &dyn Sql, position: Option<&str>, work: i64) -> Result<Answer>
     position.late += u32::from(position.phase == CHANGES);
     let mut piece = Piece { position, text: String::new(), left: work << more, bytes: BYTES << more };
     if piece.position.lines == 0 {
-        let from = Line::From(piece.position.from);
+        let from = SnapshotLine::From(piece.position.from);
         piece.write(&from.text()?);
     }
     while piece.left > 0 {
@@ -204,7 +204,7 @@ impl Piece {
                 let detail = "The directory was replaced by an import meanwhile. Take another snapshot.";
                 return Err(Error::new(Code::SnapshotOutdated, detail));
             }
-            let fits = self.fits(&Line::Change(json::own(&change.text)?).text()?, HEAVY);
+            let fits = self.fits(&SnapshotLine::Change(json::own(&change.text)?).text()?, HEAVY);
             if fits {
                 last = change.seq;
             }
@@ -215,7 +215,7 @@ impl Piece {
             let Totals { users, active_users, groups, memberships } = head.totals;
             let tombstones = store::count_tombstones(sql)?;
             let counts = SnapshotCounts { users, active_users, groups, memberships, tombstones };
-            self.write(&Line::End { at: last, counts, lines: self.position.lines }.text()?);
+            self.write(&SnapshotLine::End { at: last, counts, lines: self.position.lines }.text()?);
             self.position.turn(DONE);
         }
         Ok(())

@@ -4,7 +4,7 @@
 use super::related;
 use super::search::Scan;
 use crate::budget::Budget;
-use crate::directory::console::{self, Groups, Member, Members, True, UserGroup, Users};
+use crate::directory::console::{self, GroupMember, GroupMembers, Groups, True, UserGroup, Users};
 use crate::directory::query::{Page, Query};
 use crate::directory::reply::{Answer, Stored};
 use crate::directory::view;
@@ -176,8 +176,8 @@ fn crew(
         found.pop();
     }
     let next = found.last().filter(|_| more).map(|(key, id, ..)| format!("{key}.{id}"));
-    let members = found.into_iter().map(|(_, id, user_name, active)| Member { id, user_name, active }).collect();
-    tagged(etag, &Members { members, next })
+    let members = found.into_iter().map(|(_, id, user_name, active)| GroupMember { id, user_name, active }).collect();
+    tagged(etag, &GroupMembers { members, next })
 }
 
 /// The key after which a page of members begins: `next` of the page before is the key and the id of its last member. If that
@@ -200,7 +200,7 @@ fn after_member(sql: &dyn Sql, text: &str) -> Result<i64> {
 
 /// A user as the Console sees it, with its groups where they are shown.
 fn show_user(user: &User, groups: Option<Vec<UserGroup<'_>>>, has_more_groups: bool) -> Result<Box<RawValue>> {
-    raw(&console::User {
+    raw(&console::UserAnswer {
         id: user.id.as_str(),
         version: user.version,
         active: user.content.active,
@@ -214,7 +214,7 @@ fn show_user(user: &User, groups: Option<Vec<UserGroup<'_>>>, has_more_groups: b
 
 /// A group as the Console sees it.
 fn show_group(group: &group_rows::Group) -> Result<Box<RawValue>> {
-    raw(&console::Group {
+    raw(&console::GroupAnswer {
         id: group.id.as_str(),
         version: group.version,
         created: group.created.into(),

@@ -1,10 +1,11 @@
 //! Calls that read the directory, its changes and the journal, and that try a request out.
 
 use super::{
-    Answer, Body, Call, Content, IF_NONE_MATCH, LIMIT, Needs, Parameter, SAME, TIME, USUAL, answers, number, text,
+    AnswerContent, ApiAnswer, ApiCall, IF_NONE_MATCH, LIMIT, Needs, Parameter, RequestBody, SAME, TIME, USUAL, answers,
+    number, text,
 };
 use crate::console::preview;
-use crate::directory::console::{Line, Outcome};
+use crate::directory::console::{JournalOutcome, SnapshotLine};
 use crate::id::{MemberId, TokenId};
 use crate::render::NDJSON;
 use schemars::{SchemaGenerator, json_schema};
@@ -26,8 +27,8 @@ const USER: &str = r#"{"id": "019ac5f0-7b1e-7000-8000-3b9aca000001", "version": 
 const GROUP: &str = r#"{"id": "019ac5f0-7b1e-7000-8000-3b9aca000002", "version": 1, "created": "2026-11-24T09:30:00.000Z",
     "modified": "2026-11-24T09:30:00.000Z", "attributes": {"displayName": "Engineering"}}"#;
 
-pub(super) const CALLS: &[Call] = &[
-    Call {
+pub(super) const CALLS: &[ApiCall] = &[
+    ApiCall {
         id: "listUsers",
         method: "GET",
         path: "/v1/orgs/{org}/users",
@@ -40,7 +41,7 @@ pub(super) const CALLS: &[Call] = &[
         answers: &[
             (
                 200,
-                Answer::json(
+                ApiAnswer::json(
                     "A page.",
                     SchemaGenerator::subschema_for::<answers::Users<'_>>,
                     r#"{"users": [{"id": "019ac5f0-7b1e-7000-8000-3b9aca000001", "version": 1, "active": true,
@@ -54,7 +55,7 @@ pub(super) const CALLS: &[Call] = &[
         ],
         refusals: USUAL,
     },
-    Call {
+    ApiCall {
         id: "getUser",
         method: "GET",
         path: "/v1/orgs/{org}/users/{id}",
@@ -65,12 +66,12 @@ pub(super) const CALLS: &[Call] = &[
         parameters: &[IF_NONE_MATCH],
         body: None,
         answers: &[
-            (200, Answer::json("The user.", SchemaGenerator::subschema_for::<answers::User<'_>>, USER).tagged()),
+            (200, ApiAnswer::json("The user.", SchemaGenerator::subschema_for::<answers::UserAnswer<'_>>, USER).tagged()),
             SAME,
         ],
         refusals: USUAL,
     },
-    Call {
+    ApiCall {
         id: "listGroups",
         method: "GET",
         path: "/v1/orgs/{org}/groups",
@@ -83,7 +84,7 @@ pub(super) const CALLS: &[Call] = &[
         answers: &[
             (
                 200,
-                Answer::json(
+                ApiAnswer::json(
                     "A page.",
                     SchemaGenerator::subschema_for::<answers::Groups<'_>>,
                     r#"{"groups": [], "next": null}"#,
@@ -94,7 +95,7 @@ pub(super) const CALLS: &[Call] = &[
         ],
         refusals: USUAL,
     },
-    Call {
+    ApiCall {
         id: "getGroup",
         method: "GET",
         path: "/v1/orgs/{org}/groups/{id}",
@@ -105,12 +106,12 @@ pub(super) const CALLS: &[Call] = &[
         parameters: &[IF_NONE_MATCH],
         body: None,
         answers: &[
-            (200, Answer::json("The group.", SchemaGenerator::subschema_for::<answers::Group<'_>>, GROUP).tagged()),
+            (200, ApiAnswer::json("The group.", SchemaGenerator::subschema_for::<answers::GroupAnswer<'_>>, GROUP).tagged()),
             SAME,
         ],
         refusals: USUAL,
     },
-    Call {
+    ApiCall {
         id: "listMembers",
         method: "GET",
         path: "/v1/orgs/{org}/groups/{id}/members",
@@ -132,9 +133,9 @@ pub(super) const CALLS: &[Call] = &[
         answers: &[
             (
                 200,
-                Answer::json(
+                ApiAnswer::json(
                     "A page.",
-                    SchemaGenerator::subschema_for::<answers::Members>,
+                    SchemaGenerator::subschema_for::<answers::GroupMembers>,
                     r#"{"members": [{"id": "019ac5f0-7b1e-7000-8000-3b9aca000001", "userName": "ada@example.com", "active": true}], "next": null}"#,
                 )
                 .tagged(),
@@ -143,7 +144,7 @@ pub(super) const CALLS: &[Call] = &[
         ],
         refusals: USUAL,
     },
-    Call {
+    ApiCall {
         id: "listChanges",
         method: "GET",
         path: "/v1/orgs/{org}/changes",
@@ -169,7 +170,7 @@ pub(super) const CALLS: &[Call] = &[
         body: None,
         answers: &[(
             200,
-            Answer::json(
+            ApiAnswer::json(
                 "A page.",
                 SchemaGenerator::subschema_for::<answers::Changes<'_>>,
                 r#"{"changes": [{"seq": 5, "at": "2026-11-24T09:30:00.000Z", "kind": "members", "resourceType": "Group",
@@ -180,7 +181,7 @@ pub(super) const CALLS: &[Call] = &[
         )],
         refusals: &[400, 401, 403, 404, 409, 410, 429, 500, 503],
     },
-    Call {
+    ApiCall {
         id: "snapshot",
         method: "GET",
         path: "/v1/orgs/{org}/snapshot",
@@ -192,12 +193,12 @@ pub(super) const CALLS: &[Call] = &[
         body: None,
         answers: &[(
             200,
-            Answer {
+            ApiAnswer {
                 what: "Lines of JSON.",
-                content: Some(Content {
+                content: Some(AnswerContent {
                     media: NDJSON,
                     schema: text,
-                    line: Some(SchemaGenerator::subschema_for::<Line<'_>>),
+                    line: Some(SchemaGenerator::subschema_for::<SnapshotLine<'_>>),
                     example: "{\"from\":0}\n{\"at\":0,\"counts\":{\"users\":0,\"activeUsers\":0,\"groups\":0,\"memberships\":0,\"tombstones\":0},\"lines\":1}\n",
                 }),
                 headers: &[],
@@ -206,7 +207,7 @@ pub(super) const CALLS: &[Call] = &[
         )],
         refusals: USUAL,
     },
-    Call {
+    ApiCall {
         id: "preview",
         method: "POST",
         path: "/v1/orgs/{org}/preview",
@@ -215,13 +216,13 @@ pub(super) const CALLS: &[Call] = &[
         title: "Try a SCIM request out",
         sentence: "Tells what a SCIM request would do; nothing of it is done.",
         parameters: &[],
-        body: Some(Body::json(
-            SchemaGenerator::subschema_for::<preview::Body>,
+        body: Some(RequestBody::json(
+            SchemaGenerator::subschema_for::<preview::PreviewBody>,
             r#"{"method": "DELETE", "path": "/Users/019ac5f0-7b1e-7000-8000-3b9aca000001", "dialect": "okta"}"#,
         )),
         answers: &[(
             200,
-            Answer::json(
+            ApiAnswer::json(
                 "What it would do.",
                 SchemaGenerator::subschema_for::<answers::PreviewAnswer<'_>>,
                 r#"{"command": {"deleteUser": {"id": "019ac5f0-7b1e-7000-8000-3b9aca000001"}}, "repairs": [], "notes": [],
@@ -230,7 +231,7 @@ pub(super) const CALLS: &[Call] = &[
         )],
         refusals: USUAL,
     },
-    Call {
+    ApiCall {
         id: "readJournal",
         method: "GET",
         path: "/v1/orgs/{org}/journal",
@@ -243,7 +244,7 @@ pub(super) const CALLS: &[Call] = &[
                 name: "outcome",
                 required: false,
                 what: "Only entries with this outcome.",
-                schema: SchemaGenerator::subschema_for::<Outcome>,
+                schema: SchemaGenerator::subschema_for::<JournalOutcome>,
             },
             Parameter::Own {
                 name: "reason",
@@ -276,7 +277,7 @@ pub(super) const CALLS: &[Call] = &[
         body: None,
         answers: &[(
             200,
-            Answer::json(
+            ApiAnswer::json(
                 "A page; `days` stands on the first.",
                 SchemaGenerator::subschema_for::<answers::JournalPage<'_>>,
                 r#"{"entries": [{"outcome": "refused", "firstAt": "2026-11-24T09:30:00.000Z", "lastAt": "2026-11-25T08:00:00.000Z",

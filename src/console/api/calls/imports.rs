@@ -1,17 +1,17 @@
 //! Calls that replace a directory as a whole.
 
-use super::{Answer, Body, Call, DONE, Needs, UNSTATED, USUAL, answers, text};
+use super::{ApiAnswer, ApiCall, DONE, Needs, RequestBody, UNSTATED, USUAL, answers, text};
 use crate::render::NDJSON;
 use schemars::SchemaGenerator;
 
-const STATUS: Answer = Answer::shared("ImportStatus");
+const STATUS: ApiAnswer = ApiAnswer::shared("ImportStatus");
 
 /// An import as it is shown.
 pub(super) const EXAMPLE: &str = r#"{"state": "receiving", "parts": [{"part": 1, "lines": 5, "complete": true}], "position": null,
     "error": null, "seq": null}"#;
 
-pub(super) const CALLS: &[Call] = &[
-    Call {
+pub(super) const CALLS: &[ApiCall] = &[
+    ApiCall {
         id: "getImport",
         method: "GET",
         path: "/v1/orgs/{org}/import",
@@ -24,7 +24,7 @@ pub(super) const CALLS: &[Call] = &[
         answers: &[(200, STATUS)],
         refusals: UNSTATED,
     },
-    Call {
+    ApiCall {
         id: "beginImport",
         method: "POST",
         path: "/v1/orgs/{org}/import",
@@ -37,7 +37,7 @@ pub(super) const CALLS: &[Call] = &[
         answers: &[(200, STATUS)],
         refusals: USUAL,
     },
-    Call {
+    ApiCall {
         id: "endImport",
         method: "DELETE",
         path: "/v1/orgs/{org}/import",
@@ -50,7 +50,7 @@ pub(super) const CALLS: &[Call] = &[
         answers: &[DONE],
         refusals: USUAL,
     },
-    Call {
+    ApiCall {
         id: "putImport",
         method: "PUT",
         path: "/v1/orgs/{org}/import/{part}",
@@ -59,7 +59,7 @@ pub(super) const CALLS: &[Call] = &[
         title: "Send a part of an import",
         sentence: "Sends a part: lines as in a snapshot, 8 MiB at most.",
         parameters: &[],
-        body: Some(Body {
+        body: Some(RequestBody {
             media: NDJSON,
             required: true,
             schema: text,
@@ -67,7 +67,7 @@ pub(super) const CALLS: &[Call] = &[
         }),
         answers: &[(
             200,
-            Answer::json(
+            ApiAnswer::json(
                 "All of it was read.",
                 SchemaGenerator::subschema_for::<answers::ImportPart>,
                 r#"{"part": 1, "lines": 2, "complete": true}"#,
@@ -75,7 +75,7 @@ pub(super) const CALLS: &[Call] = &[
         )],
         refusals: USUAL,
     },
-    Call {
+    ApiCall {
         id: "finishImport",
         method: "POST",
         path: "/v1/orgs/{org}/import/finish",

@@ -1,12 +1,12 @@
 //! Calls about organisations and their settings.
 
-use super::{ANY, Answer, Body, Call, DONE, Needs, Parameter, UNSTATED, USUAL, answers, number};
+use super::{ANY, ApiAnswer, ApiCall, DONE, Needs, Parameter, RequestBody, UNSTATED, USUAL, answers, number};
 use crate::console::{OrgBody, ReleaseBody};
 use crate::id::OrgId;
 use crate::render::JSON;
 use schemars::{SchemaGenerator, json_schema};
 
-const SHOWN: Answer = Answer::shared("Organisation");
+const SHOWN: ApiAnswer = ApiAnswer::shared("Organisation");
 
 /// An organisation as it is shown.
 pub(super) const EXAMPLE: &str = r#"{"id": "acme", "displayName": "Acme", "saml": {"configured": true}, "scim": {"enabled": true},
@@ -18,13 +18,13 @@ pub(super) const EXAMPLE: &str = r#"{"id": "acme", "displayName": "Acme", "saml"
     "lastChangeAt": "2026-11-24T09:30:00.000Z", "oldestSeq": 1, "lastPushAt": "2026-11-24T09:30:00.000Z",
     "health": {"status": "ok", "warnings": [], "tokenDaysLeft": 365}}"#;
 
-const SETTINGS: Body = Body::json(
+const SETTINGS: RequestBody = RequestBody::json(
     SchemaGenerator::subschema_for::<OrgBody>,
     r#"{"displayName": "Acme", "saml": {"configured": true}, "scim": {"enabled": true}, "guard": {"limit": 50, "windowSeconds": 3600}}"#,
 );
 
-pub(super) const CALLS: &[Call] = &[
-    Call {
+pub(super) const CALLS: &[ApiCall] = &[
+    ApiCall {
         id: "listOrgs",
         method: "GET",
         path: "/v1/orgs",
@@ -49,7 +49,7 @@ pub(super) const CALLS: &[Call] = &[
         body: None,
         answers: &[(
             200,
-            Answer::json(
+            ApiAnswer::json(
                 "A page.",
                 SchemaGenerator::subschema_for::<answers::Organisations>,
                 r#"{"organisations": [{"id": "acme", "displayName": "Acme", "created": "2026-11-24T09:30:00.000Z"}], "next": null}"#,
@@ -57,7 +57,7 @@ pub(super) const CALLS: &[Call] = &[
         )],
         refusals: ANY,
     },
-    Call {
+    ApiCall {
         id: "putOrg",
         method: "PUT",
         path: "/v1/orgs/{org}",
@@ -71,9 +71,9 @@ pub(super) const CALLS: &[Call] = &[
             (200, SHOWN),
             (
                 201,
-                Answer {
+                ApiAnswer {
                     headers: &[("Location", "Location")],
-                    ..Answer::json(
+                    ..ApiAnswer::json(
                         "The organisation, which was not registered before.",
                         SchemaGenerator::subschema_for::<answers::Organisation<'_>>,
                         "",
@@ -83,7 +83,7 @@ pub(super) const CALLS: &[Call] = &[
         ],
         refusals: USUAL,
     },
-    Call {
+    ApiCall {
         id: "patchOrg",
         method: "PATCH",
         path: "/v1/orgs/{org}",
@@ -96,7 +96,7 @@ pub(super) const CALLS: &[Call] = &[
         answers: &[(200, SHOWN)],
         refusals: USUAL,
     },
-    Call {
+    ApiCall {
         id: "eraseOrg",
         method: "DELETE",
         path: "/v1/orgs/{org}",
@@ -114,7 +114,7 @@ pub(super) const CALLS: &[Call] = &[
         answers: &[DONE],
         refusals: UNSTATED,
     },
-    Call {
+    ApiCall {
         id: "getOrg",
         method: "GET",
         path: "/v1/orgs/{org}",
@@ -127,7 +127,7 @@ pub(super) const CALLS: &[Call] = &[
         answers: &[(200, SHOWN)],
         refusals: USUAL,
     },
-    Call {
+    ApiCall {
         id: "releaseGuard",
         method: "POST",
         path: "/v1/orgs/{org}/guard/release",
@@ -136,7 +136,7 @@ pub(super) const CALLS: &[Call] = &[
         title: "Release the guard",
         sentence: "Lets all deprovisioning through for a time, where it is meant.",
         parameters: &[],
-        body: Some(Body {
+        body: Some(RequestBody {
             media: JSON,
             required: true,
             schema: SchemaGenerator::subschema_for::<ReleaseBody>,

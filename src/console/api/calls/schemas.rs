@@ -1,18 +1,18 @@
 //! Calls about extension schemas.
 
-use super::{Answer, Body, Call, DONE, Needs, USUAL, answers};
+use super::{ApiAnswer, ApiCall, DONE, Needs, RequestBody, USUAL, answers};
 use crate::directory::described::NewSchema;
 use schemars::SchemaGenerator;
 
-const SHOWN: Answer = Answer::shared("Schema");
+const SHOWN: ApiAnswer = ApiAnswer::shared("ExtensionSchema");
 
 /// A document as it is kept.
 pub(super) const EXAMPLE: &str = r#"{"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Schema"], "id": "urn:example:badge:2.0:User",
     "name": "Badge", "attributes": [{"name": "number", "type": "string", "multiValued": false, "required": false,
     "caseExact": true, "mutability": "readWrite", "returned": "default", "uniqueness": "none"}], "resourceTypes": ["User"]}"#;
 
-pub(super) const CALLS: &[Call] = &[
-    Call {
+pub(super) const CALLS: &[ApiCall] = &[
+    ApiCall {
         id: "listSchemas",
         method: "GET",
         path: "/v1/orgs/{org}/schemas",
@@ -24,11 +24,15 @@ pub(super) const CALLS: &[Call] = &[
         body: None,
         answers: &[(
             200,
-            Answer::json("All schemas.", SchemaGenerator::subschema_for::<answers::Schemas>, r#"{"schemas": []}"#),
+            ApiAnswer::json(
+                "All schemas.",
+                SchemaGenerator::subschema_for::<answers::ExtensionSchemas>,
+                r#"{"schemas": []}"#,
+            ),
         )],
         refusals: USUAL,
     },
-    Call {
+    ApiCall {
         id: "getSchema",
         method: "GET",
         path: "/v1/orgs/{org}/schemas/{urn}",
@@ -41,7 +45,7 @@ pub(super) const CALLS: &[Call] = &[
         answers: &[(200, SHOWN)],
         refusals: USUAL,
     },
-    Call {
+    ApiCall {
         id: "putSchema",
         method: "PUT",
         path: "/v1/orgs/{org}/schemas/{urn}",
@@ -50,14 +54,14 @@ pub(super) const CALLS: &[Call] = &[
         title: "Register an extension schema",
         sentence: "Registers an extension schema, or replaces it; it holds from the next request on.",
         parameters: &[],
-        body: Some(Body::json(
+        body: Some(RequestBody::json(
             SchemaGenerator::subschema_for::<NewSchema>,
             r#"{"name": "Badge", "resourceTypes": ["User"], "attributes": [{"name": "number", "caseExact": true}]}"#,
         )),
         answers: &[(200, SHOWN), (201, SHOWN)],
         refusals: USUAL,
     },
-    Call {
+    ApiCall {
         id: "deleteSchema",
         method: "DELETE",
         path: "/v1/orgs/{org}/schemas/{urn}",

@@ -1,6 +1,6 @@
 //! Calls about tokens.
 
-use super::{Answer, Body, Call, DONE, Needs, Parameter, USUAL, answers, boolean};
+use super::{ApiAnswer, ApiCall, DONE, Needs, Parameter, RequestBody, USUAL, answers, boolean};
 use crate::console::TokenBody;
 use crate::directory::described::NewRotation;
 use crate::render::JSON;
@@ -12,8 +12,8 @@ const MINTED: &str = r#"{"id": "019ac5f0-7b1e-7000-8000-3b9aca000001", "name": "
     "revokedAt": null, "replacedBy": null, "mintedBy": "root", "lastUsedAt": null, "alive": true, "daysLeft": 364,
     "token": "scim_..."}"#;
 
-pub(super) const CALLS: &[Call] = &[
-    Call {
+pub(super) const CALLS: &[ApiCall] = &[
+    ApiCall {
         id: "listTokens",
         method: "GET",
         path: "/v1/orgs/{org}/tokens",
@@ -25,7 +25,7 @@ pub(super) const CALLS: &[Call] = &[
         body: None,
         answers: &[(
             200,
-            Answer::json(
+            ApiAnswer::json(
                 "All tokens.",
                 SchemaGenerator::subschema_for::<answers::Tokens<'_>>,
                 r#"{"tokens": [{"id": "019ac5f0-7b1e-7000-8000-3b9aca000001", "name": "Okta", "kind": "scim", "dialect": "okta",
@@ -36,7 +36,7 @@ pub(super) const CALLS: &[Call] = &[
         )],
         refusals: USUAL,
     },
-    Call {
+    ApiCall {
         id: "mintToken",
         method: "POST",
         path: "/v1/orgs/{org}/tokens",
@@ -45,13 +45,13 @@ pub(super) const CALLS: &[Call] = &[
         title: "Mint a token",
         sentence: "Mints a token; its secret is shown in this answer and never again.",
         parameters: &[],
-        body: Some(Body::json(
+        body: Some(RequestBody::json(
             SchemaGenerator::subschema_for::<TokenBody>,
             r#"{"name": "Okta", "kind": "scim", "dialect": "okta", "expiresAt": "2027-11-24T00:00:00Z", "addressRanges": ["203.0.113.0/24"]}"#,
         )),
         answers: &[(
             201,
-            Answer::json(
+            ApiAnswer::json(
                 "The token with its secret.",
                 SchemaGenerator::subschema_for::<answers::MintedToken<'_>>,
                 MINTED,
@@ -59,7 +59,7 @@ pub(super) const CALLS: &[Call] = &[
         )],
         refusals: USUAL,
     },
-    Call {
+    ApiCall {
         id: "revokeToken",
         method: "DELETE",
         path: "/v1/orgs/{org}/tokens/{id}",
@@ -77,7 +77,7 @@ pub(super) const CALLS: &[Call] = &[
         answers: &[
             (
                 200,
-                Answer::json(
+                ApiAnswer::json(
                     "It is revoked; tokens that it minted, or that those minted, are alive and stay.",
                     SchemaGenerator::subschema_for::<answers::RemainingTokens>,
                     r#"{"children": [{"id": "019ac5f0-7b1e-7000-8000-3b9aca000002", "name": "Okta", "kind": "scim"}]}"#,
@@ -87,7 +87,7 @@ pub(super) const CALLS: &[Call] = &[
         ],
         refusals: USUAL,
     },
-    Call {
+    ApiCall {
         id: "rotateToken",
         method: "POST",
         path: "/v1/orgs/{org}/tokens/{id}/rotate",
@@ -96,7 +96,7 @@ pub(super) const CALLS: &[Call] = &[
         title: "Rotate a token",
         sentence: "Mints the successor of a token; both work until the grace ends.",
         parameters: &[],
-        body: Some(Body {
+        body: Some(RequestBody {
             media: JSON,
             required: false,
             schema: SchemaGenerator::subschema_for::<NewRotation>,
@@ -104,7 +104,7 @@ pub(super) const CALLS: &[Call] = &[
         }),
         answers: &[(
             201,
-            Answer::json(
+            ApiAnswer::json(
                 "The successor with its secret.",
                 SchemaGenerator::subschema_for::<answers::MintedToken<'_>>,
                 "",
