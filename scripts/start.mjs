@@ -1,5 +1,5 @@
 // `npm start`: builds what is missing, serves it on this machine with `wrangler dev`, makes a demo organisation and prints
-// what an identity provider or the Console has to be told. Ctrl-C ends it and everything it started.
+// what an identity provider or the Console must be told. Ctrl-C ends it and everything it started.
 import { spawn } from "node:child_process";
 import { createServer } from "node:net";
 import { join, relative, resolve } from "node:path";

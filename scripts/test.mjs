@@ -1,4 +1,4 @@
-// `npm test`: everything that has to hold, in order, up to the first failure. The last line is the sum of all tests.
+// `npm test`: everything that must hold, in order, up to the first failure. The last line is the sum of all tests.
 import { stripVTControlCharacters } from "node:util";
 import { ensurePackages } from "./lib/packages.mjs";
 import { report, say } from "./lib/run.mjs";

@@ -1,7 +1,7 @@
-//! Who is calling: tokens, the `Authorization` header, the record that KV keeps.
+//! Authentication: tokens, the `Authorization` header, and the record that KV keeps.
 //!
-//! KV is a router and a fast refusal. Whether a token is alive is decided in the organisation's object alone, by the
-//! same hash; nothing in this module lets anybody in.
+//! KV is a router and a fast refusal. Only the organisation's object decides whether a token is alive, by the same
+//! hash. Nothing in this module lets a caller in.
 
 pub mod range;
 pub mod remembered;
@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use std::fmt;
 use subtle::ConstantTimeEq;
 
-/// What a token is for; its prefix says so.
+/// The use of a token; its prefix says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(native, derive(schemars::JsonSchema))]
@@ -48,7 +48,7 @@ const SECRET_LENGTH: usize = 43;
 const CHECK_LENGTH: usize = 6;
 
 impl Token {
-    /// A token from 32 random bytes.
+    /// Makes a token from 32 random bytes.
     pub fn mint(kind: TokenKind, random: [u8; 32]) -> Self {
         let mut text = kind.prefix().to_owned();
         text.push_str(&base62(&random, SECRET_LENGTH));
@@ -57,7 +57,8 @@ impl Token {
         Self { text, kind }
     }
 
-    /// Reads a token's text; `None` if its form or its check sum is wrong: cut off, mistyped, or not ours.
+    /// Reads a token's text. Returns `None` if its form or its check sum is wrong: it was cut off, mistyped, or is not
+    /// a token of this service.
     pub fn parse(text: &str) -> Option<Self> {
         let kind = [TokenKind::Scim, TokenKind::Console].into_iter().find(|k| text.starts_with(k.prefix()))?;
         let length = kind.prefix().len() + SECRET_LENGTH + CHECK_LENGTH;
@@ -67,17 +68,17 @@ impl Token {
         (letters && right).then(|| Self { text: text.to_owned(), kind })
     }
 
-    /// What it is for.
+    /// Returns what the token is for.
     pub fn kind(&self) -> TokenKind {
         self.kind
     }
 
-    /// The key under which KV and the object know it.
+    /// Returns the key under which KV and the object know it.
     pub fn hash(&self) -> TokenHash {
         TokenHash(Sha256::digest(self.text.as_bytes()).into())
     }
 
-    /// The text, for the one answer that shows it.
+    /// Returns the text, for the one answer that shows it.
     pub fn reveal(&self) -> &str {
         &self.text
     }
@@ -89,7 +90,7 @@ impl fmt::Debug for Token {
     }
 }
 
-/// Big-endian bytes as exactly `length` base-62 digits, the most significant first.
+/// Writes big-endian bytes as exactly `length` base-62 digits, the most significant first.
 fn base62(bytes: &[u8], length: usize) -> String {
     let mut number = bytes.to_vec();
     let mut digits = vec![b'0'; length];
@@ -108,12 +109,13 @@ fn base62(bytes: &[u8], length: usize) -> String {
 /// The longest `Authorization` header that is read, in bytes: nine times a token's length, and room for a long root key.
 pub const HEADER_MAX: usize = 512;
 
-/// Returns the credentials of an `Authorization` header (RFC 6750 section 2.1): the scheme `Bearer` in any case, or the bare
-/// token, as some Okta apps send it. A repeated scheme counts once: the admin typed it into a field to which the provider
-/// adds its own. `None` for no header, one above [`HEADER_MAX`], or another scheme.
+/// Returns the credentials of an `Authorization` header (RFC 6750 section 2.1): the scheme `Bearer` in any case, or the
+/// bare token, as some Okta apps send it. A repeated scheme counts once, because an admin may have typed it into a
+/// field to which the provider adds its own. Returns `None` for no header, for one above [`HEADER_MAX`], and for
+/// another scheme.
 pub fn credentials(header: Option<&str>) -> Option<&str> {
     let mut rest = header.filter(|header| header.len() <= HEADER_MAX)?.trim();
-    // Each turn takes a scheme off the front, so the header's length bounds them.
+    // Each turn removes one scheme from the front, so the header's length bounds the loop.
     while let Some((scheme, more)) = rest.split_once(char::is_whitespace) {
         if !scheme.eq_ignore_ascii_case("bearer") {
             return None;
@@ -158,7 +160,7 @@ pub fn is_root(presented: &str, keys: &[String]) -> bool {
     keys.iter().fold(false, |found, key| found | bool::from(presented.ct_eq(&Sha256::digest(key.as_bytes()))))
 }
 
-/// Which identity provider's habits a token's requests have, as the admin said when minting it.
+/// The identity provider whose habits a token's requests have, as the admin said when minting it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(native, derive(schemars::JsonSchema))]
@@ -182,39 +184,39 @@ pub enum Dialect {
     Rfc,
 }
 
-/// What KV keeps under [`record_key`], version 1: where the object is, how to read what comes, and when the token opens
-/// nothing any more. The object's own row decides; a record may only refuse, or send to the object.
+/// The record that KV keeps under [`record_key`], version 1: where the object is, which dialect to read, and when the
+/// token ends. The object's own row decides. A record may only refuse a request or send it to the object.
 ///
 /// Fields are only added, and optional: records of every earlier build stay valid.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
-    /// 1.
+    /// The version of the record: 1.
     pub v: u8,
     /// The organisation that minted the token.
     pub org: OrgId,
     /// The jurisdiction that its object was made in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jurisdiction: Option<String>,
-    /// What the token is for.
+    /// The use of the token.
     pub kind: TokenKind,
-    /// Fixed at minting.
+    /// The dialect, fixed when the token was minted.
     pub dialect: Dialect,
-    /// When it expires, if ever. An earlier build shortened it when it revoked the token.
+    /// The time at which the token expires. An earlier build moved it forward when it revoked the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// From when it opens nothing: when it expires or was revoked, whichever is earlier.
+    /// The time from which the token is refused: its expiry or its revocation, whichever is earlier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<Timestamp>,
-    /// When it was revoked.
+    /// The time at which the token was revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<Timestamp>,
-    /// The address ranges that it may be used from; empty for anywhere.
+    /// The address ranges from which the token may be used; empty for any address.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ranges: Vec<String>,
 }
 
-/// Why a record alone is enough to refuse its token.
+/// The reason why a record alone is enough to refuse its token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// It was revoked, or has expired.
@@ -224,18 +226,19 @@ pub enum Refusal {
 }
 
 impl Record {
-    /// Returns why the token is refused at `now` for a request from `address`; `None` sends it on to the object.
+    /// Returns why the token is refused at `now` for a request from `address`. With `None` the object decides.
     pub fn refuses(&self, now: Timestamp, address: Option<&str>) -> Option<Refusal> {
         let over = |end: Option<Timestamp>| end.is_some_and(|end| end <= now);
-        // Revoked is a state, whatever this location's clock says.
+        // A revoked token is refused even if this location's clock is behind.
         if self.revoked_at.is_some() || over(self.end) || over(self.expires_at) {
             return Some(Refusal::Ended);
         }
         (!range::allow(&self.ranges, address)).then_some(Refusal::Outside)
     }
 
-    /// Returns when KV may delete the record, in seconds: [`RECORD_GRACE_SECONDS`] after the token's end. `None` to keep it:
-    /// for a token without an end, or one whose end 32 bits cannot hold, which the platform refuses.
+    /// Returns when KV may delete the record, in seconds: [`RECORD_GRACE_SECONDS`] after the token's end. Returns
+    /// `None` to keep it: for a token without an end, or one whose end does not fit into 32 bits, which the platform
+    /// refuses.
     pub fn kept_until(&self) -> Option<u64> {
         let end = [self.end, self.expires_at].into_iter().flatten().min()?;
         let until = end.0 / 1000 + RECORD_GRACE_SECONDS;
@@ -246,20 +249,20 @@ impl Record {
 /// KV keeps a record this long after the token's end, so that the object can still refuse and count it.
 pub const RECORD_GRACE_SECONDS: i64 = 30 * 24 * 3600;
 
-/// The key of a token's record in KV.
+/// Returns the key of a token's record in KV.
 pub fn record_key(hash: &TokenHash) -> String {
     format!("t/{}", hash.hex())
 }
 
-/// The sentence for a token whose form or check sum is wrong: an admin pasted a part of it.
+/// The sentence for a token whose form or check sum is wrong: an admin pasted only a part of it.
 const INCOMPLETE: &str =
     "This is not a complete scim-edge token: it was cut off or mistyped. Copy it again whole, or mint a new one.";
 const FOREIGN: &str = "This is a JSON Web Token of another service, not a scim-edge token, which begins with scim_. Microsoft Entra ID sends a \
      token of its own while its field Secret Token is empty: mint a token for this organisation in the Cloud Console and \
      paste it there, or into the field for the bearer token of another identity provider.";
 
-/// Returns the refusal of credentials that are no token of ours by their form alone. An access token of OpenID Connect is
-/// told apart, because copying it again would not help.
+/// Returns the refusal of credentials whose form alone is not that of a token of this service. An access token of
+/// OpenID Connect has a sentence of its own, because copying it again would not help.
 pub fn malformed(credentials: &str) -> Error {
     if is_json_web_token(credentials) {
         return Error::new(Code::TokenForeign, FOREIGN);
@@ -267,7 +270,7 @@ pub fn malformed(credentials: &str) -> Error {
     Error::new(Code::TokenIncomplete, INCOMPLETE)
 }
 
-/// Returns the refusal of credentials that came over plain http. They are not judged: whoever listened has them already.
+/// Returns the refusal of credentials that came over plain http. They are not judged: an eavesdropper has them already.
 pub fn in_clear() -> Error {
     Error::new(
         Code::PlainHttp,
@@ -277,7 +280,8 @@ pub fn in_clear() -> Error {
     )
 }
 
-/// True for what begins as RFC 7519 tokens do, also cut off, and for three parts in base64url whose first is an object.
+/// Returns true for text that begins as RFC 7519 tokens do, also cut off, and for three parts in base64url whose first
+/// is an object.
 fn is_json_web_token(text: &str) -> bool {
     let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
     let parts = text.split('.').take(4).filter(|part| plain(part)).count();

@@ -1,13 +1,13 @@
-//! How much work one call may cause. An organisation's object has one thread, so work done in one piece is counted while
-//! it is done and ends with a refusal instead of holding up everybody else.
+//! How much work one call may cause. An organisation's object has one thread. So work that is done in one piece is
+//! counted, and a call that needs too much is refused instead of holding up all other callers.
 //!
-//! The unit is one comparison of a stored value with one that a client sent. Other work is priced in it: a loop over what
-//! a client sent spends its elements times the terms that each is judged by, before it begins.
+//! The unit is one comparison of a stored value with one that a client sent. Other work is priced in it: a loop over a
+//! client's values spends its elements times the terms that judge each of them, before it begins.
 
 use crate::error::{Code, Error, Result};
 use std::cell::Cell;
 
-/// How many units are a second of the object's thread.
+/// Units that are one second of the object's thread.
 ///
 /// Measured in workerd 1.20261117.1 with the release profile, on two cores that were busy with other things too: filters
 /// of 220 terms on 1,000 elements, twenty times, 4.6 million units in 0.74 s; filters of one term, a thousand times, 2.1
@@ -17,11 +17,11 @@ use std::cell::Cell;
 /// processor, and 122 of one of 1,000 roles, 226 KB, 2.8 s: since then each value of a document weighs too.
 pub const UNITS_PER_SECOND: u64 = 5_000_000;
 
-/// How many units one call may spend: a second.
+/// Units that one call may spend: one second.
 pub const CALL_UNITS: u64 = UNITS_PER_SECOND;
 
-/// The units that one call may spend. It is shared by everything that works for the call, and is not rolled back with a
-/// transaction: the work was done.
+/// The units that one call may spend. All work for the call shares it. It is not rolled back with a transaction,
+/// because the work was done.
 #[derive(Debug)]
 pub struct Budget {
     limit: u64,
@@ -35,7 +35,7 @@ impl Budget {
         Self::of(CALL_UNITS)
     }
 
-    /// Returns a budget of so many units.
+    /// Returns a budget of `limit` units.
     pub const fn of(limit: u64) -> Self {
         Self { limit, spent: Cell::new(0), exceeded: Cell::new(false) }
     }
@@ -43,8 +43,7 @@ impl Budget {
     /// Spends units, before the work that they stand for is done.
     ///
     /// # Errors
-    /// 400 `tooMany`, if more would be spent than there is. Nothing is spent then, and [`Budget::is_exceeded`] says so
-    /// from then on.
+    /// 400 `tooMany`, if fewer units are left. Then nothing is spent, and [`Budget::is_exceeded`] is true from then on.
     pub fn spend(&self, units: usize) -> Result<()> {
         let spent = self.spent.get().saturating_add(units as u64);
         if spent > self.limit {
@@ -67,12 +66,12 @@ impl Budget {
         self.spend(elements.saturating_mul(terms))
     }
 
-    /// Adds units of work that is done already and cannot be refused.
+    /// Adds units of work that is already done and cannot be refused.
     pub fn charge(&self, units: usize) {
         self.spent.set(self.spent.get().saturating_add(units as u64));
     }
 
-    /// Returns the units spent so far and forgets them.
+    /// Returns the units spent so far and sets them to zero.
     pub fn take(&self) -> u64 {
         self.spent.take()
     }
@@ -82,7 +81,7 @@ impl Budget {
         self.spent.get()
     }
 
-    /// Returns true once something was refused because it would have cost too much.
+    /// Returns true if a refusal was made because the budget was too small.
     pub fn is_exceeded(&self) -> bool {
         self.exceeded.get()
     }

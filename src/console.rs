@@ -1,4 +1,4 @@
-//! The Console's API, as far as it is pure: bodies and parameters to calls. Unknown fields are refused by name.
+//! The pure part of the Console's API: bodies and parameters to calls. Unknown fields are refused by name.
 
 #[cfg(native)]
 pub mod api;
@@ -25,12 +25,12 @@ use serde_json::{Map, Value};
 
 /// The largest page.
 const LIMIT_MAX: i64 = 1000;
-/// How long a reader of the feed may wait, in seconds.
+/// The longest time that a reader of the feed may wait, in seconds.
 const WAIT_MAX: i64 = 25;
-/// The page of a request that names no limit.
+/// The page size of a request that names no limit.
 const LIMIT_DEFAULT: i64 = 100;
 
-/// The settings of an organisation. What is left out or null stays as it is; `guard` and `quota` say what null means there.
+/// The settings of an organisation. A field that is left out or null stays as it is; `guard` and `quota` say what null means there.
 #[derive(Deserialize)]
 #[cfg_attr(native, derive(schemars::JsonSchema), schemars(rename = "NewOrganisation"))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -42,13 +42,13 @@ struct OrgBody {
     saml: Option<Saml>,
     /// Whether identity providers may push.
     scim: Option<Scim>,
-    /// Which parts of a push are taken.
+    /// The parts of a push that are accepted.
     sync: Option<Sync>,
-    /// How much deprovisioning is let through; null switches the guard off.
+    /// The limit on deprovisioning; null switches the guard off.
     #[serde(default, deserialize_with = "options::said")]
     #[cfg_attr(native, schemars(with = "Option<Guard>"))]
     guard: Option<Option<Guard>>,
-    /// Names that no group may be given by a provider.
+    /// Names that a provider may not give to a group.
     #[cfg_attr(native, schemars(length(max = options::NAMES_MAX), inner(length(min = 1, max = options::NAME_MAX), regex(pattern = r"\S"))))]
     reserved_group_names: Option<Vec<String>>,
     /// The most that the organisation may hold, for the root key to set; null stands for the defaults.
@@ -57,7 +57,7 @@ struct OrgBody {
     quota: Option<Value>,
     /// The jurisdiction that its data stays in, one that the deployment offers; fixed at registration.
     jurisdiction: Option<String>,
-    /// Near where its object is made; fixed at registration.
+    /// The place near which its object is made; fixed at registration.
     #[cfg_attr(native, schemars(with = "Option<crate::directory::described::LocationHint>"))]
     location_hint: Option<String>,
 }
@@ -67,7 +67,7 @@ struct OrgBody {
 #[cfg_attr(native, derive(schemars::JsonSchema), schemars(rename = "Configured"))]
 #[serde(deny_unknown_fields)]
 struct Saml {
-    /// The organisation's SAML is configured.
+    /// True if the organisation's SAML is configured.
     configured: bool,
 }
 
@@ -76,7 +76,7 @@ struct Saml {
 #[cfg_attr(native, derive(schemars::JsonSchema), schemars(rename = "Enabled"))]
 #[serde(deny_unknown_fields)]
 struct Scim {
-    /// The organisation takes part in SCIM.
+    /// True if the organisation takes part in SCIM.
     enabled: bool,
 }
 
@@ -88,43 +88,45 @@ struct TokenBody {
     /// The name for people.
     #[cfg_attr(native, schemars(length(min = 1, max = 200), regex(pattern = r"\S")))]
     name: String,
-    /// What it is for.
+    /// The use of the token.
     kind: TokenKind,
-    /// How its requests are read; `auto` if left out.
+    /// The dialect in which its requests are read; `auto` if left out.
     dialect: Option<Dialect>,
-    /// What a Console token may do.
+    /// The rights of a Console token.
     scope: Option<Scope>,
-    /// When it ends; never if left out.
+    /// The time at which it ends; never if left out.
     #[cfg_attr(native, schemars(with = "Option<crate::directory::console::Time>"))]
     expires_at: Option<String>,
-    /// Where it may be used from, in CIDR; from anywhere if left out.
+    /// The address ranges from which it may be used, in CIDR; any address if left out.
     #[cfg_attr(native, schemars(length(max = range::RANGES_MAX)))]
     address_ranges: Option<Vec<String>>,
 }
 
-/// The description of this API (OpenAPI 3.1), as `GET /v1/openapi.json` gives it; `tests/console/openapi.rs` holds it to the routes.
+/// Returns the description of this API (OpenAPI 3.1), as `GET /v1/openapi.json` gives it. `tests/console/openapi.rs`
+/// compares it with the routes.
 pub fn openapi() -> Response {
     let body = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json")).to_vec();
     Response { status: 200, headers: Vec::new(), body, content_type: JSON }
 }
 
-/// Returns a refusal in the words of this API: where SCIM's speak of the identity provider, these say which credentials
-/// are taken here. One sentence for each code, the same for every caller and whether or not the organisation exists.
+/// Returns a refusal in the words of this API: SCIM's sentences speak of the identity provider, these say which
+/// credentials the Console's API takes. One sentence for each code, the same for every caller and whether or not the
+/// organisation exists.
 pub fn unauthorized(error: Error) -> Error {
     let detail = match error.code {
         Code::Unauthorized => {
-            "This call needs the root key (CONSOLE_KEY) or a live Console token of this very organisation, as \
-             Authorization: Bearer. What was sent is missing, unknown, revoked, expired, used from outside its address ranges, \
-             of another organisation, or a token for the identity provider (scim_...). Compare the organisation in the \
-             address with the Cloud Console: it may be misspelt."
+            "This call needs the root key (CONSOLE_KEY) or a live Console token of this organisation, as \
+             Authorization: Bearer. The credentials are missing, unknown, revoked, expired, used from outside its \
+             address ranges, of another organisation, or a token for the identity provider (scim_...). Compare the \
+             organisation in the address with the Cloud Console: it may be misspelt."
         }
         Code::TokenIncomplete => {
-            "These credentials are neither the root key nor a complete Console token, which begins with console_. Compare \
-             them with the secret CONSOLE_KEY of this deployment, or copy the token again whole."
+            "These credentials are neither the root key nor a complete Console token, which begins with console_. \
+             Compare them with the secret CONSOLE_KEY of this deployment, or copy the token again whole."
         }
         Code::TokenForeign => {
-            "This is a JSON Web Token of another service. The Console's API takes the root key (CONSOLE_KEY) or a Console \
-             token, which begins with console_."
+            "This is a JSON Web Token of another service. The Console's API takes the root key (CONSOLE_KEY) or a \
+             Console token, which begins with console_."
         }
         _ => return error,
     };
@@ -142,14 +144,14 @@ pub fn only_root_lists(org: &OrgId) -> Error {
     )
 }
 
-/// The body of `PUT` and `PATCH /v1/orgs/{org}`.
+/// Reads the body of `PUT` and `PATCH /v1/orgs/{org}`.
 ///
 /// # Errors
 /// 400 that names the field.
 pub fn configure(body: &[u8]) -> Result<Admin> {
     let body: OrgBody = parse(body)?;
     if body.display_name.as_deref().is_some_and(|name| name.trim().is_empty() || name.chars().count() > 200) {
-        return Err(Error::new(Code::InvalidField, "displayName has to be 1 to 200 characters."));
+        return Err(Error::new(Code::InvalidField, "displayName must be 1 to 200 characters."));
     }
     Ok(Admin::Configure {
         display_name: body.display_name,
@@ -166,7 +168,7 @@ pub fn configure(body: &[u8]) -> Result<Admin> {
     })
 }
 
-/// Whether the request says that it means to erase this organisation.
+/// Checks that the request confirms the erasing of this organisation.
 ///
 /// # Errors
 /// 400 that says what to send.
@@ -177,39 +179,36 @@ pub fn confirmed(org: &OrgId, parameters: &[(String, String)]) -> Result<()> {
             Code::ConfirmationMissing,
             format!(
                 "This erases {org}: its users, groups, tokens, journal and settings. To confirm, send DELETE \
-             /v1/orgs/{org}?confirm={org}. Nothing was changed."
+                 /v1/orgs/{org}?confirm={org}. Nothing was changed."
             ),
         )),
     }
 }
 
-/// How long the guard is released.
+/// The release of the guard.
 #[derive(Deserialize)]
 #[cfg_attr(native, derive(schemars::JsonSchema), schemars(rename = "GuardRelease"))]
 #[serde(deny_unknown_fields)]
 struct ReleaseBody {
-    /// For so many seconds, at most a day.
+    /// The length of the release in seconds, at most a day.
     #[serde(deserialize_with = "json::deserialize_integer")]
     #[cfg_attr(native, schemars(range(min = 1, max = RELEASE_MAX)))]
     seconds: i64,
 }
 
-/// The body of `POST /v1/orgs/{org}/guard/release`.
+/// Reads the body of `POST /v1/orgs/{org}/guard/release`.
 ///
 /// # Errors
 /// 400 that names the field.
 pub fn release(body: &[u8]) -> Result<Admin> {
     let ReleaseBody { seconds } = parse(body)?;
     if !(1..=RELEASE_MAX).contains(&seconds) {
-        return Err(Error::new(
-            Code::InvalidField,
-            format!("seconds has to be from 1 to {RELEASE_MAX}, not {seconds}."),
-        ));
+        return Err(Error::new(Code::InvalidField, format!("seconds must be from 1 to {RELEASE_MAX}, not {seconds}.")));
     }
     Ok(Admin::ReleaseGuard { seconds })
 }
 
-/// The body of `POST /v1/orgs/{org}/tokens`.
+/// Reads the body of `POST /v1/orgs/{org}/tokens`.
 ///
 /// # Errors
 /// 400 that names the field.
@@ -229,12 +228,12 @@ fn expiry(text: &str) -> Result<Timestamp> {
     Timestamp::parse(text).ok_or_else(|| {
         Error::new(
             Code::InvalidField,
-            format!("expiresAt has to be a time such as 2027-01-31T09:30:00Z, not {text}.", text = quoted(text)),
+            format!("expiresAt must be a time such as 2027-01-31T09:30:00Z, not {text}.", text = quoted(text)),
         )
     })
 }
 
-/// The body of `POST /v1/orgs/{org}/tokens/{id}/rotate`, which may be left out.
+/// Reads the body of `POST /v1/orgs/{org}/tokens/{id}/rotate`, which may be omitted.
 ///
 /// # Errors
 /// 400 that names the field.
@@ -270,7 +269,7 @@ pub fn rotate(id: TokenId, body: &[u8]) -> Result<Rotation> {
     Ok(Rotation { id, grace_seconds, expires_at, by: None })
 }
 
-/// The body of `PUT /v1/orgs/{org}/schemas/{urn}`: a Schema document (RFC 7643 section 7) with `resourceTypes`.
+/// Reads the body of `PUT /v1/orgs/{org}/schemas/{urn}`: a Schema document (RFC 7643 section 7) with `resourceTypes`.
 ///
 /// # Errors
 /// 400 that names the attribute, 409 for a URN of the standard, 413 above 64 KiB.
@@ -286,10 +285,10 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     json::read(body).map_err(|error| Error::new(Code::InvalidField, format!("The body is refused: {error}.")))
 }
 
-/// A reading route as a query; `None` for one that changes something, and for the list of organisations.
+/// Returns a reading route as a query; `None` for one that changes something, and for the list of organisations.
 ///
 /// # Errors
-/// 400 that names the parameter, 404 for what cannot be an id.
+/// 400 that names the parameter, 404 for a text that cannot be an id.
 pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<Query>> {
     known(self::parameters(route), parameters)?;
     let parameter = |wanted: &str| parameters.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
@@ -316,7 +315,10 @@ pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<
                 let shown: String = text.chars().take(128).collect();
                 return Err(Error::new(
                     Code::InvalidPosition,
-                    format!("after has to be the next of the page before, not {shown}.", shown = quoted(&shown)),
+                    format!(
+                        "after must be the `next` value of the previous page, not {shown}.",
+                        shown = quoted(&shown)
+                    ),
                 ));
             }
             let page = Page { after, limit, filter, linked };
@@ -351,7 +353,7 @@ pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<
     }))
 }
 
-/// The page of organisations that is asked for: the name after which it begins, and how many it has at most.
+/// Reads which page of organisations is asked for: the name after which it begins, and its largest size.
 ///
 /// # Errors
 /// 400 that names the parameter.
@@ -363,7 +365,7 @@ pub fn organisations(parameters: &[(String, String)]) -> Result<(Option<OrgId>, 
             let shown: String = text.chars().take(128).collect();
             Error::new(
                 Code::InvalidPosition,
-                format!("after must be the next of the page before, not {shown}.", shown = quoted(&shown)),
+                format!("after must be the `next` value of the previous page, not {shown}.", shown = quoted(&shown)),
             )
         })?),
     };
@@ -374,10 +376,10 @@ pub fn organisations(parameters: &[(String, String)]) -> Result<(Option<OrgId>, 
     Ok((after, limit))
 }
 
-/// Whether a token is revoked with what it minted (`children=true`).
+/// Returns true if a token is to be revoked with the tokens that it minted (`children=true`).
 ///
 /// # Errors
-/// 400 for what is neither true nor false.
+/// 400 for a value that is neither true nor false.
 pub fn children(parameters: &[(String, String)]) -> Result<bool> {
     match parameters.iter().find(|(name, _)| name == "children").map(|(_, value)| value.as_str()) {
         None | Some("false") => Ok(false),
@@ -395,12 +397,12 @@ fn not_boolean(name: &str, text: &str) -> Error {
     Error::new(Code::InvalidParameter, format!("{name} must be true or false, not {text}.", text = quoted(text)))
 }
 
-/// The parameters of the journal.
+/// Reads the parameters of the journal.
 fn journal(parameters: &[(String, String)], limit: i64) -> Result<Journal> {
     let mut wanted = Journal { limit, ..Journal::default() };
     let wrong = |name: &str, expected: &str, text: &str| {
         let shown: String = text.chars().take(128).collect();
-        Error::new(Code::InvalidParameter, format!("{name} has to be {expected}, not {shown}.", shown = quoted(&shown)))
+        Error::new(Code::InvalidParameter, format!("{name} must be {expected}, not {shown}.", shown = quoted(&shown)))
     };
     for (name, value) in parameters {
         let text = || Some(value.clone());
@@ -432,7 +434,7 @@ fn journal(parameters: &[(String, String)], limit: i64) -> Result<Journal> {
     Ok(wanted)
 }
 
-/// The query parameters that a route has.
+/// Returns the query parameters that a route has.
 pub fn parameters(route: &Console) -> &'static [&'static str] {
     match route {
         Console::List(..) => &["after", "limit", "filter", "linked"],
@@ -464,8 +466,8 @@ pub fn parameters(route: &Console) -> &'static [&'static str] {
     }
 }
 
-/// A parameter that is mistyped would show what was not asked for, and of one that stands twice it would be a guess which
-/// is meant, so both are refused.
+/// Refuses unknown and repeated parameters: the answer to a mistyped one would show something else, and one that stands
+/// twice does not tell which is meant.
 fn known(known: &[&str], parameters: &[(String, String)]) -> Result<()> {
     for (at, (name, _)) in parameters.iter().enumerate() {
         let shown: String = name.chars().take(128).collect();
@@ -473,12 +475,12 @@ fn known(known: &[&str], parameters: &[(String, String)]) -> Result<()> {
             let there = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
             (
                 Code::UnknownParameter,
-                format!("There is no parameter {shown} here; there is {there}.", shown = quoted(&shown)),
+                format!("Unknown query parameter {shown}. Allowed: {there}.", shown = quoted(&shown)),
             )
         } else if parameters.iter().take(at).any(|(before, _)| before == name) {
             (
                 Code::RepeatedParameter,
-                format!("The parameter {shown} stands twice; send it once.", shown = quoted(&shown)),
+                format!("The query parameter {shown} is sent twice. Send it once.", shown = quoted(&shown)),
             )
         } else {
             continue;
@@ -503,7 +505,7 @@ mod tests {
             (r#"{"displayName":"A","saml":{"configured":true}}"#, Ok(())),
             (r#"{"dispalyName":"A"}"#, Err("unknown field `dispalyName`")),
             (r#"{"scim":{"enabled":"yes"}}"#, Err("invalid type: string \"yes\", expected a boolean")),
-            ("[]", Err("The body has to be a JSON object, not an array.")),
+            ("[]", Err("The body must be a JSON object, not an array.")),
         ] {
             match (configure(body.as_bytes()), expected) {
                 (Ok(_), Ok(())) => {}

@@ -1,6 +1,6 @@
-//! What identity providers really send, turned into what the RFC says they meant. The only place that knows their
-//! habits: each repair is a small named function over parsed JSON, says why it is there, and does nothing to a
-//! request that needs no mending. None runs for the dialect `rfc`, but for the two that [`Repair::OpCase`] and
+//! Repairs: the forms that identity providers send, turned into the form of the RFC. No other module knows their
+//! habits. Each repair is a small named function over parsed JSON, says why it is there, and changes nothing in a
+//! request that does not need it. None runs for the dialect `rfc`, except the two that [`Repair::OpCase`] and
 //! [`Repair::RemoveMembersByValue`] name.
 //!
 //! `docs/idp/README.md` lists every quirk with its repair and the test that holds it; `npm run test:quirks` switches

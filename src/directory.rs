@@ -1,4 +1,4 @@
-//! What travels between the edge and an organisation's object: one shared type in each direction, versioned, pinned
+//! The protocol between the edge and an organisation's object: one shared type in each direction, versioned, pinned
 //! byte for byte in the tests. Nothing here knows HTTP or SQL.
 
 pub mod admin;

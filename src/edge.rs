@@ -1,4 +1,4 @@
-//! The platform, thinly: HTTP, KV, objects, clock, randomness. It decides nothing; what it calls does.
+//! The platform: HTTP, KV, objects, clock, randomness. It decides nothing; the modules that it calls do.
 
 mod body;
 mod console;
@@ -40,27 +40,27 @@ use std::cell::Cell;
 use std::panic::AssertUnwindSafe;
 use worker::{Context, Env, Headers, Request, event, web_sys};
 
-/// What a request is handled with.
+/// The state of handling one request.
 struct Edge<'a> {
     env: &'a Env,
     request_id: RequestId,
-    /// Scheme and host that addresses in answers begin with.
+    /// Scheme and host with which addresses in answers begin.
     origin: String,
-    /// The client's, as the platform says.
+    /// The client's address, as the platform says.
     address: Option<String>,
-    /// What follows the answer's body, if the body is not known whole.
+    /// The part that follows the answer's body, if the body is not known whole.
     rest: Cell<Option<snapshot::Rest>>,
     /// An object's answer that goes to the client as it is.
     passed: Cell<Option<web_sys::Response>>,
-    /// What the organisation's object counted; shown by test builds only.
+    /// The rows that the organisation's object counted; shown by test builds only.
     rows: Cell<Option<String>>,
-    /// Where the object is to panic; read by test builds only.
+    /// The place where the object must panic; read by test builds only.
     panic_at: Option<String>,
-    /// What the platform is to throw, and where; read by test builds only.
+    /// The error that the platform must throw, and where; read by test builds only.
     fault: Option<String>,
 }
 
-/// How much of a path is handed on for the journal, in characters.
+/// The longest part of a path that the journal gets, in characters.
 const PATH_MAX: usize = 300;
 
 /// A caller with a token that KV knows.
@@ -76,7 +76,7 @@ fn start() {
     console_error_panic_hook::set_once();
 }
 
-/// Every request comes in here. A panic is a 500 for this request alone.
+/// Handles every request. A panic is a 500 for this request alone.
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<web_sys::Response> {
     let request_id = new_request_id();
@@ -87,7 +87,8 @@ async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<
     let edge = Edge { address, panic_at, fault, ..Edge::new(&env, request_id, origin) };
     let url = request.inner().url();
     let is_head = request.inner().method() == "HEAD";
-    // The request's own state is dropped with it, and what isolates share is replaced whole: nothing half-changed is seen.
+    // The request's own state is dropped with it, and state that the isolate shares is replaced whole: nothing
+    // half-changed is seen.
     let response = match AssertUnwindSafe(edge.handle(request, &url)).catch_unwind().await {
         Ok(response) => response,
         Err(_) if route::parts(&url).1.starts_with("/v1/") => edge.problem(&Error::internal("panic")),
@@ -97,7 +98,8 @@ async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<
     if is_head { without_body(response) } else { Ok(response) }
 }
 
-/// The answer to a HEAD: that of a GET without its body (RFC 9110 section 9.3.2). What the body would be read from is let go.
+/// Returns the answer to a HEAD: that of a GET without its body (RFC 9110 section 9.3.2). The source of the body is
+/// released.
 fn without_body(response: web_sys::Response) -> worker::Result<web_sys::Response> {
     if let Some(body) = response.body() {
         let _ended = body.cancel();
@@ -126,7 +128,7 @@ impl<'a> Edge<'a> {
 impl Edge<'_> {
     async fn handle(&self, request: Request, url: &str) -> Response {
         self.tested("edge");
-        // As it was sent: the crate's own type reads a method that it does not know as GET.
+        // The method is read as it was sent: the crate's own type reads an unknown method as GET.
         let method = request.inner().method();
         let (_, path, query) = route::parts(url);
         let suffix = variable(self.env, "ORG_HOST_SUFFIX");
@@ -165,7 +167,7 @@ impl Edge<'_> {
         response
     }
 
-    /// A place where a test build can be asked to panic.
+    /// Panics at a place where a test build asks for it.
     fn tested(&self, place: &str) {
         if cfg!(feature = "test-hooks") && self.panic_at.as_deref() == Some(place) {
             #[allow(clippy::panic, reason = "what the tests ask for, in a test build")]
@@ -175,22 +177,22 @@ impl Edge<'_> {
         }
     }
 
-    /// The SCIM base URL of an organisation, without a slash at its end.
+    /// Returns the SCIM base URL of an organisation, without a slash at its end.
     fn base(&self, org: &OrgId) -> String {
         format!("{}/{org}/scim/v2", self.origin)
     }
 
-    /// One SCIM request.
+    /// Handles one SCIM request.
     ///
-    /// 1. Discovery without a token is the same for everybody.
+    /// 1. Discovery without a token is the same for every caller.
     /// 2. The token's form, then KV: unknown callers get 401; no object is called and nothing is stored.
-    /// 3. What KV knows to have ended is refused before the body is read; the object counts it. So is a token whose object
-    ///    time is used up, as far as this isolate knows.
+    /// 3. A token that has ended, as far as KV knows, is refused before the body is read; the object counts it. So is a
+    ///    token whose object time is used up, as far as this isolate knows.
     /// 4. The request is read; a refusal goes to the object too, which checks the token first and writes it down.
-    /// 5. One object call; if the organisation's schemas are not those that this isolate knew, the request is read again
-    ///    under the object's, and there is a second call.
-    /// 6. The answer, which the object has written: it is passed on unread. What it leaves to the edge, and what an object of
-    ///    before says, is written here.
+    /// 5. One object call; if the organisation's schemas are not those that this isolate knew, the request is read
+    ///    again under the object's, and there is a second call.
+    /// 6. The answer, which the object has written: it is passed on unread. The answers that it leaves to the edge, and
+    ///    those of an earlier build's object, are written here.
     async fn scim(
         &self,
         org: &OrgId,
@@ -299,13 +301,14 @@ impl Edge<'_> {
         Err(Error::new(Code::SchemasChanging, detail))
     }
 
-    /// Returns the token of a header with what KV knows of it, within the limits.
+    /// Returns the token of a header with its record in KV, within the limits.
     ///
-    /// - Malformed credentials count against the client's address. From an address with too many failures they are refused
-    ///   without being counted.
-    /// - A well-formed token is looked up, whatever its address has done. An unknown one counts against the address.
-    /// - One that KV says is refused counts against its own hash, and from outside its ranges against both together: the
-    ///   provider that uses it from inside is not held up.
+    /// - Malformed credentials count against the client's address. From an address with too many failures they are
+    ///   refused without being counted.
+    /// - A well-formed token is looked up, even from an address with too many failures. An unknown one counts against
+    ///   the address.
+    /// - One that KV says is refused counts against its own hash, and from outside its ranges against both together:
+    ///   the provider that uses it from inside is not held up.
     /// - A live one counts for itself.
     ///
     /// # Errors
@@ -340,8 +343,8 @@ impl Edge<'_> {
         Ok(Known { token, record, refusal })
     }
 
-    /// Counts a failure against the client's address; answers how it is refused. Malformed credentials are not counted where
-    /// the address is over its limit already.
+    /// Counts a failure against the client's address, and returns its refusal. Malformed credentials are not counted
+    /// where the address is over its limit already.
     async fn failed(&self, refusal: Error, malformed: bool) -> Error {
         let client = self.client();
         let outcome = match limits::check(self.env, Limit::Failures, &client) {
@@ -351,18 +354,19 @@ impl Edge<'_> {
         outcome.err().unwrap_or(refusal)
     }
 
-    /// What the client's address is counted as. All whose address the platform does not say count as one.
+    /// Returns the key under which the client's address is counted. All clients whose address the platform does not say
+    /// share one.
     fn client(&self) -> String {
         self.address.as_deref().map_or_else(|| "unknown".to_owned(), auth::range::client)
     }
 
-    /// What a token is counted as that only this client may have used wrongly.
+    /// Returns the key of a token that only this client may have used wrongly.
     fn at_client(&self, hash: &TokenHash) -> String {
         format!("{}/{}", hash.hex(), self.client())
     }
 
-    /// Has the object count and note a token that KV knows to be refused. Nothing of the request's body goes there, and
-    /// whatever the object says, the answer is 401.
+    /// Lets the object count and note a token that KV refuses. The object gets nothing of the request's body, and the
+    /// answer is 401 in any case.
     async fn count_ended(&self, org: &OrgId, token: &Token, record: &Record, method: &str, path: &str) {
         let home = Residency { jurisdiction: record.jurisdiction.clone(), location_hint: None };
         let actor = Actor::Token { hash: token.hash(), dialect: record.dialect };
@@ -375,7 +379,7 @@ impl Edge<'_> {
         }
     }
 
-    /// What the edge refused, for the object to write down.
+    /// Returns the command with a refusal of the edge, for the object to write down.
     fn refused(&self, error: Error, method: &str, path: &str) -> Command {
         Command::Refused { error, method: method.to_owned(), resource: path.chars().take(PATH_MAX).collect() }
     }
@@ -396,7 +400,7 @@ impl Edge<'_> {
         }
     }
 
-    /// Passes an object's answer on; what is returned stands in for it.
+    /// Passes an object's answer on. The returned response stands in for it.
     fn pass(&self, response: web_sys::Response) -> Response {
         self.passed.set(Some(response));
         Response { status: 200, headers: Vec::new(), body: Vec::new(), content_type: render::SCIM_JSON }
@@ -409,7 +413,7 @@ impl Edge<'_> {
         }
     }
 
-    /// An answer that is made here.
+    /// Writes an answer that is made here.
     fn made(&self, response: Response) -> worker::Result<worker::Response> {
         let headers = Headers::new();
         headers.set("X-Request-Id", self.request_id.as_str())?;
@@ -451,7 +455,7 @@ fn variable(env: &Env, name: &str) -> String {
     env.var(name).map(|value| value.to_string()).unwrap_or_default()
 }
 
-/// The configured public origin, else the request's.
+/// Returns the configured public origin, else the request's.
 fn origin(request: &Request, env: &Env) -> String {
     let configured = variable(env, "PUBLIC_ORIGIN");
     if !configured.is_empty() {
@@ -460,12 +464,12 @@ fn origin(request: &Request, env: &Env) -> String {
     route::parts(&request.inner().url()).0.to_owned()
 }
 
-/// The clock. In an object it stands still while it computes.
+/// Reads the clock. In an object it stands still while it computes.
 fn now() -> Timestamp {
     Timestamp(js_sys::Date::now() as i64)
 }
 
-/// Random bytes from the platform's generator.
+/// Returns random bytes from the platform's generator.
 fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(Error::internal)?;

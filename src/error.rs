@@ -1,9 +1,9 @@
-//! What can go wrong, split by whose fault it is.
+//! Refusals and faults, split by whose fault they are.
 //!
-//! An [`Error`] is the caller's: its `detail` is read by an admin in the identity provider's log, so it says
-//! what to change. [`Kind::Internal`] is ours: the wire carries a request id only and `cause` goes to the log.
-//! A [`Code`] says why, a [`Kind`] how that is answered; neither carries values, so both can label a counter. How an
-//! error is written to the wire is `render`'s job.
+//! An [`Error`] is the caller's: an admin reads its `detail` in the identity provider's log, so it says what to change.
+//! [`Kind::Internal`] is the service's: the wire carries a request id only, and the cause goes to the log. A [`Code`]
+//! says why, a [`Kind`] says how that is answered. Neither carries values, so both can label a counter. `render` writes
+//! an error to the wire.
 
 mod code;
 
@@ -15,15 +15,15 @@ use std::borrow::Cow;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Kind {
-    /// The filter cannot be parsed, or asks what is not supported.
+    /// The filter cannot be parsed, or asks for something that is not supported.
     InvalidFilter,
     /// The answer would be larger than the server computes.
     TooMany,
-    /// A cursor that is none of this query's (RFC 9865 section 2.1).
+    /// The cursor is invalid for this query (RFC 9865 section 2.1).
     InvalidCursor,
-    /// A page size that a cursor cannot have (RFC 9865 section 2.1).
+    /// The page size is invalid with a cursor (RFC 9865 section 2.1).
     InvalidCount,
-    /// A value that has to be unique is taken.
+    /// Another resource has the value of a unique attribute.
     Uniqueness,
     /// The attribute cannot be changed as asked.
     Mutability,
@@ -37,7 +37,7 @@ pub enum Kind {
     InvalidValue,
     /// No token, or one that opens nothing here.
     Unauthorized,
-    /// The token is good and the organisation does not allow the request.
+    /// The token is valid and the organisation does not allow the request.
     Forbidden,
     /// No such resource or no such path.
     NotFound,
@@ -45,7 +45,7 @@ pub enum Kind {
     MethodNotAllowed,
     /// The request contradicts the state, without a uniqueness rule behind it.
     Conflict,
-    /// What the client asked for is no longer kept.
+    /// The data that the client asks for is no longer kept.
     Gone,
     /// `If-Match` names another version.
     PreconditionFailed,
@@ -53,23 +53,23 @@ pub enum Kind {
     TooLarge,
     /// A content type that is plainly not JSON.
     UnsupportedMediaType,
-    /// More requests than are let through.
+    /// The caller sends more requests than its limit allows.
     TooManyRequests,
-    /// Defined by the RFC, not offered here.
+    /// RFC 7644 defines the feature, and the service does not offer it.
     NotImplemented,
-    /// Try again later.
+    /// The caller may try again later.
     Unavailable,
-    /// Our fault.
+    /// The service failed.
     Internal,
 }
 
 impl Kind {
-    /// The HTTP status (RFC 7644 section 3.12, tables 8 and 9).
+    /// Returns the HTTP status (RFC 7644 section 3.12, tables 8 and 9).
     pub fn status(self) -> u16 {
         self.answer().0
     }
 
-    /// The `scimType`, where RFC 7644 table 9 names one.
+    /// Returns the `scimType`, where RFC 7644 table 9 names one.
     pub fn scim_type(self) -> Option<&'static str> {
         self.answer().1
     }
@@ -107,7 +107,7 @@ impl Kind {
 const NAMES_MAX: usize = 1000;
 /// The longest sentence, in characters.
 pub const SENTENCE_MAX: usize = 1000;
-/// The longest text of a client's that a sentence quotes, and the longest of an error's names, in characters.
+/// The longest client text that a sentence quotes, and the longest of an error's names, in characters.
 pub const QUOTED_MAX: usize = 128;
 
 /// Returns at most `most` characters of a text; one that is cut ends with an ellipsis.
@@ -118,12 +118,12 @@ pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
     Cow::Owned(text.chars().take(most.saturating_sub(1)).chain(['…']).collect())
 }
 
-/// Returns a client's text for a sentence: in quotes, and at most [`QUOTED_MAX`] characters of it.
+/// Returns a client's text in quotes, for a sentence: at most [`QUOTED_MAX`] characters of it.
 pub fn quoted(text: impl AsRef<str>) -> String {
     format!("{:?}", cut(text.as_ref(), QUOTED_MAX))
 }
 
-/// Returns what a client sent for a sentence, as it prints, without quotes: at most [`QUOTED_MAX`] characters of it.
+/// Returns a client's value as it prints, without quotes, for a sentence: at most [`QUOTED_MAX`] characters of it.
 pub fn excerpt(value: impl std::fmt::Display) -> String {
     cut(&value.to_string(), QUOTED_MAX).into_owned()
 }
@@ -135,26 +135,26 @@ pub fn excerpt(value: impl std::fmt::Display) -> String {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "Wire", from = "Wire")]
 pub struct Error {
-    /// Why. It decides the kind, and so status and `scimType`.
+    /// The reason. It decides the kind, and so status and `scimType`.
     pub code: Code,
-    /// One or two sentences for the admin who reads them in the identity provider's log.
-    /// For [`Kind::Internal`] it is the cause and stays in our log.
+    /// One or two sentences for the admin who reads the identity provider's log. For [`Kind::Internal`], the cause,
+    /// which stays in the service's log.
     pub detail: String,
-    /// Ids or names that the refusal is about; the journal keeps them apart from the sentence.
+    /// Ids or names that the refusal is about. The journal keeps them apart from the sentence.
     pub names: Vec<String>,
-    /// In how many seconds to try again; not a part of what makes two refusals the same.
+    /// Seconds after which to try again. Two refusals that differ in it alone are the same.
     pub retry_after: Option<i64>,
-    /// The group that was to hold the groups `names`: its id, or its display name in quotes if it was to be made.
+    /// The group that was to hold the groups `names`: its id, or its display name in quotes if the request creates it.
     pub nested_in: Option<String>,
 }
 
 impl Error {
-    /// A refusal with its sentence, of which at most [`SENTENCE_MAX`] characters are kept.
+    /// Returns a refusal with its sentence, cut to [`SENTENCE_MAX`] characters.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         Self { code, detail: String::new(), names: Vec::new(), retry_after: None, nested_in: None }.saying(detail)
     }
 
-    /// The same with another sentence, bounded as in [`Error::new`].
+    /// Replaces the sentence, cut as in [`Error::new`].
     #[must_use]
     pub fn saying(mut self, detail: impl Into<String>) -> Self {
         let detail = detail.into();
@@ -165,32 +165,32 @@ impl Error {
         self
     }
 
-    /// The same, with the ids or names that it is about: of very many the first 1,000, because they are one row of the
-    /// journal, each at most [`QUOTED_MAX`] characters.
+    /// Adds the ids or names that the refusal is about: the first 1,000, because they are one row of the journal, each
+    /// cut to [`QUOTED_MAX`] characters.
     #[must_use]
     pub fn about(mut self, names: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
         self.names = names.into_iter().take(NAMES_MAX).map(|name| excerpt(name.as_ref())).collect();
         self
     }
 
-    /// How it is answered.
+    /// Returns how it is answered.
     pub fn kind(&self) -> Kind {
         self.code.kind()
     }
 
-    /// Returns the sentence with the code in brackets at its end, as callers are shown it. Not for [`Kind::Internal`], whose
-    /// cause is not shown.
+    /// Returns the sentence with the code in brackets at its end, as callers see it. Not for [`Kind::Internal`], whose
+    /// cause is never shown.
     pub fn shown(&self) -> String {
         format!("{} [{}]", self.detail, self.code)
     }
 
-    /// A fault of ours; `cause` is logged and never sent.
+    /// Returns a fault of the service. `cause` is logged and never sent.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
         Self::new(Code::Internal, cause.to_string())
     }
 
-    /// The one answer to every caller who is not let in (RFC 6750 section 3), so that nothing tells which
-    /// organisations exist.
+    /// Returns the one answer to every unknown caller (RFC 6750 section 3). It is the same for all, so it does not tell
+    /// which organisations exist.
     pub fn unauthorized() -> Self {
         Self::new(
             Code::Unauthorized,
@@ -209,7 +209,7 @@ impl std::fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// An [`Error`] as it travels. The names of the fields are never changed.
+/// An [`Error`] as it travels between edge and object. Names of fields are never changed.
 #[derive(Serialize, Deserialize)]
 struct Wire {
     kind: Kind,
@@ -233,7 +233,8 @@ impl From<Error> for Wire {
 }
 
 impl From<Wire> for Error {
-    /// A build before this one sends no code, one after it perhaps an unknown one; the kind holds in any case.
+    /// Reads an error of any build. An earlier build sends no code, a later one may send an unknown one; the kind holds
+    /// in both cases.
     fn from(wire: Wire) -> Self {
         let known = wire.code.as_deref().and_then(Code::parse).filter(|code| code.kind() == wire.kind);
         let Wire { kind, detail, names, retry_after, nested_in, .. } = wire;
@@ -241,7 +242,7 @@ impl From<Wire> for Error {
     }
 }
 
-/// The result of anything that can be refused.
+/// The result of a call that can be refused.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 #[cfg(test)]

@@ -1,16 +1,16 @@
 //! The one function by which text is compared without regard to case.
 //!
-//! `NFC(lower-case(width-map(NFC(s))))`: the UsernameCaseMapped rules of RFC 8265 section 3.3, used for comparison
-//! only (RFC 7644 section 5); nothing is refused by it. Unique keys, filters and sorting all use it, so that what a
-//! filter finds is what a unique index refuses. Lower-casing goes character by character, so that the fold of a part
-//! is part of the fold: capital sigma always becomes `σ`.
+//! `NFC(lower-case(width-map(NFC(s))))`: the UsernameCaseMapped rules of RFC 8265 section 3.3, used for comparison only
+//! (RFC 7644 section 5); it refuses nothing. Unique keys, filters and sorting all use it, so a filter finds exactly the
+//! value that a unique index refuses. Lower-casing goes character by character, so that the fold of a part is part of
+//! the fold: capital sigma always becomes `σ`.
 
 use unicode_normalization::UnicodeNormalization;
 
-/// Stands in the settings of every organisation: stored keys were made by this version.
+/// The version of the fold. It stands in the settings of every organisation, because stored keys depend on it.
 pub const FOLD_VERSION: i64 = 1;
 
-/// The comparison key of `text`.
+/// Returns the comparison key of `text`.
 pub fn fold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
@@ -23,7 +23,7 @@ const KATAKANA: &str = "。「」、・ヲァィゥェォャュョッーアイ�
 /// U+FFE0 to U+FFEE; U+FFE7 is not assigned.
 const SIGNS: [char; 15] = ['¢', '£', '¬', '¯', '¦', '¥', '₩', '\u{ffe7}', '│', '←', '↑', '→', '↓', '■', '○'];
 
-/// The ordinary character of a full-width or half-width one (RFC 8265 section 3.3.2, step 1): the `<wide>` and
+/// Returns the ordinary character of a full-width or half-width one (RFC 8265 section 3.3.2, step 1): the `<wide>` and
 /// `<narrow>` mappings of the Unicode Character Database, which are all in this one block.
 fn width_map(c: char) -> char {
     let code = c as u32;

@@ -1,4 +1,4 @@
-//! The small types that everything is keyed by. A value that exists is valid.
+//! Small types that identify organisations, resources, tokens and requests. A value that exists is valid.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
@@ -8,13 +8,13 @@ mod time;
 /// First path segments that no organisation can have.
 pub const RESERVED: [&str; 10] = ["v1", "v2", "scim", "oauth", "api", "www", "admin", "console", "docs", "assets"];
 
-/// An organisation's name: `[a-z0-9][a-z0-9-]{0,62}` and none of the reserved words. It is the name of the
-/// organisation's Durable Object too, so its spelling must never change.
+/// An organisation's name: `[a-z0-9][a-z0-9-]{0,62}`, and not one of [`RESERVED`]. It is also the name of the
+/// organisation's Durable Object, so its spelling must never change.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct OrgId(String);
 
 impl OrgId {
-    /// `None` if the text is not an organisation's name.
+    /// Reads a name. Returns `None` if the text is not an organisation's name.
     pub fn parse(text: &str) -> Option<Self> {
         let letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
         let mut bytes = text.bytes();
@@ -28,7 +28,7 @@ impl OrgId {
 /// The longest id that is accepted in a URL or a member value, in bytes. Ids made here have 36.
 const ID_MAX: usize = 128;
 
-/// True for an id that can stand in a URL and be compared as bytes. Imported ids keep their form.
+/// Returns true for an id that can stand in a URL and be compared as bytes. Imported ids keep their form.
 fn id_form(text: &str) -> bool {
     (1..=ID_MAX).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~'))
@@ -41,7 +41,7 @@ macro_rules! resource_id {
         pub struct $name(String);
 
         impl $name {
-            /// `None` if the text cannot be an id: then no resource has it.
+            /// Reads an id. Returns `None` if the text cannot be an id: then no resource has it.
             pub fn parse(text: &str) -> Option<Self> {
                 id_form(text).then(|| Self(text.to_owned()))
             }
@@ -58,20 +58,20 @@ resource_id! {
     GroupId
 }
 resource_id! {
-    /// What a group is asked to hold. Only the organisation's object can tell whether it is a user's id.
+    /// The id of a proposed member of a group. Only the organisation's object can tell whether it is a user's.
     MemberId
 }
 resource_id! {
-    /// The public name of a token in the Console's API; it opens nothing.
+    /// The public name of a token in the Console's API. It gives no access.
     TokenId
 }
 resource_id! {
-    /// One request, in answers, logs and the journal.
+    /// The id of one request, in answers, logs and the journal.
     RequestId
 }
 
 impl RequestId {
-    /// Stands in where none could be made.
+    /// Returns the id that stands in where none could be made.
     pub fn nil() -> Self {
         Self("00000000-0000-0000-0000-000000000000".to_owned())
     }
@@ -80,7 +80,7 @@ impl RequestId {
 macro_rules! text_type {
     ($($name:ident),*) => {$(
         impl $name {
-            /// The text.
+            /// Returns the text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -103,12 +103,12 @@ macro_rules! text_type {
 
 text_type!(OrgId, UserId, GroupId, MemberId, TokenId, RequestId);
 
-/// The SHA-256 of a token: all that is ever stored of it.
+/// The SHA-256 of a token. Nothing else of a token is ever stored.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TokenHash(pub [u8; 32]);
 
 impl TokenHash {
-    /// 64 lower-case hexadecimal digits.
+    /// Writes 64 lower-case hexadecimal digits.
     pub fn hex(&self) -> String {
         self.0.iter().flat_map(|b| [b >> 4, b & 15]).filter_map(|d| char::from_digit(d.into(), 16)).collect()
     }
@@ -146,7 +146,7 @@ impl<'de> Deserialize<'de> for TokenHash {
     }
 }
 
-/// The largest number that a floating point number, and so SQL and every reader of JSON, has exactly.
+/// The largest whole number that a floating point number holds exactly, and so SQL and every reader of JSON.
 pub const NUMBER_MAX: i64 = (1 << 53) - 1;
 
 /// Reads a whole number from 0 to [`NUMBER_MAX`], as parameters and positions have it.
@@ -154,7 +154,7 @@ pub fn whole(text: &str) -> Option<i64> {
     text.parse().ok().filter(|number| (0..=NUMBER_MAX).contains(number))
 }
 
-/// How often a resource has changed, from 1 (RFC 7644 section 3.14).
+/// The number of a resource's changes, from 1 (RFC 7644 section 3.14).
 pub type Version = i64;
 
 /// A position in the organisation's one sequence of changes, from 1; 0 is before the first.
@@ -164,16 +164,17 @@ pub type Seq = i64;
 #[derive(Default, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Timestamp(pub i64);
 
-/// True if two times are less than `milliseconds` apart, whichever is earlier: the clock may have gone back between them.
+/// Returns true if two times are less than `milliseconds` apart, in either order: the clock may have gone back between
+/// them.
 pub fn is_within(one: Timestamp, other: Timestamp, milliseconds: i64) -> bool {
     one.0.abs_diff(other.0) < milliseconds.unsigned_abs()
 }
 
 impl Timestamp {
-    /// The last that RFC 3339 can write.
+    /// The last time that RFC 3339 can write.
     pub const LAST: Self = Self(*time::RANGE.end());
 
-    /// RFC 3339 in UTC with milliseconds, `2026-11-24T09:30:00.000Z`.
+    /// Writes RFC 3339 in UTC with milliseconds, `2026-11-24T09:30:00.000Z`.
     pub fn rfc3339(self) -> String {
         time::write(self.0)
     }
@@ -183,7 +184,7 @@ impl Timestamp {
         time::read(text).map(Self)
     }
 
-    /// This many milliseconds later.
+    /// Returns the time `milliseconds` later.
     #[must_use]
     pub fn plus(self, milliseconds: i64) -> Self {
         Self(self.0.saturating_add(milliseconds))
@@ -199,12 +200,12 @@ pub struct Ids {
 }
 
 impl Ids {
-    /// Goes on after everything that was made up to `last`, even by a generator that is gone.
+    /// Continues after every id that was made up to `last`, even by an earlier generator.
     pub fn after(last: Timestamp) -> Self {
         Self { milliseconds: last.0, counter: COUNTER_MAX }
     }
 
-    /// The next id. `random` fills the bits that make it unguessable.
+    /// Makes the next id. `random` fills the bits that make it unguessable.
     pub fn next(&mut self, now: Timestamp, random: [u8; 6]) -> String {
         if now.0 > self.milliseconds {
             (self.milliseconds, self.counter) = (now.0, 0);
@@ -221,7 +222,7 @@ impl Ids {
         uuid::Builder::from_unix_timestamp_millis(milliseconds, &tail).into_uuid().to_string()
     }
 
-    /// The millisecond of the last id, never before the clock that made it.
+    /// Returns the millisecond of the last id, which is never before the clock.
     pub fn last(&self) -> Timestamp {
         Timestamp(self.milliseconds)
     }

@@ -1,4 +1,4 @@
-//! A request to a [`Command`]: parse, mend, validate, everything that needs no directory.
+//! A request to a [`Command`]: parse, repair, validate, everything that needs no directory.
 
 mod bulk;
 mod condition;
@@ -29,7 +29,7 @@ use patch::Envelope;
 use serde_json::{Map, Value};
 use std::rc::Rc;
 
-/// What of a request matters here.
+/// The parts of a request that are read here.
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
     /// The request's own id.
@@ -38,66 +38,66 @@ pub struct Request<'a> {
     pub base: &'a str,
     /// The organisation's resource types.
     pub types: &'a Types,
-    /// Decoded.
+    /// The decoded query parameters.
     pub query: &'a [(String, String)],
-    /// The header.
+    /// The header `Content-Type`.
     pub content_type: Option<&'a str>,
-    /// The header.
+    /// The header `Content-Encoding`.
     pub content_encoding: Option<&'a str>,
-    /// The header.
+    /// The header `User-Agent`.
     pub user_agent: &'a str,
-    /// The header.
+    /// The header `If-Match`.
     pub if_match: Option<&'a str>,
-    /// The header.
+    /// The header `If-None-Match`.
     pub if_none_match: Option<&'a str>,
     /// The bytes, at most [`json::BODY_MAX`].
     pub body: &'a [u8],
-    /// As KV has it for the token.
+    /// The dialect of the token, as KV has it.
     pub dialect: Dialect,
 }
 
-/// A command, how its answer is shown, and what the journal is to know.
+/// A command, how its answer is shown, and the notes for the journal.
 #[derive(Debug)]
 pub struct Ingested {
-    /// For the object.
+    /// The command for the object.
     pub command: Command,
-    /// For the object too.
+    /// The precondition for the object.
     pub precondition: Precondition,
-    /// `attributes` and `excludedAttributes`, and what the client has already.
+    /// `attributes` and `excludedAttributes`, and the tags that the client has.
     pub projection: Projection,
-    /// What the request needed to be understood.
+    /// The repairs that the request needed.
     pub repairs: Vec<String>,
-    /// What was passed over.
+    /// The parts of the request that were skipped, in sentences.
     pub notes: Vec<String>,
 }
 
-/// How a request is read: its dialect, and what becomes of it on the way.
+/// The state of reading a request: its dialect, repairs and notes.
 struct Reading {
     forms: Forms,
     repairs: Repairs,
     notes: Vec<String>,
-    /// What may still be built of the request; of a Bulk request, of the operation at hand.
+    /// The room that is left to the request; in a Bulk request, to the current operation.
     guide: Guide,
-    /// How JSON in texts is read, and how much the body holds.
+    /// How JSON in texts is read, and how many values the body holds.
     texts: Rc<InTexts>,
 }
 
-/// Where the body of a command stands.
+/// The place of a command's body.
 #[derive(Clone, Copy)]
 enum Body<'b> {
-    /// In the request, not read yet.
+    /// The request, not read yet.
     Whole,
-    /// In an operation of a Bulk request.
+    /// An operation of a Bulk request.
     Data(Checked<'b>),
 }
 
 impl Reading {
-    /// Every dialect but `rfc` runs all repairs: one customer can send two of them.
+    /// Returns true for every dialect but `rfc`: all repairs run, because one customer can send two dialects.
     fn mends(&self) -> bool {
         self.forms != Forms::Strict
     }
 
-    /// Missing or foreign `schemas` are passed over: the address says what the body is.
+    /// Skips missing or foreign `schemas`: the address says what the body is.
     fn schemas(&mut self, checked: Result<()>) -> Result<()> {
         match checked {
             Err(error) if !(self.mends() && self.repairs.need(Repair::ForeignSchemas)) => Err(error),
@@ -105,14 +105,14 @@ impl Reading {
         }
     }
 
-    /// Notes for the journal what was passed over: of very much only the first.
+    /// Notes a skipped part for the journal; only the first notes are kept.
     fn note(&mut self, sentence: String) {
         if self.notes.len() < NOTES_MAX {
             self.notes.push(cut(&sentence, SENTENCE_MAX).into_owned());
         }
     }
 
-    /// Notes that white space around a name is to be taken off; the object does it, since it knows what is stored.
+    /// Notes that white space around a name is to be removed; the object does it, since it knows what is stored.
     fn name(&mut self, name: Option<&Value>) {
         if self.mends() && name.and_then(Value::as_str).is_some_and(names::has_outer_blanks) {
             self.repairs.need(Repair::OuterBlanks);
@@ -124,7 +124,7 @@ impl Reading {
     }
 }
 
-/// How many notes the journal keeps of one request.
+/// The most notes that the journal keeps of one request.
 const NOTES_MAX: usize = 50;
 /// Reads a request.
 ///
@@ -142,8 +142,8 @@ pub fn ingest(route: &Scim, request: &Request<'_>) -> Result<Ingested> {
     let guide = guide(forms != Forms::Strict, &texts);
     let mut reading = Reading { forms, repairs: Repairs::default(), notes: Vec::new(), guide, texts };
     let (precondition, known) = condition::read(route, request)?;
-    // A search says in its body what a list says in its address. What its address says too counts where the body says nothing:
-    // an answer as if there were no filter would show everybody.
+    // The body of a search holds what the address of a list does. The address of the search counts where the body has no
+    // value: an answer as if there were no filter would show every user.
     let body = match route {
         Scim::Search(_) => {
             let said = list::search_request(&body(request, Body::Whole, &reading)?.1, &reading)?;
@@ -161,7 +161,7 @@ pub fn ingest(route: &Scim, request: &Request<'_>) -> Result<Ingested> {
     Ok(Ingested { command, precondition, projection, repairs: reading.repairs.names(), notes: reading.notes })
 }
 
-/// A guide for one request, or one operation of a Bulk request.
+/// Makes the guide for one request, or one operation of a Bulk request.
 fn guide(mends: bool, texts: &Rc<InTexts>) -> Guide {
     Guide::new(mends, (mends && Repair::JsonInText.is_on()).then(|| texts.clone()))
 }
@@ -239,7 +239,7 @@ fn command(
     })
 }
 
-/// `answer`: what of a group is answered, if anything.
+/// Reads a PATCH. `answer` says which parts of a group are answered, if any.
 fn patch(
     kinds: Kinds,
     id: &str,
@@ -304,8 +304,8 @@ fn resource_of(kind: &ResourceType, body: &Object<'_>, reading: &mut Reading) ->
     Ok(read.resource)
 }
 
-/// What of a body may be kept, under the names that were sent; of the rest the names alone. Attributes of extensions that
-/// nobody registered are apart, because only the object can tell where their URN ends.
+/// Splits a body into the values that may be kept, under the names that were sent, and the names of the rest.
+/// Attributes of unregistered extensions are apart, because only the object can tell where their URN ends.
 fn kept(kind: &ResourceType, body: &Object<'_>, reading: &Reading) -> Result<(Map<String, Value>, Vec<Unresolved>)> {
     let (mut map, mut unresolved) = (Map::new(), Vec::new());
     for (name, value) in body.iter() {
@@ -352,7 +352,7 @@ fn keep(
     Ok(())
 }
 
-/// The place of an attribute whose name is a path, which is a repair.
+/// Returns the place of an attribute whose name is a path, which is a repair.
 fn elsewhere(kind: &ResourceType, key: &str, reading: &Reading) -> Result<Option<Resolved>> {
     if !reading.mends() || !kind.may_name(key) {
         return Ok(None);
@@ -361,7 +361,7 @@ fn elsewhere(kind: &ResourceType, key: &str, reading: &Reading) -> Result<Option
     Ok(dialect::elsewhere(kind, key, &mut Repairs::default()))
 }
 
-/// RFC 7643 section 3: `schemas` names what the body is.
+/// Checks that `schemas` names what the body is (RFC 7643 section 3).
 fn check_schemas(wanted: &str, body: &Object<'_>) -> Result<()> {
     let urns = body.get("schemas").and_then(Checked::elements).unwrap_or_default();
     names(wanted, urns.into_iter().filter_map(Checked::text))
@@ -370,11 +370,11 @@ fn check_schemas(wanted: &str, body: &Object<'_>) -> Result<()> {
 fn names(wanted: &str, urns: impl IntoIterator<Item = impl AsRef<str>>) -> Result<()> {
     match urns.into_iter().any(|urn| urn.as_ref().eq_ignore_ascii_case(wanted)) {
         true => Ok(()),
-        false => Err(Error::new(Code::SchemasMissing, format!("schemas has to name {wanted}."))),
+        false => Err(Error::new(Code::SchemasMissing, format!("schemas must name {wanted}."))),
     }
 }
 
-/// The body, checked, and its first level.
+/// Returns the checked body and its first level.
 fn body<'b>(request: &Request<'b>, data: Body<'b>, reading: &Reading) -> Result<(Checked<'b>, Object<'b>)> {
     if let Body::Data(data) = data {
         return Ok((data, data.object().unwrap_or_default()));
@@ -383,8 +383,8 @@ fn body<'b>(request: &Request<'b>, data: Body<'b>, reading: &Reading) -> Result<
     let encoding = if json::is_gzip(request.body) { "gzip" } else { encoding };
     if !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity") {
         let detail = format!(
-            "The body is compressed ({}), and this service reads plain JSON only: switch compression of requests off in the \
-             client, and send no Content-Encoding.",
+            "The body is compressed ({}), and this service reads plain JSON only: switch compression of requests off \
+             in the client, and send no Content-Encoding.",
             excerpt(encoding)
         );
         return Err(Error::new(Code::UnsupportedMediaType, detail));
@@ -399,12 +399,13 @@ fn body<'b>(request: &Request<'b>, data: Body<'b>, reading: &Reading) -> Result<
     json::body(request.body, &reading.texts.count)
 }
 
-/// A PUT may repeat the `id`, not change it.
+/// Checks the `id` of a PUT, which may repeat it but not change it.
 fn check_id(id: Option<&str>, body: &Object<'_>) -> Result<()> {
     match (id, body.get("id")) {
         (Some(id), Some(sent)) if sent.text().as_deref() != Some(id) && !sent.is_null() => {
             let detail = format!(
-                "The body's id is {}, the address's is {}. An id is never changed.",
+                "The id in the body is {}, but the id in the address is {}. An id never changes: send the id of the \
+                 address, or none.",
                 excerpt(sent.as_str()),
                 excerpt(id)
             );

@@ -1,7 +1,7 @@
-//! What one organisation does, platform-free: [`execute`] is all that its Durable Object runs.
+//! The work of one organisation, platform-free: its Durable Object runs [`execute`] and nothing else.
 //!
 //! One call is one transaction: rolled back whole on any refusal. Refusals are written down afterwards, in a
-//! transaction of their own. Memory holds only what may be lost.
+//! transaction of their own. Memory holds only data that may be lost.
 
 mod access;
 mod address;
@@ -35,7 +35,7 @@ use crate::store::{Sql, schema};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// What a call needs from the platform.
+/// The parts of the platform that a call needs.
 pub struct Context<'a> {
     /// The object's own name; `None` if the platform does not know it.
     pub org: Option<&'a OrgId>,
@@ -43,55 +43,56 @@ pub struct Context<'a> {
     pub now: Timestamp,
     /// Random bits for an id.
     pub random: &'a dyn Fn() -> [u8; 6],
-    /// How long the call is, in bytes.
+    /// The length of the call, in bytes.
     pub bytes: usize,
 }
 
-/// What an object remembers between calls; an eviction may lose it.
+/// The memory of an object between calls; an eviction may lose it.
 #[derive(Debug, Default)]
 pub struct Memory {
     /// Set once the migrations were found applied.
     migrated: bool,
-    /// The resource types with what is registered.
+    /// The resource types with the registered extensions.
     types: Rc<Types>,
-    /// Where readers left off.
+    /// The places where readers stopped.
     pages: Pages,
-    /// Continues after the last change.
+    /// The generator of ids, which continues after the last change.
     ids: Option<Ids>,
-    /// Why the directory cannot be read, if it is between two.
+    /// The reason why the directory cannot be read, if it is between two.
     importing: Option<import::Writing>,
-    /// What the guard counts.
+    /// The losses that the guard counts.
     guard: Option<guard::Lately>,
     /// Counters on their way to the storage.
     pub unsaved: journal::Unsaved,
-    /// How many refusals are stored, how far pruning them has come, and where a reader is among them.
+    /// The number of stored refusals, the progress of pruning them, and the place of a reader among them.
     evidence: journal::Evidence,
-    /// An admin's call was executed, which may have ended a token. Whoever runs the calls takes it, wakes those who wait, and
-    /// writes the [`records`] that are due.
+    /// True if an admin's call was executed, which may have ended a token. The runner of the calls resets it, wakes the
+    /// waiting requests, and writes the [`records`] that are due.
     pub administered: bool,
     /// The object time that the callers have left; unlimited without.
     pub buckets: Option<bucket::Buckets>,
-    /// How much the callers may still add to the history.
+    /// The bytes that the callers may still add to the history.
     pub added: history::Added,
-    /// Whose bucket the last call was charged to, if it was.
+    /// The bucket that the last call was charged to, if it was charged.
     charged: Option<Charged>,
-    /// What is read or written in many calls.
+    /// The transfers that take many calls.
     streams: bucket::Streams,
 }
 
 impl Memory {
-    /// The memory of an object that starts. `object_seconds` is the variable of that name: [`bucket::Rate::parse`].
+    /// Makes the memory of an object that starts. `object_seconds` is the variable of that name:
+    /// [`bucket::Rate::parse`].
     pub fn new(object_seconds: &str) -> Self {
         Self { buckets: bucket::Rate::parse(object_seconds).map(bucket::Buckets::new), ..Self::default() }
     }
 
-    /// Forgets what was read from the storage, so that it is read anew; what was only counted here stays.
+    /// Forgets what was read from the storage, so that it is read anew; counters that only memory has stay.
     fn forget_stored(&mut self) {
         let Self { unsaved, buckets, added, streams, administered, .. } = std::mem::take(self);
         *self = Self { unsaved, buckets, added, streams, administered, ..Self::default() };
     }
 
-    /// Lets a call in, or refuses it because its callers have used up their time, or because enough streams are under way.
+    /// Admits a call, or refuses it because its callers have used up their time, or because enough streams are running.
     fn admit(&mut self, call: &Call, caller: &access::Caller, now: Timestamp) -> Result<()> {
         if let (Some(buckets), Some(token)) = (&self.buckets, &caller.token)
             && bucket::may_refuse(call)
@@ -101,7 +102,7 @@ impl Memory {
         self.streams.enter(call, now)
     }
 
-    /// Charges what a call has spent, whatever it is answered.
+    /// Charges the cost of a call, whatever its answer is.
     fn charge(
         &mut self,
         call: &Call,
@@ -119,15 +120,15 @@ impl Memory {
         }
     }
 
-    /// Charges what a call that goes on has spent, so that no number of calls that go on at once is free until they end.
+    /// Charges the cost of a call that continues, so that no number of simultaneous calls is free until they end.
     fn charge_step(&mut self, call: &Call, caller: &access::Caller, budget: &Budget, now: Timestamp) {
         if let (Some(buckets), Some(token)) = (&mut self.buckets, &caller.token) {
             buckets.charge(kind(call), token, budget.take(), now);
         }
     }
 
-    /// Charges the call that was answered last with the groups and members that were read to write its answer. Nothing may
-    /// have come in between. If its answer goes on in pieces, each is charged to what this returns.
+    /// Charges the call that was answered last with the groups and members that were read to write its answer. No other
+    /// call may have come in between. If its answer continues in pieces, each is charged to the returned caller.
     pub fn written(&mut self, read: usize, now: Timestamp) -> Option<Charged> {
         let charged = self.charged.take()?;
         self.piece_written(&charged, read, now);
@@ -142,32 +143,33 @@ impl Memory {
     }
 }
 
-/// The caller whose bucket is charged: the kind of its token, and which.
+/// The caller whose bucket is charged: the kind of its token, and its id.
 #[derive(Debug)]
 pub struct Charged(TokenKind, String);
 
-/// Whose bucket a call is charged to. The token's kind fits what it asks for, or it was refused.
+/// Returns the kind of token whose bucket a call is charged to. The token's kind fits the request, or the call was
+/// refused.
 fn kind(call: &Call) -> TokenKind {
     if matches!(call.ask, Ask::Scim(_)) { TokenKind::Scim } else { TokenKind::Console }
 }
 
-/// Where readers that page through everything left off, so that the next page starts there: one place for each token
-/// and query.
+/// The places where readers that page through everything stopped, so that the next page starts there: one place for
+/// each token and query.
 #[derive(Debug, Default)]
 pub(crate) struct Pages(BTreeMap<(String, String), (i64, String)>);
 
-/// How many readers are remembered: some 200 KB.
+/// The most readers that are remembered: some 200 KB.
 const READERS: usize = 1000;
 
 impl Memory {
-    /// The resource types, as the object knows them.
+    /// Returns the resource types, as the object knows them.
     pub fn types(&self) -> Rc<Types> {
         Rc::clone(&self.types)
     }
 }
 
 impl Pages {
-    /// The place after which the resource of that index comes, if the last page ended there.
+    /// Returns the place after which the resource of that index comes, if the last page ended there.
     fn end(&self, token: &str, query: &str, index: i64) -> Option<String> {
         let key = (token.to_owned(), query.to_owned());
         self.0.get(&key).filter(|(next, _)| *next == index).map(|(_, place)| place.clone())
@@ -181,16 +183,16 @@ impl Pages {
     }
 }
 
-/// How far a call has come.
+/// The progress of a call.
 pub enum Progress {
-    /// To its end.
+    /// The call has ended.
     Done(Reply),
     /// Other requests may run before [`resume`].
     Scan(Box<Pending>),
-    /// It has nothing to answer yet: [`again`] once there is a change after its position, or at its end.
+    /// There is nothing to answer yet: [`again`] once there is a change after its position, or at its end.
     Wait(Box<feed::Waiting>),
-    /// The organisation is being erased: KV's records of these tokens are to be deleted, then [`erase::forget`] is to be
-    /// called. If there is none, the whole storage and this memory are to be deleted.
+    /// The organisation is being erased: KV's records of these tokens are to be deleted, then [`erase::forget`] is to
+    /// be called. If there is none, the whole storage and this memory are to be deleted.
     Erase(Vec<TokenHash>),
 }
 
@@ -199,7 +201,7 @@ pub struct Pending {
     scan: Box<search::Scan>,
     call: Call,
     caller: access::Caller,
-    /// What it has spent since it was charged last.
+    /// The cost since it was charged last.
     budget: Budget,
 }
 
@@ -208,19 +210,20 @@ pub struct Pending {
 /// 1. The formats fit: this object understands [`VERSION`] and those before.
 /// 2. The edge and the object mean the same organisation, and it is registered; otherwise nothing is written.
 /// 3. The schema is up to date.
-/// 4. The token is alive. Only then is read what is asked; the token fits, and the organisation allows it.
+/// 4. The token is alive. Only then the request is read; the token fits, and the organisation allows it.
 /// 5. The edge read the request under the schemas that hold now; otherwise it gets them and nothing else happens.
-/// 6. The object time of its token is not used up, and few streams are under way ([`bucket`]); otherwise it is refused.
+/// 6. The object time of its token is not used up, and few streams are running ([`bucket`]); otherwise it is refused.
 /// 7. The request runs in one transaction; a search that no index answers runs in steps, without one.
-/// 8. A refusal, or a request that was passed over in part and changed nothing, is written down.
-/// 9. After a fault, of ours or the platform's, memory is read anew: it may have noted what the storage did not keep.
+/// 8. A refusal, or a request that was skipped in part and changed nothing, is written down.
+/// 9. After a fault of the service or of the platform, memory is read anew: it may have noted data that the storage did
+///    not keep.
 pub fn execute(sql: &dyn Sql, memory: &mut Memory, envelope: Envelope<'_>, context: &Context<'_>) -> Progress {
     let progress = begun(sql, memory, envelope, context);
     settled(sql, memory, progress, context.now)
 }
 
 fn begun(sql: &dyn Sql, memory: &mut Memory, envelope: Envelope<'_>, context: &Context<'_>) -> Progress {
-    // Nobody but the edge can call an object, so the holder of the root key needs no row here.
+    // Only the edge can call an object, so the holder of the root key needs no row here.
     let known = match &envelope.actor {
         Actor::Root => None,
         Actor::Token { .. } => match admitted(sql, memory, &envelope, false, context) {
@@ -237,15 +240,15 @@ fn begun(sql: &dyn Sql, memory: &mut Memory, envelope: Envelope<'_>, context: &C
     }
 }
 
-/// Asks once more for who waited. Whether it is still let in is asked anew too.
+/// Runs a waiting query once more. The access of its caller is checked anew too.
 pub fn again(sql: &dyn Sql, memory: &mut Memory, waiting: feed::Waiting, context: &Context<'_>) -> Progress {
-    // Not for longer than it asked, if the clock has gone back.
+    // The wait is not longer than asked for, if the clock has gone back.
     let until = waiting.until.min(feed::until(&waiting.call, context.now));
     let progress = attempt(sql, memory, None, waiting.call, until, context);
     settled(sql, memory, progress, context.now)
 }
 
-/// Has memory agree with the storage again, after a call that ended with a fault.
+/// Brings memory back in line with the storage, after a call that ended with a fault.
 fn settled(sql: &dyn Sql, memory: &mut Memory, progress: Progress, now: Timestamp) -> Progress {
     if let Progress::Done(Reply { outcome: Err(error), .. }) = &progress
         && error.code.is_fault()
@@ -279,7 +282,7 @@ fn attempt(
     if matches!(&call.ask, Ask::Admin(admin) if !admin.is_stream()) {
         memory.administered = true;
     }
-    // Nothing is written down of a request that is read again.
+    // A request that is read again is not written down.
     if matches!(call.ask, Ask::Scim(_) | Ask::Preview(_)) && call.generation != memory.types.generation {
         return done(schemas::stale(sql, &memory.types));
     }
@@ -289,7 +292,7 @@ fn attempt(
     if let Some(writing) = memory.importing.filter(|_| call.ask.needs_directory()) {
         return done(Err(import::busy(writing, &call.org)));
     }
-    // Nothing is written down of a request that comes too soon: there may be very many.
+    // A request that comes too soon is not written down: there may be very many.
     if let Err(error) = memory.admit(&call, &caller, context.now) {
         return done(Err(error));
     }
@@ -331,7 +334,7 @@ fn attempt(
         ) => import::run(sql, memory, admin, &call, &caller, context.now)
             .map_err(|error| address::naming(error, &call.org)),
         Ask::Admin(admin) => admin::run(sql, &call.org, admin, &caller, context.now),
-        // First: what else is wrong with a request is of no use to who may not send any.
+        // This check is first: a caller that may not send requests needs no other error.
         Ask::Scim(_) if !caller.settings.scim_enabled => Err(access::switched_off(&call.org)),
         Ask::Scim(Command::Refused { error, .. }) => Err(error.clone()),
         Ask::Scim(command) => match searched(sql, memory, command, &call, &caller, &budget) {
@@ -377,12 +380,12 @@ fn done(outcome: Result<Answer>) -> Progress {
     Progress::Done(Reply { v: VERSION, outcome })
 }
 
-/// Whether this object understands the call, as far as its version says.
+/// Checks that this object understands the call, as far as its version says.
 fn fits<A>(call: &Call<A>) -> Result<()> {
     if call.v > VERSION { Err(json::being_deployed()) } else { Ok(()) }
 }
 
-/// Judges the caller. With `registers` the organisation need not be registered yet.
+/// Checks the caller. With `registers` the organisation need not be registered yet.
 fn admitted<A>(
     sql: &dyn Sql,
     memory: &mut Memory,
@@ -399,7 +402,7 @@ fn admitted<A>(
     access::known(sql, call, context.now)
 }
 
-/// What has to be known before anything is done, once for each start of an object that is registered.
+/// Loads the data that every call needs, once for each start of a registered object.
 fn load(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<()> {
     if !memory.migrated {
         schema::migrate(sql, now)?;
@@ -411,7 +414,7 @@ fn load(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
-/// Writes down that somebody with a token of this organisation was not let in; answers why.
+/// Writes down that a token of this organisation was refused, and returns why.
 fn not_admitted<A>(sql: &dyn Sql, memory: &mut Memory, call: &Call<A>, context: &Context<'_>, error: Error) -> Error {
     if !memory.migrated || context.org.is_some_and(|name| *name != call.org) {
         return error;
@@ -419,13 +422,13 @@ fn not_admitted<A>(sql: &dyn Sql, memory: &mut Memory, call: &Call<A>, context: 
     journal::token_refused(sql, memory, call, &error, context.now).err().unwrap_or(error)
 }
 
-/// A search that is answered, or one that goes on.
+/// The outcome of a search: its answer, or its rest.
 pub(crate) enum Searched {
     At(Answer),
     Scan(Box<search::Scan>),
 }
 
-/// `None` for a command that searches nothing.
+/// Begins the search of a command; `None` for a command that searches nothing.
 fn searched(
     sql: &dyn Sql,
     memory: &mut Memory,

@@ -1,12 +1,12 @@
-//! The registry: which organisations exist. One object of its own holds it, and only Console calls come here: KV's
-//! lists are stale, and an organisation has to be known before its object is called for the first time.
+//! The registry: the organisations that exist. One object of its own holds it, and only Console calls come here: KV's
+//! lists are stale, and an organisation must be known before its object is called for the first time.
 
 use crate::directory::registry::{RegistryCall, RegistryEntry, RegistryReply};
 use crate::error::{Code, Error, Result};
 use crate::id::{OrgId, Timestamp};
 use crate::store::{Sql, registry as store, transact};
 
-/// Executes one call. `Put`, `Get` and `Erase` answer the one entry.
+/// Executes one call. `Put`, `Get` and `Erase` return the one entry.
 ///
 /// # Errors
 /// 404 for one that is not registered, 409 for one that is being erased, or internal.

@@ -1,5 +1,5 @@
-//! An answer as SCIM JSON (RFC 7644 sections 3.1 and 3.9 to 3.14). The organisation's object writes it, and the edge passes
-//! it on unread; the edge writes what an object says that does not do so yet.
+//! An answer as SCIM JSON (RFC 7644 sections 3.1 and 3.9 to 3.14). The organisation's object writes it, and the edge
+//! passes it on unread. For objects of an earlier build, which do not write yet, the edge does it.
 
 mod body;
 mod bulk;
@@ -25,11 +25,11 @@ use serde_json::{Value, json};
 pub struct Response {
     /// The status.
     pub status: u16,
-    /// Beside content type and request id, which every answer has.
+    /// The headers besides content type and request id, which every answer has.
     pub headers: Vec<(&'static str, String)>,
-    /// Empty for 204 and 304.
+    /// The body; empty for 204 and 304.
     pub body: Vec<u8>,
-    /// Its type.
+    /// The media type of the body.
     pub content_type: &'static str,
 }
 
@@ -37,13 +37,12 @@ pub struct Response {
 pub const SCIM_JSON: &str = "application/scim+json";
 /// The media type of the Console's API.
 pub const JSON: &str = "application/json";
-/// The media type of a snapshot: a JSON text a line.
+/// The media type of a snapshot: one JSON text a line.
 pub const NDJSON: &str = "application/x-ndjson";
 /// The media type of the Console's problems (RFC 9457).
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
-/// The headers that every answer has: nothing between the client and this service keeps what it says about people, and no
-/// browser takes it for a page.
+/// The headers that every answer has: no cache keeps its personal data, and no browser takes it for a page.
 pub const ALWAYS: [(&str, &str); 2] = [("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")];
 
 /// The answer to a SCIM request, its body still in pieces.
@@ -51,9 +50,9 @@ pub const ALWAYS: [(&str, &str); 2] = [("Cache-Control", "no-store"), ("X-Conten
 pub struct Shown {
     /// The status.
     pub status: u16,
-    /// Beside content type and request id.
+    /// The headers besides content type and request id.
     pub headers: Vec<(&'static str, String)>,
-    /// Empty for 204 and 304.
+    /// The body; empty for 204 and 304.
     pub body: Body,
 }
 
@@ -62,7 +61,7 @@ impl Shown {
         Self { status, headers, body: Body::default() }
     }
 
-    /// The answer as it is sent at once.
+    /// Returns the answer as it is sent at once.
     ///
     /// # Errors
     /// Internal, if a part of it is still to be read from the storage.
@@ -72,7 +71,7 @@ impl Shown {
     }
 }
 
-/// The answer to a SCIM request. `base` is the SCIM base URL without a slash at its end.
+/// Writes the answer to a SCIM request. `base` is the SCIM base URL without a slash at its end.
 ///
 /// # Errors
 /// Internal only.
@@ -119,7 +118,7 @@ pub fn answer(answer: Answer, kinds: Kinds, base: &str, projection: &Projection,
     }
 }
 
-/// The header that says that a list leaves out the groups of a user who has very many.
+/// The header which says that a list leaves out the groups of a user who has very many.
 const NOTE: &str = "X-Scim-Edge-Note";
 const GROUPS_LEFT_OUT: &str = "groups-left-out";
 
@@ -130,7 +129,7 @@ fn one(status: u16, stored: Stored, kinds: Kinds, base: &str, projection: &Proje
     Ok(shown)
 }
 
-/// True for an answer that the edge has to read: what it asks of the edge is not how it is written.
+/// Returns true for an answer that the edge must read, because it asks something of the edge.
 pub fn is_for_the_edge(answer: &Answer) -> bool {
     !matches!(
         answer,
@@ -138,7 +137,7 @@ pub fn is_for_the_edge(answer: &Answer) -> bool {
     )
 }
 
-/// The answer to a Console request.
+/// Writes the answer to a Console request.
 ///
 /// # Errors
 /// Internal only.
@@ -157,13 +156,14 @@ pub fn console(answer: Answer) -> Result<Response> {
     Ok(Response { status, headers, body: body.as_bytes().to_vec(), content_type: JSON })
 }
 
-/// A document that this service makes itself, of a type that can always be written.
+/// Writes a document of this service itself, of a type that can always be written.
 pub fn document(status: u16, body: &impl Serialize, content_type: &'static str) -> Response {
     let body = serde_json::to_vec(body).unwrap_or_default();
     Response { status, headers: Vec::new(), body, content_type }
 }
 
-/// A refusal in SCIM's form (RFC 7644 section 3.12). A fault of ours says the request id and nothing else.
+/// Writes a refusal in SCIM's form (RFC 7644 section 3.12). For a fault of the service it says the request id and
+/// nothing else.
 pub fn error(error: &Error, request: &RequestId) -> Response {
     let status = error.kind().status();
     let body = error_body(error, &detail(error, request));
@@ -182,7 +182,7 @@ fn error_body(error: &Error, detail: &str) -> Value {
     body
 }
 
-/// A refusal of the Console's API (RFC 9457).
+/// Writes a refusal of the Console's API (RFC 9457).
 pub fn problem(error: &Error, request: &RequestId) -> Response {
     let status = error.kind().status();
     let body = Problem {
@@ -203,7 +203,7 @@ fn detail(error: &Error, request: &RequestId) -> String {
     }
 }
 
-/// In how many seconds to try again where nothing else is known.
+/// Seconds after which to try again, if the refusal names none.
 const RETRY_AFTER: i64 = 30;
 
 fn error_headers(error: &Error) -> Vec<(&'static str, String)> {

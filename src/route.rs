@@ -1,7 +1,7 @@
 //! (method, path, query) to a [`Route`]: every address of the service in one place.
 //!
-//! A path inside an organisation's SCIM base URL always gives [`Route::Scim`], even if nothing is there: who asks
-//! is checked before what is asked is judged, so that nothing leaks about organisations.
+//! A path inside an organisation's SCIM base URL always gives [`Route::Scim`], even if nothing is there. The caller is
+//! checked before the request is judged, so that an unknown caller learns nothing about organisations.
 
 mod address;
 
@@ -9,7 +9,7 @@ use crate::error::{Code, Error, Result, excerpt, quoted};
 use crate::id::OrgId;
 use crate::scim::schema::Kinds;
 
-/// What a SCIM request asks for (RFC 7644 section 3.2, table 2). The id is as it stood in the path.
+/// The operation that a SCIM request asks for (RFC 7644 section 3.2, table 2). The id is as it stood in the path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "RFC 7644 table 2")]
 pub enum Scim {
@@ -30,12 +30,12 @@ pub enum Scim {
 }
 
 impl Scim {
-    /// True for the three discovery endpoints (RFC 7644 section 4), which anybody may read.
+    /// Returns true for the three discovery endpoints (RFC 7644 section 4), which need no token.
     pub fn is_discovery(&self) -> bool {
         matches!(self, Scim::ServiceProviderConfig | Scim::ResourceTypes(_) | Scim::Schemas(_))
     }
 
-    /// What is answered: users where the route names no kind.
+    /// Returns the kind of resource in the answer: users where the route names no kind.
     pub fn kinds(&self) -> Kinds {
         match self {
             Scim::Create(kinds)
@@ -50,10 +50,10 @@ impl Scim {
     }
 }
 
-/// How many parts an import can have.
+/// The most parts of an import.
 pub const PARTS_MAX: i64 = 10_000;
 
-/// What a Console request asks for, below `/v1/orgs`.
+/// The operation that a Console request asks for, below `/v1/orgs`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the address says it")]
 pub enum Console {
@@ -86,7 +86,7 @@ pub enum Console {
     DeleteSchema(OrgId, String),
 }
 
-/// What is answered without a token.
+/// An address that needs no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Open {
     /// `/healthz`.
@@ -98,14 +98,14 @@ pub enum Open {
 /// The parameters of a query, decoded.
 pub type Parameters = Vec<(String, String)>;
 
-/// Where a request goes.
+/// The destination of a request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Route {
-    /// What anybody may ask, or why there is nothing.
+    /// An address that needs no token, or why there is nothing.
     Open(Result<Open>),
-    /// Something in an organisation's SCIM base URL, or why there is nothing, and the parameters.
+    /// An address in an organisation's SCIM base URL, or why there is nothing, and the parameters.
     Scim(OrgId, Result<Scim>, Parameters),
-    /// The Console's API, or why there is nothing.
+    /// An address of the Console's API, or why there is nothing.
     Console(Result<Console>),
     /// No such address.
     Nowhere(Error),
@@ -113,10 +113,9 @@ pub enum Route {
 
 /// Finds the route.
 ///
-/// Tolerated, because identity providers send it: trailing and doubled slashes, and a query in the base URL that pushes
-/// the rest of the path into itself (`/acme/scim/v2?aadOptscim062020/Users`). `HEAD` is `GET` (RFC 9110 section 9.3.2); the
-/// body of its answer is for the caller to drop.
-/// `host_org` is the organisation that the host name stands for, if it does.
+/// Identity providers send trailing and doubled slashes, and a query in the base URL that pushes the rest of the path
+/// into itself (`/acme/scim/v2?aadOptscim062020/Users`): both are accepted. `HEAD` is `GET` (RFC 9110 section 9.3.2);
+/// the caller drops the body of its answer. `host_org` is the organisation of the host name, if it has one.
 pub fn route(method: &str, path: &str, query: &str, host_org: Option<OrgId>) -> Route {
     let method = if method == "HEAD" { "GET" } else { method };
     let (segments, parameters) = segments(path, query);
@@ -140,7 +139,7 @@ fn below(org: OrgId, method: &str, rest: &[&str], parameters: Parameters) -> Rou
     Route::Scim(org, scim(method, rest, &root), parameters)
 }
 
-/// The segments of a path and the parameters of its query, wherever a client has put them.
+/// Returns the segments of a path and the parameters of its query, wherever a client put them.
 fn segments(path: &str, query: &str) -> (Vec<String>, Parameters) {
     let segments = split(path);
     let at_base = match segments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
@@ -151,7 +150,7 @@ fn segments(path: &str, query: &str) -> (Vec<String>, Parameters) {
     with_query(segments, query, at_base)
 }
 
-/// Adds to the segments of a base URL what stands in its query.
+/// Adds the path that stands in the query of a base URL to its segments.
 fn with_query(mut segments: Vec<String>, query: &str, at_base: bool) -> (Vec<String>, Parameters) {
     match address::path_in_query(query).filter(|_| at_base) {
         Some((more, rest)) => {
@@ -162,8 +161,8 @@ fn with_query(mut segments: Vec<String>, query: &str, at_base: bool) -> (Vec<Str
     }
 }
 
-/// True for an address with the scheme http whose host is not this machine: `localhost`, a name below it (RFC 6761 section
-/// 6.3), or a loopback address. What is sent there crosses the network in the clear.
+/// Returns true for an address with the scheme http whose host is not this machine: `localhost`, a name below it (RFC
+/// 6761 section 6.3), or a loopback address. A request to it crosses the network in the clear.
 pub fn is_in_clear(url: &str) -> bool {
     let (origin, ..) = parts(url);
     let Some((scheme, host)) = origin.split_once("://") else { return false };
@@ -185,7 +184,8 @@ fn split(path: &str) -> Vec<String> {
     path.split('/').filter(|s| !s.is_empty()).map(decode).collect()
 }
 
-/// The organisation that a host name, in any case of letters, stands for, with the variable `ORG_HOST_SUFFIX` set to `suffix`.
+/// Returns the organisation that a host name stands for, in any case of letters. `suffix` is the variable
+/// `ORG_HOST_SUFFIX`.
 pub fn host_org(host: &str, suffix: &str) -> Option<OrgId> {
     let (host, suffix) = (host.to_ascii_lowercase(), suffix.to_ascii_lowercase());
     let host = host.split(':').next()?;
@@ -193,8 +193,8 @@ pub fn host_org(host: &str, suffix: &str) -> Option<OrgId> {
     (!suffix.is_empty()).then(|| OrgId::parse(name))?
 }
 
-/// What one operation of a Bulk request asks for, whose path is relative to the SCIM base URL (RFC 7644 section 3.7), or
-/// what is asked in a preview, and its parameters. `base` is that URL; a path may begin with it.
+/// Returns what one operation of a Bulk request asks for, or the request of a preview, and its parameters. Its path is
+/// relative to the SCIM base URL `base` (RFC 7644 section 3.7), and may begin with it.
 ///
 /// # Errors
 /// As for a request of its own.
@@ -210,7 +210,7 @@ pub fn relative(method: &str, address: &str, base: &str) -> (Result<Scim>, Param
     (scim(method, &segments.iter().map(String::as_str).collect::<Vec<_>>(), root), parameters)
 }
 
-/// `root` is the path of the SCIM base URL.
+/// Finds the operation below the SCIM base URL, whose path is `root`.
 fn scim(method: &str, rest: &[&str], root: &str) -> Result<Scim> {
     let kinds = |name: &str| match name {
         _ if name.eq_ignore_ascii_case("Users") => Some(Kinds::Users),
@@ -263,7 +263,8 @@ fn console(method: &str, rest: &[&str]) -> Result<Console> {
         Error::new(
             Code::OrganisationName,
             format!(
-                "{org} cannot be an organisation: use a-z, 0-9 and -, at most 63, no reserved word.",
+                "{org} is not a valid name of an organisation: use a-z, 0-9 and -, at most 63 characters, and no \
+                 reserved word.",
                 org = quoted(org)
             ),
         )
@@ -309,7 +310,10 @@ fn console(method: &str, rest: &[&str]) -> Result<Console> {
             number.map(|part| Console::PutImport(org, part)).ok_or_else(|| {
                 Error::new(
                     Code::ImportPartNumber,
-                    format!("{part} is no part: they are numbered from 1 to {PARTS_MAX}.", part = quoted(part)),
+                    format!(
+                        "{part} is not the number of a part: parts are numbered from 1 to {PARTS_MAX}.",
+                        part = quoted(part)
+                    ),
                 )
             })
         }
@@ -332,7 +336,8 @@ fn only(method: &str, allowed: &[&str]) -> Result<()> {
         return Ok(());
     }
     let list = allowed.join(", ");
-    Err(Error::new(Code::MethodNotAllowed, format!("{method} is not possible here; use {list}.")).about([list]))
+    Err(Error::new(Code::MethodNotAllowed, format!("{method} is not allowed at this address. Use {list}."))
+        .about([list]))
 }
 
 fn not_offered(what: &str, instead: &str) -> Error {
@@ -343,14 +348,14 @@ fn nothing_at(path: &str) -> Error {
     Error::new(
         Code::AddressUnknown,
         format!(
-            "There is nothing at {}. The SCIM base URL is https://HOST/NAME/scim/v2, with the organisation's name as the \
-             Cloud Console shows it in place of NAME; the Console's API begins with /v1/orgs.",
+            "There is nothing at {}. The SCIM base URL is https://HOST/NAME/scim/v2, with the organisation's name as \
+             the Cloud Console shows it in place of NAME; the Console's API begins with /v1/orgs.",
             excerpt(path)
         ),
     )
 }
 
-/// Refuses what stands in an organisation's place and cannot be one: most often it is upper case.
+/// Refuses a text in the place of an organisation that cannot be one: most often it is upper case.
 fn no_organisation(name: &str, path: &str) -> Error {
     let lower = name.to_ascii_lowercase();
     if lower == name || OrgId::parse(&lower).is_none() {
@@ -359,15 +364,15 @@ fn no_organisation(name: &str, path: &str) -> Error {
     Error::new(
         Code::OrganisationName,
         format!(
-            "The organisation in this address is {name}; names of organisations are lower case: change it to {lower} in \
-             the SCIM base URL (/{lower}/scim/v2).",
+            "The organisation in this address is {name}; names of organisations are lower case: change it to {lower} \
+             in the SCIM base URL (/{lower}/scim/v2).",
             name = quoted(name)
         ),
     )
     .about([name])
 }
 
-/// 404 for an address under `/v1` that the Console's API does not have.
+/// Returns 404 for an address under `/v1` that the Console's API does not have.
 fn not_the_consoles(path: &str) -> Error {
     let detail = format!(
         "The Console's API has nothing at {}. Its addresses begin with /v1/orgs; GET /v1/openapi.json lists them all.",
@@ -376,7 +381,7 @@ fn not_the_consoles(path: &str) -> Error {
     Error::new(Code::AddressUnknown, detail)
 }
 
-/// An absolute URL, as the platform gives it, in origin, path and query.
+/// Splits an absolute URL, as the platform gives it, into origin, path and query.
 pub fn parts(url: &str) -> (&str, &str, &str) {
     let url = url.split('#').next().unwrap_or_default();
     let (whole, query) = url.split_once('?').unwrap_or((url, ""));
@@ -386,8 +391,8 @@ pub fn parts(url: &str) -> (&str, &str, &str) {
     (origin, path, query)
 }
 
-/// A query string as pairs: `+` is a space, empty parts are dropped (identity providers leave a trailing `&` or `?`). A
-/// further `?` before a parameter of SCIM separates too.
+/// Splits a query string into pairs. `+` is a space, and empty parts are dropped: identity providers leave a trailing
+/// `&` or `?`. A further `?` before a parameter of SCIM separates too.
 pub fn query(text: &str) -> Parameters {
     address::parameters(text)
 }

@@ -1,4 +1,4 @@
-//! The RFCs as written (RFC 7643, RFC 7644). Nothing here names an identity provider, an organisation or SQL.
+//! The rules of RFC 7643 and RFC 7644. Nothing here names an identity provider, an organisation or SQL.
 
 pub mod binary;
 pub mod bulk;

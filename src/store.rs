@@ -1,6 +1,8 @@
-//! SQL text and rows. Everything the object keeps is read and written here, by one small synchronous trait with two
-//! implementations: the platform's storage in the Worker, rusqlite under the platform's limits in native tests.
-//! No rule of SCIM is decided here; constraints in the schema hold what must never be otherwise.
+//! SQL text and rows. Everything that the object keeps is read and written here, by one small synchronous trait with
+//! two implementations: the platform's storage in the Worker, rusqlite under the platform's limits in native tests. No
+//! rule of SCIM is decided here; constraints in the schema hold what must always be true.
+//!
+//! Errors of this module and those below it are internal only, unless an item says otherwise.
 
 pub mod changes;
 pub mod due;
@@ -40,20 +42,20 @@ pub enum Param<'a> {
     Text(&'a str),
 }
 
-/// An integer that stays the same as a floating point number, which is what the platform binds: a larger one would reach
-/// SQL as a value that no INTEGER column takes.
+/// An integer that stays the same as a floating point number, which the platform binds: a larger one would reach SQL as
+/// a value that no INTEGER column takes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Exact(i64);
 
 impl Exact {
-    /// The number.
+    /// Returns the number.
     pub fn get(self) -> i64 {
         self.0
     }
 }
 
 impl From<i64> for Exact {
-    /// The nearest such number. No stored number is beyond it, so what a client asks beyond it finds the same.
+    /// Returns the nearest such number. No stored number is beyond it, so a look-up beyond it finds the same.
     fn from(value: i64) -> Self {
         Self(value.clamp(-NUMBER_MAX, NUMBER_MAX))
     }
@@ -86,7 +88,7 @@ pub enum Cell {
     Text(String),
 }
 
-/// What `read` makes of each row. A plain loop: `collect` would be in the upload with all its adapters for each type.
+/// Reads each row by `read`. A plain loop: `collect` would be in the upload with all its adapters for each type.
 ///
 /// # Errors
 /// As `read`.
@@ -103,15 +105,15 @@ pub fn each<T>(rows: Vec<Row>, read: impl Fn(Row) -> Result<T>) -> Result<Vec<T>
 pub struct Row(std::vec::IntoIter<Cell>);
 
 impl Row {
-    /// A row of these cells.
+    /// Makes a row of these cells.
     pub fn new(cells: Vec<Cell>) -> Self {
         Self(cells.into_iter())
     }
 
-    /// The next cell as an integer.
+    /// Returns the next cell as an integer.
     ///
     /// # Errors
-    /// Internal, if it is none: the schema is not what this code was written for.
+    /// Internal, if it is not one: the schema is not the one that this code was written for.
     pub fn integer(&mut self) -> Result<i64> {
         match self.0.next() {
             Some(Cell::Integer(value)) => Ok(value),
@@ -119,18 +121,12 @@ impl Row {
         }
     }
 
-    /// The next cell as text.
-    ///
-    /// # Errors
-    /// As [`Row::integer`].
+    /// Returns the next cell as text.
     pub fn text(&mut self) -> Result<String> {
         self.optional_text()?.ok_or_else(|| Error::internal("expected text, read NULL"))
     }
 
-    /// The next cell as text or NULL.
-    ///
-    /// # Errors
-    /// As [`Row::integer`].
+    /// Returns the next cell as text or NULL.
     pub fn optional_text(&mut self) -> Result<Option<String>> {
         match self.0.next() {
             Some(Cell::Text(value)) => Ok(Some(value)),
@@ -139,10 +135,7 @@ impl Row {
         }
     }
 
-    /// The next cell as an integer or NULL.
-    ///
-    /// # Errors
-    /// As [`Row::integer`].
+    /// Returns the next cell as an integer or NULL.
     pub fn optional_integer(&mut self) -> Result<Option<i64>> {
         match self.0.next() {
             Some(Cell::Integer(value)) => Ok(Some(value)),
@@ -154,29 +147,29 @@ impl Row {
 
 /// SQLite, synchronously.
 pub trait Sql {
-    /// Runs one statement and gives all its rows.
+    /// Runs one statement and returns all its rows.
     ///
     /// # Errors
-    /// Internal, for whatever SQLite says. Nothing is read from a statement that failed.
+    /// Internal, for any error of SQLite. No row is returned by a statement that failed.
     fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>>;
 
     /// Runs `body` in a transaction: rolled back if it fails or panics, committed otherwise. Transactions nest.
     ///
     /// # Errors
-    /// What `body` answers, or internal.
+    /// The error of `body`, or internal.
     fn transaction(&self, body: &mut dyn FnMut() -> Result<()>) -> Result<()>;
 
-    /// Returns how many bytes the storage takes, without the pages that are free, in the transaction that is open.
+    /// Returns the size of the storage in bytes, without free pages, as seen in the open transaction.
     ///
     /// # Errors
-    /// Internal, for whatever the platform says.
+    /// Internal, for any error of the platform.
     fn size(&self) -> Result<i64>;
 
-    /// Notes that a row of `due` was written, so that the platform's alarm is looked at after the call.
+    /// Notes that a row of `due` was written, so that the platform's alarm is checked after the call.
     fn due_changed(&self);
 }
 
-/// [`Sql::transaction`] with a value.
+/// Runs [`Sql::transaction`] with a value.
 ///
 /// # Errors
 /// As [`Sql::transaction`].
@@ -189,18 +182,12 @@ pub fn transact<T>(sql: &dyn Sql, mut body: impl FnMut() -> Result<T>) -> Result
     value.ok_or_else(|| Error::internal("the transaction did not run"))
 }
 
-/// The first row, if any.
-///
-/// # Errors
-/// As [`Sql::query`].
+/// Returns the first row, if any.
 pub fn first(sql: &dyn Sql, text: &str, params: &[Param<'_>]) -> Result<Option<Row>> {
     Ok(sql.query(text, params)?.into_iter().next())
 }
 
-/// Many values as one JSON parameter, in pieces that stay below [`TEXT_MAX`].
-///
-/// # Errors
-/// Internal only.
+/// Writes many values as JSON parameters, in pieces that stay below [`TEXT_MAX`].
 pub fn pieces<T: serde::Serialize>(values: &[T]) -> Result<Vec<String>> {
     // An id has at most 128 bytes: 131 with its quotes and comma.
     values.chunks(TEXT_MAX / 140).map(|chunk| serde_json::to_string(chunk).map_err(Error::internal)).collect()

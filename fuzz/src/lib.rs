@@ -1,4 +1,4 @@
-//! What has to hold for any input. The fuzz targets call these functions with made-up bytes, `tests/scim/corpus.rs` with
+//! What must hold for any input. The fuzz targets call these functions with made-up bytes, `tests/scim/corpus.rs` with
 //! every file of the corpora.
 
 use scim_edge::auth::Dialect;
@@ -97,7 +97,7 @@ where
 }
 
 /// A PATCH of a user or a group: the first byte says which and in which dialect, the rest is the body. What comes out
-/// is canonical, and doing it twice is doing it once where that has to hold.
+/// is canonical, and doing it twice is doing it once where that must hold.
 pub fn patch(data: &[u8]) {
     let Some((first, body)) = data.split_first() else { return };
     let kinds = if first & 1 == 0 { Kinds::Users } else { Kinds::Groups };

@@ -51,7 +51,7 @@ const scimErrors = join(root, "target/scim-errors");
 
 /**
  * The tests against the Worker in workerd, one file after the other. Every answer of the Console's API that is described
- * has to come up in one of them.
+ * must come up in one of them.
  */
 export async function workerTests() {
   const folder = join(root, "tests/worker");

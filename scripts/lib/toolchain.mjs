@@ -39,7 +39,7 @@ function nightly() {
   const env = { ...common, RUSTUP_TOOLCHAIN: "nightly", RUSTFLAGS: EXCEPTIONS };
   return {
     name: "rustup's nightly",
-    // worker-build adds -Cpanic=unwind itself; clippy has to be told.
+    // worker-build adds -Cpanic=unwind itself; clippy must be told.
     env,
     cargoEnv: { ...env, RUSTFLAGS: `-Cpanic=unwind ${env.RUSTFLAGS}` },
     cargo: ["cargo", "+nightly"],

@@ -1,27 +1,34 @@
-//! Address ranges that a token may be used from, as prefixes: `203.0.113.0/24`, `2001:db8::/32` (RFC 4632 section 3.1,
-//! RFC 4291 section 2.3). An IPv4 address and the IPv6 address that maps it (RFC 4291 section 2.5.5.2) are the same one.
+//! Address ranges from which a token may be used, as prefixes: `203.0.113.0/24`, `2001:db8::/32` (RFC 4632 section 3.1,
+//! RFC 4291 section 2.3). An IPv4 address and the IPv6 address that maps it (RFC 4291 section 2.5.5.2) are the same.
 
 use crate::error::{Code, Error, Result, quoted};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// How many ranges a token has at most.
+/// The most ranges of one token.
 pub const RANGES_MAX: usize = 50;
 
-/// The ranges as they are kept: each once, in the one spelling. A single address is the range of that address alone.
+/// Returns the ranges as they are kept: each once, in canonical spelling. A single address is the range of that address
+/// alone.
 ///
 /// # Errors
-/// 400 that names the entry, for one that is no range, or that has bits beyond its prefix: who wrote it meant another.
+/// 400 that names the entry, if it is not a range or has bits beyond its prefix: the admin meant another range.
 pub fn canonical(entries: &[String]) -> Result<Vec<String>> {
     if entries.len() > RANGES_MAX {
-        let detail = format!("addressRanges has {} entries; at most {RANGES_MAX} are kept.", entries.len());
+        let detail = format!("addressRanges has {} entries; at most {RANGES_MAX} are allowed.", entries.len());
         return Err(Error::new(Code::InvalidAddressRange, detail));
     }
     let mut kept = Vec::new();
     for entry in entries {
         let shown: String = entry.chars().take(64).collect();
         let range = Range::parse(entry.trim()).ok_or_else(|| {
-            Error::new(Code::InvalidAddressRange, format!(
-                "addressRanges: {shown} is no range of addresses; write 203.0.113.0/24, 2001:db8::/32 or one address.", shown = quoted(&shown)))
+            Error::new(
+                Code::InvalidAddressRange,
+                format!(
+                    "addressRanges: {shown} is not an address range. Write 203.0.113.0/24, 2001:db8::/32 or a single \
+                     address.",
+                    shown = quoted(&shown)
+                ),
+            )
         })?;
         let whole = Range { address: range.address & range.mask(), ..range };
         if whole.address != range.address {
@@ -29,7 +36,8 @@ pub fn canonical(entries: &[String]) -> Result<Vec<String>> {
             return Err(Error::new(
                 Code::InvalidAddressRange,
                 format!(
-                    "addressRanges: {shown} has bits beyond its prefix; write {} for the whole range, {} for the one address.",
+                    "addressRanges: {shown} has bits beyond its prefix. Write {} for the whole range, or {} for the \
+                     single address.",
                     whole.text(),
                     one.text(),
                     shown = quoted(&shown)
@@ -44,7 +52,8 @@ pub fn canonical(entries: &[String]) -> Result<Vec<String>> {
     Ok(kept)
 }
 
-/// True if one of the ranges has the address; without ranges any address will do, with them an unknown one will not.
+/// Returns true if one of the ranges has the address. Without ranges every address is allowed; with ranges an unknown
+/// one is not.
 pub fn allow(ranges: &[String], address: Option<&str>) -> bool {
     let address = address.and_then(|text| number(text.trim()));
     ranges.is_empty()
@@ -52,7 +61,8 @@ pub fn allow(ranges: &[String], address: Option<&str>) -> bool {
             .is_some_and(|address| ranges.iter().filter_map(|text| Range::parse(text)).any(|range| range.has(address)))
 }
 
-/// True if each of the ranges is inside one of `outer`. No ranges are anywhere, which is inside of no ranges only.
+/// Returns true if each of the ranges is inside one of `outer`. An empty list allows every address, so it is inside an
+/// empty list only.
 pub fn is_within(inner: &[String], outer: &[String]) -> bool {
     let parsed = |ranges: &[String]| ranges.iter().filter_map(|text| Range::parse(text)).collect::<Vec<_>>();
     let (all, around) = (parsed(inner), parsed(outer));
@@ -63,21 +73,22 @@ pub fn is_within(inner: &[String], outer: &[String]) -> bool {
             && all.iter().all(|one| around.iter().any(|range| one.bits >= range.bits && range.has(one.address))))
 }
 
-/// What an address is counted as: IPv4 as it is, IPv6 by its first 64 bits, below which one client has them all.
+/// Returns the key under which an address is counted: IPv4 as it is, IPv6 by its first 64 bits, because one client has
+/// all addresses below them.
 pub fn client(address: &str) -> String {
     let Some(address) = number(address.trim()) else { return address.to_owned() };
     let range = Range { address, bits: if address >> 32 == MAPPED { 128 } else { 64 } };
     Range { address: address & range.mask(), ..range }.text()
 }
 
-/// The addresses that begin with the first `bits` bits of this one.
+/// The addresses that share the first `bits` bits of `address`.
 #[derive(Clone, Copy)]
 struct Range {
     address: u128,
     bits: u32,
 }
 
-/// An address in 128 bits, IPv4 as mapped in IPv6.
+/// Reads an address into 128 bits, IPv4 as mapped in IPv6.
 fn number(text: &str) -> Option<u128> {
     Some(match text.parse().ok()? {
         IpAddr::V4(address) => MAPPED << 32 | u128::from(address.to_bits()),
@@ -85,7 +96,7 @@ fn number(text: &str) -> Option<u128> {
     })
 }
 
-/// What the 96 bits before an IPv4 address are.
+/// The 96 bits before a mapped IPv4 address.
 const MAPPED: u128 = 0xffff;
 
 impl Range {
@@ -106,7 +117,8 @@ impl Range {
         u128::MAX.checked_shl(128 - self.bits).unwrap_or(0)
     }
 
-    /// An IPv4 address is in a range of IPv4 addresses only: who writes `::/0` means IPv6.
+    /// Returns true if the range has the address. An IPv4 address is only in a range of IPv4 addresses: `::/0` means
+    /// IPv6.
     fn has(self, address: u128) -> bool {
         address & self.mask() == self.address && (address >> 32 != MAPPED || self.is_v4())
     }
@@ -142,23 +154,25 @@ mod tests {
             ("::/0", Ok("::/0")),
             ("::ffff:10.0.0.0/104", Ok("10.0.0.0/8")),
             ("::ffff:10.1.2.3", Ok("10.1.2.3/32")),
-            ("::ffff:0:0/95", Err("write ::fffe:0:0/95 for the whole range")),
+            ("::ffff:0:0/95", Err("Write ::fffe:0:0/95 for the whole range")),
             (
                 "10.1.2.3/8",
-                Err("\"10.1.2.3/8\" has bits beyond its prefix; write 10.0.0.0/8 for the whole range, 10.1.2.3/32 for"),
+                Err(
+                    "\"10.1.2.3/8\" has bits beyond its prefix. Write 10.0.0.0/8 for the whole range, or 10.1.2.3/32 for",
+                ),
             ),
-            ("2001:db8::1/64", Err("write 2001:db8::/64 for the whole range, 2001:db8::1/128 for")),
-            ("10.0.0.0/33", Err("\"10.0.0.0/33\" is no range")),
-            ("2001:db8::/129", Err("is no range")),
-            ("10.0.0.0/", Err("is no range")),
-            ("10.0.0.0/+8", Err("is no range")),
-            ("10.0.0.0/08", Err("is no range")),
-            ("10.0.0.0/255.0.0.0", Err("is no range")),
-            ("10.0.0", Err("is no range")),
-            ("010.0.0.1", Err("is no range")),
-            ("fe80::1%eth0", Err("is no range")),
-            ("example.com", Err("\"example.com\" is no range")),
-            ("", Err("\"\" is no range")),
+            ("2001:db8::1/64", Err("Write 2001:db8::/64 for the whole range, or 2001:db8::1/128 for")),
+            ("10.0.0.0/33", Err("\"10.0.0.0/33\" is not an address range")),
+            ("2001:db8::/129", Err("is not an address range")),
+            ("10.0.0.0/", Err("is not an address range")),
+            ("10.0.0.0/+8", Err("is not an address range")),
+            ("10.0.0.0/08", Err("is not an address range")),
+            ("10.0.0.0/255.0.0.0", Err("is not an address range")),
+            ("10.0.0", Err("is not an address range")),
+            ("010.0.0.1", Err("is not an address range")),
+            ("fe80::1%eth0", Err("is not an address range")),
+            ("example.com", Err("\"example.com\" is not an address range")),
+            ("", Err("\"\" is not an address range")),
         ] {
             match (canonical(&["192.0.2.1".to_owned(), entry.to_owned()]), expected) {
                 (Ok(kept), Ok(text)) => assert_eq!(kept, ["192.0.2.1/32", text]),
@@ -212,7 +226,7 @@ mod tests {
     }
 
     proptest! {
-        /// Written out, an address is inside if its first bits are those of the range.
+        /// An address is inside if its first bits, written out, are those of the range.
         #[test]
         fn prefixes_are_compared_bit_by_bit(v4: bool, range: u128, bits in 0..=128_u32, flip in 0..130_u32) {
             let width = if v4 { 32 } else { 128 };

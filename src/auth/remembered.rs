@@ -1,10 +1,10 @@
-//! What an isolate remembers for a while: a map of bounded size whose entries end by themselves.
+//! A map of bounded size for an isolate, whose entries end by themselves.
 
 use crate::id::Timestamp;
 use std::collections::BTreeMap;
 
-/// A map of at most so many entries, each until its time. A new one that finds no room takes the place of one entry: of
-/// one that has ended, else of the least worth keeping, among equals the oldest.
+/// A map of at most `most` entries, each until its time. If there is no room, a new entry replaces one: first one that
+/// has ended, then the one least worth keeping, among equals the oldest.
 #[derive(Debug)]
 pub struct Remembered<K, V> {
     entries: BTreeMap<K, Entry<V>>,
@@ -31,16 +31,16 @@ impl<K: Ord + Clone, V> Remembered<K, V> {
         Self { entries: BTreeMap::new(), most }
     }
 
-    /// Returns what stands under the key, if its time is not over at `now`. One that was put there later than now is over:
-    /// the clock went back.
+    /// Returns the value of the key, if its time is not over at `now`. An entry that was inserted later than `now` is
+    /// over: the clock went back.
     pub fn get(&self, key: &K, now: Timestamp) -> Option<&V> {
         self.entries.get(key).filter(|entry| entry.lives(now)).map(|entry| &entry.value)
     }
 
-    /// Puts a value there until a time. One that is not worth keeping (`keep`) makes room before all that are.
+    /// Inserts a value until a time. An entry that is not worth keeping (`keep`) is replaced before all that are.
     pub fn insert(&mut self, key: K, value: V, keep: bool, now: Timestamp, until: Timestamp) {
         if self.entries.len() >= self.most && !self.entries.contains_key(&key) {
-            // One pass over at most `most` entries.
+            // This looks once at each of at most `most` entries.
             let rank = |entry: &Entry<V>| (entry.lives(now), entry.keep, entry.since);
             let first = self.entries.iter().min_by_key(|(_, entry)| rank(entry)).map(|(key, _)| key.clone());
             if let Some(first) = first {
@@ -50,12 +50,12 @@ impl<K: Ord + Clone, V> Remembered<K, V> {
         self.entries.insert(key, Entry { since: now, until, keep, value });
     }
 
-    /// Forgets one entry.
+    /// Removes one entry.
     pub fn remove(&mut self, key: &K) {
         self.entries.remove(key);
     }
 
-    /// Forgets all but those for which `keep` says so.
+    /// Removes the entries for which `keep` is false.
     pub fn retain(&mut self, mut keep: impl FnMut(&V) -> bool) {
         self.entries.retain(|_, entry| keep(&entry.value));
     }
@@ -76,14 +76,14 @@ mod tests {
             (map.get(&"later", at(19)), map.get(&"later", at(20)), map.get(&"later", at(2))),
             (Some(&3), None, None)
         );
-        // The unknown one goes before the older, live one.
+        // The unknown one is replaced before the older, live one.
         map.insert("fourth", 4, true, at(10), at(100));
         assert_eq!((map.get(&"unknown", at(10)), map.get(&"live", at(10))), (None, Some(&1)));
-        // The one that has ended goes before any other, even an unknown one.
+        // The one that has ended is replaced before any other, even an unknown one.
         map.insert("fifth", 5, false, at(30), at(100));
         map.insert("sixth", 6, true, at(31), at(100));
         assert_eq!((map.get(&"fifth", at(31)), map.get(&"live", at(31))), (None, Some(&1)));
-        // Of equals the oldest goes; what is there already makes no room.
+        // The oldest of equals is replaced; a key that is already there needs no room.
         map.insert("seventh", 7, true, at(32), at(100));
         assert_eq!((map.get(&"live", at(32)), map.get(&"fourth", at(32))), (None, Some(&4)));
         map.insert("seventh", 8, true, at(33), at(100));

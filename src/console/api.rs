@@ -51,7 +51,7 @@ pub fn document() -> Value {
     })
 }
 
-/// A path with the parameters that stand in it.
+/// Returns a path with the parameters that stand in it.
 fn shared(path: &str) -> Value {
     let names = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     let parameters: Vec<Value> = names.map(|name| reference("parameters", name)).collect();
@@ -93,7 +93,7 @@ fn operation(call: &ApiCall, schemas: &mut NamedSchemas) -> Value {
     described
 }
 
-/// The response that describes a refusal with this status.
+/// Returns the response that describes a refusal with this status.
 fn refusal(status: u16) -> &'static str {
     match status {
         401 => "Unauthorized",
@@ -120,7 +120,7 @@ fn request(body: &RequestBody, schemas: &mut NamedSchemas) -> Value {
     json!({ "required": body.required, "content": { body.media: media } })
 }
 
-/// The example of a call, which is JSON, or lines of it.
+/// Returns the example of a call, which is JSON, or lines of it.
 fn example(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))
 }

@@ -1,21 +1,21 @@
-//! Which web pages may read the Console's API (the Fetch standard's CORS protocol). Without an origin in the variable
-//! `CONSOLE_ORIGINS` none may; programs that are no browser never ask.
+//! Which web pages may read the Console's API (the Fetch standard's CORS protocol). No page may without an origin in
+//! the variable `CONSOLE_ORIGINS`; programs that are no browser never ask.
 
 use crate::error::{Code, Error, quoted};
 
 const METHODS: &str = "GET, PUT, PATCH, POST, DELETE";
-/// What a page may send beside what any page may.
+/// The request headers that a page may send, besides those that any page may.
 const SENT: &str = "Authorization, Content-Type, If-None-Match";
-/// What a page may read beside what any page may.
+/// The response headers that a page may read, besides those that any page may.
 const SHOWN: &str = "ETag, Location, Retry-After, X-Error-Code, X-Request-Id, X-Scim-Edge-Note";
-/// How long a browser remembers a preflight's answer, in seconds.
+/// The time that a browser remembers a preflight's answer, in seconds.
 const REMEMBERED: &str = "600";
 
 /// A header of the answer.
 pub type Header = (&'static str, String);
 
-/// The headers that every answer to a page of that `origin` carries; none if `origins`, separated by spaces or commas,
-/// does not have it. There is no `*`: who is meant is named.
+/// Returns the headers that every answer to a page of that `origin` carries; none if `origins`, separated by spaces or
+/// commas, does not have it. There is no `*`: each origin is named.
 pub fn headers(origin: Option<&str>, origins: &str) -> Vec<Header> {
     let mut listed = origins.split([' ', ',']).map(|listed| listed.trim_end_matches('/')).filter(|l| !l.is_empty());
     match origin {
@@ -28,7 +28,7 @@ pub fn headers(origin: Option<&str>, origins: &str) -> Vec<Header> {
     }
 }
 
-/// What the answer to a preflight (`OPTIONS`) carries beside those.
+/// Returns the further headers of the answer to a preflight (`OPTIONS`).
 pub fn preflight() -> Vec<Header> {
     vec![
         ("Access-Control-Allow-Methods", METHODS.to_owned()),

@@ -1,4 +1,4 @@
-//! `POST /v1/orgs/{org}/preview`: a SCIM request in a body, and what would come of it.
+//! `POST /v1/orgs/{org}/preview`: a SCIM request in a body, and the answer and changes that it would get.
 
 use crate::auth::Dialect;
 use crate::directory::console::{PreviewAnswer, PreviewedResponse};
@@ -35,12 +35,12 @@ pub(super) struct PreviewBody {
     #[cfg_attr(native, schemars(with = "Value"))]
     #[serde(default)]
     body: Option<Box<RawValue>>,
-    /// How the request is read; `auto` if left out.
+    /// The dialect in which the request is read; `auto` if left out.
     dialect: Option<Dialect>,
 }
 
-/// How long a command may be to be shown, in bytes. With the changes, and with an answer as long as it gets, the preview
-/// stays below 8 MiB.
+/// The longest command that is shown, in bytes. With the changes, and with the longest answer, the preview stays below
+/// 8 MiB.
 const COMMAND_MAX: usize = 1024 * 1024;
 
 /// A SCIM request that is not executed.
@@ -55,7 +55,7 @@ pub struct Preview {
     dialect: Dialect,
 }
 
-/// How the answer to a request is shown, once it is there.
+/// How the answer to a request is shown.
 #[derive(Debug)]
 pub struct Shown {
     command: Option<Box<RawValue>>,
@@ -81,7 +81,7 @@ impl Preview {
             Value::String(value) => Ok((name, value)),
             other => Err(Error::new(
                 Code::InvalidField,
-                format!("The header {} has to be a string, not {}.", excerpt(name), excerpt(other)),
+                format!("The header {} must be a string, not {}.", excerpt(name), excerpt(other)),
             )),
         };
         Ok(Self {
@@ -92,7 +92,7 @@ impl Preview {
             headers: body.headers.unwrap_or_default().into_iter().map(header).collect::<Result<_>>()?,
             body: match body.body {
                 None => Vec::new(),
-                // What is no JSON, or is to be sent as it stands.
+                // A body may be no JSON, or is to be sent as it stands.
                 Some(raw) => match Checked::new(raw.get()).text() {
                     Some(text) => text.into_owned().into_bytes(),
                     None if raw.get() == "null" => Vec::new(),
@@ -103,12 +103,12 @@ impl Preview {
         })
     }
 
-    /// A header that the request is said to have.
+    /// Returns a header of the previewed request.
     pub fn header(&self, wanted: &str) -> Option<&str> {
         self.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.as_str())
     }
 
-    /// The command that the request comes to, with what has to hold and what is to be noted, and how it is shown.
+    /// Reads the request into a command with its precondition and notes, and says how its answer is shown.
     pub fn ingest(&self, id: &RequestId, base: &str, types: &Types) -> Result<(Ingested, Shown)> {
         let ingested = self.route.as_ref().map_err(Error::clone).and_then(|route| {
             let request = ingest::Request {
@@ -141,7 +141,7 @@ impl Preview {
         Ok((ingested, Shown { command, projection }))
     }
 
-    /// The answer to the preview.
+    /// Writes the answer to the preview.
     ///
     /// # Errors
     /// Internal only.

@@ -1,12 +1,12 @@
-//! Who calls, as far as it can be told. For the journal alone: no answer depends on it.
+//! The name of the calling client, as far as a request tells it. For the journal alone: no answer depends on it.
 
 use crate::auth::Dialect;
 use std::borrow::Cow;
 
-/// How much of a body is looked at, in bytes.
+/// The part of a body that is searched, in bytes.
 const LOOKED_AT: usize = 4096;
 
-/// What a body holds that one client alone is known to send; the first that is found counts.
+/// Texts in a body that only one client is known to send; the first that is found counts.
 const SIGNS: [(&str, &str); 9] = [
     ("\"urn:scim:", "OneLogin"),
     ("\"$ref\":null", "Entra"),
@@ -19,8 +19,8 @@ const SIGNS: [(&str, &str); 9] = [
     ("\"type\":\"other\"", "Authentik"),
 ];
 
-/// The caller's name for the journal: the dialect that the admin chose; else what the User-Agent, Entra ID's own
-/// header or the beginning of the body say; empty if nothing is known.
+/// Returns the caller's name for the journal: the dialect that the admin chose; else the client that the User-Agent,
+/// Entra ID's own header or the beginning of the body tell; empty if none of them does.
 pub fn caller(dialect: Dialect, user_agent: &str, has_adscim_version: bool, body: &[u8]) -> String {
     let name = match dialect {
         Dialect::Auto if user_agent.get(..4).is_some_and(|name| name.eq_ignore_ascii_case("okta")) => "Okta",

@@ -1,11 +1,11 @@
-//! Repairs of what stands around the values: the operations of a PATCH.
+//! Repairs around the values: the operations of a PATCH.
 
 use super::{Repair, Repairs};
 use crate::scim::json::{Checked, Object, Shape};
 use crate::scim::patch::Op;
 
-/// The operations of a PATCH: `operations` for `Operations`, a bare operation without the list around it, and one
-/// operation in place of a list. `whole` is the body.
+/// Returns the operations of a PATCH: `operations` for `Operations`, a bare operation without the list around it, and
+/// one operation in place of a list. `whole` is the body.
 pub fn operations<'a>(whole: Checked<'a>, body: &Object<'a>, repairs: &mut Repairs) -> Option<Vec<Checked<'a>>> {
     match body.entry("Operations") {
         Some((name, list)) if list.shape() == Shape::Array => {
@@ -17,7 +17,7 @@ pub fn operations<'a>(whole: Checked<'a>, body: &Object<'a>, repairs: &mut Repai
     }
 }
 
-/// `op` in any case, in every dialect.
+/// Reads `op` in any case, in every dialect.
 pub fn op(text: &str, repairs: &mut Repairs) -> Option<Op> {
     let (op, name) = [(Op::Add, "add"), (Op::Remove, "remove"), (Op::Replace, "replace")]
         .into_iter()

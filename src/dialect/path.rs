@@ -1,5 +1,5 @@
-//! Repairs of paths and filters. Which forms can be read is the grammar's business; here is said which are, and under
-//! what name the journal knows that one was needed.
+//! Repairs of paths and filters. The grammar knows how to read each form; this module says which forms a dialect may
+//! use, and under which name the journal notes one.
 
 use super::{Repair, Repairs};
 use crate::auth::Dialect;
@@ -8,7 +8,7 @@ use crate::scim::names::has_outer_blanks;
 use crate::scim::schema::ENTERPRISE;
 use percent_encoding::percent_decode_str;
 
-/// The forms that a dialect's paths and filters may have.
+/// Returns the forms that a dialect's paths and filters may have.
 pub fn forms(dialect: Dialect) -> Forms {
     match Form::ALL.into_iter().find(|form| !repair(*form).is_on()) {
         _ if dialect == Dialect::Rfc => Forms::Strict,
@@ -17,11 +17,11 @@ pub fn forms(dialect: Dialect) -> Forms {
     }
 }
 
-/// Reads a text strictly if that is possible, else in the forms that are allowed, and notes those that it needed: each that
-/// is not known yet costs one more reading, so that is done for the first texts of a request alone.
+/// Reads a text strictly if possible, else in the forms that are allowed, and notes those that it needed. Each form
+/// that is not noted yet costs one more reading, so that is done for the first texts of a request only.
 ///
 /// # Errors
-/// What is wrong with the text even so.
+/// The error that is left with all forms allowed.
 pub fn form<T, E>(forms: Forms, repairs: &mut Repairs, read: impl Fn(Forms) -> Result<T, E>) -> Result<T, E> {
     let strict = read(Forms::Strict);
     if strict.is_ok() || forms == Forms::Strict {
@@ -57,7 +57,7 @@ const ENTERPRISE_ALIASES: [&str; 5] = [
     "urn:scim:schemas:extension:enterprise:1.0",
 ];
 
-/// A key or path that is, or begins with, such a URN.
+/// Replaces such a URN in a key or path that is, or begins with, one.
 pub fn urn_alias(text: String, repairs: &mut Repairs) -> String {
     let rest = |urn: &str| {
         let (head, rest) = text.split_at_checked(urn.len())?;
@@ -71,14 +71,14 @@ pub fn urn_alias(text: String, repairs: &mut Repairs) -> String {
     }
 }
 
-/// An alias may be the beginning of the URN that it stands for.
+/// Returns the rest of a text that begins with the real URN: an alias may be its beginning.
 fn rest_of_the_true_one(text: &str) -> Option<&str> {
     let (head, rest) = text.split_at_checked(ENTERPRISE.len())?;
     head.eq_ignore_ascii_case(ENTERPRISE).then_some(rest)
 }
 
-/// Equality with a text that is still encoded also finds what it stands for. Not below an `or`: that may be the work of
-/// this very function.
+/// Lets equality with an encoded text also find the decoded one. Not below an `or`: that may be the work of this very
+/// function.
 pub fn decoded(filter: Filter, repairs: &mut Repairs) -> Filter {
     match filter {
         Filter::And(parts) => Filter::And(parts.into_iter().map(|part| decoded(part, repairs)).collect()),
@@ -101,8 +101,8 @@ pub fn decoded(filter: Filter, repairs: &mut Repairs) -> Filter {
     }
 }
 
-/// Equality with a name that has white space around it also finds the name without: it is stored without, or was stored
-/// with it once.
+/// Lets equality with a name that has white space around it also find the name without: it is stored without, or was
+/// stored with it earlier.
 pub fn with_names_cut(filter: Filter, repairs: &mut Repairs) -> Filter {
     match filter {
         Filter::And(parts) => Filter::And(parts.into_iter().map(|part| with_names_cut(part, repairs)).collect()),
@@ -123,7 +123,7 @@ pub fn with_names_cut(filter: Filter, repairs: &mut Repairs) -> Filter {
     }
 }
 
-/// The comparison with the name without white space around it.
+/// Returns the comparison with the name without white space around it.
 fn name_cut(filter: &Filter) -> Option<Filter> {
     let Filter::Compare { target, op: Op::Eq, value: Value::Folded { text, .. } } = filter else { return None };
     let is_name = target.urn.is_none() && target.sub.is_none() && ["userName", "displayName"].contains(&&*target.name);
@@ -134,7 +134,7 @@ fn name_cut(filter: &Filter) -> Option<Filter> {
     })
 }
 
-/// What a percent-encoded text stands for; `None` for any other.
+/// Decodes a percent-encoded text; `None` for any other.
 fn plain(text: &str) -> Option<String> {
     let plain = percent_decode_str(text).decode_utf8().ok()?;
     (plain != text).then(|| plain.into_owned())

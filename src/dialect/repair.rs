@@ -1,4 +1,4 @@
-//! The repairs by name: what is sent, who sends it, what it means.
+//! The repairs by name: the form that is sent, the providers that send it, its meaning.
 
 /// One repair. Its name in the journal is the variant's in snake case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,37 +11,39 @@ pub enum Repair {
     /// `{"method": "PATCH", "path": "/Users/x", "data": [{"op": ...}]}` in a Bulk request: the operations without the body
     /// around them.
     BareOperations,
-    /// `"profileUrl": " "` (Saviynt): a blank is no address, so there is none.
+    /// `"profileUrl": " "` (Saviynt): a blank is no address, so the attribute is unassigned.
     BlankReference,
     /// `"addresses[type eq \"work\"].locality"` of a user without addresses (Entra ID): the filter says which element is
     /// to be made.
     CreateMissingElement,
     /// `{"op": "replace", "value": {"name.givenName": "x"}}` (Entra ID with its flag): the key is a path.
     DottedKeys,
-    /// `"phoneNumbers": [{"type": "work", "value": ""}]` (Okta, Entra ID): a label without a value says that there is
+    /// `"phoneNumbers": [{"type": "work", "value": ""}]` (Okta, Entra ID): a label without a value means that there is
     /// none.
     EmptyElement,
-    /// `"path": ""`: none.
+    /// `"path": ""`: means no path.
     EmptyPath,
-    /// `userName eq "a%40b.test"` after decoding (Microsoft's validator): encoded once too often, so both are looked for.
+    /// `userName eq "a%40b.test"` after decoding (Microsoft's validator): encoded once too often, so both are searched
+    /// for.
     EncodedFilterValue,
     /// `emails[type eq "work"].value eq "x"`, and older `emails[type eq "work"] eq "x"` (Entra ID).
     FilterAfterValuePath,
     /// `manager[value eq "x"]` (Entra ID): a filter where there is one value to choose from.
     FilterOnSingleValue,
-    /// `"schemas": []`, none, or `["urn:scim:schemas:core:2.0"]` (OneLogin): the address says what the body is.
+    /// `"schemas": []`, no `schemas`, or `["urn:scim:schemas:core:2.0"]` (OneLogin): the address says what the body is.
     ForeignSchemas,
     /// `"emails": "[{\"value\": \"a@b.test\"}]"`, `{"op": "add", "path": "members", "value": "{\"value\": \"x\"}"}` (plug-ins for
     /// Keycloak): JSON once more inside a text where an object or a list of objects belongs.
     JsonInText,
     /// `"manager": {"managerId": "x"}` (OneLogin's first templates): SCIM 1.1 for `value`.
     ManagerId,
-    /// `{"op": "Add", "path": "members[value eq \"x\"]", "value": "[]"}` (Azure AD of old): the filter names who is to be
-    /// added.
+    /// `{"op": "Add", "path": "members[value eq \"x\"]", "value": "[]"}` (Azure AD of old): the filter names the member
+    /// to add.
     MemberInFilter,
     /// `{"op": "remove", "path": "members", "value": {"members": [...]}}` (Salesforce): the list inside its own name.
     NestedList,
-    /// `"emails": null` in a PUT (JumpCloud, with every activation), `{"op": "add", "value": {"title": null}}`: not said.
+    /// `"emails": null` in a PUT (JumpCloud, with every activation), `{"op": "add", "value": {"title": null}}`: means
+    /// not mentioned.
     NullAsAbsent,
     /// `"employeeNumber": 7`: a number or a boolean where a text belongs.
     NumberForString,
@@ -55,16 +57,16 @@ pub enum Repair {
     OperationsCase,
     /// `"userName": "ada@acme.test "`, `displayName eq "Crew "`: white space around a name, copied from a form.
     OuterBlanks,
-    /// A PUT of nothing but what has changed (WSO2 before 7.3): what it leaves out stays. For the dialect `wso2` alone.
+    /// A PUT of nothing but the changed attributes (WSO2 before 7.3): the others stay. For the dialect `wso2` alone.
     PartialPut,
-    /// `{"op": "Remove", "path": "members", "value": [{"value": "x"}]}` (Entra ID, JumpCloud, older authentik): only those
-    /// go. The literal reading, that all go, would empty the group.
+    /// `{"op": "Remove", "path": "members", "value": [{"value": "x"}]}` (Entra ID, JumpCloud, older authentik): only
+    /// these members are removed. The literal reading, that all are removed, would empty the group.
     RemoveMembersByValue,
     /// `"manager": "x"` outside of its extension, in a body, path or filter (Entra ID).
     ShortExtensionNames,
     /// `"Operations": {...}`: one operation without the list around it.
     SingleOperation,
-    /// `"name": {"givenName": "New", "familyName": "Name", "formatted": "Old Name"}` (Okta): the parts hold.
+    /// `"name": {"givenName": "New", "familyName": "Name", "formatted": "Old Name"}` (Okta): the parts count.
     StaleFormatted,
     /// `"active": "False"` (Entra ID, Keycloak, Saviynt), and `primary eq "True"` in filters.
     StringBooleans,
@@ -86,7 +88,7 @@ pub enum Repair {
 }
 
 impl Repair {
-    /// All of them with their names, in the order of the alphabet.
+    /// All repairs with their names, in alphabetical order.
     pub const ALL: [(Repair, &'static str); 36] = [
         (Repair::ArrayForObject, "array_for_object"),
         (Repair::BareOperation, "bare_operation"),
@@ -126,14 +128,14 @@ impl Repair {
         (Repair::UrnPrefixedKeys, "urn_prefixed_keys"),
     ];
 
-    /// True, but in the build that checks the tests: there `REPAIR_OFF` names one that is off.
+    /// Returns true, except in the build that checks the tests: there `REPAIR_OFF` names one that is off.
     #[cfg(not(feature = "repair-switch"))]
     #[inline(always)]
     pub const fn is_on(self) -> bool {
         true
     }
 
-    /// False for the repair that `REPAIR_OFF` names.
+    /// Returns false for the repair that `REPAIR_OFF` names.
     #[cfg(feature = "repair-switch")]
     pub fn is_on(self) -> bool {
         let off = std::env::var("REPAIR_OFF").unwrap_or_default();
@@ -144,28 +146,29 @@ impl Repair {
 /// The repairs that a request needed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Repairs {
-    /// A bit for each.
+    /// One bit for each repair.
     needed: u64,
-    /// In how many texts they were looked for by reading each again and again.
+    /// The number of texts in which repairs were searched for by reading each again and again.
     texts: u16,
 }
 
-/// In how many texts of a request repairs are looked for in that way. More than the first do not tell an administrator more.
+/// The most texts of a request in which repairs are searched for in that way. More would not tell an administrator
+/// more.
 const TEXTS_MAX: u16 = 100;
 
 impl Repairs {
-    /// True if one more text may be looked through for a repair that only shows when the text is read without it.
+    /// Returns true if one more text may be searched for a repair that only shows when the text is read without it.
     pub(super) fn may_look(&mut self) -> bool {
         self.texts = self.texts.saturating_add(1);
         self.texts <= TEXTS_MAX
     }
 
-    /// True if it was noted before.
+    /// Returns true if it was noted before.
     pub(super) fn has(self, repair: Repair) -> bool {
         self.needed & 1 << repair as u64 != 0
     }
 
-    /// Notes that a repair is needed; it is made only if this is true.
+    /// Notes that a repair is needed. Returns true if it is switched on, and is to be made.
     pub fn need(&mut self, repair: Repair) -> bool {
         if repair.is_on() {
             self.needed |= 1 << repair as u64;
@@ -173,7 +176,7 @@ impl Repairs {
         repair.is_on()
     }
 
-    /// Their names, each once, for the journal.
+    /// Returns their names, each once, for the journal.
     pub fn names(self) -> Vec<String> {
         Repair::ALL.iter().filter(|(repair, _)| self.has(*repair)).map(|(_, name)| (*name).to_owned()).collect()
     }

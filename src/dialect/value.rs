@@ -1,4 +1,4 @@
-//! Repairs of values, led by the attribute's definition.
+//! Repairs of values, guided by the attribute's definition.
 
 use super::path::{form, forms, urn_alias};
 use super::{Repair, Repairs};
@@ -10,10 +10,10 @@ use crate::scim::schema::{Attribute, ResourceType, Type};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// How many keys that no schema knows are tried as paths: in what providers send there are a few.
+/// The most keys unknown to every schema that are tried as paths: providers send only a few.
 const PATHS_MAX: usize = 1000;
 
-/// Mends the body of a POST or PUT.
+/// Repairs the body of a POST or PUT.
 pub fn body(kind: &ResourceType, body: Map<String, Value>, repairs: &mut Repairs) -> Map<String, Value> {
     let mut mended = Map::new();
     let mut names = Names::default();
@@ -33,7 +33,7 @@ pub fn body(kind: &ResourceType, body: Map<String, Value>, repairs: &mut Repairs
             (_, _, value) => others.push((key, value)),
         }
     }
-    // Last, because what stands in its place counts.
+    // They come last, because the value in the proper place wins.
     for (number, (key, value)) in others.into_iter().enumerate() {
         let path = if number < PATHS_MAX { elsewhere(kind, &key, repairs) } else { None };
         let (key, value) = match path {
@@ -45,15 +45,15 @@ pub fn body(kind: &ResourceType, body: Map<String, Value>, repairs: &mut Repairs
     mended
 }
 
-/// The names in an object in lower case, each with its spelling there, and those in the objects that it holds, as far as
-/// they were looked for: a body may have very many.
+/// The names in an object in lower case, each with its spelling there, and those in the objects that it holds, as far
+/// as they were searched: a body may have very many.
 #[derive(Default)]
 struct Names {
     known: Option<BTreeMap<String, String>>,
     inner: BTreeMap<String, Names>,
 }
 
-/// Puts a value where there is none; of two objects, what the first does not say.
+/// Inserts a value where there is none; of two objects, the names that the first lacks.
 fn merge(map: &mut Map<String, Value>, names: &mut Names, key: String, value: Value) {
     let lower = |name: &String| (name.to_ascii_lowercase(), name.clone());
     let known = names.known.get_or_insert_with(|| map.keys().rev().map(lower).collect());
@@ -70,7 +70,7 @@ fn merge(map: &mut Map<String, Value>, names: &mut Names, key: String, value: Va
     }
 }
 
-/// The place of an attribute whose name is a path: `name.givenName`, `urn:...:User:department`, `manager`.
+/// Returns the place of an attribute whose name is a path: `name.givenName`, `urn:...:User:department`, `manager`.
 pub fn elsewhere(kind: &ResourceType, key: &str, repairs: &mut Repairs) -> Option<Resolved> {
     let path = form(forms(Dialect::Auto), repairs, |forms| {
         let path = path::parse(key, forms).ok().and_then(|path| path.resolve(kind, forms).ok()).ok_or(())?;
@@ -85,7 +85,7 @@ pub fn elsewhere(kind: &ResourceType, key: &str, repairs: &mut Repairs) -> Optio
     (dotted && prefixed).then_some(path)
 }
 
-/// The top-level key and the value around which its path was folded up.
+/// Returns the top-level key, and the value with its path folded around it.
 fn placed(kind: &ResourceType, path: Resolved, value: Value, repairs: &mut Repairs) -> (String, Value) {
     let value = match path.attributes(kind) {
         Some((attribute, sub)) => repaired(sub.unwrap_or(attribute), value, repairs),
@@ -99,7 +99,7 @@ fn placed(kind: &ResourceType, path: Resolved, value: Value, repairs: &mut Repai
     }
 }
 
-/// Mends one value of an attribute.
+/// Repairs one value of an attribute.
 pub fn repaired(attribute: &Attribute, value: Value, repairs: &mut Repairs) -> Value {
     if attribute.multi {
         let items = match array(attribute, value, repairs) {
@@ -111,7 +111,8 @@ pub fn repaired(attribute: &Attribute, value: Value, repairs: &mut Repairs) -> V
     repaired_one(attribute, value, repairs)
 }
 
-/// Mends the values that a removal lists. What says nothing but a label is not dropped: it is what is to go.
+/// Repairs the values that a removal lists. An element with nothing but a label is not dropped: it names the elements
+/// to remove.
 pub fn repaired_removal(attribute: &Attribute, value: Value, repairs: &mut Repairs) -> Value {
     match array(attribute, value, repairs) {
         Value::Array(items) => items.into_iter().map(|item| element(attribute, item, repairs)).collect(),
@@ -119,12 +120,12 @@ pub fn repaired_removal(attribute: &Attribute, value: Value, repairs: &mut Repai
     }
 }
 
-/// Mends a single value, or one element of a multi-valued attribute that a PATCH path points at.
+/// Repairs a single value, or one element of a multi-valued attribute at which a PATCH path points.
 pub fn repaired_one(attribute: &Attribute, value: Value, repairs: &mut Repairs) -> Value {
     element(attribute, single_for_array(value, repairs), repairs)
 }
 
-/// [`Repair::TextForArray`], [`Repair::NestedList`], [`Repair::ObjectForArray`].
+/// Makes [`Repair::TextForArray`], [`Repair::NestedList`], [`Repair::ObjectForArray`].
 fn array(attribute: &Attribute, value: Value, repairs: &mut Repairs) -> Value {
     match value {
         Value::Null | Value::Array(_) => value,
@@ -147,7 +148,7 @@ fn array(attribute: &Attribute, value: Value, repairs: &mut Repairs) -> Value {
     }
 }
 
-/// [`Repair::ArrayForObject`].
+/// Makes [`Repair::ArrayForObject`].
 fn single_for_array(value: Value, repairs: &mut Repairs) -> Value {
     match value {
         Value::Array(mut items)
@@ -182,7 +183,7 @@ fn element(attribute: &Attribute, value: Value, repairs: &mut Repairs) -> Value 
     }
 }
 
-/// [`Repair::ManagerId`].
+/// Makes [`Repair::ManagerId`].
 fn manager_id(attribute: &Attribute, mut map: Map<String, Value>, repairs: &mut Repairs) -> Map<String, Value> {
     if attribute.name == "manager"
         && !map.contains_key("value")
@@ -195,7 +196,7 @@ fn manager_id(attribute: &Attribute, mut map: Map<String, Value>, repairs: &mut 
     map
 }
 
-/// [`Repair::StringForObject`]. No text is no value.
+/// Makes [`Repair::StringForObject`]. An empty text means no value.
 fn string_for_object(attribute: &Attribute, text: String, repairs: &mut Repairs) -> Value {
     if text.is_empty() {
         return Value::Null;
@@ -206,7 +207,7 @@ fn string_for_object(attribute: &Attribute, text: String, repairs: &mut Repairs)
     element(attribute, json!({ "value": text }), repairs)
 }
 
-/// [`Repair::ObjectForString`].
+/// Makes [`Repair::ObjectForString`].
 fn object_for_string(attribute: &Attribute, mut map: Map<String, Value>, repairs: &mut Repairs) -> Value {
     match map.get("value") {
         Some(value) if !value.is_array() && repairs.need(Repair::ObjectForString) => {
@@ -216,13 +217,13 @@ fn object_for_string(attribute: &Attribute, mut map: Map<String, Value>, repairs
     }
 }
 
-/// [`Repair::EmptyElement`].
+/// Makes [`Repair::EmptyElement`].
 fn listed(attribute: &Attribute, item: Value, repairs: &mut Repairs) -> Option<Value> {
     let item = element(attribute, item, repairs);
     (!(is_label(attribute, &item) && repairs.need(Repair::EmptyElement))).then_some(item)
 }
 
-/// [`Repair::StringBooleans`].
+/// Makes [`Repair::StringBooleans`].
 fn string_boolean(text: String, repairs: &mut Repairs) -> Value {
     let value = match text.trim() {
         yes if yes.eq_ignore_ascii_case("true") => true,
@@ -232,7 +233,7 @@ fn string_boolean(text: String, repairs: &mut Repairs) -> Value {
     if repairs.need(Repair::StringBooleans) { Value::Bool(value) } else { Value::String(text) }
 }
 
-/// [`Repair::StringNumbers`].
+/// Makes [`Repair::StringNumbers`].
 fn string_number(text: String, repairs: &mut Repairs) -> Value {
     match json::number(text.trim()) {
         Some(number) if repairs.need(Repair::StringNumbers) => Value::Number(number),
@@ -288,7 +289,7 @@ mod tests {
         }
     }
 
-    /// As [`merge`] would do it without knowing the names.
+    /// Merges as [`merge`] would without knowing the names.
     fn plainly_merged(map: &mut Map<String, Value>, key: String, value: Value) {
         match (map.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(&key)), value) {
             (None, value) => {

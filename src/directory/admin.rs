@@ -1,4 +1,4 @@
-//! What the Console changes.
+//! The Console's changes.
 
 use super::options::Options;
 use super::residency::Residency;
@@ -6,25 +6,25 @@ use crate::id::{Timestamp, TokenHash, TokenId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// What the Console changes.
+/// A change by the Console.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Admin {
-    /// Registers the organisation in its object, or changes its settings. What is `None` stays.
+    /// Registers the organisation in its object, or changes its settings. A field that is `None` stays.
     Configure {
         display_name: Option<String>,
         saml: Option<bool>,
         scim: Option<bool>,
         #[serde(default, skip_serializing_if = "Options::is_empty")]
         options: Options,
-        /// Where the object is, to be shown; the registry has made sure that it is always the same.
+        /// The place of the object, to be shown; the registry has made sure that it is always the same.
         #[serde(default, skip_serializing_if = "Residency::is_empty")]
         residency: Residency,
     },
-    /// Erases everything, some tokens a call.
+    /// Erases everything, some tokens with each call.
     Erase,
-    /// Lets deprovisioning through for so many seconds.
+    /// Releases the guard for so many seconds.
     ReleaseGuard {
         seconds: i64,
     },
@@ -36,10 +36,10 @@ pub enum Admin {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         replaces: Option<TokenId>,
     },
-    /// Answers the token's hash and its end. The object writes KV's record itself.
+    /// Returns the token's hash and its end. The object writes KV's record itself.
     RevokeToken {
         id: TokenId,
-        /// With all that it minted, and that those minted.
+        /// True to revoke also the tokens that it minted, and those that they minted.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         children: bool,
     },
@@ -99,7 +99,7 @@ impl Admin {
             | Self::RotateToken(_)
             | Self::PutSchema { .. }
             | Self::DeleteSchema { .. }
-            // The import itself; its job changes the directory.
+            // This is the import itself; its job changes the directory.
             | Self::BeginImport
             | Self::ImportLines { .. }
             | Self::FinishImport
@@ -107,11 +107,11 @@ impl Admin {
         }
     }
 
-    /// Returns true if the call takes access away or stops what goes wrong: it is never refused for using too much time.
+    /// Returns true if the call takes access away or stops a fault: it is never refused for using too much time.
     pub fn is_exempt_from_budget(&self) -> bool {
         match self {
             Self::Configure { .. } | Self::Erase | Self::ReleaseGuard { .. } | Self::RevokeToken { .. } => true,
-            // The old token's end; its successor was minted before.
+            // This ends the old token; its successor was minted before.
             Self::RotateToken(rotation) => rotation.by.is_some(),
             Self::MintToken { .. }
             | Self::PutSchema { .. }
@@ -161,7 +161,7 @@ impl Admin {
                     2
                 }
             }
-            // What takes access away is never held up by a deploy; but the children would be left out unseen.
+            // Taking access away never waits for a deploy; but the children would be left out unseen.
             Admin::RevokeToken { children: false, .. } => 1,
             Admin::RevokeToken { children: true, .. } => 3,
             Admin::Erase
@@ -177,52 +177,52 @@ impl Admin {
     }
 }
 
-/// Who may make a call that changes something. The holder of the root key may make each.
+/// The right to make a call that changes something. The holder of the root key may make each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Right {
-    /// A Console token of scope `admin` may.
+    /// A Console token of scope `admin` is enough.
     AdminScope,
-    /// Only the root key may. The text says what another token may not do.
+    /// Only the root key is enough. The text says what another token may not do.
     RootOnly(&'static str),
 }
 
-/// What an admin decides when minting a token.
+/// The settings of a token that an admin decides when minting it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TokenSettings {
-    /// For people.
+    /// The name for people.
     pub name: String,
-    /// What it is for.
+    /// The use of the token.
     pub kind: crate::auth::TokenKind,
-    /// How its requests are read.
+    /// The dialect in which its requests are read.
     pub dialect: crate::auth::Dialect,
-    /// What a Console token may do.
+    /// The rights of a Console token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<Scope>,
-    /// When it ends, if ever.
+    /// The end of the token, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// Where it may be used from, [canonical](crate::auth::range::canonical); empty for anywhere.
+    /// The address ranges from which it may be used, [canonical](crate::auth::range::canonical); empty for any address.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub address_ranges: Vec<String>,
 }
 
-/// How long a token that is rotated still works if nothing is said, in seconds: a day.
+/// The default time that a rotated token still works, in seconds: a day.
 pub const GRACE_DEFAULT: i64 = 24 * 3600;
-/// How long it still works at most, in seconds: 30 days.
+/// The longest time that a rotated token still works, in seconds: 30 days.
 pub const GRACE_MAX: i64 = 30 * GRACE_DEFAULT;
 
-/// A token that is to have a successor. First without `by`: answered with the successor's [`TokenSettings`], or why there
-/// can be none. Then with `by`, which is minted by then: the token ends after its grace, answered as
-/// [`Admin::RevokeToken`].
+/// A token that is to have a successor. The first call has no `by`: its answer is the successor's [`TokenSettings`], or
+/// why there can be none. The second call has `by`, the minted successor: the token ends after its grace, with the
+/// answer of [`Admin::RevokeToken`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rotation {
     /// The token.
     pub id: TokenId,
-    /// How long it still works, at most.
+    /// The longest time that it still works.
     pub grace_seconds: i64,
-    /// When the successor ends, if that is said.
+    /// The end of the successor, if the request names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
     /// The successor.
@@ -230,12 +230,12 @@ pub struct Rotation {
     pub by: Option<TokenId>,
 }
 
-/// What a Console token may do in its organisation.
+/// The rights of a Console token in its organisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(native, derive(schemars::JsonSchema))]
 pub enum Scope {
-    /// Everything but what only the root key may.
+    /// Everything that does not need the root key.
     Admin,
     /// Reading.
     Read,

@@ -1,4 +1,4 @@
-//! A Bulk request on its way to the object, and what became of it (RFC 7644 section 3.7).
+//! A Bulk request on its way to the object, and its results (RFC 7644 section 3.7).
 
 use super::precondition::Precondition;
 use crate::error::Error;
@@ -9,11 +9,11 @@ use serde_json::value::RawValue;
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Bulk {
-    /// In the order of the request.
+    /// The operations in the order of the request.
     pub operations: Vec<BulkOperation>,
-    /// Which of them run, step by step: [`crate::scim::bulk::order`].
+    /// The operations that run, step by step: [`crate::scim::bulk::order`].
     pub steps: Vec<Vec<usize>>,
-    /// After so many errors nothing more runs.
+    /// The number of errors after which no further operation runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fail_on_errors: Option<usize>,
 }
@@ -22,9 +22,9 @@ pub struct Bulk {
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BulkOperation {
-    /// In upper case.
+    /// The method in upper case.
     pub method: String,
-    /// `/Users` or `/Users/{id}`; `None` if it is no address of a user or group.
+    /// `/Users` or `/Users/{id}`; `None` if it is not an address of a user or group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// The client's name for it.
@@ -34,10 +34,10 @@ pub struct BulkOperation {
     /// path and its command.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refers: Vec<usize>,
-    /// Its `version`.
+    /// The condition of its `version`.
     #[serde(default, skip_serializing_if = "Precondition::is_empty")]
     pub precondition: Precondition,
-    /// What it does, or what the edge refused.
+    /// The command, or the edge's refusal.
     pub command: CommandText,
 }
 
@@ -52,7 +52,7 @@ impl CommandText {
         Self(text)
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         self.0.get()
     }
@@ -64,11 +64,11 @@ impl PartialEq for CommandText {
     }
 }
 
-/// What became of one operation.
+/// The result of one operation.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OperationResult {
-    /// In upper case.
+    /// The method in upper case.
     pub method: String,
     /// The client's name for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -79,7 +79,7 @@ pub struct OperationResult {
     /// The entity tag of the resource as the operation left it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// Why it failed.
+    /// The reason of its failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Error>,
 }

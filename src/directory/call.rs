@@ -1,14 +1,14 @@
-//! A call from the edge to the object: who asks for which organisation, what is asked, and how the answer is written.
+//! A call from the edge to the object: the caller, the organisation, the request, and how the answer is written.
 //!
-//! A call says the lowest version that understands it. Each topic's file has a match over all its variants for that: a new one
-//! says there since which version it is, and [`VERSION`] rises with it.
+//! A call says the lowest version that understands it. Each topic's file has a match over all its variants for that: a
+//! new variant names its version there, and [`VERSION`] rises with it.
 //!
 //! 1. Users and groups, read and changed one at a time; organisations and their tokens.
-//! 2. Conditions, sorting and cursors, Bulk, previews, registered schemas, the journal, snapshots and imports, and what else
-//!    an object of version 1 would take for something else, or not see.
-//! 3. A token revoked together with what it minted.
+//! 2. Conditions, sorting and cursors, Bulk, previews, registered schemas, the journal, snapshots and imports, and
+//!    everything else that an object of version 1 would misread or not see.
+//! 3. A token revoked together with the tokens that it minted.
 //! 4. A quota, which an object of version 3 would leave out unseen.
-//! 5. Operations on extensions that nobody registered; filters on the elements of plain lists.
+//! 5. Operations on unregistered extensions; filters on the elements of plain lists.
 
 use super::admin::Admin;
 use super::precondition::Precondition;
@@ -23,50 +23,51 @@ use crate::scim::schema::Kinds;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// The newest version of [`Call`] and of the reply. An object understands this one and all before it. A call says the lowest
-/// that understands it, [`Call::lowest_version`], so while a deploy rolls only what is new is 503 at an object of before.
+/// The newest version of [`Call`] and of the reply. An object understands this one and all before it. A call says the
+/// lowest that understands it, [`Call::lowest_version`], so while a deploy rolls an older object answers 503 only to
+/// new variants.
 pub const VERSION: u8 = 5;
 
-/// One call of an organisation's object. `A` is what is asked: an [`Ask`], or its text in an [`Envelope`].
+/// One call of an organisation's object. `A` is the request: an [`Ask`], or its text in an [`Envelope`].
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub struct Call<A = Ask> {
     /// The lowest version that understands it.
     pub v: u8,
-    /// Whom the edge takes the object for; the object compares it with its own name.
+    /// The name that the edge believes the object to have; the object compares it with its own.
     pub org: OrgId,
-    /// The request that it answers.
+    /// The id of the request.
     pub request: RequestId,
-    /// The SCIM base URL that addresses begin with.
+    /// The SCIM base URL with which addresses begin.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub base: String,
-    /// Who asks.
+    /// The caller.
     pub actor: Actor,
-    /// The caller's name for the journal, such as `Okta`; nothing depends on it.
+    /// The caller's name for the journal, such as `Okta`; no answer depends on it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub idp: String,
-    /// The address that it comes from, if the edge knows it.
+    /// The client's address, if the edge knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
-    /// What the request needed to be understood; the journal shows it.
+    /// The repairs that the request needed; the journal shows them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub repairs: Vec<String>,
-    /// What of the request was passed over, in sentences for the journal.
+    /// The skipped parts of the request, in sentences for the journal.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
     /// The header `Idempotency-Key`, kept with the change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
-    /// The generation of the organisation's registered schemas that a SCIM request was read under; 0 before the first.
+    /// The generation of the organisation's registered schemas under which a SCIM request was read; 0 before the first.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub generation: i64,
-    /// What has to hold of the resource, or nothing is done.
+    /// The condition on the resource; nothing is done if it does not hold.
     #[serde(default, skip_serializing_if = "Precondition::is_empty")]
     pub precondition: Precondition,
-    /// The edge passes the answer of a SCIM request on unread, if the object writes it so. Without it the object answers
-    /// a [`super::reply::Reply`], as one does that does not know this field.
+    /// How the object writes the answer of a SCIM request, which the edge then passes on unread. Without it the object
+    /// returns a [`super::reply::Reply`], as does an object that does not know this field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub render: Option<Rendering>,
-    /// Where the object is: a part of its address, which does not travel.
+    /// The place of the object: a part of its address, which does not travel.
     #[serde(skip)]
     pub home: Residency,
     /// The method of the SCIM request, for the journal; empty for the Console's.
@@ -75,7 +76,7 @@ pub struct Call<A = Ask> {
     /// The path of the SCIM request, for the journal; empty for the Console's.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub path: String,
-    /// What is asked.
+    /// The request.
     pub ask: A,
 }
 
@@ -86,15 +87,15 @@ impl<'a> Envelope<'a> {
     /// Reads the outside of a call.
     ///
     /// # Errors
-    /// 503 for a call of a build to come, or internal.
+    /// 503 for a call of a later build, or internal.
     pub fn read(text: &'a [u8]) -> Result<Self> {
         json::of_any_build(text)
     }
 
-    /// Reads what is asked.
+    /// Reads the request in a call.
     ///
     /// # Errors
-    /// 503 for a call of a build to come, or internal.
+    /// 503 for a call of a later build, or internal.
     pub fn open(self) -> Result<Call> {
         let ask = json::of_any_build(self.ask.get().as_bytes())?;
         Ok(Call {
@@ -122,24 +123,24 @@ impl<'a> Envelope<'a> {
 /// How the answer of a SCIM request is written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rendering {
-    /// What the endpoint is about.
+    /// The kinds of resource of the endpoint.
     pub kinds: Kinds,
-    /// Which attributes are shown.
+    /// The attributes that are shown.
     #[serde(default)]
     pub projection: Projection,
 }
 
-/// Who asks. Only the edge can call an object, so what it says of the root key holds; a token is looked up.
+/// The caller. Only the edge can call an object, so the object trusts it about the root key; a token is looked up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Actor {
     /// The holder of `CONSOLE_KEY`.
     Root,
-    /// The holder of a token, and the dialect that its request was read under.
+    /// The holder of a token, and the dialect in which its request was read.
     Token {
         /// Its SHA-256.
         hash: TokenHash,
-        /// As KV has it; compared with the object's own row.
+        /// The dialect in KV's record; compared with the object's own row.
         dialect: crate::auth::Dialect,
     },
 }
@@ -148,13 +149,13 @@ pub enum Actor {
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Ask {
-    /// From an identity provider.
+    /// A command from an identity provider.
     Scim(Command),
-    /// From the Console, reading.
+    /// A query of the Console.
     Read(Query),
-    /// From the Console, configuring.
+    /// A change by the Console.
     Admin(Admin),
-    /// From the Console: what a SCIM request would do. Nothing of it is kept.
+    /// A SCIM request that the Console previews. Its effects are not kept.
     Preview(Command),
 }
 
@@ -169,7 +170,7 @@ impl Ask {
         }
     }
 
-    /// Returns true for what goes on in pieces of bounded size, which is not charged.
+    /// Returns true for a call that continues in pieces of bounded size, which are not charged.
     pub fn is_stream(&self) -> bool {
         match self {
             Self::Scim(_) | Self::Preview(_) => false,
@@ -192,7 +193,7 @@ impl Call {
     }
 }
 
-/// True for the number that a field without a value has.
+/// Returns true for the number that stands for a missing value.
 pub(super) fn is_zero(number: &i64) -> bool {
     *number == 0
 }

@@ -1,4 +1,4 @@
-//! What the Console's API answers, a type for each. Its description (`console/openapi.json`) is generated from these types,
+//! The answers of the Console's API, a type for each. Its description (`console/openapi.json`) is generated from these types,
 //! so their comments are written for the readers of that API.
 
 mod change;

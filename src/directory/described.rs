@@ -32,7 +32,7 @@ macro_rules! describe {
     )*};
 }
 
-/// The form of an id that was made here or imported.
+/// Describes an id that was made here or imported.
 fn id() -> JsonSchemaOf {
     json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9._~-]{1,128}$", "description": "An id." })
 }
@@ -94,9 +94,9 @@ pub struct GroupAttributes;
 #[derive(Debug, JsonSchema)]
 #[schemars(inline, untagged)]
 pub enum ChangedResource {
-    /// Of a user.
+    /// The attributes of a user.
     User(UserAttributes),
-    /// Of a group.
+    /// The attributes of a group.
     Group(GroupAttributes),
 }
 
@@ -151,7 +151,7 @@ struct OfKind {
     always: &'static [&'static str],
     /// The members that may be there.
     sometimes: &'static [&'static str],
-    /// What it can be about.
+    /// The types that it can be about.
     about: &'static [&'static str],
 }
 

@@ -1,4 +1,4 @@
-//! What an organisation takes of a push, and how much deprovisioning at once.
+//! The parts of a push that an organisation accepts, and how much deprovisioning at once.
 
 use super::quota::Quota;
 use crate::error::{Code, Error, Result};
@@ -15,25 +15,25 @@ const LIMIT_MAX: i64 = 1_000_000;
 pub const RELEASE_MAX: i64 = 24 * 3600;
 const WINDOW: std::ops::RangeInclusive<i64> = 60..=7 * 24 * 3600;
 
-/// The options, as they are stored and as a request changes them: what is `None` there stays.
+/// The options, as they are stored and as a request changes them: a field that is `None` in the request stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Options {
-    /// Which parts of a push are taken.
+    /// The parts of a push that are accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sync: Option<Sync>,
     /// The guard; `Some(None)` is off.
     #[serde(deserialize_with = "said", skip_serializing_if = "Option::is_none")]
     pub guard: Option<Option<Guard>>,
-    /// Names that no group may be given by a provider.
+    /// Names that a provider may not give to a group.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reserved_group_names: Option<Vec<String>>,
-    /// How much the organisation may hold.
+    /// The quota.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quota: Option<Quota>,
 }
 
-/// Which parts of a push are taken: all, unless it says `false`.
+/// The parts of a push that are accepted: each that is not `false`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(native, derive(schemars::JsonSchema), schemars(rename = "NewSyncOptions"))]
@@ -49,22 +49,22 @@ pub struct Sync {
     pub push_groups: Option<bool>,
 }
 
-/// How much deprovisioning is let through.
+/// The limit on deprovisioning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(native, derive(schemars::JsonSchema))]
 pub struct Guard {
-    /// Users deactivated, deleted or renamed and members removed, each one.
+    /// Users deactivated, deleted or renamed and members removed, each counted once.
     #[serde(deserialize_with = "json::deserialize_integer")]
     #[cfg_attr(native, schemars(range(min = 1, max = LIMIT_MAX)))]
     pub limit: i64,
-    /// In so many seconds.
+    /// The window in seconds.
     #[serde(deserialize_with = "json::deserialize_integer")]
     #[cfg_attr(native, schemars(range(min = *WINDOW.start(), max = *WINDOW.end())))]
     pub window_seconds: i64,
 }
 
-/// Reads a field of which `null` says something, unlike one that is left out.
+/// Reads a field in which `null` has a meaning, unlike an omitted one.
 ///
 /// # Errors
 /// Those of the deserializer.
@@ -73,12 +73,12 @@ pub fn said<'a, T: Deserialize<'a>, D: Deserializer<'a>>(deserializer: D) -> Res
 }
 
 impl Options {
-    /// True if nothing is said.
+    /// Returns true if no option is set.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// These, changed by what `new` says.
+    /// Returns these options with the changes of `new`.
     #[must_use]
     pub fn changed(self, new: &Self) -> Self {
         let sync = match (self.sync, new.sync) {
@@ -98,22 +98,22 @@ impl Options {
         }
     }
 
-    /// The guard, if it is on.
+    /// Returns the guard, if it is on.
     pub fn guard(&self) -> Option<Guard> {
         self.guard.flatten()
     }
 
-    /// How much the organisation may hold: the defaults if nothing was set.
+    /// Returns the quota: the defaults if none was set.
     pub fn quota(&self) -> Quota {
         self.quota.unwrap_or_default()
     }
 
-    /// The parts of a push with what they are set to.
+    /// Returns the parts of a push with their settings.
     pub fn sync(&self) -> Sync {
         self.sync.unwrap_or_default()
     }
 
-    /// These, if every number and name is within its bounds.
+    /// Returns the options, if every number and name is within its bounds.
     ///
     /// # Errors
     /// 400 that names the field.
@@ -122,14 +122,14 @@ impl Options {
             if !(1..=LIMIT_MAX).contains(&limit) {
                 return Err(Error::new(
                     Code::InvalidField,
-                    format!("guard.limit has to be from 1 to {LIMIT_MAX}, not {limit}."),
+                    format!("guard.limit must be from 1 to {LIMIT_MAX}, not {limit}."),
                 ));
             }
             if !WINDOW.contains(&window_seconds) {
                 return Err(Error::new(
                     Code::InvalidField,
                     format!(
-                        "guard.windowSeconds has to be from {} to {}, not {window_seconds}.",
+                        "guard.windowSeconds must be from {} to {}, not {window_seconds}.",
                         WINDOW.start(),
                         WINDOW.end()
                     ),
@@ -138,7 +138,7 @@ impl Options {
         }
         let names = self.reserved_group_names.as_deref().unwrap_or_default();
         if names.len() > NAMES_MAX {
-            let detail = format!("reservedGroupNames has {} names; at most {NAMES_MAX} are kept.", names.len());
+            let detail = format!("reservedGroupNames has {} names; at most {NAMES_MAX} are allowed.", names.len());
             return Err(Error::new(Code::InvalidField, detail));
         }
         match names.iter().find(|name| name.trim().is_empty() || name.chars().count() > NAME_MAX) {
@@ -146,7 +146,7 @@ impl Options {
             Some(name) => Err(Error::new(
                 Code::InvalidField,
                 format!(
-                    "reservedGroupNames: each name has to be 1 to {NAME_MAX} characters; one has {}.",
+                    "reservedGroupNames: each name must be 1 to {NAME_MAX} characters; one has {}.",
                     name.chars().count()
                 ),
             )),

@@ -7,16 +7,16 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Precondition {
-    /// One of these is the resource's tag.
+    /// The tags of which one must be the resource's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub if_match: Option<Tags>,
-    /// None of these is.
+    /// The tags of which none may be the resource's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub if_none_match: Option<Tags>,
 }
 
 impl Precondition {
-    /// True if anything is fine.
+    /// Returns true if there is no condition.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }

@@ -1,10 +1,10 @@
-//! What the Console reads. A query changes nothing, so any Console token may ask it.
+//! The Console's queries. A query changes nothing, so any Console token may ask it.
 
 use super::call::is_zero;
 use crate::id::{GroupId, Seq, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-/// What the Console reads.
+/// A query of the Console.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 #[allow(missing_docs, reason = "the names say it")]
@@ -27,7 +27,7 @@ pub enum Query {
     Changes {
         after: Seq,
         limit: i64,
-        /// For so many seconds, if there is no change yet.
+        /// The seconds to wait, if there is no change yet.
         #[serde(default, skip_serializing_if = "is_zero")]
         wait: i64,
     },
@@ -42,7 +42,7 @@ pub enum Query {
     Schema {
         urn: String,
     },
-    /// Where the import stands.
+    /// The state of the import.
     Import,
 }
 
@@ -55,7 +55,7 @@ impl Query {
             | Query::User { .. }
             | Query::Group { .. }
             | Query::Members { .. }
-            // A wait that is not seen is an answer at once.
+            // An object that does not know the wait answers at once.
             | Query::Changes { .. } => 1,
             Query::Users(page) | Query::Groups(page) => {
                 if page.filter.is_none() && page.linked.is_none() { 1 } else { 2 }
@@ -105,19 +105,19 @@ impl Query {
 /// One of the Console's pages of users or groups, in the order of their ids.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub struct Page {
-    /// Only what comes after this id.
+    /// The id after which the page begins.
     pub after: Option<String>,
-    /// How many at most.
+    /// The largest size of the page.
     pub limit: i64,
-    /// Which, in SCIM's grammar; the object looks the attributes up.
+    /// The filter, in SCIM's grammar; the object looks the attributes up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<String>,
-    /// Only those with an `externalId`, or only those without.
+    /// True for those with an `externalId` only, false for those without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub linked: Option<bool>,
 }
 
-/// Which entries of the journal are read; what is `None` is not asked for.
+/// The parameters of a page of the journal; `None` for no restriction.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Journal {
@@ -130,18 +130,18 @@ pub struct Journal {
     /// `User`, `Group`, or an id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
-    /// Last seen at or after.
+    /// The earliest time at which an entry was last seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
-    /// Last seen before.
+    /// The time before which an entry was last seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
     /// A token's public id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
-    /// Where the page before ended.
+    /// The place where the page before ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
-    /// How many at most.
+    /// The largest size of the page.
     pub limit: i64,
 }

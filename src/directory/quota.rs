@@ -1,4 +1,5 @@
-//! How much an organisation may hold. Root alone sets it; what is beyond it does not grow, and can always be taken away.
+//! The most that an organisation may hold. Only the root key sets it. Data beyond the quota does not grow, and can
+//! always be removed.
 
 use crate::error::{Code, Error, Result, excerpt, quoted};
 use crate::id::NUMBER_MAX;
@@ -6,11 +7,11 @@ use crate::scim::json;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The most users where nothing is said: an import of so many was tried.
+/// The default for users: an import of so many was tried.
 const USERS: i64 = 1_000_000;
-/// The most groups where nothing is said.
+/// The default for groups.
 const GROUPS: i64 = 100_000;
-/// The most stored bytes where nothing is said, 8 GiB: the platform ends at 10 GB, and a step of a job needs room.
+/// The default for stored bytes, 8 GiB: the platform ends at 10 GB, and a step of a job needs room.
 const BYTES: i64 = 8 << 30;
 
 /// The most that an organisation may hold, each `None` without a limit.
@@ -18,11 +19,11 @@ const BYTES: i64 = 8 << 30;
 #[serde(default)]
 #[cfg_attr(native, derive(schemars::JsonSchema))]
 pub struct Quota {
-    /// Users, inactive ones too.
+    /// Users, inactive ones included.
     pub users: Option<i64>,
     /// Groups.
     pub groups: Option<i64>,
-    /// Bytes of the storage, as it counts them itself: the directory, its history, the journal, all of it.
+    /// Bytes of the storage, as the storage counts them: the directory, its history, the journal, everything.
     pub bytes: Option<i64>,
 }
 
@@ -33,8 +34,8 @@ impl Default for Quota {
 }
 
 impl Quota {
-    /// Reads the member `quota` of a Console request. `null` stands for the defaults; a member that is left out has its
-    /// default, and `null` means no limit.
+    /// Reads the member `quota` of a Console request. `null` stands for the defaults; an omitted member has its
+    /// default, and `null` in a member means no limit.
     ///
     /// # Errors
     /// 400 that names the member.

@@ -1,4 +1,4 @@
-//! What travels between the edge and the registry, the object that knows which organisations exist.
+//! The protocol between the edge and the registry, the object that knows which organisations exist.
 
 use super::console::Organisations;
 use super::residency::Residency;
@@ -14,14 +14,14 @@ use serde_json::value::RawValue;
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum RegistryCall {
-    /// Registers an organisation; one that is registered stays as it is.
+    /// Registers an organisation; a registered one stays as it is.
     Put {
         org: OrgId,
         display_name: Option<String>,
         #[serde(default, skip_serializing_if = "Residency::is_empty")]
         residency: Residency,
     },
-    /// Gives a registered organisation another name; of one that is not, nothing happens.
+    /// Gives a registered organisation another display name; does nothing for any other.
     Rename {
         org: OrgId,
         display_name: String,
@@ -37,9 +37,9 @@ pub enum RegistryCall {
     Forget {
         org: OrgId,
     },
-    /// The first organisations, up to one more than [`PAGE`].
+    /// Lists the first organisations, up to one more than [`PAGE`].
     List,
-    /// Those after a name, so many at most.
+    /// Lists the organisations after a name, at most so many.
     Page {
         after: OrgId,
         limit: i64,
@@ -61,7 +61,7 @@ pub struct RegistryMessage<T> {
     pub message: T,
 }
 
-/// What is sent: version 1 is the message by itself.
+/// The message as it is sent: version 1 is the message by itself.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum RegistryForm<'a, T> {
@@ -132,19 +132,19 @@ pub struct RegistryEntry {
 }
 
 impl RegistryEntry {
-    /// Where its object is.
+    /// Returns the place of its object.
     pub fn residency(self) -> Residency {
         Residency { jurisdiction: self.jurisdiction, location_hint: self.location_hint }
     }
 }
 
-/// What the registry answers.
+/// The answer of the registry.
 pub type RegistryReply = Result<Vec<RegistryEntry>>;
 
-/// How many organisations a page has at most: 5,000 with the longest names are shown in less than 8 MiB.
+/// The most organisations of a page: 5,000 with the longest names are shown in less than 8 MiB.
 pub const PAGE: i64 = 5_000;
 
-/// Returns the call for a page of organisations: one more than `limit` of them, which says that there are more.
+/// Returns the call for a page of organisations: one more than `limit`, which tells whether there are more.
 pub fn page_call(after: Option<OrgId>, limit: i64) -> RegistryCall {
     match after {
         None => RegistryCall::List,
@@ -152,7 +152,7 @@ pub fn page_call(after: Option<OrgId>, limit: i64) -> RegistryCall {
     }
 }
 
-/// Returns the page of these organisations, of which those behind `limit` only say that there are more.
+/// Returns the page of these organisations; those behind `limit` only tell that there are more.
 pub fn shown_page(mut entries: Vec<RegistryEntry>, limit: i64) -> Organisations {
     let limit = usize::try_from(limit).unwrap_or(0);
     let more = entries.len() > limit;

@@ -1,4 +1,4 @@
-//! From the object to the edge.
+//! The reply of the object to the edge.
 
 use super::bulk::OperationResult;
 use crate::error::Error;
@@ -6,16 +6,16 @@ use crate::id::{GroupId, Timestamp, Version};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
-/// What an object answers.
+/// The reply of an object.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Reply {
     /// [`super::call::VERSION`] of the object that made it.
     pub v: u8,
-    /// The answer, or why there is none.
+    /// The answer, or the refusal.
     pub outcome: Result<Answer, Error>,
 }
 
-/// The answers. Stored resources travel as the text that they are stored as.
+/// The answers. Stored resources travel as their stored text.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 #[allow(missing_docs, reason = "the names say it")]
@@ -26,22 +26,22 @@ pub enum Answer {
         total: i64,
         start_index: i64,
         resources: Vec<Stored>,
-        /// The pages are chained by cursors (RFC 9865); `Some` but on the last one.
+        /// The next cursor (RFC 9865), if the pages are chained by cursors; `None` on the last one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         next_cursor: Option<String>,
-        /// A user has more groups than a list shows.
+        /// True if a user has more groups than a list shows.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         groups_left_out: bool,
     },
-    /// What became of each operation that ran, in the order of the request.
+    /// The results of the operations that ran, in the order of the request.
     Bulk(Vec<OperationResult>),
-    /// 204.
+    /// An empty answer: 204.
     Nothing,
-    /// A discovery request may be answered.
+    /// A discovery request is allowed.
     Allowed,
     /// A Console answer, as it is sent.
     Json(Box<RawValue>),
-    /// The same for something new: 201.
+    /// The same for a created resource: 201.
     New(Box<RawValue>),
     /// The same with its entity tag; without a body if the client has it already: 304.
     Tagged {
@@ -49,14 +49,14 @@ pub enum Answer {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         body: Option<Box<RawValue>>,
     },
-    /// Lines of a snapshot; `next` leads on, and is `None` after the last piece.
+    /// Lines of a snapshot. `next` is the position of the next piece, `None` after the last one.
     Piece {
         lines: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         next: Option<String>,
     },
-    /// What a SCIM request would be answered, what it would need to be understood, what would be passed over, and the
-    /// changes that it would add: an array of the first ones, and how many there are.
+    /// The answer that a SCIM request would get, its repairs, its notes, and the changes that it would add: an array of
+    /// the first ones, and their number.
     Preview {
         outcome: Box<Result<Answer, Error>>,
         repairs: Vec<String>,
@@ -89,28 +89,28 @@ pub struct Stored {
     pub id: String,
     /// Canonical attributes with `schemas`, without `id`, `meta`, `members` and `groups`.
     pub doc: Box<RawValue>,
-    /// From 1.
+    /// The version, from 1.
     pub version: Version,
-    /// When it was made.
+    /// The time of its creation.
     pub created: Timestamp,
-    /// When it last changed.
+    /// The time of its last change.
     pub modified: Timestamp,
-    /// A group in an answer that mixes it with users.
+    /// True for a group in an answer that mixes it with users.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub group: bool,
     /// A user's groups, up to `rest`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<GroupRef>,
-    /// A group's members' ids, up to `rest`; `None` if they were not asked for.
+    /// A group's members' ids, up to `rest`; `None` if they are not wanted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub members: Option<Vec<String>>,
-    /// What follows of the groups or members. It is read from the storage when it is written, so it never travels.
+    /// The groups or members that follow. They are read from the storage when they are written, so this never travels.
     #[serde(skip)]
     pub rest: Option<Rest>,
 }
 
-/// Groups of a user, or members of a group, that are too many to be held: those with a higher key than `after`. The `id` is
-/// that of the user or group: once it is gone, another one may have its key.
+/// Groups of a user, or members of a group, that are too many to be held: those with a higher key than `after`. The
+/// `id` is that of the user or group: once it is gone, another one may have its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Rest {
@@ -123,7 +123,7 @@ pub enum Rest {
         user: i64,
         id: String,
         after: i64,
-        /// What the entity tag says of all the groups ([`super::view::GroupsTag`]).
+        /// The part of the entity tag for all the groups ([`super::view::GroupsTag`]).
         tag: String,
     },
 }

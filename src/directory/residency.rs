@@ -1,37 +1,38 @@
-//! Where an organisation's object runs and keeps its data. It is chosen at registration and fixed from then on: the
-//! platform derives the object's identity from the jurisdiction, so under another one there is another, empty object.
+//! The place where an organisation's object runs and keeps its data. It is chosen at registration and fixed from then
+//! on: the platform derives the object's identity from the jurisdiction, so under another one there is another, empty
+//! object.
 
 use crate::error::{Code, Error, Result, quoted};
 use crate::id::OrgId;
 use serde::{Deserialize, Serialize};
 
-/// Where the platform is asked to make the object. Only a hint: data does not depend on it.
+/// The places near which the platform can make the object. They are only hints: data does not depend on them.
 pub(super) const HINTS: [&str; 11] =
     ["wnam", "enam", "sam", "weur", "eeur", "apac", "apac-ne", "apac-se", "oc", "afr", "me"];
 
-/// The place; what is `None` is the platform's to choose.
+/// The place; the platform chooses the parts that are `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Residency {
     /// The jurisdiction that neither the object nor its data leaves, in Cloudflare's words, such as `eu`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jurisdiction: Option<String>,
-    /// Near where the object is made, in Cloudflare's words, such as `weur`.
+    /// The place near which the object is made, in Cloudflare's words, such as `weur`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub location_hint: Option<String>,
 }
 
 impl Residency {
-    /// True if nothing is said.
+    /// Returns true if no part is set.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Whether an organisation can be registered here. `offered` are the jurisdictions of this deployment, separated by
-    /// spaces or commas.
+    /// Checks that an organisation can be registered here. `offered` are the jurisdictions of this deployment,
+    /// separated by spaces or commas.
     ///
     /// # Errors
-    /// 400 that names the field and what it can be.
+    /// 400 that names the field and its possible values.
     pub fn check(&self, offered: &str) -> Result<()> {
         if let Some(hint) = &self.location_hint
             && !HINTS.contains(&hint.as_str())
@@ -39,7 +40,7 @@ impl Residency {
             let hints = HINTS.join(", ");
             return Err(Error::new(
                 Code::InvalidField,
-                format!("locationHint has to be one of {hints}; {hint} is none.", hint = quoted(hint)),
+                format!("locationHint must be one of {hints}, not {hint}.", hint = quoted(hint)),
             ));
         }
         let Some(jurisdiction) = &self.jurisdiction else { return Ok(()) };
@@ -52,16 +53,16 @@ impl Residency {
             Code::JurisdictionNotOffered,
             format!(
                 "jurisdiction {jurisdiction} is not offered by this deployment, which offers {listed}: the variable \
-             JURISDICTIONS in wrangler.toml lists them. Nothing was registered.",
+                 JURISDICTIONS in wrangler.toml lists them. Nothing was registered.",
                 jurisdiction = quoted(jurisdiction)
             ),
         ))
     }
 
-    /// Whether a request that says `asked` means this place; what it leaves out is not asked.
+    /// Checks that a request with `asked` means this place; omitted parts are not compared.
     ///
     /// # Errors
-    /// 409 that names what is fixed.
+    /// 409 that names the fixed part.
     pub fn agrees(&self, asked: &Self, org: &OrgId) -> Result<()> {
         for (field, fixed, asked) in [
             ("jurisdiction", &self.jurisdiction, &asked.jurisdiction),
@@ -100,7 +101,7 @@ mod tests {
             ("eu", "", "", "offers none"),
             ("eu", "", "fedramp,us", "offers fedramp, us"),
             ("EU", "", "eu", "\"EU\" is not offered"),
-            ("", "europe", "eu", "locationHint has to be one of wnam"),
+            ("", "europe", "eu", "locationHint must be one of wnam"),
             ("eu", "europe", "eu", "locationHint"),
         ] {
             match at(jurisdiction, hint).check(offered) {

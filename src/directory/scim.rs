@@ -1,4 +1,4 @@
-//! What an identity provider asks: one command for each request of RFC 7644.
+//! The commands of identity providers: one for each request of RFC 7644.
 
 use super::bulk::{Bulk, CommandText};
 use crate::error::{Error, Result};
@@ -16,7 +16,7 @@ use serde_json::value::to_raw_value;
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 #[allow(missing_docs, reason = "RFC 7644 section 3 describes them")]
 pub enum Command {
-    /// Discovery with a token: only whether it is let in.
+    /// Discovery with a token: only checks whether the token is valid.
     Discover,
     CreateUser {
         user: Resource,
@@ -24,17 +24,17 @@ pub enum Command {
     ReplaceUser {
         id: UserId,
         user: Resource,
-        /// Drop a `name.formatted` that repeats the old parts beside new ones.
+        /// True to drop a `name.formatted` that repeats the old parts beside new ones.
         #[serde(default)]
         mend_formatted: bool,
-        /// `null` for a multi-valued attribute keeps it.
+        /// True if `null` for a multi-valued attribute keeps it.
         #[serde(default)]
         null_keeps: bool,
     },
     PatchUser {
         id: UserId,
         operations: Vec<Operation>,
-        /// Those on extensions that nobody registered.
+        /// Operations on unregistered extensions.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         unresolved: Vec<Unresolved>,
     },
@@ -54,15 +54,15 @@ pub enum Command {
     ReplaceGroup {
         id: GroupId,
         group: Resource,
-        /// `None`: not said, so kept.
+        /// The members; `None` if the request does not mention them, so they are kept.
         members: Option<Vec<MemberId>>,
     },
     PatchGroup {
         id: GroupId,
         operations: Vec<GroupOperation>,
-        /// `None`: answered without a body.
+        /// How the group is answered; `None` without a body.
         answer: Option<Members>,
-        /// Those on extensions that nobody registered.
+        /// Operations on unregistered extensions.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         unresolved: Vec<Unresolved>,
     },
@@ -84,7 +84,7 @@ pub enum Command {
         members: Members,
     },
     Bulk(Bulk),
-    /// What the edge refused; the object checks the token, writes it down and refuses it too.
+    /// A refusal of the edge; the object checks the token, writes the refusal down and returns it.
     Refused {
         error: Error,
         method: String,
@@ -161,18 +161,18 @@ pub enum Members {
     Hidden,
 }
 
-/// One page of a list (RFC 7644 section 3.4.2).
+/// A page of a list (RFC 7644 section 3.4.2).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct List {
-    /// Which resources; all without one.
+    /// The filter; `None` for all resources.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<Filter>,
-    /// From 1.
+    /// The index of the first resource, from 1.
     pub start_index: i64,
-    /// How many at most.
+    /// The largest size of the page.
     pub count: i64,
-    /// In which order; by `id` without one.
+    /// The order; by `id` without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sort: Option<Sort>,
     /// The cursor that was sent (RFC 9865), empty for the first page. Without one the page is found by its index.
@@ -189,9 +189,9 @@ pub enum GroupOperation {
     AddMembers(Vec<MemberId>),
     RemoveMembers(Vec<MemberId>),
     ReplaceMembers(Vec<MemberId>),
-    /// A filter that does not name its members.
+    /// Removes the members that a filter finds which does not name them.
     RemoveMatching(Filter),
-    /// Refused if there is none.
+    /// Replaces the members that a filter finds; refused if it finds none.
     ReplaceMatching {
         filter: Filter,
         members: Vec<MemberId>,
@@ -211,7 +211,8 @@ fn version_of_operation(operation: &Operation) -> u8 {
     operation.path.filter.as_ref().map_or(1, version_of_filter)
 }
 
-/// An object of before finds no element by itself, and would answer as if there were none.
+/// Returns the version that a filter needs. An older object finds no element by itself, and would answer as if there
+/// were none.
 fn version_of_filter(of: &Filter) -> u8 {
     match of {
         Filter::And(parts) | Filter::Or(parts) => parts.iter().map(version_of_filter).max().unwrap_or(1),

@@ -1,4 +1,4 @@
-//! A stored resource as SCIM shows it: its address, its entity tag, and what is computed beside the document.
+//! A stored resource as SCIM shows it: its address, its entity tag, and the computed attributes beside the document.
 
 use super::reply::{GroupRef, Rest, Stored};
 use crate::error::Result;
@@ -7,13 +7,13 @@ use crate::scim::schema::Kinds;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-/// The address of a resource. Here and below `base` is the SCIM base URL without a slash at its end.
+/// Returns the address of a resource. Here and below `base` is the SCIM base URL without a slash at its end.
 pub fn location(id: &str, kinds: Kinds, base: &str) -> String {
     format!("{base}/{}/{id}", kinds.endpoint())
 }
 
-/// The weak entity tag (RFC 7644 section 3.14). A user shown with groups has a suffix that names them, because they
-/// are part of the answer and not of the user's version.
+/// Returns the weak entity tag (RFC 7644 section 3.14). A user shown with groups has a suffix that names them, because
+/// they are part of the answer and not of the user's version.
 pub fn etag(stored: &Stored) -> String {
     let tag = match &stored.rest {
         Some(Rest::Groups { tag, .. }) => tag.clone(),
@@ -27,7 +27,7 @@ pub fn etag(stored: &Stored) -> String {
     format!("W/\"{}-{tag}\"", stored.version)
 }
 
-/// What an entity tag says of a user's groups, made of one group after the other.
+/// The part of an entity tag for a user's groups, made of one group after the other.
 #[derive(Default)]
 pub struct GroupsTag(Sha256);
 
@@ -40,14 +40,14 @@ impl GroupsTag {
         }
     }
 
-    /// The suffix: 12 hexadecimal digits.
+    /// Returns the suffix: 12 hexadecimal digits.
     pub fn finish(self) -> String {
         let digest: [u8; 32] = self.0.finalize().into();
         crate::id::TokenHash(digest).hex().chars().take(12).collect()
     }
 }
 
-/// `meta`, and what is held of a user's `groups` or a group's `members`.
+/// Returns `meta`, and the held part of a user's `groups` or a group's `members`.
 pub fn computed(stored: &Stored, kinds: Kinds, base: &str) -> Map<String, Value> {
     let meta = json!({
         "resourceType": kinds.name(),
@@ -67,7 +67,7 @@ pub fn computed(stored: &Stored, kinds: Kinds, base: &str) -> Map<String, Value>
     computed
 }
 
-/// A user's `groups`.
+/// Returns a user's `groups`.
 pub fn groups<'a>(groups: impl Iterator<Item = &'a GroupRef>, base: &str) -> Value {
     let shown = groups.map(|group| {
         let reference = location(group.id.as_str(), Kinds::Groups, base);
@@ -76,16 +76,16 @@ pub fn groups<'a>(groups: impl Iterator<Item = &'a GroupRef>, base: &str) -> Val
     shown.collect()
 }
 
-/// A group's `members`.
+/// Returns a group's `members`.
 pub fn members(ids: &[String], base: &str) -> Value {
     let shown = ids.iter().map(|id| json!({ "value": id, "$ref": location(id, Kinds::Users, base), "type": "User" }));
     shown.collect()
 }
 
-/// The whole resource.
+/// Returns the whole resource.
 ///
 /// # Errors
-/// Internal, if the document is none.
+/// Internal, if the document is invalid.
 pub fn whole(stored: &Stored, kinds: Kinds, base: &str) -> Result<Map<String, Value>> {
     let mut map: Map<String, Value> = json::own(stored.doc.get())?;
     map.insert("id".to_owned(), Value::from(stored.id.as_str()));

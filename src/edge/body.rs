@@ -1,4 +1,4 @@
-//! The body of a request, bounded.
+//! Bounded reading of a request's body.
 
 use super::header;
 use crate::error::{Code, Error, Result};
@@ -9,15 +9,15 @@ use wasm_bindgen::prelude::*;
 use worker::Request;
 use worker::web_sys::ReadableStream;
 
-/// How much of a body that is too large is read to its end, in bytes: an answer that comes while the client still writes
+/// The bytes of a too large body that are read before the answer: an answer that comes while the client still writes
 /// would reach it as a broken connection.
 pub(super) const DRAINED_MAX: usize = 4 * json::BODY_MAX;
 
-/// How long the body of a refused request is waited for, in milliseconds.
+/// The longest time that the body of a refused request is waited for, in milliseconds.
 const DISCARDED_WITHIN: u32 = 1000;
 
-// What arrives piece by piece is gathered outside the wasm memory, which never shrinks: a client that hangs up in the middle
-// leaves nothing there.
+// A body that arrives piece by piece is gathered outside the wasm memory, which never shrinks: a client that hangs up
+// in the middle leaves nothing there.
 #[wasm_bindgen(inline_js = r#"
 export async function gather(body, most, drained) {
   const reader = body.getReader();
@@ -56,34 +56,34 @@ export async function drop(body, most, milliseconds) {
 }
 "#)]
 extern "C" {
-    /// All of the body, or `undefined` for more than `most` bytes; of that, up to `drained` are read and dropped.
+    /// Returns the whole body, or `undefined` for more than `most` bytes; of a larger one, up to `drained` bytes are
+    /// read and dropped.
     fn gather(body: &ReadableStream, most: u32, drained: u32) -> Promise;
 
-    /// Reads the body to its end and drops it, at most so many bytes and milliseconds of it.
+    /// Reads the body to its end and drops it, within so many bytes and milliseconds.
     #[wasm_bindgen(js_name = drop)]
     fn drop_whole(body: &ReadableStream, most: u32, milliseconds: u32) -> Promise;
 }
 
-/// Reads the body of a request that is refused whatever it says, and drops it outside the wasm memory, so that the refusal
-/// reaches a client that still writes. It takes at most [`DRAINED_MAX`] bytes and a second: one that writes no more gets its
-/// answer too.
+/// Reads the body of a refused request and drops it outside the wasm memory, so that the refusal reaches a client that
+/// still writes. It takes at most [`DRAINED_MAX`] bytes and a second: a client that writes no more gets its answer too.
 pub(super) async fn discard(request: &Request) {
     if let Some(stream) = request.inner().body() {
         let _broken_off = JsFuture::from(drop_whole(&stream, DRAINED_MAX as u32, DISCARDED_WITHIN)).await;
     }
 }
 
-/// Reads the body, at most [`json::BODY_MAX`] of it.
+/// Reads the body, up to [`json::BODY_MAX`].
 ///
 /// # Errors
-/// 413 for more, 400 for one that did not arrive whole.
+/// 413 for a longer one, 400 for one that did not arrive whole.
 pub(super) async fn body(request: &mut Request) -> Result<Vec<u8>> {
     let broken = || Error::new(Code::BodyIncomplete, "The body did not arrive whole. Send the request again.");
     let announced = header(request, "Content-Length").and_then(|length| length.parse::<usize>().ok());
     if announced.is_some_and(|length| length <= json::BODY_MAX) {
         return request.bytes().await.map_err(|_| broken());
     }
-    // Of unknown length, or too long.
+    // The body is of unknown length, or too long.
     let Some(stream) = request.inner().body() else { return Ok(Vec::new()) };
     let gathering = gather(&stream, json::BODY_MAX as u32, DRAINED_MAX as u32);
     let gathered = JsFuture::from(gathering).await.map_err(|_| broken())?;

@@ -1,4 +1,4 @@
-//! The Console's API over HTTP: who asks, the registry, the organisation's object, KV.
+//! The Console's API over HTTP: authentication, the registry, the organisation's object, KV.
 
 use super::limits::{self, Limit};
 use super::organisations::{self, home};
@@ -23,7 +23,7 @@ use crate::scim::json;
 use serde_json::value::RawValue;
 use worker::Request;
 
-/// One Console request; a refusal is a problem (RFC 9457).
+/// Handles one Console request; a refusal is a problem (RFC 9457).
 pub(super) async fn handle(edge: &Edge<'_>, route: Result<Console>, request: Request, query: &str) -> Response {
     let outcome = match authenticate(edge, &request).await {
         Ok(caller) => match route {
@@ -39,20 +39,22 @@ pub(super) async fn handle(edge: &Edge<'_>, route: Result<Console>, request: Req
     outcome.unwrap_or_else(|error| edge.problem(&console::unauthorized(error)))
 }
 
-/// The root key is good, so an object that lets nobody in is one that the registry knows and that was never set up.
+/// Returns the refusal for a root key. Since the key is valid, an object that refuses it is one that the registry knows
+/// and that was never set up.
 fn for_root(error: Error, org: Option<&OrgId>) -> Error {
     match (error.kind(), org) {
         (Kind::Unauthorized, Some(org)) => Error::new(
             Code::RegistrationInterrupted,
             format!(
-                "The registration of organisation {org} was interrupted. Repeat it: PUT /v1/orgs/{org} with its settings."
+                "The registration of organisation {org} was interrupted. Repeat it: PUT /v1/orgs/{org} with its \
+                 settings."
             ),
         ),
         _ => error,
     }
 }
 
-/// The organisation that a route is about; none for the list of all.
+/// Returns the organisation that a route is about; `None` for the list of all.
 fn organisation(route: &Console) -> Option<&OrgId> {
     match route {
         Console::ListOrgs => None,
@@ -84,7 +86,8 @@ fn organisation(route: &Console) -> Option<&OrgId> {
     }
 }
 
-/// The root key, or a Console token with its record in KV. From an address with too many failures no root key is compared.
+/// Returns the caller: the root key, or a Console token with its record in KV. From an address with too many failures
+/// no root key is compared.
 async fn authenticate(edge: &Edge<'_>, request: &Request) -> Result<(Actor, Option<Record>)> {
     let secret = |name| edge.env.secret(name).map(|key| key.to_string()).unwrap_or_default();
     let keys = auth::root_keys(&secret("CONSOLE_KEY"), &secret("CONSOLE_KEY_NEXT"))?;
@@ -109,11 +112,11 @@ async fn run(
     query: &str,
 ) -> Result<Response> {
     let org = organisation(&route).cloned();
-    // A Console token sees its own organisation only, and of others not even whether they exist.
+    // A Console token sees its own organisation only, and does not even learn whether others exist.
     match (&own, &org) {
         (Some(own), Some(org)) if own.org != *org => return Err(Error::unauthorized()),
         (Some(own), None) => {
-            // Whether the token is alive is its object's to say.
+            // Only the object decides whether the token is alive.
             let home = home(edge, Some(own), &own.org).await?;
             edge.object(&mut edge.call_of(own.org.clone(), home, actor, Ask::Read(Query::Organisation))).await?;
             return Err(console::only_root_lists(&own.org));
@@ -164,7 +167,7 @@ async fn run(
             Console::RotateToken(_, id) => {
                 let rotation = console::rotate(token_id(&id)?, &body(&mut request).await?)?;
                 let home = home(edge, own.as_ref(), &org).await?;
-                // The object says what the successor is to be.
+                // The object decides the settings of the successor.
                 let settings = edge.administer(&org, &home, &actor, Admin::RotateToken(rotation.clone())).await?;
                 return mint(edge, &actor, &org, &home, json::own(settings.get())?, Some(rotation)).await;
             }
@@ -193,14 +196,15 @@ async fn run(
     }
     match edge.object(&mut call).await? {
         Answer::Piece { lines, next } => Ok(snapshot::answer(edge, call, lines, next)),
-        // The job has begun, and goes on by itself.
+        // The job has begun, and continues by itself.
         answer if accepted => Ok(Response { status: 202, ..render::console(answer)? }),
         answer => render::console(answer),
     }
 }
 
-/// The object stores the hash, then KV its record, and a token that is rotated to this one ends after its grace; only then
-/// the token is shown, once. If one of them fails nobody has it, and it is revoked lest it be taken for one in use.
+/// Mints a token. The object stores the hash, then KV its record, and a token that is rotated to this one ends after
+/// its grace; only then the token is shown, once. If one of the steps fails no one has the token, and it is revoked so
+/// that it does not look as if it were in use.
 async fn mint(
     edge: &Edge<'_>,
     actor: &Actor,
@@ -211,7 +215,7 @@ async fn mint(
 ) -> Result<Response> {
     let token = Token::mint(settings.kind, random()?);
     let id = Ids::default().next(now(), random()?);
-    let id = TokenId::parse(&id).ok_or_else(|| Error::internal("made an id that is none"))?;
+    let id = TokenId::parse(&id).ok_or_else(|| Error::internal("generated an invalid id"))?;
     let record = records::record(org, home.jurisdiction.as_deref(), &settings, None);
     let replaces = rotation.as_ref().map(|rotation| rotation.id.clone());
     let minting = Admin::MintToken { id: id.clone(), hash: token.hash(), token: settings, replaces };
@@ -235,7 +239,8 @@ async fn mint(
         };
     }
     if let Err(error) = outcome {
-        // The caller may not be allowed to: an admin token's successor is another admin token.
+        // The root key revokes it: the caller may lack the right, since an admin token's successor is another admin
+        // token.
         edge.administer(org, home, &Actor::Root, Admin::RevokeToken { id, children: false }).await?;
         return Err(error);
     }
@@ -255,7 +260,7 @@ impl Edge<'_> {
         }
     }
 
-    /// A call for the Console.
+    /// Makes a call for the Console.
     pub(super) fn call_of(&self, org: OrgId, home: Residency, actor: Actor, ask: Ask) -> Call {
         let base = self.base(&org);
         let request = self.request_id.clone();

@@ -1,5 +1,5 @@
-//! A part of an import over HTTP: its body is read as it comes and handed on in pieces of whole lines, so that neither this
-//! isolate nor the object ever holds it whole.
+//! A part of an import over HTTP: its body is read as it comes and handed on in pieces of whole lines, so that neither
+//! this isolate nor the object ever holds it whole.
 
 use super::Edge;
 use super::body::DRAINED_MAX;
@@ -13,10 +13,10 @@ use crate::store::TEXT_MAX;
 use futures_util::StreamExt;
 use worker::Request;
 
-/// How much is handed on at once, in bytes; a line that is longer goes whole.
+/// The size of a piece that is handed on, in bytes; a longer line goes whole.
 const PIECE: usize = 96 * 1024;
 
-/// `call` makes the call of a Console request.
+/// Hands a part on, and returns the answer. `call` makes the call of a Console request.
 pub(super) async fn part(
     edge: &Edge<'_>,
     mut request: Request,
@@ -37,7 +37,7 @@ pub(super) async fn part(
                 let detail = format!("Part {part} is larger than {BODY_MAX} bytes. Split it at the end of a line.");
                 failed = Some(Error::new(Code::ImportPartTooLarge, detail));
             }
-            // What is refused is read to its end: an answer that comes while the client still writes does not reach it.
+            // A refused part is read to its end: an answer that comes while the client still writes does not reach it.
             if failed.is_some() {
                 continue;
             }

@@ -1,7 +1,7 @@
-//! Rate limits, which the platform counts. One that is not bound, or that fails, limits nothing.
+//! Rate limits, which the platform counts. A limit that is not bound, or that fails, limits nothing.
 //!
-//! Only failures count against an address: identity providers push for all their customers from the same ones, so a live
-//! token is never held up by what else comes from its address.
+//! Only failures count against an address: identity providers push for all their customers from the same ones, so other
+//! requests from its address never hold a live token up.
 
 use super::now;
 use crate::auth::remembered::Remembered;
@@ -22,7 +22,7 @@ extern "C" {
     fn limit(this: &JsLimiter, options: &Object) -> std::result::Result<Promise, JsValue>;
 }
 
-/// What is counted, each by a binding of its own in wrangler.toml.
+/// The kinds of requests that are counted, each by a binding of its own in wrangler.toml.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Limit {
     /// Requests with one live token.
@@ -31,7 +31,7 @@ pub(super) enum Limit {
     Failures,
     /// Requests with one token that has ended, or from one address outside its ranges.
     Ended,
-    /// Tokens from one address that KV had to be asked for.
+    /// Tokens from one address for which KV was asked.
     Misses,
 }
 
@@ -44,8 +44,8 @@ impl Limit {
         }
     }
 
-    /// The key that is counted. The kinds share a binding's counter, and the isolate's memory; all Workers of an account that
-    /// bind one `namespace_id` share the counter, so the Worker's name is in it.
+    /// Returns the key that is counted. The kinds share a binding's counter, and the isolate's memory; all Workers of
+    /// an account that bind one `namespace_id` share the counter, so the Worker's name is in it.
     fn key(self, env: &Env, key: &str) -> String {
         let kind = match self {
             Limit::Tokens | Limit::Ended => "t",
@@ -63,13 +63,13 @@ impl Limit {
             }
             Limit::Failures => (
                 Code::FailureRate,
-                "Too many requests without a valid token or root key from this address in the last minute. Copy the token \
-                 or key once more to where it is used, or mint a new token; then try again in a minute.",
+                "Too many requests without a valid token or root key from this address in the last minute. Copy the \
+                 token or key once more to where it is used, or mint a new token; then try again in a minute.",
             ),
             Limit::Ended => (
                 Code::EndedTokenRate,
-                "Too many requests with a token that was revoked, has expired, or may not be used from this address. Mint a \
-                 new one and paste it where this one is used; then try again in a minute.",
+                "Too many requests with a token that was revoked, has expired, or may not be used from this address. \
+                 Mint a new one and paste it where this one is used; then try again in a minute.",
             ),
             Limit::Misses => (
                 Code::UnknownTokenRate,
@@ -82,11 +82,11 @@ impl Limit {
 
 /// The period of all of them in wrangler.toml, in seconds.
 const PERIOD: i64 = 60;
-/// How many keys that are over their limit an isolate remembers: some 200 KB.
+/// The most keys over their limit that an isolate remembers: some 200 KB.
 const OVER_MAX: usize = 1000;
 
 thread_local! {
-    /// What was over its limit less than a minute ago.
+    /// The keys that were over their limit less than a minute ago.
     static OVER: RefCell<Remembered<String, ()>> = const { RefCell::new(Remembered::new(OVER_MAX)) };
 }
 
@@ -95,7 +95,7 @@ pub(super) fn is_over(env: &Env, limit: Limit, key: &str) -> bool {
     OVER.with_borrow(|over| over.get(&limit.key(env, key), now()).is_some())
 }
 
-/// Refuses what [`is_over`].
+/// Refuses a key that [`is_over`].
 ///
 /// # Errors
 /// 429.
@@ -118,7 +118,7 @@ pub(super) async fn count(env: &Env, limit: Limit, key: &str) -> Result<()> {
     Err(limit.exceeded())
 }
 
-/// Whether it is within the limit, if there is one.
+/// Returns true if the key is within the limit; `None` without a limit.
 async fn counted(env: &Env, binding: &str, key: &str) -> Option<bool> {
     let limiter = Reflect::get(env, &binding.into()).ok()?.dyn_into::<Object>().ok()?;
     let options = Object::new();

@@ -1,4 +1,5 @@
-//! What the tests measure of an isolate, in test builds only: its memory, and how long an object computed without a pause.
+//! Measurements of an isolate for the tests, in test builds only: its memory, and how long an object computed without a
+//! pause.
 
 use super::now;
 use std::cell::Cell;
@@ -8,7 +9,7 @@ thread_local! {
     static BUSY: Cell<(i64, i64)> = const { Cell::new((0, 0)) };
 }
 
-/// Work of an object that nothing else comes between, from its beginning to [`Busy::end`]. The local clock goes on
+/// Work of an object that no other work interrupts, from its beginning to [`Busy::end`]. The local clock runs
 /// meanwhile; production's would not.
 pub(super) struct Busy(i64);
 
@@ -17,7 +18,7 @@ impl Busy {
         Self(if cfg!(feature = "test-hooks") { now().0 } else { 0 })
     }
 
-    /// Goes on with the last one.
+    /// Continues the last one.
     pub(super) fn again() -> Self {
         Self(if cfg!(feature = "test-hooks") { now().0 - BUSY.get().1 } else { 0 })
     }
@@ -30,7 +31,7 @@ impl Busy {
     }
 }
 
-/// `bytes,milliseconds`: the wasm memory, which never shrinks, and the longest work since this was last asked.
+/// Returns `bytes,milliseconds`: the wasm memory, which never shrinks, and the longest work since the last call.
 pub(super) fn shown() -> String {
     let bytes = core::arch::wasm32::memory_size::<0>() * 65_536;
     format!("{bytes},{}", BUSY.replace((0, 0)).0)

@@ -1,4 +1,4 @@
-//! The two Durable Object classes, and how the edge calls them: one JSON body there, one back.
+//! The two Durable Object classes, and the calls of the edge to them: one JSON body there, one back.
 
 use super::limits::{self, Limit};
 use super::measure::Busy;
@@ -35,7 +35,7 @@ use worker::wasm_bindgen_futures::JsFuture;
 use worker::web_sys::{self, Request, RequestInit};
 use worker::{Delay, DurableObject, Env, Response, State, durable_object};
 
-/// The registry's object has this name; it must never change.
+/// The name of the registry's object; it must never change.
 const REGISTRY: &str = "registry";
 
 impl Edge<'_> {
@@ -43,7 +43,7 @@ impl Edge<'_> {
     pub(super) async fn object(&self, call: &mut Call) -> Result<Answer> {
         match self.ask(call).await? {
             Came::Answer(answer) => Ok(answer),
-            Came::Final(_) => Err(Error::internal("an object wrote an answer that nobody asked it to write")),
+            Came::Final(_) => Err(Error::internal("an object wrote an answer that was not asked for")),
         }
     }
 
@@ -63,7 +63,7 @@ impl Edge<'_> {
         if let (Err(error), Actor::Token { hash, .. }) = (&reply.outcome, &call.actor) {
             spent::learn(hash, error);
             if error.kind() == Kind::Unauthorized {
-                // KV did not know yet. What goes over the limit is refused from the next request on.
+                // KV did not know yet. A key over the limit is refused from the next request on.
                 let _over = limits::count(self.env, Limit::Ended, &self.at_client(hash)).await;
             }
         }
@@ -113,7 +113,8 @@ impl Edge<'_> {
 }
 
 impl Edge<'_> {
-    /// Throws what a test asks for instead of calling an object (`before`), or in the place of its answer (`after`).
+    /// Throws the error that a test asks for: instead of calling an object (`before`), or in the place of its answer
+    /// (`after`).
     fn faulty(&self, place: &str) -> std::result::Result<(), JsValue> {
         match self.fault.as_deref().and_then(|fault| fault.split_once(' ')) {
             Some((what, at)) if at == place => Err(platform::pretended(what)),
@@ -122,11 +123,11 @@ impl Edge<'_> {
     }
 }
 
-/// What comes of a call.
+/// The outcome of a call.
 pub(super) enum Came {
     /// The answer to the client.
     Final(web_sys::Response),
-    /// What the edge makes the answer of.
+    /// The answer that the edge is to write.
     Answer(Answer),
 }
 
@@ -141,7 +142,7 @@ async fn read<R>(
     let failed = |error: JsValue| failed(&error, &place);
     let buffer = JsFuture::from(response.array_buffer().map_err(failed)?).await.map_err(failed)?;
     let bytes = Uint8Array::new(&buffer).to_vec();
-    // An object of a build to come may answer what this one does not know.
+    // An object of a later build may answer with a variant that this one does not know.
     parse(&bytes).map_err(|error| match error.kind() {
         Kind::Internal => Error::internal(format!("{} in the reply of {class} {name}", error.detail)),
         _ => error,
@@ -150,7 +151,7 @@ async fn read<R>(
 
 #[wasm_bindgen]
 extern "C" {
-    /// `DurableObjectNamespace`, as far as the `worker` crate does not have it.
+    /// `DurableObjectNamespace`, where the `worker` crate lacks it.
     type JsNamespace;
 
     #[wasm_bindgen(method, catch)]
@@ -166,7 +167,7 @@ extern "C" {
     fn fetch(this: &JsStub, request: &Request) -> std::result::Result<Promise, JsValue>;
 }
 
-/// The address of an object.
+/// Returns the address of an object.
 ///
 /// # Errors
 /// 503, if the platform has no such jurisdiction.
@@ -200,24 +201,24 @@ pub struct Org {
     storage: Storage,
     /// Shared with answers that are still written in pieces.
     memory: Rc<RefCell<Memory>>,
-    /// When the alarm goes off, as far as this instance knows.
+    /// The time at which the alarm goes off, as far as this instance knows.
     armed: Cell<Option<Timestamp>>,
-    /// The first time that it was set for and did not go off, until it does.
+    /// The first time for which it was set without going off; cleared when it does.
     late_since: Cell<Option<Timestamp>>,
-    /// Who waits for a change.
+    /// The requests that wait for a change.
     waiters: RefCell<Vec<Rc<Waiter>>>,
-    /// A call may have ended a token, whose record in KV is to be written.
+    /// True if a call may have ended a token, whose record in KV is to be written.
     ended: Cell<bool>,
-    /// The object aborts itself at the next pause: test builds only.
+    /// True if the object aborts itself at the next pause: test builds only.
     aborts: Cell<bool>,
 }
 
-/// How many records in KV are written after a call that ended a token, and after an alarm.
+/// The records in KV that are written after a call that ended a token, and after an alarm.
 const RECORDS_NOW: i64 = 5;
 const RECORDS_LATER: i64 = 50;
-/// How long KV may take for them, in milliseconds.
+/// The time that KV may take for them, in milliseconds.
 const RECORDS_TIME: u64 = 10_000;
-/// How long after a failure they are tried again, in milliseconds; tests do not wait for it.
+/// The time after a failure until they are tried again, in milliseconds; tests do not wait for it.
 const RECORDS_AGAIN: i64 = if cfg!(feature = "test-hooks") { 1_000 } else { 60_000 };
 
 /// A request that waits for a change after a position.
@@ -228,8 +229,8 @@ struct Waiter {
     waker: RefCell<Option<Waker>>,
 }
 
-// A panic is caught between two calls. The memory holds counters and a generator of ids: every value is valid, and
-// what belongs to a call that panicked was rolled back with it or is lost as an eviction would lose it.
+// A panic is caught between two calls. The memory holds counters and a generator of ids: every value is valid. The
+// state of a call that panicked was rolled back with it, or is lost as an eviction would lose it.
 impl RefUnwindSafe for Org {}
 
 impl DurableObject for Org {
@@ -265,14 +266,14 @@ impl DurableObject for Org {
         if self.is_late() {
             self.work().await;
         } else if let Err(error) = self.arm().await {
-            // The call is done whatever becomes of the alarm; the next one sets it.
+            // The call is done even if the alarm fails; the next one sets it.
             self.log("set", &error);
         }
         Ok(sent)
     }
 
-    /// Never throws to the platform, which would run the alarm again some times and then give it up: what fails is logged,
-    /// and a next time is set whatever happens.
+    /// Handles the alarm. It never throws to the platform, which would run the alarm again some times and then give it
+    /// up: a failure is logged, and a next time is always set.
     async fn alarm(&self) -> worker::Result<Response> {
         self.late_since.set(None);
         self.work().await;
@@ -281,7 +282,7 @@ impl DurableObject for Org {
 }
 
 impl Org {
-    /// What an alarm does: saves counters, takes one step of a job, sets the next alarm.
+    /// Does the work of an alarm: saves counters, takes one step of a job, sets the next alarm.
     async fn work(&self) {
         let busy = Busy::begin();
         let begun = self.guarded(|memory| alarm::begin(&self.storage, memory, now()));
@@ -289,7 +290,7 @@ impl Org {
         let (attempt, failure) = begun.unwrap_or_else(|error| (None, Some(Failure { job: "begin", error })));
         let (mut failures, mut stepped) = (failure.into_iter().collect::<Vec<_>>(), None);
         if let Some(attempt) = attempt {
-            // The attempt is committed before its step, which may kill this object. What of it is awaited is the storage.
+            // The attempt is committed before its step, which may kill this object. Only the storage is awaited here.
             stepped = match self.state.storage().sync().await {
                 Ok(()) => {
                     let busy = Busy::begin();
@@ -307,7 +308,7 @@ impl Org {
         }
         failures.extend(stepped);
         self.wake(false);
-        // What needs something outside comes after the step: bounded in time, and caught.
+        // Work that needs other services comes after the step: bounded in time, and with its panics caught.
         failures.extend(self.write_records(RECORDS_LATER).await);
         self.armed.set(None);
         let next = self.guarded(|memory| alarm::wanted(&self.storage, memory, None, true, now()));
@@ -330,7 +331,8 @@ impl Org {
         worker::console_error!("organisation {name:?}: job {job}: {}", error.detail);
     }
 
-    /// One call, step by step. Between two steps other requests run: nothing is borrowed and no transaction is open.
+    /// Handles one call, step by step. Between two steps other requests run: nothing is borrowed and no transaction is
+    /// open.
     async fn reply(&self, body: &[u8]) -> Result<Response> {
         let wanted = Cell::new(None);
         let caught = |step: &dyn Fn() -> Result<Progress>| {
@@ -343,7 +345,7 @@ impl Org {
         loop {
             let pending = match progress {
                 Progress::Done(reply) => {
-                    // In the same event as the step that answered: nothing has changed since.
+                    // This is in the same event as the step that answered: nothing has changed since.
                     let busy = Busy::again();
                     let reply = Cell::new(Some(reply));
                     let written = catch_unwind(AssertUnwindSafe(|| self.written(reply.take(), wanted.take())));
@@ -378,8 +380,8 @@ impl Org {
         }
     }
 
-    /// Has the platform abort this object at the next pause, as it does when it restarts one: test builds only. No frame of wasm
-    /// may be under it then, because nothing that it throws can be caught.
+    /// Makes the platform abort this object at the next pause, as it does when it restarts one: test builds only. No
+    /// frame of wasm may be under it then, because its errors cannot be caught.
     fn abort(&self) -> std::result::Result<(), JsValue> {
         let state: &JsValue = self.state.as_raw();
         let abort = Reflect::get(state, &"abort".into())?.dyn_into::<Function>()?.bind1(state, &"asked for".into());
@@ -387,7 +389,7 @@ impl Org {
         later.call2(&JsValue::UNDEFINED, &abort, &0.into()).map(|_| ())
     }
 
-    /// The object's response: the answer itself if the edge asked for it and it needs nothing more of the edge.
+    /// Writes the object's response: the answer itself if the edge asked for it and it needs nothing more of the edge.
     fn written(&self, reply: Option<Reply>, wanted: Option<Wanted>) -> Result<Response> {
         let mut reply = reply.ok_or_else(|| Error::internal("a call ended twice"))?;
         match (reply.outcome, wanted) {
@@ -403,7 +405,7 @@ impl Org {
         self.sent(&reply).map_err(Error::internal)
     }
 
-    /// A reply for the edge to read.
+    /// Writes a reply for the edge to read.
     fn sent(&self, reply: &Reply) -> worker::Result<Response> {
         answer(reply, self.storage.rows())
     }
@@ -424,7 +426,8 @@ impl Org {
         Ok(progress)
     }
 
-    /// One step of erasing: KV's records of these tokens, then their rows; without any, everything that is here.
+    /// Takes one step of erasing: KV's records of these tokens, then their rows; without any token, everything that is
+    /// stored here.
     async fn erase(&self, hashes: &[TokenHash]) -> Result<Answer> {
         for hash in hashes {
             tokens::delete(&self.env, hash).await?;
@@ -437,7 +440,7 @@ impl Org {
         // The alarm goes with the rest.
         let deleted = self.state.storage().delete_all().await;
         deleted.map_err(|error| platform::failed(&error.into(), "from deleteAll"))?;
-        // Nothing ran since that could have remembered anything: the platform holds events back while it waits for the
+        // No code ran since that could have remembered anything: the platform holds events back while it waits for the
         // storage.
         self.memory.replace(Memory::new(&object_seconds(&self.env)));
         self.armed.set(None);
@@ -446,8 +449,8 @@ impl Org {
         Ok(Answer::Nothing)
     }
 
-    /// Writes records in KV that are due. One that KV does not take fails nothing: it is due again later, as its row says, and
-    /// the alarm is set for that. Answers what went wrong here.
+    /// Writes records in KV that are due. A record that KV does not take fails nothing: it is due again later, as its
+    /// row says, and the alarm is set for that. Returns the failure of this object, if any.
     async fn write_records(&self, count: i64) -> Option<Failure> {
         let writing = async {
             let Some(org) = &self.name else { return Ok(()) };
@@ -468,7 +471,7 @@ impl Org {
         Some(Failure { job: "records", error })
     }
 
-    /// Until there is a change, or the time is over; not at all if too many wait ([`feed::may_wait`]).
+    /// Waits until there is a change, or the time is over; does not wait if too many do ([`feed::may_wait`]).
     async fn wait(&self, mut waiting: feed::Waiting) -> feed::Waiting {
         let milliseconds = (waiting.until.0 - now().0).max(0).unsigned_abs();
         if !feed::may_wait(self.waiters.borrow().iter().map(|waiter| &waiter.actor), waiting.actor()) {
@@ -490,12 +493,12 @@ impl Org {
         waiting
     }
 
-    /// Wakes who waits for a change that is there; with `all` everybody, because a token may have ended.
+    /// Wakes the requests whose change is there. With `all` it wakes every one, because a token may have ended.
     fn wake(&self, all: bool) {
         if self.waiters.borrow().is_empty() {
             return;
         }
-        // Who cannot be told is woken, and finds out.
+        // If the position cannot be read, wake every waiter; each checks for itself.
         let position = feed::position(&self.storage).ok().filter(|_| !all);
         for waiter in self.waiters.borrow().iter() {
             if position.is_none_or(|position| position > waiter.after) {
@@ -507,8 +510,8 @@ impl Org {
         }
     }
 
-    /// True if the alarm is due and has not gone off for long, so that a call does its work until it does. An alarm that
-    /// ends its instance, but not itself, goes on for the platform and holds the next one up.
+    /// Returns true if the alarm is long overdue, so that a call does its work until it goes off. An alarm that ends
+    /// its instance, but not itself, still runs for the platform and delays the next one.
     fn is_late(&self) -> bool {
         let Some(passed) = self.armed.get().filter(|at| *at <= now()) else { return false };
         let since = self.late_since.get().unwrap_or(passed);
@@ -516,7 +519,7 @@ impl Org {
         since.plus(alarm::LATE) <= now()
     }
 
-    /// Sets the alarm if it must go off sooner, or if the one that was set has passed.
+    /// Sets the alarm if it must go off sooner, or if its time has passed.
     async fn arm(&self) -> Result<()> {
         let changed = self.storage.due_was_set();
         let wanted = alarm::wanted(&self.storage, &self.memory.borrow(), self.armed.get(), changed, now());
@@ -540,7 +543,7 @@ impl Org {
     }
 }
 
-/// The variable `OBJECT_SECONDS`; empty if it is not set.
+/// Returns the variable `OBJECT_SECONDS`; empty if it is not set.
 fn object_seconds(env: &Env) -> String {
     env.var("OBJECT_SECONDS").map(|text| text.to_string()).unwrap_or_default()
 }

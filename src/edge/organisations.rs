@@ -1,4 +1,4 @@
-//! Organisations as such, over HTTP: registered, configured, found, erased.
+//! Organisations over HTTP: registered, configured, found, erased.
 
 use super::{Edge, objects, tokens, variable};
 use crate::auth::Record;
@@ -13,8 +13,8 @@ use crate::id::OrgId;
 use crate::org::saml_first;
 use crate::render::{self, Response};
 
-/// Where the organisation's object is. The root key may name any organisation, so the registry is asked before an object is
-/// called into being; a Console token's record says it.
+/// Returns where the organisation's object is. The root key may name any organisation, so the registry is asked before
+/// an object is called into being; a Console token's record says it.
 pub(super) async fn home(edge: &Edge<'_>, own: Option<&Record>, org: &OrgId) -> Result<Residency> {
     match own {
         Some(record) => Ok(Residency { jurisdiction: record.jurisdiction.clone(), location_hint: None }),
@@ -27,8 +27,8 @@ async fn one(edge: &Edge<'_>, ask: &RegistryCall) -> Result<Residency> {
     edge.registry(ask).await?.pop().map(RegistryEntry::residency).ok_or_else(missing)
 }
 
-/// `PUT` and `PATCH /v1/orgs/{org}`. With `registers` the root key makes an organisation that is not there yet; all that
-/// could refuse that is asked before, so that a refusal leaves no organisation behind.
+/// Handles `PUT` and `PATCH /v1/orgs/{org}`. With `registers` the root key makes an organisation that does not exist
+/// yet. Everything that could refuse that is checked before, so that a refusal leaves no organisation behind.
 pub(super) async fn configure(
     edge: &Edge<'_>,
     (actor, own): (Actor, Option<Record>),
@@ -70,8 +70,8 @@ pub(super) async fn configure(
     Ok(response)
 }
 
-/// `DELETE /v1/orgs/{org}`: the registry marks the organisation, the object deletes KV's records and then itself, the
-/// registry forgets it. Each step may come twice, so whoever was interrupted asks again.
+/// Handles `DELETE /v1/orgs/{org}`: the registry marks the organisation, the object deletes KV's records and then
+/// itself, the registry forgets it. Each step may come twice, so an interrupted caller asks again.
 pub(super) async fn erase(
     edge: &Edge<'_>,
     (actor, own): (Actor, Option<Record>),
@@ -79,7 +79,7 @@ pub(super) async fn erase(
     parameters: &[(String, String)],
 ) -> Result<Response> {
     let home = match &own {
-        // The object refuses every token; it is asked, because it alone knows which refusal is due.
+        // The object refuses every token; it is asked, because only it knows which refusal is due.
         Some(record) => home(edge, Some(record), &org).await?,
         None => {
             console::confirmed(&org, parameters)?;
@@ -87,7 +87,7 @@ pub(super) async fn erase(
         }
     };
     let mut call = edge.call_of(org.clone(), home, actor, Ask::Admin(Admin::Erase));
-    // Some tokens a call, and at last everything.
+    // Each call ends some tokens, and the last one deletes everything.
     while !matches!(edge.object(&mut call).await?, Answer::Nothing) {}
     edge.tested("forget");
     edge.registry(&RegistryCall::Forget { org: org.clone() }).await?;

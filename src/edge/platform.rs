@@ -1,16 +1,16 @@
-//! What the platform's errors say. Objects are restarted every day, by updates of the platform and of the code; what calls an
-//! object, and what an object calls of its storage, then fails with a property that says so. Nothing is tried again here: the
-//! platform does that where it is safe.
+//! The meaning of the platform's errors. Objects are restarted every day, by updates of the platform and of the code; a
+//! call of an object, and a call of its storage, then fails with a property that says so. Nothing is tried again here:
+//! the platform does that where it is safe.
 
 use crate::error::{Code, Error};
 use js_sys::Reflect;
 use wasm_bindgen::prelude::*;
 
-/// When a request that the platform failed is to be sent again, in seconds.
+/// Seconds after which to send a request again that the platform failed.
 const RETRY_AFTER: i64 = 60;
 
-/// What a storage that cannot be read or written says: SQLite's result codes, the transaction that such an error ended, the
-/// platform's own faults and its daily limits.
+/// Parts of the messages of a storage that cannot be read or written: SQLite's result codes, the transaction that such
+/// an error ended, the platform's own faults and its daily limits.
 const STORAGE_FAILS: [&str; 8] = [
     "SQLITE_IOERR",
     "SQLITE_CORRUPT",
@@ -22,9 +22,9 @@ const STORAGE_FAILS: [&str; 8] = [
     "Exceeded allowed",
 ];
 
-/// Reads an error that a call of an object, or of an object's storage, ended with. `place` is for the log.
+/// Reads an error that ended a call of an object, or of an object's storage. `place` is for the log.
 ///
-/// Answers 503 with the time to try again for what the platform does to a request, else internal.
+/// Returns 503 with the time to try again for the platform's own interruptions, else internal.
 pub(super) fn failed(error: &JsValue, place: &str) -> Error {
     let says = |name: &str| Reflect::get(error, &name.into()).is_ok_and(|value| value.is_truthy());
     let message = Reflect::get(error, &"message".into()).ok().and_then(|text| text.as_string()).unwrap_or_default();
@@ -55,7 +55,7 @@ pub(super) fn failed(error: &JsValue, place: &str) -> Error {
     unavailable(code, detail)
 }
 
-/// Reads an error of Workers KV. `what` begins the sentence: what could not be done.
+/// Reads an error of Workers KV. `what` begins the sentence: the action that failed.
 pub(super) fn kv_failed(error: impl std::fmt::Display, what: &str) -> Error {
     worker::console_error!("{}: {error}", Code::TokenStoreFailed);
     unavailable(

@@ -9,8 +9,8 @@ use crate::id::OrgId;
 use crate::ingest::Ingested;
 use crate::render::Response;
 
-/// `call` makes the call of a Console request; the preview's own parts are put into it. As with a SCIM request, it is read
-/// again under the object's schemas if this isolate knew others.
+/// Runs a preview. `call` makes the call of a Console request, which gets the preview's own parts. As with a SCIM
+/// request, it is read again under the object's schemas if this isolate knew others.
 pub(super) async fn run(edge: &Edge<'_>, org: &OrgId, body: &[u8], call: impl Fn(Ask) -> Call) -> Result<Response> {
     let base = &edge.base(org);
     let preview = Preview::read(body, base)?;

@@ -1,6 +1,6 @@
-//! The answer of a SCIM request on its way from the object to the client: the object writes it whole, status, headers and
-//! body, and the edge passes it on unread. A response of an object's with `X-Request-Id` is such an answer; any other is a
-//! [`crate::directory::reply::Reply`] as JSON, for the edge to read.
+//! The answer of a SCIM request on its way from the object to the client: the object writes it whole, status, headers
+//! and body, and the edge passes it on unread. A response of an object with `X-Request-Id` is such an answer; any other
+//! is a [`crate::directory::reply::Reply`] as JSON, for the edge to read.
 
 use super::now;
 use super::sql::Storage;
@@ -23,8 +23,8 @@ use worker::{Headers, Response};
 /// The header that an object's response has if it is final.
 pub(super) const FINAL: &str = "X-Request-Id";
 
-/// How many members and groups are read without a pause. An answer with more has no entity tag: while it is sent, other
-/// requests run, and what it shows last is later than what it shows first.
+/// The most members and groups that are read without a pause. An answer with more has no entity tag: other requests run
+/// while it is sent, so its end may be later than its beginning.
 const AT_ONCE: usize = 100_000;
 
 /// How a call's answer is written.
@@ -46,9 +46,9 @@ extern "C" {
     fn stream(this: &Blob) -> ReadableStream;
 }
 
-/// Writes an answer as it is sent, and charges its caller with the groups and members that it reads for that. Nothing may have
-/// changed since it was made: what it leaves to be read is read here, all of it but of a resource with more than [`AT_ONCE`]
-/// groups or members.
+/// Writes an answer as it is sent, and charges its caller with the groups and members that it reads for that. Nothing
+/// may have changed since the answer was made: the rest of it is read here, except for a resource with more than
+/// [`AT_ONCE`] groups or members.
 ///
 /// # Errors
 /// Internal only.
@@ -65,7 +65,7 @@ pub(super) fn write(
     let parts = Array::new();
     while body.read() <= AT_ONCE {
         let Some(piece) = body.next(storage)? else { break };
-        // The first piece waits for a second: most answers have one.
+        // The first piece waits for a second one: most answers have one.
         pieces.push(piece);
         if parts.length() > 0 || pieces.len() > 1 {
             pieces.drain(..).for_each(|piece| _ = parts.push(&bytes(&piece)));
@@ -105,7 +105,8 @@ fn bytes(piece: &str) -> Uint8Array {
     Uint8Array::from(piece.as_bytes())
 }
 
-/// The pieces that were read, then those that follow, each when the client takes it and each charged to its caller.
+/// Returns the pieces that were read, then those that follow, each when the client takes it and each charged to its
+/// caller.
 fn rest(
     storage: &Storage,
     charged: (Rc<RefCell<Memory>>, Option<Charged>),

@@ -1,5 +1,5 @@
-//! The organisations' resource types as this isolate knows them. The object tells when they are not the ones that hold,
-//! so nothing here ever expires.
+//! The organisations' resource types as this isolate knows them. The object tells when they are outdated, so nothing
+//! here ever expires.
 
 use crate::error::Result;
 use crate::id::OrgId;
@@ -8,20 +8,20 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// How much is kept, in bytes of the documents' text: some 12 MiB of memory. Only organisations that registered
-/// something are here, most with a few KiB.
+/// The size of the cache, in bytes of the documents' text: some 12 MiB of memory. Only organisations with registered
+/// schemas are here, most with a few KiB.
 const KEPT: usize = 4 * 1024 * 1024;
 
 thread_local! {
     static TYPES: RefCell<BTreeMap<OrgId, (usize, Rc<Types>)>> = const { RefCell::new(BTreeMap::new()) };
 }
 
-/// The types of an organisation, as far as they are known here.
+/// Returns the types of an organisation, as far as they are known here.
 pub(super) fn known(org: &OrgId) -> Rc<Types> {
     TYPES.with_borrow(|types| types.get(org).map(|(_, types)| Rc::clone(types))).unwrap_or_default()
 }
 
-/// Remembers what the object said: an array of documents.
+/// Remembers the types that the object sent: an array of documents.
 ///
 /// # Errors
 /// Internal only.

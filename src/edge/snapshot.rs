@@ -1,5 +1,5 @@
-//! A snapshot over HTTP: the object is asked for one piece after the other, as the client takes them. So nothing gathers
-//! the directory, the object is free between two pieces, and a token that ends also ends its snapshots.
+//! A snapshot over HTTP: the object is asked for one piece after the other, as the client takes them. So the directory
+//! is never gathered, the object is free between two pieces, and a token that ends also ends its snapshots.
 
 use super::Edge;
 use crate::directory::call::{Ask, Call};
@@ -10,10 +10,10 @@ use crate::render::{self, Response};
 use futures_util::stream::{LocalBoxStream, StreamExt, try_unfold};
 use worker::Env;
 
-/// What follows of a body.
+/// The rest of a body.
 pub(super) type Rest = LocalBoxStream<'static, worker::Result<Vec<u8>>>;
 
-/// What is still to be sent.
+/// The part that is still to be sent.
 struct Open {
     env: Env,
     call: Call,
@@ -21,7 +21,7 @@ struct Open {
     next: Option<String>,
 }
 
-/// The answer that begins with this piece. If a later one fails, the body breaks off without its last line.
+/// Returns the answer that begins with this piece. If a later one fails, the body breaks off without its last line.
 pub(super) fn answer(edge: &Edge<'_>, call: Call, lines: String, next: Option<String>) -> Response {
     let mut response =
         Response { status: 200, headers: Vec::new(), body: lines.into_bytes(), content_type: render::NDJSON };

@@ -1,5 +1,5 @@
-//! Tokens whose object time is used up, as far as this isolate knows: they are refused before their bodies are read, so that
-//! what a refused load costs is not taken from the other organisations of the isolate.
+//! Tokens whose object time is used up, as far as this isolate knows. They are refused before their bodies are read, so
+//! that refused load takes nothing from the other organisations of the isolate.
 
 use super::{body, now};
 use crate::auth::remembered::Remembered;
@@ -9,13 +9,13 @@ use crate::org::bucket;
 use std::cell::RefCell;
 use worker::Request;
 
-/// How many tokens are remembered: some 100 KB.
+/// The most tokens that are remembered: some 100 KB.
 const TOKENS: usize = 1000;
-/// How long a refusal is believed at most, in seconds. An object that starts anew has full buckets.
+/// The longest time that a refusal is believed, in seconds. An object that starts anew has full buckets.
 const LONGEST: i64 = 60;
 
 thread_local! {
-    /// Until when a token is refused.
+    /// The tokens that are refused, each with the end of its refusal.
     static SPENT: RefCell<Remembered<TokenHash, Timestamp>> = const { RefCell::new(Remembered::new(TOKENS)) };
 }
 
@@ -31,7 +31,7 @@ pub(super) fn check(hash: &TokenHash) -> Result<()> {
     }
 }
 
-/// [`check`]s the token of a request whose body was not read. If it is refused its body is dropped unread.
+/// Refuses a token as [`check`] does, before the body is read. The body of a refused request is dropped unread.
 ///
 /// # Errors
 /// 429 with `Retry-After`.
@@ -43,7 +43,7 @@ pub(super) async fn check_before_body(hash: &TokenHash, request: &Request) -> Re
     checked
 }
 
-/// Learns from an object's refusal; any other error says nothing.
+/// Remembers an object's refusal; any other error says nothing.
 pub(super) fn learn(hash: &TokenHash, error: &Error) {
     if error.code != Code::ObjectTimeSpent {
         return;

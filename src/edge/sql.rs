@@ -1,5 +1,5 @@
-//! [`Sql`] on the object's storage. Every call into the platform that can throw is bound as one that can fail, so
-//! that nothing is thrown through wasm.
+//! [`Sql`] on the object's storage. Every call into the platform that can throw is bound as one that can fail, so that
+//! no error is thrown through wasm.
 
 use super::platform;
 use crate::error::{Error, Result};
@@ -50,7 +50,7 @@ extern "C" {
     #[wasm_bindgen(method, catch, getter, js_name = rowsWritten)]
     fn rows_written(this: &JsCursor) -> std::result::Result<f64, JsValue>;
 
-    /// What `raw()` gives: all rows in one crossing, each an array.
+    /// The outcome of `raw()`: all rows in one crossing, each an array.
     #[wasm_bindgen(extends = Object)]
     #[derive(Clone, Debug)]
     type JsRows;
@@ -63,7 +63,7 @@ extern "C" {
 pub(super) struct Storage {
     storage: JsStorage,
     sql: JsSql,
-    /// A due time was set since [`Storage::due_was_set`] asked.
+    /// True if a due time was set since the last [`Storage::due_was_set`].
     due_changed: Cell<bool>,
     /// Rows read and written, and where to panic: test builds only.
     read: Cell<f64>,
@@ -75,9 +75,9 @@ pub(super) struct Storage {
 
 /// An error that the platform is to throw, in a test build.
 struct Fault {
-    /// As [`platform::pretended`] has it.
+    /// The error, as for [`platform::pretended`].
     what: String,
-    /// At which statement, and at all that follow; `None` where the transaction is committed.
+    /// The first statement that fails, and all that follow do; `None` where the transaction is committed.
     at: Option<u32>,
 }
 
@@ -92,18 +92,18 @@ impl Storage {
         Self { storage, sql, due_changed, read, written, panic_at, exhausts, fault }
     }
 
-    /// True if a due time was set since this was last asked.
+    /// Returns true if a due time was set since the last call.
     pub(super) fn due_was_set(&self) -> bool {
         self.due_changed.take()
     }
 
-    /// The same storage, for what goes on after a call. It counts for itself.
+    /// Returns the same storage, for work that continues after a call. It counts for itself.
     pub(super) fn again(&self) -> Self {
         Self::of(self.storage.clone())
     }
 
-    /// Counts from nothing, and panics or fails at the given statement: test builds only. `fault` is what the platform throws
-    /// and where, `full 3` at the third statement or `full commit`.
+    /// Resets the counters, and makes the given statement panic or fail: test builds only. `fault` is the platform's
+    /// error and where it comes, `full 3` at the third statement or `full commit`.
     pub(super) fn test(&self, panic_at: Option<u32>, fault: Option<&str>) {
         self.read.set(0.0);
         self.written.set(0.0);
@@ -114,7 +114,7 @@ impl Storage {
         self.fault.replace(fault.map(|(what, at)| Fault { what: what.to_owned(), at: at.parse().ok() }));
     }
 
-    /// Throws what was asked for, at this statement or at the end of a transaction.
+    /// Throws the error that a test asks for, at this statement or at the end of a transaction.
     fn faulty(&self, commits: bool) -> std::result::Result<(), JsValue> {
         match &mut *self.fault.borrow_mut() {
             Some(Fault { what, at: Some(0) }) => Err(platform::pretended(what)),
@@ -132,7 +132,7 @@ impl Storage {
         self.exhausts.set(true);
     }
 
-    /// A step of a job begins: test builds only.
+    /// Notes that a step of a job begins: test builds only.
     pub(super) fn step(&self, attempt: &str) {
         if self.exhausts.take() {
             worker::console_error!("memory is used up at {attempt}");
@@ -143,7 +143,7 @@ impl Storage {
         }
     }
 
-    /// `read,written` since [`Storage::test`].
+    /// Returns `read,written` since [`Storage::test`].
     pub(super) fn rows(&self) -> String {
         format!("{},{}", self.read.get(), self.written.get())
     }
@@ -192,8 +192,8 @@ impl Sql for Storage {
 
     fn transaction(&self, body: &mut dyn FnMut() -> Result<()>) -> Result<()> {
         let mut refused: Option<Error> = None;
-        // A panic in `body` becomes an error, so the transaction rolls back; neither is looked at again but `refused`,
-        // which is set whole.
+        // A panic in `body` becomes an error, so the transaction rolls back; after it only `refused` is read, which is
+        // set whole.
         let mut parts = AssertUnwindSafe((body, &mut refused, self));
         let result = self.storage.transaction_sync(&mut move || {
             let (body, refused, storage) = &mut *parts;

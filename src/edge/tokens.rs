@@ -11,30 +11,31 @@ use crate::scim::json;
 use std::cell::RefCell;
 use worker::Env;
 
-/// How long a known token is believed without asking KV, in milliseconds. The object decides at every request anyway.
+/// The time that a known token is believed without asking KV, in milliseconds. The object decides at every request
+/// anyway.
 const KNOWN: i64 = 60_000;
-/// How long an unknown one is: a token that was just minted may be on its way.
+/// The time that an unknown token is believed to be unknown: it may just have been minted.
 const UNKNOWN: i64 = 10_000;
-/// How long a record that was read once still leads to its object if KV does not answer, in milliseconds.
+/// The time that a record which was read once still leads to its object if KV does not answer, in milliseconds.
 const KEPT: i64 = 24 * 3_600_000;
-/// After how long KV is asked again if it did not answer, in milliseconds.
+/// The time after which KV is asked again if it did not answer, in milliseconds.
 const AGAIN: i64 = 10_000;
-/// How many tokens are cached: some 300 KB, and up to 2 MB if all have address ranges.
+/// The most tokens that are cached: some 300 KB, and up to 2 MB if all have address ranges.
 const CACHED: usize = 1000;
 
-/// What KV said of a token.
+/// The answer of KV for a token.
 #[derive(Clone)]
 struct Cached {
     /// `None` if KV has no record.
     record: Option<Record>,
-    /// When KV said so.
+    /// The time of the answer.
     read: Timestamp,
-    /// Until when it is not asked again.
+    /// The time until which KV is not asked again.
     fresh: Timestamp,
 }
 
 impl Cached {
-    /// Puts it into the cache, for as long as it is of use.
+    /// Caches it for as long as it is of use.
     fn keep(self, hash: &TokenHash) {
         let until = if self.record.is_some() { self.read.plus(KEPT) } else { self.fresh };
         CACHE.with_borrow_mut(|cache| cache.insert(*hash, self.clone(), self.record.is_some(), now(), until));
@@ -45,9 +46,9 @@ thread_local! {
     static CACHE: RefCell<Remembered<TokenHash, Cached>> = const { RefCell::new(Remembered::new(CACHED)) };
 }
 
-/// Returns what KV knows of a token; `None` for nothing. If KV fails, a record counts that it gave within 24 hours: a record
-/// only leads to an object, which decides. A look-up of a token that the cache does not know counts for the client. `fails`
-/// is a test's KV that does not answer.
+/// Returns the record of a token in KV, if there is one. If KV fails, a record counts that it gave within 24 hours: a
+/// record only leads to an object, which decides. A look-up of a token that the cache does not know counts for the
+/// client. `fails` is a test's KV that does not answer.
 ///
 /// # Errors
 /// 429 for a client with too many of those; 503 if KV fails and the token is unknown here.
@@ -70,7 +71,7 @@ pub(super) async fn look_up(env: &Env, hash: &TokenHash, client: &str, fails: bo
         }
         (Err(error), None) => return Err(error),
     };
-    // A record that cannot be read, or is of a later version, opens nothing.
+    // A record that cannot be read, or is of a later version, counts as absent.
     let record = text.and_then(|text| json::own::<Record>(&text).ok()).filter(|record| record.v == 1);
     let fresh = now().plus(if record.is_some() { KNOWN } else { UNKNOWN });
     Cached { record: record.clone(), read: now(), fresh }.keep(hash);
@@ -78,7 +79,7 @@ pub(super) async fn look_up(env: &Env, hash: &TokenHash, client: &str, fails: bo
 }
 
 async fn read(env: &Env, hash: &TokenHash, fails: bool) -> Result<Option<String>> {
-    let what = "It cannot be found out which organisation this token belongs to; it was neither accepted nor refused";
+    let what = "The organisation of this token cannot be looked up, so the token was neither accepted nor refused";
     if fails {
         return Err(kv_failed("asked for", what));
     }
@@ -113,12 +114,12 @@ pub(super) async fn delete(env: &Env, hash: &TokenHash) -> Result<()> {
     kv.delete(&record_key(hash)).await.map_err(|error| failed(error.into()))
 }
 
-/// Forgets what this isolate knows of a token.
+/// Removes a token from this isolate's cache.
 pub(super) fn forget_one(hash: &TokenHash) {
     CACHE.with_borrow_mut(|cache| cache.remove(hash));
 }
 
-/// Forgets what this isolate knows of an organisation's tokens.
+/// Removes an organisation's tokens from this isolate's cache.
 pub(super) fn forget(org: &OrgId) {
     CACHE.with_borrow_mut(|cache| {
         cache.retain(|known| known.record.as_ref().is_none_or(|record| record.org != *org));

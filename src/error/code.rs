@@ -1,8 +1,8 @@
 //! The reason of each refusal, as a word that stays the same whatever its sentence says.
 //!
-//! A code never changes its name or its [`Kind`], and one that is no longer used is never given to another reason:
-//! admins and programs look for it. A new reason gets a new code, at its place in the list below and in
-//! docs/errors.md, which a test holds equal.
+//! A code never changes its name or its [`Kind`]. A code that is no longer used is never given to another reason,
+//! because admins and programs search for it. A new reason gets a new code: at its place in the list below and in
+//! docs/errors.md. A test holds the two equal.
 
 use super::Kind;
 
@@ -19,14 +19,14 @@ macro_rules! codes {
             /// Every code, grouped by kind.
             pub const ALL: &'static [Code] = &[$($(Code::$code,)*)*];
 
-            /// How a refusal of this code is answered.
+            /// Returns how a refusal with this code is answered.
             pub const fn kind(self) -> Kind {
                 match self {
                     $($(Code::$code => Kind::$kind,)*)*
                 }
             }
 
-            /// The code as it is sent, shown and stored.
+            /// Returns the code as it is sent, shown and stored.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $($(Code::$code => $text,)*)*
@@ -54,7 +54,7 @@ codes! {
         SearchTooLong = "search-too-long",
         /// The request compares more than one request may.
         TooMuchWork = "too-much-work",
-        /// The sort has no index and too many resources.
+        /// The sort has no index, and there are too many resources to sort.
         SortTooLarge = "sort-too-large",
         /// More memberships would change than one request may.
         TooManyMemberships = "too-many-memberships",
@@ -66,7 +66,7 @@ codes! {
         QuotaGroups = "quota-groups",
         /// The organisation stores as many bytes as its quota allows.
         QuotaBytes = "quota-bytes",
-        /// The organisation keeps as many bytes of changes as there is room for.
+        /// The organisation keeps as many bytes of changes as it may.
         QuotaChanges = "quota-changes",
         /// [`Kind::TooMany`] of another build.
         TooMany = "too-many",
@@ -76,7 +76,7 @@ codes! {
         InvalidCursor = "invalid-cursor",
     }
     InvalidCount {
-        /// A page of a cursor has at least one resource.
+        /// The page size of a cursor is below 1.
         InvalidCount = "invalid-count",
     }
     Uniqueness {
@@ -92,15 +92,15 @@ codes! {
         Uniqueness = "uniqueness",
     }
     Mutability {
-        /// The attribute is set by the service alone.
+        /// Only the service sets the attribute.
         ReadOnlyAttribute = "read-only-attribute",
-        /// The attribute has a value, which is never changed.
+        /// The attribute has a value, and an immutable value is never changed.
         ImmutableAttribute = "immutable-attribute",
         /// A required attribute cannot be removed.
         RequiredAttribute = "required-attribute",
         /// A member is added or removed, never changed.
         ImmutableMember = "immutable-member",
-        /// The body's `id` is not that of the address.
+        /// The `id` in the body is not the `id` in the address.
         IdChanged = "id-changed",
         /// [`Kind::Mutability`] of another build.
         Mutability = "mutability",
@@ -110,7 +110,7 @@ codes! {
         BodyIncomplete = "body-incomplete",
         /// The body is empty.
         BodyEmpty = "body-empty",
-        /// The body is not JSON that is accepted here.
+        /// The body is not JSON in the strict form that is read here.
         BodyNotJson = "body-not-json",
         /// The body is JSON and not an object.
         BodyNotObject = "body-not-object",
@@ -130,7 +130,7 @@ codes! {
         BulkIdTwice = "bulk-id-twice",
         /// The `bulkId` is too long.
         BulkIdTooLong = "bulk-id-too-long",
-        /// A method or path that a Bulk operation cannot have.
+        /// A Bulk operation has a method or path that is not possible.
         BulkOperation = "bulk-operation",
         /// The operation's `data` is missing or not an object.
         BulkData = "bulk-data",
@@ -142,7 +142,7 @@ codes! {
     InvalidPath {
         /// The text is not a path of RFC 7644 figure 7.
         PathSyntax = "path-syntax",
-        /// The path is too long or nested too deep.
+        /// The path is too long or nested too deeply.
         PathTooComplex = "path-too-complex",
         /// The resource has no such attribute.
         PathUnknownAttribute = "path-unknown-attribute",
@@ -158,23 +158,23 @@ codes! {
         NoTarget = "no-target",
         /// A `remove` without a path.
         PathMissing = "path-missing",
-        /// The path names all of the resource.
+        /// The path names the whole resource.
         PathWholeResource = "path-whole-resource",
     }
     InvalidValue {
         /// The value is not of the attribute's type.
         WrongType = "wrong-type",
-        /// Which of the values a `remove` means cannot be told from its list.
+        /// The list of a `remove` does not tell which values are meant.
         RemovalUnclear = "removal-unclear",
         /// A required attribute is missing or empty.
         AttributeMissing = "attribute-missing",
         /// `userName`, `displayName` or `externalId` is too long.
         NameTooLong = "name-too-long",
-        /// `userName`, or a group's `displayName`, has a character that is not seen.
+        /// `userName`, or a group's `displayName`, has an invisible character.
         NameCharacter = "name-character",
         /// A multi-valued attribute would have too many values.
         TooManyValues = "too-many-values",
-        /// A resource would have too many extensions that nobody registered.
+        /// A resource would have too many unregistered extensions.
         TooManyExtensions = "too-many-extensions",
         /// An `add` or `replace` without a value.
         OperationValueMissing = "operation-value-missing",
@@ -182,13 +182,13 @@ codes! {
         OperationValueNotObject = "operation-value-not-object",
         /// A group among the members of a group.
         NestedGroup = "nested-group",
-        /// A member that is no user of the organisation.
+        /// No user of the organisation has the member's id.
         UnknownMember = "unknown-member",
         /// `members`, or an element of it, of the wrong form.
         InvalidMember = "invalid-member",
         /// No `POST` of the Bulk request has the `bulkId`.
         BulkUnknownReference = "bulk-unknown-reference",
-        /// The operation that is referred to failed.
+        /// The operation that is referred to has failed.
         BulkFailedReference = "bulk-failed-reference",
         /// The query parameter does not exist here.
         UnknownParameter = "unknown-parameter",
@@ -198,7 +198,7 @@ codes! {
         InvalidParameter = "invalid-parameter",
         /// A cursor and a start index at once.
         PagingMixed = "paging-mixed",
-        /// The page's position is not one that a page before has named.
+        /// The position of a page is not one that an earlier page returned.
         InvalidPosition = "invalid-position",
         /// The position is beyond the last change.
         PositionAhead = "position-ahead",
@@ -234,19 +234,19 @@ codes! {
         InvalidValue = "invalid-value",
     }
     Unauthorized {
-        /// The token opens nothing at this address.
+        /// The token is not valid at this address.
         Unauthorized = "unauthorized",
         /// The token is cut off or mistyped.
         TokenIncomplete = "token-incomplete",
         /// The credentials are another service's.
         TokenForeign = "token-foreign",
-        /// The token was revoked. In the journal alone.
+        /// The token was revoked. Stands in the journal only.
         TokenRevoked = "token-revoked",
-        /// The token has expired. In the journal alone.
+        /// The token has expired. Stands in the journal only.
         TokenExpired = "token-expired",
-        /// The caller's address is outside the token's ranges. In the journal alone.
+        /// The caller's address is outside the token's ranges. Stands in the journal only.
         AddressOutside = "address-outside",
-        /// The token's record in KV is not the one that was made for it. In the journal alone.
+        /// The token's record in KV is not the one that was made for it. Stands in the journal only.
         TokenRecordChanged = "token-record-changed",
     }
     Forbidden {
@@ -260,7 +260,7 @@ codes! {
         ScopeTooNarrow = "scope-too-narrow",
         /// No web page of this origin may call the Console's API.
         OriginNotListed = "origin-not-listed",
-        /// Discovery takes no filter (RFC 7644 section 4).
+        /// Discovery does not accept a filter (RFC 7644 section 4).
         DiscoveryFilter = "discovery-filter",
         /// [`Kind::Forbidden`] of another build.
         Forbidden = "forbidden",
@@ -300,7 +300,7 @@ codes! {
         RegistrationInterrupted = "registration-interrupted",
         /// The organisation is being erased.
         OrganisationErased = "organisation-erased",
-        /// Where the organisation's data is cannot be changed.
+        /// The place of the organisation's data cannot be changed.
         ResidencyFixed = "residency-fixed",
         /// The token was rotated before.
         TokenRotated = "token-rotated",
@@ -308,7 +308,7 @@ codes! {
         TokenEnded = "token-ended",
         /// The schema's URN belongs to the standard.
         SchemaReserved = "schema-reserved",
-        /// The schema's URN begins another one's at a colon, or the other way round.
+        /// The schema's URN is the beginning of another one up to a colon, or the other way round.
         SchemaAmbiguous = "schema-ambiguous",
         /// The URN is registered in another spelling.
         SchemaSpelling = "schema-spelling",
@@ -330,7 +330,7 @@ codes! {
     Gone {
         /// The changes after the position are no longer kept.
         ChangesPruned = "changes-pruned",
-        /// The snapshot can no longer be ended.
+        /// The snapshot can no longer be completed.
         SnapshotOutdated = "snapshot-outdated",
         /// [`Kind::Gone`] of another build.
         Gone = "gone",
@@ -338,7 +338,7 @@ codes! {
     PreconditionFailed {
         /// The resource is at another version.
         VersionMismatch = "version-mismatch",
-        /// The resource exists, and the request asks to create only.
+        /// The resource exists, and the request asks only to create it.
         AlreadyExists = "already-exists",
         /// [`Kind::PreconditionFailed`] of another build.
         PreconditionFailed = "precondition-failed",
@@ -376,13 +376,13 @@ codes! {
         UnknownTokenRate = "unknown-token-rate",
         /// The object time of the token or the organisation is used up.
         ObjectTimeSpent = "object-time-spent",
-        /// The token has added changes faster than they are taken.
+        /// The token has added changes faster than they are read.
         HistoryRate = "history-rate",
-        /// As many snapshots and imports run as may at once.
+        /// As many snapshots and imports run as may run at once.
         TooManyStreams = "too-many-streams",
         /// The Bulk operations before it used up the work that one request may cause.
         BulkWorkSpent = "bulk-work-spent",
-        /// The deprovisioning guard holds.
+        /// The deprovisioning guard is active.
         Guard = "guard",
         /// [`Kind::TooManyRequests`] of another build.
         TooManyRequests = "too-many-requests",
@@ -410,7 +410,7 @@ codes! {
         Importing = "importing",
         /// An import stopped while it was writing, so the directory is incomplete.
         DirectoryIncomplete = "directory-incomplete",
-        /// What an earlier import sent is being removed.
+        /// The lines of an earlier import are being removed.
         ImportClearing = "import-clearing",
         /// The deployment has no `CONSOLE_KEY`.
         ConsoleKeyMissing = "console-key-missing",
@@ -428,24 +428,24 @@ codes! {
 }
 
 impl Code {
-    /// The code with this text.
+    /// Returns the code with this text.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|code| code.as_str() == text)
     }
 
-    /// True for a fault of ours or of the platform's. It is no judgement of the request: the whole request fails with it, and
-    /// the journal, where admins look for what their provider sends wrongly, has no entry.
+    /// Returns true for a fault of the service or of the platform. It does not judge the request: the whole request
+    /// fails, and the journal, where admins look for what their provider sends wrongly, has no entry.
     pub const fn is_fault(self) -> bool {
         self.is_passing()
             || matches!(self, Code::Internal | Code::StorageFull | Code::StorageFailed | Code::TokenStoreFailed)
     }
 
-    /// True for a fault of the platform's that has nothing to do with what was asked, and that passes by itself.
+    /// Returns true for a fault of the platform that does not depend on the request and ends by itself.
     pub const fn is_passing(self) -> bool {
         matches!(self, Code::DirectoryBusy | Code::ObjectReset)
     }
 
-    /// The code of a refusal that another build made and whose own code is missing or unknown here.
+    /// Returns the code for a refusal that another build made, whose own code is missing or unknown here.
     pub const fn of(kind: Kind) -> Self {
         match kind {
             Kind::InvalidFilter => Code::InvalidFilter,
@@ -481,10 +481,10 @@ impl std::fmt::Display for Code {
     }
 }
 
-/// What will go wrong if the admin does nothing. The journal has it; no request is refused for it.
+/// A problem that comes if the admin does nothing. The journal has it; no request is refused for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Warning {
-    /// The token that the identity provider pushes with ends soon.
+    /// The token that the identity provider uses ends soon.
     TokenEnding,
     /// A job was set aside after its steps did not end.
     JobSetAside,
@@ -494,7 +494,7 @@ impl Warning {
     /// Every warning.
     pub const ALL: &'static [Warning] = &[Warning::TokenEnding, Warning::JobSetAside];
 
-    /// The code as it is shown and stored.
+    /// Returns the code as it is shown and stored.
     pub const fn as_str(self) -> &'static str {
         match self {
             Warning::TokenEnding => "token-ending",

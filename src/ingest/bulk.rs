@@ -21,9 +21,9 @@ mod references;
 
 /// Reads the request.
 ///
-/// 1. The envelope: what is wrong with it refuses the whole request.
-/// 2. Which operation makes the id that each `bulkId` stands for.
-/// 3. Each operation; what is wrong with one is its own result.
+/// 1. The envelope: an error in it refuses the whole request.
+/// 2. The operation that makes the id for each `bulkId`.
+/// 3. Each operation: an error in one is its own result.
 /// 4. The order in which they run.
 pub(super) fn read(request: &Request<'_>, reading: &mut Reading) -> Result<Bulk> {
     let (_, body) = super::body(request, Body::Whole, reading)?;
@@ -34,7 +34,7 @@ pub(super) fn read(request: &Request<'_>, reading: &mut Reading) -> Result<Bulk>
         None => None,
         Some(value) => Some(value.as_str().parse().ok().filter(|n: &usize| *n > 0).ok_or_else(|| {
             let shown = excerpt(value.as_str());
-            Error::new(Code::BulkFailOnErrors, format!("failOnErrors has to be a whole number above 0, not {shown}."))
+            Error::new(Code::BulkFailOnErrors, format!("failOnErrors must be a whole number above 0, not {shown}."))
         })?),
     };
     let items = match body.get("Operations").and_then(Checked::elements) {
@@ -47,10 +47,8 @@ pub(super) fn read(request: &Request<'_>, reading: &mut Reading) -> Result<Bulk>
         }
     };
     if items.len() > OPERATIONS_MAX {
-        let detail = format!(
-            "The Bulk request has {} operations; at most {OPERATIONS_MAX} are taken at once. Split it.",
-            items.len()
-        );
+        let detail =
+            format!("The Bulk request has {} operations; at most {OPERATIONS_MAX} are allowed. Split it.", items.len());
         return Err(Error::new(Code::TooManyOperations, detail));
     }
     let sent = items.into_iter().zip(1..).map(|(item, number)| Sent::read(item, number)).collect::<Result<Vec<_>>>()?;
@@ -69,7 +67,7 @@ pub(super) fn read(request: &Request<'_>, reading: &mut Reading) -> Result<Bulk>
 
 /// The longest `bulkId`, in bytes: refusals name several.
 const BULK_ID_MAX: usize = 256;
-/// How much of an unknown method is shown.
+/// The longest part of an unknown method that is shown, in characters.
 const METHOD_MAX: usize = 16;
 
 /// One operation as it was sent.
@@ -78,14 +76,14 @@ struct Sent<'b> {
     bulk_id: Option<String>,
     path: String,
     version: Checked<'b>,
-    /// Unread until it is this operation's turn.
+    /// The data, unread until it is this operation's turn.
     data: Checked<'b>,
 }
 
 impl<'b> Sent<'b> {
     fn read(item: Checked<'b>, number: usize) -> Result<Self> {
         let Some(item) = item.object() else {
-            let detail = format!("BulkOperation {number} has to be an object, not {}.", item.shape().name());
+            let detail = format!("Operation {number} must be an object, not {}.", item.shape().name());
             return Err(Error::new(Code::OperationNotObject, detail));
         };
         let text =
@@ -113,7 +111,7 @@ impl<'b> Sent<'b> {
         reading.guide = super::guide(reading.mends(), &reading.texts);
         let mut path = None;
         let read = self.command(request, reading, known, &mut path);
-        // What is refused here needs nobody: its own sentence says more than that another one failed.
+        // An operation that is refused here needs no other: its own sentence says more than that another one failed.
         let found = known.found.iter().enumerate().filter(|(_, found)| **found && read.is_ok());
         let refers = found.map(|(at, _)| at).collect();
         let shown = |text: &str| known.placeholders.replace(text, |other| known.name(other));
@@ -128,7 +126,7 @@ impl<'b> Sent<'b> {
         Ok(BulkOperation { method, path, bulk_id, refers, precondition, command: command.to_text()? })
     }
 
-    /// What a request of its own would be read as; `path` is where it goes, as soon as that is known.
+    /// Reads the operation as a request of its own; `path` is set as soon as its address is known.
     fn command(
         self,
         request: &Request<'_>,
@@ -161,7 +159,7 @@ impl<'b> Sent<'b> {
             }
             Shape::Null => return Err(Error::new(Code::BulkData, format!("{} needs data.", self.method))),
             other => {
-                return Err(Error::new(Code::BulkData, format!("data has to be an object, not {}.", other.name())));
+                return Err(Error::new(Code::BulkData, format!("data must be an object, not {}.", other.name())));
             }
         };
         let data = placed.as_deref().map_or(self.data, Checked::new);
@@ -173,7 +171,7 @@ impl<'b> Sent<'b> {
             _ if creates || self.version.is_null() => None,
             Some(text) if text.is_empty() => None,
             Some(text) => Some(Tags::parse("version", &text)?),
-            // Never passed over: the client relies on it.
+            // A version is never skipped: the client relies on it.
             None => Some(Tags::parse("version", self.version.as_str())?),
         };
         // A result has no resource in it (RFC 7644 section 3.7), so no members are read for it.
@@ -191,7 +189,7 @@ impl<'b> Sent<'b> {
                     Code::BulkOperation,
                     format!(
                         "An operation is a POST of /Users or /Groups, or a PUT, PATCH or DELETE of /Users/{{id}} or \
-                     /Groups/{{id}}, not {method} of {path}.",
+                         /Groups/{{id}}, not {method} of {path}.",
                         method = quoted(method),
                         path = quoted(&path)
                     ),
@@ -210,25 +208,25 @@ impl<'b> Sent<'b> {
 
 /// Finds references to other operations (RFC 7644 section 3.7.2) and puts placeholders in their place.
 struct References {
-    /// What each `bulkId` stands for: the position of the operation, and whether it is a POST.
+    /// For each `bulkId`, the position of its operation, and whether that is a POST.
     made: BTreeMap<String, (usize, bool)>,
     /// The `bulkId` of each position.
     names: Vec<Option<String>>,
     placeholders: Placeholders,
-    /// Of the operation at hand: for each position, whether it refers to that.
+    /// For the current operation: for each position, whether it refers to that one.
     found: Vec<bool>,
-    /// A reference to nobody.
+    /// A reference to a `bulkId` that no operation has.
     unknown: Option<String>,
 }
 
 impl References {
-    /// `bulkId:NAME` for the operation at that position.
+    /// Returns `bulkId:NAME` for the operation at that position.
     fn name(&self, operation: usize) -> String {
         let name = self.names.get(operation).and_then(Option::as_deref);
         format!("bulkId:{}", name.unwrap_or_default())
     }
 
-    /// In the texts where a reference may stand ([`Places`]). `None` if there is nothing to put.
+    /// Replaces the references in the texts where they may stand ([`Places`]). Returns `None` if there is none.
     fn put_placeholders(&mut self, data: Checked<'_>, places: &Places<'_>) -> Result<Option<String>> {
         // With an escape, any text could be a reference.
         if !data.as_str().contains("bulkId:") && !data.as_str().contains('\\') {
@@ -237,7 +235,7 @@ impl References {
         let mut place = |steps: &[Step], text: &str| match places.of(steps) {
             Place::None => None,
             Place::Path => {
-                // Inside quotes: members[value eq "bulkId:x"].
+                // A path has references inside quotes: members[value eq "bulkId:x"].
                 let parts = text.split('"').map(|part| self.placed(part).unwrap_or_else(|| part.to_owned()));
                 Some(parts.collect::<Vec<_>>().join("\""))
             }
@@ -246,7 +244,7 @@ impl References {
         json::rewritten(data, &mut place).map(Some)
     }
 
-    /// The text with a placeholder, if it is `bulkId:NAME` or an address that ends in it.
+    /// Returns the text with a placeholder, if it is `bulkId:NAME` or an address that ends in it.
     fn placed(&mut self, text: &str) -> Option<String> {
         let (address, name) = match text.rsplit_once("/bulkId:") {
             Some((address, name)) => (Some(address), name),
@@ -264,7 +262,7 @@ impl References {
     }
 }
 
-/// What each `bulkId` stands for.
+/// Returns the operation of each `bulkId`.
 fn made(sent: &[Sent<'_>]) -> Result<BTreeMap<String, (usize, bool)>> {
     let mut made = BTreeMap::new();
     for (position, one) in sent.iter().enumerate() {
@@ -278,7 +276,7 @@ fn made(sent: &[Sent<'_>]) -> Result<BTreeMap<String, (usize, bool)>> {
     Ok(made)
 }
 
-/// As much of an address as is written down.
+/// Cuts an address to the part that is written down.
 fn shortened(path: &str) -> String {
     path.chars().take(300).collect()
 }

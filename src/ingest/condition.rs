@@ -6,7 +6,8 @@ use crate::error::Result;
 use crate::route::Scim;
 use crate::scim::etag::Tags;
 
-/// What the object has to check, and for a GET what the client has already: only the answer knows its whole tag.
+/// Reads the condition that the object must check, and for a GET the tags that the client has: only the answer knows
+/// its whole tag.
 pub(super) fn read(route: &Scim, request: &Request<'_>) -> Result<(Precondition, Option<Tags>)> {
     let tags = |name: &str, text: Option<&str>| text.map(|text| Tags::parse(name, text)).transpose();
     let if_match = || tags("If-Match", request.if_match);
@@ -16,7 +17,7 @@ pub(super) fn read(route: &Scim, request: &Request<'_>) -> Result<(Precondition,
         Scim::Replace(..) | Scim::Patch(..) | Scim::Delete(..) => {
             (Precondition { if_match: if_match()?, if_none_match: if_none_match()? }, None)
         }
-        // Nothing is there yet that a tag could be of: only "*" says anything, that nothing may be there.
+        // Nothing exists yet that a tag could name: only "*" has a meaning, that the resource may not exist.
         Scim::Create(_) => {
             let only_create = if_none_match()?.filter(|tags| *tags == Tags::Any);
             (Precondition { if_match: None, if_none_match: only_create }, None)

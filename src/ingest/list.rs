@@ -1,5 +1,5 @@
-//! Which resources are asked for, in which order, on which page (RFC 7644 sections 3.4.2 and 3.4.3, RFC 9865): the
-//! parameters of an address, or the body of a search, which says the same.
+//! The resources, order and page of a list or search (RFC 7644 sections 3.4.2 and 3.4.3, RFC 9865): the parameters of
+//! an address, or the body of a search, which says the same.
 
 use super::Reading;
 use crate::dialect;
@@ -24,6 +24,14 @@ pub(super) struct Parameters<'a> {
 }
 
 impl<'a> Parameters<'a> {
+    /// Reads the parameters.
+    ///
+    /// Reads the parameters.
+    ///
+    /// Reads the parameters.
+    ///
+    /// Reads the parameters.
+    ///
     /// # Errors
     /// 400 that names the parameter.
     pub(super) fn read(query: &'a [(String, String)]) -> Result<Self> {
@@ -36,7 +44,7 @@ impl<'a> Parameters<'a> {
             Some(text) => text.parse::<i64>().map_err(|_| {
                 Error::new(
                     Code::InvalidParameter,
-                    format!("{name} has to be a whole number, not {text}.", text = quoted(text)),
+                    format!("{name} must be a whole number, not {text}.", text = quoted(text)),
                 )
             }),
         };
@@ -45,7 +53,7 @@ impl<'a> Parameters<'a> {
             Some(text) if text.eq_ignore_ascii_case("ascending") => false,
             Some(text) if text.eq_ignore_ascii_case("descending") => true,
             Some(text) => {
-                let detail = format!("sortOrder has to be ascending or descending, not {text}.", text = quoted(text));
+                let detail = format!("sortOrder must be ascending or descending, not {text}.", text = quoted(text));
                 return Err(Error::new(Code::InvalidParameter, detail));
             }
         };
@@ -55,7 +63,7 @@ impl<'a> Parameters<'a> {
             return Err(Error::new(Code::PagingMixed, detail));
         }
         if cursor.is_some() && count < 1 {
-            let detail = format!("count has to be from 1 to {PAGE_MAX} with a cursor, not {count}.");
+            let detail = format!("count must be from 1 to {PAGE_MAX} with a cursor, not {count}.");
             return Err(Error::new(Code::InvalidCount, detail));
         }
         let filters = query.iter().filter(|(name, _)| name.eq_ignore_ascii_case("filter"));
@@ -73,18 +81,18 @@ impl<'a> Parameters<'a> {
         })
     }
 
-    /// The list of one kind of resource.
+    /// Returns the list of one kind of resource.
     ///
     /// # Errors
-    /// 400 that names an attribute it does not have.
+    /// 400 that names an attribute which it does not have.
     pub(super) fn of(&self, kind: &ResourceType, reading: &mut Reading) -> Result<List> {
         let filter = self.filter(reading, |filter, forms| filter.resolve(kind, forms))?;
         let by = self.sort_by.map(|text| sort::resolve(text, kind, reading.forms)).transpose()?;
         self.list(filter, by.map(|found| found.ok_or_else(|| self.unsorted(kind.name.as_ref()))).transpose()?)
     }
 
-    /// The lists of both kinds for one search (RFC 7644 section 3.4.2.1). An attribute that only one of them has, has no
-    /// value in the other.
+    /// Returns the lists of both kinds for one search (RFC 7644 section 3.4.2.1). An attribute that only one of them
+    /// has, has no value in the other.
     ///
     /// # Errors
     /// 400 that names an attribute which neither has.
@@ -136,7 +144,7 @@ impl<'a> Parameters<'a> {
     }
 }
 
-/// The body of `POST /.search` as the parameters that it stands for (RFC 7644 section 3.4.3).
+/// Reads the body of `POST /.search` into the parameters that it stands for (RFC 7644 section 3.4.3).
 ///
 /// # Errors
 /// 400 that names the member.
@@ -145,7 +153,7 @@ pub(super) fn search_request(body: &Object<'_>, reading: &Reading) -> Result<Vec
     if !reading.mends()
         && !urns.into_iter().any(|urn| urn.text().is_some_and(|urn| urn.eq_ignore_ascii_case(SEARCH_REQUEST)))
     {
-        return Err(Error::new(Code::SchemasMissing, format!("schemas has to name {SEARCH_REQUEST}.")));
+        return Err(Error::new(Code::SchemasMissing, format!("schemas must name {SEARCH_REQUEST}.")));
     }
     let mut query = Vec::new();
     for (key, value) in body.iter().filter(|(_, value)| !value.is_null()) {
@@ -175,5 +183,5 @@ fn said(value: Checked<'_>) -> String {
 }
 
 fn wrong(key: &str, expected: &str, value: Checked<'_>) -> Error {
-    Error::new(Code::InvalidParameter, format!("{key} has to be {expected}, not {}.", value.shape().name()))
+    Error::new(Code::InvalidParameter, format!("{key} must be {expected}, not {}.", value.shape().name()))
 }

@@ -1,5 +1,5 @@
-//! The one reader of members, for all that names some: straight from the text of the body to ids. An element in one of
-//! the usual forms is never built; of any other as much is built as the repairs need, one at a time.
+//! The one reader of members: straight from the text of the body to ids. An element in one of the usual forms is never
+//! built. For any other element, the parts that the repairs need are built, one element at a time.
 
 use super::Reading;
 use crate::dialect::{self, Repair};
@@ -12,23 +12,23 @@ use crate::scim::schema::{Attribute, ResourceType};
 use serde_json::Value;
 use std::borrow::Cow;
 
-/// What is said of members.
+/// The value of `members` in a request.
 pub(super) enum Said<'b> {
     /// `null`.
     Null,
-    /// Some, or none.
+    /// A list, which may be empty.
     List(Vec<Member<'b>>),
-    /// `{}` in the place of a list: an empty one, where members are set. Nobody is named, so nobody can be removed.
+    /// `{}` in the place of a list. Where members are set it is an empty list; where members are removed it names none.
     Empty,
-    /// Neither: what it is instead.
+    /// Any other value, by its kind.
     Other(&'static str),
 }
 
 impl Said<'_> {
-    /// The ids of all that are named.
+    /// Returns the ids of all members that are named.
     ///
     /// # Errors
-    /// 400 as [`member::wanted`], and for what is no list.
+    /// 400 as [`member::wanted`], and for a value that is no list.
     pub(super) fn wanted(&self, group: &str) -> Result<Vec<MemberId>> {
         match self {
             Said::Empty => Ok(Vec::new()),
@@ -36,10 +36,10 @@ impl Said<'_> {
         }
     }
 
-    /// The ids of all that are to leave.
+    /// Returns the ids of all members to remove.
     ///
     /// # Errors
-    /// 400 as [`member::leaving`], and for what is no list.
+    /// 400 as [`member::leaving`], and for a value that is no list.
     pub(super) fn leaving(&self) -> Result<Vec<MemberId>> {
         member::leaving(self.listed()?)
     }
@@ -98,7 +98,7 @@ fn members(kind: &ResourceType) -> Result<&Attribute> {
     kind.attribute("members").ok_or_else(|| Error::internal("a group without members"))
 }
 
-/// [`Repair::JsonInText`]: one member, or a list of them.
+/// Makes [`Repair::JsonInText`]: one member, or a list of them.
 fn in_text(attribute: &Attribute, text: Checked<'_>, reading: &mut Reading) -> Result<Option<Vec<Member<'static>>>> {
     let texts = reading.texts.clone();
     if !reading.mends() || !Repair::JsonInText.is_on() {
@@ -113,20 +113,20 @@ fn in_text(attribute: &Attribute, text: Checked<'_>, reading: &mut Reading) -> R
     Ok(Some(members))
 }
 
-/// [`Repair::NestedList`].
+/// Makes [`Repair::NestedList`].
 fn inside_its_name<'b>(text: Checked<'b>, attribute: &Attribute, reading: &mut Reading) -> Option<Vec<Checked<'b>>> {
     let object = text.object().filter(|object| reading.mends() && object.len() == 1)?;
     let (_, inner) = object.iter().next().filter(|(name, _)| *name == attribute.name)?;
     inner.elements().filter(|_| reading.repairs.need(Repair::NestedList))
 }
 
-/// What is no list, built and mended.
+/// Builds and repairs a value that is no list.
 fn other(attribute: &Attribute, text: Checked<'_>, reading: &mut Reading) -> Result<Value> {
     let value = reading.guide.attribute(attribute, text)?;
     Ok(if reading.mends() { dialect::repaired(attribute, value, &mut reading.repairs) } else { value })
 }
 
-/// One element; `None` if a repair drops it.
+/// Reads one element; `None` if a repair drops it.
 fn one<'b>(attribute: &Attribute, text: Checked<'b>, reading: &mut Reading) -> Result<Option<Member<'b>>> {
     if let Some(member) = usual(attribute, text, reading) {
         return Ok(Some(member));
@@ -139,7 +139,7 @@ fn one<'b>(attribute: &Attribute, text: Checked<'b>, reading: &mut Reading) -> R
     Ok(mended.as_array().and_then(|items| items.first()).map(built))
 }
 
-/// Reads a text, or an object whose known parts are texts; `None` for anything else, or what a repair has to look at.
+/// Reads a text, or an object whose known parts are texts; `None` for any other value, or one that needs a repair.
 fn usual<'b>(attribute: &Attribute, text: Checked<'b>, reading: &mut Reading) -> Option<Member<'b>> {
     if let Some(id) = text.text() {
         let bare = !reading.mends();
@@ -167,7 +167,7 @@ fn usual<'b>(attribute: &Attribute, text: Checked<'b>, reading: &mut Reading) ->
     Some(Member::new(Shape::Object.name(), id, kind.as_deref(), reference.as_deref()))
 }
 
-/// A member that was built.
+/// Reads a member that was built.
 fn built(value: &Value) -> Member<'static> {
     let text = |wanted: &str| {
         let (_, value) = value.as_object()?.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted))?;

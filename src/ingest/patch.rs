@@ -22,20 +22,21 @@ struct Sent<'b> {
     op: Op,
     path: Resolved,
     value: Checked<'b>,
-    /// The value came out of a text that held JSON.
+    /// True if the value came out of a text that held JSON.
     from_text: bool,
 }
 
 /// The operations of a PATCH, each still as it was sent.
 pub(super) enum Envelope<'b> {
-    /// One after the other.
+    /// A list of operations.
     Operations(Vec<Checked<'b>>),
-    /// One that replaces what this says, but for what it says is `null`: a PUT that says only what has changed.
+    /// One operation that replaces the values of this object, except where it has `null`: a PUT of the changed
+    /// attributes only.
     Changed(Object<'b>),
 }
 
 impl<'b> Envelope<'b> {
-    /// Takes the body of a PATCH apart.
+    /// Reads the envelope of a PATCH.
     pub(super) fn read(whole: Checked<'b>, body: &Object<'b>, reading: &mut Reading) -> Result<Self> {
         let items = if reading.mends() {
             dialect::operations(whole, body, &mut reading.repairs)
@@ -52,7 +53,7 @@ impl<'b> Envelope<'b> {
     }
 }
 
-/// The operations of a user's PATCH. `id` is the address's.
+/// Reads the operations of a user's PATCH. `id` is the address's.
 pub(super) fn user(
     kind: &ResourceType,
     id: &str,
@@ -67,7 +68,7 @@ pub(super) fn user(
     limited(operations, unresolved)
 }
 
-/// The operations of a group's PATCH. Neighbouring ones on members are gathered before they are counted: some
+/// Reads the operations of a group's PATCH. Neighbouring ones on members are joined before they are counted: some
 /// providers send one for each member.
 pub(super) fn group(
     kind: &ResourceType,
@@ -101,11 +102,11 @@ fn limited<T>(operations: Vec<T>, unresolved: Vec<Unresolved>) -> Result<(Vec<T>
 }
 
 fn too_many(count: usize) -> Error {
-    let detail = format!("The PATCH has {count} operations; at most {OPERATIONS_MAX} are taken at once.");
+    let detail = format!("The PATCH has {count} operations; at most {OPERATIONS_MAX} are allowed. Split it.");
     Error::new(Code::TooManyOperations, detail)
 }
 
-/// How many paths are read at all, known or not, before what is left of them is counted.
+/// The most paths that are read, known or not, before the remaining operations are counted.
 const PATHS_MAX: usize = 10 * OPERATIONS_MAX;
 
 /// Resolves every path. `texts` keeps the JSON that stood in texts.
@@ -125,7 +126,7 @@ fn sent<'b>(
         Envelope::Operations(items) => {
             for (number, item) in (1..).zip(items) {
                 let Some(operation) = item.object() else {
-                    let detail = format!("Operation {number} has to be an object, not {}.", item.shape().name());
+                    let detail = format!("Operation {number} must be an object, not {}.", item.shape().name());
                     return Err(Error::new(Code::OperationNotObject, detail));
                 };
                 paths.operation(number, &operation)?;
@@ -135,19 +136,19 @@ fn sent<'b>(
     Ok((paths.sent, paths.unresolved))
 }
 
-/// Reads a path. A key that is no path at all names nothing; `text` is what is said of it then.
+/// Reads a path. A key that is no path at all names nothing; `text` is its name in sentences.
 fn parsed(path: &str, text: &str, explicit: bool, forms: Forms) -> Result<path::RawPath, ResolveError> {
     path::parse(path, forms)
         .map_err(|error| if explicit { ResolveError::Refused(error) } else { ResolveError::Unknown(text.to_owned()) })
 }
 
-/// True for the name of an attribute or a schema, or a path.
+/// Returns true for the name of an attribute or a schema, or a path.
 fn is_known(kind: &ResourceType, name: &str) -> bool {
     let resolves = |path: path::RawPath| path.resolve(kind, Forms::Lenient).is_ok();
     name.eq_ignore_ascii_case(&kind.schema.id) || path::parse(name, Forms::Lenient).is_ok_and(resolves)
 }
 
-/// Where the name of a value stood.
+/// The place in which the name of a value stood.
 #[derive(Clone, Copy, PartialEq)]
 enum Written {
     /// In `path`.
@@ -158,22 +159,22 @@ enum Written {
     Inside,
 }
 
-/// Finds the place of every value.
+/// The search for the attribute of every value.
 struct Paths<'a, 'b> {
     kind: &'a ResourceType,
     id: &'a str,
     reading: &'a mut Reading,
     texts: &'b Texts,
-    /// What is read at the moment came out of a text.
+    /// True while the value being read came out of a text.
     from_text: bool,
-    /// The body says only what has changed: what is `null` in it is not said.
+    /// True if the body holds only changed attributes: a `null` in it means not mentioned.
     partial: bool,
     sent: Vec<Sent<'b>>,
-    /// What only the object can find the place of.
+    /// The operations whose attribute only the object can find.
     unresolved: Vec<Unresolved>,
     /// The number of the operation whose path is resolved; none for a key.
     number: Option<usize>,
-    /// How many operations had a path, but that of members.
+    /// The number of operations with a path, except those on members.
     read: usize,
 }
 
@@ -181,7 +182,7 @@ impl<'b> Paths<'_, 'b> {
     fn operation(&mut self, number: usize, item: &Object<'b>) -> Result<()> {
         let op = item.get("op").and_then(Checked::text);
         let Some(op) = op.and_then(|text| dialect::op(&text, &mut self.reading.repairs)) else {
-            let detail = format!("Operation {number} has to have an op: add, remove or replace.");
+            let detail = format!("Operation {number} must have an op: add, remove or replace.");
             return Err(Error::new(Code::OperationOp, detail));
         };
         let path = item.get("path").filter(|path| !path.is_null());
@@ -196,7 +197,7 @@ impl<'b> Paths<'_, 'b> {
             Some(Ok(text)) => Some(text.into_owned()),
             Some(Err(other)) => {
                 let found = other.shape().name();
-                let detail = format!("The path of operation {number} has to be a string, not {found}.");
+                let detail = format!("The path of operation {number} must be a string, not {found}.");
                 return Err(Error::new(Code::PathNotText, detail));
             }
         };
@@ -204,7 +205,7 @@ impl<'b> Paths<'_, 'b> {
             (_, Some(value)) => value,
             (Op::Remove, None) => Checked::NULL,
             (Op::Add | Op::Replace, None) => {
-                let detail = format!("Operation {number} has no value; only a remove can do without.");
+                let detail = format!("Operation {number} has no value. Only a remove may omit it.");
                 return Err(Error::new(Code::OperationValueMissing, detail));
             }
         };
@@ -218,7 +219,7 @@ impl<'b> Paths<'_, 'b> {
             }
             // RFC 7644 section 3.5.2.2: "If "path" is unspecified, the operation fails with ... noTarget."
             (None, _) if op == Op::Remove => {
-                let detail = format!("Operation {number} removes without a path; name what to remove.");
+                let detail = format!("Operation {number} is a remove without a path. Name in path what to remove.");
                 Err(Error::new(Code::PathMissing, detail))
             }
             (None, value) => match self.object(value, is_known)? {
@@ -226,7 +227,7 @@ impl<'b> Paths<'_, 'b> {
                 None => Err(Error::new(
                     Code::OperationValueNotObject,
                     format!(
-                        "Operation {number} has no path, so its value has to be an object, not {}.",
+                        "Operation {number} has no path, so its value must be an object, not {}.",
                         value.shape().name()
                     ),
                 )),
@@ -234,7 +235,7 @@ impl<'b> Paths<'_, 'b> {
         }
     }
 
-    /// The object that a value is, or that it holds as JSON in a text: then with true.
+    /// Returns the object that a value is, or that it holds as JSON in a text: then with true.
     fn object(
         &mut self,
         value: Checked<'b>,
@@ -268,7 +269,7 @@ impl<'b> Paths<'_, 'b> {
         done
     }
 
-    /// Values under the names of their attributes.
+    /// Reads values under the names of their attributes.
     fn keys<'k>(&mut self, op: Op, mut values: impl Iterator<Item = (&'k str, Checked<'b>)>) -> Result<()> {
         values.try_for_each(|(key, value)| {
             if self.reading.mends() && !self.kind.may_name(key) {
@@ -280,10 +281,11 @@ impl<'b> Paths<'_, 'b> {
     }
 
     /// Resolves one path, which may be a key of a value: dotted and URN-qualified keys are paths too. An unknown one is
-    /// passed over and noted, because a refusal would block all else that the provider sends with it; the dialect
+    /// skipped and noted, because a refusal would block all other values that the provider sends with it; the dialect
     /// `rfc` refuses it.
     fn place(&mut self, op: Op, text: String, value: Checked<'b>, written: Written) -> Result<()> {
-        // Those on members are gathered, and not much work each; the keys of a value are counted as they are looked up.
+        // Operations on members are joined, and each is little work; the keys of a value are counted as they are looked
+        // up.
         self.read += usize::from(written == Written::AsPath && !text.eq_ignore_ascii_case("members"));
         if self.read > PATHS_MAX {
             return Err(too_many(self.read));
@@ -319,7 +321,8 @@ impl<'b> Paths<'_, 'b> {
             Ok(path) if explicit || self.may_be_key(&path, &text, written) => path,
             Ok(_) => return self.unknown(text),
             Err(ResolveError::Unknown(name)) => return self.unknown(name),
-            // To skip a removal would tell the client that what is stored is gone; to replace members removes some.
+            // Skipping a removal would tell the client that the stored value is gone, and replacing members removes
+            // some.
             Err(ResolveError::UnknownInFilter(name))
                 if self.reading.mends() && (op == Op::Add || op == Op::Replace && !name.starts_with("members.")) =>
             {
@@ -356,7 +359,8 @@ impl<'b> Paths<'_, 'b> {
         Ok(())
     }
 
-    /// A key may be the name of an attribute, in an extension with its URN; to let it be more than that is a repair.
+    /// Returns true if a key may be that path: the name of an attribute, in an extension with its URN. More than that
+    /// is a repair.
     fn may_be_key(&mut self, path: &Resolved, text: &str, written: Written) -> bool {
         let dotted = path.target.sub.is_some() || path.filter.is_some();
         let prefixed = written == Written::AsKey && text.contains(':') && !path.target.name.is_empty();
@@ -371,11 +375,11 @@ impl<'b> Paths<'_, 'b> {
         if !self.reading.mends() {
             return Err(ResolveError::Unknown(name).into_error(Code::PathUnknownAttribute, self.kind));
         }
-        self.reading.note(format!("The path {name} is unknown and was passed over."));
+        self.reading.note(format!("The path {name} is unknown and was skipped."));
         Ok(())
     }
 
-    /// One attribute in the object of a schema: its name is looked up there and nowhere else.
+    /// Resolves one attribute in the object of a schema: its name is looked up there and nowhere else.
     fn attribute_of(&mut self, urn: &str, op: Op, key: &str, value: Checked<'b>) -> Result<()> {
         self.reading.guide.look_up()?;
         let text = format!("{urn}:{key}");
@@ -385,10 +389,11 @@ impl<'b> Paths<'_, 'b> {
         self.resolved(op, text, resolved, value, Written::Inside)
     }
 
-    /// The attributes of one schema, as an object under its URN.
+    /// Resolves the attributes of one schema, in an object under its URN.
     fn schema(&mut self, op: Op, urn: &str, value: Checked<'b>) -> Result<()> {
         if op == Op::Remove {
-            let detail = format!("{urn} is all of the {}; name what to remove, or DELETE it.", self.kind.name);
+            let detail =
+                format!("{urn} is the whole {}. Name the attribute to remove, or DELETE the resource.", self.kind.name);
             return Err(Error::new(Code::PathWholeResource, detail));
         }
         let paths_are_partial = self.partial;
@@ -405,9 +410,7 @@ impl<'b> Paths<'_, 'b> {
                 named.try_for_each(|(key, value)| paths.attribute_of(urn, op, key, value))
             }),
             None if value.is_null() => Ok(()),
-            None => {
-                Err(Error::new(Code::WrongType, format!("{urn} has to be an object, not {}.", value.shape().name())))
-            }
+            None => Err(Error::new(Code::WrongType, format!("{urn} must be an object, not {}.", value.shape().name()))),
         }
     }
 }

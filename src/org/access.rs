@@ -1,4 +1,4 @@
-//! Who is let in. The edge has only sorted out what KV does not know; here the token's own row decides.
+//! Access: the edge has only sorted out the tokens that KV does not know; here the token's own row decides.
 
 use crate::auth::{TokenKind, range};
 use crate::directory::admin::{Admin, Right, Scope};
@@ -8,24 +8,24 @@ use crate::id::{OrgId, Timestamp};
 use crate::org::admin::Settings;
 use crate::store::{Sql, tokens};
 
-/// Who was let in.
+/// An admitted caller.
 #[derive(Debug)]
 pub(crate) struct Caller {
     /// The token's public id; `None` for the root key.
     pub(crate) token: Option<String>,
     /// The Console token that changes something; `None` for the root key, and where nothing is administered.
     pub(crate) console: Option<tokens::Token>,
-    /// What the organisation is set to.
+    /// The settings of the organisation.
     pub(crate) settings: Settings,
 }
 
-/// A caller whose token is alive. What it asks is not judged yet.
+/// A caller whose token is alive. Its request is not judged yet.
 pub(crate) struct Known {
     token: Option<tokens::Token>,
     settings: Settings,
 }
 
-/// Judges the caller alone: what it asks need not have been read.
+/// Checks the caller alone; its request need not have been read.
 ///
 /// # Errors
 /// 401, one sentence for all.
@@ -38,10 +38,10 @@ pub(crate) fn known<A>(sql: &dyn Sql, call: &Call<A>, now: Timestamp) -> Result<
     Ok(Known { token: Some(token), settings })
 }
 
-/// Judges what a known caller asks.
+/// Checks the request of a known caller.
 ///
 /// # Errors
-/// 401 for a token of the other kind, and for the root key in SCIM; 403 for what its scope does not allow.
+/// 401 for a token of the other kind, and for the root key in SCIM; 403 if its scope does not allow the request.
 pub(crate) fn check(known: Known, ask: &Ask) -> Result<Caller> {
     let Known { token, settings } = known;
     match (token.as_ref().map(|token| token.settings.kind), ask) {
@@ -58,17 +58,17 @@ pub(crate) fn check(known: Known, ask: &Ask) -> Result<Caller> {
     Ok(Caller { token: token.map(|token| token.id.to_string()), console, settings })
 }
 
-/// True for a token that an identity provider pushes with.
+/// Returns true for the token of an identity provider.
 pub(crate) fn is_for_scim(token: &tokens::Token) -> bool {
     token.settings.kind == TokenKind::Scim
 }
 
-/// True if the token may be used from where the call comes from.
+/// Returns true if the token may be used from the address of the call.
 pub(crate) fn is_inside<A>(token: &tokens::Token, call: &Call<A>) -> bool {
     range::allow(&token.settings.address_ranges, call.address.as_deref())
 }
 
-/// Why a token is not let in, for the admin who reads the journal; who sent it is told what everybody is told.
+/// Returns why a token is refused, for the admin who reads the journal; the caller gets the one sentence for all.
 pub(crate) fn why_not<A>(token: &tokens::Token, call: &Call<A>, now: Timestamp) -> Error {
     let revoked = token.revoked.map(Timestamp::rfc3339);
     let expired = token.settings.expires_at.filter(|end| *end <= now).map(Timestamp::rfc3339);
@@ -104,7 +104,7 @@ pub(crate) fn forbidden(what: &str) -> Error {
     Error::new(Code::ScopeTooNarrow, format!("This token may not {what}; use one of a wider scope, or the root key."))
 }
 
-/// 403 for an organisation that has SCIM switched off.
+/// Returns 403 for an organisation that has SCIM switched off.
 pub(crate) fn switched_off(org: &OrgId) -> Error {
     Error::new(
         Code::ScimOff,

@@ -1,4 +1,4 @@
-//! What the Console sets: the organisation's settings, its tokens and schemas, and its end.
+//! The Console's changes: the organisation's settings, its tokens and schemas, and its end.
 
 pub mod erase;
 pub mod records;
@@ -17,29 +17,29 @@ use crate::scim::json;
 use crate::store::{Sql, settings as store, transact};
 use serde::{Deserialize, Serialize};
 
-/// What an organisation is set to.
+/// The settings of an organisation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Settings {
-    /// For people.
+    /// The name for people.
     pub(crate) display_name: String,
-    /// Its SAML single sign-on is configured: SCIM cannot come first.
+    /// True if its SAML single sign-on is configured: SCIM cannot come first.
     pub(crate) saml_configured: bool,
-    /// It takes part in SCIM; off until it is turned on.
+    /// True if it takes part in SCIM; off until it is turned on.
     pub(crate) scim_enabled: bool,
-    /// What of a push it takes, and the guard.
+    /// The parts of a push that it accepts, and the guard.
     #[serde(skip_serializing_if = "Options::is_empty")]
     pub(crate) options: Options,
-    /// Where the object is, as the registry has it.
+    /// The place of the object, as the registry has it.
     #[serde(skip_serializing_if = "Residency::is_empty")]
     pub(crate) residency: Residency,
-    /// Until when the guard lets everything through.
+    /// The end of the guard's release.
     pub(crate) guard_released_until: Timestamp,
 }
 
 impl Settings {
-    /// True while the guard lets everything through. A release is never longer than [`RELEASE_MAX`]: one that ends later was
-    /// made while the clock was wrong, and is over.
+    /// Returns true while the guard is released. A release is never longer than [`RELEASE_MAX`]: one that ends later
+    /// was made while the clock was wrong, and is over.
     pub(crate) fn guard_is_released(&self, now: Timestamp) -> bool {
         self.guard_released_until > now && self.guard_released_until <= now.plus(RELEASE_MAX * 1000)
     }
@@ -47,7 +47,7 @@ impl Settings {
 
 const SETTINGS: &str = "organisation";
 
-/// The settings as they are stored.
+/// Reads the stored settings.
 pub(crate) fn settings(sql: &dyn Sql) -> Result<Settings> {
     match store::get(sql, SETTINGS)? {
         Some(text) => json::own(&text),
@@ -101,7 +101,7 @@ fn configure(sql: &dyn Sql, admin: &Admin) -> Result<()> {
     save(sql, &new)
 }
 
-/// Whether SCIM may be set so.
+/// Checks the order of SAML and SCIM.
 ///
 /// # Errors
 /// 409 for SCIM without SAML.

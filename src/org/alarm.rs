@@ -1,13 +1,13 @@
-//! The alarm: the platform calls an object once at a chosen time, and everything an organisation does without a request
-//! hangs on that. It saves the counters that are in memory, then takes one step of the job that is due the longest.
+//! The alarm: the platform calls an object once at a chosen time, and an organisation does all work without a request
+//! then. The alarm saves the counters that are in memory, then takes one step of the job that is due the longest.
 //!
-//! Setting a time in `due` is all that a job needs: the storage notes it, and the object looks at its alarm after the
-//! call. The platform may lose an alarm, run it twice or a day late; every step is one transaction that starts from what
-//! is stored, so each of these only costs time. A step may kill its object: its attempt is counted and committed before,
-//! and after three attempts without an end the job is set aside, so the others go on.
+//! A job only sets a time in `due`: the storage notes it, and the object checks its alarm after the call. The platform
+//! may lose an alarm, run it twice or a day late; every step is one transaction that starts from the stored state, so
+//! each of these only costs time. A step may kill its object: its attempt is counted and committed before, and after
+//! three attempts without an end the job is set aside, so the others continue.
 //!
-//! Out of scope: setting the platform's alarm, waiting for the commit between [`begin`] and [`Attempt::run`], and what
-//! the log says: `edge` does that.
+//! Out of scope: setting the platform's alarm, waiting for the commit between [`begin`] and [`Attempt::run`], and the
+//! log; `edge` does these.
 
 use crate::error::{Error, Result};
 use crate::id::Timestamp;
@@ -17,37 +17,37 @@ use crate::store::due::{self, Due};
 use crate::store::{Sql, schema, transact};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// How soon the alarm may be set at all, in milliseconds from now. One for the millisecond that is running is lost in
-/// workerd if it is set while an alarm runs.
+/// The shortest time from now for which the alarm is set, in milliseconds. An alarm for the current millisecond is lost
+/// in workerd if it is set while an alarm runs.
 pub const AHEAD: i64 = 10;
-/// How soon it is tried again when it could not even read what is due, in milliseconds.
+/// The time after which it is tried again when it could not even read the due jobs, in milliseconds.
 pub const RETRY: i64 = 60_000;
-/// How late an alarm may be before a call does its work, in milliseconds; in workerd's tests less.
+/// The delay of an alarm after which a call does its work, in milliseconds; in workerd's tests less.
 pub const LATE: i64 = if cfg!(feature = "test-hooks") { 3_000 } else { 30_000 };
-/// After how many attempts without an end a job is set aside.
+/// The attempts without an end after which a job is set aside.
 const ATTEMPTS: i64 = 3;
-/// How long a step that never ends delays the next attempt, after the first one and after the others, in milliseconds;
-/// in workerd's tests less.
+/// The delay of the next attempt after a step that never ends, after the first one and after the others, in
+/// milliseconds; in workerd's tests less.
 const PAUSES: (i64, i64) = if cfg!(feature = "test-hooks") { (1_000, 2_000) } else { (10_000, 60_000) };
-/// How long a job rests that was set aside and then is tried again, in milliseconds.
+/// The rest of a job that was set aside before it is tried again, in milliseconds.
 const REST: i64 = 24 * 3_600_000;
 
-/// What is done without a request, in steps.
+/// A job that is done without a request, in steps.
 struct Job {
     /// Its row in `due`; stored, so it never changes.
     name: &'static str,
-    /// When it is due first, in milliseconds after the registration, if it has no row; `None` if a call makes it due.
+    /// The time of its first step without a row, in milliseconds after the registration; `None` if a call makes it due.
     first: fn(&dyn Sql) -> Result<Option<i64>>,
-    /// The furthest ahead that it is ever due, in milliseconds. A time beyond that was set while the clock was wrong, and
-    /// counts as now.
+    /// The furthest time ahead for which it is ever due, in milliseconds. A later time was set while the clock was
+    /// wrong, and counts as now.
     furthest: i64,
-    /// Takes one bounded step; answers when the next one is due, `None` if there is no more to do.
+    /// Takes one bounded step. Returns when the next one is due, `None` if there is no more to do.
     step: fn(&dyn Sql, &mut Memory, Timestamp) -> Result<Option<Timestamp>>,
     /// Notes that it was set aside, and why.
     set_aside: fn(&dyn Sql, &str, Timestamp) -> Result<SetAside>,
 }
 
-/// What being set aside means and what to do, in a sentence, and when the job is due again.
+/// A sentence that says what being set aside means and what to do, and when the job is due again.
 type SetAside = (String, Option<Timestamp>);
 
 const JOBS: [Job; 5] = [
@@ -57,8 +57,8 @@ const JOBS: [Job; 5] = [
         furthest: REST,
         step: clearing::step,
         set_aside: |_, _, now| {
-            let then = "Memberships of users and groups that were deleted are still stored; nobody sees them. Clearing them away \
-                        is tried again in a day.";
+            let then = "Memberships of users and groups that were deleted are still stored; no answer shows them. \
+                        Removing them is tried again in a day.";
             Ok((then.to_owned(), Some(now.plus(REST))))
         },
     },
@@ -86,8 +86,8 @@ const JOBS: [Job; 5] = [
         furthest: REST,
         step: spelling::step,
         set_aside: |_, _, now| {
-            let then = "Values of registered extensions that were stored before their schema, in another spelling, are not found \
-                        by filters. Writing them in the schema's spelling is tried again in a day.";
+            let then = "Values of registered extensions that were stored before their schema, in another spelling, \
+                        are not found by filters. Writing them in the schema's spelling is tried again in a day.";
             Ok((then.to_owned(), Some(now.plus(REST))))
         },
     },
@@ -97,21 +97,21 @@ const JOBS: [Job; 5] = [
         furthest: REST,
         step: journal::copy,
         set_aside: |_, _, now| {
-            let then = "It is tried again in a day. Until then the journal shows the refusals of the build before from where \
-                        that one stored them.";
+            let then = "It is tried again in a day. Until then the journal shows the refusals of the build before \
+                        from where that one stored them.";
             Ok((then.to_owned(), Some(now.plus(REST))))
         },
     },
 ];
 
 impl Job {
-    /// The time that counts.
+    /// Returns the time that counts.
     fn at(&self, due: &Due, now: Timestamp) -> Timestamp {
         if due.at > now.plus(self.furthest) { now } else { due.at }
     }
 }
 
-/// The jobs that have a row, each with when it is due. A row of another version's job is skipped.
+/// Returns the jobs that have a row, each with its due time. A row of another version's job is skipped.
 fn waiting(sql: &dyn Sql, now: Timestamp) -> Result<Vec<(&'static Job, Timestamp, i64)>> {
     let all = due::all(sql)?;
     let known = all.iter().filter_map(|due| {
@@ -121,7 +121,7 @@ fn waiting(sql: &dyn Sql, now: Timestamp) -> Result<Vec<(&'static Job, Timestamp
     Ok(known.collect())
 }
 
-/// Makes every job due that runs by itself and has no row: after the registration, and where a version added the job.
+/// Makes every periodic job due that has no row: after the registration, and where a version added the job.
 ///
 /// # Errors
 /// Internal only.
@@ -135,9 +135,9 @@ pub(crate) fn begin_periodic(sql: &dyn Sql, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
-/// Returns the time that the platform's alarm must be set to; `None` if it may stay as it is. `armed` is the time that it
-/// is set to as far as the caller knows, `changed` says that a due time was set since. A time that has passed counts as
-/// not set: the platform may have lost that alarm. An object that is not registered wants none.
+/// Returns the time for which the platform's alarm must be set; `None` if it may stay as it is. `armed` is the time for
+/// which it is set as far as the caller knows, `changed` says that a due time was set since. A time that has passed
+/// counts as not set: the platform may have lost that alarm. An object that is not registered needs no alarm.
 ///
 /// # Errors
 /// Internal only.
@@ -164,17 +164,17 @@ pub struct Attempt {
     made: i64,
 }
 
-/// What went wrong in an alarm, for the log.
+/// The failure of an alarm, for the log.
 #[derive(Debug)]
 pub struct Failure {
     /// The job's name.
     pub job: &'static str,
-    /// Why.
+    /// The reason.
     pub error: Error,
 }
 
 /// Begins an alarm: saves the counters, then counts an attempt at the job that is due the longest. A job whose attempts
-/// are used up is set aside instead. Also answers what went wrong and stops nothing else.
+/// are used up is set aside instead. Also returns a failure that stops nothing else.
 ///
 /// # Errors
 /// Internal only.
@@ -203,8 +203,8 @@ impl std::fmt::Display for Attempt {
 }
 
 impl Attempt {
-    /// Takes the step. One that fails or panics is rolled back, and tried again after a pause; the last attempt sets the
-    /// job aside. One that ends because the platform restarts the object was no attempt. Answers what went wrong.
+    /// Takes the step. A step that fails or panics is rolled back, and tried again after a pause; the last attempt sets
+    /// the job aside. A step that ends because the platform restarts the object was no attempt. Returns its failure.
     pub fn run(self, sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Option<Failure> {
         let Self { job, made } = self;
         let stepped = caught(|| {
@@ -214,7 +214,7 @@ impl Attempt {
             })
         });
         let error = stepped.err()?;
-        // Only what is stored holds: the step may have noted in memory what was rolled back.
+        // Only the stored state counts: the step may have noted in memory what was rolled back.
         memory.forget_stored();
         let again = super::load(sql, memory, now).and_then(|()| match made >= ATTEMPTS {
             _ if error.code.is_passing() => transact(sql, || due::withdraw(sql, job.name, now.plus(PAUSES.1))),
@@ -226,8 +226,8 @@ impl Attempt {
     }
 }
 
-/// Sets a job aside, with a warning in the journal. `how` says how its attempts ended. A job that cannot even note that
-/// rests for a day like the others, so it never stands in their way.
+/// Sets a job aside, with a warning in the journal. `how` says how its attempts ended. If even that note fails, the job
+/// rests for a day like the others, so it never blocks them.
 fn set_aside(sql: &dyn Sql, memory: &mut Memory, job: &Job, how: &str, now: Timestamp) -> Result<()> {
     let why = format!("{ATTEMPTS} attempts at a step {how}");
     let noted = caught(|| transact(sql, || (job.set_aside)(sql, &why, now)));
@@ -241,8 +241,8 @@ fn set_aside(sql: &dyn Sql, memory: &mut Memory, job: &Job, how: &str, now: Time
     Ok(())
 }
 
-/// Runs `body`; a panic becomes an error. What `body` changes is the storage, whose transaction rolls back, and memory,
-/// which its caller then takes from the storage again.
+/// Runs `body`; a panic becomes an error. `body` changes the storage, whose transaction rolls back, and memory, which
+/// its caller then reads from the storage again.
 fn caught<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| Err(Error::internal("a panic")))
 }

@@ -1,11 +1,11 @@
-//! Buckets of object time: how much of its one thread an organisation's callers may take over time.
+//! Buckets of object time: the share of its one thread that an organisation's callers may take over time.
 //!
-//! There are two, one for the tokens that identity providers push with and one for the Console's, so that neither holds
-//! up the other. Each refills with time and is charged after a call with the units that it spent, whatever the call was
-//! answered. While one is below zero its callers are refused. They live in memory: an eviction fills them.
+//! There are two, one for the tokens of identity providers and one for the Console's, so that neither blocks the other.
+//! Each refills with time and is charged after a call with the units that it spent, whatever the answer was. While a
+//! bucket is below zero its callers are refused. Buckets live in memory: an eviction fills them.
 //!
-//! What takes access away is never refused, nor is the root key ([`may_refuse`]). Streams that go on in steps are not
-//! charged; [`Streams`] bounds how many there are.
+//! A call that takes access away is never refused, nor is the root key ([`may_refuse`]). Streams that continue in steps
+//! are not charged; [`Streams`] bounds their number.
 
 use crate::auth::TokenKind;
 use crate::budget::UNITS_PER_SECOND;
@@ -18,21 +18,21 @@ use crate::id::{Timestamp, is_within};
 use crate::scim::json;
 use std::collections::BTreeMap;
 
-/// How much a bucket holds and how fast it refills, in units.
+/// The size of a bucket and the speed at which it refills, in units.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rate {
     pub(super) a_millisecond: f64,
     pub(super) most: f64,
 }
 
-/// What one token gets of its organisation's bucket: the rest is for the others, whatever it does.
+/// The share of one token in its organisation's bucket: the rest is for the others, whatever it does.
 const ONE_TOKEN: f64 = 0.8;
-/// How many tokens are remembered before those whose buckets are full again are forgotten.
+/// The number of tokens from which on those with full buckets are forgotten.
 const TOKENS: usize = 1000;
 
 impl Rate {
-    /// Reads the variable `OBJECT_SECONDS`: how many seconds of object time a bucket gets in a second, and how many it
-    /// holds. `None` for an empty text: there are no buckets. What is no such pair stands for `0.5 5`.
+    /// Reads the variable `OBJECT_SECONDS`: the seconds of object time that a bucket gets in a second, and its size.
+    /// Returns `None` for an empty text: there are no buckets. An invalid text stands for `0.5 5`.
     pub fn parse(text: &str) -> Option<Self> {
         let mut numbers = text
             .split_whitespace()
@@ -51,7 +51,7 @@ impl Rate {
     }
 }
 
-/// What is in one bucket.
+/// The content of one bucket.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Level {
     units: f64,
@@ -59,24 +59,25 @@ pub(super) struct Level {
 }
 
 impl Level {
-    /// Returns what is left after `units` were taken out, of a full bucket if there was none.
+    /// Returns the content after `units` were taken out, of a full bucket if there was none.
     pub(super) fn after(level: Option<Self>, rate: Rate, units: f64, now: Timestamp) -> Self {
         Self { units: level.map_or(rate.most, |level| level.at(now, rate)) - units, at: now }
     }
 
-    /// Returns in how many seconds it is no longer below zero; `None` if it is not.
+    /// Returns the seconds until it is no longer below zero; `None` if it is not.
     pub(super) fn seconds(self, rate: Rate, now: Timestamp) -> Option<i64> {
         let units = self.at(now, rate);
         (units < 0.0).then(|| (-units / rate.a_millisecond / 1000.0).ceil().max(1.0) as i64)
     }
 
-    /// Returns true if nothing was taken out that has not come back.
+    /// Returns true if it has refilled completely.
     pub(super) fn is_full(self, rate: Rate, now: Timestamp) -> bool {
         self.at(now, rate) >= rate.most
     }
 
     fn at(self, now: Timestamp, rate: Rate) -> f64 {
-        // A clock that went back counts as time that passed; otherwise nothing would be refilled until it is there again.
+        // A clock that went back counts as time that passed; otherwise nothing would be refilled until it has caught
+        // up.
         let passed = now.0.abs_diff(self.at.0) as f64;
         (self.units + passed * rate.a_millisecond).min(rate.most)
     }
@@ -98,7 +99,7 @@ pub struct Buckets {
 }
 
 impl Buckets {
-    /// Full ones.
+    /// Makes full buckets.
     pub fn new(rate: Rate) -> Self {
         Self { rate, scim: Bucket::default(), console: Bucket::default() }
     }
@@ -125,7 +126,7 @@ impl Buckets {
         Err(Error { retry_after: Some(seconds), ..error })
     }
 
-    /// Takes out what a call with this token has spent.
+    /// Takes out the units that a call with this token has spent.
     pub fn charge(&mut self, kind: TokenKind, token: &str, units: u64, now: Timestamp) {
         let (all, one) = (self.rate, self.rate.of_one_token());
         let bucket = match kind {
@@ -141,7 +142,7 @@ impl Buckets {
         bucket.each.insert(token.to_owned(), level);
     }
 
-    /// Returns how many seconds of object time are left for all tokens of that kind; below zero while they are refused.
+    /// Returns the seconds of object time that are left for all tokens of that kind; below zero while they are refused.
     pub fn seconds_left(&self, kind: TokenKind, now: Timestamp) -> f64 {
         let units = self.bucket(kind).all.map_or(self.rate.most, |level| level.at(now, self.rate));
         units / UNITS_PER_SECOND as f64
@@ -155,7 +156,8 @@ impl Buckets {
     }
 }
 
-/// Returns the refusal of a token that was refused a moment ago, for so many more seconds; nothing of the request was read.
+/// Returns the refusal of a token that was refused a moment ago, for so many more seconds. Nothing of the request was
+/// read.
 pub fn still_spent(seconds: i64) -> Error {
     let error = Error::new(
         Code::ObjectTimeSpent,
@@ -167,20 +169,21 @@ pub fn still_spent(seconds: i64) -> Error {
     Error { retry_after: Some(seconds), ..error }
 }
 
-/// True for a call that the buckets may refuse: it is neither exempt nor one of the streams, which are not charged.
+/// Returns true for a call that the buckets may refuse: it is neither exempt nor one of the streams, which are not
+/// charged.
 pub fn may_refuse(call: &Call) -> bool {
     !is_exempt(call) && !call.ask.is_stream()
 }
 
-/// True for a call that the buckets never refuse: with the root key, or one that takes access away.
+/// Returns true for a call that the buckets never refuse: with the root key, or one that takes access away.
 fn is_exempt(call: &Call) -> bool {
     let exempt = matches!(&call.ask, Ask::Admin(admin) if admin.is_exempt_from_budget());
     call.actor == Actor::Root || exempt
 }
 
-/// The units of a call besides those that its work spends: the way to the object and back.
+/// The units of a call besides those of its work: the way to the object and back.
 pub(super) const CALL_UNITS_LEAST: usize = 500;
-/// How many bytes of a call or of a document in an answer are a unit.
+/// The bytes of a call or of a document in an answer that are one unit.
 const BYTES_A_UNIT: usize = 16;
 /// The units of a resource in an answer, besides its bytes.
 const RESOURCE_UNITS: usize = 100;
@@ -192,11 +195,11 @@ pub(super) fn reading(bytes: usize) -> usize {
     bytes / BYTES_A_UNIT
 }
 
-/// The units of a row that is skipped, or looked at by a condition in SQL.
+/// The units of a row that is skipped, or tested by a condition in SQL.
 const ROW_UNITS: usize = 2;
-/// How many characters of documents SQL looks at for a unit, for each term of a filter.
+/// The characters of documents that SQL reads for one unit, for each term of a filter.
 const CHARACTERS_A_UNIT: usize = 128;
-/// How many bytes of a document a unit are, for each term of a filter that is judged here.
+/// The bytes of a document that are one unit, for each term of a filter that is judged here.
 const JUDGED_A_UNIT: usize = 256;
 
 /// Returns the units of skipping so many rows.
@@ -204,15 +207,15 @@ pub(super) fn skipping(rows: i64) -> usize {
     usize::try_from(rows).unwrap_or(0)
 }
 
-/// Returns the units of a piece that SQL looks at by a filter of so many terms. A group or member weighs as many characters
-/// as [`related_weight`] says.
+/// Returns the units of a piece that SQL reads for a filter of so many terms. A group or member weighs as many
+/// characters as [`related_weight`] says.
 pub(super) fn looking(rows: i64, characters: i64, terms: usize) -> usize {
     let (rows, characters) = (usize::try_from(rows).unwrap_or(0), usize::try_from(characters).unwrap_or(0));
     rows * (ROW_UNITS + terms / 2) + characters.saturating_mul(terms) / CHARACTERS_A_UNIT
 }
 
-/// Returns what a group or member weighs in characters of documents, for a condition that goes so often through those of a
-/// row and has so many terms.
+/// Returns the weight of a group or member in characters of documents, for a condition with so many passes over those
+/// of a row and so many terms.
 pub(super) fn related_weight(passes: usize, terms: usize) -> i64 {
     let weight = if passes == 0 { 0 } else { NAMED_UNITS * CHARACTERS_A_UNIT * passes / terms.max(1) + 32 };
     weight as i64
@@ -233,7 +236,7 @@ pub(super) fn naming(read: usize) -> usize {
     read * NAMED_UNITS
 }
 
-/// Returns the units of reading and writing what is answered.
+/// Returns the units of reading and writing an answer.
 pub(super) fn answering(answer: &Answer) -> usize {
     let stored = |one: &Stored| {
         let named = one.groups.len() + one.members.as_ref().map_or(0, Vec::len);
@@ -252,20 +255,20 @@ pub(super) fn answering(answer: &Answer) -> usize {
     }
 }
 
-/// The snapshots and parts of imports that are under way. Each is known by its request; all its calls bear that id.
+/// The running snapshots and parts of imports. Each is identified by its request; all its calls have that id.
 #[derive(Debug, Default)]
 pub(super) struct Streams(BTreeMap<String, Timestamp>);
 
-/// How many may be under way at once.
+/// The most that may run at once.
 const STREAMS: usize = 2;
-/// How long one is believed to go on after its last call, in milliseconds: the client may have hung up.
+/// The time after its last call for which one is believed to continue, in milliseconds: the client may have hung up.
 const FORGOTTEN_AFTER: i64 = 30_000;
 
 impl Streams {
-    /// Lets a call in that begins a stream or goes on with one. One that goes on is never refused: its answer has begun.
+    /// Admits a call that begins a stream or continues one. A continuing one is never refused: its answer has begun.
     ///
     /// # Errors
-    /// 429 with `Retry-After`, if enough are under way.
+    /// 429 with `Retry-After`, if enough are running.
     pub(super) fn enter(&mut self, call: &Call, now: Timestamp) -> Result<()> {
         let goes_on = match &call.ask {
             Ask::Read(Query::Snapshot { position }) => position.is_some(),
@@ -287,7 +290,7 @@ impl Streams {
         Ok(())
     }
 
-    /// Forgets a stream that has come to its end.
+    /// Forgets a stream that has ended.
     pub(super) fn leave(&mut self, call: &Call, outcome: &Result<Answer>) {
         let goes_on = match (&call.ask, outcome) {
             (_, Err(_)) => false,
@@ -351,7 +354,7 @@ mod tests {
         assert_eq!(buckets.seconds_left(TokenKind::Scim, at(3_600_000)).round(), 5.0);
     }
 
-    /// One token asks whenever it is let in, for a second of work each time; the other for 2 ms, ten times a second.
+    /// One token asks whenever it is admitted, for a second of work each time; the other for 2 ms, ten times a second.
     #[test]
     fn one_token_at_its_worst_refuses_only_itself() {
         let mut buckets = buckets();
@@ -380,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_ahead_holds_nobody_up() {
+    fn a_clock_that_was_ahead_holds_no_token_up() {
         let (now, ahead) = (Timestamp(1_795_000_000_000), Timestamp(1_826_536_000_000));
         let mut buckets = Buckets::new(Rate::parse("0.5 5").unwrap());
         buckets.charge(TokenKind::Scim, "t", 100 * UNITS_PER_SECOND, ahead);

@@ -1,8 +1,9 @@
-//! An import: a directory, in lines, that takes the place of the one there is.
+//! An import: a directory, in lines, that replaces the present one.
 //!
-//! Parts arrive in any order and are read line by line, each call of a bounded size. Once they are complete a job goes on by
-//! itself, a short step at a time, each a transaction: it applies the lines that refer to others and checks the whole, and only
-//! then touches the directory. Up to there nothing has changed, and after it nothing can fail but the storage.
+//! Parts arrive in any order and are read line by line, each call of a bounded size. Once they are complete a job
+//! continues by itself, a short step at a time, each a transaction. It applies the lines that refer to others and
+//! checks the whole, and only then changes the directory. Before that nothing has changed, and after it only the
+//! storage can fail.
 
 mod line;
 
@@ -30,16 +31,16 @@ use serde_json::json;
 pub(crate) const IMPORT: &str = "import";
 /// The largest part, in lines; one of 8 MiB has fewer.
 const PART_MAX: i64 = 100_000;
-/// How many rows one step reads or writes: documents, also when it ends early, in bytes; memberships and ids. Some 30 ms.
+/// The rows that one step reads or writes: documents, with a bound in bytes; memberships and ids. Some 30 ms.
 const DOCUMENTS: i64 = 500;
 const DOCUMENT_BYTES: i64 = 4_000_000;
 const MEMBERSHIPS: i64 = 5_000;
 const IDS: i64 = 5000;
-/// How many lines that refer to others one step applies, and when it ends early, in bytes.
+/// The lines that refer to others of which one step applies so many, with a bound in bytes.
 const LINES: i64 = 200;
 const LINE_BYTES: i64 = 100_000;
 
-/// Where an import stands.
+/// The phase of an import.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 enum Phase {
@@ -58,7 +59,7 @@ enum Phase {
     WritingTombstones,
     Done,
     Failed,
-    /// Given up.
+    /// The import was given up.
     Gone,
 }
 
@@ -75,7 +76,7 @@ impl Phase {
         }
     }
 
-    /// What is being done, for people.
+    /// Returns what is being done, for people.
     fn doing(self) -> &'static str {
         match self {
             Phase::Receiving | Phase::Done | Phase::Failed | Phase::Gone => "",
@@ -97,25 +98,25 @@ impl Phase {
 #[serde(default)]
 struct Job {
     phase: Phase,
-    /// The last key that the phase has done; of memberships two.
+    /// The last key that the phase has done; for memberships two.
     at: (i64, i64),
     /// The last id that it has done.
     id: String,
     /// The key of the last line.
     end: i64,
-    /// In the order of the last line's.
+    /// The counts in the order of the last line's.
     counts: [i64; 5],
-    /// The first member that was passed over, and where.
+    /// The first member that was skipped, and its line.
     passed: Option<(i64, String)>,
     error: Option<String>,
     org: String,
     request: String,
     token: Option<String>,
-    /// The change that tells of it.
+    /// The position of the change that tells of the import.
     seq: Option<Seq>,
-    /// The directory is neither the old nor the new one, since this import or one before it was set aside.
+    /// True if the directory is neither the old nor the new one, since this import or one before it was set aside.
     half: bool,
-    /// The phase in which it was set aside, if it can go on from there.
+    /// The phase in which it was set aside, if it can continue from there.
     stopped: Option<Phase>,
 }
 
@@ -127,7 +128,7 @@ fn save(sql: &dyn Sql, job: &Job) -> Result<()> {
     store::set_job(sql, Some(&serde_json::to_string(job).map_err(Error::internal)?))
 }
 
-/// Why the directory cannot be read: it is neither the old nor the new one.
+/// The reason why the directory cannot be read: it is neither the old nor the new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Writing {
     /// An import is being written.
@@ -136,7 +137,7 @@ pub(crate) enum Writing {
     SetAside,
 }
 
-/// Says whether the directory is between two.
+/// Returns whether the directory is between two.
 pub(crate) fn writing(sql: &dyn Sql) -> Result<Option<Writing>> {
     let Some(job) = job(sql)? else { return Ok(None) };
     if job.phase.state() == ImportState::Writing {
@@ -145,14 +146,14 @@ pub(crate) fn writing(sql: &dyn Sql) -> Result<Option<Writing>> {
     Ok(job.half.then_some(Writing::SetAside))
 }
 
-/// 503 for whoever asks meanwhile.
+/// Returns 503 for requests in the meantime.
 pub(crate) fn busy(writing: Writing, org: &OrgId) -> Error {
     let (code, detail, seconds) = match writing {
         Writing::GoesOn => (Code::Importing, "The directory is being imported. Try again in half a minute.", 30),
         Writing::SetAside => (
             Code::DirectoryIncomplete,
-            "An import broke off while it was written, so the directory is incomplete. GET /v1/orgs/{org}/import says how to \
-             go on.",
+            "An import broke off while it was written, so the directory is incomplete. GET /v1/orgs/{org}/import says \
+             how to go on.",
             300,
         ),
     };
@@ -194,7 +195,7 @@ pub(crate) fn run(
     answer
 }
 
-/// Begins, or begins anew: what was sent before is forgotten.
+/// Begins an import. The lines of an earlier one are removed.
 fn begin(sql: &dyn Sql, org: &OrgId, scim_enabled: bool, now: Timestamp) -> Result<Answer> {
     let before = job(sql)?.unwrap_or_default();
     if matches!(before.phase.state(), ImportState::Checking | ImportState::Writing) {
@@ -205,18 +206,20 @@ fn begin(sql: &dyn Sql, org: &OrgId, scim_enabled: bool, now: Timestamp) -> Resu
     }
     may(sql, scim_enabled, before.half)?;
     if give_up(sql, &before, Some(Job { half: before.half, ..Job::default() }), now)? {
-        let mut error =
-            Error::new(Code::ImportClearing, "What was sent before is being cleared away. Begin again in a moment.");
+        let mut error = Error::new(
+            Code::ImportClearing,
+            "The lines of an earlier import are being removed. Begin again in a moment.",
+        );
         error.retry_after = Some(5);
         return Err(error);
     }
     status(sql, org)
 }
 
-/// Forgets what an import brought, and stores another one if there is nothing left of it. True if there is: the job goes
-/// on with that.
+/// Removes the lines of an import, and stores another one if none are left. Returns true if some are left: the job
+/// continues with them.
 fn give_up(sql: &dyn Sql, before: &Job, another: Option<Job>, now: Timestamp) -> Result<bool> {
-    // That the directory is incomplete is never forgotten.
+    // The mark of an incomplete directory is never lost.
     let gone = match before.half {
         true => Job { phase: Phase::Failed, stopped: None, ..before.clone() },
         false => Job { phase: Phase::Gone, ..Job::default() },
@@ -236,20 +239,20 @@ fn clear(sql: &dyn Sql) -> Result<bool> {
     store::clear(sql, (DOCUMENTS, DOCUMENT_BYTES), MEMBERSHIPS)
 }
 
-/// Says whether the directory may be replaced. One that is incomplete may be: SCIM does not reach it.
+/// Checks that the directory may be replaced. An incomplete one may be: SCIM does not reach it.
 fn may(sql: &dyn Sql, scim_enabled: bool, half: bool) -> Result<()> {
     let totals = changes::head(sql)?.totals;
     if scim_enabled && !half && (totals.users, totals.groups) != (0, 0) {
         return Err(conflict(
             Code::DirectoryInUse,
-            "An import replaces the directory, and this one is in use: it is not empty and SCIM is enabled. Disable SCIM \
-             first.",
+            "An import replaces the directory, and this one is in use: it is not empty and SCIM is enabled. Disable \
+             SCIM first.",
         ));
     }
     Ok(())
 }
 
-/// Gives an import up. Nothing of it has reached the directory.
+/// Gives an import up. None of its lines has reached the directory.
 fn end(sql: &dyn Sql, now: Timestamp) -> Result<Answer> {
     let job = job_shown(sql)?;
     if job.phase.state() == ImportState::Writing {
@@ -265,20 +268,20 @@ fn end(sql: &dyn Sql, now: Timestamp) -> Result<Answer> {
     Ok(Answer::Nothing)
 }
 
-/// The job that there is for the Console.
+/// Returns the job to show, for the Console.
 fn job_shown(sql: &dyn Sql) -> Result<Job> {
     job(sql)?.filter(|job| job.phase != Phase::Gone).ok_or_else(none)
 }
 
-/// What the admin can do about a directory that is incomplete.
+/// Returns what the admin can do about an incomplete directory.
 fn way_out(job: &Job) -> String {
     let finish = match job.stopped {
         Some(_) => "POST /v1/orgs/{org}/import/finish goes on with this import, ",
         None => "",
     };
     format!(
-        "The directory is incomplete and SCIM is answered 503 until an import is done: {finish}POST /v1/orgs/{{org}}/import \
-         begins another one. DELETE /v1/orgs/{{org}} erases the organisation."
+        "The directory is incomplete and SCIM is answered 503 until an import is done: {finish}POST \
+         /v1/orgs/{{org}}/import begins another one. DELETE /v1/orgs/{{org}} erases the organisation."
     )
 }
 
@@ -289,7 +292,7 @@ fn position(job: &Job) -> String {
     }
 }
 
-/// Where it stands.
+/// Answers the state of the import.
 pub(crate) fn status(sql: &dyn Sql, org: &OrgId) -> Result<Answer> {
     let job = job_shown(sql).map_err(|error| naming(error, org))?;
     let part = |part: Part| ImportPart { part: part.part, lines: part.lines, complete: part.whole };
@@ -305,7 +308,8 @@ pub(crate) fn status(sql: &dyn Sql, org: &OrgId) -> Result<Answer> {
     Answer::of(&ImportStatus { state: job.phase.state(), parts, position, error, seq: job.seq })
 }
 
-/// Some lines of a part. Those before have arrived; `line` is the number of the first one here, 1 begins the part anew.
+/// Takes some lines of a part. Those before have arrived; `line` is the number of the first one here, 1 begins the part
+/// anew.
 fn lines(
     sql: &dyn Sql,
     types: &Types,
@@ -325,7 +329,7 @@ fn lines(
     if line > 1 && arrived != line - 1 {
         return Err(conflict(Code::ImportPartTwice, format!("Part {part} was sent twice at once. Send it again.")));
     }
-    // Everything is read before anything is written.
+    // Every line is read before anything is written.
     let mut read = Vec::new();
     for (number, text) in (line..).zip(text.lines()) {
         if number > PART_MAX {
@@ -368,7 +372,7 @@ fn take(sql: &dyn Sql, key: i64, text: &str, line: &Line) -> Result<()> {
             put(sql, key, line)
         }
         Line::From if key != store::key(1, 1) => {
-            Err(at(key, Code::ImportContradiction, "from is the first line of part 1 only."))
+            Err(at(key, Code::ImportContradiction, "Only the first line of part 1 may be from."))
         }
         Line::From => store::keep(sql, key, "from", text),
         Line::Members(..) => store::keep(sql, key, "members", text),
@@ -386,7 +390,7 @@ fn put(sql: &dyn Sql, key: i64, line: &Line) -> Result<()> {
     }
 }
 
-/// All parts were sent: checks that they are, and sets the job going. One that was set aside goes on.
+/// Checks that all parts were sent, and starts the job. One that was set aside continues.
 fn finish(sql: &dyn Sql, settings: &Settings, org: &OrgId, begun: Job, now: Timestamp) -> Result<()> {
     let job = job_shown(sql)?;
     if let Some(phase) = job.stopped {
@@ -413,7 +417,7 @@ fn finish(sql: &dyn Sql, settings: &Settings, org: &OrgId, begun: Job, now: Time
     }
     let lines = parts.iter().map(|part| part.lines).sum::<i64>();
     if store::line(sql, store::key(1, 1))?.is_none_or(|(kind, _)| kind != "from") {
-        return Err(Error::new(Code::ImportCutOff, "The first line of part 1 has to be {\"from\": ...}."));
+        return Err(Error::new(Code::ImportCutOff, "The first line of part 1 must be {\"from\": ...}."));
     }
     let key = parts.last().map_or(0, |last| store::key(last.part, last.lines));
     let Some(Line::End(end)) =
@@ -421,14 +425,16 @@ fn finish(sql: &dyn Sql, settings: &Settings, org: &OrgId, begun: Job, now: Time
     else {
         return Err(Error::new(
             Code::ImportCutOff,
-            "The last line of the last part has to be {\"at\": ..., \"counts\": ..., \"lines\": ...}: cut off?",
+            "The last line of the last part must be {\"at\": ..., \"counts\": ..., \"lines\": ...}. The import may be \
+             cut off.",
         ));
     };
     if end.lines != lines - 1 {
-        let detail = format!("The last line says that {} lines come before it; {} were sent.", end.lines, lines - 1);
+        let detail =
+            format!("The last line says that {} lines come before it, but {} were sent.", end.lines, lines - 1);
         return Err(Error::new(Code::ImportCounts, detail));
     }
-    // What the job counts is held against these counts, so nothing more comes than was judged here.
+    // The job compares its own counts with these, so the directory gets no more than was checked here.
     let [users, _, groups, ..] = end.counts;
     growth::may_import(sql, settings.options.quota(), (users, groups), org)?;
     set_going(sql, &Job { end: key, half: job.half, ..begun }, now)
@@ -441,8 +447,8 @@ fn set_going(sql: &dyn Sql, job: &Job, now: Timestamp) -> Result<()> {
     })
 }
 
-/// Notes that the job was set aside, for that reason. Before the directory is touched that ends the import; afterwards it
-/// can go on. Clearing away what an import brought is tried again at `later`. Answers what to do, and when the job is due.
+/// Notes that the job was set aside, and why. Before the directory is changed that ends the import; afterwards it can
+/// continue. Removing the lines of an import is tried again at `later`. Returns what to do, and when the job is due.
 pub(crate) fn set_aside(
     sql: &dyn Sql,
     why: &str,
@@ -451,7 +457,7 @@ pub(crate) fn set_aside(
 ) -> Result<(String, Option<Timestamp>)> {
     let Some(job) = job(sql)? else { return Ok(("There is no import any more.".to_owned(), None)) };
     if matches!(job.phase, Phase::Receiving | Phase::Done | Phase::Failed | Phase::Gone) {
-        let then = "What an import brought is still stored; clearing it away is tried again in a day.";
+        let then = "Lines of an import are still stored. Removing them is tried again in a day.";
         return Ok((then.to_owned(), Some(later)));
     }
     let error = format!("The import was set aside while {}: {why}.", position(&job));
@@ -460,17 +466,17 @@ pub(crate) fn set_aside(
     let job = Job { phase: Phase::Failed, error: Some(error), half, stopped, ..job };
     save(sql, &job)?;
     if half {
-        // What was sent stays while it can be written, and else is cleared away.
+        // Lines stay while they can be written, otherwise they are removed.
         return Ok((way_out(&job), stopped.is_none().then_some(now)));
     }
     let then = "The directory is what it was before the import. POST /v1/orgs/{org}/import begins another one.";
     Ok((then.to_owned(), Some(now)))
 }
 
-/// Takes one step of the job, in a transaction; answers when the next one is due.
+/// Takes one step of the job, in a transaction. Returns when the next one is due.
 ///
 /// # Errors
-/// Internal only. What is wrong with the lines ends the job, and [`status`] tells.
+/// Internal only. An error in the lines ends the job, and [`status`] shows it.
 pub(crate) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<Option<Timestamp>> {
     let more = advanced(sql, memory, now)?;
     Ok(more.then_some(now))
@@ -508,10 +514,10 @@ fn advanced(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<bool> 
     };
     memory.importing = writing(sql)?;
     if phase == Phase::Done {
-        // Where readers left off is a place in another directory.
+        // A reader's place belongs to the old directory.
         memory.pages = super::Pages::default();
     }
-    // What is over is cleared away.
+    // The lines of an ended import are removed.
     Ok(phase != Phase::Receiving)
 }
 
@@ -555,7 +561,7 @@ fn advance(sql: &dyn Sql, job: &mut Job, types: &Types, now: Timestamp) -> Resul
     Ok(())
 }
 
-/// The lines that refer to others, in their order. True at the end.
+/// Applies the lines that refer to others, in their order. Returns true at the end.
 fn apply(sql: &dyn Sql, job: &mut Job, types: &Types, now: Timestamp) -> Result<bool> {
     let lines = store::lines(sql, job.at.0, LINES, LINE_BYTES)?;
     let (end, mut left) = (lines.is_empty(), MEMBERSHIPS);
@@ -606,7 +612,7 @@ fn changed(sql: &dyn Sql, key: i64, change: &line::Change) -> Result<()> {
     change.versions.iter().try_for_each(|(group, version, at)| store::touch_group(sql, group, *version, *at))
 }
 
-/// Some users or groups: no two may have the same name. True at the end.
+/// Checks some users or groups: no two may have the same name. Returns true at the end.
 fn check(sql: &dyn Sql, job: &mut Job, table: &str) -> Result<bool> {
     let walked = store::walk(sql, table, job.at.0, DOCUMENTS)?;
     let Some(last) = walked.last else { return Ok(true) };
@@ -630,7 +636,7 @@ fn check(sql: &dyn Sql, job: &mut Job, table: &str) -> Result<bool> {
     Ok(false)
 }
 
-/// Some memberships; at the end everything has to add up.
+/// Counts some memberships; at the end all counts must agree.
 fn count_members(sql: &dyn Sql, job: &mut Job) -> Result<bool> {
     let (count, last) = store::walk_members(sql, job.at, MEMBERSHIPS)?;
     if let Some((group, user)) = store::astray(sql, job.at, last)? {
@@ -648,17 +654,18 @@ fn count_members(sql: &dyn Sql, job: &mut Job) -> Result<bool> {
     let line = store::line(sql, key)?.map(|(_, text)| line::read(&text, &Types::default(), Timestamp(0)));
     let Some(Ok(Line::End(end))) = line else { return Err(store::unreadable(key)) };
     for ((name, said), found) in COUNTS.iter().zip(end.counts).zip(job.counts) {
-        // Of tombstones the oldest may have been forgotten while the snapshot was read.
+        // The oldest tombstones may have been forgotten while the snapshot was read.
         let forgotten = *name == "tombstones" && found > said;
         if said != found && !forgotten {
             let passed = job.passed.as_ref().map(|(key, id)| {
                 format!(" The first member that is not in the import is {id}, or its group is not, in {}.", place(*key))
             });
-            let detail = format!("counts.{name} says {said}, the lines make {found}.{}", passed.unwrap_or_default());
+            let detail =
+                format!("counts.{name} is {said}, but the import contains {found}.{}", passed.unwrap_or_default());
             return Err(at(key, Code::ImportCounts, detail));
         }
     }
-    // Somebody may have begun to push since.
+    // An identity provider may have begun to push since.
     may(sql, super::admin::settings(sql)?.scim_enabled, job.half)?;
     Ok(true)
 }
@@ -672,7 +679,7 @@ fn write(sql: &dyn Sql, job: &mut Job, table: &str) -> Result<bool> {
     Ok(false)
 }
 
-/// The one change that tells of it.
+/// Writes the one change that tells of the import.
 fn tell(sql: &dyn Sql, job: &mut Job, now: Timestamp) -> Result<()> {
     let head = changes::head(sql)?;
     let [users, active_users, groups, memberships, _] = job.counts;

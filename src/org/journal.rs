@@ -1,9 +1,9 @@
-//! What became of requests. Those that changed something are told by their changes; refusals, and what was passed over,
-//! have rows here. Equal ones are one row; repeats, and how many requests came each day, are counted in memory and saved
-//! by the alarm, 5 s after the first unsaved one and at most once a minute.
+//! The outcomes of requests. Changes themselves tell of the requests that changed something; refusals and skipped parts
+//! have rows here. Equal ones are one row. Repeats, and the number of requests each day, are counted in memory and
+//! saved by the alarm, 5 s after the first unsaved one and at most once a minute.
 //!
-//! Kept are names and ids, never other values. Out of scope: who has no token that KV knows; the edge lets nothing of it
-//! in here.
+//! The journal keeps names and ids, never other values. Out of scope: callers without a token that KV knows; the edge
+//! passes nothing of them on.
 
 mod copying;
 mod evidence;
@@ -38,20 +38,20 @@ use evidence::write;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-/// The name of the job that forgets what is too old.
+/// The name of the job that forgets old entries.
 pub(crate) const PRUNE: &str = "prune";
-/// How often that is, in milliseconds.
+/// The time between two runs of it, in milliseconds.
 pub(crate) const PRUNE_EVERY: i64 = 3_600_000;
-/// How many changes one step forgets: some 50 ms of work.
+/// The changes that one step forgets: some 50 ms of work.
 const PRUNE_STEP: i64 = 2000;
-/// How many tombstones one step counts or forgets.
+/// The tombstones that one step counts or forgets.
 const TOMBSTONES_STEP: i64 = 5000;
-/// How many ids a refusal keeps, and one of a group that is to hold groups.
+/// The most ids that a refusal keeps, and the most of one about nested groups.
 const NAMES_MAX: usize = 100;
 const NESTED_MAX: usize = 1000;
-/// How much of an address is kept, in characters.
+/// The longest part of an address that is kept, in characters.
 const RESOURCE_MAX: usize = 300;
-/// The method that the changes of a Bulk request have.
+/// The method of the changes of a Bulk request.
 pub(crate) const BULK: &str = "BULK";
 
 /// The refusal of one operation of a Bulk request.
@@ -79,7 +79,7 @@ pub(crate) fn refused(
     write(sql, memory, &entry, now)
 }
 
-/// Writes the refusals of a Bulk request down, each as that of a request of its own.
+/// Writes the refusals of a Bulk request down, each as if it were a request of its own.
 pub(crate) fn refused_operations(
     sql: &dyn Sql,
     memory: &mut Memory,
@@ -94,9 +94,9 @@ pub(crate) fn refused_operations(
     })
 }
 
-/// Writes down that a token of this organisation was refused, as far as it is one for SCIM; what it asks need not have been
-/// read. All that one token is refused in one way is one row: the holder of a token that has ended cannot push other
-/// refusals out.
+/// Writes down that a token of this organisation was refused, if it is one for SCIM; its request need not have been
+/// read. All refusals of one token for one reason are one row: the holder of an ended token cannot push other refusals
+/// out.
 pub(crate) fn token_refused<A>(
     sql: &dyn Sql,
     memory: &mut Memory,
@@ -106,7 +106,7 @@ pub(crate) fn token_refused<A>(
 ) -> Result<()> {
     let (Actor::Token { hash, .. }, false) = (&call.actor, error.code.is_fault()) else { return Ok(()) };
     let Some(token) = tokens::by_hash(sql, hash)?.filter(access::is_for_scim) else { return Ok(()) };
-    // The answer to 401 is the same for everybody; the admin may know more.
+    // The answer to 401 is the same for every caller; the admin may know more.
     let outside = token.is_alive(now) && !access::is_inside(&token, call);
     let error = match error.kind() {
         Kind::Unauthorized => access::why_not(&token, call, now),
@@ -122,7 +122,7 @@ pub(crate) fn token_refused<A>(
     write(sql, memory, &entry, now)
 }
 
-/// True if the last change of what was answered says already what was passed over: the request that made it came again.
+/// Returns true if the last change of the answered resource already notes what was skipped: its request was repeated.
 pub(crate) fn stands(sql: &dyn Sql, command: &Command, answer: &Answer, notes: &[String]) -> Result<bool> {
     let id = match (answer, command) {
         (Answer::Created(stored) | Answer::Resource(stored), _) => stored.id.as_str(),
@@ -133,7 +133,7 @@ pub(crate) fn stands(sql: &dyn Sql, command: &Command, answer: &Answer, notes: &
     Ok(notes.iter().all(|note| said.contains(note)))
 }
 
-/// Writes down what was passed over in a request that changed nothing.
+/// Writes down the skipped parts of a request that changed nothing.
 pub(crate) fn ignored(
     sql: &dyn Sql,
     memory: &mut Memory,
@@ -150,12 +150,12 @@ pub(crate) fn ignored(
     write(sql, memory, &entry, now)
 }
 
-/// The notes of a request as they are kept.
+/// Returns the notes of a request as they are kept.
 pub(crate) fn kept(notes: &[String], types: &Types) -> Vec<String> {
     notes.iter().map(|note| sentence::kept(note, &[], types)).collect()
 }
 
-/// What an entry takes of its call.
+/// The parts of a call that an entry keeps.
 #[derive(Clone, Copy)]
 struct Source<'a> {
     request: &'a RequestId,
@@ -170,10 +170,10 @@ impl<'a, A> From<&'a Call<A>> for Source<'a> {
     }
 }
 
-/// What is to be written down.
+/// An entry that is to be written.
 struct Entry<'a> {
     fingerprint: String,
-    /// Of a refusal; else the outcome.
+    /// The code of a refusal; else the outcome.
     code: &'static str,
     outcome: &'static str,
     call: Source<'a>,
@@ -183,7 +183,7 @@ struct Entry<'a> {
     why: Value,
     kind: Option<Kind>,
     names: Vec<String>,
-    /// How many names its row gathers of all that are refused alike; none if the first one's are all.
+    /// The most names that its row gathers of all equal refusals; 0 if those of the first one are all.
     gathered: usize,
 }
 
@@ -215,7 +215,7 @@ impl<'a> Entry<'a> {
         (entry.outcome, entry.code) = ("refused", error.code.as_str());
         entry.names = error.names.iter().take(most).map(|name| row::name(&sentence::without_tokens(name))).collect();
         entry.fingerprint = match &nested {
-            // One row a group and token, whatever it is to hold.
+            // There is one row a group and token, whatever members are refused.
             Some(group) => fingerprint(["nested", group, "", ""], &[]),
             None => {
                 let kind = error.kind().status().to_string();
@@ -229,17 +229,17 @@ impl<'a> Entry<'a> {
             "repairs": call.repairs, "notes": kept(call.notes, types),
             "nestedIn": nested.as_deref().map(sentence::without_tokens),
         });
-        // An admin goes through the groups that are to be flattened.
+        // An admin needs the names of all groups that must be flattened.
         Self { kind: Some(error.kind()), gathered: if nested.is_some() { NESTED_MAX } else { 0 }, ..entry }
     }
 
-    /// What makes it equal to others.
+    /// Returns the key that equal entries share.
     fn key(&self) -> Key {
         let (token, fingerprint) = (self.token.unwrap_or_default().to_owned(), self.fingerprint.clone());
         Key { code: self.code.to_owned(), token, fingerprint }
     }
 
-    /// The same as one row with all that this token is refused for this reason.
+    /// Folds the entry into one row for all refusals of this token with this reason.
     fn folded(mut self, reason: &str) -> Self {
         let status = self.kind.map(|kind| kind.status().to_string()).unwrap_or_default();
         self.fingerprint = fingerprint([reason, self.token.unwrap_or_default(), &status, ""], &[]);
@@ -257,7 +257,7 @@ fn fingerprint<'a>(head: [&'a str; 4], more: impl IntoIterator<Item = &'a String
     crate::id::TokenHash(digest).hex()
 }
 
-/// An address without the organisation's base URL in front of it.
+/// Returns an address without the organisation's base URL in front of it.
 fn below_base(path: &str, org: &OrgId) -> String {
     let mut segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
     let base: [&[&str]; 3] = [&[org.as_str(), "scim", "v2"], &["scim", org.as_str()], &["scim", "v2"]];
@@ -267,7 +267,7 @@ fn below_base(path: &str, org: &OrgId) -> String {
     format!("/{}", segments.join("/"))
 }
 
-/// Method and resource of the command of a call.
+/// Returns method and resource of the command of a call.
 fn target_of<'a>(command: &'a Command, call: &Call) -> (&'a str, String) {
     match command {
         // A query of the base URL is the same command.
@@ -276,7 +276,7 @@ fn target_of<'a>(command: &'a Command, call: &Call) -> (&'a str, String) {
     }
 }
 
-/// Method and resource of a command, as the journal shows them.
+/// Returns method and resource of a command, as the journal shows them.
 pub(crate) fn target<'a>(command: &'a Command, org: &OrgId) -> (&'a str, String) {
     let user = |id: &dyn std::fmt::Display| format!("/Users/{id}");
     let group = |id: &dyn std::fmt::Display| format!("/Groups/{id}");
@@ -300,7 +300,7 @@ pub(crate) fn target<'a>(command: &'a Command, org: &OrgId) -> (&'a str, String)
     }
 }
 
-/// Forgets some of what is too old, and warns of tokens that end soon; answers when the next step is due.
+/// Forgets some old entries, and warns of tokens that end soon. Returns when the next step is due.
 ///
 /// # Errors
 /// Internal only.

@@ -1,5 +1,5 @@
-//! What a request of an identity provider changes: one [`mutation::Mutation`] for each request, with users, groups, members and
-//! Bulk, and the jobs that finish later what one request must not do at once.
+//! The changes that an identity provider's requests make: one [`mutation::Mutation`] for each request, with users,
+//! groups, members and Bulk, and the jobs that finish later what one request must not do at once.
 
 pub(crate) mod bulk;
 pub(crate) mod clearing;

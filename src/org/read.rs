@@ -1,4 +1,4 @@
-//! What is read without a change: the organisation, its state, searches, the feed of changes, snapshots.
+//! Reads: the organisation, its state, searches, the feed of changes, snapshots.
 
 pub(crate) mod cursor;
 pub mod feed;

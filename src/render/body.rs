@@ -1,5 +1,5 @@
-//! The text of an answer in pieces, so that no answer is held whole. What is too much for memory is read from the storage
-//! when its turn comes.
+//! The text of an answer in pieces, so that no answer is held whole. Parts that are too large for memory are read from
+//! the storage when their turn comes.
 
 use crate::directory::reply::{GroupRef, Rest};
 use crate::error::{Error, Result};
@@ -8,16 +8,17 @@ use crate::store::{Sql, groups, members, users};
 use serde_json::Value;
 use std::collections::VecDeque;
 
-/// How long a piece gets, in bytes, before the next one begins. What is put into it at once is shorter than that.
+/// The length of a piece after which the next one begins, in bytes. A single addition to it is always shorter than
+/// that.
 const PIECE: usize = 512 * 1024;
 
 /// The text of an answer.
 #[derive(Debug, Default)]
 pub struct Body {
     parts: VecDeque<Part>,
-    /// What is being written.
+    /// The piece that is being written.
     open: String,
-    /// How many groups and members were read for it.
+    /// The number of groups and members that were read for it.
     read: usize,
 }
 
@@ -27,8 +28,8 @@ enum Part {
     Rest(Rest, Shape),
 }
 
-/// The members of a group or groups of a user as an answer has them: which sub-attributes, in the order that they are
-/// written in, and what addresses begin with, escaped.
+/// The form of a group's members or a user's groups in an answer: the sub-attributes in their order, and the escaped
+/// beginning of addresses.
 #[derive(Clone, Debug)]
 pub(super) struct Shape {
     pub(super) names: Vec<String>,
@@ -49,12 +50,12 @@ impl Body {
         }
     }
 
-    /// An array of these members, and of what follows them.
+    /// Writes an array of these members and of those that follow in `rest`.
     pub(super) fn members(&mut self, ids: &[String], rest: Option<Rest>, shape: Shape) {
         self.list(ids.iter(), rest, shape, |text, id, shape| shape.member(text, id));
     }
 
-    /// An array of these groups, and of what follows them.
+    /// Writes an array of these groups and of those that follow in `rest`.
     pub(super) fn groups(&mut self, groups: &[GroupRef], rest: Option<Rest>, shape: Shape) {
         self.list(groups.iter(), rest, shape, |text, group, shape| shape.group(text, group));
     }
@@ -83,7 +84,7 @@ impl Body {
         self.open.push(']');
     }
 
-    /// The next piece; `None` at the end.
+    /// Returns the next piece; `None` at the end.
     ///
     /// # Errors
     /// Internal only.
@@ -105,17 +106,17 @@ impl Body {
         }
     }
 
-    /// True if nothing of it is left.
+    /// Returns true if no piece is left.
     pub fn is_over(&self) -> bool {
         self.open.is_empty() && self.parts.is_empty()
     }
 
-    /// How many groups and members were read from the storage for the pieces so far.
+    /// Returns the number of groups and members that were read from the storage for the pieces so far.
     pub fn read(&self) -> usize {
         self.read
     }
 
-    /// The whole text of a body that holds all of it.
+    /// Returns the whole text of a body that needs no further reading.
     ///
     /// # Errors
     /// Internal, if a part of it is still to be read from the storage.
@@ -134,8 +135,8 @@ impl Body {
 }
 
 impl Shape {
-    /// The next piece of what follows with a comma before each, how many are in it, and what is left after it. At the end
-    /// there is nothing of all.
+    /// Reads the next piece of `rest`, with a comma before each entry. Returns it, the number of its entries, and the
+    /// new rest; at the end all three are empty.
     fn read(&self, sql: &dyn Sql, rest: Rest) -> Result<(String, usize, Option<Rest>)> {
         let mut text = String::new();
         match rest {
@@ -165,7 +166,7 @@ impl Shape {
         }
     }
 
-    /// Ids need no escape in JSON.
+    /// Writes one member. Ids need no escape in JSON.
     fn member(&self, text: &mut String, id: &str) {
         self.object(text, |text, name| match name {
             "$ref" => [&self.base, "/Users/", id].iter().for_each(|part| text.push_str(part)),
@@ -196,19 +197,19 @@ impl Shape {
     }
 }
 
-/// False once a group is gone while its members are written; another one may have its key by then.
+/// Returns false once a group is gone while its members are written; another group may have its key by then.
 fn is_group(sql: &dyn Sql, key: i64, id: &str) -> Result<bool> {
     let group = GroupId::parse(id).map_or(Ok(None), |id| groups::by_id(sql, &id))?;
     Ok(group.is_some_and(|group| group.key == key))
 }
 
-/// As [`is_group`], of a user whose groups are written.
+/// Returns false once a user is gone whose groups are written, as [`is_group`] does.
 fn is_user(sql: &dyn Sql, key: i64, id: &str) -> Result<bool> {
     let user = UserId::parse(id).map_or(Ok(None), |id| users::by_id(sql, &id))?;
     Ok(user.is_some_and(|user| user.key == key))
 }
 
-/// A text as it stands between the quotes of JSON.
+/// Returns a text as it stands between the quotes of JSON.
 pub(super) fn escaped(text: &str) -> String {
     let quoted = Value::from(text).to_string();
     quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default().to_owned()

@@ -5,7 +5,7 @@ use crate::directory::bulk::OperationResult;
 use crate::scim::bulk::BULK_RESPONSE;
 use serde_json::{Map, Value};
 
-/// `Operations` in the order of the request: `response` stands only where an operation failed.
+/// Writes `Operations` in the order of the request. Only a failed operation has a `response`.
 pub(super) fn write(body: &mut Body, operations: Vec<OperationResult>, base: &str) {
     body.put(r#"{"Operations":["#);
     for (at, done) in operations.into_iter().enumerate() {

@@ -1,5 +1,5 @@
-//! The discovery endpoints' answers (RFC 7644 section 4). Anonymous callers get what every organisation has, callers with
-//! a token their own organisation's.
+//! The answers of the discovery endpoints (RFC 7644 section 4). Anonymous callers get the schemas that every
+//! organisation has, callers with a token also their organisation's own.
 
 use super::{Response, SCIM_JSON, document};
 use crate::error::{Code, Error, Result};
@@ -7,13 +7,16 @@ use crate::route::Scim;
 use crate::scim::discovery;
 use crate::scim::schema::Types;
 
-/// RFC 7644 section 4: a filter on discovery is forbidden, not ignored.
+/// Refuses a filter, which is forbidden and not ignored on discovery (RFC 7644 section 4).
 ///
 /// # Errors
 /// 403 for a filter.
 pub fn check_query(query: &[(String, String)]) -> Result<()> {
     if query.iter().any(|(name, _)| name.eq_ignore_ascii_case("filter")) {
-        return Err(Error::new(Code::DiscoveryFilter, "The discovery endpoints take no filter; read the list whole."));
+        return Err(Error::new(
+            Code::DiscoveryFilter,
+            "The discovery endpoints accept no filter. Read the whole list.",
+        ));
     }
     Ok(())
 }
@@ -21,7 +24,7 @@ pub fn check_query(query: &[(String, String)]) -> Result<()> {
 /// Answers a discovery request. `base` is the SCIM base URL without a slash at its end.
 ///
 /// # Errors
-/// 404 for a resource type or a schema that is not there; as [`check_query`].
+/// 404 for a resource type or a schema that does not exist; as [`check_query`].
 pub fn discovery(route: &Scim, query: &[(String, String)], base: &str, types: &Types) -> Result<Response> {
     check_query(query)?;
     let missing = |code: Code, what: &str, name: &str| {

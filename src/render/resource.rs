@@ -1,4 +1,4 @@
-//! One resource as text. Its document goes out as it is stored; it is parsed only if a part of it is not to be seen. Its
+//! One resource as text. Its document goes out as it is stored; it is parsed only if a part of it must be hidden. Its
 //! groups or members are written one after the other.
 
 use super::body::{Body, Shape, escaped};
@@ -17,7 +17,7 @@ const OF_GROUPS: [&str; 4] = ["$ref", "display", "type", "value"];
 /// Writes a resource of that kind.
 ///
 /// # Errors
-/// Internal, if a stored document is none.
+/// Internal, if a stored document is invalid.
 pub(super) fn write(
     body: &mut Body,
     stored: Stored,
@@ -42,8 +42,8 @@ pub(super) fn write(
     Ok(())
 }
 
-/// Writes what the request names of a resource. Which sub-attributes a group or member has is found out with one that
-/// stands for all: they all have the same ones.
+/// Writes the parts of a resource that the request names. All groups or members have the same sub-attributes, so one
+/// example tells which are written.
 fn write_part(
     body: &mut Body,
     stored: Stored,
@@ -85,7 +85,7 @@ enum List {
 }
 
 impl List {
-    /// `None` if the resource shows none.
+    /// Returns the list of the resource; `None` if it shows none.
     fn of(stored: &Stored) -> Option<Self> {
         if stored.members.as_ref().is_some_and(|members| !members.is_empty()) {
             return Some(Self::Members);
@@ -116,7 +116,7 @@ impl List {
     }
 }
 
-/// `meta` (RFC 7643 section 3.1) as text.
+/// Writes `meta` (RFC 7643 section 3.1).
 fn meta(stored: &Stored, kinds: Kinds, base: &str) -> String {
     format!(
         r#"{{"created":"{}","lastModified":"{}","location":"{}","resourceType":"{}","version":"{}"}}"#,
@@ -128,7 +128,7 @@ fn meta(stored: &Stored, kinds: Kinds, base: &str) -> String {
     )
 }
 
-/// What stands between the braces of an object that is not empty.
+/// Returns the text between the braces of an object that is not empty.
 fn inner(object: &str) -> &str {
     object.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default()
 }

@@ -1,13 +1,13 @@
 //! The path and the query of a SCIM address, as clients make it whose base URL already has a query.
 //!
 //! A client that appends its path to `https://HOST/acme/scim/v2?aadOptscim062020` sends
-//! `?aadOptscim062020/Users?filter=...`: path and parameters then stand in the query. Were they not looked for there, the
+//! `?aadOptscim062020/Users?filter=...`: path and parameters then stand in the query. If they were not read there, the
 //! request would be answered as if it had no filter.
 
 /// The parameters of a list (RFC 7644 sections 3.4.2 and 3.9, RFC 9865 section 2).
 const PARAMETERS: [&str; 8] =
     ["filter", "startIndex", "count", "cursor", "attributes", "excludedAttributes", "sortBy", "sortOrder"];
-/// What a path below the base URL begins with (RFC 7644 section 3.2).
+/// The first segment of a path below the base URL (RFC 7644 section 3.2).
 const ENDPOINTS: [&str; 8] =
     ["Users", "Groups", "Bulk", ".search", "Me", "ServiceProviderConfig", "ResourceTypes", "Schemas"];
 
@@ -38,10 +38,12 @@ pub(super) fn path_in_query(query: &str) -> Option<(&str, &str)> {
     None
 }
 
-/// Takes a query apart. `+` is a space, empty parts are dropped: identity providers leave a trailing `&` or `?`.
+/// Splits a query into its parameters. `+` is a space, empty parts are dropped: identity providers leave a trailing `&`
+/// or `?`.
 ///
-/// A further `?` separates too, outside double quotes and before a parameter of SCIM with its `=`: `x=1?filter=...` is a
-/// base URL with a query and what a client appended to it. Elsewhere it is a part of a value: `displayName eq "who?"`.
+/// A further `?` separates too, outside double quotes and before a parameter of SCIM with its `=`: `x=1?filter=...` is
+/// a base URL with a query and what a client appended to it. Elsewhere it is a part of a value: `displayName eq
+/// "who?"`.
 pub(super) fn parameters(query: &str) -> Vec<(String, String)> {
     let pieces = query.trim_matches('?').split('&').flat_map(pieces);
     pieces.filter_map(|piece| pair(&piece)).collect()
@@ -52,8 +54,8 @@ fn pair(text: &str) -> Option<(String, String)> {
     (!name.is_empty()).then(|| (name.into_owned(), value.into_owned()))
 }
 
-/// Splits a part at each `?` that separates. One that is encoded does so only behind what is no parameter of SCIM, which
-/// nothing else reads. A quotation that is never closed is none.
+/// Splits a part at each `?` that separates. An encoded `?` separates only behind a name that is no parameter of SCIM,
+/// because no one else reads such a value. A quotation that is never closed does not count.
 fn pieces(part: &str) -> Vec<String> {
     let marks = marks(part);
     let quotes = marks.iter().filter(|mark| mark.byte == b'"').count();
@@ -76,7 +78,8 @@ fn pieces(part: &str) -> Vec<String> {
     pieces
 }
 
-/// The name of a parameter of SCIM at the beginning, and what follows its `=`, which may be encoded as the `?` before it.
+/// Reads the name of a SCIM parameter at the beginning. Returns it and the text behind its `=`, which may be encoded as
+/// the `?` before it.
 fn begun(text: &str, is_encoded: bool) -> Option<(&str, &str)> {
     let name = name(text);
     let value = text.get(name.len()..).filter(|_| is_parameter(name))?;
@@ -84,7 +87,7 @@ fn begun(text: &str, is_encoded: bool) -> Option<(&str, &str)> {
     Some((name, value.strip_prefix('=').or_else(|| encoded().map(|(_, rest)| rest))?))
 }
 
-/// A character that has a meaning here.
+/// A character with a meaning in an address.
 struct Mark {
     at: usize,
     end: usize,
@@ -117,7 +120,7 @@ fn marks(text: &str) -> Vec<Mark> {
     marks
 }
 
-/// The letters at the beginning.
+/// Returns the letters at the beginning.
 fn name(text: &str) -> &str {
     text.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default()
 }

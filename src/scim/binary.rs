@@ -47,7 +47,7 @@ fn inside(attributes: &[Attribute], stored: Option<&Attributes>, new: &Attribute
             Value::Array(items) => added(was, items),
             one => slice::from_ref(one).iter().collect(),
         };
-        // What is no text is refused by its type, or was stored before the attribute had one.
+        // A value that is no text is refused by its type, or was stored before the attribute had one.
         values.into_iter().filter_map(Value::as_str).try_for_each(|text| judge(&path, text))?;
     }
     Ok(())

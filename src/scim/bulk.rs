@@ -1,5 +1,5 @@
-//! Bulk requests as the RFC has them (RFC 7644 section 3.7): names, limits, the order in which operations that refer to
-//! each other run, and what stands for an id that is not known yet.
+//! Bulk requests (RFC 7644 section 3.7): names, limits, the order in which operations that refer to each other run, and
+//! the placeholder for an id that is not known yet.
 //!
 //! Out of scope: reading the request (`ingest`), running it (`org`).
 
@@ -7,31 +7,31 @@ use crate::id::RequestId;
 
 /// The URN of a request (RFC 7644 section 3.7).
 pub const BULK_REQUEST: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
-/// The URN of its answer.
+/// The URN of a Bulk answer.
 pub const BULK_RESPONSE: &str = "urn:ietf:params:scim:api:messages:2.0:BulkResponse";
 /// The most operations of one request.
 pub const OPERATIONS_MAX: usize = 1000;
 
-/// What stands for the ids that operations are yet to make, in a path or in JSON text. A placeholder has the form of
-/// an id, so a request is read with it as it would be with the id; it holds the request's own id, which no client
-/// knows beforehand, so nobody else's text is one.
+/// The texts that stand for ids which operations are yet to make, in a path or in JSON text. A placeholder has the form
+/// of an id, so a request is read with it as it would be with the id. It holds the request's own id, which no client
+/// knows beforehand, so no client's text is a placeholder.
 #[derive(Debug)]
 pub struct Placeholders {
     prefix: String,
 }
 
 impl Placeholders {
-    /// Those of one request.
+    /// Returns the placeholders of one request.
     pub fn new(request: &RequestId) -> Self {
         Self { prefix: format!("~{request}~") }
     }
 
-    /// What stands for the id that the operation at this position makes.
+    /// Returns the placeholder for the id that the operation at this position makes.
     pub fn of(&self, operation: usize) -> String {
         format!("{}{operation}~", self.prefix)
     }
 
-    /// The text with `name` in place of every placeholder.
+    /// Returns the text with `name` in place of every placeholder.
     pub fn replace(&self, text: &str, name: impl Fn(usize) -> String) -> String {
         let mut parts = text.split(&self.prefix);
         let mut replaced = parts.next().unwrap_or_default().to_owned();
@@ -47,8 +47,9 @@ impl Placeholders {
     }
 }
 
-/// The steps in which operations run, given the positions that each refers to: after all that it refers to, otherwise
-/// in the order of the request. A step of several is a circle of references, which can only be tried together.
+/// Returns the steps in which operations run. `refers` holds the positions that each operation refers to: it runs after
+/// them, otherwise in the order of the request. A step of several operations is a circle of references, which can only
+/// be tried together.
 pub fn order(refers: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let referred = reversed(refers);
     let root_of = roots(refers, &referred);
@@ -64,7 +65,7 @@ pub fn order(refers: &[Vec<usize>]) -> Vec<Vec<usize>> {
         step_of.push(step);
     }
     let step_of = |one: usize| step_of.get(one).copied().unwrap_or_default();
-    // For each step, how many references to other steps are open; `None` once it has run.
+    // The number of open references of each step to other steps; `None` once it has run.
     let mut open: Vec<Option<usize>> = circles
         .iter()
         .enumerate()
@@ -86,7 +87,7 @@ pub fn order(refers: &[Vec<usize>]) -> Vec<Vec<usize>> {
     steps
 }
 
-/// Where the edges of these operations lead.
+/// Returns the operations that these ones refer to.
 fn others<'a>(circle: &'a [usize], edges: &'a [Vec<usize>]) -> impl Iterator<Item = usize> + 'a {
     circle.iter().filter_map(|one| edges.get(*one)).flatten().copied()
 }
@@ -103,7 +104,7 @@ fn reversed(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
     reversed
 }
 
-/// For each operation, one that stands for its strongly connected component (Kosaraju's algorithm).
+/// Returns for each operation one that stands for its strongly connected component (Kosaraju's algorithm).
 fn roots(refers: &[Vec<usize>], referred: &[Vec<usize>]) -> Vec<usize> {
     let (mut seen, mut finished) = (vec![false; refers.len()], Vec::new());
     (0..refers.len()).for_each(|one| visit(one, refers, &mut seen, &mut finished));
@@ -121,7 +122,8 @@ fn roots(refers: &[Vec<usize>], referred: &[Vec<usize>]) -> Vec<usize> {
     root_of
 }
 
-/// Adds what can be reached and was not seen, each after what it leads to. Recurses once an operation at most.
+/// Adds the operations that can be reached and were not seen, each after those that it leads to. Recurses once for an
+/// operation at most.
 fn visit(one: usize, edges: &[Vec<usize>], seen: &mut [bool], finished: &mut Vec<usize>) {
     if seen.get_mut(one).is_none_or(|seen| std::mem::replace(seen, true)) {
         return;
@@ -146,7 +148,7 @@ mod tests {
             (vec![vec![], vec![0], vec![0, 1]], vec![vec![0], vec![1], vec![2]]),
             (vec![vec![0]], vec![vec![0]]),
             (vec![vec![1], vec![0], vec![]], vec![vec![0, 1], vec![2]]),
-            // Two circles, the second of which needs the first, and one who needs both.
+            // Two circles, the second of which needs the first, and one operation that needs both.
             (
                 vec![vec![1, 3], vec![2], vec![1, 4], vec![], vec![5], vec![4]],
                 vec![vec![3], vec![4, 5], vec![1, 2], vec![0]],

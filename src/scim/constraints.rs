@@ -1,9 +1,9 @@
-//! What a schema asks of values that a request changes (RFC 7643 sections 2.2 and 7): `required` and `immutable`, of the
-//! core and of every extension alike.
+//! The rules of a schema for values that a request changes (RFC 7643 sections 2.2 and 7): `required` and `immutable`,
+//! of the core and of every extension alike.
 //!
-//! The functions are pure and compare the stored attributes with those that are proposed: for a value that equals the
-//! stored one no rule is asked. A schema that is registered today therefore never blocks a later change of the users that
-//! came before it, their deactivation too.
+//! The functions are pure and compare the stored attributes with the proposed ones. A value that equals the stored one
+//! is not judged. So a schema that is registered today never blocks a later change of users from before it, such as
+//! their deactivation.
 
 use super::limits::added;
 use super::order::Ordered;
@@ -15,9 +15,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 type Attributes = Map<String, Value>;
 
-/// Returns the paths of the required attributes that `new` lacks and that the stored resource `old` has, or whose object
-/// is new: at most `most` of them. `old` is `None` for a resource that is new. An extension that is not there requires
-/// nothing, and what only the server sets is not for a client to send.
+/// Returns the paths of the required attributes that `new` lacks, if the stored resource `old` has them or their object
+/// is new: at most `most` of them. `old` is `None` for a new resource. An absent extension requires nothing, and a
+/// client need not send what only the server sets.
 #[must_use]
 pub fn missing(kind: &ResourceType, old: Option<&Attributes>, new: &Attributes, most: usize) -> Vec<String> {
     let mut search = Missing { found: Vec::new(), most };
@@ -29,7 +29,7 @@ pub fn missing(kind: &ResourceType, old: Option<&Attributes>, new: &Attributes, 
     search.found
 }
 
-/// The refusal for a required attribute that has no value, by its path.
+/// Returns the refusal for a required attribute without a value, by its path.
 #[must_use]
 pub fn required(kind: &ResourceType, path: &str) -> Error {
     let extension = kind.extensions.iter().find(|schema| path.starts_with(&format!("{}:", schema.id)));
@@ -45,7 +45,7 @@ pub fn required(kind: &ResourceType, path: &str) -> Error {
     Error::new(Code::AttributeMissing, detail)
 }
 
-/// Judges what a resource cannot be without, whatever is stored of it: its name.
+/// Judges the attribute that a resource cannot be without, whatever is stored of it: its name.
 ///
 /// # Errors
 /// 400 `invalidValue` that names the attribute.
@@ -62,7 +62,7 @@ struct Missing {
 }
 
 impl Missing {
-    /// Looks at one object. What it equals in the stored one, or lacks like it, is skipped.
+    /// Searches one object. A part that equals the stored one, or lacks the same attribute, is skipped.
     fn inside(&mut self, attributes: &[Attribute], old: Option<&Attributes>, new: &Attributes, prefix: &str) {
         for attribute in attributes.iter().filter(|attribute| has_required(attribute)) {
             if self.found.len() >= self.most {
@@ -96,8 +96,8 @@ fn is_blank(value: &Value) -> bool {
     value.as_str().is_some_and(|text| text.trim().is_empty())
 }
 
-/// The objects of a changed value, each with the stored one that it was. Elements of a list that are stored as they are are
-/// left out; of the others those of one `value` are the same element, and those without one are taken in their order.
+/// Returns the objects of a changed value, each with the stored one that it was. Elements of a list that did not change
+/// are left out. Elements with the same `value` are the same element; those without one are paired in their order.
 pub(super) fn changed_objects<'a>(
     attribute: &Attribute,
     was: Option<&'a Value>,
@@ -119,7 +119,7 @@ pub(super) fn changed_objects<'a>(
     new.into_iter().filter_map(Value::as_object).map(|element| (same(element, &mut others), element)).collect()
 }
 
-/// The elements by their `value`, of which the first one counts.
+/// Returns the elements by their `value`; the first of equal ones counts.
 fn by_value<'a>(elements: impl Iterator<Item = &'a Attributes>) -> BTreeMap<Ordered<'a>, &'a Attributes> {
     let mut by_value = BTreeMap::new();
     for element in elements {
@@ -130,8 +130,8 @@ fn by_value<'a>(elements: impl Iterator<Item = &'a Attributes>) -> BTreeMap<Orde
     by_value
 }
 
-/// A value of an immutable attribute that is set stays as it is (RFC 7644 sections 3.5.1 and 3.5.2). Elements of a
-/// multi-valued attribute may come and go; those of one `value` are the same element.
+/// Refuses a change of an immutable attribute that has a value (RFC 7644 sections 3.5.1 and 3.5.2). Elements of a
+/// multi-valued attribute may come and go; those with the same `value` are the same element.
 ///
 /// # Errors
 /// 400 `mutability` that names the attribute.
@@ -153,8 +153,8 @@ pub fn check_immutable(kind: &ResourceType, old: &Attributes, new: &Attributes) 
     }
 }
 
-/// The path of the first immutable value that differs. Each element is looked up in the new list by its `value`, of which
-/// the first one counts.
+/// Returns the path of the first immutable value that differs. Each element is looked up in the new list by its
+/// `value`; the first of equal ones counts.
 fn changed(attributes: &[Attribute], old: &Attributes, new: &Attributes, prefix: &str) -> Option<String> {
     attributes.iter().filter(|attribute| has_immutable(attribute)).find_map(|attribute| {
         let name = attribute.name.as_ref();
@@ -168,7 +168,7 @@ fn changed(attributes: &[Attribute], old: &Attributes, new: &Attributes, prefix:
         }
         let prefix = format!("{path}.");
         if !attribute.multi {
-            // Taking the whole value away would take the immutable one with it, and let the next request set another.
+            // Removing the whole value would remove the immutable one too, and let the next request set another.
             let empty = Attributes::new();
             let is = is.and_then(|is| objects(is).next()).unwrap_or(&empty);
             return objects(was).find_map(|was| changed(&attribute.sub, was, is, &prefix));
@@ -183,7 +183,7 @@ fn has_immutable(attribute: &Attribute) -> bool {
     attribute.mutability == Mutability::Immutable || attribute.sub.iter().any(has_immutable)
 }
 
-/// Equal, whatever the order of the elements.
+/// Returns true if the values are equal, whatever the order of the elements.
 fn same(was: &Value, is: &Value) -> bool {
     match (was, is) {
         (Value::Array(was), Value::Array(is)) => {
@@ -198,8 +198,8 @@ fn identity(element: &Attributes) -> Option<&Value> {
     element.get("value")
 }
 
-/// Puts back the immutable values that a PUT leaves out: leaving out clears what the client may write, and those it may
-/// not. What holds one and was left out as a whole gets back what it requires too.
+/// Restores the immutable values that a PUT leaves out. Leaving out clears only what the client may write. An omitted
+/// object that holds an immutable value also gets back the values that it requires.
 pub fn keep_immutable(kind: &ResourceType, old: &Attributes, new: &mut Attributes) {
     keep(kind.common, old, new);
     keep(&kind.schema.attributes, old, new);
@@ -208,7 +208,7 @@ pub fn keep_immutable(kind: &ResourceType, old: &Attributes, new: &mut Attribute
     }
 }
 
-/// Puts back what of one object may not be cleared, and the object itself if nothing of it was said.
+/// Restores the immutable values of one object, and the object itself if the request does not mention it.
 fn keep_inside(attributes: &[Attribute], name: &str, old: &Attributes, new: &mut Attributes) {
     match new.get_mut(name) {
         Some(Value::Object(said)) => keep(attributes, old, said),
@@ -293,11 +293,11 @@ mod tests {
             (None, json!({"number": "1", "desk": {"room": "r"}}), "desk.floor"),
             (None, json!({"number": "1", "keys": [{"value": "k"}, {"issued": "i"}]}), "keys.value"),
             (None, json!({"desk": {"room": "r"}, "keys": [{"issued": "i"}]}), "number desk.floor keys.value"),
-            // An extension that the request adds is judged as a whole, one that it takes away not at all.
+            // An extension that the request adds is judged as a whole; one that it removes is not judged.
             (Some(Value::Null), json!({"color": "red"}), "number"),
             (Some(whole.clone()), Value::Null, ""),
             (Some(whole.clone()), json!({"desk": {"floor": 1}}), "number"),
-            // What was not there before is not asked for.
+            // An attribute that was missing before is not required.
             (Some(json!({"color": "red"})), json!({"color": "blue"}), ""),
             (Some(json!({"desk": {"room": "r"}})), json!({"desk": {"room": "s"}}), ""),
             (Some(json!({"color": "red"})), json!({"color": "red", "desk": {"room": "s"}}), "desk.floor"),

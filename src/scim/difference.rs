@@ -1,14 +1,14 @@
-//! How a resource was before a change, told as what differs from how it is now. This is the form in which history is kept.
+//! How a resource was before a change, as what differs from how it is now. History is kept in this form.
 //!
-//! [`difference`] names each attribute that differs, with its earlier value, `null` if it had none. Of a value that is there
-//! before and after, it tells less, if that is shorter:
+//! [`difference`] names each attribute that differs, with its earlier value, or `null` if it had none. For a value that
+//! is there before and after, it says less, if that is shorter:
 //!
 //! - a complex attribute or an extension by its own sub-attributes that differ, in the same way;
 //! - a list as `{"was": [...]}`, made of pieces of the list as it is now (`difference::list`).
 //!
-//! [`restore`] reads it beside the value as it is now, whose type says what is meant: only beside a list is `{"was": ...}`
-//! the form of a list, so a sub-attribute of that name is never taken for it. `{"was": X}` beside a list is X itself, if X is no
-//! list; `[X]` beside an object is X itself.
+//! [`restore`] reads it beside the value as it is now, whose type says what is meant: `{"was": ...}` is the form of a
+//! list only beside a list, so a sub-attribute of that name is never taken for it. `{"was": X}` beside a list is X
+//! itself, if X is no list; `[X]` beside an object is X itself.
 
 mod list;
 #[cfg(test)]
@@ -22,7 +22,7 @@ use std::io::{self, Write};
 /// The only name in the form of a list.
 const WAS: &str = "was";
 
-/// Returns the names of the attributes that differ, those that only one of the two has included. `schemas` follows from the
+/// Returns the names of the attributes that differ, also those that only one of the two has. `schemas` follows from the
 /// others and is left out.
 pub fn differing<'a>(old: &'a Map<String, Value>, new: &'a Map<String, Value>) -> impl Iterator<Item = &'a String> {
     names(old, new).filter(|name| *name != "schemas" && old.get(*name) != new.get(*name))
@@ -36,7 +36,7 @@ pub fn difference(old: &Map<String, Value>, new: &Map<String, Value>, budget: &B
     of_names(differing(old, new), old, new, budget)
 }
 
-/// Returns the attributes that became `new` by a change of which [`difference`] tells.
+/// Returns the attributes from before the change that led to `new`, from its [`difference`].
 pub fn restore(new: &Map<String, Value>, difference: &Map<String, Value>) -> Map<String, Value> {
     let mut old = new.clone();
     for (name, told) in difference {
@@ -48,7 +48,7 @@ pub fn restore(new: &Map<String, Value>, difference: &Map<String, Value>) -> Map
     old
 }
 
-/// Returns one attribute as it was, from what [`difference`] tells of it; `null` if it had no value.
+/// Returns the earlier value of one attribute, from its part of a [`difference`]; `null` if it had no value.
 pub fn restore_value(new: Option<&Value>, told: &Value) -> Value {
     match (new, told) {
         (Some(Value::Object(new)), Value::Object(told)) => Value::Object(restore(new, told)),
@@ -80,7 +80,7 @@ fn of_names<'a>(
     Ok(told)
 }
 
-/// Returns what is told of one value; `None` if it does not differ.
+/// Returns the difference of one value; `None` if it does not differ.
 fn earlier(old: Option<&Value>, new: Option<&Value>, budget: &Budget) -> Result<Option<Value>> {
     if old == new {
         return Ok(None);
@@ -95,7 +95,7 @@ fn earlier(old: Option<&Value>, new: Option<&Value>, budget: &Budget) -> Result<
             .map(|pieces| json!({ WAS: pieces }))
             .filter(|told| length(told) < length(old))
             .unwrap_or_else(|| old.clone()),
-        // Beside an object a list, and beside a list an object, would be read as the forms above.
+        // A list beside an object, and an object beside a list, would be read as the forms above.
         (Value::Array(_), Some(Value::Object(_))) => json!([old]),
         (Value::Object(_), Some(Value::Array(_))) => json!({ WAS: old }),
         _ => old.clone(),
@@ -107,7 +107,7 @@ fn within(old: &Map<String, Value>, new: &Map<String, Value>, budget: &Budget) -
     of_names(names(old, new), old, new, budget)
 }
 
-/// Returns how long a value is as text, in bytes.
+/// Returns the length of a value as text, in bytes.
 fn length(value: &Value) -> usize {
     struct Counted(usize);
     impl Write for Counted {

@@ -1,7 +1,7 @@
 //! The discovery documents (RFC 7643 sections 5, 6 and 7; RFC 7644 section 4), rendered from the schema tables.
 //!
-//! Out of scope: who may read them, and that a filter on them is 403; the route decides that. What has no value is
-//! left out: a client that reads `null` may give up on the whole document.
+//! Out of scope: access to them, and the 403 for a filter on them; the route decides both. Attributes without a value
+//! are left out: a client that reads `null` may reject the whole document.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ pub const PAGE_MAX: i64 = 1_000;
 /// The page of a list that names no size.
 pub const PAGE_DEFAULT: i64 = 100;
 
-/// What the service offers, as its configuration says it (RFC 7643 section 5).
+/// The features that the service offers, as its configuration says (RFC 7643 section 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capabilities {
     /// PATCH.
@@ -42,7 +42,7 @@ pub struct Capabilities {
     pub etag: bool,
 }
 
-/// What is offered now. Clients obey it, so a feature is switched on here when it works and not before.
+/// The features that are offered now. Clients obey it, so a feature is switched on here when it works and not before.
 pub const CAPABILITIES: Capabilities = Capabilities {
     patch: true,
     bulk: true,
@@ -55,7 +55,7 @@ pub const CAPABILITIES: Capabilities = Capabilities {
     etag: true,
 };
 
-/// `/ServiceProviderConfig` (RFC 7643 section 5). Here and below `base` is the SCIM base URL without a slash at
+/// Returns `/ServiceProviderConfig` (RFC 7643 section 5). Here and below `base` is the SCIM base URL without a slash at
 /// its end.
 pub fn service_provider_config(base: &str) -> Value {
     let can = CAPABILITIES;
@@ -91,28 +91,28 @@ pub fn service_provider_config(base: &str) -> Value {
     })
 }
 
-/// `/ResourceTypes` (RFC 7643 section 6).
+/// Returns `/ResourceTypes` (RFC 7643 section 6).
 pub fn resource_types(base: &str, types: &Types) -> Value {
     list(types.all().into_iter().map(|t| render_type(base, t)).collect())
 }
 
-/// `/ResourceTypes/{name}`, or nothing if there is no such type.
+/// Returns `/ResourceTypes/{name}`, or `None` if there is no such type.
 pub fn resource_type(base: &str, types: &Types, name: &str) -> Option<Value> {
     types.all().into_iter().find(|t| t.name == name).map(|t| render_type(base, t))
 }
 
-/// `/Schemas` (RFC 7643 section 7): the core schemas, each extension once, then the three of the discovery
+/// Returns `/Schemas` (RFC 7643 section 7): the core schemas, each extension once, then the three of the discovery
 /// documents.
 pub fn schemas(base: &str, types: &Types) -> Value {
     list(published(types).into_iter().map(|s| render_schema(base, s)).collect())
 }
 
-/// `/Schemas/{urn}`, in any case, or nothing if there is no such schema.
+/// Returns `/Schemas/{urn}`, in any case, or `None` if there is no such schema.
 pub fn schema(base: &str, types: &Types, urn: &str) -> Option<Value> {
     published(types).into_iter().find(|s| s.id.eq_ignore_ascii_case(urn)).map(|s| render_schema(base, s))
 }
 
-/// An extension of two types is published once.
+/// Returns the schemas that are published. An extension of two types is published once.
 fn published(types: &Types) -> Vec<&Schema> {
     let mut found: Vec<&Schema> = Vec::new();
     let core = types.all().into_iter().map(|t| t.schema);
@@ -126,7 +126,7 @@ fn published(types: &Types) -> Vec<&Schema> {
     found
 }
 
-/// RFC 7644 section 3.4.2. Discovery knows no paging (section 4), so everything is on one page.
+/// Returns a list answer (RFC 7644 section 3.4.2). Discovery has no paging (section 4), so everything is on one page.
 fn list(resources: Vec<Value>) -> Value {
     json!({
         "schemas": [LIST_RESPONSE],
@@ -160,7 +160,7 @@ fn render_schema(base: &str, schema: &Schema) -> Value {
     document
 }
 
-/// A schema without `meta` (RFC 7643 section 7).
+/// Returns a schema without `meta` (RFC 7643 section 7).
 pub(super) fn describe(schema: &Schema) -> Value {
     let mut document = json!({
         "schemas": [SCHEMA_SCHEMA.id],
@@ -175,7 +175,7 @@ pub(super) fn describe(schema: &Schema) -> Value {
 }
 
 fn render_attribute(attribute: &Attribute) -> Value {
-    // Only what is compared as text has a case.
+    // Only a value that is compared as text has a case.
     let cased = matches!(attribute.kind, Type::String | Type::Reference | Type::Binary);
     without_empty(json!({
         "name": attribute.name,
@@ -193,7 +193,7 @@ fn render_attribute(attribute: &Attribute) -> Value {
     }))
 }
 
-/// The object without its nulls and empty arrays; both mean that there is no value (RFC 7643 section 2.5).
+/// Returns the object without its nulls and empty arrays; both mean that there is no value (RFC 7643 section 2.5).
 fn without_empty(mut object: Value) -> Value {
     if let Some(fields) = object.as_object_mut() {
         fields.retain(|_, value| !value.is_null() && value.as_array().is_none_or(|list| !list.is_empty()));
@@ -256,7 +256,7 @@ mod tests {
         Types::default()
     }
 
-    /// Both types with one more extension, which the organisation registered for both.
+    /// Returns both types with one more extension, which the organisation registered for both.
     fn extended() -> Types {
         let mut types = types();
         for (kind, id) in [(&mut types.user, BADGE.to_owned()), (&mut types.group, BADGE.to_uppercase())] {
@@ -278,7 +278,7 @@ mod tests {
         all
     }
 
-    /// Each key is an attribute with a value of its type, and no required one is missing.
+    /// Checks that each key is an attribute with a value of its type, and that no required one is missing.
     #[track_caller]
     fn conforms(value: &Value, attributes: &[Attribute], path: &str) {
         let object = value.as_object().unwrap();

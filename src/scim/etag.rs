@@ -1,7 +1,7 @@
 //! Entity tags in conditions (RFC 7644 section 3.14, RFC 9110 sections 8.8.3 and 13.1). A resource's own tag is
 //! `W/"<version>"`, or `W/"<version>-<hash>"` for a user who is shown with groups, which are no part of its version.
 //!
-//! Out of scope: what a condition that does not hold is answered with (`org` and `render`).
+//! Out of scope: the answer to a condition that does not hold (`org` and `render`).
 
 use crate::error::{Code, Error, Result, quoted};
 use crate::id::Version;
@@ -11,15 +11,15 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Tags {
-    /// `*`: whatever exists.
+    /// `*`: any version that exists.
     Any,
-    /// What stands between the quotes of each tag.
+    /// The text between the quotes of each tag.
     Listed(Vec<String>),
 }
 
 impl Tags {
-    /// Reads a list of tags, each with `W/` or without: comparison is weak (RFC 9110 section 8.8.3.2). `name` is the
-    /// header's.
+    /// Reads a list of tags, each with or without `W/`: comparison is weak (RFC 9110 section 8.8.3.2). `name` is the
+    /// header's name.
     ///
     /// # Errors
     /// 400 `invalidValue` that names the header.
@@ -30,16 +30,16 @@ impl Tags {
         listed(text).filter(|tags| !tags.is_empty()).map(Tags::Listed).ok_or_else(|| {
             let shown: String = text.chars().take(128).collect();
             Error::new(Code::InvalidEntityTag, format!(
-                "{name} has to be * or a list of entity tags such as W/\"3\", as meta.version shows them, not {shown}.", shown = quoted(&shown)))
+                "{name} must be * or a list of entity tags such as W/\"3\", as meta.version shows them, not {shown}.", shown = quoted(&shown)))
         })
     }
 
-    /// True if the tag itself is listed: the answer would be the one that the client has.
+    /// Returns true if the tag itself is listed: the client has this answer already.
     pub fn has(&self, tag: &str) -> bool {
         self.any(|listed| tag.trim_start_matches("W/").trim_matches('"') == listed)
     }
 
-    /// True if a tag of that version is listed, whatever groups it was shown with.
+    /// Returns true if a tag of that version is listed, whatever groups it was shown with.
     pub fn fits(&self, version: Version) -> bool {
         let version = version.to_string();
         self.any(|listed| listed.split('-').next() == Some(version.as_str()))
@@ -53,7 +53,7 @@ impl Tags {
     }
 }
 
-/// `#entity-tag`: empty elements are passed over (RFC 9110 section 5.6.1.2).
+/// Reads `#entity-tag`; empty elements are skipped (RFC 9110 section 5.6.1.2).
 fn listed(text: &str) -> Option<Vec<String>> {
     let mut tags = Vec::new();
     let mut rest = text.trim_start_matches([' ', '\t', ',']);
@@ -88,7 +88,7 @@ mod tests {
         assert_eq!(read(" * "), Ok(Tags::Any));
         for text in ["", ",", "3", "W/3", "\"3", "W/ \"3\"", "\"3\" \"4\"", "\"a b\"", "*, \"3\""] {
             let detail = format!(
-                "If-Match has to be * or a list of entity tags such as W/\"3\", as meta.version shows them, not {text:?}."
+                "If-Match must be * or a list of entity tags such as W/\"3\", as meta.version shows them, not {text:?}."
             );
             assert_eq!(read(text), Err(detail), "{text}");
         }

@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 
 type Attributes = Map<String, Value>;
 
-/// Returns the attributes with the values of every registered extension in its schema's spelling: they may have been
-/// stored as they were sent, before the schema was registered. What does not fit the schema stays as it is.
+/// Returns the attributes with the values of every registered extension in its schema's spelling: before the schema was
+/// registered they were stored as sent. A value that does not fit the schema stays as it is.
 #[must_use]
 pub fn adopted(kind: &ResourceType, mut attributes: Attributes) -> Attributes {
     for schema in &kind.extensions {

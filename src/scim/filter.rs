@@ -1,9 +1,9 @@
 //! Filters (RFC 7644 section 3.4.2.2): syntax, then meaning, then evaluation.
 //!
 //! [`parse`] knows the grammar and no attribute. [`Expression::resolve`] looks every attribute up in the tables and
-//! yields a [`Filter`], in which names are canonical and values have the attribute's type. [`Filter::matches`] is the
-//! definition of what a filter finds; how a store finds it faster is the store's job, and which text of a request is
-//! a filter is the router's.
+//! yields a [`Filter`], in which names are canonical and values have the attribute's type. [`Filter::matches`] defines
+//! which resources a filter finds. Out of scope: how the store finds them faster, and which text of a request is a
+//! filter (the router).
 
 mod cursor;
 pub(super) mod evaluate;
@@ -24,11 +24,11 @@ use crate::scim::schema::{Attribute, ResourceType};
 /// `id eq "…"` in one `or` chain still fit.
 pub const MAX_TEXT: usize = 4096;
 
-/// How deep parentheses, value paths and the operators under them may stand in each other. A resolved filter takes
-/// at most two levels of JSON for each, so that it stays well below `serde_json`'s limit of 128 on its way.
+/// The deepest nesting of parentheses, value paths and the operators under them. A resolved filter takes at most two
+/// levels of JSON for each, so that it stays well below `serde_json`'s limit of 128.
 pub const MAX_NESTING: usize = 32;
 
-/// Which of the two grammars a text follows.
+/// The grammar that a text follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::scim) enum Grammar {
     /// A filter (RFC 7644 figure 1).
@@ -38,7 +38,7 @@ pub(in crate::scim) enum Grammar {
 }
 
 impl Grammar {
-    /// What the text is called in a sentence.
+    /// Returns the word for the text in a sentence.
     fn noun(self) -> &'static str {
         match self {
             Grammar::Filter => "filter",
@@ -46,7 +46,7 @@ impl Grammar {
         }
     }
 
-    /// The code for a text that does not follow the grammar.
+    /// Returns the code for a text that does not follow the grammar.
     fn syntax(self) -> Code {
         match self {
             Grammar::Filter => Code::FilterSyntax,
@@ -54,7 +54,7 @@ impl Grammar {
         }
     }
 
-    /// The code for a text that is too long or nested too deep.
+    /// Returns the code for a text that is too long or nested too deep.
     fn too_complex(self) -> Code {
         match self {
             Grammar::Filter => Code::FilterTooComplex,
@@ -63,19 +63,19 @@ impl Grammar {
     }
 }
 
-/// How much besides the RFC's grammar is understood.
+/// The forms that are understood besides the RFC's grammar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Forms {
     /// RFC 7644 figures 1 and 7, nothing else.
     Strict,
     /// Also every [`Form`].
     Lenient,
-    /// Also every form but one: what is not read then, needs that form.
+    /// Also every form but one: a text that then cannot be read needs that form.
     Without(Form),
 }
 
 impl Forms {
-    /// True if that form is understood.
+    /// Returns true if that form is understood.
     pub fn allow(self, form: Form) -> bool {
         match self {
             Forms::Strict => false,
@@ -105,7 +105,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// All of them.
+    /// Every form.
     pub const ALL: [Form; 7] = [
         Form::AfterValuePath,
         Form::DotAfterUrn,
@@ -120,8 +120,7 @@ impl Form {
 /// Returns the one filter that a request states, of all the texts that it gives as filters.
 ///
 /// # Errors
-/// 400 `invalidFilter` for one without a text, and for two that differ: an answer as if nothing had been asked would show
-/// everything.
+/// 400 `invalidFilter` for an empty one, and for two that differ: an answer without the filter would show everything.
 pub fn stated<'t>(texts: impl IntoIterator<Item = &'t str>) -> Result<Option<&'t str>> {
     let mut stated: Option<&str> = None;
     for text in texts.into_iter().map(str::trim) {
@@ -158,18 +157,18 @@ pub enum Expression {
     Present(AttributePath),
     /// `attribute operator value`.
     Compare {
-        /// What is compared.
+        /// The attribute that is compared.
         path: AttributePath,
-        /// How.
+        /// The operator.
         op: Op,
-        /// With what.
+        /// The value that it is compared with.
         value: Literal,
     },
     /// `attribute[…]`, a value path.
     Has {
         /// The complex attribute.
         path: AttributePath,
-        /// About its sub-attributes.
+        /// The filter on its sub-attributes.
         filter: Box<Expression>,
     },
 }
@@ -177,15 +176,15 @@ pub enum Expression {
 /// `attrPath` of RFC 7644 figure 1, with the URN still unknown: `urn` ends at the last colon, whatever schemas exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttributePath {
-    /// What stands before the last colon.
+    /// The text before the last colon.
     pub urn: Option<String>,
-    /// Empty if what follows the last colon is no name; `urn` is the whole text then.
+    /// The name; empty if the text after the last colon is no name. Then `urn` is the whole text.
     pub name: String,
-    /// After the dot.
+    /// The sub-attribute, after the dot.
     pub sub: Option<String>,
 }
 
-/// The compared value, as written.
+/// A compared value, as written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Literal {
     /// A JSON string, decoded.
@@ -223,10 +222,10 @@ pub enum Op {
 }
 
 impl Op {
-    /// In the order of RFC 7644 table 3.
+    /// Every operator in the order of RFC 7644 table 3.
     pub const ALL: [Op; 9] = [Op::Eq, Op::Ne, Op::Co, Op::Sw, Op::Ew, Op::Gt, Op::Ge, Op::Lt, Op::Le];
 
-    /// As it is written, in lower case.
+    /// Returns the operator as it is written, in lower case.
     pub fn name(self) -> &'static str {
         match self {
             Op::Eq => "eq",
@@ -247,7 +246,7 @@ impl Op {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Filter {
-    /// All of them.
+    /// Every form.
     And(Vec<Filter>),
     /// Any of them.
     Or(Vec<Filter>),
@@ -259,18 +258,18 @@ pub enum Filter {
     /// A comparison; for a multi-valued attribute, of any of its elements.
     #[serde(rename = "cmp")]
     Compare {
-        /// What is compared.
+        /// The attribute that is compared.
         target: Target,
-        /// How.
+        /// The operator.
         op: Op,
-        /// With what.
+        /// The value that it is compared with.
         value: Value,
     },
     /// One and the same element (or the object of a single-valued attribute) fulfils `filter`.
     Has {
         /// The complex attribute.
         target: Target,
-        /// Its targets are sub-attributes.
+        /// The filter, whose targets are sub-attributes.
         filter: Box<Filter>,
     },
 }
@@ -279,10 +278,10 @@ pub enum Filter {
 /// empty for the element itself, where elements are simple values.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Target {
-    /// For attributes of an extension.
+    /// The URN of the extension that has the attribute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub urn: Option<String>,
-    /// Empty for the extension as a whole.
+    /// The name; empty for the extension as a whole.
     pub name: String,
     /// The sub-attribute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -290,17 +289,17 @@ pub struct Target {
 }
 
 impl Target {
-    /// An element that is a simple value. In brackets it is called `value`.
+    /// Returns the target for an element that is a simple value. In brackets it is called `value`.
     pub fn element() -> Self {
         Self::default()
     }
 
-    /// True for [`Target::element`].
+    /// Returns true for [`Target::element`].
     pub fn is_element(&self) -> bool {
         self.urn.is_none() && self.name.is_empty()
     }
 
-    /// The definitions of the attribute and of its sub-attribute; nothing for a whole extension.
+    /// Returns the definitions of the attribute and of its sub-attribute; `None` for a whole extension.
     pub fn attributes<'a>(&self, resource: &'a ResourceType) -> Option<(&'a Attribute, Option<&'a Attribute>)> {
         let attribute = match &self.urn {
             None => resource.attribute(&self.name)?,
@@ -317,36 +316,36 @@ impl Target {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Value {
-    /// Compared as it stands: `caseExact` is true, or it is binary.
+    /// Text that is compared as it stands: `caseExact` is true, or it is binary.
     Exact(String),
     /// Compared without regard to case.
     Folded {
         /// As written.
         text: String,
-        /// [`fold`] of `text`: what is compared.
+        /// [`fold`] of `text`, which is compared.
         key: String,
     },
     /// An integer or a decimal.
     Number(serde_json::Number),
-    /// Equal or not, nothing else.
+    /// A boolean: only `eq` and `ne` compare it.
     Boolean(bool),
     /// A date and time.
     Instant {
         /// As written.
         text: String,
-        /// Milliseconds since 1970: what is compared.
+        /// Milliseconds since 1970, which are compared.
         ms: i64,
     },
 }
 
 impl Value {
-    /// `text` under the folding rule.
+    /// Makes a value that is compared under the folding rule.
     pub fn folded(text: impl Into<String>) -> Self {
         let text = text.into();
         Value::Folded { key: fold(&text), text }
     }
 
-    /// The value as a resource would hold it.
+    /// Returns the value as a resource would hold it.
     pub fn json(&self) -> Json {
         match self {
             Value::Exact(text) | Value::Folded { text, .. } | Value::Instant { text, .. } => Json::from(text.as_str()),
@@ -357,7 +356,7 @@ impl Value {
 }
 
 impl Filter {
-    /// The parts that all have to be fulfilled; for anything but an `and`, the filter itself.
+    /// Returns the parts that must all be fulfilled; for a filter that is not an `and`, the filter itself.
     pub fn conjuncts(&self) -> Vec<&Filter> {
         match self {
             Filter::And(parts) => parts.iter().flat_map(Filter::conjuncts).collect(),
@@ -375,9 +374,9 @@ impl Filter {
         }
     }
 
-    /// The attributes that an element needs in order to fulfil the filter, if it is an `eq` comparison or an `and` of
-    /// such: a PATCH that adds to a target which does not exist yet creates it with them. Empty for every other
-    /// filter, and for one that contradicts itself. That it is not the primary one is what an element need not say.
+    /// Returns the attributes that an element needs to fulfil the filter, if it is an `eq` comparison or an `and` of
+    /// such. A PATCH that adds to a target which does not exist yet creates it with them. Empty for every other filter,
+    /// and for one that contradicts itself. An element need not say that it is not the primary one.
     pub fn assertions(&self) -> Vec<(&str, Json)> {
         let mut pairs: Vec<(&str, Json)> = Vec::new();
         for part in self.conjuncts().into_iter().filter(|part| !part.is_not_primary()) {
@@ -393,7 +392,7 @@ impl Filter {
         pairs
     }
 
-    /// True for what `primary eq false` is read as.
+    /// Returns true for the filter that `primary eq false` is read as.
     fn is_not_primary(&self) -> bool {
         let Filter::Not(inner) = self else { return false };
         matches!(&**inner, Filter::Compare { target, op: Op::Eq, value: Value::Boolean(true) }
@@ -401,20 +400,21 @@ impl Filter {
     }
 }
 
-/// Why an attribute path has no meaning here. Unknown attributes are apart, because identity providers send some that
-/// are better ignored and noted.
+/// Why an attribute path has no meaning. Unknown attributes are apart, because identity providers send some that are
+/// better skipped and noted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResolveError {
     /// No schema of the resource has this attribute. The name is as written, with its URN.
     Unknown(String),
-    /// The same in the brackets of a path: its attribute exists, but which of its elements are meant cannot be told.
+    /// The same in the brackets of a path: its attribute exists, but the filter does not tell which of its elements are
+    /// meant.
     UnknownInFilter(String),
     /// The attribute exists and cannot be used in that way.
     Refused(Error),
 }
 
 impl ResolveError {
-    /// The refusal for those who do not ignore unknown attributes; `unknown` is the code of one.
+    /// Returns the refusal for callers that do not skip unknown attributes; `unknown` is its code.
     pub fn into_error(self, unknown: Code, resource: &ResourceType) -> Error {
         match self {
             ResolveError::Unknown(name) => {
@@ -434,7 +434,7 @@ impl ResolveError {
     }
 }
 
-/// The instant of an RFC 3339 text, as RFC 7643 section 2.3.5 wants it, in milliseconds since 1970.
+/// Reads an RFC 3339 text, as RFC 7643 section 2.3.5 wants it, in milliseconds since 1970.
 fn instant(text: &str) -> Option<i64> {
     Timestamp::parse(text).map(|time| time.0)
 }

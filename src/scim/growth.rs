@@ -1,5 +1,5 @@
-//! A change of a resource without what would make it larger: for an organisation that has no room left. What takes
-//! something away stays in it, because that is never refused for want of room.
+//! A change of a resource without the parts that would make it larger, for an organisation that has no room left. The
+//! parts that remove something stay, because a removal is never refused for want of room.
 
 use super::order::Ordered;
 use super::resource::keep_primary;
@@ -8,18 +8,18 @@ use std::collections::BTreeMap;
 
 type Attributes = Map<String, Value>;
 
-/// Attributes whose elements have a slot: an element of the same `type` is the same one changed. Elsewhere, as in `roles`,
-/// another value is another element, so that the old one goes although the new one does not come.
+/// Attributes whose elements have a slot: an element of the same `type` is the same one changed. Elsewhere, as in
+/// `roles`, another value is another element, so that the old one goes although the new one does not come.
 const SLOTS: [&str; 5] = ["emails", "phoneNumbers", "ims", "photos", "addresses"];
 
-/// What a number, `true`, `false` or `null` counts as, whichever it is: a change between these never grows.
+/// The weight of a number, `true`, `false` or `null`: a change between these never grows.
 const SCALAR: usize = 8;
 
-/// Returns `new` without what makes it larger than `stored`, and the names of the attributes that were taken out for it,
-/// whole or in part. If `new` is no larger as a whole, it stays as it is.
+/// Returns `new` without the parts that make it larger than `stored`, and the names of the attributes that were left
+/// out for it, whole or in part. If `new` is no larger as a whole, it stays as it is.
 ///
-/// An attribute of its own, also one of an extension, keeps its stored value if the new one is larger. In a list, elements
-/// that are gone are gone; one that is larger stays as it was, and one that is new does not come. `active` does not count.
+/// An attribute, also one of an extension, keeps its stored value if the new one is larger. In a list, removed elements
+/// are removed; an element that grows stays as it was, and a new one is left out. `active` does not count.
 pub fn without_growth(stored: &Attributes, new: &Attributes) -> (Attributes, Vec<String>) {
     let mut taken = Vec::new();
     if attributes_weight(new) <= attributes_weight(stored) {
@@ -28,9 +28,9 @@ pub fn without_growth(stored: &Attributes, new: &Attributes) -> (Attributes, Vec
     (smaller(stored, new, "", &mut taken), taken)
 }
 
-/// Returns `stored` without what `new` takes away from it, and the names of the attributes of `new` that do not come otherwise:
-/// for an organisation whose history has no room left. Of a list the values that `new` does not have are gone; the others stay as
-/// they are, but for sub-attributes that are gone. A user can be deactivated.
+/// Returns `stored` without the parts that `new` removes, and the names of the attributes whose other changes are left
+/// out: for an organisation whose history has no room left. A list loses the values that `new` does not have; the
+/// others stay as they are, without the sub-attributes that are gone. A user can be deactivated.
 pub fn only_removals(stored: &Attributes, new: &Attributes) -> (Attributes, Vec<String>) {
     let mut kept = remaining(stored, new);
     if let (Some(Value::Bool(true)), Some(active @ Value::Bool(false))) = (stored.get("active"), new.get("active")) {
@@ -50,7 +50,7 @@ pub fn only_removals(stored: &Attributes, new: &Attributes) -> (Attributes, Vec<
     (kept, taken)
 }
 
-/// What is left of one level of attributes.
+/// Returns what is left of one level of attributes.
 fn remaining(stored: &Attributes, new: &Attributes) -> Attributes {
     let mut kept = Attributes::new();
     for (name, old) in stored {
@@ -69,7 +69,7 @@ fn remaining(stored: &Attributes, new: &Attributes) -> Attributes {
     kept
 }
 
-/// The elements of `stored` that `new` has too, as they are stored and in that order.
+/// Returns the elements of `stored` that `new` has too, as they are stored and in that order.
 fn remaining_elements(name: &str, stored: &[Value], new: &[Value]) -> Vec<Value> {
     let as_stored = |(old, new): (&Value, Option<&Value>)| match (old, new?) {
         (Value::Object(old), Value::Object(new)) => Some(Value::Object(remaining(old, new))),
@@ -78,7 +78,7 @@ fn remaining_elements(name: &str, stored: &[Value], new: &[Value]) -> Vec<Value>
     stored.iter().zip(partners(name, stored, new)).filter_map(as_stored).collect()
 }
 
-/// One level of attributes; `prefix` is the extension whose they are, with its colon.
+/// Returns one level of attributes that is no larger. `prefix` is the URN of their extension, with its colon.
 fn smaller(stored: &Attributes, new: &Attributes, prefix: &str, taken: &mut Vec<String>) -> Attributes {
     let mut kept = Attributes::new();
     for (name, value) in new {
@@ -91,7 +91,7 @@ fn smaller(stored: &Attributes, new: &Attributes, prefix: &str, taken: &mut Vec<
                 continue;
             }
             (Some(Value::Array(old)), Value::Array(items)) => {
-                // A list without elements is no list.
+                // A list without elements counts as absent.
                 Some(elements(name, old, items)).filter(|items| !items.is_empty()).map(Value::Array)
             }
             (old, _) => old.cloned(),
@@ -104,7 +104,7 @@ fn smaller(stored: &Attributes, new: &Attributes, prefix: &str, taken: &mut Vec<
     kept
 }
 
-/// The elements of `new` that are stored, each no larger than it is stored.
+/// Returns the elements of `new` that are stored, each no larger than it is stored.
 fn elements(name: &str, stored: &[Value], new: &[Value]) -> Vec<Value> {
     let smaller = |(item, old): (&Value, Option<&Value>)| {
         old.map(|old| if weight(item) <= weight(old) { item.clone() } else { old.clone() })
@@ -114,8 +114,8 @@ fn elements(name: &str, stored: &[Value], new: &[Value]) -> Vec<Value> {
     kept
 }
 
-/// For each of `items` the one of `others` that is the same element: by its identity, else by its slot. Each is found once, of
-/// several alike the first one first; the maps bound the work to n log n.
+/// Returns for each of `items` the one of `others` that is the same element: by its identity, else by its slot. Each is
+/// found once, the first of several equal ones first; the maps bound the work to n log n.
 fn partners<'a>(name: &str, items: &'a [Value], others: &'a [Value]) -> Vec<Option<&'a Value>> {
     let mut found: Vec<Option<&Value>> = vec![None; items.len()];
     let mut left: Vec<&Value> = others.iter().collect();
@@ -132,22 +132,22 @@ fn partners<'a>(name: &str, items: &'a [Value], others: &'a [Value]) -> Vec<Opti
     found
 }
 
-/// By what an element is the same: its `value`, or all of it where it has none.
+/// Returns the identity of an element: its `value`, or the whole element if it has none.
 fn identity<'a>(_: &str, item: &'a Value) -> Option<&'a Value> {
     Some(item.get("value").unwrap_or(item))
 }
 
-/// The slot of an element, in the lists that have slots.
+/// Returns the slot of an element, in the lists that have slots.
 fn slot<'a>(name: &str, item: &'a Value) -> Option<&'a Value> {
     item.get("type").filter(|_| SLOTS.contains(&name))
 }
 
-/// How large attributes are, without `active`.
+/// Returns the weight of attributes, without `active`.
 fn attributes_weight(attributes: &Attributes) -> usize {
     attributes.iter().filter(|(name, _)| *name != "active").map(|(name, value)| name.len() + 4 + weight(value)).sum()
 }
 
-/// How large a value is, roughly as its JSON text. The depth is that of a body.
+/// Returns the weight of a value, roughly the length of its JSON text. The depth is that of a body.
 fn weight(value: &Value) -> usize {
     match value {
         Value::String(text) => text.len() + 2,
@@ -168,7 +168,7 @@ mod tests {
         value.as_object().cloned().unwrap_or_default()
     }
 
-    /// What is left of a resource is never more than was stored, and what is not told of stays away.
+    /// The rest of a resource is never larger than what was stored, and left-out changes stay out.
     #[test]
     fn what_removals_leave() {
         for (stored, new, expected, taken) in [
@@ -239,7 +239,7 @@ mod tests {
                 &format!("{URN}:department {URN}:organization"),
             ),
             (json!({}), json!({URN: {"department": "d"}}), json!({}), URN),
-            // A role that is gone is gone, whatever comes for it. An address is changed, and keeps its slot.
+            // A removed role is gone, whatever replaces it. An address is changed, and keeps its slot.
             (
                 json!({"roles": [{"value": "admin"}, {"value": "b"}]}),
                 json!({"roles": [{"value": "auditor of all"}, {"value": "b"}]}),
@@ -270,8 +270,8 @@ mod tests {
         }
     }
 
-    /// Random pairs of users: the outcome is no larger, says nothing that neither says, has nothing that the new one does not
-    /// have, and is what comes out again.
+    /// Random pairs of users: the outcome is no larger, says nothing that neither says, has nothing that the new one
+    /// does not have, and is stable.
     #[test]
     fn of_any_two_users() {
         let mut state = 7_u64;

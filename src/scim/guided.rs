@@ -1,6 +1,6 @@
-//! Builds of a checked body what a schema can keep, and nothing else: the values of attributes that are not known are
-//! skipped, only their names are left for the journal. What is built has the shape that was sent, because repairs
-//! judge by it; it is cut where neither a repair nor a schema can use the rest.
+//! Builds the values of a checked body that a schema can keep, and nothing else: values of unknown attributes are
+//! skipped, only their names are left for the journal. The result has the shape that was sent, because repairs judge by
+//! it. It is cut where neither a repair nor a schema can use the rest.
 
 use super::json::{self, Checked, Count, Shape};
 use super::resource::{RESOURCE_MAX, is_kept, is_label, is_unassigned};
@@ -10,25 +10,25 @@ use serde_json::{Map, Value};
 use std::cell::Cell;
 use std::rc::Rc;
 
-/// What of the room an array takes; an object takes two of it.
+/// The room that an array takes; an object takes twice as much.
 const ARRAY: usize = 1;
 const OBJECT: usize = 2;
-/// How many arrays, or half as many objects, are built of a request that hold anything. A resource cannot keep more:
-/// in [`RESOURCE_MAX`] bytes an array such as `[0],` takes four, an object such as `{"a":0},` eight. An object takes some
-/// 400 bytes of memory, so all of them take 13 MiB.
+/// The most arrays, or twice as many as objects, that are built of a request and hold a value. A resource cannot keep
+/// more: in [`RESOURCE_MAX`] bytes an array such as `[0],` takes four, an object such as `{"a":0},` eight. An object
+/// takes some 400 bytes of memory, so all of them take 13 MiB.
 const ROOM: usize = RESOURCE_MAX / 4;
-/// How many unknown names are remembered. The journal keeps 50 notes of a request.
+/// The most unknown names that are remembered. The journal keeps 50 notes of a request.
 const NAMES_MAX: usize = 1000;
-/// How much of an unknown name is remembered, in characters: as much as a note may have.
+/// The longest unknown name that is remembered, in characters: as much as a note may have.
 const NAME_MAX: usize = 1000;
-/// How many names are looked up as paths: those of 1,000 operations with 20 attributes each.
+/// The most names that are looked up as paths: those of 1,000 operations with 20 attributes each.
 const PATHS_MAX: usize = 20_000;
-/// How many elements that say nothing are kept of one list, so that the repair which drops them is noted.
+/// The most empty elements that are kept of one list, so that the repair which drops them is noted.
 const EMPTY_MAX: usize = 64;
-/// How many elements are built of a list where one value belongs: a repair takes a list of one for its element.
+/// The most elements that are built of a list where one value belongs: a repair takes a list of one for its element.
 const ONE_OF: usize = 2;
 
-/// What is left of the bounds on what one request builds.
+/// The room that is left to one request.
 pub struct Guide {
     mends: bool,
     texts: Option<Rc<InTexts>>,
@@ -42,25 +42,25 @@ pub struct Guide {
 pub struct InTexts {
     /// The values of the whole body, those in such texts included.
     pub count: Count,
-    /// Whether a text was read so.
+    /// True once a text was read so.
     pub used: Cell<bool>,
-    /// Whether what is built came out of such a text: none is looked for in there.
+    /// True while the value being built came out of such a text: no text inside it is read.
     inside: Cell<bool>,
 }
 
-/// What may stand in a text as JSON.
+/// The JSON that a text may hold.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
     /// An object.
     Object,
     /// An object, or a list of objects.
     Objects,
-    /// The same where the members of a group are named, of which there may be very many.
+    /// The same where the members of a group are named, which may be very many.
     Members,
 }
 
 impl InTexts {
-    /// Does something with what came out of a text, if it did.
+    /// Calls `read` for a value that came out of a text, if `from_text`.
     pub fn inside<T>(&self, from_text: bool, read: impl FnOnce() -> T) -> T {
         let before = self.inside.replace(from_text || self.inside.get());
         let done = read();
@@ -90,13 +90,13 @@ impl InTexts {
 }
 
 impl Guide {
-    /// For one request. `mends`: repairs follow, which drop elements that say nothing but their label. `texts`: JSON in
-    /// texts is read.
+    /// Makes the guide of one request. `mends`: repairs follow, which drop elements that have nothing but a label.
+    /// `texts`: JSON in texts is read.
     pub fn new(mends: bool, texts: Option<Rc<InTexts>>) -> Self {
         Self { mends, texts, room: Cell::new(ROOM), names: Cell::new(NAMES_MAX), paths: Cell::new(PATHS_MAX) }
     }
 
-    /// Builds the JSON in a text, if it is taken.
+    /// Builds the JSON in a text, if it is read.
     fn in_text(
         &self,
         attribute: &Attribute,
@@ -113,7 +113,7 @@ impl Guide {
         })
     }
 
-    /// Builds all that is said of an attribute.
+    /// Builds all values of an attribute.
     ///
     /// # Errors
     /// 413 for more than any resource can keep.
@@ -121,7 +121,7 @@ impl Guide {
         self.all(attribute, text, self.mends)
     }
 
-    /// Builds the values that a removal lists: an element with nothing but a label is what is to go.
+    /// Builds the values that a removal lists. An element with nothing but a label names the elements to remove.
     ///
     /// # Errors
     /// As [`Guide::attribute`].
@@ -129,7 +129,7 @@ impl Guide {
         self.all(attribute, text, false)
     }
 
-    /// `drops_labels`: elements that say nothing but their label are dropped later.
+    /// Builds all values of an attribute. `drops_labels`: elements with nothing but a label are dropped later.
     fn all(&self, attribute: &Attribute, text: Checked<'_>, drops_labels: bool) -> Result<Value> {
         if !attribute.multi {
             return self.element(attribute, text);
@@ -140,7 +140,7 @@ impl Guide {
         if let Some(elements) = text.elements() {
             return self.list(attribute, &elements, drops_labels);
         }
-        // A list inside its own name, which is a repair.
+        // A list may stand inside its own name; a repair takes it out.
         if let Some(object) = text.object()
             && object.len() == 1
             && let Some((name, inner)) = object.iter().next()
@@ -153,7 +153,7 @@ impl Guide {
         self.element(attribute, text)
     }
 
-    /// Builds a list without the elements that are dropped later, but for the first of them.
+    /// Builds a list without the elements that are dropped later, except the first of them.
     fn list(&self, attribute: &Attribute, elements: &[Checked<'_>], drops_labels: bool) -> Result<Value> {
         let (mut kept, mut empty) = (Vec::new(), 0);
         for element in elements {
@@ -173,7 +173,7 @@ impl Guide {
         Ok(Value::Array(kept))
     }
 
-    /// Builds one value of an attribute: an element of its list, or all of it if it has one value.
+    /// Builds one value of an attribute: an element of its list, or its only value.
     ///
     /// # Errors
     /// As [`Guide::attribute`].
@@ -197,7 +197,7 @@ impl Guide {
         let mut map = Map::new();
         for (name, value) in text.object().unwrap_or_default().iter() {
             let of = match attribute.sub(name) {
-                // SCIM 1.1 for the value of a manager, which is a repair.
+                // SCIM 1.1 has it for the value of a manager; a repair renames it.
                 None if name == "managerId" => attribute.sub("value"),
                 of => of,
             };
@@ -212,7 +212,7 @@ impl Guide {
         Ok(Value::Object(map))
     }
 
-    /// Builds the object around a plain value, which is a repair; of anything else only that it is an object.
+    /// Builds the object around a plain value, which a repair takes out. For any other value only its kind is built.
     fn around(&self, attribute: &Attribute, text: Checked<'_>) -> Result<Value> {
         let object = text.object().unwrap_or_default();
         let mut map = Map::new();
@@ -225,8 +225,8 @@ impl Guide {
         Ok(Value::Object(map))
     }
 
-    /// Builds the value of an attribute; of one that only the server sets, or that is kept nowhere, nothing that holds
-    /// other values.
+    /// Builds the value of an attribute. For one that only the server sets, or that is not kept, neither arrays nor
+    /// objects are built.
     ///
     /// # Errors
     /// As [`Guide::attribute`].
@@ -264,7 +264,7 @@ impl Guide {
         Ok(Value::Object(map))
     }
 
-    /// Builds the whole of an extension that nobody registered.
+    /// Builds the whole of an unregistered extension.
     ///
     /// # Errors
     /// 413 for more than any resource can keep.
@@ -277,7 +277,7 @@ impl Guide {
         Ok(text.value())
     }
 
-    /// Remembers the name of an attribute that is not known; its value stays unread.
+    /// Remembers the name of an unknown attribute; its value stays unread.
     pub fn unknown(&self, name: &str, map: &mut Map<String, Value>) {
         if let Some(left) = self.names.get().checked_sub(1) {
             self.names.set(left);
@@ -296,7 +296,7 @@ impl Guide {
         Ok(())
     }
 
-    /// Builds what is dropped before anything else is built, so that it takes no room of that.
+    /// Builds a value that is dropped before any other is built, so that it takes no room.
     ///
     /// # Errors
     /// As [`Guide::attribute`].
@@ -332,7 +332,8 @@ fn cut(name: &str) -> String {
     name.chars().take(NAME_MAX).collect()
 }
 
-/// The least that a text comes to when it is written again, in bytes, and the room that its arrays and objects take.
+/// Returns the least length of a text when it is written again, in bytes, and the room that its arrays and objects
+/// take.
 fn measure(text: &str) -> (usize, usize) {
     let (mut bytes, mut room) = (0, 0);
     let (mut quoted, mut escaped, mut opened) = (false, 0, None);
@@ -349,7 +350,7 @@ fn measure(text: &str) -> (usize, usize) {
             continue;
         }
         bytes += 1;
-        // What an array or object takes is known at its first value.
+        // The room of an array or object is known at its first value.
         if byte != b']' && byte != b'}' {
             room += opened.unwrap_or(0);
         }

@@ -1,4 +1,4 @@
-//! Reading a request's JSON strictly, before anything looks at it.
+//! Reading a request's JSON strictly, before any other code sees it.
 //!
 //! `serde_json` keeps the last of two equal keys and nests to 128 levels; a SCIM request may do neither (attribute
 //! names are case-insensitive, RFC 7643 section 2.1, so `Active` beside `active` is a duplicate). Nor may a text hold
@@ -35,14 +35,14 @@ pub fn body<'b>(bytes: &'b [u8], count: &Count) -> Result<(Checked<'b>, Object<'
         Some(object) => Ok((checked, object)),
         None => Err(Error::new(
             Code::BodyNotObject,
-            format!("The body has to be a JSON object, not {}.", checked.shape().name()),
+            format!("The body must be a JSON object, not {}.", checked.shape().name()),
         )),
     }
 }
 
-/// Returns the integer that a value is, however it is written: to JSON `5.0` and `5e0` are the number that `5` is.
+/// Returns the integer that a value is, however it is written: in JSON `5.0` and `5e0` are the number `5`.
 pub fn integer(value: &Value) -> Option<i64> {
-    /// Up to here every integer has a floating point number of its own.
+    /// Every integer up to here has a floating point number of its own.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let whole = |float: &f64| float.fract() == 0.0 && float.abs() <= EXACT;
     value.as_i64().or_else(|| value.as_f64().filter(whole).map(|float| float as i64))
@@ -66,7 +66,7 @@ pub fn object(bytes: &[u8]) -> Result<Map<String, Value>> {
     read(bytes).map_err(Error::internal)
 }
 
-/// Checks a body: its JSON, its depth, its names, and how much is in it. Nothing is built.
+/// Checks a body: its JSON, its depth, its names, and the number of its values. Nothing is built.
 ///
 /// # Errors
 /// As [`body`].
@@ -95,8 +95,8 @@ pub fn check<'b>(body: &'b [u8], count: &Count) -> Result<Checked<'b>> {
     std::str::from_utf8(body.trim_ascii()).map(Checked::new).map_err(|error| text(&error))
 }
 
-/// Takes the JSON object or array that a text of a body holds, if it is as strict as a body must be. Its values are counted
-/// with those of the body. `listed`: the text stands where the members of a group do.
+/// Returns the JSON object or array that a text of a body holds, if it is as strict as a body must be. Its values are
+/// counted with those of the body. `listed`: the text stands where the members of a group do.
 ///
 /// # Errors
 /// 413 as [`body`].
@@ -119,12 +119,13 @@ pub fn number(text: &str) -> Option<serde_json::Number> {
     text.parse::<i64>().map(Into::into).or_else(|_| read(text.as_bytes())).ok()
 }
 
-/// The text without the byte order mark that some programs put in front: a reader "MAY ignore" it (RFC 8259 section 8.1).
+/// Returns the text without the byte order mark that some programs put in front: a reader "MAY ignore" it (RFC 8259
+/// section 8.1).
 fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
-/// True for what begins as RFC 1952 has it, and no JSON does.
+/// Returns true for text that begins as RFC 1952 has it, as no JSON does.
 pub fn is_gzip(bytes: &[u8]) -> bool {
     bytes.starts_with(b"\x1f\x8b")
 }
@@ -137,8 +138,8 @@ pub fn own<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T> {
     read(text.as_bytes()).map_err(Error::internal)
 }
 
-/// Parses JSON; a struct is an object. All reading goes through here, and of bytes: each of serde_json's other readers
-/// would bring into the upload all types a second time.
+/// Parses JSON; a struct is an object. All reading goes through here, and from bytes: each other reader of serde_json
+/// would add all types to the upload once more.
 ///
 /// # Errors
 /// What is wrong with it, and where.
@@ -148,8 +149,8 @@ pub fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, serde_json::Er
     deserializer.end().map(|()| value)
 }
 
-/// Parses a message of this service that another build of it may have written, while a deploy rolls. Fields that are not
-/// known are skipped.
+/// Parses a message of this service that another build of it may have written, while a deploy rolls. Unknown fields are
+/// skipped.
 ///
 /// # Errors
 /// 503 for a variant that this build does not know, or internal.
@@ -159,13 +160,13 @@ pub fn of_any_build<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T> {
     })
 }
 
-/// 503 for what only a build to come understands.
+/// Returns 503 for a message that only a later build understands.
 pub fn being_deployed() -> Error {
     let detail = "A new version is being deployed. Try again in a minute.";
     Error { retry_after: Some(60), ..Error::new(Code::Deploying, detail) }
 }
 
-/// 413 for a body above [`BODY_MAX`].
+/// Returns 413 for a body above [`BODY_MAX`].
 pub fn too_large() -> Error {
     Error::new(
         Code::BodyTooLarge,
@@ -173,18 +174,18 @@ pub fn too_large() -> Error {
     )
 }
 
-/// 413 for a body that holds too much of `what`.
+/// Returns 413 for a body that holds too much of `what`.
 fn too_many(what: &str) -> Error {
     Error::new(
         Code::BodyTooManyValues,
         format!(
-            "The body holds too many {what}: at most {VALUES_MAX} JSON values are taken at once, and {ELEMENTS_MAX} \
+            "The body holds too many {what}: at most {VALUES_MAX} JSON values are allowed, and {ELEMENTS_MAX} \
              elements under members and value. Send fewer members or operations at once."
         ),
     )
 }
 
-/// What a value is, with its article, for sentences.
+/// Returns the kind of a value with its article, for sentences.
 pub fn name(value: &Value) -> &'static str {
     match value {
         Value::Null => Shape::Null,
@@ -215,20 +216,20 @@ mod tests {
             ),
             (
                 r#"{"name":{"givenName":"a\u0000b"}}"#.to_owned(),
-                Err("The body is not acceptable JSON: \"givenName\" holds the character U+0000, which cannot be kept \
-                     at line 1 column 32."),
+                Err("The body is not acceptable JSON: \"givenName\" holds the character U+0000, which cannot be \
+                     stored at line 1 column 32."),
             ),
             (
                 r#"{"schemas":[["\u0000"]]}"#.to_owned(),
-                Err("The body is not acceptable JSON: \"schemas\" holds the character U+0000, which cannot be kept \
+                Err("The body is not acceptable JSON: \"schemas\" holds the character U+0000, which cannot be stored \
                      at line 1 column 24."),
             ),
             (
                 r#"{"\u0000":1}"#.to_owned(),
-                Err("The body is not acceptable JSON: \"\\0\" holds the character U+0000, which cannot be kept \
-                     at line 1 column 12."),
+                Err("The body is not acceptable JSON: \"\\0\" holds the character U+0000, which cannot be stored at \
+                     line 1 column 12."),
             ),
-            ("[]".to_owned(), Err("The body has to be a JSON object, not an array.")),
+            ("[]".to_owned(), Err("The body must be a JSON object, not an array.")),
             (" ".to_owned(), Err("The body is empty; this request needs a JSON object.")),
             ("\u{feff}{\"a\":1}".to_owned(), Ok(json!({"a":1}))),
             ("\u{feff}".to_owned(), Err("The body is empty; this request needs a JSON object.")),

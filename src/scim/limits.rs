@@ -1,24 +1,24 @@
-//! How much a user or group may say of itself, beyond its size as a whole ([`super::resource::RESOURCE_MAX`]).
+//! Limits on one user or group, besides its size as a whole ([`super::resource::RESOURCE_MAX`]).
 //!
-//! These limits judge what a request changes, so they are checked where the stored resource is known. What is stored
-//! already and stays as it is was accepted once: it never stands in the way of a deactivation or a removal. That is why
-//! a body may repeat longer lists than these: only then can it be compared.
+//! These limits judge the values that a request changes, so they are checked where the stored resource is known. A
+//! stored value that stays as it is was accepted once: it never blocks a deactivation or a removal. That is why a body
+//! may repeat longer lists than these: only then can it be compared.
 
 use super::order::Ordered;
 use crate::error::{Code, Error, Result};
 use serde_json::{Map, Value};
 
-/// The most values of a multi-valued attribute. A user of them all, with 250 bytes each, has 256 KiB; each is compared
-/// with the others in a PATCH, and shown in every list.
+/// The most values of a multi-valued attribute. A user with all of them, of 250 bytes each, has 256 KiB; each is
+/// compared with the others in a PATCH, and shown in every list.
 pub const VALUES_MAX: usize = 1000;
-/// The longest `userName`, `displayName` and `externalId`, in characters. They stand in indexes, in sentences and in the
-/// journal; the longest that providers send is a distinguished name of some 500.
+/// The longest `userName`, `displayName` and `externalId`, in characters. They stand in indexes, in sentences and in
+/// the journal; the longest that providers send is a distinguished name of some 500.
 pub const NAME_MAX: usize = 1024;
 
 const NAMES: [&str; 3] = ["userName", "displayName", "externalId"];
 
-/// Judges what differs between the stored attributes of a resource and those that it is to have. A new resource has none
-/// stored.
+/// Judges the differences between the stored attributes of a resource and the proposed ones. A new resource has no
+/// stored attributes.
 ///
 /// # Errors
 /// 400 `invalidValue` that names the attribute.
@@ -33,7 +33,7 @@ pub fn check(stored: &Map<String, Value>, new: &Map<String, Value>) -> Result<()
     new.iter().try_for_each(|(name, value)| values(name, stored.get(name), value))
 }
 
-/// Looks for lists at any depth, at most that of a body.
+/// Judges lists at any depth, which is at most that of a body.
 fn values(path: &str, stored: Option<&Value>, new: &Value) -> Result<()> {
     match new {
         _ if stored == Some(new) => Ok(()),
@@ -56,7 +56,7 @@ fn values(path: &str, stored: Option<&Value>, new: &Value) -> Result<()> {
     }
 }
 
-/// The elements of `items` that `stored` does not have, or not as often.
+/// Returns the elements of `items` that `stored` does not have, or not as often.
 pub(super) fn added<'a>(stored: &[Value], items: &'a [Value]) -> Vec<&'a Value> {
     let sorted = |items| {
         let mut sorted: Vec<Ordered<'_>> = <[Value]>::iter(items).map(Ordered).collect();

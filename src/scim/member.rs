@@ -1,5 +1,5 @@
-//! The members of a group as a request names them (RFC 7643 section 4.2). Groups are flat here: there is no way to
-//! express a member that says it is a group, so nothing further down has to look for one.
+//! The members of a group as a request names them (RFC 7643 section 4.2). Groups are flat here: no later type can
+//! express a member that is a group, so no later code must look for one.
 
 mod judge;
 
@@ -11,22 +11,22 @@ use crate::error::{Code, Error, Result, quoted};
 use crate::id::MemberId;
 use std::borrow::Cow;
 
-/// How many ids a refusal names.
+/// The most ids that a refusal names.
 const IDS_NAMED: usize = 20;
 
-/// One element of `members`, as far as anything is asked of it.
+/// One element of `members`, as far as it is read.
 #[derive(Debug)]
 pub struct Member<'b> {
-    /// What its `value` says, or the element itself if it is a text; without either the id in its `$ref`.
+    /// Its `value`, or the element itself if it is a text; without either, the id in its `$ref`.
     id: Option<Cow<'b, str>>,
-    /// What kind of value the element is, for sentences.
+    /// The kind of value that the element is, for sentences.
     shape: &'static str,
-    /// It declares itself a group, by `type` (in any case or padding) or by a `$ref` to `/Groups/`.
+    /// True if the element declares itself a group: by `type` (in any case or padding) or by a `$ref` to `/Groups/`.
     is_group: bool,
 }
 
 impl<'b> Member<'b> {
-    /// Takes what the element says as texts: its `value`, `type` and `$ref`; `shape` says what the element is.
+    /// Reads the texts of an element: its `value`, `type` and `$ref`. `shape` is the kind of the element.
     pub fn new(shape: &'static str, id: Option<Cow<'b, str>>, kind: Option<&str>, reference: Option<&str>) -> Self {
         let refers_to_group = |reference: &str| {
             let reference = reference.trim().to_ascii_lowercase();
@@ -39,7 +39,7 @@ impl<'b> Member<'b> {
         Self { id, shape, is_group }
     }
 
-    /// Copies what it borrows.
+    /// Copies the borrowed texts.
     pub fn into_owned(self) -> Member<'static> {
         Member { id: self.id.map(|id| Cow::Owned(id.into_owned())), shape: self.shape, is_group: self.is_group }
     }
@@ -71,10 +71,10 @@ impl<'b> Member<'b> {
     }
 }
 
-/// The ids of members that a group is to hold. `group` names the group in a refusal.
+/// Returns the ids of members that a group is to hold. `group` names the group in a refusal.
 ///
 /// # Errors
-/// 400 `invalidValue` for a member that declares itself a group, and for anything that is no member.
+/// 400 `invalidValue` for a member that declares itself a group, and for an invalid element.
 pub fn wanted(members: &[Member<'_>], group: &str) -> Result<Vec<MemberId>> {
     let declared = members.iter().filter(|member| member.is_group);
     let declared: Vec<&str> = declared.map(|member| member.id.as_deref().unwrap_or("(no value)")).collect();
@@ -84,11 +84,10 @@ pub fn wanted(members: &[Member<'_>], group: &str) -> Result<Vec<MemberId>> {
     members.iter().map(Member::wanted).collect()
 }
 
-/// Returns the ids of members that are to leave. Whether they are members, and of what kind, does not matter: then they
-/// are gone already.
+/// Returns the ids of members to remove. They need not be members, or users: then there is nothing to remove.
 ///
 /// # Errors
-/// 400 `invalidValue` for an element that names nobody: a success would tell the client that somebody left.
+/// 400 `invalidValue` for an element without an id: a success would tell the client that a member was removed.
 pub fn leaving(members: &[Member<'_>]) -> Result<Vec<MemberId>> {
     members.iter().map(Member::wanted).collect()
 }
@@ -101,7 +100,7 @@ fn referred(reference: &str) -> Option<&str> {
     (kind.eq_ignore_ascii_case("Users") && MemberId::parse(id).is_some()).then_some(id)
 }
 
-/// The refusal of a nested group.
+/// Returns the refusal of a nested group.
 pub fn nested(group: &str, ids: &[&str]) -> Error {
     let detail = format!(
         "Group {group} cannot hold {}: nested groups are not supported. Assign the users of the inner group directly, \
@@ -111,7 +110,7 @@ pub fn nested(group: &str, ids: &[&str]) -> Error {
     Error { nested_in: Some(group.to_owned()), ..Error::new(Code::NestedGroup, detail).about(ids.iter().copied()) }
 }
 
-/// The ids, for a sentence; of very many the first ones and how many more.
+/// Lists ids for a sentence: the first ones, and how many more there are.
 pub fn listed(ids: &[&str]) -> String {
     let shown = ids.iter().take(IDS_NAMED).copied().collect::<Vec<_>>().join(", ");
     match ids.len().checked_sub(IDS_NAMED) {
@@ -120,8 +119,8 @@ pub fn listed(ids: &[&str]) -> String {
     }
 }
 
-/// A filter on members of which a row can be judged: all that a member is follows from its id. An address in `$ref` is
-/// compared by the id that it ends with.
+/// Prepares a filter on members so that it can be judged by a member's id alone. An address in `$ref` is compared by
+/// the id that it ends with.
 ///
 /// # Errors
 /// 400 `invalidFilter` for another comparison of `$ref`.
@@ -135,7 +134,7 @@ pub fn filter(filter: Filter) -> Result<Filter> {
         Filter::Not(inner) => Filter::Not(Box::new(self::filter(*inner)?)),
         Filter::Present(target) if is_reference(&target) => Filter::Present(value()),
         Filter::Compare { target, op: op @ (Op::Eq | Op::Ne), value: Wanted::Exact(text) } if is_reference(&target) => {
-            // An address of anything else is no member's.
+            // No member has another address.
             let id = referred(&text).unwrap_or(&text).to_owned();
             Filter::Compare { target: value(), op, value: Wanted::Exact(id) }
         }
@@ -150,7 +149,7 @@ pub fn filter(filter: Filter) -> Result<Filter> {
 }
 
 /// Returns the ids that a filter allows, if it names them: `value eq "x"`, several joined by `or`, or such with more
-/// conditions. Then no other member has to be looked at.
+/// conditions. Then no other member is read.
 pub fn named(filter: &Filter) -> Option<Vec<&str>> {
     match filter {
         Filter::Compare { target, op: Op::Eq, value: Wanted::Exact(text) | Wanted::Folded { text, .. } }

@@ -1,7 +1,8 @@
-//! What a name may be made of, and which names look alike: `userName`, and a group's `displayName`.
+//! Which characters a name may have, and which names look alike: `userName`, and a group's `displayName`.
 //!
-//! A name with a character that is not seen looks like another user's or group's, in the Console, in a log and in an
-//! administrator's eyes. RFC 8265 refuses such characters in user names; here they are refused in what a request changes.
+//! A name with an invisible character looks like another user's or group's, in the Console, in a log and to an
+//! administrator. RFC 8265 refuses such characters in user names; here they are refused in names that a request
+//! changes.
 
 use super::schema::ResourceType;
 use crate::error::{Code, Error, Result};
@@ -12,13 +13,13 @@ use unicode_normalization::char::canonical_combining_class;
 use unicode_properties::UnicodeEmoji;
 use unicode_security::skeleton;
 
-/// The name of a resource: `userName` of a user, `displayName` of a group.
+/// Returns the attribute that is the name of a resource: `userName` of a user, `displayName` of a group.
 #[must_use]
 pub fn attribute(kind: &ResourceType) -> &'static str {
     if kind.name == "Group" { "displayName" } else { "userName" }
 }
 
-/// True if a text begins or ends with white space.
+/// Returns true if a text begins or ends with white space.
 #[must_use]
 pub fn has_outer_blanks(text: &str) -> bool {
     text.trim().len() != text.len()
@@ -34,21 +35,21 @@ pub fn check(kind: &ResourceType, old: Option<&Map<String, Value>>, new: &Map<St
         |attributes: &'_ Map<String, Value>| attributes.get(attribute).and_then(Value::as_str).map(str::to_owned);
     let Some(name) = name(new).filter(|new| old.and_then(name).as_ref() != Some(new)) else { return Ok(()) };
     if has_outer_blanks(&name) {
-        let detail = format!("{attribute} begins or ends with white space. Take it off in the identity provider.");
+        let detail = format!("{attribute} begins or ends with white space. Remove it in the identity provider.");
         return Err(Error::new(Code::NameCharacter, detail));
     }
     let chars: Vec<char> = name.chars().collect();
     let hidden = (0..chars.len()).find(|at| !is_allowed(&chars, *at, kind.name == "Group"));
     let Some((at, found)) = hidden.and_then(|at| Some((at, chars.get(at)?))) else { return Ok(()) };
     let detail = format!(
-        "{attribute} has the character U+{:04X}, which is not seen, as its character {}. Take it out in the identity provider.",
+        "{attribute} has the invisible character U+{:04X} at position {}. Remove it in the identity provider.",
         u32::from(*found),
         at + 1
     );
     Err(Error::new(Code::NameCharacter, detail))
 }
 
-/// True if the character at that place is seen, or joins its neighbours as their script needs it.
+/// Returns true if the character at that place is visible, or joins its neighbours as their script needs it.
 fn is_allowed(chars: &[char], at: usize, emoji: bool) -> bool {
     let Some(&found) = chars.get(at) else { return true };
     let is_line = matches!(found, '\u{2028}' | '\u{2029}');
@@ -72,7 +73,7 @@ fn is_allowed(chars: &[char], at: usize, emoji: bool) -> bool {
     }
 }
 
-/// An emoji that is a picture by itself: digits, `#` and `*` are emoji only before a key cap.
+/// Returns true for an emoji that is a picture by itself: digits, `#` and `*` are emoji only before a key cap.
 fn is_picture(c: char) -> bool {
     !c.is_ascii() && c.is_emoji_char()
 }
@@ -85,7 +86,8 @@ fn is_variation_or_modifier(c: char) -> bool {
     matches!(c, '\u{fe0f}' | '\u{1f3fb}'..='\u{1f3ff}')
 }
 
-/// RFC 5892 appendix A.1 and A.2, CONTEXTJ: a joiner after a virama; and a non-joiner between letters that would join.
+/// Returns true for a joiner in its place (RFC 5892 appendix A.1 and A.2, CONTEXTJ): a joiner after a virama; and a
+/// non-joiner between letters that would join.
 fn joins(chars: &[char], at: usize) -> bool {
     const VIRAMA: u8 = 9;
     let (before, after) = chars.split_at_checked(at).unwrap_or_default();
@@ -100,12 +102,12 @@ fn joins(chars: &[char], at: usize) -> bool {
         && matches!(right, Some(JoiningType::RightJoining | JoiningType::DualJoining))
 }
 
-/// Bidi_Control (PropList.txt of the Unicode Character Database).
+/// Returns true for Bidi_Control (PropList.txt of the Unicode Character Database).
 fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Default_Ignorable_Code_Point (DerivedCoreProperties.txt of the Unicode Character Database).
+/// Returns true for Default_Ignorable_Code_Point (DerivedCoreProperties.txt of the Unicode Character Database).
 fn is_ignorable(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
@@ -117,9 +119,9 @@ fn is_ignorable(c: char) -> bool {
 /// Returns the skeletons of a name (UTS 39 section 4): two names look alike if they share one.
 ///
 /// A skeleton keeps the case, so a name is folded first. But some letters look like others in one case only: a Greek
-/// capital nu like `N`, its small form like `v`; and a long s is an `s` that looks like an `f`. So there is one skeleton of
-/// the name as it is folded, one with such letters in the case that is usual, and one in which letters that look like
-/// ASCII are taken for it before.
+/// capital nu like `N`, its small form like `v`; and a long s is an `s` that looks like an `f`. So there are three
+/// skeletons: of the folded name, of the name with such letters in their usual case, and of the name in which letters
+/// that look like ASCII were replaced before.
 #[must_use]
 pub fn skeletons(name: &str) -> Vec<String> {
     let shown: String = name.chars().filter(|c| !is_ignorable(*c) && !c.is_control()).collect();
@@ -135,7 +137,7 @@ pub fn skeletons(name: &str) -> Vec<String> {
     all
 }
 
-/// The small letter of the capital that a letter has: `s` for a long s, `i` for a dotless i.
+/// Returns the small letter of the capital that a letter has: `s` for a long s, `i` for a dotless i.
 fn usual(c: char) -> char {
     let mut upper = c.to_uppercase();
     match (upper.next(), upper.next()) {
@@ -144,7 +146,7 @@ fn usual(c: char) -> char {
     }
 }
 
-/// The ASCII letter that a letter looks like.
+/// Returns the ASCII letter that a letter looks like.
 fn looks_like(c: char) -> char {
     if c.is_ascii() {
         return c;
@@ -156,7 +158,7 @@ fn looks_like(c: char) -> char {
     }
 }
 
-/// A text without outer blanks, and one for several.
+/// Returns a text without outer blanks, and with one blank for several.
 fn blanks(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -192,14 +194,14 @@ mod tests {
             ("a\u{e0041}", "U+E0041", "U+E0041"),
             (" a", "white space", "white space"),
             ("a\u{a0}", "white space", "white space"),
-            // Joiners where a script needs them: Persian, Devanagari; and where nothing joins.
+            // Persian and Devanagari need joiners; a joiner where nothing joins is refused.
             ("می\u{200c}خواهم", "", ""),
             ("क्\u{200d}ष", "", ""),
             ("क्\u{200c}ष", "", ""),
             ("a\u{200c}b", "U+200C", "U+200C"),
             ("a\u{200d}b", "U+200D", "U+200D"),
             ("می\u{200d}خواهم", "U+200D", "U+200D"),
-            // Emoji sequences are for groups.
+            // Only groups may have emoji sequences.
             ("❤\u{fe0f} Team", "U+FE0F", ""),
             ("👩\u{200d}👩\u{200d}👧 Family", "U+200D", ""),
             ("👩🏽\u{200d}💻", "U+200D", ""),

@@ -1,5 +1,5 @@
-//! JSON values as keys: an order in which two values are equal exactly where `==` says so, so that a value is found in a
-//! sorted map and not by asking all of them. And how much work a value is.
+//! JSON values as keys: an order in which two values are equal exactly where `==` says so, so that a value is found in
+//! a sorted map instead of by comparing it with all. And the weight of a value: how much work it is.
 
 use serde_json::{Map, Number, Value};
 use std::cmp::Ordering;
@@ -28,7 +28,7 @@ impl PartialEq for Ordered<'_> {
 
 impl Eq for Ordered<'_> {}
 
-/// Orders two values: by their type, then by what they hold.
+/// Orders two values: by their type, then by their content.
 pub(super) fn order(a: &Value, b: &Value) -> Ordering {
     match (a, b) {
         (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
@@ -71,7 +71,7 @@ fn rank(value: &Value) -> u8 {
     }
 }
 
-/// As `==` has it, 1 and 1.0 are two numbers.
+/// Orders two numbers. As for `==`, 1 and 1.0 are two numbers.
 fn order_numbers(a: &Number, b: &Number) -> Ordering {
     let whole = |number: &Number| number.as_i64().map(i128::from).or(number.as_u64().map(i128::from));
     let float = |number: &Number| number.as_f64().unwrap_or_default();
@@ -84,9 +84,9 @@ fn order_numbers(a: &Number, b: &Number) -> Ordering {
     }
 }
 
-/// How many bytes of text are as much work to read as one value is.
+/// Bytes of text that are as much work to read as one value.
 const BYTES_A_UNIT: usize = 256;
-/// How many bytes are as much work to fold, in a text that is not ASCII.
+/// Bytes that are as much work to fold, in a text that is not ASCII.
 const FOLDED_BYTES_A_UNIT: usize = 4;
 
 /// Returns the units of looking at a value once: one for each value in it, and for its texts by their length.
@@ -104,7 +104,7 @@ pub(super) fn weight_of(values: &[Value]) -> usize {
     values.iter().map(weight).sum()
 }
 
-/// Returns the units of folding all texts of these values that are not ASCII; that of the others is nothing beside it.
+/// Returns the units of folding all texts of these values that are not ASCII; ASCII costs nothing beside them.
 pub(super) fn folding(values: &[Value]) -> usize {
     fn wide(value: &Value) -> usize {
         match value {

@@ -1,7 +1,7 @@
 //! PATCH as a pure function of a stored resource (RFC 7644 section 3.5.2).
 //!
-//! Operations arrive canonical: every one has a path, its value has the attribute's type. What a request's operations
-//! look like before that, and a group's members, are `ingest`'s and `directory`'s.
+//! Operations arrive canonical: every one has a path, and its value has the attribute's type. Out of scope: the
+//! operations as a request has them (`ingest`), and a group's members (`directory`).
 
 mod value;
 
@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 /// The `schemas` of a PATCH body.
 pub const MESSAGE: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
-/// The most operations of one request, counted after those on one group's members are gathered.
+/// The most operations of one request, counted after those on one group's members are joined.
 pub const OPERATIONS_MAX: usize = 1000;
 
 /// How much of a path that is refused is shown, in characters: the longest URN with a filter fits.
@@ -41,17 +41,17 @@ pub fn about_path(error: Error, number: Option<usize>, path: &str) -> Error {
     error.saying(detail)
 }
 
-/// The refusal of a removal that lists an element by which no value can be told: to skip it would tell the client that what
-/// is stored is gone.
+/// Returns the refusal of a removal whose list has an element that tells no value: skipping it would tell the client that
+/// the stored value is gone.
 pub fn removal_unclear(name: &str, what: &str) -> Error {
     let detail = format!(
-        "Which values of {name} are to be removed is not clear: an element {what}. Name each by its value, or by what else is \
-         stored of it. Nothing was changed."
+        "The list does not tell which values of {name} to remove: an element {what}. Name each by its value, or by \
+         another stored sub-attribute. Nothing was changed."
     );
     Error::new(Code::RemovalUnclear, detail)
 }
 
-/// What an operation does to its target.
+/// The effect of an operation on its target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs, reason = "RFC 7644 sections 3.5.2.1 to 3.5.2.3")]
@@ -61,7 +61,7 @@ pub enum Op {
     Replace,
 }
 
-/// What to do when a value filter matches nothing.
+/// The rule for a value filter that matches nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Missing {
@@ -74,26 +74,26 @@ pub enum Missing {
 /// One canonical operation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Operation {
-    /// What to do.
+    /// The kind of the operation.
     pub op: Op,
-    /// Where.
+    /// The target.
     pub path: Resolved,
-    /// With what; `null` is an assignment of nothing. A removal has the values that are to go, or `null` for all. In
-    /// an object that is merged into what is stored, `null` takes a sub-attribute away.
+    /// The value; `null` assigns no value. A removal has the values to remove, or `null` for all. In an object that is
+    /// merged into a stored one, `null` removes a sub-attribute.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub value: Value,
-    /// If there is no such place.
+    /// The rule if there is no such target.
     pub missing: Missing,
 }
 
-/// Applies the operations in their order. True if one of them made the element that its filter describes. On an error `attributes` is half-changed: give it a copy.
+/// Applies the operations in their order. Returns true if one of them made the element that its filter describes. On an
+/// error `attributes` is half-changed: pass a copy.
 ///
-/// What an operation costs is bounded by `budget`: each looks at all values of its attribute, once for each term of its
-/// filter.
+/// `budget` bounds the cost: each operation looks at all values of its attribute, once for each term of its filter.
 ///
 /// # Errors
-/// 400 `tooMany` beyond the budget. 400 `noTarget` for a filter that matches nothing, under [`Missing::Refuse`]. What is required or immutable is judged
-/// afterwards, by [`super::constraints`].
+/// 400 `tooMany` beyond the budget. 400 `noTarget` for a filter that matches nothing, under [`Missing::Refuse`].
+/// [`super::constraints`] judges afterwards what is required or immutable.
 pub fn apply(
     kind: &ResourceType,
     attributes: &mut Map<String, Value>,
@@ -104,7 +104,8 @@ pub fn apply(
     for operation in operations {
         made |= inside(kind, attributes, operation, budget, one)?;
     }
-    // Only now: one operation may make the element that the next one gives its value to. Each attribute once.
+    // This comes last, because one operation may make the element that the next one gives its value to. Each attribute
+    // is tidied once.
     let tidied = operations.iter().filter(|o| o.missing == Missing::Make && !o.path.target.name.is_empty());
     let place = |operation: &Operation| (operation.path.target.urn.clone(), operation.path.target.name.clone());
     for operation in tidied.map(|operation| (place(operation), *operation)).collect::<BTreeMap<_, _>>().into_values() {
@@ -115,7 +116,7 @@ pub fn apply(
 
 type Step = fn(&ResourceType, &mut Map<String, Value>, &Operation, &Budget) -> Result<bool>;
 
-/// Takes a step in the object that holds the attribute: the resource, or what stands under the extension's URN.
+/// Applies `step` to the object that holds the attribute: the resource, or the object under the extension's URN.
 fn inside(
     kind: &ResourceType,
     attributes: &mut Map<String, Value>,
@@ -129,7 +130,7 @@ fn inside(
     };
     let stored = attributes.remove(urn);
     if target.name.is_empty() {
-        // A whole extension: only its removal arrives here, assignments were split into its attributes.
+        // Only the removal of a whole extension arrives here: assignments were split into its attributes.
         return Ok(false);
     }
     let mut inner = match stored {
@@ -159,7 +160,7 @@ fn one(
         (sub, filter) if attribute.multi && (sub.is_some() || filter.is_some()) => {
             elements(attribute, sub, &mut stored, operation, budget)
         }
-        // The filter is on the one value that there is.
+        // The filter is on the only value of the attribute.
         (_, Some(filter)) if *op == Op::Remove && !stored.as_object().is_some_and(|map| filter.matches(map)) => {
             Ok(false)
         }
@@ -172,10 +173,10 @@ fn one(
     result
 }
 
-/// The elements of a multi-valued attribute that the filter matches, or all of them.
+/// Returns the elements of a multi-valued attribute that the filter matches, or all of them.
 ///
-/// Every element is looked at once for each term of the filter, and the value is copied into every one that matches: both
-/// are spent before they are done.
+/// Every element is looked at once for each term of the filter, and the value is copied into every match: both are
+/// spent before they are done.
 fn elements(
     attribute: &Attribute,
     sub: Option<&Attribute>,
@@ -189,7 +190,7 @@ fn elements(
         _ => Vec::new(),
     };
     let (mut touched, mut made) = (Vec::new(), false);
-    // One look more is `yield_primary`'s and that for what is unassigned.
+    // One more look is for `yield_primary` and for dropping what is unassigned.
     budget.spend(folding(&items))?;
     budget.spend_each(1 + trial(&items), 1 + filter.map_or(0, Filter::terms))?;
     let copied = weight(&operation.value).saturating_mul(COPIED);
@@ -213,7 +214,7 @@ fn elements(
     Ok(made)
 }
 
-/// How much more than a comparison the copy of a value costs, of which there may be as many as elements: it bounds the
+/// How much more than a comparison a copy of the value costs; there may be as many copies as elements. It bounds the
 /// memory too, by 16 bytes of text for a unit.
 const COPIED: usize = 16;
 
@@ -233,8 +234,8 @@ fn change(
         (Op::Remove, None, _) => *item = Value::Null,
         (_, Some(sub), value) => assign_sub(sub, item, *op, value, budget)?,
         (Op::Add, None, Value::Object(map)) => merge(attribute, item, *op, map, budget)?,
-        // "All matching record values SHALL be replaced" (RFC 7644 section 3.5.2.3): nothing of them stays, but what
-        // the filter says where a client relies on finding the element by it again.
+        // "All matching record values SHALL be replaced" (RFC 7644 section 3.5.2.3): nothing of them stays, except the
+        // values that the filter names, where a client relies on finding the element by it again.
         (Op::Replace, None, Value::Object(map)) => {
             *item = if *missing == Missing::Make { described(attribute, path.filter.as_ref()) } else { Value::Null };
             merge(attribute, item, *op, map, budget)?;
@@ -244,8 +245,8 @@ fn change(
     Ok(())
 }
 
-/// The element that is made where there is none to change. "If no record match was made, the service provider SHALL
-/// indicate failure by ... a scimType error code of noTarget" (RFC 7644 section 3.5.2.3).
+/// Makes the element where there is none to change. "If no record match was made, the service provider SHALL indicate
+/// failure by ... a scimType error code of noTarget" (RFC 7644 section 3.5.2.3).
 fn absent(
     attribute: &Attribute,
     sub: Option<&Attribute>,
@@ -263,7 +264,8 @@ fn absent(
         if fits(path.filter.as_ref(), &element) {
             return Ok(Some(element));
         }
-        // `emails[value eq "old"].value` that was done before: nothing to do. To make one each time would heap them up.
+        // An `emails[value eq "old"].value` that was applied before: there is nothing to do. Making one each time would
+        // pile them up.
         let done = |item: &Value| sub.map_or(item == value, |sub| item.get(sub.name.as_ref()) == Some(value));
         if items.iter().any(done) {
             return Ok(None);
@@ -273,11 +275,11 @@ fn absent(
     Err(Error::new(Code::NoTarget, detail))
 }
 
-/// The least element that a filter of equalities matches.
+/// Returns the least element that a filter of equalities matches.
 fn described(attribute: &Attribute, filter: Option<&Filter>) -> Value {
     let mut element = Map::new();
     for (name, value) in filter.map(Filter::assertions).unwrap_or_default() {
-        // The filter may compare with what the attribute cannot hold: an integer with 1.5.
+        // The filter may compare with a value that the attribute cannot hold: an integer with 1.5.
         if let Some(sub) = attribute.sub(name)
             && let Ok(Some(value)) = canonical(sub, value, "", &mut Vec::new())
         {
@@ -287,7 +289,7 @@ fn described(attribute: &Attribute, filter: Option<&Filter>) -> Value {
     Value::Object(element)
 }
 
-/// Drops what is left of an element when its value was taken away: a label is no value.
+/// Drops the rest of an element whose value was removed: a label is no value.
 fn tidy(kind: &ResourceType, container: &mut Map<String, Value>, operation: &Operation, _: &Budget) -> Result<bool> {
     if let Some((attribute, _)) = operation.path.attributes(kind)
         && let Some(mut stored) = container.remove(attribute.name.as_ref())

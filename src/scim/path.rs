@@ -1,6 +1,6 @@
 //! PATCH paths (RFC 7644 section 3.5.2, figure 7): `attrPath / valuePath [subAttr]`.
 //!
-//! What an operation does at the place that a path points at is `patch`'s job.
+//! Out of scope: what an operation does at its path (`patch`).
 
 use std::fmt::{self, Display};
 
@@ -24,11 +24,11 @@ pub fn parse(text: &str, forms: Forms) -> Result<RawPath> {
 /// A path as it was written. It prints as canonical text that is read as the same path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RawPath {
-    /// Without a filter, this has the sub-attribute.
+    /// The attribute; without a filter, this has the sub-attribute.
     pub attribute: AttributePath,
-    /// What stands in brackets.
+    /// The filter in brackets.
     pub filter: Option<Expression>,
-    /// What follows the brackets.
+    /// The sub-attribute behind the brackets.
     pub sub: Option<String>,
 }
 
@@ -71,7 +71,7 @@ impl RawPath {
         }
         // Entra ID removes a manager with `manager[value eq "x"]`.
         if !found.attribute.multi && !forms.allow(Form::SingleValue) {
-            let detail = format!("\"{}\" has one value: no filter in brackets is needed to choose it", self.attribute);
+            let detail = format!("\"{}\" has a single value: leave out the filter in brackets", self.attribute);
             return Err(ResolveError::Refused(Error::new(Code::PathNeedlessFilter, detail)));
         }
         in_value_path(filter, found.attribute, forms).map_err(|error| match error {
@@ -87,13 +87,13 @@ impl RawPath {
 pub struct Resolved {
     /// The attribute and, if the path names one, its sub-attribute; an empty name is the extension as a whole.
     pub target: Target,
-    /// Which elements of the attribute are meant.
+    /// The elements of the attribute that are meant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<Filter>,
 }
 
 impl Resolved {
-    /// The definitions of the attribute and of its sub-attribute; nothing for a whole extension.
+    /// Returns the definitions of the attribute and of its sub-attribute; `None` for a whole extension.
     pub fn attributes<'a>(&self, resource: &'a ResourceType) -> Option<(&'a Attribute, Option<&'a Attribute>)> {
         self.target.attributes(resource)
     }
@@ -142,7 +142,7 @@ mod tests {
         path.resolve(&user(), forms)
     }
 
-    /// Strict and lenient, `text` is `json` and prints as `canonical`.
+    /// Checks that `text` is `json`, strict and lenient, and prints as `canonical`.
     #[track_caller]
     fn resolves(text: &str, canonical: &str, json: Json) {
         assert_eq!(resolve(text, Forms::Strict), resolve(text, Forms::Lenient));
@@ -239,7 +239,7 @@ mod tests {
         for text in [r#"manager[value eq "x"]"#, &manager, &format!("{ENTERPRISE}.manager[value eq x]")] {
             lenient(text, &manager, json.clone());
         }
-        let detail = format!("\"{ENTERPRISE}:manager\" has one value: no filter in brackets is needed to choose it");
+        let detail = format!("\"{ENTERPRISE}:manager\" has a single value: leave out the filter in brackets");
         refused(&manager, Error::new(Code::PathNeedlessFilter, detail));
     }
 

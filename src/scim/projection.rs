@@ -2,8 +2,8 @@
 //! `returned` (RFC 7643 section 7).
 //!
 //! Names are kept as they were sent and looked up where they are applied, because one request may answer resources of
-//! both types. What no schema knows is looked up by name alone: a name that is nobody's takes nothing away, and the
-//! parts of an extension that nobody registered can be named like any others.
+//! both types. A name that no schema knows is looked up by itself: an unknown name removes nothing, and the parts of an
+//! unregistered extension can be named like any others.
 
 use crate::error::{Code, Error, Result};
 use crate::scim::etag::Tags;
@@ -38,7 +38,7 @@ impl Projection {
         Self::new(list("attributes"), list("excludedAttributes"))
     }
 
-    /// The two lists of a search request (RFC 7644 section 3.4.3). An empty one is none.
+    /// Takes the two lists of a search request (RFC 7644 section 3.4.3). An empty list counts as absent.
     pub fn new(attributes: Vec<String>, excluded: Vec<String>) -> Self {
         let names = |list: Vec<String>| -> Vec<String> {
             list.iter().map(|name| name.trim()).filter(|name| !name.is_empty()).map(str::to_owned).collect()
@@ -50,13 +50,13 @@ impl Projection {
         }
     }
 
-    /// The same, and 304 for a resource whose tag is one of these (RFC 7644 section 3.14).
+    /// Adds the tags for which the answer is 304 (RFC 7644 section 3.14).
     #[must_use]
     pub fn unless(self, known: Option<Tags>) -> Self {
         Self { known, ..self }
     }
 
-    /// Refuses lists of very many names: each resource of an answer is held against all of them.
+    /// Refuses lists of very many names: each resource of an answer is compared with all of them.
     ///
     /// # Errors
     /// 400 `tooMany` above [`NAMES_MAX`] names.
@@ -66,18 +66,18 @@ impl Projection {
             return Ok(());
         }
         let detail = format!(
-            "attributes and excludedAttributes have {count} names; at most {NAMES_MAX} are taken. Name the attributes that \
-             are needed, or none."
+            "attributes and excludedAttributes have {count} names; at most {NAMES_MAX} are allowed. Name the \
+             attributes that are needed, or none."
         );
         Err(Error::new(Code::TooMuchWork, detail))
     }
 
-    /// True if the request names neither.
+    /// Returns true if the request names neither.
     pub fn is_default(&self) -> bool {
         self.wanted.is_none() && self.excluded.is_empty()
     }
 
-    /// True if any of a core attribute that is returned by default is part of the answer.
+    /// Returns true if any part of a core attribute that is returned by default is in the answer.
     pub fn shows(&self, name: &str) -> bool {
         let of = |names: &[String], fits: fn(&str) -> bool| {
             let cores = [USER, GROUP].into_iter().flat_map(|urn| core(names, urn));
@@ -86,9 +86,9 @@ impl Projection {
         self.wanted.as_deref().is_none_or(|names| of(names, |_| true)) && !of(&self.excluded, str::is_empty)
     }
 
-    /// True if a stored resource of that type goes out as it is stored.
+    /// Returns true if a stored resource of that type goes out as it is stored.
     pub fn is_whole(&self, kind: &ResourceType) -> bool {
-        // What is write-only is not even stored.
+        // A write-only attribute is not even stored.
         fn plain(attributes: &[Attribute]) -> bool {
             attributes.iter().all(|attribute| {
                 let shown = matches!(attribute.returned, Returned::Always | Returned::Default);
@@ -99,7 +99,7 @@ impl Projection {
         self.is_default() && core && kind.extensions.iter().all(|schema| plain(&schema.attributes))
     }
 
-    /// Takes out of a resource what is not part of the answer.
+    /// Removes the attributes from a resource that the answer does not have.
     pub fn apply(&self, kind: &ResourceType, resource: &mut Map<String, Value>) {
         let of_core = self.relative(|names| core(names, &kind.schema.id));
         resource.retain(|key, value| {
@@ -118,19 +118,20 @@ impl Projection {
     }
 }
 
-/// The names that are about the attributes of one object, relative to it. An empty one is the object as a whole.
+/// The names that are about the attributes of one object, relative to it. An empty one means the whole object.
 struct Names<'a> {
     wanted: Option<Vec<&'a str>>,
     excluded: Vec<&'a str>,
 }
 
 impl<'a> Names<'a> {
-    /// True if the object is wanted as a whole.
+    /// Returns true if the object is wanted as a whole.
     fn whole(&self) -> bool {
         self.wanted.as_ref().is_none_or(|paths| paths.contains(&"")) && !self.excluded.contains(&"")
     }
 
-    /// Whether an attribute of the object stays, and what of its value. `attribute` is its definition, if it has one.
+    /// Returns true if an attribute of the object stays, and removes the unwanted parts of its value. `attribute` is
+    /// its definition, if it has one.
     fn keep(&self, attribute: Option<&Attribute>, name: &str, value: &mut Value) -> bool {
         let below =
             |paths: &Vec<&'a str>| -> Vec<&'a str> { paths.iter().filter_map(|path| under(path, name)).collect() };
@@ -144,13 +145,13 @@ impl<'a> Names<'a> {
             Returned::Request if dropped || !named => return false,
             Returned::Default | Returned::Request => false,
         };
-        // Only if the names are all of sub-attributes is the attribute not meant as a whole.
+        // If any name is the attribute itself, the whole attribute is meant.
         excluded.retain(|path| !path.is_empty());
         let inner = Names { wanted: wanted.filter(|paths| named && !paths.contains(&"")), excluded };
         inner.trim(attribute, value) || always
     }
 
-    /// Takes out of a value what is not named; false if nothing is left.
+    /// Removes the parts of a value that are not named. Returns false if nothing is left.
     fn trim(&self, attribute: Option<&Attribute>, value: &mut Value) -> bool {
         match value {
             Value::Object(map) => {
@@ -166,17 +167,18 @@ impl<'a> Names<'a> {
     }
 }
 
-/// The names of core and common attributes; the URN of the core schema may stand before them (RFC 7644 section 3.10).
+/// Returns the names of core and common attributes; the URN of the core schema may stand before them (RFC 7644 section
+/// 3.10).
 fn core<'a>(names: &'a [String], urn: &str) -> Vec<&'a str> {
     names.iter().filter_map(|name| if name.contains(':') { after(name, urn) } else { Some(name) }).collect()
 }
 
-/// The names of an extension's attributes.
+/// Returns the names of an extension's attributes.
 fn within<'a>(names: &'a [String], urn: &str) -> Vec<&'a str> {
     names.iter().filter_map(|name| after(name, urn)).collect()
 }
 
-/// What follows a URN; nothing follows the URN alone.
+/// Returns the text after a URN; empty for the URN alone.
 fn after<'a>(name: &'a str, urn: &str) -> Option<&'a str> {
     let (head, rest) = name.split_at_checked(urn.len())?;
     match head.eq_ignore_ascii_case(urn) {
@@ -186,7 +188,7 @@ fn after<'a>(name: &'a str, urn: &str) -> Option<&'a str> {
     }
 }
 
-/// What of a path is below the attribute `name`; nothing is below the attribute itself.
+/// Returns the part of a path below the attribute `name`; empty for the attribute itself.
 fn under<'a>(path: &'a str, name: &str) -> Option<&'a str> {
     let (head, rest) = path.split_once('.').unwrap_or((path, ""));
     head.eq_ignore_ascii_case(name).then_some(rest)
@@ -229,7 +231,7 @@ mod tests {
         })
     }
 
-    /// What is left of the resource under these lists.
+    /// Returns what is left of the resource under these lists.
     fn left(attributes: &str, excluded: &str) -> Value {
         let query =
             [("ATTRIBUTES".to_owned(), attributes.to_owned()), ("excludedattributes".to_owned(), excluded.into())];

@@ -1,8 +1,8 @@
-//! A resource's attributes in canonical form (RFC 7643 section 2): names in the schema's case, types checked, what is
-//! unassigned left out, at most one `primary`. Two requests that mean the same give the same value.
+//! A resource's attributes in canonical form (RFC 7643 section 2): names in the schema's case, types checked,
+//! unassigned attributes left out, at most one `primary`. Two requests that mean the same give the same value.
 //!
-//! Out of scope: what identity providers send instead (`dialect` mends that before), uniqueness and everything else
-//! that needs the directory (`org`).
+//! Out of scope: the forms that identity providers send instead (`dialect` repairs them before), uniqueness and
+//! everything else that needs the directory (`org`).
 
 use super::json::{self, name};
 use super::schema::{Attribute, Mutability, ResourceType, Schema, Type};
@@ -16,20 +16,20 @@ use std::collections::BTreeSet;
 
 /// The largest user or group without its members, in bytes of canonical JSON.
 pub const RESOURCE_MAX: usize = 256 * 1024;
-/// The largest that is read at all, in bytes: what a row of the storage can hold. A resource that was stored under an
-/// earlier limit may be sent again as it is.
+/// The largest that is read at all, in bytes: the most that a row of the storage can hold. A resource that was stored
+/// under an earlier limit may be sent again as it is.
 const READ_MAX: usize = 1024 * 1024;
 
 /// A resource as a request describes it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Resource {
-    /// Canonical attributes, `schemas` and what only the server sets left out; extensions under their URN.
+    /// Canonical attributes without `schemas` and those that only the server sets; extensions stand under their URN.
     pub attributes: Map<String, Value>,
-    /// Multi-valued attributes that were sent as `null`, which some clients mean as "not said"; those of an extension with
-    /// its URN before them.
+    /// Multi-valued attributes that were sent as `null`, which some clients mean as "not mentioned"; those of an
+    /// extension have its URN before them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nulls: Vec<String>,
-    /// Attributes of extensions that nobody registered, each under its whole name.
+    /// Attributes of unregistered extensions, each under its whole name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unresolved: Vec<Unresolved>,
 }
@@ -37,7 +37,7 @@ pub struct Resource {
 /// A [`Resource`] and the names that were dropped because no schema knows them.
 #[derive(Debug, Default)]
 pub struct Read {
-    /// What the request describes.
+    /// The resource of the request.
     pub resource: Resource,
     /// Unknown attributes, as they were spelled.
     pub unknown: Vec<String>,
@@ -64,7 +64,7 @@ pub fn read(kind: &ResourceType, body: Map<String, Value>) -> Result<Read> {
             put(&mut read.resource.attributes, &schema.id, value);
         } else {
             match value {
-                // An extension that nobody registered is kept as it was sent, but for what is no value.
+                // An unregistered extension is kept as it was sent, without its empty values.
                 Value::Object(mut map) if urn::is_extension(&key) => {
                     map.retain(|_, value| !value.is_null());
                     put(&mut read.resource.attributes, &key, (!map.is_empty()).then_some(Value::Object(map)));
@@ -80,8 +80,8 @@ pub fn read(kind: &ResourceType, body: Map<String, Value>) -> Result<Read> {
     Ok(read)
 }
 
-/// The canonical form of one value of `attribute`; `None` if it is unassigned (RFC 7643 section 2.5: `null`, `[]`, and
-/// here `""` too). Unknown sub-attributes are dropped and named in `unknown`.
+/// Returns the canonical form of one value of `attribute`; `None` if it is unassigned (RFC 7643 section 2.5: `null`,
+/// `[]`, and here `""` too). Unknown sub-attributes are dropped and named in `unknown`.
 ///
 /// # Errors
 /// 400 `invalidValue` that names the attribute, with `prefix` before its name (`name.` or a URN and its colon).
@@ -110,7 +110,7 @@ pub fn canonical(
     Ok((!kept.is_empty()).then_some(Value::Array(kept)))
 }
 
-/// The canonical form of one element of a multi-valued attribute, or of a single value.
+/// Returns the canonical form of one element of a multi-valued attribute, or of a single value.
 ///
 /// # Errors
 /// As [`canonical`].
@@ -139,7 +139,8 @@ pub fn single(attribute: &Attribute, value: Value, path: &str, unknown: &mut Vec
     Ok(Some(value))
 }
 
-/// The integer that a number is, however it is written: `5.0` and `-0` are integers too (RFC 7643 section 2.3.4).
+/// Returns the integer that a number is, however it is written: `5.0` and `-0` are integers too (RFC 7643 section
+/// 2.3.4).
 fn whole(number: &Number) -> Option<Number> {
     if number.is_u64() {
         return Some(number.clone());
@@ -193,7 +194,7 @@ fn extension(
     Ok((!kept.is_empty()).then_some(Value::Object(kept)))
 }
 
-/// Puts the stored values back that a PUT says `null` of, `nulls`, and means as not said.
+/// Restores the stored values of the attributes in `nulls`, which a PUT sends as `null` and means as not mentioned.
 pub fn keep_nulls(kind: &ResourceType, nulls: &[String], stored: &Map<String, Value>, new: &mut Map<String, Value>) {
     for name in nulls {
         let of = kind.extensions.iter().find_map(|schema| {
@@ -221,17 +222,18 @@ fn keep_value(name: &str, stored: &Map<String, Value>, new: &mut Map<String, Val
     }
 }
 
-/// How many unknown names are told: a body may have very many, and a path before each.
+/// The most unknown names that are reported: a body may have very many, and a path before each.
 const UNKNOWN_MAX: usize = 100;
 
-/// Adds a name to those that no schema knows, as long as there are few.
+/// Adds an unknown name, as long as there are few.
 pub fn name_unknown(unknown: &mut Vec<String>, name: impl FnOnce() -> String) {
     if unknown.len() < UNKNOWN_MAX {
         unknown.push(name());
     }
 }
 
-/// Read-only attributes are ignored (RFC 7644 section 3.5.1); write-only ones (`password`) are accepted and not kept.
+/// Returns true for an attribute that is kept. Read-only ones are ignored (RFC 7644 section 3.5.1); write-only ones
+/// (`password`) are accepted and not kept.
 pub fn is_kept(attribute: &Attribute) -> bool {
     !matches!(attribute.mutability, Mutability::ReadOnly | Mutability::WriteOnly)
 }
@@ -242,7 +244,8 @@ fn put(map: &mut Map<String, Value>, key: &str, value: Option<Value>) {
     }
 }
 
-/// RFC 7643 section 2.5, and the empty text that clients send for "no value".
+/// Returns true for an unassigned value (RFC 7643 section 2.5), and for the empty text that clients send for "no
+/// value".
 pub fn is_unassigned(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -253,8 +256,8 @@ pub fn is_unassigned(value: &Value) -> bool {
     }
 }
 
-/// True for an element that says nothing but what kind of value it would be, such as `{"type": "work"}`: clients send
-/// it for "no value".
+/// Returns true for an element that has nothing but the kind of its value, such as `{"type": "work"}`: clients send it
+/// for "no value".
 pub fn is_label(attribute: &Attribute, item: &Value) -> bool {
     let label = |name: &str| ["type", "primary", "display"].iter().any(|label| name.eq_ignore_ascii_case(label));
     let values = attribute.has_primary() && attribute.sub.iter().any(|sub| !label(&sub.name));
@@ -277,13 +280,13 @@ pub fn keep_primary(items: &mut [Value], last: bool) {
     }
 }
 
-/// The object, or the objects in the array.
+/// Returns the object, or the objects in the array.
 pub(super) fn objects(value: &Value) -> impl Iterator<Item = &Map<String, Value>> {
     let elements = value.as_array().into_iter().flatten();
     value.as_object().into_iter().chain(elements.filter_map(Value::as_object))
 }
 
-/// The `schemas` of a resource: its core schema and every extension that it has values of.
+/// Returns the `schemas` of a resource: its core schema and every extension of which it has values.
 pub fn schemas(kind: &ResourceType, attributes: &Map<String, Value>) -> Value {
     let mut named: Vec<&str> = vec![&kind.schema.id];
     let mut lower = BTreeSet::from([kind.schema.id.to_ascii_lowercase()]);
@@ -294,7 +297,7 @@ pub fn schemas(kind: &ResourceType, attributes: &Map<String, Value>) -> Value {
     named.into_iter().map(Value::from).collect()
 }
 
-/// Judges the size of the attributes of a resource that is new.
+/// Judges the size of the attributes of a new resource.
 ///
 /// # Errors
 /// 413 above [`RESOURCE_MAX`].
@@ -302,8 +305,8 @@ pub fn check_size(kind: &ResourceType, attributes: &Map<String, Value>) -> Resul
     within(size_with_schemas(kind, attributes)?, RESOURCE_MAX)
 }
 
-/// Judges the size of the attributes that a resource is to have, where `stored` are those that it has. One that is
-/// larger already may stay as large; whether it is active does not count, so it can always be deactivated.
+/// Judges the size of the proposed attributes of a resource with the attributes `stored`. A resource that is already
+/// larger may stay as large. `active` does not count, so a user can always be deactivated.
 ///
 /// # Errors
 /// 413 above [`RESOURCE_MAX`], if it would grow.
@@ -319,12 +322,12 @@ fn size(attributes: &Map<String, Value>) -> Result<usize> {
     serde_json::to_vec(attributes).map(|text| text.len()).map_err(Error::internal)
 }
 
-/// The size of the document that is stored of these attributes.
+/// Returns the size of the document in which these attributes are stored.
 fn size_with_schemas(kind: &ResourceType, attributes: &Map<String, Value>) -> Result<usize> {
     Ok(size(attributes)? + ",\"schemas\":".len() + schemas(kind, attributes).to_string().len())
 }
 
-/// The size without `active` and without `schemas`, which follows from the attributes.
+/// Returns the size without `active` and without `schemas`, which follows from the attributes.
 fn size_but_active(attributes: &Map<String, Value>) -> Result<usize> {
     let mut total = 0;
     for (name, value) in attributes.iter().filter(|(name, _)| !["active", "schemas"].contains(&name.as_str())) {
@@ -337,7 +340,9 @@ fn within(size: usize, most: usize) -> Result<()> {
     if size <= most {
         return Ok(());
     }
-    let detail = format!("The resource has {size} bytes without its members; at most {most} are kept.");
+    let detail = format!(
+        "The resource has {size} bytes without its members; at most {most} are allowed. Send fewer or shorter values."
+    );
     Err(Error::new(Code::ResourceTooLarge, detail))
 }
 
@@ -348,5 +353,5 @@ fn wrong_type(path: &str, expected: &str, value: &Value) -> Error {
         Value::Number(number) if expected.ends_with("number") => number.to_string(),
         other => name(other).to_owned(),
     };
-    Error::new(Code::WrongType, format!("{path} has to be {expected}, not {found}."))
+    Error::new(Code::WrongType, format!("{path} must be {expected}, not {found}."))
 }

@@ -1,6 +1,6 @@
 //! Attributes as data (RFC 7643 sections 2 and 7): one table per schema.
 //!
-//! Validation, canonical spelling, patch and filter typing and `/Schemas` all read these tables; a rule about one
+//! Validation, canonical spelling, PATCH and filter typing and `/Schemas` all read these tables; a rule about one
 //! attribute belongs here and nowhere else. The tables themselves are in [`tables`].
 
 pub mod document;
@@ -51,20 +51,20 @@ pub enum Mutability {
 /// RFC 7643 section 7, `returned`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Returned {
-    /// Whatever `attributes` and `excludedAttributes` say.
+    /// Returned whatever `attributes` and `excludedAttributes` say.
     Always,
-    /// Never.
+    /// Never returned.
     Never,
-    /// Unless excluded.
+    /// Returned unless excluded.
     Default,
-    /// Only when asked for.
+    /// Returned only when asked for.
     Request,
 }
 
 /// RFC 7643 section 7, `uniqueness`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Uniqueness {
-    /// Duplicates are fine.
+    /// No uniqueness.
     None,
     /// Unique in the organisation.
     Server,
@@ -75,21 +75,21 @@ pub enum Uniqueness {
 /// One attribute or sub-attribute.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attribute {
-    /// In its canonical case.
+    /// The name in its canonical case.
     pub name: Text,
-    /// Its data type; [`Type::Complex`] has `sub`.
+    /// The data type; [`Type::Complex`] has `sub`.
     pub kind: Type,
-    /// An array of such values.
+    /// True for an array of such values.
     pub multi: bool,
-    /// Has to be present in a resource.
+    /// True if a resource must have it.
     pub required: bool,
-    /// Compared as it stands; otherwise under [`crate::fold::fold`].
+    /// True if it is compared as it stands; otherwise it is compared under [`crate::fold::fold`].
     pub case_exact: bool,
-    /// Who may change it.
+    /// The rule for its changes.
     pub mutability: Mutability,
-    /// When it is part of an answer.
+    /// The rule for its part in an answer.
     pub returned: Returned,
-    /// Against which other resources it is unique.
+    /// The resources among which it is unique.
     pub uniqueness: Uniqueness,
     /// Suggested values; others are accepted (RFC 7643 section 7).
     pub canonical: List<Text>,
@@ -97,7 +97,7 @@ pub struct Attribute {
     pub references: List<Text>,
     /// Sub-attributes of a complex attribute.
     pub sub: List<Attribute>,
-    /// For people, in `/Schemas`.
+    /// The text for people, in `/Schemas`.
     pub description: Text,
 }
 
@@ -121,12 +121,12 @@ impl Attribute {
         }
     }
 
-    /// The sub-attribute of that name, in any case (RFC 7643 section 2.1).
+    /// Returns the sub-attribute of that name, in any case (RFC 7643 section 2.1).
     pub fn sub(&self, name: &str) -> Option<&Attribute> {
         find(&self.sub, name)
     }
 
-    /// True if elements can be marked `primary` (RFC 7643 section 2.4).
+    /// Returns true if elements can be marked `primary` (RFC 7643 section 2.4).
     pub fn has_primary(&self) -> bool {
         self.multi && self.sub("primary").is_some()
     }
@@ -137,16 +137,16 @@ impl Attribute {
 pub struct Schema {
     /// The URN, in its canonical case.
     pub id: Text,
-    /// For people.
+    /// The name for people.
     pub name: Text,
-    /// For people.
+    /// The text for people.
     pub description: Text,
-    /// In the order of the RFC.
+    /// The attributes in the order of the RFC.
     pub attributes: List<Attribute>,
 }
 
 impl Schema {
-    /// The attribute of that name, in any case (RFC 7643 section 2.1).
+    /// Returns the attribute of that name, in any case (RFC 7643 section 2.1).
     pub fn attribute(&self, name: &str) -> Option<&Attribute> {
         find(&self.attributes, name)
     }
@@ -163,7 +163,7 @@ pub struct ResourceType {
     pub name: Text,
     /// Its path below the base URL, `/Users`.
     pub endpoint: Text,
-    /// For people.
+    /// The text for people.
     pub description: Text,
     /// The core schema.
     pub schema: &'static Schema,
@@ -174,20 +174,20 @@ pub struct ResourceType {
 }
 
 impl ResourceType {
-    /// The common or core attribute of that name, in any case.
+    /// Returns the common or core attribute of that name, in any case.
     pub fn attribute(&self, name: &str) -> Option<&Attribute> {
         find(self.common, name).or_else(|| self.schema.attribute(name))
     }
 
-    /// False for a plain name, dotted or not, that begins with no attribute of this type or its extensions: it need not
-    /// be read as a path to know that it names nothing.
+    /// Returns false for a plain name, dotted or not, that begins with no attribute of this type or its extensions.
+    /// Such a name is unknown without being read as a path.
     pub fn may_name(&self, text: &str) -> bool {
         let head = text.split('.').next().unwrap_or_default();
         let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
         !plain || self.attribute(head).is_some() || self.extensions.iter().any(|one| one.attribute(head).is_some())
     }
 
-    /// The extension with that URN, in any case.
+    /// Returns the extension with that URN, in any case.
     pub fn extension(&self, urn: &str) -> Option<&Schema> {
         self.extensions.iter().map(AsRef::as_ref).find(|s| s.id.eq_ignore_ascii_case(urn))
     }
@@ -204,7 +204,7 @@ pub enum Kinds {
 }
 
 impl Kinds {
-    /// `User` or `Group`, as in `meta.resourceType`.
+    /// Returns `User` or `Group`, as in `meta.resourceType`.
     pub fn name(self) -> &'static str {
         match self {
             Kinds::Users => "User",
@@ -212,7 +212,7 @@ impl Kinds {
         }
     }
 
-    /// The last part of the endpoint's address.
+    /// Returns the last part of the endpoint's address.
     pub fn endpoint(self) -> &'static str {
         match self {
             Kinds::Users => "Users",
@@ -228,17 +228,17 @@ pub struct Types {
     pub user: ResourceType,
     /// Groups.
     pub group: ResourceType,
-    /// Counts the changes of what is registered; 0 before the first.
+    /// The number of changes of the registered schemas; 0 before the first.
     pub generation: i64,
 }
 
 impl Types {
-    /// Both.
+    /// Returns both types.
     pub fn all(&self) -> [&ResourceType; 2] {
         [&self.user, &self.group]
     }
 
-    /// The type of one kind.
+    /// Returns the type of one kind.
     pub fn of(&self, kinds: Kinds) -> &ResourceType {
         match kinds {
             Kinds::Users => &self.user,
@@ -248,7 +248,7 @@ impl Types {
 }
 
 impl Default for Types {
-    /// What every organisation has.
+    /// Returns the types of an organisation without registered schemas.
     fn default() -> Self {
         Self { user: tables::user_type(), group: tables::group_type(), generation: 0 }
     }

@@ -11,16 +11,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::cmp::Ordering;
 
-/// How much of a text is compared, in bytes: 50,000 keys are held in memory at once. Resources whose keys are equal
-/// that far are ordered by their ids.
+/// The longest part of a text that is compared, in bytes: 50,000 keys are held in memory at once. Resources whose keys
+/// are equal that far are ordered by their ids.
 const KEY_MAX: usize = 256;
 
 /// `sortBy` and `sortOrder`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sort {
-    /// The attribute; of a complex one the sub-attribute that is compared.
+    /// The attribute; for a complex one, the sub-attribute that is compared.
     pub by: Target,
-    /// `sortOrder` is `descending`.
+    /// True if `sortOrder` is `descending`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub descending: bool,
 }
@@ -28,7 +28,7 @@ pub struct Sort {
 /// Looks the attribute of `sortBy` up; `None` if the type has none of that name.
 ///
 /// # Errors
-/// 400 `invalidPath` for what is no path, `invalidValue` for an attribute that has no order.
+/// 400 `invalidPath` for an invalid path, `invalidValue` for an attribute that has no order.
 pub fn resolve(text: &str, kind: &ResourceType, forms: Forms) -> Result<Option<Target>> {
     let path = match path::parse(text, forms)?.resolve(kind, forms) {
         Ok(path) => path,
@@ -62,8 +62,8 @@ pub fn resolve(text: &str, kind: &ResourceType, forms: Forms) -> Result<Option<T
     Ok(Some(target))
 }
 
-/// What a resource is sorted by: `null` without a value. Of a multi-valued attribute the primary value counts, else the
-/// first.
+/// Returns the key by which a resource is sorted: `null` without a value. For a multi-valued attribute the primary
+/// value counts, else the first.
 pub fn key(target: &Target, kind: &ResourceType, resource: &Map<String, Value>) -> Value {
     let object = match &target.urn {
         None => Some(resource),
@@ -84,7 +84,7 @@ pub fn key(target: &Target, kind: &ResourceType, resource: &Map<String, Value>) 
     value.zip(leaf).map_or(Value::Null, |(value, leaf)| comparable(value, leaf))
 }
 
-/// Text as a filter compares it, dates by their instant.
+/// Returns the comparable form of a value: text as a filter compares it, dates by their instant.
 fn comparable(value: &Value, leaf: &Attribute) -> Value {
     match (leaf.kind, value) {
         (Type::DateTime, Value::String(text)) => Timestamp::parse(text).map_or(Value::Null, |time| time.0.into()),
@@ -95,12 +95,12 @@ fn comparable(value: &Value, leaf: &Attribute) -> Value {
     }
 }
 
-/// The beginning of a text, at most [`KEY_MAX`] bytes of it, up to a whole character.
+/// Returns the beginning of a text, at most [`KEY_MAX`] bytes of it, up to a whole character.
 fn cut(text: &str) -> &str {
     text.get(..text.floor_char_boundary(KEY_MAX)).unwrap_or_default()
 }
 
-/// Cuts the key of a cursor that was made when keys were whole.
+/// Cuts the key of a cursor from before keys were cut.
 #[must_use]
 pub fn cut_key(key: Value) -> Value {
     match key {
@@ -109,7 +109,8 @@ pub fn cut_key(key: Value) -> Value {
     }
 }
 
-/// Ascending. What has no value is last; so is, after all that compares with it, what has another type.
+/// Orders two keys, ascending. A resource without a value is last; one with a value of another type comes after all
+/// that compare.
 pub fn compare(a: &Value, b: &Value) -> Ordering {
     let rank = |value: &Value| match value {
         Value::Bool(_) => 0,

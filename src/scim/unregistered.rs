@@ -1,6 +1,6 @@
-//! PATCH of extensions that nobody registered (RFC 7644 section 3.5.2). No schema says where the URN of a path ends and what
-//! type an attribute has, so the edge passes such an operation on as it was sent: only what is stored of the resource can
-//! tell. [`apply`] splits the path, describes the attribute by its stored values and by what is sent, and then does what
+//! PATCH of unregistered extensions (RFC 7644 section 3.5.2). No schema says where the URN of a path ends and which
+//! type an attribute has, so the edge passes such an operation on as it was sent: only the stored resource can tell.
+//! [`apply`] splits the path, describes the attribute by its stored and its sent values, and then does what
 //! [`super::patch`] does with registered ones.
 
 use super::filter::resolve::in_value_path;
@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 type Attributes = Map<String, Value>;
 
-/// The most extensions of a resource that nobody registered.
+/// The most unregistered extensions of a resource.
 pub const URNS_MAX: usize = 20;
 
 /// The most sub-attributes of an attribute that is changed in part: each name is looked for among them.
@@ -28,15 +28,15 @@ const SUBS_MAX: usize = 256;
 /// How many bytes of two URNs are compared for a unit of work.
 const COMPARED_BYTES: usize = 32;
 
-/// An operation whose path begins with a URN that nobody registered. The serialised form is part of a versioned command:
-/// names are never changed.
+/// An operation whose path begins with the URN of an unregistered extension. The serialised form is part of a versioned
+/// command: names are never changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Unresolved {
-    /// What to do.
+    /// The kind of the operation.
     pub op: Op,
-    /// As it was sent.
+    /// The path as it was sent.
     pub path: String,
-    /// As it was sent; `null` for none.
+    /// The value as it was sent; `null` for none.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub value: Value,
     /// The number of the operation whose path this is, from 1 on; none for the key of a value.
@@ -44,29 +44,29 @@ pub struct Unresolved {
     pub number: Option<usize>,
 }
 
-/// Returns true for a path, or a key, that begins with a URN that nobody registered for this type.
+/// Returns true for a path, or a key, that begins with a URN that is not registered for this type.
 pub fn is_unregistered(kind: &ResourceType, path: &str) -> bool {
     let head = head(path);
     let registered = kind.extensions.iter().map(|schema| schema.id.as_ref()).chain([kind.schema.id.as_ref()]);
     urn::is_extension(head) && !registered.into_iter().any(|id| rest_after(path, id).is_some())
 }
 
-/// The URNs of the extensions in `attributes` that nobody registered.
+/// Returns the URNs of the unregistered extensions in `attributes`.
 pub fn urns<'a>(kind: &'a ResourceType, attributes: &'a Attributes) -> impl Iterator<Item = &'a str> {
     attributes.keys().map(String::as_str).filter(|key| key.contains(':') && kind.extension(key).is_none())
 }
 
-/// Judges how many such extensions a resource has.
+/// Judges the number of unregistered extensions of a resource.
 ///
 /// # Errors
-/// 400 `invalidValue` for one more than [`URNS_MAX`]; those that are stored may stay.
+/// 400 `invalidValue` for one more than [`URNS_MAX`]; stored ones may stay.
 pub fn check(kind: &ResourceType, old: &Attributes, new: &Attributes) -> Result<()> {
     let count = urns(kind, new).count();
     match urns(kind, new).find(|urn| !old.contains_key(*urn)) {
         Some(urn) if count > URNS_MAX => {
             let detail = format!(
-                "The resource would have {count} extensions that nobody registered, {} among them; at most {URNS_MAX} are \
-                 kept. Register them in the Cloud Console. Nothing was changed.",
+                "The resource would have {count} unregistered extensions, {} among them; at most {URNS_MAX} are \
+                 allowed. Register them in the Cloud Console. Nothing was changed.",
                 quoted(urn)
             );
             Err(Error::new(Code::TooManyExtensions, detail).about([urn]))
@@ -86,11 +86,11 @@ pub fn notes<'a>(
     urns(kind, new).filter(changed).take(URNS_MAX).map(note)
 }
 
-/// Applies the operations in their order and returns the paths that name nothing. `stored` are the attributes from before
-/// the request, `attributes` those that it comes to.
+/// Applies the operations in their order and returns the paths that name nothing. `stored` are the attributes from
+/// before the request, `attributes` those that it changes.
 ///
 /// # Errors
-/// 400 `invalidPath`, `invalidFilter` or `noTarget` for a path that is known and cannot be followed, `invalidValue` for a
+/// 400 `invalidPath`, `invalidFilter` or `noTarget` for a known path that cannot be followed, `invalidValue` for a
 /// value that is no object where the path is a URN; `tooMany` beyond the budget.
 pub fn apply(
     kind: &ResourceType,
@@ -114,7 +114,7 @@ pub fn apply(
             continue;
         };
         let key = attributes.keys().find(|key| key.eq_ignore_ascii_case(urn)).map_or(urn, String::as_str).to_owned();
-        // What is stored and no object was kept before such values were refused: it may be sent again.
+        // A stored value that is no object was kept before such values were refused: it may be sent again.
         let is_same = |all: &Attributes| all.get(&key) == Some(&operation.value);
         if rest.is_empty() && operation.op != Op::Remove && (is_same(attributes) || is_same(stored)) {
             attributes.insert(key, operation.value.clone());
@@ -131,7 +131,7 @@ pub fn apply(
             known.push(key.clone());
             attributes.insert(key, Value::Object(inner));
         } else if let (Some(other), Op::Remove) = (other, operation.op) {
-            // What is no object has no attributes; only all of it can be removed.
+            // A value that is no object has no attributes; only all of it can be removed.
             if !rest.is_empty() {
                 attributes.insert(key, other);
             }
@@ -140,12 +140,12 @@ pub fn apply(
     Ok(unknown)
 }
 
-/// What stands before a filter.
+/// Returns the text before a filter.
 fn head(path: &str) -> &str {
     path.split('[').next().unwrap_or_default()
 }
 
-/// What follows a URN in a path: nothing, or the name of an attribute and what belongs to it.
+/// Returns the text after a URN in a path: empty, or the name of an attribute and its parts.
 fn rest_after<'p>(path: &'p str, urn: &str) -> Option<&'p str> {
     let rest = urn::after(path, urn)?;
     let attribute = rest.get(1..).unwrap_or_default();
@@ -168,7 +168,7 @@ fn split<'p>(path: &'p str, is_object: bool, known: &'p [String]) -> Option<(&'p
         return Some(found);
     }
     let head = head(path);
-    // Where each segment begins and ends.
+    // The begin and end of each segment.
     let mut segments: Vec<(usize, usize)> = Vec::new();
     let mut at = 0;
     for segment in head.split(':') {
@@ -193,12 +193,12 @@ fn split<'p>(path: &'p str, is_object: bool, known: &'p [String]) -> Option<(&'p
     Some((urn, rest_after(path, urn)?))
 }
 
-/// `\d+(\.\d+)*`
+/// Returns true for `\d+(\.\d+)*`.
 fn is_version(segment: &str) -> bool {
     segment.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// Changes what is stored of one extension.
+/// Changes the stored values of one extension.
 fn change(urn: &str, inner: &mut Attributes, rest: &str, operation: &Unresolved, budget: &Budget) -> Result<()> {
     let Unresolved { op, path: _, value, number: _ } = operation;
     if !rest.is_empty() {
@@ -222,7 +222,7 @@ fn change(urn: &str, inner: &mut Attributes, rest: &str, operation: &Unresolved,
     Ok(())
 }
 
-/// What follows the URN of a path.
+/// The part of a path after its URN.
 struct Place<'p> {
     name: &'p str,
     sub: Option<String>,
@@ -264,7 +264,7 @@ fn attribute(
             inner.remove(&name);
             return Ok(());
         }
-        // Kept as sent: nothing says what else it could be.
+        // A value is kept as sent: no schema says what else it could be.
         (Op::Replace, value) if whole => {
             inner.insert(name, value.clone());
             return Ok(());
@@ -329,11 +329,11 @@ fn attribute(
     Ok(())
 }
 
-/// The values of a list that a removal names, with the stored names. Each must say which it means: to skip one would tell
-/// the client that what is stored is gone.
+/// Returns the values of a list that a removal names, with the stored names. Each must tell which value it means: a
+/// skipped one would tell the client that the stored value is gone.
 ///
 /// # Errors
-/// 400 `invalidValue` for an element of which nothing is stored, or whose unknown part may be what tells it from others.
+/// 400 `invalidValue` for an element without a stored part, or whose unknown part may be what tells it from others.
 fn leaving(attribute: &Attribute, value: Value) -> Result<Value> {
     let Value::Array(items) = value else { return Ok(value) };
     let unclear = |what: &str| Err(patch::removal_unclear(&attribute.name, what));
@@ -352,7 +352,7 @@ fn leaving(attribute: &Attribute, value: Value) -> Result<Value> {
                 }
                 match unknown {
                     _ if said.keys().any(|name| is_value(name)) => {}
-                    Some(name) => return unclear(&format!("has the unknown part {}", quoted(&name))),
+                    Some(name) => return unclear(&format!("has the unknown sub-attribute {}", quoted(&name))),
                     None if said.is_empty() => return unclear("is empty"),
                     None => {}
                 }
@@ -373,7 +373,7 @@ fn leaving(attribute: &Attribute, value: Value) -> Result<Value> {
     Ok(Value::Array(listed))
 }
 
-/// A resource type that knows nothing but this attribute.
+/// Returns a resource type with nothing but this attribute.
 fn only(urn: &str, attribute: Attribute) -> ResourceType {
     let base = super::schema::tables::user_type();
     let schema = Schema {
@@ -385,7 +385,7 @@ fn only(urn: &str, attribute: Attribute) -> ResourceType {
     ResourceType { extensions: vec![Cow::Owned(schema)], ..base }
 }
 
-/// Describes an attribute by its stored values, by what is sent and, where something is added, by the path.
+/// Describes an attribute by its stored values, by the sent ones and, where something is added, by the path.
 ///
 /// # Errors
 /// 400 `tooMany` for more than [`SUBS_MAX`] sub-attributes.
@@ -407,7 +407,7 @@ fn describe(name: &str, op: Op, stored: Option<&Value>, place: &Place<'_>, value
     if !complex {
         return Ok(described);
     }
-    // By their names in lower case: the first spelling counts.
+    // Keys are names in lower case: the first spelling counts.
     let mut subs: BTreeMap<String, (&str, Vec<&Value>)> = BTreeMap::new();
     for (name, value) in values.iter().filter_map(|value| value.as_object()).flatten() {
         subs.entry(name.to_ascii_lowercase()).or_insert((name, Vec::new())).1.push(value);
@@ -419,8 +419,8 @@ fn describe(name: &str, op: Op, stored: Option<&Value>, place: &Place<'_>, value
     }
     if subs.len() > SUBS_MAX {
         let detail = format!(
-            "{} has more than {SUBS_MAX} sub-attributes. Replace it as a whole, or register its extension. Nothing was \
-             changed.",
+            "{} has more than {SUBS_MAX} sub-attributes. Replace it as a whole, or register its extension. Nothing \
+             was changed.",
             quoted(name)
         );
         return Err(Error::new(Code::TooMuchWork, detail));
@@ -442,7 +442,7 @@ fn elements(value: Option<&Value>) -> impl Iterator<Item = &Value> {
     list.iter().chain(one)
 }
 
-/// The names that a filter compares, with what they are compared with.
+/// Collects the names that a filter compares, with the values that they are compared with.
 fn names<'f>(filter: &'f Expression, found: &mut Vec<(&'f str, Option<&'f Literal>)>) {
     match filter {
         Expression::And(parts) | Expression::Or(parts) => parts.iter().for_each(|part| names(part, found)),
@@ -452,8 +452,8 @@ fn names<'f>(filter: &'f Expression, found: &mut Vec<(&'f str, Option<&'f Litera
     }
 }
 
-/// The type of values: the one that they are compared as if any has it, else that of the first; of none that of what they
-/// are compared with. A nested object is compared and replaced as a whole.
+/// Returns the type of values: the type that the filter compares with if any value has it, else that of the first
+/// value; without values, the type that the filter compares with. A nested object is compared and replaced as a whole.
 fn kind<'v>(
     values: impl Iterator<Item = &'v Value> + Clone,
     compared: &[(&str, Option<&Literal>)],
@@ -491,7 +491,7 @@ mod tests {
     fn where_the_urn_ends() {
         let known = ["urn:ab:old".to_owned(), "urn:ab:old:2.0:User".to_owned(), "urn:Odd:x.y".to_owned()];
         for (path, is_object, expected) in [
-            // Stored: the longest one that an attribute or nothing follows.
+            // Stored URNs: the longest one that an attribute or nothing follows.
             ("urn:ab:old", false, Some(("urn:ab:old", ""))),
             ("URN:AB:OLD:thing.x", false, Some(("urn:ab:old", "thing.x"))),
             (

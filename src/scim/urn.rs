@@ -1,10 +1,10 @@
 //! URNs that name schema extensions (RFC 7643 section 3.3, RFC 8141).
 
-/// What SCIM itself names so, which is never an extension.
+/// URNs of SCIM itself, which are never extensions.
 const OWN: [&str; 2] = ["urn:ietf:params:scim:schemas:core:", "urn:ietf:params:scim:api:"];
 
-/// Returns true for a URN that can be the name of an extension: `urn:NID:NSS`, in any case, and none of SCIM's own. A NID of
-/// one letter, which RFC 8141 no longer allows, is taken.
+/// Returns true for a URN that can name an extension: `urn:NID:NSS`, in any case, and not one of SCIM's own. A NID of
+/// one letter, which RFC 8141 no longer allows, is accepted.
 pub fn is_extension(text: &str) -> bool {
     let mut parts = text.splitn(3, ':');
     let (Some(scheme), Some(nid), Some(nss)) = (parts.next(), parts.next(), parts.next()) else { return false };
@@ -17,7 +17,7 @@ pub fn is_extension(text: &str) -> bool {
     scheme.eq_ignore_ascii_case("urn") && is_nid && !nss.is_empty() && nss.bytes().all(is_nss) && !is_own
 }
 
-/// Returns what follows `urn` in a path: nothing, or a `:` or `.` and the rest.
+/// Returns the text after `urn` in a path: empty, or a `:` or `.` and the rest.
 pub fn after<'t>(text: &'t str, urn: &str) -> Option<&'t str> {
     let (head, rest) = text.split_at_checked(urn.len())?;
     (head.eq_ignore_ascii_case(urn) && (rest.is_empty() || rest.starts_with([':', '.']))).then_some(rest)

@@ -6,26 +6,28 @@ use crate::error::{Error, Result};
 use crate::id::{RequestId, Seq, Timestamp};
 use crate::scim::json;
 
-/// How long a change is kept, in milliseconds.
+/// The time that a change is kept, in milliseconds.
 pub const KEPT_MILLISECONDS: i64 = 30 * 24 * 3_600_000;
-/// How long it is kept however much there is, in milliseconds: a follower that is down for a weekend goes on where it was.
+/// The time that it is kept even if there are very many, in milliseconds: a follower that is down for a weekend
+/// continues where it was.
 pub const KEPT_LEAST_MILLISECONDS: i64 = 72 * 3_600_000;
-/// How many bytes of changes are kept that are older than that, 2 GB.
+/// The bytes of older changes that are kept, 2 GB.
 pub const KEPT_BYTES: i64 = 2_000_000_000;
-/// From how many kept bytes on only what takes something away is executed, 2.25 GB.
+/// The kept bytes from which on only removals are executed, 2.25 GB.
 pub const BYTES_MAX: i64 = 2_250_000_000;
-/// How many changes are read at once to be forgotten, and after how many bytes of them a step ends: one may have 1 MiB.
+/// The changes that are read at once to be forgotten, and the bytes of them after which a step ends: one change may
+/// have 1 MiB.
 const PRUNED_PIECE: i64 = 16;
 const PRUNED_BYTES: i64 = 16 << 20;
 
-/// Where the sequence stands.
+/// The end of the sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// 0 before the first change.
+    /// The position of the last change; 0 before the first.
     pub seq: Seq,
-    /// When that was; the next change is not before it.
+    /// The time of the last change; the next one is not before it.
     pub at: Timestamp,
-    /// After that change.
+    /// The totals after that change.
     pub totals: Totals,
     /// The bytes of that change and of all before it, also of those that are no longer kept.
     pub bytes: i64,
@@ -34,44 +36,44 @@ pub struct Head {
 /// One change, not yet written.
 #[derive(Debug)]
 pub struct Change {
-    /// What it did.
+    /// The effect.
     pub kind: Kind,
     /// `User` or `Group`.
     pub resource: &'static str,
-    /// Of that resource.
+    /// The id of the resource.
     pub id: String,
-    /// How it was before.
+    /// The state of the resource before it.
     pub before: Before,
-    /// The position of the resource's change before this one; `None` if it has none: it was made, or imported.
+    /// The position of the resource's previous change; `None` if the change created or imported it.
     pub previous: Option<Seq>,
-    /// How much it takes out of what the guard counts.
+    /// How much the guard counts for it.
     pub lost: i64,
-    /// After it.
+    /// The totals after it.
     pub totals: Totals,
 }
 
-/// What a change keeps of how its resource was.
+/// The earlier state of the resource that a change keeps.
 #[derive(Debug)]
 pub enum Before {
-    /// Nothing.
+    /// No earlier state.
     Nothing,
     /// The attributes that changed, as JSON text: their [difference](crate::scim::difference).
     Attributes(String),
-    /// The same as they were, each whole: a stored change from before there were differences.
+    /// The same attributes whole, in a change from before differences were stored.
     Whole(String),
-    /// Of [`Kind::Members`], the ids `added` and `removed`, as JSON text.
+    /// For [`Kind::Members`], the ids `added` and `removed`, as JSON text.
     Members(String),
-    /// The same of very many, in the change's row already, and how many bytes that is
+    /// The same for very many members, already in the change's row, and its size in bytes
     /// ([`super::members::write_change`]).
     Written(i64),
 }
 
-/// What a request writes beside each of its changes.
+/// The data of a request that each of its changes stores.
 #[derive(Debug)]
 pub struct Facts<'a> {
-    /// The request.
+    /// The id of the request.
     pub request: &'a RequestId,
-    /// What the clock says.
+    /// The time of the clock.
     pub clock: Timestamp,
     /// The header `Idempotency-Key`.
     pub idempotency_key: Option<&'a str>,
@@ -81,16 +83,13 @@ pub struct Facts<'a> {
     pub idp: &'a str,
     /// The request's method.
     pub method: &'a str,
-    /// The status that it is answered with.
+    /// The status of its answer.
     pub status: i64,
-    /// What the request needed to be understood, then what was passed over: its last change has it.
+    /// The repairs that the request needed, then the notes of skipped parts: its last change has them.
     pub repairs: Vec<String>,
 }
 
-/// The last change.
-///
-/// # Errors
-/// Internal only, as of every function here.
+/// Returns the last change.
 pub fn head(sql: &dyn Sql) -> Result<Head> {
     let text = format!(
         "SELECT seq, at, users, active_users, groups, memberships, coalesce(bytes, {OLDEST_BYTES}, 0) FROM changes \
@@ -109,39 +108,30 @@ pub fn head(sql: &dyn Sql) -> Result<Head> {
     Ok(Head { seq, at, totals, bytes: row.integer()? })
 }
 
-/// The running column of the oldest change. A build from before the column writes changes without it, which count 0: the sum
-/// then goes on from here, and what is kept is never below 0.
+/// The running column of the oldest change. An earlier build writes changes without the column, which count 0: the sum
+/// then continues from here, and the kept bytes are never below 0.
 const OLDEST_BYTES: &str = "(SELECT bytes FROM changes ORDER BY seq LIMIT 1)";
-/// What a row counts besides its texts: its numbers, and its place in the table.
+/// The bytes that a row counts besides its texts: its numbers, and its place in the table.
 pub(super) const ROW_BYTES: i64 = 100;
 
-/// Returns how many bytes the changes have that are kept. Those from before they were counted have none.
-///
-/// # Errors
-/// Internal only.
+/// Returns the bytes of the kept changes. Changes from before they were counted have none.
 pub fn kept(sql: &dyn Sql, head: &Head) -> Result<i64> {
     let oldest = first(sql, "SELECT coalesce(bytes, 0) FROM changes ORDER BY seq LIMIT 1", &[])?;
     Ok(head.bytes - oldest.map_or(Ok(0), |mut row| row.integer())?)
 }
 
-/// Returns true if so much is kept that only what takes something away is executed.
-///
-/// # Errors
-/// Internal only.
+/// Returns true if so much is kept that only removals are executed.
 pub fn is_full(sql: &dyn Sql, head: &Head) -> Result<bool> {
     // There was never so much: the oldest change need not be read.
     Ok(head.bytes >= BYTES_MAX && kept(sql, head)? >= BYTES_MAX)
 }
 
-/// Writes a request's changes after `head`. Returns how many bytes they are.
-///
-/// # Errors
-/// Internal only.
+/// Writes a request's changes after `head`. Returns their size in bytes.
 pub fn append(sql: &dyn Sql, head: &Head, at: Timestamp, facts: &Facts<'_>, changes: &[Change]) -> Result<i64> {
     let insert = "INSERT INTO changes (seq, request_seq, at, request_id, idempotency_key, token, idp, repairs, kind, resource, \
                   id, before, users, active_users, groups, memberships, method, status, previous_seq, lost, clock, bytes) \
                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    // A row that is there keeps its `before`.
+    // An existing row keeps its `before`.
     let fill = format!(
         "{insert} ON CONFLICT (seq) DO UPDATE SET request_seq = excluded.request_seq, at = excluded.at, \
          request_id = excluded.request_id, idempotency_key = excluded.idempotency_key, token = excluded.token, \
@@ -167,7 +157,7 @@ pub fn append(sql: &dyn Sql, head: &Head, at: Timestamp, facts: &Facts<'_>, chan
             Before::Written(bytes) => *bytes,
             _ => before.map_or(0, str::len) as i64,
         };
-        // Of the whole request, and may be long: it stands once.
+        // Repairs belong to the whole request, and may be long: they are stored once.
         let repairs = if seq == last { repairs.as_str() } else { "[]" };
         bytes += each
             + (repairs.len() + change.kind.as_str().len() + change.resource.len() + change.id.len()) as i64
@@ -201,11 +191,8 @@ pub fn append(sql: &dyn Sql, head: &Head, at: Timestamp, facts: &Facts<'_>, chan
     Ok(bytes - head.bytes)
 }
 
-/// Returns what a change kept of how it was before: [`Before::Attributes`] or [`Before::Whole`] of attributes. Nothing, if the
-/// change is gone, kept nothing, or was one of members.
-///
-/// # Errors
-/// Internal only.
+/// Returns the earlier state that a change kept: [`Before::Attributes`] or [`Before::Whole`]. Nothing, if the change is
+/// gone, kept nothing, or was one of members.
 pub fn before(sql: &dyn Sql, seq: Seq) -> Result<Before> {
     let text = "SELECT before, bytes FROM changes WHERE seq = ? AND kind <> 'members' AND before IS NOT NULL";
     let Some(mut row) = first(sql, text, &[seq.into()])? else { return Ok(Before::Nothing) };
@@ -214,22 +201,19 @@ pub fn before(sql: &dyn Sql, seq: Seq) -> Result<Before> {
     Ok(if row.optional_integer()?.is_some() { Before::Attributes(text) } else { Before::Whole(text) })
 }
 
-/// How much a change took out of what the guard counts.
+/// How much the guard counts for a change.
 #[derive(Clone, Copy, Debug)]
 pub struct Loss {
     /// The change's time, which never goes back.
     pub at: Timestamp,
-    /// What the clock said then.
+    /// The time of the clock then.
     pub clock: Timestamp,
-    /// How much.
+    /// The number that the guard counts.
     pub lost: i64,
 }
 
-/// Reads what each change took out, the newest first, until `each` answers false. Only members, deactivations and deletions
-/// are known of changes from before that was noted.
-///
-/// # Errors
-/// Internal only.
+/// Reads the losses, the newest first, until `each` returns false. For changes from before losses were noted, only
+/// members, deactivations and deletions are known.
 pub fn losses(sql: &dyn Sql, each: &mut dyn FnMut(Loss) -> bool) -> Result<()> {
     let text = "SELECT seq, at, coalesce(clock, at), CASE WHEN lost IS NOT NULL THEN lost \
                 WHEN kind = 'members' THEN json_array_length(before, '$.removed') \
@@ -254,23 +238,20 @@ pub fn losses(sql: &dyn Sql, each: &mut dyn FnMut(Loss) -> bool) -> Result<()> {
     }
 }
 
-/// How a resource came to be.
+/// The creation of a resource.
 #[derive(Debug)]
 pub struct Creation {
-    /// When, as the clock said.
+    /// The time of the clock.
     pub at: Timestamp,
-    /// The public id of the token that was used.
+    /// The public id of the token.
     pub token: Option<String>,
     /// The header `Idempotency-Key` of that request.
     pub idempotency_key: Option<String>,
 }
 
-/// Returns the creation of a resource; `None` if a later request changed it, or if that is no longer kept.
-///
-/// # Errors
-/// Internal only.
+/// Returns the creation of a resource; `None` if a later request changed it, or if it is no longer kept.
 pub fn creation(sql: &dyn Sql, id: &str) -> Result<Option<Creation>> {
-    // A group that was made with members has changes of these after its creation, in the same request.
+    // A group that was created with members has changes of these after its creation, in the same request.
     let text = format!(
         "WITH RECURSIVE chain (seq) AS (SELECT {LAST_OF} UNION ALL SELECT p.seq FROM chain \
          CROSS JOIN changes c ON c.seq = chain.seq AND c.kind = 'members' \
@@ -286,10 +267,7 @@ pub fn creation(sql: &dyn Sql, id: &str) -> Result<Option<Creation>> {
     .transpose()
 }
 
-/// Returns what the request of a resource's last change needed, and what of it was passed over.
-///
-/// # Errors
-/// Internal only.
+/// Returns the repairs and notes of the request of a resource's last change.
 pub fn last_repairs(sql: &dyn Sql, id: &str) -> Result<Vec<String>> {
     let text =
         format!("SELECT repairs FROM changes WHERE seq = (SELECT request_seq FROM changes WHERE seq = {LAST_OF})");
@@ -298,23 +276,17 @@ pub fn last_repairs(sql: &dyn Sql, id: &str) -> Result<Vec<String>> {
     text.map_or(Ok(Vec::new()), |text| json::own(&text))
 }
 
-/// The position of the last change of a resource, by its own row: no index of the changes is needed.
+/// The position of the last change of a resource, from its own row: no index of the changes is needed.
 const LAST_OF: &str =
     "coalesce((SELECT seq FROM users WHERE id = ?1 AND gone = 0), (SELECT seq FROM groups WHERE id = ?1 AND gone = 0))";
 
-/// The oldest change that is kept; `None` if there is none.
-///
-/// # Errors
-/// Internal only.
+/// Returns the oldest kept change; `None` if there is none.
 pub fn oldest(sql: &dyn Sql) -> Result<Option<Seq>> {
     first(sql, "SELECT seq FROM changes ORDER BY seq LIMIT 1", &[])?.map(|mut row| row.integer()).transpose()
 }
 
-/// Forgets changes from the oldest on, at most `rows`, never the last one: those that are older than 30 days, and those older
-/// than 72 hours after which 2 GB are kept all the same. True if there may be more.
-///
-/// # Errors
-/// Internal only.
+/// Forgets changes from the oldest on, at most `rows`, never the last one: those older than 30 days, and those older
+/// than 72 hours after which 2 GB are still kept. Returns true if there may be more.
 pub fn prune(sql: &dyn Sql, now: Timestamp, rows: i64) -> Result<bool> {
     let head = head(sql)?;
     let text = "SELECT seq, at, coalesce(clock, at), bytes, coalesce(length(before), 0) FROM changes \
@@ -332,7 +304,7 @@ pub fn prune(sql: &dyn Sql, now: Timestamp, rows: i64) -> Result<bool> {
         }
         let later = corrected.map_or(now, |(_, clock)| now.min(clock));
         for change in made(piece, later, now) {
-            // One from before bytes were counted is as far from the end as that before it.
+            // A change from before bytes were counted is as far from the end as the one before it.
             sum = change.bytes.unwrap_or(sum);
             let age = if head.bytes - sum >= KEPT_BYTES { KEPT_LEAST_MILLISECONDS } else { KEPT_MILLISECONDS };
             if change.made >= now.plus(-age) {
@@ -353,26 +325,26 @@ pub fn prune(sql: &dyn Sql, now: Timestamp, rows: i64) -> Result<bool> {
 /// A change that may be forgotten.
 struct Oldest {
     seq: Seq,
-    /// When it was made.
+    /// The time at which it was made.
     made: Timestamp,
-    /// What the clock said then.
+    /// The time of the clock then.
     clock: Timestamp,
     bytes: Option<i64>,
-    /// How long its `before` is.
+    /// The length of its `before`.
     long: i64,
 }
 
-/// Returns the next change at which the clock said something else than the change's time, and what it said. After a clock that
-/// was ahead that is the first one made since; nothing else asks.
+/// Returns the next change whose clock differs from its time, and that clock. After a clock that was ahead it is the
+/// first change made since; no other code needs it.
 fn corrected_after(sql: &dyn Sql, seq: Seq) -> Result<Option<(Seq, Timestamp)>> {
     let text = "SELECT seq, clock FROM changes WHERE seq > ? AND clock IS NOT NULL ORDER BY seq LIMIT 1";
     let row = first(sql, text, &[seq.into()])?;
     row.map(|mut row| Ok((row.integer()?, Timestamp(row.integer()?)))).transpose()
 }
 
-/// Corrects when changes were made, if the clock was ahead then: a change with a time that is yet to come was made when the
-/// clock said so in one of those after it, at the latest; `later` is what it said after the last of them. Times never go back, so
-/// all changes since would wait for that time.
+/// Corrects the times of changes that were made while the clock was ahead: a change with a time in the future was made,
+/// at the latest, when the clock of a later change said; `later` is the clock of the last of them. Times never go back,
+/// so all changes since would wait for that time.
 fn made(mut piece: Vec<Oldest>, mut later: Timestamp, now: Timestamp) -> Vec<Oldest> {
     for change in piece.iter_mut().rev().filter(|change| change.made > now) {
         later = later.min(change.clock);

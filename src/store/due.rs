@@ -1,5 +1,5 @@
-//! What the alarm must do, and when: a row for each job. [`set`] is the only place that writes a time, and tells the
-//! storage so: then the object looks at its alarm after the call.
+//! The alarm's jobs: a row for each with its next time. [`set`] is the only place that writes a time, and tells the
+//! storage so: then the object checks its alarm after the call.
 
 use super::{Sql, each, first};
 use crate::error::Result;
@@ -10,25 +10,19 @@ use crate::id::Timestamp;
 pub struct Due {
     /// The job's name.
     pub what: String,
-    /// When its next step is due.
+    /// The time at which its next step is due.
     pub at: Timestamp,
-    /// How many of its steps were begun since the last one that came to its end.
+    /// The steps that were begun since the last one that ended.
     pub attempts: i64,
 }
 
-/// Returns all rows, a few.
-///
-/// # Errors
-/// Internal only, as of every function here.
+/// Returns all rows; there are few.
 pub fn all(sql: &dyn Sql) -> Result<Vec<Due>> {
     let rows = sql.query("SELECT what, at, attempts FROM due ORDER BY what", &[])?;
     each(rows, |mut row| Ok(Due { what: row.text()?, at: Timestamp(row.integer()?), attempts: row.integer()? }))
 }
 
-/// Sets when a job is due, with no attempt made yet; `None` for no more.
-///
-/// # Errors
-/// Internal only.
+/// Sets when a job is due, with no attempt made yet; `None` ends it.
 pub fn set(sql: &dyn Sql, what: &str, at: Option<Timestamp>) -> Result<()> {
     sql.due_changed();
     let Some(at) = at else {
@@ -39,20 +33,14 @@ pub fn set(sql: &dyn Sql, what: &str, at: Option<Timestamp>) -> Result<()> {
     sql.query(text, &[what.into(), at.0.into()]).map(|_| ())
 }
 
-/// Takes back an attempt that came to nothing for no fault of the step's; it is due again at that time.
-///
-/// # Errors
-/// Internal only.
+/// Takes back an attempt that failed for no fault of the step's; it is due again at that time.
 pub fn withdraw(sql: &dyn Sql, what: &str, again: Timestamp) -> Result<()> {
     sql.due_changed();
     let text = "UPDATE due SET attempts = max(attempts - 1, 0), at = ? WHERE what = ?";
     sql.query(text, &[again.0.into(), what.into()]).map(|_| ())
 }
 
-/// Counts an attempt at a job's step, which is due again at that time if it never ends; answers how many that makes.
-///
-/// # Errors
-/// Internal only.
+/// Counts an attempt at a job's step, which is due again at that time if it never ends. Returns the number of attempts.
 pub fn attempt(sql: &dyn Sql, what: &str, again: Timestamp) -> Result<i64> {
     let text = "UPDATE due SET attempts = attempts + 1, at = ? WHERE what = ? RETURNING attempts";
     first(sql, text, &[again.0.into(), what.into()])?.map_or(Ok(0), |mut row| row.integer())

@@ -1,4 +1,4 @@
-//! The sequence of changes as it is read: a page is bounded by its bytes, whatever the changes hold.
+//! Reading the sequence of changes: a page is bounded by its bytes, however large the changes are.
 
 use super::{Row, Sql, each};
 use crate::directory::console::{FeedChange, GroupVersion};
@@ -8,28 +8,28 @@ use crate::scim::json;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// How many changes are read at once. One of the largest has some 1 MiB.
+/// The changes that are read at once. The largest have some 1 MiB.
 const PIECE: i64 = 8;
 
-/// One change as it is shown.
+/// A change as it is shown.
 #[derive(Debug)]
 pub struct Shown {
     /// Its position.
     pub seq: Seq,
-    /// What it did.
+    /// Its kind.
     pub kind: String,
-    /// How many memberships a deletion took with it that no other change tells of, or later ones tell of.
+    /// The memberships that a deletion removed with it and that no other change tells of, or later ones tell of.
     pub memberships: Option<i64>,
     /// Its JSON.
     pub text: String,
 }
 
-/// Reads the changes after a position in order, at most `limit`, and gives each one to `take` until that says no. A
+/// Reads at most `limit` changes after a position in order, and gives each one to `take` until that returns false. A
 /// change carries its resource as it is now, or `null` if it is gone; a membership change the ids added and removed; a
-/// user who was deleted or came back the groups left. The versions are those of now too.
+/// user who was deleted or came back the groups left. The versions are also those of now.
 ///
 /// # Errors
-/// Internal only, or what `take` answers.
+/// Internal only, or the error of `take`.
 pub fn read(sql: &dyn Sql, after: Seq, limit: i64, take: &mut dyn FnMut(&Shown) -> Result<bool>) -> Result<()> {
     let text = "SELECT c.seq, c.at, c.kind, c.resource, c.id, CASE WHEN c.kind = 'members' THEN c.before END, \
                 CASE WHEN c.resource = 'User' THEN json_extract(c.before, '$.groups') END, \
@@ -55,11 +55,11 @@ pub fn read(sql: &dyn Sql, after: Seq, limit: i64, take: &mut dyn FnMut(&Shown) 
     Ok(())
 }
 
-/// One change; documents and lists of ids stand in it as they are stored.
+/// Reads one change; documents and lists of ids stand in it as they are stored.
 fn change(sql: &dyn Sql, mut row: Row) -> Result<Shown> {
     let (seq, at) = (row.integer()?, Timestamp(row.integer()?));
     let (kind, resource_type, id) = (row.text()?, row.text()?, row.text()?);
-    // Of a change of members the ids added and removed.
+    // The ids added and removed, for a change of members.
     let members = row.optional_text()?;
     let left = row.optional_text()?;
     let doc = row.optional_text()?;
@@ -88,7 +88,7 @@ fn change(sql: &dyn Sql, mut row: Row) -> Result<Shown> {
     Ok(Shown { seq, kind, memberships, text })
 }
 
-/// What a change of members keeps.
+/// The ids that a change of members keeps.
 #[derive(Deserialize)]
 struct MemberIds<'a> {
     #[serde(borrow)]
@@ -97,7 +97,7 @@ struct MemberIds<'a> {
     removed: &'a RawValue,
 }
 
-/// The versions of these groups, which rose when a user left them.
+/// Returns the versions of these groups, which rose when a user left them.
 fn versions(sql: &dyn Sql, groups: &str) -> Result<Vec<GroupVersion>> {
     let text = "SELECT g.id, g.version, g.modified FROM json_each(?) j JOIN groups g ON g.id = j.value AND g.gone = 0";
     each(sql.query(text, &[groups.into()])?, |mut row| {

@@ -1,10 +1,11 @@
-//! Filters as SQL (RFC 7644 section 3.4.2.2). The text is put together from fixed fragments; everything that a request
+//! Filters as SQL (RFC 7644 section 3.4.2.2). The text is put together from fixed fragments. Everything that a request
 //! or a schema brings along, values, attribute names, addresses, is a constant in one JSON parameter, `?1`.
 //!
 //! A condition is about a row `r` of users or groups. `r.doc` is the canonical document; `coalesce(r.folded, r.doc)`
 //! under `lower()` is the document folded (see [`super::folded`]), so that SQLite, which knows the case of ASCII alone,
-//! compares as [`crate::fold::fold`] does. What SQL cannot say, or only at a length that the platform refuses, is left
-//! open: the condition then finds more rows than the filter and says so, and [`Filter::matches`] has the last word.
+//! compares as [`crate::fold::fold`] does. A comparison that SQL cannot make, or only at a length that the platform
+//! refuses, is left open: the condition then finds more rows than the filter and says so, and [`Filter::matches`]
+//! decides.
 
 mod document;
 
@@ -16,27 +17,27 @@ use serde_json::Value as Json;
 /// A compiled filter.
 #[derive(Debug)]
 pub struct Condition {
-    /// True of the rows that may be meant. False or NULL otherwise.
+    /// The condition: true of the rows that the filter may find, false or NULL otherwise.
     pub text: String,
-    /// A JSON array, bound as `?1`.
+    /// The constants: a JSON array, bound as `?1`.
     pub constants: String,
-    /// The rows are those that the filter finds, no more, but for those with more than [`RELATED_MAX`] groups or members
-    /// if it goes through them.
+    /// True if the rows are exactly those that the filter finds, except for rows with more than [`RELATED_MAX`] groups
+    /// or members if it goes through them.
     pub exact: bool,
-    /// How often it goes through a row's groups or members.
+    /// The number of times that it goes through a row's groups or members.
     pub passes: usize,
 }
 
-/// How many groups of a user, or members of a group, a condition goes through. A row with more is found whatever they are:
-/// a statement cannot pause, so it must not take as long as somebody has groups.
+/// The most groups of a user, or members of a group, that a condition goes through. A row with more is always found: a
+/// statement cannot pause, so its time must not depend on the number of groups.
 pub const RELATED_MAX: i64 = 500;
 
-/// How many groups or members a row `r` has, counted no further than is needed.
+/// Returns the SQL that counts the groups or members of a row `r`, no further than needed.
 pub(super) fn count_related(kinds: Kinds) -> String {
     format!("(SELECT count(*) FROM ({} LIMIT {}))", related_rows(kinds), RELATED_MAX + 1)
 }
 
-/// True of a row `r` with more than [`RELATED_MAX`] groups or members.
+/// Returns the SQL that is true of a row `r` with more than [`RELATED_MAX`] groups or members.
 pub(super) fn has_many(kinds: Kinds) -> String {
     format!("EXISTS ({} LIMIT 1 OFFSET {RELATED_MAX})", related_rows(kinds))
 }
@@ -48,15 +49,15 @@ fn related_rows(kinds: Kinds) -> String {
 
 const AND: &str = " AND ";
 const OR: &str = " OR ";
-/// Expressions may be 100 levels high on the platform; the statement around a condition takes some.
+/// The highest expression: the platform allows 100 levels, and the statement around a condition takes some.
 const HEIGHT_MAX: usize = 90;
-/// What one comparison takes of it.
+/// The levels that one comparison takes.
 const LEAF_HEIGHT: usize = 16;
-/// A statement may have 100 KB on the platform.
+/// The longest condition: the platform allows a statement of 100 KB.
 const TEXT_MAX: usize = 80_000;
 
-/// The condition of a filter on users or groups. `base` is the SCIM base URL, which addresses begin with. `looks_up` is true
-/// if it is one statement's and not that of pieces, so that the index of addresses may lead.
+/// Returns the condition of a filter on users or groups. `base` is the SCIM base URL, with which addresses begin.
+/// `looks_up` is true for a single statement, not for one of several pieces, so that the index of addresses may lead.
 pub fn compile(filter: &Filter, kinds: Kinds, kind: &ResourceType, base: &str, looks_up: bool) -> Condition {
     let (constants, length, exact, passes) = (Vec::new(), 0, true, 0);
     let mut compiler = Compiler { kinds, kind, base, looks_up, constants, length, exact, passes };
@@ -65,8 +66,8 @@ pub fn compile(filter: &Filter, kinds: Kinds, kind: &ResourceType, base: &str, l
     Condition { text, constants: Json::Array(constants).to_string(), exact, passes }
 }
 
-/// The work addresses that a look-up asks for, folded, if an index gives a few rows for each term of the filter, so that
-/// one statement may look them all up. A name or an id is one row's; an address may be many users'.
+/// Returns the folded work addresses that a look-up asks for, if an index finds a few rows for each term of the filter,
+/// so that one statement may look them all up. A name or an id has one row; an address may have many users.
 pub fn look_up(filter: &Filter, kinds: Kinds) -> Option<Vec<&str>> {
     match filter {
         Filter::And(parts) => {
@@ -88,7 +89,7 @@ pub fn look_up(filter: &Filter, kinds: Kinds) -> Option<Vec<&str>> {
     }
 }
 
-/// The folded address of `emails[type eq "work" and value eq "…"]`.
+/// Returns the folded address of `emails[type eq "work" and value eq "…"]`.
 fn work_mail(filter: &Filter) -> Option<&str> {
     let Filter::Has { target: Target { urn: None, name, sub: None }, filter } = filter else { return None };
     let parts = filter.conjuncts();
@@ -114,7 +115,7 @@ struct Compiler<'a> {
     passes: usize,
 }
 
-/// What the targets of a filter are looked up in.
+/// Where the targets of a filter are looked up.
 enum Scope<'a> {
     /// The row.
     Row,
@@ -134,7 +135,7 @@ enum Relation {
 }
 
 impl Relation {
-    /// The rows of `r`, up to a further condition.
+    /// Returns the rows of `r`, up to a further condition.
     fn rows(self) -> &'static str {
         match self {
             Relation::Groups => {
@@ -148,7 +149,8 @@ impl Relation {
 }
 
 impl Compiler<'_> {
-    /// `negated` is true under an odd number of `not`: what is left open is then too few rows, not too many.
+    /// Compiles one part. `negated` is true under an odd number of `not`: an open comparison must then find too few
+    /// rows, not too many.
     fn node(&mut self, filter: &Filter, scope: &Scope<'_>, negated: bool, height: usize) -> String {
         if height < LEAF_HEIGHT || self.length > TEXT_MAX {
             return self.open(negated);
@@ -168,8 +170,8 @@ impl Compiler<'_> {
         text
     }
 
-    /// The parts of an `or` with those that are about groups or members made one, so that a row's are gone through once and
-    /// not once for each part. `None` if there are not two of them.
+    /// Joins the parts of an `or` that are about groups or members into one, so that they are read once and not once
+    /// for each part. Returns `None` if there are not two of them.
     fn joined(&self, parts: &[Filter]) -> Option<Vec<Filter>> {
         let (mut others, mut inner, mut related) = (Vec::new(), Vec::new(), None);
         for part in parts {
@@ -197,7 +199,8 @@ impl Compiler<'_> {
         Some(others)
     }
 
-    /// What is asked of a row's groups or members. If an index does not serve it, rows with too many of them are left open.
+    /// Returns the condition on a row's groups or members. If an index does not serve it, rows with too many of them
+    /// are left open.
     fn any_related(&mut self, text: String, is_served: bool, negated: bool) -> String {
         if is_served {
             return text;
@@ -207,7 +210,7 @@ impl Compiler<'_> {
         if negated { format!("(NOT {many} AND {text})") } else { format!("({many} OR {text})") }
     }
 
-    /// A chain as a balanced tree: its height is the logarithm of its length.
+    /// Joins a chain as a balanced tree: its height is the logarithm of its length.
     fn chain(&mut self, parts: &[Filter], word: &str, scope: &Scope<'_>, negated: bool, height: usize) -> String {
         match parts.split_at_checked(parts.len() / 2) {
             Some((left, right)) if !left.is_empty() => {
@@ -222,7 +225,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// Anything may be: too many rows rather than too few.
+    /// Leaves a comparison open: it finds too many rows rather than too few.
     fn open(&mut self, negated: bool) -> String {
         self.exact = false;
         if negated { "0" } else { "1" }.to_owned()
@@ -233,7 +236,7 @@ impl Compiler<'_> {
         format!("json_extract(?1, '$[{}]')", self.constants.len() - 1)
     }
 
-    /// The address of a resource, `id` being its column.
+    /// Returns the address of a resource; `id` is its column.
     fn address(&mut self, kinds: Kinds, id: &str) -> String {
         let prefix = self.constant(format!("{}/{}/", self.base, kinds.endpoint()));
         format!("({prefix} || {id})")
@@ -247,7 +250,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// A sub-attribute of a computed attribute; its text is folded already.
+    /// Returns a sub-attribute of a computed attribute; its text is already folded.
     fn related(&mut self, relation: Relation, sub: &str) -> String {
         match (relation, sub) {
             (Relation::Groups, "value") => "g.id".to_owned(),
@@ -260,7 +263,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// An attribute that has a column of its own, with its text folded where it is compared so.
+    /// Returns the column of an attribute that has one, with its text folded where it is compared so.
     fn column(&mut self, target: &Target) -> Option<String> {
         if target.urn.is_some() {
             return None;
@@ -327,7 +330,7 @@ impl Compiler<'_> {
         let exact = self.document_has(target, inner, negated, height - 4);
         match work_mail(whole).filter(|_| self.kinds == Kinds::Users && self.looks_up && !negated) {
             None => exact,
-            // The first work address has an index; who has another is looked through.
+            // The first work address has an index; users with other addresses are read.
             Some(key) => {
                 let key = self.constant(key);
                 format!(
@@ -338,7 +341,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// A column, or an expression like one: NULL where there is no value.
+    /// Compares a column, or an expression like one: NULL where there is no value.
     fn compare_column(&mut self, column: &str, op: Op, value: &Value, negated: bool) -> String {
         let constant = match value {
             Value::Exact(text) | Value::Folded { key: text, .. } => self.constant(text.as_str()),
@@ -356,18 +359,18 @@ impl Compiler<'_> {
     }
 }
 
-/// True of the sub-attributes of groups and members that an index finds.
+/// Returns true for the sub-attributes of groups and members that an index finds.
 fn is_related_key(sub: &str) -> bool {
     matches!(sub, "value" | "display")
 }
 
-/// True if the filter in the brackets names one group or member, so that an index finds it.
+/// Returns true if the filter in the brackets names one group or member, so that an index finds it.
 fn is_one(inner: &Filter) -> bool {
     let mut parts = inner.conjuncts().into_iter();
     parts.any(|part| matches!(part, Filter::Compare { target, op: Op::Eq, .. } if is_related_key(&target.name)))
 }
 
-/// `left op constant`, for anything but `ne`. SQLite orders text by its UTF-8 bytes, as Rust does.
+/// Writes `left op constant`, for every operator but `ne`. SQLite orders text by its UTF-8 bytes, as Rust does.
 fn compared(left: &str, op: Op, constant: &str, value: &Value) -> String {
     let empty = matches!(value, Value::Exact(text) | Value::Folded { key: text, .. } if text.is_empty());
     match op {
@@ -384,8 +387,8 @@ fn compared(left: &str, op: Op, constant: &str, value: &Value) -> String {
     }
 }
 
-/// Only the schemas of the RFC are sure to be in a document as this service writes them: an extension may have been
-/// stored as it was sent, before it was registered.
+/// Returns true if the attribute is surely stored in canonical form. Only those of the RFC's schemas are: an extension
+/// may have been stored as it was sent, before it was registered.
 fn is_canonical(target: &Target) -> bool {
     target.urn.as_deref().is_none_or(|urn| urn == ENTERPRISE)
 }

@@ -1,11 +1,11 @@
-//! The folded document: what SQL compares without regard to case.
+//! The folded document, by which SQL compares without regard to case.
 
 use crate::fold::fold;
 use serde_json::{Map, Value};
 
-/// The document with every text in it folded, keys left alone; `None` if `lower()` of SQLite, which knows ASCII alone,
-/// makes the same of every text, as it does for most. A text that is compared case-exactly is looked up in the document
-/// itself, so it does no harm here.
+/// Returns the document with every text in it folded, keys left alone; `None` if `lower()` of SQLite, which knows ASCII
+/// alone, makes the same of every text, as it does for most. A text that is compared case-exactly is looked up in the
+/// document itself.
 pub fn folded(document: &Map<String, Value>) -> Option<String> {
     if document.values().all(is_simple) {
         return None;

@@ -1,4 +1,4 @@
-//! Rows of groups. One that is `gone` is left out by every read here.
+//! Rows of groups. Every read here leaves out groups that are `gone`.
 
 use super::{Param, Row, Sql, each, first};
 use crate::error::{Error, Result};
@@ -11,28 +11,28 @@ pub struct Group {
     pub key: i64,
     /// Its `id`.
     pub id: GroupId,
-    /// The document and what is looked up in it.
+    /// The document and the columns derived from it.
     pub content: Content,
-    /// From 1.
+    /// The version, from 1.
     pub version: Version,
     /// The position of its last change.
     pub seq: Seq,
-    /// When it was made.
+    /// The time of its creation.
     pub created: Timestamp,
-    /// When it or its members last changed.
+    /// The time of its last change, or of its members'.
     pub modified: Timestamp,
 }
 
 /// The document of a group, without its members, with the columns that are derived from it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Content {
-    /// As the client spells it.
+    /// The name as the client spells it.
     pub display_name: String,
     /// [`crate::fold::fold`] of it.
     pub display_name_key: String,
     /// Unique and case-exact where present.
     pub external_id: Option<String>,
-    /// Canonical JSON. The rest follows from it.
+    /// Canonical JSON. The other columns follow from it.
     pub doc: String,
     /// [`super::folded::folded`] of it; written, never read back.
     pub folded: Option<String>,
@@ -43,7 +43,7 @@ const COLUMNS: &str = "key, id, display_name, display_name_key, external_id, doc
 fn group(mut row: Row) -> Result<Group> {
     Ok(Group {
         key: row.integer()?,
-        id: GroupId::parse(&row.text()?).ok_or_else(|| Error::internal("a stored id is none"))?,
+        id: GroupId::parse(&row.text()?).ok_or_else(|| Error::internal("a stored id is invalid"))?,
         content: Content {
             display_name: row.text()?,
             display_name_key: row.text()?,
@@ -58,26 +58,17 @@ fn group(mut row: Row) -> Result<Group> {
     })
 }
 
-/// The group with that id.
-///
-/// # Errors
-/// Internal only, as of every function here.
+/// Returns the group with that id.
 pub fn by_id(sql: &dyn Sql, id: &GroupId) -> Result<Option<Group>> {
     one(sql, "id = ?", id.as_str().into())
 }
 
-/// The group with that folded `displayName`.
-///
-/// # Errors
-/// Internal only.
+/// Returns the group with that folded `displayName`.
 pub fn by_display_name(sql: &dyn Sql, key: &str) -> Result<Option<Group>> {
     one(sql, "display_name_key = ?", key.into())
 }
 
-/// The group with that `externalId`.
-///
-/// # Errors
-/// Internal only.
+/// Returns the group with that `externalId`.
 pub fn by_external_id(sql: &dyn Sql, external_id: &str) -> Result<Option<Group>> {
     one(sql, "external_id = ?", external_id.into())
 }
@@ -88,10 +79,7 @@ fn one(sql: &dyn Sql, condition: &str, param: Param<'_>) -> Result<Option<Group>
         .transpose()
 }
 
-/// The groups with these keys, in the order of their ids.
-///
-/// # Errors
-/// Internal only.
+/// Returns the groups with these keys, in the order of their ids.
 pub fn by_keys(sql: &dyn Sql, keys: &[i64]) -> Result<Vec<Group>> {
     let keys = serde_json::to_string(keys).map_err(Error::internal)?;
     let text =
@@ -101,10 +89,7 @@ pub fn by_keys(sql: &dyn Sql, keys: &[i64]) -> Result<Vec<Group>> {
     Ok(groups)
 }
 
-/// A new row at version 1; its key.
-///
-/// # Errors
-/// Internal only: uniqueness is checked before, the indexes only hold it.
+/// Inserts a row at version 1 and returns its key. Uniqueness is checked before; the indexes only hold it.
 pub fn insert(sql: &dyn Sql, id: &GroupId, content: &Content, seq: Seq, now: Timestamp) -> Result<i64> {
     let text = "INSERT INTO groups (key, id, display_name, display_name_key, external_id, doc, folded, gone, version, seq, \
                 created, modified) VALUES ((SELECT min(coalesce(min(key), 0), 0) - 1 FROM groups), ?, ?, ?, ?, ?, ?, 0, 1, ?, ?, ?) \
@@ -123,10 +108,7 @@ pub fn insert(sql: &dyn Sql, id: &GroupId, content: &Content, seq: Seq, now: Tim
     first(sql, text, &params)?.ok_or_else(|| Error::internal("INSERT returned no key"))?.integer()
 }
 
-/// A new document, or with the old one only a new version: its members changed.
-///
-/// # Errors
-/// Internal only.
+/// Writes a new document. With the old document it only raises the version: the members changed.
 pub fn update(sql: &dyn Sql, old: &Group, content: &Content, seq: Seq, now: Timestamp) -> Result<()> {
     if old.content.doc == content.doc {
         let text = "UPDATE groups SET version = version + 1, seq = ?, modified = ? WHERE key = ?";
@@ -147,18 +129,12 @@ pub fn update(sql: &dyn Sql, old: &Group, content: &Content, seq: Seq, now: Time
     sql.query(text, &params).map(|_| ())
 }
 
-/// Takes the row away; memberships have to be gone.
-///
-/// # Errors
-/// Internal only.
+/// Deletes the row; memberships must be gone.
 pub fn delete(sql: &dyn Sql, key: i64) -> Result<()> {
     sql.query("DELETE FROM groups WHERE key = ?", &[key.into()]).map(|_| ())
 }
 
 /// Makes a group `gone`: its row stays for its memberships only.
-///
-/// # Errors
-/// Internal only.
 pub fn make_gone(sql: &dyn Sql, key: i64) -> Result<()> {
     let text = "UPDATE groups SET gone = 1, display_name = '', display_name_key = NULL, external_id = NULL, doc = json_object(), \
                 folded = NULL WHERE key = ?";

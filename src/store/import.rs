@@ -1,5 +1,5 @@
-//! What an import brings, in tables of its own until all of it is checked, and the steps that make it the directory. A line's
-//! key tells its part and its place in it, and becomes the key of the user; that of a group is below 0.
+//! The lines of an import, in tables of their own until all are checked, and the steps that make them the directory. A
+//! line's key holds its part and its place in it, and becomes the key of the user; that of a group is below 0.
 
 use super::{Param, Sql, first, groups, users};
 use crate::error::{Error, Result};
@@ -10,15 +10,15 @@ pub const LINES_MAX: i64 = 1 << 20;
 
 /// A place after all memberships.
 const END: (i64, i64) = (i64::MAX >> 11, 0);
-/// How many documents are moved at once, each of at most 256 KiB and perhaps a folded one of that size beside it.
+/// The documents that are moved at once, each of at most 256 KiB and perhaps a folded one of that size beside it.
 const AT_ONCE: i64 = 25;
 
-/// The key of a line.
+/// Returns the key of a line.
 pub fn key(part: i64, line: i64) -> i64 {
     part * LINES_MAX + line
 }
 
-/// A part as far as it has arrived.
+/// A part, as far as it has arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it")]
 pub struct Part {
@@ -27,7 +27,7 @@ pub struct Part {
     pub whole: bool,
 }
 
-/// What stands beside a resource's document.
+/// The columns beside a resource's document.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs, reason = "the names say it")]
 pub struct Marks {
@@ -36,11 +36,8 @@ pub struct Marks {
     pub modified: Timestamp,
 }
 
-/// Forgets what was sent, at most `bounds` documents and lines, and bytes of them, roughly, and `ids` memberships. True if
-/// there is more.
-///
-/// # Errors
-/// Internal only, as of every function here.
+/// Removes sent lines: at most `bounds` documents and lines, and bytes of them, roughly, and `ids` memberships. Returns
+/// true if there is more.
 pub fn clear(sql: &dyn Sql, bounds: (i64, i64), ids: i64) -> Result<bool> {
     let mut left = bounds;
     for (table, size) in [("users", BYTES), ("groups", BYTES), ("lines", "length(text)")] {
@@ -62,10 +59,7 @@ pub fn clear(sql: &dyn Sql, bounds: (i64, i64), ids: i64) -> Result<bool> {
     Ok(false)
 }
 
-/// All parts, in order.
-///
-/// # Errors
-/// Internal only.
+/// Returns all parts, in order.
 pub fn parts(sql: &dyn Sql) -> Result<Vec<Part>> {
     let rows = sql.query("SELECT part, lines, whole FROM import_parts ORDER BY part", &[])?;
     rows.into_iter()
@@ -73,19 +67,13 @@ pub fn parts(sql: &dyn Sql) -> Result<Vec<Part>> {
         .collect()
 }
 
-/// How far a part has arrived.
-///
-/// # Errors
-/// Internal only.
+/// Returns how far a part has arrived.
 pub fn part(sql: &dyn Sql, part: i64) -> Result<Option<Part>> {
     let row = first(sql, "SELECT lines, whole FROM import_parts WHERE part = ?", &[part.into()])?;
     row.map(|mut row| Ok(Part { part, lines: row.integer()?, whole: row.integer()? == 1 })).transpose()
 }
 
-/// Forgets what was sent of a part.
-///
-/// # Errors
-/// Internal only.
+/// Removes the sent lines of a part.
 pub fn forget(sql: &dyn Sql, part: i64) -> Result<()> {
     for table in ["users", "groups", "lines"] {
         let text = format!("DELETE FROM import_{table} WHERE key >= ? AND key < ?");
@@ -95,28 +83,20 @@ pub fn forget(sql: &dyn Sql, part: i64) -> Result<()> {
 }
 
 /// Notes how far a part has arrived.
-///
-/// # Errors
-/// Internal only.
 pub fn arrived(sql: &dyn Sql, part: Part) -> Result<()> {
     let text = "INSERT INTO import_parts (part, lines, whole) VALUES (?, ?, ?) \
                 ON CONFLICT (part) DO UPDATE SET lines = excluded.lines, whole = excluded.whole";
     sql.query(text, &[part.part.into(), part.lines.into(), i64::from(part.whole).into()]).map(|_| ())
 }
 
-/// Keeps a line as it is.
-///
-/// # Errors
-/// Internal only.
+/// Stores a line as it is.
 pub fn keep(sql: &dyn Sql, key: i64, kind: &str, text: &str) -> Result<()> {
     let params = [key.into(), Param::Text(kind), Param::Text(text)];
     sql.query("INSERT INTO import_lines (key, kind, text) VALUES (?, ?, ?)", &params).map(|_| ())
 }
 
-/// The lines after a key, at most `count`, but no more once they have so many bytes: each one's key, kind and text.
-///
-/// # Errors
-/// Internal only.
+/// Returns the lines after a key, at most `count`, but no more once they have so many bytes: each one's key, kind and
+/// text.
 pub fn lines(sql: &dyn Sql, after: i64, count: i64, bytes: i64) -> Result<Vec<(i64, String, String)>> {
     let text = "SELECT key, kind, text FROM (SELECT key, kind, text, sum(length(text)) OVER (ORDER BY key) AS total FROM \
                 (SELECT key, kind, text FROM import_lines WHERE key > ? ORDER BY key LIMIT ?)) \
@@ -125,29 +105,20 @@ pub fn lines(sql: &dyn Sql, after: i64, count: i64, bytes: i64) -> Result<Vec<(i
     rows.into_iter().map(|mut row| Ok((row.integer()?, row.text()?, row.text()?))).collect()
 }
 
-/// The kind and text of one line that was kept.
-///
-/// # Errors
-/// Internal only.
+/// Returns the kind and text of one stored line.
 pub fn line(sql: &dyn Sql, key: i64) -> Result<Option<(String, String)>> {
     let row = first(sql, "SELECT kind, text FROM import_lines WHERE key = ?", &[key.into()])?;
     row.map(|mut row| Ok((row.text()?, row.text()?))).transpose()
 }
 
-/// The key of the line that brought a user or group.
-///
-/// # Errors
-/// Internal only.
+/// Returns the key of the line with a user or group.
 pub fn brought(sql: &dyn Sql, id: &str) -> Result<Option<i64>> {
     let text =
         "SELECT coalesce((SELECT key FROM import_users WHERE id = ?1), (SELECT key FROM import_groups WHERE id = ?1))";
     Ok(first(sql, text, &[id.into()])?.map(|mut row| row.optional_integer()).transpose()?.flatten())
 }
 
-/// A user; one of that id is replaced and keeps its key.
-///
-/// # Errors
-/// Internal only.
+/// Writes a user; one with that id is replaced and keeps its key.
 pub fn put_user(sql: &dyn Sql, key: i64, id: &str, content: &users::Content, marks: Marks) -> Result<()> {
     let text = "INSERT INTO import_users (key, id, user_name, user_name_key, external_id, mail_key, more_mail, active, \
                 doc, folded, version, created, modified) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
@@ -161,10 +132,7 @@ pub fn put_user(sql: &dyn Sql, key: i64, id: &str, content: &users::Content, mar
     sql.query(text, &params).map(|_| ())
 }
 
-/// A group; one of that id is replaced and keeps its key.
-///
-/// # Errors
-/// Internal only.
+/// Writes a group; one with that id is replaced and keeps its key.
 pub fn put_group(sql: &dyn Sql, key: i64, id: &str, content: &groups::Content, marks: Marks) -> Result<()> {
     let text = "INSERT INTO import_groups (key, id, display_name, display_name_key, external_id, doc, folded, version, \
                 created, modified) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
@@ -187,19 +155,13 @@ pub fn put_group(sql: &dyn Sql, key: i64, id: &str, content: &groups::Content, m
     sql.query(text, &params).map(|_| ())
 }
 
-/// Another version of a group, whose members changed.
-///
-/// # Errors
-/// Internal only.
+/// Sets another version of a group, whose members changed.
 pub fn touch_group(sql: &dyn Sql, id: &str, version: Version, modified: Timestamp) -> Result<()> {
     let text = "UPDATE import_groups SET version = ?, modified = ? WHERE id = ?";
     sql.query(text, &[version.into(), modified.0.into(), id.into()]).map(|_| ())
 }
 
-/// Takes a user or group out, whose memberships are out already, and remembers its id.
-///
-/// # Errors
-/// Internal only.
+/// Removes a user or group, whose memberships are already removed, and remembers its id.
 pub fn bury(sql: &dyn Sql, id: &str, kind: &str, gone: bool) -> Result<()> {
     if gone {
         sql.query("DELETE FROM import_users WHERE id = ?", &[id.into()])?;
@@ -209,10 +171,7 @@ pub fn bury(sql: &dyn Sql, id: &str, kind: &str, gone: bool) -> Result<()> {
     sql.query(text, &[id.into(), kind.into()]).map(|_| ())
 }
 
-/// Adds members to a group, ids as a JSON array. Those who are not known are passed over; answers the first of them.
-///
-/// # Errors
-/// Internal only.
+/// Adds members to a group, ids as a JSON array. Unknown ids are skipped; returns the first of them.
 pub fn join(sql: &dyn Sql, group: &str, users: &str) -> Result<Option<String>> {
     let text = "INSERT OR IGNORE INTO import_members (group_key, user_key) SELECT g.key, u.key FROM import_groups g, \
                 json_each(?2) j JOIN import_users u ON u.id = j.value WHERE g.id = ?1";
@@ -222,40 +181,31 @@ pub fn join(sql: &dyn Sql, group: &str, users: &str) -> Result<Option<String>> {
     first(sql, text, &[group.into(), users.into()])?.map(|mut row| row.text()).transpose()
 }
 
-/// One of these ids that is a group's, if any is.
-///
-/// # Errors
-/// Internal only.
+/// Returns one of these ids that is a group's, if any is.
 pub fn group_among(sql: &dyn Sql, ids: &str) -> Result<Option<String>> {
     let text = "SELECT g.id FROM json_each(?) j JOIN import_groups g ON g.id = j.value LIMIT 1";
     first(sql, text, &[ids.into()])?.map(|mut row| row.text()).transpose()
 }
 
-/// Takes members out of a group, or a user out of groups: ids as JSON arrays.
-///
-/// # Errors
-/// Internal only.
+/// Removes members from a group, or a user from groups: ids as JSON arrays.
 pub fn leave(sql: &dyn Sql, groups: &str, users: &str) -> Result<()> {
     let text = "DELETE FROM import_members WHERE group_key IN (SELECT g.key FROM json_each(?1) j JOIN import_groups g \
                 ON g.id = j.value) AND user_key IN (SELECT u.key FROM json_each(?2) j JOIN import_users u ON u.id = j.value)";
     sql.query(text, &[groups.into(), users.into()]).map(|_| ())
 }
 
-/// What one step of a walk over a table found.
+/// The outcome of one step of a walk over a table.
 #[derive(Debug, Default)]
 pub struct Walked {
-    /// How many rows.
+    /// The number of rows.
     pub count: i64,
-    /// How many of them are active users.
+    /// The number of active users among them.
     pub active: i64,
-    /// The last one's key; `None` at the end.
+    /// The key of the last row; `None` at the end.
     pub last: Option<i64>,
 }
 
-/// The users or groups after a key, at most `count`.
-///
-/// # Errors
-/// Internal only.
+/// Counts the users or groups after a key, at most `count`.
 pub fn walk(sql: &dyn Sql, table: &str, after: i64, count: i64) -> Result<Walked> {
     let active = if table == "users" { "active" } else { "0" };
     let text = format!(
@@ -268,11 +218,8 @@ pub fn walk(sql: &dyn Sql, table: &str, after: i64, count: i64) -> Result<Walked
     }
 }
 
-/// Two lines that cannot both be, among the users or groups with keys after one and up to another: what of theirs is the
-/// same, that value, and the keys of both; the key is 0 for a tombstone.
-///
-/// # Errors
-/// Internal only.
+/// Returns two lines that contradict each other, among the users or groups with keys after one and up to another: the
+/// attribute that is the same, its value, and the keys of both; the key is 0 for a tombstone.
 pub fn clash(sql: &dyn Sql, table: &str, after: i64, to: i64) -> Result<Option<(&'static str, String, i64, i64)>> {
     let name = if table == "users" { ("user_name", "userName") } else { ("display_name", "displayName") };
     let others = if table == "users" { "groups" } else { "users" };
@@ -300,10 +247,7 @@ pub fn clash(sql: &dyn Sql, table: &str, after: i64, to: i64) -> Result<Option<(
     Ok(None)
 }
 
-/// How many memberships come after one of them, of at most `count`, and the last one looked at; `None` at the end.
-///
-/// # Errors
-/// Internal only.
+/// Counts the memberships after one of them, at most `count`. Returns their number and the last one; `None` at the end.
 pub fn walk_members(sql: &dyn Sql, after: (i64, i64), count: i64) -> Result<(i64, Option<(i64, i64)>)> {
     let text = "SELECT group_key, user_key FROM import_members WHERE (group_key, user_key) > (?, ?) \
                 ORDER BY group_key, user_key LIMIT 1 OFFSET ?";
@@ -315,11 +259,8 @@ pub fn walk_members(sql: &dyn Sql, after: (i64, i64), count: i64) -> Result<(i64
     Ok((count, None))
 }
 
-/// A membership after one of them, up to and with another, or to the end, of a group or user that is no longer there: the
-/// keys of both. None may be written, since the directory's own tables refuse it.
-///
-/// # Errors
-/// Internal only.
+/// Returns a membership of a group or user that no longer exists, after one of them, up to and with another, or to the
+/// end: the keys of both. None may be written, since the directory's own tables refuse it.
 pub fn astray(sql: &dyn Sql, after: (i64, i64), to: Option<(i64, i64)>) -> Result<Option<(i64, i64)>> {
     let to = to.unwrap_or(END);
     let text = "SELECT group_key, user_key FROM import_members m WHERE (group_key, user_key) > (?, ?) \
@@ -329,29 +270,21 @@ pub fn astray(sql: &dyn Sql, after: (i64, i64), to: Option<(i64, i64)>) -> Resul
     row.map(|mut row| Ok((row.integer()?, row.integer()?))).transpose()
 }
 
-/// How many ids the import says were deleted.
-///
-/// # Errors
-/// Internal only.
+/// Counts the ids that the import says were deleted.
 pub fn count_tombstones(sql: &dyn Sql) -> Result<i64> {
     first(sql, "SELECT count(*) FROM import_tombstones", &[])?.map_or(Ok(0), |mut row| row.integer())
 }
 
-/// Takes at most `count` memberships of the old directory out; true if there are more.
-///
-/// # Errors
-/// Internal only.
+/// Removes at most `count` memberships of the old directory; returns true if there are more.
 pub fn empty_members(sql: &dyn Sql, count: i64) -> Result<bool> {
     let text = "DELETE FROM members WHERE (group_key, user_key) IN (SELECT group_key, user_key FROM members LIMIT ?)";
     sql.query(text, &[count.into()])?;
     Ok(first(sql, "SELECT 1 FROM members LIMIT 1", &[])?.is_some())
 }
 
-/// Takes users or groups of the old directory out, which have no memberships any more; ids that the import does not bring
-/// are remembered as deleted. At most `bounds` of them and of their bytes, roughly. True if there are more.
-///
-/// # Errors
-/// Internal only.
+/// Removes users or groups of the old directory, which have no memberships any more. Ids that the import does not
+/// contain are remembered as deleted. At most `bounds` of them and of their bytes, roughly. Returns true if there are
+/// more.
 pub fn empty(sql: &dyn Sql, table: &str, kind: &str, bounds: (i64, i64)) -> Result<bool> {
     let some = format!("SELECT key FROM {table} ORDER BY key LIMIT ?1");
     let bury = format!(
@@ -369,11 +302,11 @@ pub fn empty(sql: &dyn Sql, table: &str, kind: &str, bounds: (i64, i64)) -> Resu
     Ok(true)
 }
 
-/// How large a row's documents are, nearly.
+/// The size of a row's documents, nearly.
 const BYTES: &str = "length(doc) + coalesce(length(folded), 0)";
 
-/// Runs a statement that gives a key and a size for each row that it moves; takes them off what is left and answers the
-/// largest key.
+/// Runs a statement that returns a key and a size for each row that it moves. Subtracts them from `left` and returns
+/// the largest key.
 fn some_moved(sql: &dyn Sql, text: &str, params: &[Param<'_>], left: &mut (i64, i64)) -> Result<Option<i64>> {
     let mut last = None;
     for mut row in sql.query(text, params)? {
@@ -383,11 +316,8 @@ fn some_moved(sql: &dyn Sql, text: &str, params: &[Param<'_>], left: &mut (i64, 
     Ok(last)
 }
 
-/// Makes users (or groups) after a key users of the directory, as of a change of that position: at most `bounds` of them
-/// and of their bytes, roughly. Answers the last one's key; `None` at the end.
-///
-/// # Errors
-/// Internal only.
+/// Moves users (or groups) after a key into the directory, as of a change of that position: at most `bounds` of them
+/// and of their bytes, roughly. Returns the last one's key; `None` at the end.
 pub fn write(sql: &dyn Sql, table: &str, after: i64, bounds: (i64, i64), seq: Seq) -> Result<Option<i64>> {
     let text = if table == "users" {
         format!(
@@ -414,10 +344,7 @@ pub fn write(sql: &dyn Sql, table: &str, after: i64, bounds: (i64, i64), seq: Se
     Ok(last)
 }
 
-/// Makes the memberships after one of them, up to and with another, or to the end, memberships of the directory.
-///
-/// # Errors
-/// Internal only.
+/// Moves the memberships after one of them, up to and with another, or to the end, into the directory.
 pub fn write_members(sql: &dyn Sql, after: (i64, i64), to: Option<(i64, i64)>) -> Result<()> {
     let to = to.unwrap_or(END);
     let text = "INSERT INTO members (group_key, user_key) SELECT -group_key, user_key FROM import_members \
@@ -425,10 +352,7 @@ pub fn write_members(sql: &dyn Sql, after: (i64, i64), to: Option<(i64, i64)>) -
     sql.query(text, &[after.0.into(), after.1.into(), to.0.into(), to.1.into()]).map(|_| ())
 }
 
-/// Remembers the deleted ids after one of them, at most `count`; answers the last one.
-///
-/// # Errors
-/// Internal only.
+/// Remembers the deleted ids after one of them, at most `count`; returns the last one.
 pub fn write_tombstones(sql: &dyn Sql, after: &str, count: i64) -> Result<Option<String>> {
     let text = "SELECT max(id) FROM (SELECT id FROM import_tombstones WHERE id > ? ORDER BY id LIMIT ?)";
     let last =
@@ -440,27 +364,18 @@ pub fn write_tombstones(sql: &dyn Sql, after: &str, count: i64) -> Result<Option
     Ok(last)
 }
 
-/// Ids that the import brings are no longer deleted ones: those with keys after one and up to another.
-///
-/// # Errors
-/// Internal only.
+/// Removes the tombstones of ids that the import contains: those with keys after one and up to another.
 pub fn unbury(sql: &dyn Sql, table: &str, after: i64, to: i64) -> Result<()> {
     let text = format!("DELETE FROM tombstones WHERE id IN (SELECT id FROM import_{table} WHERE key > ? AND key <= ?)");
     sql.query(&text, &[after.into(), to.into()]).map(|_| ())
 }
 
-/// The job's state, as text.
-///
-/// # Errors
-/// Internal only.
+/// Returns the job's state, as text.
 pub fn job(sql: &dyn Sql) -> Result<Option<String>> {
     first(sql, "SELECT state FROM jobs WHERE id = 'import'", &[])?.map(|mut row| row.text()).transpose()
 }
 
-/// Stores it; `None` when there is no import any more.
-///
-/// # Errors
-/// Internal only.
+/// Stores the job's state; `None` when there is no import any more.
 pub fn set_job(sql: &dyn Sql, state: Option<&str>) -> Result<()> {
     let Some(state) = state else {
         return sql.query("DELETE FROM jobs WHERE id = 'import'", &[]).map(|_| ());
@@ -470,12 +385,12 @@ pub fn set_job(sql: &dyn Sql, state: Option<&str>) -> Result<()> {
     sql.query(text, &[state.into()]).map(|_| ())
 }
 
-/// Where a line stands, for sentences.
+/// Returns the place of a line, for sentences.
 pub fn place(key: i64) -> String {
     format!("part {}, line {}", key / LINES_MAX, key % LINES_MAX)
 }
 
-/// For what cannot be read although it was checked when it came.
+/// Returns the fault for a line that cannot be read although it was checked.
 pub fn unreadable(key: i64) -> Error {
     Error::internal(format!("{} was checked and cannot be read", place(key)))
 }

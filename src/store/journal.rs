@@ -1,5 +1,5 @@
-//! What the journal reads beside [`refused`](super::refused): the requests that were applied, from their changes, and counts
-//! by day.
+//! The parts of the journal besides [`refused`](super::refused): the requests that were applied, from their changes,
+//! and counts by day.
 
 use super::refused::{Key, Position};
 use super::{Param, Row, Sql, each, first};
@@ -7,25 +7,22 @@ use crate::directory::query::Journal;
 use crate::error::Result;
 use crate::id::{NUMBER_MAX, Seq, Timestamp};
 
-/// How long a refusal is kept after it was last seen, in milliseconds.
+/// The time that a refusal is kept after it was last seen, in milliseconds.
 pub const KEPT_MILLISECONDS: i64 = 30 * 24 * 3_600_000;
 /// A day, in milliseconds.
 pub const DAY: i64 = 24 * 3_600_000;
-/// How many providers are told apart on one day.
+/// The most providers that are told apart on one day.
 const PROVIDERS: i64 = 30;
-/// How many changes are looked at for one page: some 20 ms of work.
+/// The most changes that are read for one page: some 20 ms of work.
 const WINDOW: i64 = 20_000;
 
 /// Forgets counts that are too old.
-///
-/// # Errors
-/// Internal only, as of every function here.
 pub fn prune(sql: &dyn Sql, now: Timestamp) -> Result<()> {
     let oldest = now.plus(-KEPT_MILLISECONDS).0;
     sql.query("DELETE FROM traffic WHERE day < ?", &[oldest.div_euclid(DAY).into()]).map(|_| ())
 }
 
-/// What became of one provider's requests on one day.
+/// The outcomes of one provider's requests on one day.
 #[derive(Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it")]
 pub struct Traffic {
@@ -38,10 +35,7 @@ pub struct Traffic {
     pub refused: i64,
 }
 
-/// Adds what was counted in memory.
-///
-/// # Errors
-/// Internal only.
+/// Adds the counts from memory.
 pub fn add_traffic(sql: &dyn Sql, counted: &Traffic) -> Result<()> {
     let text = "INSERT INTO traffic (day, idp, applied, unchanged, refused) VALUES (?1, \
                 CASE WHEN (SELECT count(*) FROM traffic WHERE day = ?1 AND idp <> ?2) < ?6 THEN ?2 ELSE 'other' END, \
@@ -58,10 +52,7 @@ pub fn add_traffic(sql: &dyn Sql, counted: &Traffic) -> Result<()> {
     sql.query(text, &params).map(|_| ())
 }
 
-/// All that is kept of it, the last day first.
-///
-/// # Errors
-/// Internal only.
+/// Returns all kept counts, the last day first.
 pub fn traffic(sql: &dyn Sql) -> Result<Vec<Traffic>> {
     let text = "SELECT day, idp, applied, unchanged, refused FROM traffic ORDER BY day DESC, idp";
     let read = |mut row: Row| {
@@ -71,31 +62,31 @@ pub fn traffic(sql: &dyn Sql) -> Result<Vec<Traffic>> {
     each(sql.query(text, &[])?, read)
 }
 
-/// Where a page ended: what comes after it.
+/// The place where a page ended.
 #[derive(Clone, Debug)]
 pub struct Place {
     /// Requests whose last change is before it.
     pub seq: Seq,
-    /// Refusals that stand after it.
+    /// The refusals after it.
     pub refusal: Position,
 }
 
 impl Place {
-    /// Before the newest.
+    /// Returns the place before the newest entry.
     pub fn start() -> Self {
         let key = Key { code: String::new(), token: String::new(), fingerprint: String::new() };
         Self { seq: NUMBER_MAX, refusal: Position { last: Timestamp(NUMBER_MAX), key } }
     }
 }
 
-/// Who made a request.
+/// The caller of a request.
 #[derive(Debug)]
 pub struct Facts {
     /// The request.
     pub request: String,
     /// The token's public id.
     pub token: Option<String>,
-    /// What the admin called it.
+    /// The name that the admin gave it.
     pub token_name: Option<String>,
     /// The caller's name.
     pub idp: String,
@@ -123,11 +114,8 @@ pub struct Applied {
 /// A change and its time.
 type At = (Seq, Timestamp);
 
-/// The newest of the applied requests before `below` that fit, at most `limit`. If changes are left that were not looked
-/// at, the last of them and its time.
-///
-/// # Errors
-/// Internal only.
+/// Returns the newest applied requests before `below` that fit, at most `limit`. If changes are left unread, also the
+/// last of them and its time.
 pub fn applied(sql: &dyn Sql, wanted: &Journal, below: Seq, limit: i64) -> Result<(Vec<Applied>, Option<At>)> {
     let first_at = |time: Option<Timestamp>| time.map(|time| seq_before(sql, time)).transpose();
     let end = first_at(wanted.until)?.map_or(below, |seq| below.min(seq + 1));
@@ -168,14 +156,14 @@ fn place(mut row: Row) -> Result<At> {
     Ok((row.integer()?, Timestamp(row.integer()?)))
 }
 
-/// The last change below a position.
+/// Returns the last change below a position.
 fn last_below(sql: &dyn Sql, seq: Seq) -> Result<Option<At>> {
     first(sql, "SELECT seq, at FROM changes WHERE seq < ? ORDER BY seq DESC LIMIT 1", &[seq.into()])?
         .map(place)
         .transpose()
 }
 
-/// The last change before that time, found by halves: the times of changes never go back.
+/// Returns the last change before that time, found by halves: the times of changes never go back.
 fn seq_before(sql: &dyn Sql, time: Timestamp) -> Result<Seq> {
     let (mut low, mut high) = (0, last_below(sql, Place::start().seq)?.map_or(0, |(seq, _)| seq));
     while low < high {

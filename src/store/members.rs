@@ -1,4 +1,4 @@
-//! Memberships, and what an id stands for. Ids travel many at a time in one JSON parameter.
+//! Memberships, and the resources that ids stand for. Many ids travel at once in one JSON parameter.
 
 use super::{Param, Row, Sql, TEXT_MAX, each, first};
 use crate::directory::reply::GroupRef;
@@ -6,38 +6,35 @@ use crate::error::{Error, Result};
 use crate::id::{GroupId, Seq};
 use crate::scim::json;
 
-/// Below every key of a user or group.
+/// A key below every key of a user or group.
 pub const BEFORE_ALL: i64 = -9_007_199_254_740_991;
-/// How many ids [`ids`] gives well at once.
+/// The most ids that [`ids`] returns well at once.
 pub const IDS_PIECE: i64 = 1000;
-/// How many groups [`groups`] gives well at once: a name may be long.
+/// The most groups that [`groups`] returns well at once: a name may be long.
 pub const GROUPS_PIECE: i64 = 100;
-/// How many keys are bound at once: a key has at most 16 digits.
+/// The most keys that are bound at once: a key has at most 16 digits.
 const KEYS_AT_ONCE: usize = 50_000;
-/// How many members one row of an answer tells of, as JSON text: at most 655 KB of ids.
+/// The members in one row of an answer, as JSON text: at most 655 KB of ids.
 const MEMBERS_A_ROW: i64 = 5_000;
 
-/// What an id that a group is asked to hold stands for.
+/// The resource of an id that a group is to hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Found {
-    /// A user, with its key; `member` if it is one of the group already.
+    /// A user, with its key; `member` if it is already in the group.
     User { key: i64, member: bool },
     /// A group: nested groups are refused.
     Group,
     /// A user or group that was deleted.
     Deleted,
-    /// It never was one of this organisation's.
+    /// An id that this organisation never had.
     Unknown,
 }
 
-/// Returns what each of the ids stands for, in their order. Without a group, its key is 0.
-///
-/// # Errors
-/// Internal only, as of every function here.
+/// Returns the resource of each id, in their order. Without a group, its key is 0.
 pub fn resolve(sql: &dyn Sql, group: i64, ids: &[&str]) -> Result<Vec<Found>> {
-    // One number for each id: twice a user's key, one more for a member; 0 unknown, -1 a group, -2 deleted. The left side
-    // of a LEFT JOIN is read first, so they come in the order of the ids.
+    // One number for each id: twice a user's key, one more for a member; 0 unknown, -1 a group, -2 deleted. The left
+    // side of a LEFT JOIN is read first, so they come in the order of the ids.
     let text = "SELECT json_group_array(CASE WHEN u.key IS NOT NULL THEN u.key * 2 + EXISTS ( \
                 SELECT 1 FROM members m WHERE m.group_key = ?2 AND m.user_key = u.key) \
                 WHEN EXISTS (SELECT 1 FROM groups g WHERE g.id = j.value AND g.gone = 0) THEN -1 \
@@ -78,7 +75,7 @@ fn ids_piece(ids: &mut &[&str]) -> Option<String> {
     Some(text)
 }
 
-/// The integers that a statement answers as one JSON array.
+/// Returns the integers that a statement yields as one JSON array.
 fn keys(sql: &dyn Sql, text: &str, params: &[Param<'_>]) -> Result<Vec<i64>> {
     first(sql, text, params)?.map_or(Ok(Vec::new()), |mut row| json::own(&row.text()?))
 }
@@ -88,9 +85,6 @@ fn keys_text(keys: &[i64]) -> Result<String> {
 }
 
 /// Returns the keys of members after a key, in their order; none at the end.
-///
-/// # Errors
-/// Internal only.
 pub fn keys_page(sql: &dyn Sql, group: i64, after: i64) -> Result<Vec<i64>> {
     let text = "SELECT json_group_array(user_key) FROM (SELECT user_key FROM members \
                 WHERE group_key = ? AND user_key > ? AND user_key NOT IN (SELECT key FROM users WHERE gone = 1) \
@@ -101,22 +95,19 @@ pub fn keys_page(sql: &dyn Sql, group: i64, after: i64) -> Result<Vec<i64>> {
 /// Members of a group: their keys, and their ids as SQL wrote them.
 #[derive(Debug)]
 pub struct IdsPage {
-    /// In their order.
+    /// The keys in their order.
     pub keys: Vec<i64>,
     ids: String,
 }
 
 impl IdsPage {
-    /// The ids, in the order of the keys. None has a comma, a bracket or a quote.
+    /// Returns the ids, in the order of the keys. No id has a comma, a bracket or a quote.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.ids.trim_matches(['[', ']']).split(',').map(|id| id.trim_matches('"'))
     }
 }
 
 /// Returns the keys and ids of members after a key; `None` at the end.
-///
-/// # Errors
-/// Internal only.
 pub fn ids_page(sql: &dyn Sql, group: i64, after: i64) -> Result<Option<IdsPage>> {
     let text = "SELECT json_group_array(key), json_group_array(id) FROM ( \
                 SELECT u.key, u.id FROM members m CROSS JOIN users u ON u.key = m.user_key AND u.gone = 0 \
@@ -128,11 +119,8 @@ pub fn ids_page(sql: &dyn Sql, group: i64, after: i64) -> Result<Option<IdsPage>
     Ok((!page.keys.is_empty()).then_some(page))
 }
 
-/// Members of the group as the Console sees them, after a key, at most `count`: each one's key, id, `userName`, and
-/// whether it is active.
-///
-/// # Errors
-/// Internal only.
+/// Returns members of the group as the Console sees them, after a key, at most `count`: each one's key, id, `userName`,
+/// and whether it is active.
 pub fn shown(sql: &dyn Sql, group: i64, after: i64, count: i64) -> Result<Vec<(i64, String, String, bool)>> {
     let text = "SELECT m.user_key, u.id, u.user_name, u.active FROM members m \
                 JOIN users u ON u.key = m.user_key AND u.gone = 0 \
@@ -141,11 +129,8 @@ pub fn shown(sql: &dyn Sql, group: i64, after: i64, count: i64) -> Result<Vec<(i
     each(rows, |mut row| Ok((row.integer()?, row.text()?, row.text()?, row.integer()? == 1)))
 }
 
-/// The ids of a group's members after a key, at most `count`, in the order of the keys; and the key of the
-/// last, from which it goes on.
-///
-/// # Errors
-/// Internal only.
+/// Returns the ids of a group's members after a key, at most `count`, in the order of the keys, and the key of the last
+/// one.
 pub fn ids(sql: &dyn Sql, group: i64, after: i64, count: i64) -> Result<(Vec<String>, Option<i64>)> {
     // One text instead of a row for each: few crossings. An id has at most 131 bytes in it.
     let text = "SELECT json_group_array(id), max(key) FROM ( \
@@ -157,10 +142,7 @@ pub fn ids(sql: &dyn Sql, group: i64, after: i64, count: i64) -> Result<(Vec<Str
     Ok((ids, row.optional_integer()?))
 }
 
-/// How many members a group has after a key, counted up to `most`.
-///
-/// # Errors
-/// Internal only.
+/// Counts a group's members after a key, up to `most`.
 pub fn count(sql: &dyn Sql, group: i64, after: i64, most: i64) -> Result<i64> {
     let text = "SELECT count(*) FROM (SELECT 1 FROM members WHERE group_key = ? AND user_key > ? \
                 AND user_key NOT IN (SELECT key FROM users WHERE gone = 1) LIMIT ?)";
@@ -168,10 +150,7 @@ pub fn count(sql: &dyn Sql, group: i64, after: i64, most: i64) -> Result<i64> {
     row.map_or(Ok(0), |mut row| row.integer())
 }
 
-/// A user's groups after a key, at most `count`, each with its key and in the order of the keys.
-///
-/// # Errors
-/// Internal only.
+/// Returns a user's groups after a key, at most `count`, each with its key and in the order of the keys.
 pub fn groups(sql: &dyn Sql, user: i64, after: i64, count: i64) -> Result<Vec<(i64, GroupRef)>> {
     let text = "SELECT m.group_key, g.id, g.display_name FROM members m CROSS JOIN groups g ON g.key = m.group_key \
                 WHERE m.user_key = ? AND m.group_key > ? AND g.gone = 0 ORDER BY m.group_key LIMIT ?";
@@ -180,11 +159,8 @@ pub fn groups(sql: &dyn Sql, user: i64, after: i64, count: i64) -> Result<Vec<(i
     })
 }
 
-/// The groups of these users in their order, at most `most` of all: pairs of a user's key and a group. If there are as
-/// many as `most`, the last user may have more.
-///
-/// # Errors
-/// Internal only.
+/// Returns the groups of these users in their order, at most `most` of all: pairs of a user's key and a group. If there
+/// are as many as `most`, the last user may have more.
 pub fn groups_of_users(sql: &dyn Sql, users: &[i64], most: i64) -> Result<Vec<(i64, GroupRef)>> {
     // CROSS JOIN keeps the order of the list, and so does the answer: no sort reads more than it needs.
     let text = "SELECT j.value, g.id, g.display_name FROM json_each(?) j \
@@ -195,14 +171,11 @@ pub fn groups_of_users(sql: &dyn Sql, users: &[i64], most: i64) -> Result<Vec<(i
 }
 
 fn group_ref(row: &mut Row) -> Result<GroupRef> {
-    let id = GroupId::parse(&row.text()?).ok_or_else(|| Error::internal("a stored id is none"))?;
+    let id = GroupId::parse(&row.text()?).ok_or_else(|| Error::internal("a stored id is invalid"))?;
     Ok(GroupRef { id, display: row.text()? })
 }
 
 /// Adds users who are not members.
-///
-/// # Errors
-/// Internal only.
 pub fn add(sql: &dyn Sql, group: i64, users: &[i64]) -> Result<()> {
     for piece in users.chunks(KEYS_AT_ONCE) {
         let text = "INSERT INTO members (group_key, user_key) SELECT ?, value FROM json_each(?)";
@@ -212,9 +185,6 @@ pub fn add(sql: &dyn Sql, group: i64, users: &[i64]) -> Result<()> {
 }
 
 /// Removes users who are members.
-///
-/// # Errors
-/// Internal only.
 pub fn remove(sql: &dyn Sql, group: i64, users: &[i64]) -> Result<()> {
     for piece in users.chunks(KEYS_AT_ONCE) {
         let text = "DELETE FROM members WHERE group_key = ? AND user_key IN (SELECT value FROM json_each(?))";
@@ -223,10 +193,8 @@ pub fn remove(sql: &dyn Sql, group: i64, users: &[i64]) -> Result<()> {
     Ok(())
 }
 
-/// Returns the ids of users as a JSON array, in the order of the keys given. For a few: ids of many do not leave SQL.
-///
-/// # Errors
-/// Internal only.
+/// Returns the ids of users as a JSON array, in the order of the keys. For a few users only: ids of many do not leave
+/// SQL.
 pub fn ids_text(sql: &dyn Sql, users: &[i64]) -> Result<String> {
     if users.is_empty() {
         return Ok("[]".to_owned());
@@ -236,11 +204,8 @@ pub fn ids_text(sql: &dyn Sql, users: &[i64]) -> Result<String> {
     row.map_or_else(|| Ok("[]".to_owned()), |mut row| row.text())
 }
 
-/// Writes the change that tells of members added and removed, as far as it is known: [`super::changes::append`] writes
-/// the rest. The ids do not leave SQL. Returns how many bytes they are.
-///
-/// # Errors
-/// Internal only.
+/// Writes the known part of the change that tells of members added and removed: [`super::changes::append`] writes the
+/// rest. The ids do not leave SQL. Returns their size in bytes.
 pub fn write_change(sql: &dyn Sql, seq: Seq, group: &str, added: &[i64], removed: &[i64]) -> Result<i64> {
     let text = "INSERT INTO changes (seq, request_seq, at, request_id, idp, repairs, kind, resource, id, before, users, \
                 active_users, groups, memberships) VALUES (?1, ?1, 0, '', '', '[]', 'members', 'Group', ?2, \
@@ -253,10 +218,7 @@ pub fn write_change(sql: &dyn Sql, seq: Seq, group: &str, added: &[i64], removed
     row.map_or(Ok(0), |mut row| row.integer())
 }
 
-/// Removes the rows of members who are gone, all that is left of a group before it is deleted.
-///
-/// # Errors
-/// Internal only.
+/// Removes the remaining membership rows of a group before it is deleted: those of users who are gone.
 pub fn clear(sql: &dyn Sql, group: i64) -> Result<()> {
     sql.query("DELETE FROM members WHERE group_key = ?", &[group.into()]).map(|_| ())
 }

@@ -1,4 +1,5 @@
-//! The groups of one user as rows: how it leaves them, at once or in steps, and how what is gone is cleared away.
+//! The groups of one user as rows: how it leaves them, at once or in steps, and how rows of gone users and groups are
+//! removed.
 
 use super::{Param, Sql, first, tombstones};
 use crate::error::{Error, Result};
@@ -6,10 +7,7 @@ use crate::id::{Seq, Timestamp};
 use crate::scim::json;
 use crate::store::changes::{Head, ROW_BYTES};
 
-/// Returns how many groups a user is in; more than `most` are not told apart.
-///
-/// # Errors
-/// Internal only, as of every function here.
+/// Counts a user's groups, up to `most`.
 pub fn count(sql: &dyn Sql, user: i64, most: Option<i64>) -> Result<i64> {
     let text = "SELECT count(*) FROM (SELECT 1 FROM members WHERE user_key = ? \
                 AND group_key NOT IN (SELECT key FROM groups WHERE gone = 1) LIMIT ?)";
@@ -18,9 +16,6 @@ pub fn count(sql: &dyn Sql, user: i64, most: Option<i64>) -> Result<i64> {
 }
 
 /// Returns the keys of a user's groups, at most `count`, in the order in which the groups were made.
-///
-/// # Errors
-/// Internal only.
 pub fn some(sql: &dyn Sql, user: i64, count: i64) -> Result<Vec<i64>> {
     let text = "SELECT json_group_array(group_key) FROM (SELECT group_key FROM members WHERE user_key = ? \
                 AND group_key NOT IN (SELECT key FROM groups WHERE gone = 1) ORDER BY group_key DESC LIMIT ?)";
@@ -28,10 +23,7 @@ pub fn some(sql: &dyn Sql, user: i64, count: i64) -> Result<Vec<i64>> {
     row.map_or(Ok(Vec::new()), |mut row| json::own(&row.text()?))
 }
 
-/// Takes a user out of some groups, whose versions rise. Their `seq` stays: the change is the user's.
-///
-/// # Errors
-/// Internal only.
+/// Removes a user from some groups, whose versions rise. Their `seq` stays: the change is the user's.
 pub fn leave(sql: &dyn Sql, user: i64, groups: &[i64], now: Timestamp) -> Result<()> {
     let keys = keys_text(groups)?;
     let text = "UPDATE groups SET version = version + 1, modified = ? WHERE key IN (SELECT value FROM json_each(?))";
@@ -40,29 +32,20 @@ pub fn leave(sql: &dyn Sql, user: i64, groups: &[i64], now: Timestamp) -> Result
     sql.query(text, &[user.into(), keys.as_str().into()]).map(|_| ())
 }
 
-/// Removes what is left of a user's memberships: those in groups that are gone.
-///
-/// # Errors
-/// Internal only.
+/// Removes a user's remaining memberships: those in groups that are gone.
 pub fn clear(sql: &dyn Sql, user: i64) -> Result<()> {
     sql.query("DELETE FROM members WHERE user_key = ?", &[user.into()]).map(|_| ())
 }
 
-/// Returns the ids of groups. For a few: ids of many do not leave SQL.
-///
-/// # Errors
-/// Internal only.
+/// Returns the ids of groups. For a few groups only: ids of many do not leave SQL.
 pub fn ids(sql: &dyn Sql, groups: &[i64]) -> Result<Vec<String>> {
     let text = "SELECT json_group_array(g.id) FROM json_each(?) j CROSS JOIN groups g ON g.key = j.value";
     let row = first(sql, text, &[keys_text(groups)?.as_str().into()])?;
     row.map_or(Ok(Vec::new()), |mut row| json::own(&row.text()?))
 }
 
-/// Writes the change that tells which groups a user left, as far as it is known: [`super::changes::append`] writes the
-/// rest. The ids do not leave SQL. Returns how many bytes they are.
-///
-/// # Errors
-/// Internal only.
+/// Writes the known part of the change that tells which groups a user left: [`super::changes::append`] writes the rest.
+/// The ids do not leave SQL. Returns their size in bytes.
 pub fn write_change(sql: &dyn Sql, seq: Seq, user: &str, groups: &[i64]) -> Result<i64> {
     let text = "INSERT INTO changes (seq, request_seq, at, request_id, idp, repairs, kind, resource, id, before, users, \
                 active_users, groups, memberships) VALUES (?1, ?1, 0, '', '', '[]', 'updated', 'User', ?2, \
@@ -84,17 +67,11 @@ pub struct Gone {
 }
 
 /// Returns a group that is gone.
-///
-/// # Errors
-/// Internal only.
 pub fn gone_group(sql: &dyn Sql) -> Result<Option<Gone>> {
     gone(sql, "SELECT key, id, seq FROM groups WHERE gone = 1 LIMIT 1")
 }
 
 /// Returns a user who is gone.
-///
-/// # Errors
-/// Internal only.
 pub fn gone_user(sql: &dyn Sql) -> Result<Option<Gone>> {
     gone(sql, "SELECT key, id, seq FROM users WHERE gone = 1 LIMIT 1")
 }
@@ -104,10 +81,7 @@ fn gone(sql: &dyn Sql, text: &str) -> Result<Option<Gone>> {
     row.map(|mut row| Ok(Gone { key: row.integer()?, id: row.text()?, seq: row.integer()? })).transpose()
 }
 
-/// Removes at most `count` members of a group that is gone; false if there were none.
-///
-/// # Errors
-/// Internal only.
+/// Removes at most `count` members of a group that is gone; returns false if there were none.
 pub fn clear_group(sql: &dyn Sql, group: i64, count: i64) -> Result<bool> {
     let text = "SELECT max(user_key) FROM (SELECT user_key FROM members WHERE group_key = ? ORDER BY user_key LIMIT ?)";
     let row = first(sql, text, &[group.into(), count.into()])?;
@@ -116,11 +90,8 @@ pub fn clear_group(sql: &dyn Sql, group: i64, count: i64) -> Result<bool> {
     Ok(true)
 }
 
-/// Writes a change after `head` that tells which groups a user who is gone has left, as a part of the request that deleted
-/// it: the journal does not tell of it apart.
-///
-/// # Errors
-/// Internal only.
+/// Writes a change after `head` that tells which groups a gone user has left, as a part of the request that deleted it:
+/// the journal does not show it apart.
 pub fn append_left(sql: &dyn Sql, head: &Head, at: Timestamp, user: &Gone, groups: &[i64]) -> Result<()> {
     let text = "INSERT INTO changes (seq, request_seq, at, request_id, idempotency_key, token, idp, repairs, kind, resource, id, \
                 before, users, active_users, groups, memberships, method, status, previous_seq, bytes) \

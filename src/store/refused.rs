@@ -1,10 +1,9 @@
-//! Refused and ignored requests, and warnings: equal ones share a row, so that a provider that repeats itself writes nothing.
+//! Refused and skipped requests, and warnings. Equal ones share a row, so that a provider that repeats itself writes
+//! nothing.
 //!
-//! The key begins with the code and the token: what one token was refused for one reason lies together, so it is counted
-//! and bounded without an index of its own, and takes no room from other evidence. A row without a fingerprint counts what
-//! came beyond that bound.
-//!
-//! Errors are internal only.
+//! The key begins with the code and the token: the refusals of one token for one reason lie together. So they are
+//! counted and bounded without an index of their own, and take no room from other evidence. A row without a fingerprint
+//! counts the requests beyond that bound.
 
 mod read;
 
@@ -21,7 +20,7 @@ pub struct Key {
     pub code: String,
     /// The token's public id; empty without one.
     pub token: String,
-    /// Equal for requests that are refused alike; empty for the row that only counts.
+    /// A text that is equal for requests that are refused alike; empty for the row that only counts.
     pub fingerprint: String,
 }
 
@@ -31,7 +30,7 @@ impl Key {
     }
 }
 
-/// One refused or ignored request, or a warning, which has neither request nor method nor resource.
+/// One refused or skipped request, or a warning, which has neither request nor method nor resource.
 #[derive(Debug)]
 pub struct Entry<'a> {
     /// Its key.
@@ -44,19 +43,16 @@ pub struct Entry<'a> {
     pub idp: &'a str,
     /// The HTTP method.
     pub method: &'a str,
-    /// `/Users/{id}` or what else was asked for.
+    /// `/Users/{id}`, or another address that was asked for.
     pub resource: &'a str,
     /// The error, or the notes, as JSON.
     pub error: &'a str,
-    /// The ids it is about, as a JSON array.
+    /// The ids that it is about, as a JSON array.
     pub names: &'a str,
 }
 
-/// Returns the names of an equal request that was written down before, and whether some were left out for want of room; `None`
-/// if there was none.
-///
-/// # Errors
-/// Internal only, as of every function here.
+/// Returns the names of an equal request that was written before, and whether some were left out for want of room;
+/// `None` if there was none.
 pub fn names(sql: &dyn Sql, key: &Key) -> Result<Option<(String, bool)>> {
     let text = "SELECT names, coalesce(json_extract(error, '$.cut'), 0) FROM refused \
                 WHERE code = ? AND token = ? AND fingerprint = ?";
@@ -64,28 +60,19 @@ pub fn names(sql: &dyn Sql, key: &Key) -> Result<Option<(String, bool)>> {
     row.map(|mut row| Ok((row.text()?, row.integer()? != 0))).transpose()
 }
 
-/// When such an entry was last seen.
-///
-/// # Errors
-/// Internal only.
+/// Returns when such an entry was last seen.
 pub fn last_seen(sql: &dyn Sql, key: &Key) -> Result<Option<Timestamp>> {
     let text = "SELECT last_at FROM refused WHERE code = ? AND token = ? AND fingerprint = ?";
     let row = first(sql, text, &key.params())?;
     Ok(row.map(|mut row| row.integer()).transpose()?.map(Timestamp))
 }
 
-/// Writes one down that was seen once.
-///
-/// # Errors
-/// Internal only.
+/// Writes an entry that was seen once.
 pub fn insert(sql: &dyn Sql, entry: &Entry<'_>, at: Timestamp) -> Result<()> {
     put(sql, entry, at, at, 1)
 }
 
-/// Writes one down that was seen `count` times between `since` and `last`; an equal one counts them too.
-///
-/// # Errors
-/// Internal only.
+/// Writes an entry that was seen `count` times between `since` and `last`; an equal one counts them too.
 pub fn put(sql: &dyn Sql, entry: &Entry<'_>, since: Timestamp, last: Timestamp, count: i64) -> Result<()> {
     let text = "INSERT INTO refused (code, token, fingerprint, outcome, first_at, last_at, request_id, idp, method, \
                 resource, error, names, count) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
@@ -110,10 +97,7 @@ pub fn put(sql: &dyn Sql, entry: &Entry<'_>, since: Timestamp, last: Timestamp, 
     sql.query(text, &params).map(|_| ())
 }
 
-/// Writes an equal request over one that is known: it names more.
-///
-/// # Errors
-/// Internal only.
+/// Overwrites an equal entry with more names.
 pub fn renew(sql: &dyn Sql, entry: &Entry<'_>, at: Timestamp) -> Result<()> {
     let text = "UPDATE refused SET last_at = max(last_at, ?), request_id = ?, idp = ?, method = ?, resource = ?, error = ?, \
                 names = ?, count = count + 1 WHERE code = ? AND token = ? AND fingerprint = ?";
@@ -134,9 +118,6 @@ pub fn renew(sql: &dyn Sql, entry: &Entry<'_>, at: Timestamp) -> Result<()> {
 }
 
 /// Counts repeats that were kept in memory.
-///
-/// # Errors
-/// Internal only.
 pub fn count(sql: &dyn Sql, key: &Key, repeats: i64, at: Timestamp) -> Result<()> {
     let text = "UPDATE refused SET count = count + ?, last_at = max(last_at, ?) \
                 WHERE code = ? AND token = ? AND fingerprint = ?";
@@ -144,11 +125,8 @@ pub fn count(sql: &dyn Sql, key: &Key, repeats: i64, at: Timestamp) -> Result<()
     sql.query(text, &[repeats.into(), at.0.into(), code, token, fingerprint]).map(|_| ())
 }
 
-/// Returns how many rows the token has of each code, at most `limit` of one. It jumps from code to code, so it reads no row of
-/// other tokens but the first of each code.
-///
-/// # Errors
-/// Internal only.
+/// Counts the rows of the token for each code, at most `limit` of one. It jumps from code to code, so of other tokens
+/// it reads only the first row of each code.
 pub fn numbers(sql: &dyn Sql, token: &str, limit: i64) -> Result<Vec<(String, i64)>> {
     let text = "WITH RECURSIVE codes (code) AS (SELECT min(code) FROM refused UNION ALL \
                 SELECT (SELECT min(r.code) FROM refused r WHERE r.code > codes.code) FROM codes WHERE codes.code IS NOT NULL) \
@@ -161,10 +139,7 @@ fn key(row: &mut Row) -> Result<Key> {
     Ok(Key { code: row.text()?, token: row.text()?, fingerprint: row.text()? })
 }
 
-/// Returns the key that is `count` rows further; `None` if so many are not left.
-///
-/// # Errors
-/// Internal only.
+/// Returns the key that is `count` rows further; `None` if fewer are left.
 pub fn further(sql: &dyn Sql, after: &Key, count: i64) -> Result<Option<Key>> {
     let text = "SELECT code, token, fingerprint FROM refused WHERE (code, token, fingerprint) > (?1, ?2, ?3) \
                 ORDER BY code, token, fingerprint LIMIT 1 OFFSET ?4";
@@ -173,10 +148,7 @@ pub fn further(sql: &dyn Sql, after: &Key, count: i64) -> Result<Option<Key>> {
     row.map(|mut row| key(&mut row)).transpose()
 }
 
-/// Forgets the rows of a range, its end included, that were last seen before `oldest`; answers the token of each.
-///
-/// # Errors
-/// Internal only.
+/// Forgets the rows of a range, its end included, that were last seen before `oldest`; returns the token of each.
 pub fn forget(sql: &dyn Sql, after: &Key, end: &Key, oldest: Timestamp) -> Result<Vec<String>> {
     let text = "DELETE FROM refused WHERE (code, token, fingerprint) > (?1, ?2, ?3) \
                 AND (code, token, fingerprint) <= (?4, ?5, ?6) AND last_at < ?7 RETURNING token";
@@ -184,10 +156,7 @@ pub fn forget(sql: &dyn Sql, after: &Key, end: &Key, oldest: Timestamp) -> Resul
     each(sql.query(text, &[a, b, c, d, e, f, oldest.0.into()])?, |mut row| row.text())
 }
 
-/// Returns how many bytes the rows of a range have, its end included, by code and token.
-///
-/// # Errors
-/// Internal only.
+/// Returns the bytes of the rows of a range, its end included, by code and token.
 pub fn bytes(sql: &dyn Sql, after: &Key, end: &Key) -> Result<Vec<((String, String), i64)>> {
     let text = "SELECT code, token, sum(bytes) FROM refused WHERE (code, token, fingerprint) > (?1, ?2, ?3) \
                 AND (code, token, fingerprint) <= (?4, ?5, ?6) GROUP BY code, token";
@@ -195,11 +164,8 @@ pub fn bytes(sql: &dyn Sql, after: &Key, end: &Key) -> Result<Vec<((String, Stri
     each(sql.query(text, &[a, b, c, d, e, f])?, |mut row| Ok(((row.text()?, row.text()?), row.integer()?)))
 }
 
-/// Forgets the rows of a code and token that were seen the longest ago, at most `count`, and never the row that only counts;
-/// answers the bytes of each.
-///
-/// # Errors
-/// Internal only.
+/// Forgets the rows of a code and token that were seen the longest ago, at most `count`, and never the row that only
+/// counts; returns the bytes of each.
 pub fn forget_oldest(sql: &dyn Sql, code: &str, token: &str, count: i64) -> Result<Vec<i64>> {
     let text = "DELETE FROM refused WHERE code = ?1 AND token = ?2 AND fingerprint IN (SELECT fingerprint FROM refused \
                 WHERE code = ?1 AND token = ?2 AND fingerprint > '' ORDER BY last_at, fingerprint LIMIT ?3) RETURNING bytes";
@@ -207,9 +173,6 @@ pub fn forget_oldest(sql: &dyn Sql, code: &str, token: &str, count: i64) -> Resu
 }
 
 /// Counts the rows.
-///
-/// # Errors
-/// Internal only.
 pub fn number(sql: &dyn Sql) -> Result<i64> {
     first(sql, "SELECT count(*) FROM refused", &[])?.map_or(Ok(0), |mut row| row.integer())
 }

@@ -1,4 +1,4 @@
-//! The tables, as migrations that are only ever appended, and the ledger that says which were applied.
+//! The tables, as migrations that are only ever appended, and the ledger of the applied ones.
 
 use super::{Param, Sql, first, transact};
 use crate::error::Result;
@@ -100,7 +100,7 @@ const MIGRATIONS: &[&[&str]] = &[
         "CREATE TABLE due (what TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID",
     ],
     &[
-        // What is compared without regard to case, where SQLite's lower() makes something else of the document.
+        // The folded document, where SQLite's lower() makes something else of it.
         "ALTER TABLE users ADD COLUMN folded TEXT",
         "ALTER TABLE groups ADD COLUMN folded TEXT",
     ],
@@ -123,7 +123,7 @@ const MIGRATIONS: &[&[&str]] = &[
         "ALTER TABLE tokens ADD COLUMN replaced_by TEXT",
     ],
     &[
-        // What an import brings, until it is checked and written. A key is the part times 2^20 and the line in it.
+        // The lines of an import, until they are checked and written. A key is the part times 2^20 and the line in it.
         "CREATE TABLE import_parts (part INTEGER PRIMARY KEY, lines INTEGER NOT NULL, whole INTEGER NOT NULL) STRICT",
         "CREATE TABLE import_users (
         key INTEGER PRIMARY KEY,
@@ -173,7 +173,7 @@ const MIGRATIONS: &[&[&str]] = &[
         "ALTER TABLE tombstones ADD COLUMN seq INTEGER",
     ],
     &[
-        // Since when KV's record of the token has to be written again; NULL if it says what the row says.
+        // Since when KV's record of the token must be written again; NULL if it says what the row says.
         "ALTER TABLE tokens ADD COLUMN record_due INTEGER",
         "CREATE INDEX tokens_record_due ON tokens (record_due) WHERE record_due IS NOT NULL",
     ],
@@ -226,23 +226,18 @@ const MIGRATIONS: &[&[&str]] = &[
         // The order in which ids were deleted, for forgetting the oldest.
         "CREATE INDEX tombstones_seq ON tombstones (seq)",
     ],
-    // What is stored already is written in today's spelling, with its folded document, by a job.
+    // Stored documents are written in today's spelling, with its folded document, by a job.
     &["INSERT INTO due (what, at, attempts) SELECT 'spelling', 0, 0 WHERE EXISTS (SELECT 1 FROM users) OR \
        EXISTS (SELECT 1 FROM groups)"],
 ];
 
-/// True once the object was registered: before that nothing is ever written, not even these tables.
-///
-/// # Errors
-/// Internal only.
+/// Returns true once the object was registered: before that nothing is ever written, not even these tables.
 pub fn exists(sql: &dyn Sql) -> Result<bool> {
     Ok(first(sql, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migrations'", &[])?.is_some())
 }
 
-/// Applies what is missing, each migration and its line in the ledger in one transaction.
-///
-/// # Errors
-/// Internal only; then nothing of the failing migration is kept.
+/// Applies the missing migrations, each with its line in the ledger in one transaction. If one fails, nothing of it is
+/// kept.
 pub fn migrate(sql: &dyn Sql, now: Timestamp) -> Result<()> {
     if !exists(sql)? {
         sql.query("CREATE TABLE migrations (version INTEGER PRIMARY KEY, at INTEGER NOT NULL) STRICT", &[])?;
@@ -266,7 +261,7 @@ pub fn migrate(sql: &dyn Sql, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
-/// The newest version, for the check whether a registered object is up to date.
+/// Returns the newest version, to check whether a registered object is up to date.
 pub fn newest() -> i64 {
     MIGRATIONS.len() as i64
 }

@@ -6,49 +6,34 @@ use crate::id::Timestamp;
 
 const GENERATION: &str = "schemas";
 
-/// How often the schemas have changed; 0 before the first.
-///
-/// # Errors
-/// Internal only, as of every function here.
+/// Returns the number of changes of the schemas; 0 before the first.
 pub fn generation(sql: &dyn Sql) -> Result<i64> {
     settings::get(sql, GENERATION)?.map_or(Ok(0), |text| text.parse().map_err(Error::internal))
 }
 
-/// Starts the next generation. It is a setting and not read off the rows, so that it rises when one is deleted too; and
-/// never below the clock, in milliseconds, so that an organisation that was erased and comes back meets none that an edge
-/// still remembers.
-///
-/// # Errors
-/// Internal only.
+/// Starts the next generation. It is a setting and not derived from the rows, so that it rises when a schema is deleted
+/// too. It is never below the clock, in milliseconds, so that an organisation that was erased and registered again gets
+/// no generation that an edge still remembers.
 pub fn next_generation(sql: &dyn Sql, now: Timestamp) -> Result<i64> {
     let next = now.0.max(generation(sql)? + 1);
     settings::put(sql, GENERATION, &next.to_string())?;
     Ok(next)
 }
 
-/// All documents with their URNs, in the order of these.
-///
-/// # Errors
-/// Internal only.
+/// Returns all documents with their URNs, in the order of these.
 pub fn all(sql: &dyn Sql) -> Result<Vec<(String, String)>> {
     let rows = sql.query("SELECT urn, doc FROM schemas ORDER BY urn", &[])?;
     each(rows, |mut row| Ok((row.text()?, row.text()?)))
 }
 
 /// Writes a document.
-///
-/// # Errors
-/// Internal only.
 pub fn put(sql: &dyn Sql, urn: &str, doc: &str, generation: i64) -> Result<()> {
     let text = "INSERT INTO schemas (urn, doc, generation) VALUES (?, ?, ?)
          ON CONFLICT (urn) DO UPDATE SET doc = excluded.doc, generation = excluded.generation";
     sql.query(text, &[urn.into(), doc.into(), generation.into()]).map(|_| ())
 }
 
-/// Forgets a document; `urn` is spelled as it is stored.
-///
-/// # Errors
-/// Internal only.
+/// Deletes a document; `urn` is spelled as it is stored.
 pub fn delete(sql: &dyn Sql, urn: &str) -> Result<()> {
     sql.query("DELETE FROM schemas WHERE urn = ?", &[urn.into()]).map(|_| ())
 }

@@ -1,5 +1,5 @@
-//! Users and groups in an order, piece by piece: what lists, searches and scans read. A piece ends at a known place in
-//! the order's index, so it takes a bounded time whatever its condition leaves over.
+//! Users and groups in an order, piece by piece, for lists, searches and scans. A piece ends at a known place in the
+//! order's index, so it takes a bounded time whatever its condition leaves out.
 
 use super::filter::{Condition, count_related, has_many};
 use super::{Param, Row, Sql, each, first};
@@ -12,22 +12,22 @@ use serde_json::value::RawValue;
 /// The orders that an index serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// By `id`: that of creation, for ids made here.
+    /// By `id`: the order of creation, for ids made here.
     Id,
     /// By the unique name, folded: `userName`, or a group's `displayName`.
     Name,
 }
 
-/// Which rows of a kind, in which order.
+/// The rows of a kind in an order.
 #[derive(Clone, Copy, Debug)]
 pub struct Range<'a> {
     /// Users or groups.
     pub kinds: Kinds,
-    /// By which index.
+    /// The index.
     pub order: Order,
-    /// From the end.
+    /// True to read from the end.
     pub descending: bool,
-    /// Only what comes after this place.
+    /// The place after which it begins.
     pub after: Option<&'a str>,
 }
 
@@ -36,9 +36,9 @@ pub struct Range<'a> {
 pub struct Record {
     /// Its key.
     pub key: i64,
-    /// Its place in the order that it was read in.
+    /// Its place in the order of the read.
     pub place: String,
-    /// As it travels, without groups and members.
+    /// The resource as it travels, without groups and members.
     pub stored: Stored,
 }
 
@@ -58,7 +58,7 @@ impl Range<'_> {
         }
     }
 
-    /// The columns of what is [`Found`].
+    /// Returns the columns of [`Found`].
     fn place_columns(&self) -> &'static str {
         match (self.order, self.kinds) {
             (Order::Id, _) => "r.key, r.id",
@@ -73,13 +73,13 @@ impl Range<'_> {
         Ok(Found { key, place, id, open: false })
     }
 
-    /// `ORDER BY`, and before it what leaves out a resource that is gone.
+    /// Returns `ORDER BY`, and the condition that leaves out gone resources.
     fn ends(&self) -> (&'static str, String) {
         let direction = if self.descending { " DESC" } else { "" };
         (" AND r.gone = 0", format!(" ORDER BY {}{direction}", self.column()))
     }
 
-    /// The comparison that leads on in the order.
+    /// Returns the comparison that continues in the order.
     fn beyond(&self) -> &'static str {
         if self.descending { "<" } else { ">" }
     }
@@ -105,36 +105,33 @@ fn record(mut row: Row) -> Result<Record> {
     })
 }
 
-/// How much one piece may go through.
+/// The limits of one piece.
 #[derive(Clone, Copy, Debug)]
 pub struct Most {
     /// Rows.
     pub rows: i64,
-    /// Characters of their documents, and what their groups or members weigh.
+    /// Characters of their documents, and the weight of their groups or members.
     pub weight: i64,
-    /// What a group or member weighs, up to a thousand of each row: 0 where they are not gone through.
+    /// The weight of a group or member, up to a thousand of each row: 0 where they are not read.
     pub related: i64,
 }
 
 /// A piece of a range.
 #[derive(Debug)]
 pub struct Piece {
-    /// The place of its last row; `None` if it goes to the range's end.
+    /// The place of its last row; `None` if it reaches the range's end.
     pub until: Option<String>,
-    /// How many rows are in it.
+    /// The number of rows in it.
     pub rows: i64,
     /// Their weight.
     pub weight: i64,
 }
 
-/// Returns the piece that ends with the first row by which it is as large as it may be. It has one row at least, if there
-/// is any.
+/// Returns the piece that ends with the first row that reaches a limit. It has at least one row, if there is any.
 ///
-/// Most documents are small: one statement takes the sum of all the rows. Only where that is too much, running sums find
-/// the place; SQLite makes them row by row and ends with the first that is reached, but reads each row several times.
-///
-/// # Errors
-/// Internal only, as of every function here.
+/// Most documents are small: one statement takes the sum of all the rows. Only where that is too much, running sums
+/// find the place; SQLite makes them row by row and ends with the first that is reached, but reads each row several
+/// times.
 pub fn piece(sql: &dyn Sql, range: &Range<'_>, most: Most) -> Result<Piece> {
     let (column, (_, order)) = (range.column(), range.ends());
     let mut params = vec![Param::from(most.rows), Param::from(most.weight)];
@@ -170,16 +167,16 @@ pub fn piece(sql: &dyn Sql, range: &Range<'_>, most: Most) -> Result<Piece> {
     }
 }
 
-/// A row that was found, to be read in a later step: its key may be another row's by then, its `id` never is.
+/// A row that was found, to be read in a later step: its key may belong to another row by then, its `id` never does.
 #[derive(Clone, Debug)]
 pub struct Found {
     /// Its key.
     pub key: i64,
-    /// Its place in the order that it was read in.
+    /// Its place in the order of the read.
     pub place: String,
-    /// Its `id`, if that is not its place.
+    /// Its `id`, if its place is another text.
     pub id: Option<String>,
-    /// It has so many groups or members that the condition did not go through them: it may be meant.
+    /// True if it has so many groups or members that the condition did not read them: the filter may find it.
     pub open: bool,
 }
 
@@ -192,9 +189,6 @@ impl Found {
 }
 
 /// Returns the rows up to `until` that meet the condition, at most `most` of them.
-///
-/// # Errors
-/// Internal only.
 pub fn places(sql: &dyn Sql, range: &Range<'_>, until: Option<&str>, condition: &Condition) -> Result<Vec<Found>> {
     let open = if condition.passes > 0 { has_many(range.kinds) } else { "0".to_owned() };
     let rows = select(sql, &format!("{}, {open}", range.place_columns()), range, until, condition)?;
@@ -213,7 +207,7 @@ fn select(
 ) -> Result<Vec<Row>> {
     let (column, (gone, order)) = (range.column(), range.ends());
     let mut params = vec![Param::Text(&condition.constants)];
-    // Every parameter has to stand in the text, also of a condition without a constant.
+    // Every parameter must stand in the text, also of a condition without a constant.
     let mut text =
         format!("SELECT {columns} FROM {} r WHERE ?1 IS NOT NULL AND {}{gone}", range.table(), condition.text);
     if let Some(after) = range.after {
@@ -229,11 +223,8 @@ fn select(
     sql.query(&text, &params)
 }
 
-/// Counts the users of whom one of these addresses may be, folded, up to `most`: their first address is one of them, or
+/// Counts the users who may have one of these folded addresses, up to `most`: their first address is one of them, or
 /// they have several.
-///
-/// # Errors
-/// Internal only.
 pub fn count_addressed(sql: &dyn Sql, addresses: &[&str], most: i64) -> Result<i64> {
     let text = "SELECT (SELECT count(*) FROM (SELECT 1 FROM json_each(?1) j CROSS JOIN users u ON u.mail_key = j.value \
                 LIMIT ?2)) + (SELECT count(*) FROM (SELECT 1 FROM users WHERE more_mail = 1 LIMIT ?2))";
@@ -242,10 +233,7 @@ pub fn count_addressed(sql: &dyn Sql, addresses: &[&str], most: i64) -> Result<i
     row.map_or(Ok(0), |mut row| row.integer())
 }
 
-/// A page of all rows: `count` of them after skipping `skip`.
-///
-/// # Errors
-/// Internal only.
+/// Returns a page of all rows: `count` of them after skipping `skip`.
 pub fn page(sql: &dyn Sql, range: &Range<'_>, skip: i64, count: i64) -> Result<Vec<Found>> {
     let (column, (gone, order)) = (range.column(), range.ends());
     let mut params = vec![Param::from(count), Param::from(skip)];
@@ -259,10 +247,7 @@ pub fn page(sql: &dyn Sql, range: &Range<'_>, skip: i64, count: i64) -> Result<V
     each(sql.query(&text, &params)?, |mut row| range.read_place(&mut row))
 }
 
-/// The rows with these keys, in no order; one that is gone is left out.
-///
-/// # Errors
-/// Internal only.
+/// Returns the rows with these keys, in no order; gone resources are left out.
 pub fn by_keys(sql: &dyn Sql, kinds: Kinds, keys: &[i64]) -> Result<Vec<Record>> {
     let range = Range { kinds, order: Order::Id, descending: false, after: None };
     let (gone, _) = range.ends();

@@ -3,18 +3,12 @@
 use super::{Sql, first};
 use crate::error::Result;
 
-/// The value of a setting.
-///
-/// # Errors
-/// Internal only, as of every function here.
+/// Returns the value of a setting.
 pub fn get(sql: &dyn Sql, name: &str) -> Result<Option<String>> {
     first(sql, "SELECT value FROM settings WHERE name = ?", &[name.into()])?.map(|mut row| row.text()).transpose()
 }
 
 /// Writes a setting.
-///
-/// # Errors
-/// Internal only.
 pub fn put(sql: &dyn Sql, name: &str, value: &str) -> Result<()> {
     let text =
         "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value";

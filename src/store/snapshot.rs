@@ -6,10 +6,7 @@ use crate::error::Result;
 use crate::id::{Timestamp, Version};
 use crate::scim::json;
 
-/// Users after a key, at most `count`, in the order of the keys: each one's key and line.
-///
-/// # Errors
-/// Internal only, as of every function here.
+/// Returns users after a key, at most `count`, in the order of the keys: each one's key and line.
 pub fn users(sql: &dyn Sql, after: i64, count: i64) -> Result<Vec<(i64, String)>> {
     let text = "SELECT key, id, version, created, modified, json_remove(doc, '$.schemas'), active FROM users \
                 WHERE key > ? AND gone = 0 ORDER BY key LIMIT ?";
@@ -23,10 +20,7 @@ pub fn users(sql: &dyn Sql, after: i64, count: i64) -> Result<Vec<(i64, String)>
         .collect()
 }
 
-/// Groups below a key, from the highest key down: the order in which they were made.
-///
-/// # Errors
-/// Internal only.
+/// Returns groups below a key, from the highest key down: the order in which they were made.
 pub fn groups(sql: &dyn Sql, below: i64, count: i64) -> Result<Vec<(i64, String)>> {
     let text = "SELECT key, id, version, created, modified, json_remove(doc, '$.schemas') FROM groups \
                 WHERE key < ? AND gone = 0 ORDER BY key DESC LIMIT ?";
@@ -65,7 +59,7 @@ impl Found {
     }
 }
 
-/// A key, and what users and groups are both shown with.
+/// Returns a key, and the fields that users and groups share.
 fn resource(row: &mut Row) -> Result<(i64, Found)> {
     let (key, id, version) = (row.integer()?, row.text()?, row.integer()?);
     let (created, modified) = (Timestamp(row.integer()?), Timestamp(row.integer()?));
@@ -77,16 +71,13 @@ fn resource(row: &mut Row) -> Result<(i64, Found)> {
 pub struct Crew {
     /// The keys of the group and of the last member.
     pub last: (i64, i64),
-    /// How many members they are.
+    /// The number of members.
     pub count: i64,
-    /// `None` for a group that is gone, or users who are: such rows are looked at, not shown.
+    /// The line; `None` for a gone group or gone users: such rows are read, not shown.
     pub line: Option<String>,
 }
 
-/// The memberships after one of them, at most `count`, in the order of the keys.
-///
-/// # Errors
-/// Internal only.
+/// Returns the memberships after one of them, at most `count`, in the order of the keys.
 pub fn members(sql: &dyn Sql, (group, user): (i64, i64), count: i64) -> Result<Vec<Crew>> {
     let text = "SELECT m.group_key, max(m.user_key), count(*), g.gone, g.id, \
                 json_group_array(u.id) FILTER (WHERE u.gone = 0) FROM ( \
@@ -108,10 +99,7 @@ pub fn members(sql: &dyn Sql, (group, user): (i64, i64), count: i64) -> Result<V
         .collect()
 }
 
-/// The tombstones after an id, at most `count`, in the order of the ids: each with its line.
-///
-/// # Errors
-/// Internal only.
+/// Returns the tombstones after an id, at most `count`, in the order of the ids: each with its line.
 pub fn tombstones(sql: &dyn Sql, after: &str, count: i64) -> Result<Vec<(String, String)>> {
     let text = "SELECT id, kind FROM tombstones WHERE id > ? ORDER BY id LIMIT ?";
     let rows = sql.query(text, &[after.into(), count.into()])?;
@@ -124,10 +112,7 @@ pub fn tombstones(sql: &dyn Sql, after: &str, count: i64) -> Result<Vec<(String,
         .collect()
 }
 
-/// How many tombstones there are.
-///
-/// # Errors
-/// Internal only.
+/// Counts the tombstones.
 pub fn count_tombstones(sql: &dyn Sql) -> Result<i64> {
     first(sql, "SELECT count(*) FROM tombstones", &[])?.map_or(Ok(0), |mut row| row.integer())
 }

@@ -1,4 +1,5 @@
-//! Stored documents in the order of their keys, to be written in today's spelling. No version, time or position changes.
+//! Stored documents in the order of their keys, to be written in today's spelling. No version, time or position
+//! changes.
 
 use super::{Sql, each};
 use crate::error::Result;
@@ -15,10 +16,8 @@ pub struct Document {
     pub folded: Option<String>,
 }
 
-/// The documents of users after a key, or of groups below one: in the order in which they were made, at most `count`.
-///
-/// # Errors
-/// Internal only, as of every function here.
+/// Returns the documents of users after a key, or of groups below one: in the order in which they were made, at most
+/// `count`.
 pub fn piece(sql: &dyn Sql, kinds: Kinds, after: i64, count: i64) -> Result<Vec<Document>> {
     let text = match kinds {
         Kinds::Users => "SELECT key, doc, folded FROM users WHERE key > ? AND gone = 0 ORDER BY key LIMIT ?",
@@ -30,9 +29,6 @@ pub fn piece(sql: &dyn Sql, kinds: Kinds, after: i64, count: i64) -> Result<Vec<
 }
 
 /// Writes a document that says the same.
-///
-/// # Errors
-/// Internal only.
 pub fn write(sql: &dyn Sql, kinds: Kinds, document: &Document) -> Result<()> {
     let text = match kinds {
         Kinds::Users => "UPDATE users SET doc = ?, folded = ? WHERE key = ?",

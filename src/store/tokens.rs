@@ -1,4 +1,4 @@
-//! The tokens of an organisation: the only place that says whether one is alive.
+//! The tokens of an organisation. Only this table decides whether one is alive.
 
 use super::{Param, Row, Sql, each, first};
 use crate::auth::{Dialect, TokenKind};
@@ -9,20 +9,20 @@ use crate::scim::json;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// A stored token, without its secret, which is nowhere.
+/// A stored token, without its secret, which is never stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
     /// Its key.
     pub hash: TokenHash,
     /// Its public name in the Console's API.
     pub id: TokenId,
-    /// As the admin chose.
+    /// The settings that the admin chose.
     pub settings: TokenSettings,
-    /// When it was minted.
+    /// The time of minting.
     pub created: Timestamp,
-    /// When it was revoked.
+    /// The time of revocation.
     pub revoked: Option<Timestamp>,
-    /// When it was last used, within a minute.
+    /// The time of its last use, within a minute.
     pub last_used: Option<Timestamp>,
     /// The token that it was rotated to.
     pub replaced_by: Option<String>,
@@ -34,7 +34,7 @@ pub struct Token {
 pub const ROOT: &str = "root";
 
 impl Token {
-    /// True if it opens anything at `now`. Revoked is a state, whatever the clock says; expired is a time.
+    /// Returns true if it is valid at `now`. Revoked is a state, whatever the clock says; expired is a time.
     pub fn is_alive(&self, now: Timestamp) -> bool {
         self.revoked.is_none() && self.settings.expires_at.is_none_or(|end| end > now)
     }
@@ -44,7 +44,7 @@ const COLUMNS: &str = "hash, id, name, kind, dialect, scope, created, expires, r
                        address_ranges, replaced_by, minted_by";
 
 fn token(mut row: Row) -> Result<Token> {
-    let broken = || Error::internal("a stored token is none");
+    let broken = || Error::internal("a stored token is invalid");
     let hash = TokenHash::parse(&row.text()?).ok_or_else(broken)?;
     let id = TokenId::parse(&row.text()?).ok_or_else(broken)?;
     let (name, kind, dialect): (_, TokenKind, Dialect) = (row.text()?, word(&row.text()?)?, word(&row.text()?)?);
@@ -58,61 +58,43 @@ fn token(mut row: Row) -> Result<Token> {
     Ok(Token { hash, id, settings, created, revoked, last_used, replaced_by, minted_by })
 }
 
-/// An enumeration's name, as serde spells it.
+/// Reads an enumeration's name, as serde spells it.
 fn word<T: for<'a> Deserialize<'a>>(text: &str) -> Result<T> {
     json::own(&format!("\"{text}\""))
 }
 
-/// What [`word`] reads.
+/// Writes what [`word`] reads.
 fn spelled(value: impl Serialize) -> Result<String> {
     serde_json::to_string(&value).map(|quoted| quoted.trim_matches('"').to_owned()).map_err(Error::internal)
 }
 
-/// The token with that hash.
-///
-/// # Errors
-/// Internal only, as of every function here.
+/// Returns the token with that hash.
 pub fn by_hash(sql: &dyn Sql, hash: &TokenHash) -> Result<Option<Token>> {
     let text = format!("SELECT {COLUMNS} FROM tokens WHERE hash = ?");
     first(sql, &text, &[hash.hex().as_str().into()])?.map(token).transpose()
 }
 
-/// The token with that public id.
-///
-/// # Errors
-/// Internal only.
+/// Returns the token with that public id.
 pub fn by_id(sql: &dyn Sql, id: &TokenId) -> Result<Option<Token>> {
     first(sql, &format!("SELECT {COLUMNS} FROM tokens WHERE id = ?"), &[id.as_str().into()])?.map(token).transpose()
 }
 
-/// All tokens, the oldest first.
-///
-/// # Errors
-/// Internal only.
+/// Returns all tokens, the oldest first.
 pub fn all(sql: &dyn Sql) -> Result<Vec<Token>> {
     each(sql.query(&format!("SELECT {COLUMNS} FROM tokens ORDER BY created, id"), &[])?, token)
 }
 
-/// Returns how many tokens there are.
-///
-/// # Errors
-/// Internal only.
+/// Counts the tokens.
 pub fn count(sql: &dyn Sql) -> Result<i64> {
     first(sql, "SELECT count(*) FROM tokens ", &[])?.map_or(Ok(0), |mut row| row.integer())
 }
 
 /// Forgets the tokens that ended before a time.
-///
-/// # Errors
-/// Internal only.
 pub fn forget_ended(sql: &dyn Sql, before: Timestamp) -> Result<()> {
     sql.query("DELETE FROM tokens WHERE revoked < ?1 OR expires < ?1", &[before.0.into()]).map(|_| ())
 }
 
 /// Stores a new token that the token `minter` made, or [`ROOT`].
-///
-/// # Errors
-/// Internal only.
 pub fn insert(
     sql: &dyn Sql,
     id: &TokenId,
@@ -143,9 +125,6 @@ pub fn insert(
 
 /// Ends a token at that time, and names the one to use instead. Its record in KV is due from `now` on. A token that ends at
 /// once is revoked, so that it stays ended whatever the clock says.
-///
-/// # Errors
-/// Internal only.
 pub fn replace(sql: &dyn Sql, id: &TokenId, by: &TokenId, end: Timestamp, now: Timestamp) -> Result<()> {
     sql.due_changed();
     let text = "UPDATE tokens SET expires = ?1, replaced_by = ?2, record_due = ?3, \
@@ -154,21 +133,15 @@ pub fn replace(sql: &dyn Sql, id: &TokenId, by: &TokenId, end: Timestamp, now: T
 }
 
 /// Revokes a token; one that was revoked before stays as it is. Its record in KV is due from `now` on.
-///
-/// # Errors
-/// Internal only.
 pub fn revoke(sql: &dyn Sql, id: &TokenId, now: Timestamp) -> Result<()> {
     sql.due_changed();
     let text = "UPDATE tokens SET revoked = ?, record_due = ? WHERE id = ? AND revoked IS NULL";
     sql.query(text, &[now.0.into(), now.0.into(), id.as_str().into()]).map(|_| ())
 }
 
-/// Returns what a token minted, and what those minted, and so on, as far as it was not revoked: the oldest first.
-///
-/// # Errors
-/// Internal only.
+/// Returns the tokens that a token minted, those that they minted, and so on, without revoked ones: the oldest first.
 pub fn descendants(sql: &dyn Sql, id: &TokenId) -> Result<Vec<Token>> {
-    // UNION leaves out what was found before, so a token that names itself ends the search.
+    // UNION leaves out tokens that were found before, so a token that names itself ends the search.
     let text = format!(
         "WITH RECURSIVE minted (child) AS (SELECT id FROM tokens WHERE minted_by = ?1 AND minted_by <> 'root' \
          UNION SELECT tokens.id FROM minted JOIN tokens ON minted_by = child AND minted_by <> 'root') \
@@ -179,20 +152,14 @@ pub fn descendants(sql: &dyn Sql, id: &TokenId) -> Result<Vec<Token>> {
 }
 
 /// Ends all tokens now; those that have ended stay as they are. No record is due: KV's are about to be deleted.
-///
-/// # Errors
-/// Internal only.
 pub fn revoke_all(sql: &dyn Sql, now: Timestamp) -> Result<()> {
     let text = "UPDATE tokens SET revoked = coalesce(revoked, ?), record_due = NULL \
                 WHERE revoked IS NULL OR record_due IS NOT NULL";
     sql.query(text, &[now.0.into()]).map(|_| ())
 }
 
-/// Returns the tokens whose records in KV are due at `now`, at most `count`, each with the time since when: the oldest first. One
-/// that is due after `furthest` was put off while the clock was wrong, and counts as due.
-///
-/// # Errors
-/// Internal only.
+/// Returns the tokens whose records in KV are due at `now`, at most `count`, each with the time since when: the oldest
+/// first. A record that is due after `furthest` was put off while the clock was wrong, and counts as due.
 pub fn records_due(sql: &dyn Sql, now: Timestamp, furthest: Timestamp, count: i64) -> Result<Vec<(Token, Timestamp)>> {
     let text = format!(
         "SELECT record_due, {COLUMNS} FROM tokens WHERE record_due <= ? OR record_due > ? ORDER BY record_due LIMIT ?"
@@ -204,46 +171,31 @@ pub fn records_due(sql: &dyn Sql, now: Timestamp, furthest: Timestamp, count: i6
 }
 
 /// Returns when the next record in KV is due.
-///
-/// # Errors
-/// Internal only.
 pub fn next_record_due(sql: &dyn Sql) -> Result<Option<Timestamp>> {
     let row = first(sql, "SELECT min(record_due) FROM tokens WHERE record_due IS NOT NULL", &[])?;
     Ok(row.map(|mut row| row.optional_integer()).transpose()?.flatten().map(Timestamp))
 }
 
-/// Sets when a record in KV is due, `None` for no more, unless the token has changed since it was due at `due`.
-///
-/// # Errors
-/// Internal only.
+/// Sets when a record in KV is due, `None` for never, unless the token has changed since it was due at `due`.
 pub fn set_record_due(sql: &dyn Sql, hash: &TokenHash, due: Timestamp, next: Option<Timestamp>) -> Result<()> {
     sql.due_changed();
     let text = "UPDATE tokens SET record_due = ? WHERE hash = ? AND record_due = ?";
     sql.query(text, &[next.map_or(Param::Null, |at| at.0.into()), hash.hex().as_str().into(), due.0.into()]).map(|_| ())
 }
 
-/// Some of the tokens' hashes, at most `count`.
-///
-/// # Errors
-/// Internal only.
+/// Returns some of the tokens' hashes, at most `count`.
 pub fn hashes(sql: &dyn Sql, count: i64) -> Result<Vec<TokenHash>> {
     let rows = sql.query("SELECT hash FROM tokens LIMIT ?", &[count.into()])?;
-    let broken = || Error::internal("a stored token is none");
+    let broken = || Error::internal("a stored token is invalid");
     each(rows, |mut row| TokenHash::parse(&row.text()?).ok_or_else(broken))
 }
 
 /// Forgets a token.
-///
-/// # Errors
-/// Internal only.
 pub fn delete(sql: &dyn Sql, hash: &TokenHash) -> Result<()> {
     sql.query("DELETE FROM tokens WHERE hash = ?", &[hash.hex().as_str().into()]).map(|_| ())
 }
 
 /// Notes that a token was used.
-///
-/// # Errors
-/// Internal only.
 pub fn used(sql: &dyn Sql, id: &str, at: Timestamp) -> Result<()> {
     sql.query("UPDATE tokens SET last_used = ? WHERE id = ?", &[at.0.into(), id.into()]).map(|_| ())
 }

@@ -1,8 +1,8 @@
-//! The ids that were deleted, the newest 1,000,000 of them: one that is forgotten counts as an id that never was.
+//! The ids that were deleted, the newest 1,000,000 of them. A forgotten id counts as one that never existed.
 //!
-//! How many there are is counted as they come, in the order in which they were deleted, each once: the count and the last one
-//! that it has stand in `settings`, so no request writes or reads it. Ids that came from before their change was noted, or by
-//! an import, count as deleted before all others.
+//! Tombstones are counted in the order in which they were deleted, each once. The count and its last one stand in
+//! `settings`, so no request writes or reads it. Ids from before their change was noted, or from an import, count as
+//! deleted before all others.
 
 use super::{Param, Sql, first, settings};
 use crate::error::{Error, Result};
@@ -10,13 +10,13 @@ use crate::id::Seq;
 use crate::scim::json;
 use serde::{Deserialize, Serialize};
 
-/// How many are kept: 100 MB with their index.
+/// The most tombstones that are kept: 100 MB with their index.
 pub const KEPT: i64 = 1_000_000;
 
 /// The setting with the count.
 const COUNT: &str = "tombstones";
 
-/// How many tombstones there are up to one of them. The names of the fields are never changed.
+/// The number of tombstones up to one of them. The names of the fields are never changed.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Counted {
     count: i64,
@@ -25,23 +25,17 @@ struct Counted {
     id: String,
 }
 
-/// Remembers a deleted id, and the position of the change that deleted it: the id is never used again, and who still names
-/// it is not refused.
-///
-/// # Errors
-/// Internal only, as of every function here.
+/// Remembers a deleted id, and the position of the change that deleted it. The id is never used again, and requests
+/// that still name it are not refused.
 pub fn bury(sql: &dyn Sql, id: &str, kind: &str, seq: Seq) -> Result<()> {
     let text = "INSERT INTO tombstones (id, kind, seq) VALUES (?, ?, ?)";
     sql.query(text, &[id.into(), kind.into(), seq.into()]).map(|_| ())
 }
 
 /// Gives a tombstone the position of a later change, `seq` instead of `old`.
-///
-/// # Errors
-/// Internal only.
 pub fn move_to(sql: &dyn Sql, id: &str, old: Seq, seq: Seq) -> Result<()> {
     sql.query("UPDATE tombstones SET seq = ? WHERE id = ?", &[seq.into(), id.into()])?;
-    // It will be counted once more.
+    // It is counted once more.
     match counted(sql)? {
         counted if counted.count > 0 && (old, id) <= (counted.seq, counted.id.as_str()) => {
             save(sql, &Counted { count: counted.count - 1, ..counted })
@@ -50,19 +44,13 @@ pub fn move_to(sql: &dyn Sql, id: &str, old: Seq, seq: Seq) -> Result<()> {
     }
 }
 
-/// Has all tombstones counted anew: an import changed them past [`bury`].
-///
-/// # Errors
-/// Internal only.
+/// Resets the count: an import changed tombstones without [`bury`].
 pub fn forget_count(sql: &dyn Sql) -> Result<()> {
     sql.query("DELETE FROM settings WHERE name = ?", &[COUNT.into()]).map(|_| ())
 }
 
-/// Counts at most `rows` tombstones that were not counted yet, or, once all are, forgets at most so many of the oldest beyond
-/// `kept`. True if there may be more to do.
-///
-/// # Errors
-/// Internal only.
+/// Counts at most `rows` tombstones that were not counted yet. Once all are, forgets at most so many of the oldest
+/// beyond `kept`. Returns true if there may be more to do.
 pub fn prune(sql: &dyn Sql, kept: i64, rows: i64) -> Result<bool> {
     let counted = counted(sql)?;
     // Those without a position come first, in the order of their ids; the others have one each.
@@ -91,7 +79,7 @@ pub fn prune(sql: &dyn Sql, kept: i64, rows: i64) -> Result<bool> {
     Ok(excess > rows)
 }
 
-/// How many a statement found, and the last of them.
+/// Returns the number of rows that a statement found, and the last of them.
 fn place(sql: &dyn Sql, text: &str, params: &[Param<'_>]) -> Result<(i64, Seq, String)> {
     match first(sql, text, params)? {
         Some(mut row) => Ok((row.integer()?, row.integer()?, row.text()?)),

@@ -1,4 +1,4 @@
-//! Rows of users. One that is `gone` is left out by every read here.
+//! Rows of users. Every read here leaves out users who are `gone`.
 
 use super::{Param, Row, Sql, each, first};
 use crate::error::{Error, Result};
@@ -11,22 +11,22 @@ pub struct User {
     pub key: i64,
     /// Its `id`.
     pub id: UserId,
-    /// The document and what is looked up in it.
+    /// The document and the columns derived from it.
     pub content: Content,
-    /// From 1.
+    /// The version, from 1.
     pub version: Version,
-    /// Of its last change.
+    /// The position of its last change.
     pub seq: Seq,
-    /// When it was made.
+    /// The time of its creation.
     pub created: Timestamp,
-    /// When it last changed.
+    /// The time of its last change.
     pub modified: Timestamp,
 }
 
 /// The document of a user, with the columns that are derived from it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Content {
-    /// As the client spells it.
+    /// The name as the client spells it.
     pub user_name: String,
     /// [`crate::fold::fold`] of it.
     pub user_name_key: String,
@@ -38,7 +38,7 @@ pub struct Content {
     pub more_mail: bool,
     /// RFC 7643 section 4.1.1.
     pub active: bool,
-    /// Canonical JSON. The rest follows from it.
+    /// Canonical JSON. The other columns follow from it.
     pub doc: String,
     /// [`super::folded::folded`] of it; written, never read back.
     pub folded: Option<String>,
@@ -50,7 +50,7 @@ const COLUMNS: &str = "key, id, user_name, user_name_key, external_id, mail_key,
 fn user(mut row: Row) -> Result<User> {
     Ok(User {
         key: row.integer()?,
-        id: UserId::parse(&row.text()?).ok_or_else(|| Error::internal("a stored id is none"))?,
+        id: UserId::parse(&row.text()?).ok_or_else(|| Error::internal("a stored id is invalid"))?,
         content: Content {
             user_name: row.text()?,
             user_name_key: row.text()?,
@@ -68,26 +68,17 @@ fn user(mut row: Row) -> Result<User> {
     })
 }
 
-/// The user with that id.
-///
-/// # Errors
-/// Internal only, as of every function here.
+/// Returns the user with that id.
 pub fn by_id(sql: &dyn Sql, id: &UserId) -> Result<Option<User>> {
     one(sql, "id = ?", id.as_str().into())
 }
 
-/// The user with that folded `userName`.
-///
-/// # Errors
-/// Internal only.
+/// Returns the user with that folded `userName`.
 pub fn by_user_name(sql: &dyn Sql, key: &str) -> Result<Option<User>> {
     one(sql, "user_name_key = ?", key.into())
 }
 
-/// The user with that `externalId`.
-///
-/// # Errors
-/// Internal only.
+/// Returns the user with that `externalId`.
 pub fn by_external_id(sql: &dyn Sql, external_id: &str) -> Result<Option<User>> {
     one(sql, "external_id = ?", external_id.into())
 }
@@ -96,10 +87,7 @@ fn one(sql: &dyn Sql, condition: &str, param: Param<'_>) -> Result<Option<User>>
     first(sql, &format!("SELECT {COLUMNS} FROM users WHERE {condition} AND gone = 0"), &[param])?.map(user).transpose()
 }
 
-/// The users with these keys, in the order of their ids.
-///
-/// # Errors
-/// Internal only.
+/// Returns the users with these keys, in the order of their ids.
 pub fn by_keys(sql: &dyn Sql, keys: &[i64]) -> Result<Vec<User>> {
     let keys = serde_json::to_string(keys).map_err(Error::internal)?;
     let text =
@@ -109,10 +97,7 @@ pub fn by_keys(sql: &dyn Sql, keys: &[i64]) -> Result<Vec<User>> {
     Ok(users)
 }
 
-/// A new row at version 1.
-///
-/// # Errors
-/// Internal only: uniqueness is checked before, the indexes only hold it.
+/// Inserts a row at version 1. Uniqueness is checked before; the indexes only hold it.
 pub fn insert(sql: &dyn Sql, id: &UserId, content: &Content, seq: Seq, now: Timestamp) -> Result<()> {
     let text = "INSERT INTO users (id, user_name, user_name_key, external_id, mail_key, more_mail, active, doc, folded, \
                 version, seq, created, modified) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?)";
@@ -122,10 +107,7 @@ pub fn insert(sql: &dyn Sql, id: &UserId, content: &Content, seq: Seq, now: Time
     sql.query(text, &params).map(|_| ())
 }
 
-/// A new document; columns that stay as they are leave their indexes alone.
-///
-/// # Errors
-/// Internal only.
+/// Writes a new document; columns that stay as they are leave their indexes alone.
 pub fn update(sql: &dyn Sql, old: &User, content: &Content, seq: Seq, now: Timestamp) -> Result<()> {
     // An UPDATE writes an index only if its columns are named; so the common change names the document alone.
     if old.content.keys() == content.keys() {
@@ -149,19 +131,13 @@ pub fn update(sql: &dyn Sql, old: &User, content: &Content, seq: Seq, now: Times
     sql.query(text, &params).map(|_| ())
 }
 
-/// Takes the row away; memberships have to be gone.
-///
-/// # Errors
-/// Internal only.
+/// Deletes the row; memberships must be gone.
 pub fn delete(sql: &dyn Sql, key: i64) -> Result<()> {
     sql.query("DELETE FROM users WHERE key = ?", &[key.into()]).map(|_| ())
 }
 
-/// Makes a user `gone` by a change of that position: its row stays for its memberships only. No folded name has a capital,
-/// so its key is never another user's.
-///
-/// # Errors
-/// Internal only.
+/// Makes a user `gone` by a change of that position: its row stays for its memberships only. No folded name has a
+/// capital, so its key is never another user's.
 pub fn make_gone(sql: &dyn Sql, key: i64, seq: Seq) -> Result<()> {
     let text = "UPDATE users SET gone = 1, user_name = '', user_name_key = 'GONE ' || id, external_id = NULL, \
                 mail_key = NULL, more_mail = 0, active = 0, doc = json_object(), folded = NULL, seq = ? WHERE key = ?";
@@ -173,7 +149,7 @@ impl Content {
         (&self.user_name_key, self.external_id.as_deref(), self.mail_key.as_deref(), self.more_mail)
     }
 
-    /// The columns from `user_name` to `folded`.
+    /// Returns the columns from `user_name` to `folded`.
     pub(super) fn params(&self) -> [Param<'_>; 8] {
         [
             Param::Text(&self.user_name),

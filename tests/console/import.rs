@@ -109,48 +109,45 @@ fn lines_that_are_refused() {
     let ann = json!({"userName": "ann"});
     for (line, says) in [
         ("{\"user\":{\"id\":\"a\"".to_owned(), "Part 1, line 2: "),
-        ("[]".to_owned(), "line 2: The body has to be a JSON object, not an array."),
+        ("[]".to_owned(), "line 2: The body must be a JSON object, not an array."),
         (String::new(), "line 2: "),
         ("{}".to_owned(), "line 2: This line is an empty object."),
-        (json!({"person": {}}).to_string(), "line 2: \"person\" is no line of an import"),
-        (json!({"user": 1}).to_string(), "line 2: user has to be an object, not a number."),
-        (with(json!({"attributes": ann})).to_string(), "line 2: id is missing; it has to be a text."),
-        (with(json!({"id": "a/b", "attributes": ann})).to_string(), "line 2: id has to be 1 to 128 of A-Z a-z 0-9"),
-        (with(json!({"id": "a"})).to_string(), "line 2: attributes is missing; it has to be an object."),
+        (json!({"person": {}}).to_string(), "line 2: \"person\" is not a line of an import"),
+        (json!({"user": 1}).to_string(), "line 2: user must be an object, not a number."),
+        (with(json!({"attributes": ann})).to_string(), "line 2: id is missing; it must be a text."),
+        (with(json!({"id": "a/b", "attributes": ann})).to_string(), "line 2: id must be 1 to 128 of A-Z a-z 0-9"),
+        (with(json!({"id": "a"})).to_string(), "line 2: attributes is missing; it must be an object."),
         (with(json!({"id": "a", "attributes": {}})).to_string(), "line 2: userName is required for a User"),
-        (with(json!({"id": "a", "attributes": {"userName": 1}})).to_string(), "line 2: userName has to be a string"),
+        (with(json!({"id": "a", "attributes": {"userName": 1}})).to_string(), "line 2: userName must be a string"),
         (
             with(json!({"id": "a", "attributes": {"userName": "ann", "nick": 1}})).to_string(),
-            "line 2: attributes.nick is no attribute of a User.",
+            "line 2: attributes.nick is not an attribute of a User.",
         ),
-        (
-            with(json!({"id": "a", "attributes": ann, "nick": 1})).to_string(),
-            "line 2: The field \"nick\" is not known here.",
-        ),
+        (with(json!({"id": "a", "attributes": ann, "nick": 1})).to_string(), "line 2: Unknown field \"nick\"."),
         (
             with(json!({"id": "a", "attributes": ann, "version": 0})).to_string(),
-            "line 2: version has to be 1 or more, and less than 2^52.",
+            "line 2: version must be 1 or more, and less than 2^52.",
         ),
         (
             with(json!({"id": "a", "attributes": ann, "created": "yesterday"})).to_string(),
-            "line 2: created has to be a time such as 2027-01-31T09:30:00Z, not \"yesterday\".",
+            "line 2: created must be a time such as 2027-01-31T09:30:00Z, not \"yesterday\".",
         ),
         (
             with(json!({"id": "a", "attributes": ann, "active": 1})).to_string(),
-            "line 2: active has to be true or false, not a number.",
+            "line 2: active must be true or false, not a number.",
         ),
         (json!({"group": {"id": "g", "attributes": {}}}).to_string(), "line 2: displayName is required for a Group"),
         (
             json!({"members": {"id": "g", "users": "a"}}).to_string(),
-            "line 2: users has to be an array of ids, not a string.",
+            "line 2: users must be an array of ids, not a string.",
         ),
         (
             json!({"members": {"id": "g", "users": [1]}}).to_string(),
-            "line 2: users has to be an array of ids, not a number.",
+            "line 2: users must be an array of ids, not a number.",
         ),
         (
             json!({"tombstone": {"id": "a", "resourceType": "Dog"}}).to_string(),
-            "line 2: resourceType has to be User or Group, not \"Dog\".",
+            "line 2: resourceType must be User or Group, not \"Dog\".",
         ),
         (
             json!({"change": {"kind": "imported", "id": "a"}}).to_string(),
@@ -180,22 +177,23 @@ fn imports_that_do_not_add_up() {
         ("no part", vec![], "The first line of part 1"),
         ("a part is missing", vec![vec![from.clone()], vec![], vec![end(1, 0, 0, 0)]], "Part 2 is missing"),
         ("no first line", vec![vec![ann.clone(), end(1, 1, 0, 0)]], "The first line of part 1"),
-        ("no last line", vec![vec![from.clone(), ann.clone()]], "cut off?"),
-        ("lines after the last", vec![vec![from.clone(), end(1, 0, 0, 0), ann.clone()]], "cut off?"),
+        ("no last line", vec![vec![from.clone(), ann.clone()]], "may be cut off"),
+        ("lines after the last", vec![vec![from.clone(), end(1, 0, 0, 0), ann.clone()]], "may be cut off"),
         (
             "a line is missing",
             vec![vec![from.clone(), ann.clone(), end(3, 1, 0, 0)]],
-            "says that 3 lines come before it; 2 were sent",
+            "says that 3 lines come before it, but 2 were sent",
         ),
         (
             "users",
             vec![vec![from.clone(), ann.clone(), end(2, 2, 0, 0)]],
-            "Part 1, line 3: counts.users says 2, the lines make 1.",
+            "Part 1, line 3: counts.users is 2, but the import contains 1.",
         ),
         (
             "a member that is not there",
             vec![vec![from.clone(), ann.clone(), group("g", "G"), crew(json!(["a", "x"])), end(4, 1, 1, 2)]],
-            "counts.memberships says 2, the lines make 1. The first member that is not in the import is x, or its group is not, \
+            "counts.memberships is 2, but the import contains 1. The first member that is not in the import is x, or \
+             its group is not, \
              in part 1, line 4.",
         ),
         (

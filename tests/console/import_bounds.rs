@@ -224,5 +224,5 @@ fn members_in_a_group() {
         "Part 1, line 2: attributes.members: members have lines of their own, {\"members\": ...}."
     );
     let error = send(&mut server, 2, &lines(&[json!({"from": 0})])).unwrap_err();
-    assert_eq!(error.detail, "Part 2, line 1: from is the first line of part 1 only.");
+    assert_eq!(error.detail, "Part 2, line 1: Only the first line of part 1 may be from.");
 }

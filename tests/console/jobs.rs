@@ -266,10 +266,7 @@ fn a_step_that_never_ends_is_set_aside() {
             assert_eq!(run(&mut server, 10 * 60_000), ["import"; 3]);
             assert_eq!(run(&mut server, DAY / 2), [] as [&str; 0]);
             let still = warnings(&mut server);
-            assert!(
-                still.iter().any(|detail| detail.contains("clearing it away is tried again in a day")),
-                "{still:?}"
-            );
+            assert!(still.iter().any(|detail| detail.contains("Removing them is tried again in a day")), "{still:?}");
         }
         server.sql.fails_at.set("");
         server.sql.panics_at.set("");
@@ -333,7 +330,7 @@ fn an_import_set_aside_while_it_is_written() {
                 admin(&mut server, Admin::FinishImport).unwrap();
                 let status = work(&mut server).1;
                 let error = status["error"].as_str().unwrap();
-                assert!(error.contains("counts.users says 2") && error.contains("begins another one"), "{error}");
+                assert!(error.contains("counts.users is 2") && error.contains("begins another one"), "{error}");
                 assert!(!error.contains("/import/finish"), "{error}");
                 run(&mut server, 60_000);
                 assert_eq!((server.get("/Users").status, state(&mut server).as_str()), (503, "failed"));

@@ -110,7 +110,7 @@ fn what_became_of_requests() {
         assert_eq!(entry["seq"].is_null(), entry["outcome"] != "applied", "{entry}");
     }
     assert_eq!(found[7]["repairs"], json!(["foreign_schemas", "string_booleans"]));
-    assert_eq!(found[4]["notes"], json!(["The path shoeSize is unknown and was passed over."]));
+    assert_eq!(found[4]["notes"], json!(["The path shoeSize is unknown and was skipped."]));
     assert_eq!((&found[5]["names"], found[5]["firstAt"] == found[5]["lastAt"]), (&json!([id]), false));
     assert!(found[5]["detail"].as_str().unwrap().contains("userName \"ADA\""), "{}", found[5]);
     assert!(found[1]["detail"].as_str().unwrap().contains("not the text \"…\""), "{}", found[1]);
@@ -160,18 +160,18 @@ fn filters_and_pages() {
 fn parameters_that_are_none() {
     let org = OrgId::parse("acme").unwrap();
     for (query, says) in [
-        ("outcome=failed", "outcome has to be applied, refused, ignored or warning, not \"failed\""),
-        ("reason=conflict", "reason has to be nested"),
-        ("resource=a%20b", "resource has to be User, Group or an id"),
-        ("since=yesterday", "since has to be a time"),
-        ("until=2026", "until has to be a time"),
-        ("token=", "token has to be"),
+        ("outcome=failed", "outcome must be applied, refused, ignored or warning, not \"failed\""),
+        ("reason=conflict", "reason must be nested"),
+        ("resource=a%20b", "resource must be User, Group or an id"),
+        ("since=yesterday", "since must be a time"),
+        ("until=2026", "until must be a time"),
+        ("token=", "token must be"),
         ("limit=-1", "limit must be a whole number"),
-        ("outcom=refused", "no parameter \"outcom\""),
-        ("after=1", "after has to be the next"),
-        ("after=1.x.", "after has to be the next"),
-        ("after=1.2.abc", "after has to be the next"),
-        ("after=1.2.abc.no-such-user.t", "after has to be the next"),
+        ("outcom=refused", "Unknown query parameter \"outcom\""),
+        ("after=1", "after must be the `next`"),
+        ("after=1.x.", "after must be the `next`"),
+        ("after=1.2.abc", "after must be the `next`"),
+        ("after=1.2.abc.no-such-user.t", "after must be the `next`"),
     ] {
         let read = console::query(&Console::Journal(org.clone()), &route::query(query));
         let read = read.and_then(|query| Native::new(Dialect::Auto).query(query.unwrap()));
@@ -186,7 +186,8 @@ fn parameters_that_are_none() {
 fn long_journals_are_read_in_pieces() {
     let mut server = Native::new(Dialect::Auto);
     let ada = create(&mut server, json!({"userName": "ada"}));
-    let copy = "INSERT INTO changes SELECT seq + n, seq + n + (n % 3 = 1), at + n - n % 3 + (n % 3 > 0) * 3, request_id, \
+    let copy = "INSERT INTO changes SELECT seq + n, seq + n + (n % 3 = 1), at + n - n % 3 + (n % 3 > 0) * 3, \
+                request_id, \
                 idempotency_key, token, idp, repairs, kind, resource, 'u' || (n % 1000), before, users, active_users, \
                 groups, memberships, method, status, previous_seq, lost, clock, bytes FROM changes, \
                 (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 60000) SELECT n FROM c)";
@@ -315,7 +316,8 @@ fn tokens_that_have_ended() {
             "POST",
             "/Users",
             5,
-            "This token's record in KV is not the one that was made when it was minted: mint a new one and paste it into the identity provider."
+            "This token's record in KV is not the one that was made when it was minted: mint a new one and paste it \
+             into the identity provider."
         ],
         ["revoked", 401, "POST", "/Users", 5, why("was revoked at 2026-11-18T11:06:40.000Z")],
     ]);

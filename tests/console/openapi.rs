@@ -12,7 +12,7 @@ use scim_edge::scim::schema::Kinds;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// From what a route has to the operation that describes it, and the list of all operations. There is no wildcard: a new
+/// From what a route has, to the operation that describes it, and the list of all operations. There is no wildcard: a new
 /// route does not compile here until it has its line, and fails below until the document has it.
 macro_rules! operations {
     ($($route:pat => $id:literal,)*) => {

@@ -81,7 +81,7 @@ fn what_is_said_and_what_is_then_done() {
         ("DELETE", "/Users/nobody", Value::Null, "deleteUser", 404, &[], "There is no user nobody"),
         ("PATCH", &groups, add(&other), "patchGroup", 204, &["members"], &other),
         ("PATCH", &groups, add(&user), "patchGroup", 204, &[], ""),
-        ("PATCH", &groups, add(&gone), "patchGroup", 204, &[], "was deleted here and is passed over"),
+        ("PATCH", &groups, add(&gone), "patchGroup", 204, &[], "was deleted here and is skipped"),
         ("PATCH", &groups, add(&group), "patchGroup", 400, &[], "nested"),
         (
             "POST",
@@ -187,7 +187,7 @@ fn conditions_dialects_and_a_service_that_is_off() {
     for (more, status, says) in [
         (json!({"headers": {"if-match": "W/\"1\""}}), 200, "\"t\""),
         (json!({"headers": {"If-Match": "W/\"7\""}}), 412, "at version 1"),
-        (json!({"dialect": "rfc"}), 400, "schemas has to name"),
+        (json!({"dialect": "rfc"}), 400, "schemas must name"),
         (json!({"query": "attributes=title"}), 200, "\"title\":\"t\""),
     ] {
         let mut asked = json!({"method": "put", "path": path, "body": put});

@@ -137,10 +137,10 @@ fn values_have_their_types() {
     let user = format!("/Users/{id}");
     let before = server.get(&user).body;
     for (extension, says) in [
-        (json!({"uid": "one"}), format!("{URN}:uid has to be a whole number")),
-        (json!({"uid": 1, "sunkSshKeys": [{"key": "k"}]}), format!("{URN}:sunkSshKeys has to be a string")),
-        (json!({"uid": 1, "desk": {"floor": true}}), format!("{URN}:desk.floor has to be a whole number")),
-        (json!("x"), format!("{URN} has to be an object")),
+        (json!({"uid": "one"}), format!("{URN}:uid must be a whole number")),
+        (json!({"uid": 1, "sunkSshKeys": [{"key": "k"}]}), format!("{URN}:sunkSshKeys must be a string")),
+        (json!({"uid": 1, "desk": {"floor": true}}), format!("{URN}:desk.floor must be a whole number")),
+        (json!("x"), format!("{URN} must be an object")),
         (json!({"note": "n"}), format!("{URN}:uid is required")),
         (json!({"uid": null, "note": "n"}), format!("{URN}:uid is required")),
     ] {
@@ -152,8 +152,8 @@ fn values_have_their_types() {
     }
     assert_eq!(server.send("POST", "/Users", json!({"userName": "b"})).status, 201, "the whole extension is optional");
     for (operation, says) in [
-        (json!({"op": "add", "path": format!("{URN}:sunkSshKeys"), "value": [{"k": 1}]}), "sunkSshKeys has to be"),
-        (json!({"op": "add", "value": {URN: {"desk": {"floor": "x"}}}}), "desk.floor has to be"),
+        (json!({"op": "add", "path": format!("{URN}:sunkSshKeys"), "value": [{"k": 1}]}), "sunkSshKeys must be"),
+        (json!({"op": "add", "value": {URN: {"desk": {"floor": "x"}}}}), "desk.floor must be"),
     ] {
         refused(&server.send("PATCH", &user, json!({"Operations": [operation]})), 400, "invalidValue", says);
     }

@@ -74,7 +74,7 @@ fn pages_of_users_and_groups() {
 fn what_is_asked_wrongly_is_named() {
     let (mut server, ids) = server();
     for (path, status, says) in [
-        ("/users?linkd=false".to_owned(), 400, "\"linkd\" here; there is after, limit, filter, linked."),
+        ("/users?linkd=false".to_owned(), 400, "\"linkd\". Allowed: after, limit, filter, linked."),
         ("/users?linked=no".to_owned(), 400, "linked must be true or false"),
         ("/users?limit=-1".to_owned(), 400, "limit must be a whole number"),
         ("/users?filter=title".to_owned(), 400, ""),

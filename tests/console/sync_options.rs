@@ -33,7 +33,7 @@ fn what_is_switched_off_is_taken_out() {
         (off("updateProfiles"), "PATCH", replace("title", json!("u")), 403, "t", true, "sync.updateProfiles"),
         (off("updateProfiles"), "PATCH", replace("title", json!("t")), 200, "t", true, ""),
         (off("updateProfiles"), "PATCH", replace("active", json!(false)), 200, "t", false, ""),
-        (off("updateProfiles"), "PATCH", both.clone(), 200, "t", false, "title passed over"),
+        (off("updateProfiles"), "PATCH", both.clone(), 200, "t", false, "title skipped"),
         (off("updateProfiles"), "PATCH", replace("externalId", json!("x")), 200, "t", true, ""),
         (off("updateProfiles"), "PUT", json!({"userName": "a", "title": "u"}), 403, "t", true, "sync.updateProfiles"),
         (
@@ -43,7 +43,7 @@ fn what_is_switched_off_is_taken_out() {
             200,
             "t",
             true,
-            "title passed over",
+            "title skipped",
         ),
         (
             off("updateProfiles"),
@@ -52,11 +52,11 @@ fn what_is_switched_off_is_taken_out() {
             200,
             "t",
             false,
-            "title, userName passed over",
+            "title, userName skipped",
         ),
         (off("deactivateUsers"), "PATCH", replace("active", json!(false)), 403, "t", true, "sync.deactivateUsers"),
-        (off("deactivateUsers"), "PATCH", both.clone(), 200, "u", true, "active was passed over"),
-        (off("deactivateUsers"), "PUT", json!({"userName": "a", "active": false}), 200, "", true, "active was passed"),
+        (off("deactivateUsers"), "PATCH", both.clone(), 200, "u", true, "active was skipped"),
+        (off("deactivateUsers"), "PUT", json!({"userName": "a", "active": false}), 200, "", true, "active was skipped"),
         (off("deactivateUsers"), "DELETE", Value::Null, 403, "t", true, "sync.deactivateUsers"),
         (
             json!({"deactivateUsers": false, "updateProfiles": false}),
@@ -182,10 +182,10 @@ fn names_that_look_like_reserved_ones() {
         "s\u{ad}traße",
     ] {
         let answer = server.send("POST", "/Groups", json!({"displayName": name}));
-        // A character that is not seen is refused whatever the name.
+        // An invisible character is refused whatever the name.
         assert!(matches!(answer.status, 400 | 409), "{name:?}: {}", answer.body);
         let hidden = name.chars().any(|c| c.is_control() || "\u{200b}\u{ad}\u{202e}\u{2066}\u{feff}".contains(c));
-        let says = if hidden { "is not seen" } else { "reservedGroupNames" };
+        let says = if hidden { "invisible character" } else { "reservedGroupNames" };
         assert!(answer.text("detail").contains(says), "{name:?}: {}", answer.body);
     }
     assert_eq!(server.send("POST", "/Groups", json!({"displayName": "Site Admin"})).status, 201);

@@ -213,7 +213,7 @@ fn what_an_admin_token_does_with_itself() {
             assert_eq!(status(&rotated), status_expected, "{kind:?} until {end:?}");
             if let Err(error) = &rotated {
                 let until = world.end(kind.end).unwrap().rfc3339();
-                assert!(error.detail.contains(&format!("expiresAt has to be {until} or earlier")), "{error}");
+                assert!(error.detail.contains(&format!("expiresAt must be {until} or earlier")), "{error}");
             }
             if let Ok((next, successor)) = rotated {
                 let (old, new) = (world.listed(&id), world.listed(&next));
@@ -238,8 +238,8 @@ fn the_refusal_says_what_is_allowed() {
     let error = world.mint(&actor, settings, None).unwrap_err();
     let until = world.end(1).unwrap().rfc3339();
     let detail = format!(
-        "A Console token mints and rotates Console tokens that may do at most what it may itself: expiresAt has to be {until} \
-         or earlier; each of addressRanges has to be inside of 203.0.113.0/24, 2001:db8::/32. Name both so, or use the root key."
+        "A Console token mints and rotates Console tokens that may do at most what it may itself: expiresAt must be {until} \
+         or earlier; each of addressRanges must be inside of 203.0.113.0/24, 2001:db8::/32. Name both so, or use the root key."
     );
     assert_eq!(error.detail, detail);
 }

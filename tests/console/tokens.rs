@@ -247,7 +247,7 @@ fn what_cannot_be_rotated() {
         (21, json!({}), 409, "Token n-21 was revoked"),
         (31, json!({}), 409, "rotated already: rotate its successor n-32, or mint a new token"),
         (99, json!({}), 404, "no token n-99"),
-        (1, json!({"expiresAt": server.now.rfc3339()}), 400, "expiresAt has to be in the future"),
+        (1, json!({"expiresAt": server.now.rfc3339()}), 400, "expiresAt must be in the future"),
         (1, json!({"expiresAt": "tomorrow"}), 400, "not \"tomorrow\""),
         (1, json!({"expiresAt": 7}), 400, "not \"7\""),
         (1, json!({"graceSeconds": -1}), 400, "from 0 to 2592000, not -1"),

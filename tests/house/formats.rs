@@ -1,4 +1,4 @@
-//! What travels between two deployed programs, byte for byte: a deploy rolls, so yesterday's has to be read today.
+//! What travels between two deployed programs, byte for byte: a deploy rolls, so yesterday's must be read today.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 

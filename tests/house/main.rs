@@ -6,3 +6,4 @@ mod docs;
 mod formats;
 mod layers;
 mod variants;
+mod words;

@@ -12,7 +12,7 @@ fn natively() {
     }
 }
 
-/// Nobody has to choose a dialect, but for the two that mean something else by the same request.
+/// No admin must choose a dialect, except for the two that mean something else by the same request.
 #[test]
 fn without_a_dialect() {
     for (name, text) in SESSIONS {

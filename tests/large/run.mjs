@@ -1,5 +1,5 @@
 // `npm run test:long -- large`: a large directory in workerd. It is filled, shown as a snapshot, imported into another
-// organisation and shown again, while other requests are answered; the two snapshots have to be equal, the wasm memory and
+// organisation and shown again, while other requests are answered; the two snapshots must be equal, the wasm memory and
 // the longest time that an object computed without a pause within bounds. LARGE_USERS sets how many users there are.
 import assert from "node:assert/strict";
 import { createReadStream, createWriteStream, mkdtempSync, rmSync } from "node:fs";

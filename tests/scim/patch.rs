@@ -403,9 +403,9 @@ fn envelopes_and_paths() {
     let mut cases = vec![
         (Both, json!([]), Refused("invalidSyntax", "Operations")),
         (Both, Value::Null, Refused("invalidSyntax", "Operations")),
-        (Both, json!([7]), Refused("invalidSyntax", "Operation 1 has to be an object")),
+        (Both, json!([7]), Refused("invalidSyntax", "Operation 1 must be an object")),
         (Both, json!([{"op": "move"}]), Refused("invalidSyntax", "add, remove or replace")),
-        (Both, json!([{"path": "title", "value": "x"}]), Refused("invalidSyntax", "Operation 1 has to have an op")),
+        (Both, json!([{"path": "title", "value": "x"}]), Refused("invalidSyntax", "Operation 1 must have an op")),
         (Both, json!([{"op": 42, "path": "title", "value": "x"}]), Refused("invalidSyntax", "op")),
         (Both, json!([{"op": "remove"}]), Refused("noTarget", "path")),
         (Both, json!([{"op": "remove", "value": {"title": "Engineer"}}]), Refused("noTarget", "path")),

@@ -106,7 +106,7 @@ fn registered_attributes() {
         (one("remove", "number[value eq \"7\"]", json!(null)), Err((Kind::InvalidFilter, "number"))),
         (one("remove", "doors[value eq \"north\"].tags", json!(["y"])), Ok(json!({}))),
         (one("remove", "tags", json!(["a", {"x": 1}])), Err((Kind::InvalidValue, "tags"))),
-        (one("add", "floor", json!(1.5)), Err((Kind::InvalidValue, "floor has to be a whole number, not 1.5."))),
+        (one("add", "floor", json!(1.5)), Err((Kind::InvalidValue, "floor must be a whole number, not 1.5."))),
         (one("replace", "doors.lock", json!("l1")), Ok(json!({}))),
         (one("replace", "doors.lock", json!("l2")), Err((Kind::Mutability, "lock"))),
         (one("remove", "doors[value eq \"NORTH\"].lock", json!(null)), Err((Kind::Mutability, "lock"))),

@@ -71,7 +71,7 @@ test("a schema is registered, obeyed, shown and forgotten", async () => {
 test("a schema that is none is refused by the attribute's name", async () => {
   for (const [urn, attributes, status, says] of [
     [URN, [{ name: "a", type: "text" }], 400, "The attribute a: type"],
-    [URN, [{ name: "a", uniqueness: "server" }], 400, "The attribute a has to have uniqueness none"],
+    [URN, [{ name: "a", uniqueness: "server" }], 400, "The attribute a must have uniqueness none"],
     [URN, [{ name: "a" }, { name: "A" }], 400, "The attribute A is defined twice"],
     [USER, [{ name: "a" }], 409, "SCIM standard"],
     [URN, [{ name: "a", description: "d".repeat(70_000) }], 413, "65536"],

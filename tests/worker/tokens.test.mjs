@@ -90,7 +90,7 @@ test("an admin token mints and rotates what it may itself, and what it minted is
     made[name] = await call(boss, "POST", "", body);
     assert.equal(made[name].status, expected, `${name}: ${JSON.stringify(made[name].body)}`);
     if (expected === 201) assert.equal(made[name].body.mintedBy, boss.id);
-    else if (name !== "admin") assert.ok(made[name].body.detail.includes(`expiresAt has to be ${expiresAt}`), made[name].body.detail);
+    else if (name !== "admin") assert.ok(made[name].body.detail.includes(`expiresAt must be ${expiresAt}`), made[name].body.detail);
   }
   const [reader, pusher] = [made.read.body, made.scim.body];
   for (const [by, what, expected] of [[reader, reader, 403], [boss, other, 403], [org, boss, 401], [boss, reader, 201], [boss, boss, 201]]) {

@@ -1,4 +1,4 @@
-//! The calls of the Console's API, each in one place: its address, the right that it needs, what it takes and answers, an
+//! The calls of the Console's API, each in one place: its address, the right that it needs, its body and answers, an
 //! example, and a sentence for the reader of the description. A new route does not compile in `tests/console/openapi.rs`
 //! before it has a row here.
 
@@ -32,13 +32,13 @@ pub struct ApiCall {
     pub needs: Needs,
     /// A title.
     pub title: &'static str,
-    /// What it does.
+    /// The effect of the call, as a sentence.
     pub sentence: &'static str,
     /// The parameters of its query, and the headers that it reads.
     pub parameters: &'static [Parameter],
-    /// What it takes.
+    /// The body that it takes.
     pub body: Option<RequestBody>,
-    /// What it answers, by status.
+    /// The answers by status.
     pub answers: &'static [(u16, ApiAnswer)],
     /// The statuses that it can be refused with; 413 comes with a body.
     pub refusals: &'static [u16],
@@ -58,7 +58,7 @@ pub enum Needs {
 }
 
 impl Needs {
-    /// Its word in the description and in the documentation.
+    /// Returns its word in the description and in the documentation.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Nothing => "none",
@@ -78,23 +78,23 @@ pub enum Parameter {
     Own {
         /// Its name.
         name: &'static str,
-        /// It must be there.
+        /// True if it must be there.
         required: bool,
-        /// What it says.
+        /// The meaning of it.
         what: &'static str,
-        /// What it may be.
+        /// The schema of it.
         schema: SchemaOf,
     },
 }
 
-/// What a call takes.
+/// The body of a call.
 #[derive(Debug)]
 pub struct RequestBody {
     /// Its media type.
     pub media: &'static str,
-    /// It must be there.
+    /// True if it must be there.
     pub required: bool,
-    /// What it may be.
+    /// The schema of it.
     pub schema: SchemaOf,
     /// An example of it.
     pub example: &'static str,
@@ -106,10 +106,10 @@ impl RequestBody {
     }
 }
 
-/// What a call answers.
+/// An answer of a call.
 #[derive(Clone, Copy, Debug)]
 pub struct ApiAnswer {
-    /// What it means.
+    /// The meaning of it.
     pub what: &'static str,
     /// The body.
     pub content: Option<AnswerContent>,
@@ -125,7 +125,7 @@ impl ApiAnswer {
         Self { what, content, headers: &[], shared: None }
     }
 
-    /// One with an entity tag.
+    /// Returns the answer with an entity tag.
     const fn tagged(self) -> Self {
         Self { headers: &[("ETag", "ETag")], ..self }
     }
@@ -140,9 +140,9 @@ impl ApiAnswer {
 pub struct AnswerContent {
     /// Its media type.
     pub media: &'static str,
-    /// What it is.
+    /// The schema of it.
     pub schema: SchemaOf,
-    /// What each line of it is.
+    /// The schema of each line.
     pub line: Option<SchemaOf>,
     /// An example of it.
     pub example: &'static str,
@@ -152,7 +152,7 @@ pub struct AnswerContent {
 pub const CALLS: &[&[ApiCall]] =
     &[SERVICE, organisations::CALLS, tokens::CALLS, directory::CALLS, imports::CALLS, schemas::CALLS];
 
-/// The groups of calls, with what they are about.
+/// The groups of calls, with their topics.
 pub const TAGS: &[(&str, &str)] = &[
     ("service", "Whether the service runs, and this description."),
     ("organisations", "Organisations and their settings."),
@@ -279,7 +279,7 @@ const fn problem(
     }
 }
 
-/// A whole number that JSON has exactly.
+/// Describes a whole number that JSON has exactly.
 fn number(_: &mut SchemaGenerator) -> Described {
     json_schema!({ "type": "integer", "minimum": 0, "maximum": NUMBER_MAX })
 }

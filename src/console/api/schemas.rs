@@ -26,7 +26,7 @@ impl Default for NamedSchemas {
 }
 
 impl NamedSchemas {
-    /// All that were named. One that both bodies and answers have is the same in both.
+    /// Returns all that were named. One that both bodies and answers have is the same in both.
     pub(super) fn finish(mut self) -> Map<String, Value> {
         let mut all: Map<String, Value> = Map::new();
         for (name, schema) in self.bodies.take_definitions(true).into_iter().chain(self.answers.take_definitions(true))
@@ -38,7 +38,7 @@ impl NamedSchemas {
     }
 }
 
-/// A schema in the form that generators of clients read.
+/// Returns a schema in the form that generators of clients read.
 pub(super) fn tidy(schema: Schema) -> Value {
     tidied(schema.to_value())
 }
@@ -51,7 +51,7 @@ fn tidied(schema: Value) -> Value {
             whole_numbers(&mut map);
             plain_enum(&mut map);
             one_line(&mut map);
-            // What is left out is not the same as null everywhere.
+            // A field that is left out is not the same as null everywhere.
             if map.get("default").is_some_and(Value::is_null) {
                 map.remove("default");
             }
@@ -62,14 +62,14 @@ fn tidied(schema: Value) -> Value {
     }
 }
 
-/// No member that is not described.
+/// Allows no member that is not described.
 fn closed(map: &mut Map<String, Value>) {
     if map.get("properties").is_some_and(|properties| properties.get("type").is_none_or(Value::is_object)) {
         map.entry("additionalProperties").or_insert(Value::Bool(false));
     }
 }
 
-/// Numbers are whole and not negative; their width in the code is no part of the API.
+/// Describes numbers: they are whole and not negative; their width in the code is no part of the API.
 fn whole_numbers(map: &mut Map<String, Value>) {
     let has = |kind: &Value| {
         kind == "integer" || kind.as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == "integer"))
@@ -83,7 +83,7 @@ fn whole_numbers(map: &mut Map<String, Value>) {
     }
 }
 
-/// An enumeration with comments is a list of words.
+/// Turns an enumeration with comments into a list of words.
 fn plain_enum(map: &mut Map<String, Value>) {
     let words: Option<Vec<Value>> = map
         .get("oneOf")
@@ -106,7 +106,7 @@ fn plain_enum(map: &mut Map<String, Value>) {
     }
 }
 
-/// A comment may be broken into lines.
+/// Joins the lines of a comment.
 fn one_line(map: &mut Map<String, Value>) {
     if let Some(Value::String(text)) = map.get_mut("description") {
         *text = text.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -17,7 +17,7 @@ pub struct Changes<'a> {
     pub next: Seq,
 }
 
-/// What a change did.
+/// The effect of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names say it")]
@@ -43,7 +43,7 @@ impl ChangeKind {
         Self::Imported,
     ];
 
-    /// Its name, as it is stored and shown.
+    /// Returns its name, as it is stored and shown.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Created => "created",
@@ -57,7 +57,7 @@ impl ChangeKind {
     }
 }
 
-/// What a change is about.
+/// The type of the changed resource.
 #[derive(Debug, Serialize)]
 #[cfg_attr(native, derive(schemars::JsonSchema))]
 pub enum ChangedType {
@@ -69,7 +69,7 @@ pub enum ChangedType {
     Organisation,
 }
 
-/// What a deleted id was.
+/// The type of a deleted resource.
 #[derive(Debug, Serialize)]
 #[cfg_attr(native, derive(schemars::JsonSchema))]
 pub enum ResourceKind {
@@ -90,11 +90,11 @@ pub enum ResourceKind {
 pub struct FeedChange<'a> {
     /// The position in the organisation's one sequence, from 1.
     pub seq: Seq,
-    /// When it was made.
+    /// The time of the change.
     pub at: Time,
-    /// What it did.
+    /// The effect of the change.
     pub kind: &'a str,
-    /// What it is about.
+    /// The type of the changed resource.
     #[cfg_attr(native, schemars(with = "ChangedType"))]
     pub resource_type: &'a str,
     /// The `id` of the user or group; of an import the organisation's name.
@@ -104,7 +104,7 @@ pub struct FeedChange<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(native, schemars(with = "Option<super::super::described::ChangedResource>"))]
     pub resource: Option<Option<&'a RawValue>>,
-    /// The user may sign in now.
+    /// True if the user may sign in now.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(native, schemars(with = "bool"))]
     pub active: Option<bool>,
@@ -112,11 +112,11 @@ pub struct FeedChange<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(native, schemars(with = "Version"))]
     pub version: Option<Version>,
-    /// When it was made; absent if it is gone.
+    /// The time of its creation; absent if it is gone.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(native, schemars(with = "Time"))]
     pub created: Option<Time>,
-    /// When it last changed; absent if it is gone.
+    /// The time of its last change; absent if it is gone.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(native, schemars(with = "Time"))]
     pub modified: Option<Time>,
@@ -128,7 +128,7 @@ pub struct FeedChange<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(native, schemars(with = "Vec<GroupVersion>"))]
     pub group_versions: Option<Vec<GroupVersion>>,
-    /// How many memberships went with it that later changes tell of, or none does.
+    /// The number of memberships that went with it, of which later changes tell or none does.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(native, schemars(with = "i64"))]
     pub memberships: Option<i64>,
@@ -149,9 +149,9 @@ pub struct GroupVersion {
     /// The group's `id`.
     #[cfg_attr(native, schemars(with = "crate::id::GroupId"))]
     pub id: String,
-    /// How often it has changed.
+    /// The number of its changes.
     pub version: Version,
-    /// When it last changed.
+    /// The time of its last change.
     pub modified: Time,
 }
 
@@ -176,11 +176,11 @@ pub enum SnapshotLine<'a> {
     /// The last line.
     #[serde(untagged)]
     End {
-        /// The position that the lines come to.
+        /// The position of the directory that the lines describe.
         at: Seq,
-        /// What the directory holds there.
+        /// The totals of the directory there.
         counts: SnapshotCounts,
-        /// How many lines come before this one.
+        /// The number of lines before this one.
         lines: i64,
     },
 }
@@ -215,17 +215,17 @@ pub struct Tombstone<'a> {
     /// The `id`.
     #[cfg_attr(native, schemars(with = "crate::id::UserId"))]
     pub id: &'a str,
-    /// What had it.
+    /// The type of the resource that had it.
     #[cfg_attr(native, schemars(with = "ResourceKind"))]
     pub resource_type: &'a str,
 }
 
-/// What a snapshot comes to.
+/// The totals of a snapshot.
 #[derive(Debug, Serialize)]
 #[cfg_attr(native, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SnapshotCounts {
-    /// Users, inactive ones too.
+    /// Users, inactive ones included.
     pub users: i64,
     /// Active users.
     pub active_users: i64,

@@ -1,27 +1,27 @@
-//! How an import stands.
+//! The state of an import.
 
 use crate::id::Seq;
 use serde::Serialize;
 use std::fmt;
 
-/// Where an import stands.
+/// The state of an import.
 #[derive(Debug, Serialize)]
 #[cfg_attr(native, derive(schemars::JsonSchema))]
 pub struct ImportStatus {
-    /// What is being done.
+    /// The step that is running.
     pub state: ImportState,
     /// The parts that were sent; none once it is over.
     pub parts: Vec<ImportPart>,
-    /// How far a job has come, for people.
+    /// The progress of the job, for people.
     pub position: Option<String>,
-    /// Why it failed and what to do.
+    /// The reason of its failure, and the way out.
     pub error: Option<String>,
     /// The change of the feed that tells of it.
     #[cfg_attr(native, schemars(range(min = 1)))]
     pub seq: Option<Seq>,
 }
 
-/// What an import is doing.
+/// The step of an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(native, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]

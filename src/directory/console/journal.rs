@@ -13,18 +13,18 @@ pub struct JournalPage<'a> {
     pub entries: Vec<Box<serde_json::value::RawValue>>,
     /// `after` of the next page; null on the last one.
     pub next: Option<String>,
-    /// What became of requests day by day; on the first page only.
+    /// The outcomes of requests, day by day; on the first page only.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(native, schemars(with = "Vec<Day<'a>>"))]
     pub days: Option<Vec<Day<'a>>>,
 }
 
-/// What became of a request, or of equal refusals; or a warning, which belongs to no request.
+/// The outcome of a request, or of equal refusals; or a warning, which belongs to no request.
 #[derive(Debug, Serialize)]
 #[cfg_attr(native, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct JournalEntry<'a> {
-    /// What became of it.
+    /// The outcome.
     #[cfg_attr(native, schemars(with = "JournalOutcome"))]
     pub outcome: &'a str,
     /// When it came first.
@@ -50,11 +50,11 @@ pub struct JournalEntry<'a> {
     pub code: Option<String>,
     /// The `scimType` that was answered (RFC 7644 section 3.12).
     pub scim_type: Option<String>,
-    /// What was wrong and what to do.
+    /// The error, and the way out.
     pub detail: Option<String>,
-    /// What the provider sent in a wrong form and was mended.
+    /// The repairs of forms that the provider sent wrongly.
     pub repairs: Vec<String>,
-    /// What was skipped, a sentence each.
+    /// The skipped parts, a sentence each.
     pub notes: Vec<String>,
     /// The ids or names that a refusal is about.
     pub names: Vec<String>,
@@ -64,7 +64,7 @@ pub struct JournalEntry<'a> {
     pub seq: Option<Seq>,
 }
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(native, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]

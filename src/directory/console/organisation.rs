@@ -30,23 +30,23 @@ pub struct Organisation<'a> {
     pub saml: Configured,
     /// Whether identity providers may push.
     pub scim: Enabled,
-    /// Which parts of a push are taken.
+    /// The parts of a push that are accepted.
     pub sync: SyncOptions,
-    /// How much deprovisioning is let through; null while the guard is off.
+    /// The limit on deprovisioning; null while the guard is off.
     pub guard: Option<Guard>,
     /// Until when the guard lets everything through.
     pub guard_released_until: Option<Time>,
     /// The most that the organisation may hold.
     pub quota: Quota,
-    /// What the storage takes, as quota.bytes counts it.
+    /// The size of the storage, as quota.bytes counts it.
     pub stored_bytes: i64,
-    /// Names that no group may be given by a provider.
+    /// Names that a provider may not give to a group.
     pub reserved_group_names: Vec<String>,
     /// The jurisdiction that its data stays in.
     pub jurisdiction: Option<String>,
     /// Near where its object was to be made.
     pub location_hint: Option<String>,
-    /// What it holds.
+    /// The totals of the directory.
     pub counts: Counts,
     /// The position of the last change.
     pub last_seq: Seq,
@@ -64,7 +64,7 @@ pub struct Organisation<'a> {
 #[derive(Debug, Serialize)]
 #[cfg_attr(native, derive(schemars::JsonSchema))]
 pub struct Configured {
-    /// The organisation's SAML is configured.
+    /// True if the organisation's SAML is configured.
     pub configured: bool,
 }
 
@@ -72,11 +72,11 @@ pub struct Configured {
 #[derive(Debug, Serialize)]
 #[cfg_attr(native, derive(schemars::JsonSchema))]
 pub struct Enabled {
-    /// The organisation takes part in SCIM.
+    /// True if the organisation takes part in SCIM.
     pub enabled: bool,
 }
 
-/// Which parts of a push are taken.
+/// The parts of a push that are accepted.
 #[derive(Debug, Serialize)]
 #[cfg_attr(native, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -91,7 +91,7 @@ pub struct SyncOptions {
     pub push_groups: bool,
 }
 
-/// What an organisation holds.
+/// The totals of a directory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(native, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -113,7 +113,7 @@ pub struct Counts {
 pub struct Health {
     /// `warning` if there are warnings.
     pub status: HealthStatus,
-    /// What is wrong and what to do, a sentence each.
+    /// Problems, each as a sentence with the way out.
     pub warnings: Vec<String>,
     /// Whole days until the last token for a provider ends; null if one has no end, or none is there.
     pub token_days_left: Option<i64>,

@@ -1,10 +1,10 @@
-//! What a SCIM request would do.
+//! The effects that a SCIM request would have.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
-/// What a SCIM request would do. Nothing of it was done.
+/// The effects that a SCIM request would have. None of them took place.
 #[derive(Debug, Serialize)]
 #[cfg_attr(native, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -12,11 +12,11 @@ pub struct PreviewAnswer<'a> {
     /// The request as it was understood; null if it was refused before, or is too long to be shown.
     #[cfg_attr(native, schemars(with = "Option<super::super::described::AnyObject>"))]
     pub command: Option<&'a RawValue>,
-    /// What the request needed to be understood.
+    /// The repairs that the request needed.
     pub repairs: Vec<String>,
-    /// What would be skipped, a sentence each.
+    /// The parts that would be skipped, a sentence each.
     pub notes: Vec<String>,
-    /// What would be answered.
+    /// The answer that the request would get.
     pub answer: PreviewedResponse<'a>,
     /// The changes that the feed would show, the first 1,000.
     #[cfg_attr(native, schemars(with = "Vec<super::FeedChange<'a>>"))]
@@ -25,7 +25,7 @@ pub struct PreviewAnswer<'a> {
     pub change_count: i64,
 }
 
-/// What a SCIM request would be answered.
+/// The answer that a SCIM request would get.
 #[derive(Debug, Serialize)]
 #[cfg_attr(native, derive(schemars::JsonSchema))]
 pub struct PreviewedResponse<'a> {

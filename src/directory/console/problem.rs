@@ -1,4 +1,4 @@
-//! What is not about an organisation: refusals, and whether the service runs.
+//! Answers that belong to no organisation: refusals, and whether the service runs.
 
 use crate::error::Kind;
 use crate::id::RequestId;
@@ -21,7 +21,7 @@ pub struct Problem<'a> {
     /// Why, in a word.
     #[cfg_attr(native, schemars(with = "crate::directory::described::ErrorCode"))]
     pub code: &'a str,
-    /// What is wrong and what to do, for people.
+    /// The error and the way out, for people.
     pub detail: String,
     /// The request, for support.
     pub request_id: &'a RequestId,

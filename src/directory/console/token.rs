@@ -25,11 +25,11 @@ pub struct TokenAnswer<'a> {
     pub id: &'a TokenId,
     /// The name for people.
     pub name: &'a str,
-    /// What it is for.
+    /// The use of the token.
     pub kind: TokenKind,
-    /// How its requests are read.
+    /// The dialect in which its requests are read.
     pub dialect: Dialect,
-    /// What a Console token may do; null for a provider's.
+    /// The rights of a Console token; null for a provider's.
     pub scope: Option<Scope>,
     /// Where it may be used from, in CIDR; empty for anywhere.
     pub address_ranges: &'a [String],
@@ -97,7 +97,7 @@ pub struct ChildToken<'a> {
     pub id: &'a TokenId,
     /// The name for people.
     pub name: &'a str,
-    /// What it is for.
+    /// The use of the token.
     pub kind: TokenKind,
 }
 

@@ -1,4 +1,4 @@
-//! What is read or written field by field in the code: extension schemas, quotas, location hints.
+//! Documents that the code reads or writes field by field: extension schemas, quotas, location hints.
 
 #![allow(dead_code, reason = "these types only describe")]
 
@@ -32,7 +32,7 @@ macro_rules! word {
 word! {
     /// An attribute's data type.
     AttributeType => words(Words::Type);
-    /// Who may change an attribute.
+    /// The rule for changes of an attribute.
     AttributeMutability => words(Words::Mutability);
     /// When an attribute is part of an answer.
     AttributeReturned => words(Words::Returned);
@@ -48,7 +48,7 @@ pub enum AttributeUniqueness {
     None,
 }
 
-/// What a schema extends.
+/// The type of resource that a schema extends.
 #[derive(Debug, JsonSchema)]
 pub enum Extended {
     /// Users.
@@ -73,7 +73,7 @@ pub struct ExtensionSchema {
     /// The attributes.
     #[schemars(length(min = 1))]
     attributes: Vec<SchemaAttribute>,
-    /// What it extends.
+    /// The types of resources that it extends.
     resource_types: Vec<Extended>,
 }
 
@@ -101,7 +101,7 @@ pub struct SchemaAttribute {
     /// Values that differ in their case are different.
     #[serde(skip_serializing_if = "left_out")]
     case_exact: bool,
-    /// Who may change it.
+    /// The rule for changes.
     #[serde(skip_serializing_if = "left_out")]
     mutability: AttributeMutability,
     /// When it is part of an answer.
@@ -110,7 +110,7 @@ pub struct SchemaAttribute {
     /// Always `none`.
     #[serde(skip_serializing_if = "left_out")]
     uniqueness: AttributeUniqueness,
-    /// What a reference leads to.
+    /// The targets of a reference.
     #[serde(skip_serializing_if = "left_out")]
     reference_types: Vec<String>,
     /// The attributes of a complex one.
@@ -151,7 +151,7 @@ pub struct NewSchema {
     /// The attributes, 100 with their sub-attributes.
     #[schemars(length(min = 1, max = ATTRIBUTES_MAX))]
     attributes: Vec<NewSchemaAttribute>,
-    /// What it extends; users if left out.
+    /// The types of resources that it extends; users if left out.
     resource_types: Option<Vec<Extended>>,
 }
 
@@ -173,19 +173,19 @@ pub struct NewSchemaAttribute {
     canonical_values: Option<Vec<String>>,
     /// Values that differ in their case are different.
     case_exact: Option<bool>,
-    /// Who may change it; `readWrite` if left out.
+    /// The rule for changes; `readWrite` if left out.
     mutability: Option<AttributeMutability>,
     /// When it is part of an answer; `default` if left out.
     returned: Option<AttributeReturned>,
     /// `none`.
     uniqueness: Option<AttributeUniqueness>,
-    /// What a reference leads to.
+    /// The targets of a reference.
     reference_types: Option<Vec<String>>,
     /// The attributes of a complex one.
     sub_attributes: Option<Vec<NewSchemaAttribute>>,
 }
 
-/// The most that an organisation may hold. What is left out has its default, 1,000,000 users, 100,000 groups and 8 GiB; null
+/// The most that an organisation may hold. A member that is left out has its default: 1,000,000 users, 100,000 groups and 8 GiB; null
 /// is no limit.
 #[derive(Debug, JsonSchema)]
 pub struct NewQuota {

@@ -1,5 +1,5 @@
-//! Where in the data of a Bulk operation a reference to another one may stand (RFC 7644 section 3.7.2): in the attributes
-//! that refer to resources. A `userName` that reads `bulkId:x` is a name like any other.
+//! The places in the data of a Bulk operation where a reference to another one may stand (RFC 7644 section 3.7.2): the
+//! attributes that refer to resources. A `userName` that reads `bulkId:x` is a name like any other.
 
 use crate::scim::json::{Checked, Shape, Step};
 use crate::scim::schema::{Attribute, ResourceType, Type};
@@ -7,14 +7,14 @@ use crate::scim::unregistered;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-/// What a text is, by its place.
+/// The meaning of a text, by its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// No reference.
+    /// Not a reference.
     None,
     /// A reference, if it has the form of one.
     Value,
-    /// A path, in whose filter one may stand.
+    /// A path; a reference may stand in its filter.
     Path,
 }
 
@@ -23,7 +23,7 @@ pub(super) struct Places<'a> {
     kind: &'a ResourceType,
     /// The names of the attributes that refer to resources, in lower case.
     names: BTreeSet<String>,
-    /// Of a PATCH: the path of each operation, if it has one.
+    /// For a PATCH: the path of each operation, if it has one.
     paths: Option<Vec<Option<Cow<'a, str>>>>,
 }
 
@@ -35,10 +35,11 @@ impl<'a> Places<'a> {
         Self { kind, names: names.collect(), paths: patches.then(|| paths(data)) }
     }
 
-    /// Returns what the text at that place is.
+    /// Returns the meaning of the text at that place.
     pub(super) fn of(&self, steps: &[Step]) -> Place {
         let Some(paths) = &self.paths else { return self.inside(steps) };
-        // In the list of operations, which may be the whole body, in one in place of a list, or in one that is the body.
+        // The text stands in the list of operations, which may be the whole body, in one in place of a list, or in one
+        // that is the body.
         let (number, steps) = match steps {
             [Step::Element(number), rest @ ..] => (*number, rest),
             [Step::Name(name), Step::Element(number), rest @ ..] if name.eq_ignore_ascii_case("Operations") => {
@@ -58,7 +59,7 @@ impl<'a> Places<'a> {
     }
 
     fn inside(&self, steps: &[Step]) -> Place {
-        // The resource itself may be named by what made it.
+        // The `id` in a body may be a reference to the operation that makes the resource.
         if matches!(steps, [Step::Name(name)] if name.eq_ignore_ascii_case("id")) {
             return Place::Value;
         }
@@ -69,7 +70,7 @@ impl<'a> Places<'a> {
         if refers { Place::Value } else { Place::None }
     }
 
-    /// True for the name or the path of an attribute that refers to resources; what nobody registered may.
+    /// Returns true for the name or the path of an attribute that refers to resources; an unregistered one may.
     fn refers(&self, path: &str) -> bool {
         let head = path.split('[').next().unwrap_or_default();
         let attribute = head.rsplit(':').next().unwrap_or_default();
@@ -79,7 +80,7 @@ impl<'a> Places<'a> {
     }
 }
 
-/// True for an attribute whose values are resources: it has a `$ref`, or is the address of one.
+/// Returns true for an attribute whose values are resources: it has a `$ref`, or is the address of one.
 fn refers(attribute: &Attribute) -> bool {
     let to_resources = attribute.references.iter().any(|to| !["external", "uri"].contains(&to.as_ref()));
     attribute.sub("$ref").is_some() || attribute.kind == Type::Reference && to_resources
@@ -108,7 +109,7 @@ mod tests {
     use crate::scim::schema::tables::{group_type, user_type};
     use serde_json::{Value, json};
 
-    /// The texts of the places that are not [`Place::None`].
+    /// Returns the texts of the places that are not [`Place::None`].
     fn found(kind: &ResourceType, data: &Value, patches: bool) -> Vec<String> {
         let text = data.to_string();
         let places = Places::new(kind, Checked::new(&text), patches);

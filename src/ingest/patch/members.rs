@@ -12,7 +12,7 @@ use crate::scim::json::Shape;
 use crate::scim::member;
 use crate::scim::schema::ResourceType;
 
-/// One operation on `members`, or on some of them.
+/// Reads one operation on `members`, or on some of them.
 pub(super) fn steps(
     kind: &ResourceType,
     group: &str,
@@ -36,7 +36,8 @@ pub(super) fn steps(
         (Op::Add, said) => vec![GroupOperation::AddMembers(said.wanted(group)?)],
         (Op::Replace, Said::Null) => vec![GroupOperation::ReplaceMembers(Vec::new())],
         (Op::Replace, said) => vec![GroupOperation::ReplaceMembers(said.wanted(group)?)],
-        // Without a value all members go (RFC 7644 section 3.5.2.2); with a list only those, an empty one none.
+        // Without a value all members are removed (RFC 7644 section 3.5.2.2); with a list only those, with an empty one
+        // none.
         (Op::Remove, said) if !matches!(said, Said::Null) && reading.repairs.need(Repair::RemoveMembersByValue) => {
             vec![GroupOperation::RemoveMembers(said.leaving()?)]
         }
@@ -44,7 +45,7 @@ pub(super) fn steps(
     })
 }
 
-/// The members that a filter matches. Where it names them, it is done with here.
+/// Reads an operation on the members that a filter matches. If the filter names them, they are found here.
 fn some(op: Op, filter: Filter, said: &Said<'_>, group: &str, reading: &mut Reading) -> Result<Vec<GroupOperation>> {
     let filter = member::filter(filter)?;
     let named: Option<Vec<MemberId>> =
@@ -54,15 +55,15 @@ fn some(op: Op, filter: Filter, said: &Said<'_>, group: &str, reading: &mut Read
         None => GroupOperation::RemoveMatching(filter.clone()),
     };
     match (op, &named) {
-        // One who is no member is removed with success (RFC 7644 section 3.5.2.2).
+        // A removal succeeds if the member is already gone (RFC 7644 section 3.5.2.2).
         (Op::Remove, _) => Ok(vec![removal()]),
-        // The oldest Azure AD syntax: the filter names who is to be added, the value is "[]" or {}.
+        // The oldest Azure AD syntax: the filter names the members to add, the value is "[]" or {}.
         (Op::Add, Some(ids)) if reading.mends() && reading.repairs.need(Repair::MemberInFilter) => {
             Ok(vec![GroupOperation::AddMembers(ids.clone())])
         }
         (Op::Add, _) => {
-            let detail =
-                "What a member says of itself is immutable: add members by the path members, each by its value.";
+            let detail = "The sub-attributes of a member are immutable: add and remove members by the path members, \
+                          each by its value.";
             Err(Error::new(Code::ImmutableMember, detail))
         }
         (Op::Replace, _) => {

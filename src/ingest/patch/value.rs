@@ -1,4 +1,4 @@
-//! The value of one operation: its shape follows from what its path points at.
+//! The value of one operation: its shape follows from the target of its path.
 
 use super::super::Reading;
 use super::{Missing, Op, Operation, Sent};
@@ -12,7 +12,7 @@ use crate::scim::resource::{canonical, is_kept, is_unassigned, name_unknown, sin
 use crate::scim::schema::{Attribute, ResourceType, Type};
 use serde_json::{Map, Value, json};
 
-/// Gives the value its attribute's type; `None` if the operation says nothing.
+/// Gives the value its attribute's type; `None` if the operation has no effect.
 pub(super) fn operation(kind: &ResourceType, sent: Sent<'_>, reading: &mut Reading) -> Result<Option<Operation>> {
     let makes = reading.mends() && Repair::CreateMissingElement.is_on();
     let missing = if makes { Missing::Make } else { Missing::Refuse };
@@ -25,9 +25,9 @@ pub(super) fn operation(kind: &ResourceType, sent: Sent<'_>, reading: &mut Readi
             let element = sub.is_none() && attribute.multi && path.filter.is_some();
             let target = sub.unwrap_or(attribute);
             is_list = target.multi && !element;
-            // Only a list of values that are to go says something more than the path.
+            // Only a list of values to remove says more than the path.
             let says_more = op != Op::Remove || is_list;
-            // To add nothing is to do nothing; in the RFC's words `null` is the state of having no value.
+            // Adding no value has no effect; in the RFC's words `null` is the state of having no value.
             if says_more
                 && value.is_null()
                 && op == Op::Add
@@ -45,7 +45,7 @@ pub(super) fn operation(kind: &ResourceType, sent: Sent<'_>, reading: &mut Readi
         }
     };
     if reading.mends() && value.is_null() && path.target.urn.is_none() && path.target.name == "active" {
-        // To let a user in again, or out, has to be said.
+        // Only an explicit value may activate or deactivate a user.
         reading.note("The attribute active can be set, not removed; it was kept.".to_owned());
         return Ok(None);
     }
@@ -53,7 +53,7 @@ pub(super) fn operation(kind: &ResourceType, sent: Sent<'_>, reading: &mut Readi
         reading.name(Some(&value));
     }
     let op = match (op, &value) {
-        // What came to nothing: of several values none is added, in the place of one value there is none.
+        // The repairs left no value: to several values none is added; a single value is assigned none.
         (Op::Add, Value::Null) if reading.mends() && is_list => return Ok(None),
         (Op::Add, Value::Null) if reading.mends() => Op::Replace,
         (op, _) => op,
@@ -61,7 +61,7 @@ pub(super) fn operation(kind: &ResourceType, sent: Sent<'_>, reading: &mut Readi
     Ok(Some(Operation { op, path, value, missing }))
 }
 
-/// All values of a multi-valued attribute.
+/// Reads all values of a multi-valued attribute.
 fn list(target: &Attribute, path: &Resolved, text: Checked<'_>, reading: &mut Reading) -> Result<Value> {
     let value = several(target, reading.guide.attribute(target, text)?, reading);
     let value = if reading.mends() { dialect::repaired(target, value, &mut reading.repairs) } else { value };
@@ -72,11 +72,11 @@ fn list(target: &Attribute, path: &Resolved, text: Checked<'_>, reading: &mut Re
     Ok(found.unwrap_or_default())
 }
 
-/// The values of a multi-valued attribute that are to go. Each must say which it means: to skip one would tell the client
-/// that what is stored is gone.
+/// Reads the values of a multi-valued attribute to remove. Each must tell which value it means: a skipped one would
+/// tell the client that the stored value is gone.
 ///
 /// # Errors
-/// 400 `invalidValue` for an element of which nothing is known, or whose unknown part may be what tells it from others.
+/// 400 `invalidValue` for an element without a known part, or whose unknown part may be what tells it from others.
 fn leaving(target: &Attribute, path: &Resolved, text: Checked<'_>, reading: &mut Reading) -> Result<Value> {
     if text.is_null() {
         return Ok(Value::Null);
@@ -101,9 +101,9 @@ fn leaving(target: &Attribute, path: &Resolved, text: Checked<'_>, reading: &mut
         }
         let mut unknown = Vec::new();
         let item = single(target, item, &name, &mut unknown)?;
-        let item = item.ok_or_else(|| unclear("has nothing that is known here"))?;
+        let item = item.ok_or_else(|| unclear("has no known sub-attribute"))?;
         if let Some(part) = unknown.first().filter(|_| item.get("value").is_none()) {
-            return Err(unclear(&format!("has the unknown part {}", quoted(part))));
+            return Err(unclear(&format!("has the unknown sub-attribute {}", quoted(part))));
         }
         reading.dropped(unknown);
         listed.push(item);
@@ -111,7 +111,7 @@ fn leaving(target: &Attribute, path: &Resolved, text: Checked<'_>, reading: &mut
     Ok(Value::Array(listed))
 }
 
-/// In a PATCH one of several values may stand without a list (RFC 7644 section 3.5.2.1).
+/// Returns a list. In a PATCH one of several values may stand without a list (RFC 7644 section 3.5.2.1).
 fn several(target: &Attribute, value: Value, reading: &Reading) -> Value {
     match value {
         one @ Value::Object(_) if target.kind == Type::Complex && !reading.mends() => json!([one]),
@@ -120,7 +120,8 @@ fn several(target: &Attribute, value: Value, reading: &Reading) -> Value {
     }
 }
 
-/// One value: a simple one, or an object that is merged into what is stored, with `null` for what goes.
+/// Reads one value: a simple one, or an object that is merged into the stored one, with `null` for removed
+/// sub-attributes.
 fn one(op: Op, target: &Attribute, path: &Resolved, text: Checked<'_>, reading: &mut Reading) -> Result<Value> {
     let value = reading.guide.element(target, text)?;
     let value = if reading.mends() { dialect::repaired_one(target, value, &mut reading.repairs) } else { value };
@@ -156,7 +157,7 @@ fn object(
         }
         match canonical(sub, value, &prefix, unknown)? {
             Some(value) => object.insert(sub.name.to_string(), value),
-            // `{"value": ""}` takes away what the value is all of, such as the manager.
+            // `{"value": ""}` removes an attribute that is nothing but its value, such as the manager.
             None if sub.name == "value" && !target.multi => return Ok(Value::Null),
             None if clears => object.insert(sub.name.to_string(), Value::Null),
             None => None,

@@ -1,6 +1,6 @@
-//! KV's records of tokens that have ended, which say what the token's row says. The row is changed first, with the
-//! transaction that ends the token, and notes there that the record is due; writing it is the platform's part, which may fail
-//! as often as it likes: KV takes one write a second for a key. Until it is written the object alone refuses the token.
+//! KV's records of tokens that have ended, which repeat the token's row. The transaction that ends the token changes
+//! the row and notes there that the record is due. The platform writes the record, and may fail as often as it likes:
+//! KV takes one write a second for a key. Until it is written the object alone refuses the token.
 
 use crate::auth::Record;
 use crate::directory::admin::TokenSettings;
@@ -8,12 +8,12 @@ use crate::error::Result;
 use crate::id::{OrgId, Timestamp, TokenHash};
 use crate::store::{Sql, schema, tokens, transact};
 
-/// A record that has to be written.
+/// A record that must be written.
 #[derive(Debug)]
 pub struct Due {
     /// Its token.
     pub hash: TokenHash,
-    /// What it says.
+    /// The content of the record.
     pub record: Record,
     since: Timestamp,
 }
@@ -38,8 +38,8 @@ pub fn record(
     }
 }
 
-/// Returns the records that are due at `now`, at most `count`. Each stays due until [`written`], but not before `again`, so that
-/// two writers do not get in each other's way, and one that fails is tried again.
+/// Returns the records that are due at `now`, at most `count`. Each stays due until [`written`], but not before
+/// `again`, so that two writers do not disturb each other, and one that fails is tried again.
 ///
 /// # Errors
 /// Internal only.

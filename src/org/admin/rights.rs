@@ -1,4 +1,4 @@
-//! Which tokens a caller may mint, rotate and end. The root key may do all of it, and scope `read` none.
+//! The rights to mint, rotate and end tokens. The root key may do all of it, and scope `read` nothing.
 //!
 //! | with an admin token | mint | rotate | end |
 //! | --- | --- | --- | --- |
@@ -16,7 +16,7 @@ use crate::id::{Timestamp, TokenId};
 use crate::org::access::forbidden;
 use crate::store::tokens::Token;
 
-/// Judges minting a token.
+/// Checks the right to mint a token.
 ///
 /// # Errors
 /// 403 for an admin token, and for a `read` token that may do more than its minter: it says what is allowed.
@@ -28,7 +28,7 @@ pub(crate) fn may_mint(by: Option<&Token>, token: &TokenSettings) -> Result<()> 
     }
 }
 
-/// Judges the successor that a token is to have.
+/// Checks the right to give a token this successor.
 ///
 /// # Errors
 /// 403 for another admin token, and for a successor that may do more than the caller.
@@ -40,7 +40,7 @@ pub(crate) fn may_rotate(by: Option<&Token>, id: &TokenId, successor: &TokenSett
     is_within(by, successor)
 }
 
-/// Judges ending a token.
+/// Checks the right to end a token.
 ///
 /// # Errors
 /// 403 for another admin token.
@@ -54,13 +54,13 @@ pub(crate) fn may_end(by: Option<&Token>, token: &Token) -> Result<()> {
     }
 }
 
-/// Returns when the successor of a token ends if the caller names no end: never after the caller, if it is a Console token.
+/// Returns the end of a successor if the caller names none: never after the caller's own, if it is a Console token.
 pub(crate) fn bounded_end(by: Option<&Token>, kind: TokenKind, end: Option<Timestamp>) -> Option<Timestamp> {
     let own = by.filter(|_| kind == TokenKind::Console).and_then(|by| by.settings.expires_at);
     [own, end].into_iter().flatten().min()
 }
 
-/// Whether a Console token may do at most what `by` may, from where and for as long.
+/// Checks that a Console token may do at most what `by` may: its ranges and its end.
 fn is_within(by: &Token, token: &TokenSettings) -> Result<()> {
     let own = &by.settings;
     let ends_later = own.expires_at.filter(|own| token.expires_at.is_none_or(|end| end > *own));
@@ -68,15 +68,15 @@ fn is_within(by: &Token, token: &TokenSettings) -> Result<()> {
     if token.kind == TokenKind::Scim || (ends_later.is_none() && !is_wider) {
         return Ok(());
     }
-    let end = own.expires_at.map(|end| format!("expiresAt has to be {} or earlier", end.rfc3339()));
+    let end = own.expires_at.map(|end| format!("expiresAt must be {} or earlier", end.rfc3339()));
     let ranges = (!own.address_ranges.is_empty())
-        .then(|| format!("each of addressRanges has to be inside of {}", own.address_ranges.join(", ")));
+        .then(|| format!("each of addressRanges must be inside of {}", own.address_ranges.join(", ")));
     let needed: Vec<String> = [end, ranges].into_iter().flatten().collect();
     Err(Error::new(
         Code::ScopeTooNarrow,
         format!(
-            "A Console token mints and rotates Console tokens that may do at most what it may itself: {}. Name both so, or use \
-             the root key.",
+            "A Console token mints and rotates Console tokens that may do at most what it may itself: {}. Name both \
+             so, or use the root key.",
             needed.join("; ")
         ),
     ))

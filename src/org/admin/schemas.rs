@@ -1,5 +1,6 @@
 //! The extension schemas that the organisation registered. They are read once when the object starts and kept in
-//! memory; every change of them starts a new generation, which is how an edge that still has the old ones is found out.
+//! memory. Every change of them starts a new generation, by which the object notices an edge that still has the old
+//! ones.
 
 use crate::directory::console::ExtensionSchemas;
 use crate::directory::reply::Answer;
@@ -15,7 +16,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::rc::Rc;
 
-/// The resource types with what is registered.
+/// Reads the resource types with the registered extensions.
 pub(crate) fn types(sql: &dyn Sql) -> Result<Types> {
     match store::generation(sql)? {
         0 => Ok(Types::default()),
@@ -23,12 +24,12 @@ pub(crate) fn types(sql: &dyn Sql) -> Result<Types> {
     }
 }
 
-/// What tells an edge that it read a request under another generation.
+/// Returns the answer for an edge that read a request under another generation.
 pub(crate) fn stale(sql: &dyn Sql, types: &Types) -> Result<Answer> {
     Ok(Answer::Stale { generation: types.generation, schemas: raw(documents(sql)?)? })
 }
 
-/// All documents, as the text of an array.
+/// Returns all documents, as the text of an array.
 fn documents(sql: &dyn Sql) -> Result<String> {
     let documents: Vec<String> = store::all(sql)?.into_iter().map(|(_, doc)| doc).collect();
     Ok(format!("[{}]", documents.join(",")))
@@ -38,19 +39,19 @@ fn raw(text: String) -> Result<Box<RawValue>> {
     RawValue::from_string(text).map_err(Error::internal)
 }
 
-/// `GET /v1/orgs/{org}/schemas`.
+/// Answers `GET /v1/orgs/{org}/schemas`.
 pub(crate) fn list(sql: &dyn Sql) -> Result<Answer> {
     Answer::of(&ExtensionSchemas { schemas: raw(documents(sql)?)? })
 }
 
-/// `GET /v1/orgs/{org}/schemas/{urn}`.
+/// Answers `GET /v1/orgs/{org}/schemas/{urn}`.
 pub(crate) fn get(sql: &dyn Sql, urn: &str) -> Result<Answer> {
     let (_, doc) = find(store::all(sql)?, urn).ok_or_else(|| missing(urn))?;
     Ok(Answer::Json(raw(doc)?))
 }
 
-/// `PUT /v1/orgs/{org}/schemas/{urn}`: the document's own spelling of the URN is the one that holds, and what is stored is
-/// written in it by a job. An equal document changes nothing; another spelling of a registered URN is refused.
+/// Executes `PUT /v1/orgs/{org}/schemas/{urn}`. The document's own spelling of the URN counts, and a job writes stored
+/// values in it. An equal document changes nothing; another spelling of a registered URN is refused.
 pub(crate) fn put(sql: &dyn Sql, memory: &mut Memory, document: &Map<String, Value>, now: Timestamp) -> Result<Answer> {
     let document = Document::read(document.clone())?;
     let (urn, text) = (document.schema.id.as_ref(), document.write().to_string());
@@ -60,19 +61,20 @@ pub(crate) fn put(sql: &dyn Sql, memory: &mut Memory, document: &Map<String, Val
     let (count, old) = (stored.len(), find(stored, urn));
     if let (None, Some(other)) = (&old, clash) {
         let detail = format!(
-            "{urn} and {other}, which is registered, begin alike up to a colon, so a path could mean either. Choose another \
-             URN, or delete that schema first."
+            "{urn} and {other}, which is registered, begin alike up to a colon, so a path could mean either. Choose \
+             another URN, or delete that schema first."
         );
         return Err(Error::new(Code::SchemaAmbiguous, detail));
     }
     if old.is_none() && count >= REGISTERED_MAX {
-        let detail = format!("The organisation has {count} schemas already; at most {REGISTERED_MAX} are kept.");
+        let detail = format!("The organisation has {count} schemas already; at most {REGISTERED_MAX} are allowed.");
         return Err(Error::new(Code::TooManySchemas, detail));
     }
-    // The stored values have the spelling of the schema that is registered.
+    // The stored values have the spelling of the registered schema.
     if let Some((spelled, _)) = old.as_ref().filter(|(spelled, _)| spelled != urn) {
         let detail = format!(
-            "A schema with this URN is registered as {spelled}. Write the URN as that one is written, or delete that schema first.",
+            "A schema with this URN is registered as {spelled}. Write the URN as that one is written, or delete that \
+             schema first.",
             spelled = quoted(spelled)
         );
         return Err(Error::new(Code::SchemaSpelling, detail));
@@ -89,15 +91,15 @@ pub(crate) fn put(sql: &dyn Sql, memory: &mut Memory, document: &Map<String, Val
     Ok(if old.is_some() { Answer::Json(shown) } else { Answer::New(shown) })
 }
 
-/// `DELETE /v1/orgs/{org}/schemas/{urn}`. Values that resources have stay as they are, as those of an extension that
-/// nobody registered.
+/// Executes `DELETE /v1/orgs/{org}/schemas/{urn}`. Stored values stay as they are, as those of an unregistered
+/// extension.
 pub(crate) fn delete(sql: &dyn Sql, memory: &mut Memory, urn: &str, now: Timestamp) -> Result<Answer> {
     let (spelled, _) = find(store::all(sql)?, urn).ok_or_else(|| missing(urn))?;
     change(sql, memory, now, |_| store::delete(sql, &spelled))?;
     Ok(Answer::Nothing)
 }
 
-/// One change in one transaction. The types are made before it ends, so that memory and storage change together.
+/// Makes one change in one transaction. The types are made before it ends, so that memory and storage change together.
 fn change(sql: &dyn Sql, memory: &mut Memory, now: Timestamp, body: impl Fn(i64) -> Result<()>) -> Result<()> {
     let types = transact(sql, || {
         body(store::next_generation(sql, now)?)?;
@@ -107,7 +109,7 @@ fn change(sql: &dyn Sql, memory: &mut Memory, now: Timestamp, body: impl Fn(i64)
     Ok(())
 }
 
-/// True if one of two URNs begins the other at a colon.
+/// Returns true if one of two URNs begins the other at a colon.
 fn clashes(one: &str, other: &str) -> bool {
     let begins = |long: &str, short: &str| after(long, short).is_some_and(|rest| rest.starts_with(':'));
     begins(one, other) || begins(other, one)

@@ -1,4 +1,4 @@
-//! Tokens as the Console sees and changes them, and how long those that providers push with will last.
+//! Tokens as the Console sees and changes them, and how long the tokens of providers will last.
 
 use super::rights;
 use crate::auth::{Dialect, TokenKind};
@@ -12,13 +12,13 @@ use crate::store::tokens::{self, ROOT, Token};
 use crate::store::{Sql, journal::DAY};
 use serde_json::value::to_raw_value;
 
-/// How long before its end the last token to end is warned of, in milliseconds.
+/// The time before the end of the last token at which the warning begins, in milliseconds.
 const WARNED: i64 = 14 * DAY;
 
-/// How many tokens an organisation keeps, those that have ended included: 1,000 of the largest are listed in 4 MB.
+/// The most tokens of an organisation, ended ones included: 1,000 of the largest are listed in 4 MB.
 const TOKENS_MAX: i64 = 1_000;
-/// How long after its end a token may be forgotten, in milliseconds: KV's record of it is gone by then, and so is what it did
-/// from the journal.
+/// The time after its end from which a token may be forgotten, in milliseconds: KV's record of it is gone by then, and
+/// its requests are gone from the journal.
 const FORGOTTEN_AFTER: i64 = 31 * DAY;
 
 /// Makes room for one more token.
@@ -34,17 +34,17 @@ fn make_room(sql: &dyn Sql, now: Timestamp) -> Result<()> {
         return Ok(());
     }
     let detail = format!(
-        "The organisation has {TOKENS_MAX} tokens, as many as are kept. Revoke those that are no longer used: one is \
-         forgotten 31 days after its end, when a new one needs its place."
+        "The organisation has {TOKENS_MAX} tokens, the most that are allowed. Revoke those that are no longer used: \
+         one is forgotten 31 days after its end, when a new one needs its place."
     );
     Err(Error::new(Code::TooManyTokens, detail))
 }
 
-/// Stores a new token, minted with the Console token `by` or with the root key. `replaces` is the token whose successor it
-/// becomes, which differs in its end alone.
+/// Stores a new token, minted with the Console token `by` or with the root key. `replaces` is the token whose successor
+/// it becomes, which differs in its end alone.
 ///
 /// # Errors
-/// 400 that names the field, 403 for what the caller may not mint.
+/// 400 that names the field, 403 for a token that the caller may not mint.
 pub(crate) fn mint(
     sql: &dyn Sql,
     by: Option<&Token>,
@@ -69,11 +69,11 @@ pub(crate) fn mint(
     Answer::of(&show(&stored(sql, id)?, now))
 }
 
-/// How many of the tokens that stay are listed.
+/// The most remaining tokens that are listed.
 const CHILDREN_SHOWN: usize = 1000;
 
-/// Revokes a token; with `children` also what it minted, and what those minted. Otherwise the answer lists those that stay
-/// and are alive, with their `id`, `name` and `kind`. Within the call's transaction.
+/// Revokes a token, in the call's transaction. With `children` it also revokes the tokens that it minted, and those
+/// that they minted. Otherwise the answer lists those that stay and are alive, with their `id`, `name` and `kind`.
 ///
 /// # Errors
 /// 403 if one of them is another admin token than the caller; then none is revoked.
@@ -104,17 +104,19 @@ pub(crate) fn revoke(
     ended(&token, now, &stay)
 }
 
-/// From this the edge learns which token it must forget, and which of those that it minted stay.
+/// Returns the answer that tells the edge which token it must forget, and which of its children stay.
 fn ended(token: &Token, end: Timestamp, children: &[ChildToken<'_>]) -> Result<Answer> {
     let children = if children.is_empty() { None } else { Some(to_raw_value(children).map_err(Error::internal)?) };
     Answer::of(&EndedToken { hash: token.hash, ends_at: Some(end.rfc3339()), children })
 }
 
-/// Returns what the successor of a token is to be, or, once that is there, the end of the token. If the request names no end
-/// of the successor, it lives as long as the token was to, a Console token no longer than the Console token `by`.
+/// Returns the settings of a token's successor, or, once the successor is there, the end of the token. If the request
+/// names no end of the successor, it lives as long as the token was to, a Console token no longer than the Console
+/// token `by`.
 ///
 /// # Errors
-/// 403 for what the caller may not rotate, 409 for a token that has ended or has a successor, 400 for an end that has passed.
+/// 403 for a token that the caller may not rotate, 409 for a token that has ended or has a successor, 400 for an end
+/// that has passed.
 pub(crate) fn rotate(sql: &dyn Sql, by: Option<&Token>, rotation: &Rotation, now: Timestamp) -> Result<Answer> {
     let id = &rotation.id;
     let token = replaceable(sql, id, now)?;
@@ -134,7 +136,7 @@ pub(crate) fn rotate(sql: &dyn Sql, by: Option<&Token>, rotation: &Rotation, now
     Answer::of(&settings)
 }
 
-/// The token of that id, if it may have a successor.
+/// Returns the token of that id, if it may have a successor.
 ///
 /// # Errors
 /// 404, and 409 for one that has ended or has a successor.
@@ -157,7 +159,7 @@ fn replaceable(sql: &dyn Sql, id: &TokenId, now: Timestamp) -> Result<Token> {
     Ok(token)
 }
 
-/// The token of that id.
+/// Returns the token of that id.
 fn stored(sql: &dyn Sql, id: &TokenId) -> Result<Token> {
     let missing = || Error::new(Code::TokenNotFound, format!("There is no token {id} in this organisation."));
     tokens::by_id(sql, id)?.ok_or_else(missing)
@@ -167,21 +169,23 @@ fn check(token: &TokenSettings, now: Timestamp) -> Result<()> {
     let refuse = |detail: &str| Err(Error::new(Code::InvalidField, detail));
     match token {
         _ if token.name.trim().is_empty() || token.name.chars().count() > 200 => {
-            refuse("name has to be 1 to 200 characters.")
+            refuse("name must be 1 to 200 characters.")
         }
-        _ if token.expires_at.is_some_and(|end| end <= now) => refuse("expiresAt has to be in the future."),
-        TokenSettings { kind: TokenKind::Scim, scope: Some(_), .. } => refuse("scope belongs to kind console only."),
+        _ if token.expires_at.is_some_and(|end| end <= now) => refuse("expiresAt must be in the future."),
+        TokenSettings { kind: TokenKind::Scim, scope: Some(_), .. } => {
+            refuse("scope is allowed for kind console only.")
+        }
         TokenSettings { kind: TokenKind::Console, scope: None, .. } => {
-            refuse("scope has to be admin or read for kind console.")
+            refuse("scope must be admin or read for kind console.")
         }
         TokenSettings { kind: TokenKind::Console, dialect, .. } if *dialect != Dialect::Auto => {
-            refuse("dialect belongs to kind scim only.")
+            refuse("dialect is allowed for kind scim only.")
         }
         _ => Ok(()),
     }
 }
 
-/// A token as the Console sees it: never its secret.
+/// Returns a token as the Console sees it: never its secret.
 pub(crate) fn show(token: &Token, now: Timestamp) -> console::TokenAnswer<'_> {
     let settings = &token.settings;
     console::TokenAnswer {
@@ -202,7 +206,7 @@ pub(crate) fn show(token: &Token, now: Timestamp) -> console::TokenAnswer<'_> {
     }
 }
 
-/// Whole days; `None` without an end, 0 after it.
+/// Returns the whole days until its end; `None` without an end, 0 after it.
 fn days_left(token: &Token, now: Timestamp) -> Option<i64> {
     match token.settings.expires_at {
         _ if !token.is_alive(now) => Some(0),
@@ -210,13 +214,13 @@ fn days_left(token: &Token, now: Timestamp) -> Option<i64> {
     }
 }
 
-/// Of the tokens that providers push with the one that lives longest, if any is alive.
+/// Returns the longest-living of the providers' tokens, if any is alive.
 fn longest(tokens: &[Token], now: Timestamp) -> Option<&Token> {
     let pushes = |token: &&Token| token.settings.kind == TokenKind::Scim && token.is_alive(now);
     tokens.iter().filter(pushes).max_by_key(|token| token.settings.expires_at.map_or(i64::MAX, |end| end.0))
 }
 
-/// The token with which pushing will end, and what is to be done, from 14 days before.
+/// Returns the token with which pushing will end, and what to do, from 14 days before.
 pub(crate) fn ending(sql: &dyn Sql, now: Timestamp) -> Result<Option<(TokenId, String)>> {
     let tokens = tokens::all(sql)?;
     Ok(longest(&tokens, now).and_then(|token| Some((token.id.clone(), warning(token, now)?))))
@@ -236,7 +240,7 @@ fn warning(token: &Token, now: Timestamp) -> Option<String> {
     ))
 }
 
-/// How the connection to the provider is, with what else there is to warn of, and when it last sent anything.
+/// Returns the state of the connection to the provider, with all warnings, and when it last sent a request.
 pub(crate) fn health(
     sql: &dyn Sql,
     org: &OrgId,
@@ -250,8 +254,8 @@ pub(crate) fn health(
         Some(token) => warning(token, now).map(|sentence| named(&sentence, org)),
         None => enabled.then(|| {
             format!(
-                "SCIM is enabled for organisation {org} and no token of kind scim is alive: nothing can be pushed. Mint one \
-                 (POST /v1/orgs/{org}/tokens) and paste it into the identity provider."
+                "SCIM is enabled for organisation {org} and no token of kind scim is alive: nothing can be pushed. \
+                 Mint one (POST /v1/orgs/{org}/tokens) and paste it into the identity provider."
             )
         }),
     };

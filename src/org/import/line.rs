@@ -1,5 +1,5 @@
-//! One line of an import, read strictly: what a snapshot shows, or a part of it. Everything that can be said of a line by
-//! itself is said here, with the name of the field.
+//! One line of an import, read strictly: a line of a snapshot, or a part of it. All checks of a line by itself are made
+//! here, with the name of the field.
 
 use crate::error::{Code, Error, Result, quoted};
 use crate::id::{GroupId, MemberId, NUMBER_MAX, Timestamp, UserId};
@@ -11,12 +11,12 @@ use crate::store::import::Marks;
 use crate::store::{groups as group_rows, users as user_rows};
 use serde_json::{Map, Value};
 
-/// How many members one line names.
+/// The most members of one line.
 const USERS_MAX: usize = 10_000;
 
 type Fields = Map<String, Value>;
 
-/// A line, understood.
+/// A line, read and checked.
 pub(super) enum Line {
     From,
     User(String, Box<user_rows::Content>, Marks),
@@ -29,7 +29,7 @@ pub(super) enum Line {
     End(End),
 }
 
-/// What a change of the feed comes to.
+/// The content of a change of the feed.
 pub(super) struct Change {
     pub(super) id: String,
     /// The resource as it was when the feed was read.
@@ -90,7 +90,7 @@ pub(super) fn read(text: &str, types: &Types, now: Timestamp) -> Result<Line> {
         }
         "change" => change(object(Some(value), "change")?, types, now).map(Line::Change),
         _ => Err(invalid(format!(
-            "{name} is no line of an import: they are from, user, group, members, tombstone, change, at.",
+            "{name} is not a line of an import. Lines are from, user, group, members, tombstone, change, at.",
             name = quoted(&name)
         ))),
     }
@@ -112,7 +112,7 @@ fn user(mut fields: Fields, types: &Types, now: Timestamp) -> Result<Line> {
     let attributes = object(take(&mut fields, "attributes"), "attributes")?;
     only(&fields)?;
     let mut attributes = canonical(&types.user, attributes)?;
-    // A stored user always says whether it is active.
+    // A stored user always has `active`.
     let said = attributes.entry("active").or_insert(Value::Bool(active.unwrap_or(true)));
     if active.is_some_and(|active| *said != Value::Bool(active)) {
         return Err(invalid("active and attributes.active differ."));
@@ -136,8 +136,8 @@ fn group(mut fields: Fields, types: &Types, now: Timestamp) -> Result<Line> {
     Ok(Line::Group(id, Box::new(content), marks))
 }
 
-/// The attributes as they would be stored. Values of an extension that its schema does not allow are from before it was
-/// registered, and stay as they are.
+/// Returns the attributes as they would be stored. Values of an extension that its schema does not allow are from
+/// before it was registered, and stay as they are.
 fn canonical(kind: &ResourceType, attributes: Fields) -> Result<Fields> {
     let (mut core, mut kept) = (Fields::new(), Fields::new());
     for (name, value) in attributes {
@@ -150,14 +150,14 @@ fn canonical(kind: &ResourceType, attributes: Fields) -> Result<Fields> {
     }
     let read = resource::read(kind, core)?;
     if let Some(name) = read.unknown.first() {
-        return Err(invalid(format!("attributes.{name} is no attribute of a {}.", kind.name)));
+        return Err(invalid(format!("attributes.{name} is not an attribute of a {}.", kind.name)));
     }
     let mut attributes = read.resource.attributes;
     attributes.append(&mut kept);
     Ok(extension::adopted(kind, attributes))
 }
 
-/// A change as the feed shows it. What it says of who asked and when is nothing to a directory.
+/// Reads a change as the feed shows it. A directory needs neither its caller nor its time.
 fn change(mut fields: Fields, types: &Types, now: Timestamp) -> Result<Change> {
     for name in ["seq", "at"] {
         take(&mut fields, name);
@@ -174,7 +174,7 @@ fn change(mut fields: Fields, types: &Types, now: Timestamp) -> Result<Change> {
     let id = id(&mut fields)?;
     let versions = match take(&mut fields, "groupVersions") {
         Some(Value::Array(all)) => all.into_iter().map(|one| version(one, now)).collect::<Result<_>>()?,
-        Some(_) => return Err(invalid("groupVersions has to be an array.")),
+        Some(_) => return Err(invalid("groupVersions must be an array.")),
         None => Vec::new(),
     };
     let left = take(&mut fields, "groups").map(|groups| ids(Some(groups), "groups")).transpose()?;
@@ -211,9 +211,9 @@ fn version(value: Value, now: Timestamp) -> Result<(String, i64, Timestamp)> {
 
 fn marks(fields: &mut Fields, now: Timestamp) -> Result<Marks> {
     let version = take(fields, "version").map_or(Ok(1), |version| number(Some(version), "version"))?;
-    // Room for as many later ones: SQL's numbers are exact up to 2^53.
+    // There must be room for as many later ones: SQL's numbers are exact up to 2^53.
     if !(1..1 << 52).contains(&version) {
-        return Err(invalid("version has to be 1 or more, and less than 2^52."));
+        return Err(invalid("version must be 1 or more, and less than 2^52."));
     }
     let mut time = |name: &str| match take(fields, name) {
         None => Ok(now),
@@ -221,7 +221,7 @@ fn marks(fields: &mut Fields, now: Timestamp) -> Result<Marks> {
             let text = text(Some(value), name)?;
             let wrong = || {
                 invalid(format!(
-                    "{name} has to be a time such as 2027-01-31T09:30:00Z, not {text}.",
+                    "{name} must be a time such as 2027-01-31T09:30:00Z, not {text}.",
                     text = quoted(&text)
                 ))
             };
@@ -239,7 +239,7 @@ fn id(fields: &mut Fields) -> Result<String> {
     let id = text(take(fields, "id"), "id")?;
     match UserId::parse(&id) {
         Some(_) => Ok(id),
-        None => Err(invalid(format!("id has to be 1 to 128 of A-Z a-z 0-9 - _ . ~, not {:?}.", short(&id)))),
+        None => Err(invalid(format!("id must be 1 to 128 of A-Z a-z 0-9 - _ . ~, not {:?}.", short(&id)))),
     }
 }
 
@@ -252,7 +252,7 @@ fn resource_type(fields: &mut Fields) -> Result<&'static str> {
     match text(take(fields, "resourceType"), "resourceType")?.as_str() {
         "User" => Ok("User"),
         "Group" => Ok("Group"),
-        other => Err(invalid(format!("resourceType has to be User or Group, not {:?}.", short(other)))),
+        other => Err(invalid(format!("resourceType must be User or Group, not {:?}.", short(other)))),
     }
 }
 
@@ -294,14 +294,14 @@ fn object(value: Option<Value>, name: &str) -> Result<Fields> {
 fn only(left: &Fields) -> Result<()> {
     match left.keys().next() {
         None => Ok(()),
-        Some(name) => Err(invalid(format!("The field {:?} is not known here.", short(name)))),
+        Some(name) => Err(invalid(format!("Unknown field {:?}.", short(name)))),
     }
 }
 
 fn wrong(name: &str, expected: &str, found: Option<&Value>) -> Error {
     match found {
-        None => invalid(format!("{name} is missing; it has to be {expected}.")),
-        Some(value) => invalid(format!("{name} has to be {expected}, not {}.", json::name(value))),
+        None => invalid(format!("{name} is missing; it must be {expected}.")),
+        Some(value) => invalid(format!("{name} must be {expected}, not {}.", json::name(value))),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The job that copies the refusals of builds before this one into today's table, once.
+//! The job that copies the refusals of earlier builds into today's table, once.
 
 use super::row;
 use crate::error::{Error, Result};
@@ -11,15 +11,15 @@ use serde_json::Value;
 
 /// The job's row in `due`; it has one while rows are left.
 pub(crate) const COPY: &str = "copy-refusals";
-/// How many rows one step copies: two rows written each.
+/// The rows that one step copies: two rows written each.
 const ROWS_A_STEP: i64 = 100;
 
-/// Says whether the job has anything to do.
+/// Returns true if there are rows to copy.
 pub(crate) fn is_needed(sql: &dyn Sql) -> Result<bool> {
     store::has_old(sql)
 }
 
-/// Takes one step; answers when the next one is due, `None` if nothing is left.
+/// Takes one step. Returns when the next one is due, `None` if nothing is left.
 ///
 /// # Errors
 /// Internal only.

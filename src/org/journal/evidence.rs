@@ -1,6 +1,6 @@
-//! Which refusals have a row of their own. A token has [`ROWS_A_CODE`] for one code and [`ROWS_A_TOKEN`] in all; what comes
-//! beyond them is counted in one row for each code, so no token can push other evidence out. How many rows a token has is
-//! read when it is refused for the first time since the object started, and then counted in memory.
+//! The refusals that have a row of their own. A token has [`ROWS_A_CODE`] for one code and [`ROWS_A_TOKEN`] in all.
+//! Refusals beyond them are counted in one row for each code, so no token can push other evidence out. The number of a
+//! token's rows is read at its first refusal since the object started, and then counted in memory.
 
 use super::order::Order;
 use super::prune::Round;
@@ -15,28 +15,28 @@ use crate::store::{Sql, transact};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How many rows one token has for one code.
+/// The most rows of one token for one code.
 const ROWS_A_CODE: i64 = 500;
-/// How many rows one token has in all.
+/// The most rows of one token in all.
 const ROWS_A_TOKEN: i64 = 4_000;
-/// The rows of how many tokens are counted in memory: some 1 MB, if each was refused for every reason.
+/// The most tokens whose rows are counted in memory: some 1 MB, if each was refused for every reason.
 const TOKENS_MAX: usize = 200;
 
 /// Facts about the rows that the object remembers; a start forgets them.
 #[derive(Debug, Default)]
 pub(crate) struct Evidence {
-    /// How many rows a token has, by code.
+    /// The number of a token's rows, by code.
     numbers: BTreeMap<String, BTreeMap<String, i64>>,
-    /// How many rows all have; `None` if they are to be counted anew.
+    /// The number of all rows; `None` if they must be counted anew.
     rows: Option<i64>,
-    /// The round of pruning that is under way.
+    /// The current round of pruning.
     pub(crate) round: Option<Round>,
-    /// The entries that come next for the last reader.
+    /// The next entries for the last reader.
     pub(crate) order: Option<Order>,
 }
 
 impl Evidence {
-    /// Returns how many rows the token has, by code.
+    /// Returns the number of the token's rows, by code.
     fn numbers(&mut self, sql: &dyn Sql, token: &str) -> Result<&mut BTreeMap<String, i64>> {
         if !self.numbers.contains_key(token) {
             if self.numbers.len() >= TOKENS_MAX {
@@ -54,7 +54,7 @@ impl Evidence {
         self.rows = None;
     }
 
-    /// Returns how many rows there are, those of an earlier build aside.
+    /// Returns the number of rows, without those of an earlier build.
     pub(crate) fn rows(&mut self, sql: &dyn Sql) -> Result<usize> {
         let rows = match self.rows {
             Some(rows) => rows,
@@ -70,7 +70,7 @@ impl Evidence {
     }
 }
 
-/// Writes an entry down: a new one has a row, a repeat or one beyond the bounds is counted in memory.
+/// Writes an entry: a new one has a row, a repeat or one beyond the bounds is counted in memory.
 pub(crate) fn write(sql: &dyn Sql, memory: &mut Memory, entry: &Entry<'_>, now: Timestamp) -> Result<()> {
     if entry.outcome == "refused" {
         memory.unsaved.counted(entry.call.idp, Outcome::Refused, now);
@@ -108,7 +108,7 @@ pub(crate) fn write(sql: &dyn Sql, memory: &mut Memory, entry: &Entry<'_>, now: 
     Ok(())
 }
 
-/// Counts an entry that is beyond the bounds, in the row of its code and token that only counts.
+/// Counts an entry beyond the bounds, in the row of its code and token that only counts.
 fn count(sql: &dyn Sql, memory: &mut Memory, entry: &Entry<'_>, key: Key, now: Timestamp) -> Result<()> {
     let key = Key { fingerprint: String::new(), ..key };
     if store::last_seen(sql, &key)?.is_some() {
@@ -116,8 +116,8 @@ fn count(sql: &dyn Sql, memory: &mut Memory, entry: &Entry<'_>, key: Key, now: T
         return Ok(());
     }
     let sentence = format!(
-        "More requests with this token came to this than are listed one by one. Those beyond {ROWS_A_CODE} for one reason, or \
-         {ROWS_A_TOKEN} in all, are only counted here."
+        "More requests with this token had this outcome than are listed one by one. Those beyond {ROWS_A_CODE} for \
+         one reason, or {ROWS_A_TOKEN} in all, are only counted here."
     );
     let mut error = json!({ "repairs": [], "notes": [], "detail": sentence });
     for name in ["code", "kind", "status", "scimType"] {

@@ -1,6 +1,6 @@
-//! The order in which a reader meets the refusals: the newest first. No index has it, because it would be one more row
-//! written for each refusal. So a reader's first page looks at every row and the keys that come next are remembered; the
-//! pages after it read their rows by these keys.
+//! The order in which a reader gets the refusals: the newest first. No index has it, because it would be one more row
+//! written for each refusal. So a reader's first page looks at every row and the next keys are remembered; the pages
+//! after it read their rows by these keys.
 
 use super::evidence::Evidence;
 use crate::budget::Budget;
@@ -9,10 +9,10 @@ use crate::error::Result;
 use crate::store::Sql;
 use crate::store::refused::{self as store, Position, Refused};
 
-/// How many keys are remembered: ten pages.
+/// The keys that are remembered: ten pages.
 const KEYS: i64 = 2_000;
 
-/// The entries that come next for the last reader.
+/// The next entries for the last reader.
 #[derive(Debug)]
 pub(crate) struct Order {
     /// The parameters of its pages, the same for each.
@@ -20,7 +20,7 @@ pub(crate) struct Order {
     /// The place that the keys follow.
     place: Position,
     next: Vec<Position>,
-    /// Nothing comes after the last key.
+    /// True if nothing comes after the last key.
     is_whole: bool,
 }
 
@@ -31,7 +31,7 @@ impl Order {
         Ok(Self { wanted: any_page(wanted), place: place.clone(), next, is_whole })
     }
 
-    /// True if what follows `place` is remembered, or that nothing does.
+    /// Returns true if the entries after `place` are remembered, or that there are none.
     fn leads_on(&self, wanted: &Journal, place: &Position) -> bool {
         let is_inside = self.place <= *place && (self.is_whole || self.next.last().is_some_and(|last| place < last));
         is_inside && self.wanted == any_page(wanted)
@@ -43,14 +43,14 @@ fn any_page(wanted: &Journal) -> Journal {
     Journal { after: None, limit: 0, ..wanted.clone() }
 }
 
-/// Returns the units of looking at all rows. SQLite 3.40 looked at 150,000 rows in 31 ms, a unit each; where it had to look into
-/// names, at 17,000 rows of 4 KiB in 87 ms and at 150,000 small ones in 93 ms, either of them nearly 64 MiB.
+/// Returns the units of looking at all rows. SQLite 3.40 looked at 150,000 rows in 31 ms, a unit each. With names to
+/// compare it took 87 ms for 17,000 rows of 4 KiB and 93 ms for 150,000 small ones, either of them nearly 64 MiB.
 fn looking(rows: usize, wanted: &Journal) -> usize {
     if wanted.resource.is_some() || wanted.nested { (rows * 25).min(450_000) } else { rows }
 }
 
-/// Returns the entries after `place`, at most `limit`. One that is seen again during the reading stands before that
-/// place from then on, so it is left out.
+/// Returns the entries after `place`, at most `limit`. An entry that is seen again during the reading moves before that
+/// place, so it is left out.
 pub(crate) fn next(
     sql: &dyn Sql,
     evidence: &mut Evidence,
@@ -64,7 +64,7 @@ pub(crate) fn next(
         evidence.order = None;
     }
     let (mut found, mut place) = (Vec::new(), place.clone());
-    // Each turn goes on behind one key at least.
+    // Each turn passes at least one key.
     while let Some(left) = usize::try_from(limit).unwrap_or_default().checked_sub(found.len()).filter(|left| *left > 0)
     {
         let order = match evidence.order.take().filter(|order| order.leads_on(wanted, &place)) {

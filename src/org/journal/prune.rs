@@ -1,8 +1,8 @@
-//! Which refusals are forgotten: those last seen 30 days ago, and if all have more than [`BYTES_MAX`] the oldest of the code
-//! and token that has the most bytes, again and again until they fit. Nothing else is.
+//! The refusals that are forgotten: those last seen 30 days ago, and if all have more than [`BYTES_MAX`] the oldest of
+//! the code and token that has the most bytes, again and again until they fit. No other refusal is.
 //!
-//! No figure of all bytes is stored, because it would be one more row for each refusal. An hourly round goes through the
-//! table in the order of its key, [`ROWS_A_STEP`] rows a step, and adds up the bytes of each code and token. The sums live in
+//! No figure of all bytes is stored, because it would be one more row for each refusal. An hourly round reads the table
+//! in the order of its key, [`ROWS_A_STEP`] rows a step, and adds up the bytes of each code and token. The sums live in
 //! memory; if they are lost, the next step begins the round anew.
 
 use super::evidence::Evidence;
@@ -12,23 +12,23 @@ use crate::store::Sql;
 use crate::store::journal::KEPT_MILLISECONDS;
 use crate::store::refused::{self as store, Key};
 
-/// How many bytes all refusals have.
+/// The most bytes of all refusals.
 const BYTES_MAX: i64 = 64 * 1024 * 1024;
-/// How many rows one step goes through, or removes for want of room.
+/// The rows that one step reads, or removes for want of room.
 const ROWS_A_STEP: i64 = 2_000;
-/// How many rows are removed before the largest is looked for again.
+/// The rows that are removed before the largest is searched for again.
 const ROWS_AT_ONCE: i64 = 50;
-/// How many of the largest are remembered.
+/// The largest sums that are remembered.
 const LARGEST: usize = 1_000;
 
-/// How far a round of pruning has come.
+/// The progress of a round of pruning.
 #[derive(Debug)]
 pub(crate) struct Round {
-    /// The last row that was looked at; `None` after the last one.
+    /// The last row that was read; `None` after the last one.
     after: Option<Key>,
-    /// The bytes of each code and token; the largest alone are kept.
+    /// The bytes of each code and token; only the largest are kept.
     sums: Vec<((String, String), i64)>,
-    /// The bytes of all.
+    /// The bytes of all rows.
     bytes: i64,
 }
 
@@ -37,7 +37,7 @@ impl Round {
         Self { after: Some(edge("")), sums: Vec::new(), bytes: 0 }
     }
 
-    /// Adds what a piece has. Only its first sum can be of a code and token that was met before.
+    /// Adds the sums of a piece. Only its first sum can be of a code and token that was met before.
     fn add(&mut self, sums: Vec<((String, String), i64)>) {
         for (of, bytes) in sums {
             self.bytes += bytes;
@@ -47,7 +47,7 @@ impl Round {
             }
         }
         if self.sums.len() > 2 * LARGEST {
-            // The last one may go on in the next piece.
+            // The last one may continue in the next piece.
             let last = self.sums.pop();
             self.sums.sort_by_key(|(_, bytes)| -bytes);
             self.sums.truncate(LARGEST);
@@ -56,12 +56,12 @@ impl Round {
     }
 }
 
-/// Before all rows, or after them: a code is in lower case.
+/// Returns the key before all rows of a code, or after them: a code is in lower case.
 fn edge(code: &str) -> Key {
     Key { code: code.to_owned(), token: String::new(), fingerprint: String::new() }
 }
 
-/// Takes one step of the round; answers whether it goes on. [`end`] ends it.
+/// Takes one step of the round. Returns true if it continues; [`end`] ends it.
 pub(crate) fn step(sql: &dyn Sql, evidence: &mut Evidence, now: Timestamp) -> Result<bool> {
     let mut round = evidence.round.take().unwrap_or_else(Round::new);
     if let Some(after) = round.after.take() {

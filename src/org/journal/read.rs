@@ -1,8 +1,8 @@
 //! The journal as the Console reads it: applied requests, from their changes, and refusals, in one order, the newest
 //! first.
 //!
-//! A page ends at a place in both: which changes were shown, and which refusals. Only so many changes are looked at for
-//! one page, because no index leads to those of one resource or token; then it is short and says where to go on.
+//! A page ends at a place in both: the changes that were shown, and the refusals. Only so many changes are read for one
+//! page, because no index leads to those of one resource or token; then the page is short and says where to continue.
 
 use super::{order, row};
 use crate::budget::Budget;
@@ -28,8 +28,8 @@ const FRAME_BYTES: usize = 1024;
 /// Above every code. The builds before this one gave a place without code and token.
 const AFTER_ALL_CODES: &str = "~";
 
-/// One page. It merges two lists, each the newest first, until the page is full or one of them ends at a place that
-/// was not looked beyond; the place that is then given leads on in both.
+/// Returns one page. It merges two lists, each the newest first, until the page is full or one of them ends where
+/// reading stopped; the place that it returns leads on in both.
 pub(crate) fn page(
     sql: &dyn Sql,
     memory: &mut Memory,
@@ -54,7 +54,7 @@ pub(crate) fn page(
     };
     let days: Option<Vec<Day<'_>>> = traffic.as_ref().map(|days| days.iter().map(show_day).collect());
     let days_bytes = raw(&days)?.get().len();
-    // Refusals older than the changes that were looked at wait for these.
+    // Older refusals wait until the changes of their time are read.
     let (all, ready) = (refused.len(), |one: &Refused| cut.is_none_or(|(_, at)| one.last > at));
     let mut refused: Vec<Refused> = refused.into_iter().filter(ready).collect();
     let waiting = refused.len() < all;
@@ -86,7 +86,7 @@ pub(crate) fn page(
         }
     }
     if applied.is_empty() {
-        // All that was looked at is shown.
+        // All changes that were read are shown.
         place.seq = cut.map_or(0, |(seq, _)| seq + 1);
     }
     let more = waiting || cut.is_some() || !applied.is_empty() || !refused.is_empty();
@@ -111,7 +111,7 @@ fn place(text: &str) -> Result<Place> {
             let key = Key { code: text(code), token: text(token), fingerprint: text(fingerprint) };
             Ok(Place { seq, refusal: Position { last: Timestamp(at), key } })
         }
-        _ => Err(Error::new(Code::InvalidPosition, "after has to be the next of the page before.")),
+        _ => Err(Error::new(Code::InvalidPosition, "after must be the `next` value of the previous page.")),
     }
 }
 

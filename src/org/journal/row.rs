@@ -1,11 +1,11 @@
-//! How long a row of the journal may be. What does not fit is cut, never refused: first the names, then the notes, then the
-//! sentence. A row that was cut says so (`"cut": true` in its error), and a text that was cut ends with `…`.
+//! The length of a journal's row. A text that does not fit is cut, never refused: first the names, then the notes, then
+//! the sentence. A row that was cut says so (`"cut": true` in its error), and a text that was cut ends with `…`.
 
 use serde_json::Value;
 
 /// The largest row, in bytes.
 pub(crate) const ROW_MAX: usize = 4096;
-/// How much of a name is kept, in characters. No id is longer than 128.
+/// The longest name that is kept, in characters. No id is longer than 128.
 const NAME_MAX: usize = 300;
 /// The bytes of a row beside its texts.
 const FIXED: usize = 32;
@@ -13,7 +13,7 @@ const CUT: &str = "…";
 /// The note that the journal shows at a row that was cut.
 pub(crate) const NOTE: &str = "This entry was cut: an entry has at most 4 KiB.";
 
-/// A name as it is kept.
+/// Returns a name as it is kept.
 pub(crate) fn name(text: &str) -> String {
     match text.char_indices().nth(NAME_MAX) {
         Some((at, _)) => text.get(..at).unwrap_or_default().to_owned() + CUT,
@@ -21,8 +21,8 @@ pub(crate) fn name(text: &str) -> String {
     }
 }
 
-/// Cuts what does not fit into a row whose other texts have `rest` bytes. Answers the error, as JSON, and the names that are
-/// left.
+/// Cuts the texts that do not fit into a row whose other texts have `rest` bytes. Returns the error, as JSON, and the
+/// names that are left.
 pub(crate) fn fit(mut why: Value, mut names: Vec<String>, rest: usize) -> (String, Vec<String>) {
     let room = ROW_MAX.saturating_sub(FIXED + rest);
     let text = why.to_string();
@@ -59,7 +59,7 @@ pub(crate) fn set(why: &mut Value, name: &str, value: Value) {
     }
 }
 
-/// How many of the texts have room, as a JSON array of at most `room` bytes.
+/// Returns the number of texts that fit into a JSON array of at most `room` bytes.
 fn fitting(texts: &[String], room: usize) -> usize {
     let mut bytes = 1;
     let fits = |text: &&String| {
@@ -69,17 +69,17 @@ fn fitting(texts: &[String], room: usize) -> usize {
     texts.iter().take_while(fits).count()
 }
 
-/// The length of the texts as a JSON array, in bytes.
+/// Returns the length of the texts as a JSON array, in bytes.
 fn length(texts: &[String]) -> usize {
     texts.iter().map(|text| element(text)).sum::<usize>().max(1) + 1
 }
 
-/// The length of a text in a JSON array: with its quotes, and a comma or the end of the array.
+/// Returns the length of a text in a JSON array: with its quotes, and a comma or the end of the array.
 fn element(text: &str) -> usize {
     text.chars().map(escaped).sum::<usize>() + 3
 }
 
-/// The beginning of a text, of at most `room` bytes in JSON.
+/// Returns the beginning of a text, of at most `room` bytes in JSON.
 fn beginning(text: &str, room: usize) -> String {
     let mut left = room.saturating_sub(CUT.len());
     let fits = |c: &char| {
@@ -90,7 +90,7 @@ fn beginning(text: &str, room: usize) -> String {
     text.chars().take_while(fits).chain(CUT.chars()).collect()
 }
 
-/// The length of a character in a JSON text, in bytes.
+/// Returns the length of a character in a JSON text, in bytes.
 fn escaped(c: char) -> usize {
     match c {
         '"' | '\\' | '\u{8}' | '\u{c}' | '\n' | '\r' | '\t' => 2,
@@ -126,7 +126,7 @@ mod tests {
             prop_assert!(shown == detail || shown.strip_suffix(CUT).is_some_and(|begin| detail.starts_with(begin)));
             let whole = kept == names && noted.len() == notes.len() && shown == detail;
             prop_assert_eq!(error["cut"] == json!(true), !whole);
-            // The names go first, then the notes, then the end of the sentence.
+            // Names are cut first, then the notes, then the end of the sentence.
             prop_assert!(shown == detail || (kept.is_empty() && noted.is_empty()));
             prop_assert!(noted.len() == notes.len() || kept.is_empty());
         }

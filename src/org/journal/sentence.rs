@@ -6,22 +6,23 @@ use crate::scim::json;
 use crate::scim::path;
 use crate::scim::schema::Types;
 
-/// What is quoted after one of these words is a name or an id.
+/// Words after which a quoted text is a name or an id.
 const NAMED: [&str; 6] = ["userName", "displayName", "externalId", "group", "bulkId", "key"];
-/// A number after one of these words is a value.
+/// Words after which a number is a value.
 const VALUED: [&str; 10] = ["not", "eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"];
-/// What is quoted after this word is a path that could not be read: of that only the values are not kept.
+/// The word after which a quoted text is a path that could not be read: only its values are removed.
 const PATH: &str = "path";
-/// How long the type of an element may be to be kept, in characters. It names the mapping that an admin looks for.
+/// The longest type of an element that is kept, in characters. It names the mapping that an admin searches for.
 const TYPE_MAX: usize = 64;
-/// Stands for what is not kept.
+/// The text that replaces a removed one.
 const HIDDEN: &str = "\"…\"";
-/// How a token begins.
+/// The beginnings of tokens.
 const TOKENS: [&str; 2] = ["scim_", "console_"];
-/// How many letters and digits after that make one, whole or cut.
+/// The letters and digits after that which make a token, whole or cut.
 const TOKEN_LENGTH: usize = 30;
 
-/// The sentence without values: a quoted text stays if it is one of `names`, an attribute's name, or said to be a name.
+/// Returns the sentence without values. A quoted text stays if it is one of `names`, an attribute's name, or follows a
+/// word for a name.
 pub(crate) fn kept(sentence: &str, names: &[String], types: &Types) -> String {
     let (mut kept, mut rest) = (String::new(), sentence);
     while let Some((before, quoted)) = rest.find('"').and_then(|at| rest.split_at_checked(at)) {
@@ -43,8 +44,8 @@ pub(crate) fn kept(sentence: &str, names: &[String], types: &Types) -> String {
     without_tokens(&kept)
 }
 
-/// A path as it was sent, without the values that it compares with: what is quoted, and the word after an operator. Types
-/// stay: `emails[type eq "work"].value`.
+/// Returns a path as it was sent, without the values that it compares with: quoted texts, and the word after an
+/// operator. Types stay: `emails[type eq "work"].value`.
 fn path_kept(path: &str) -> String {
     let (mut kept, mut rest) = (String::new(), path);
     // Each turn takes at least one character.
@@ -73,14 +74,14 @@ fn path_kept(path: &str) -> String {
     kept
 }
 
-/// True if a text that stands after `before` is compared with the type of an element.
+/// Returns true if a text after `before` is compared with the type of an element.
 fn names_type(before: &str, text: &str) -> bool {
     let attribute = operator_begins(before).and_then(|at| before.get(..at)).map(str::trim_end).unwrap_or_default();
     let name = attribute.rsplit(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
     name.eq_ignore_ascii_case("type") && text.chars().count() <= TYPE_MAX
 }
 
-/// Where the operator begins that is the last word of a text: one of a filter's, or what other grammars have for it.
+/// Returns the begin of the operator that is the last word of a text: one of a filter's, or that of another grammar.
 fn operator_begins(text: &str) -> Option<usize> {
     let text = text.trim_end();
     let sign = text.trim_end_matches(['=', '!']);
@@ -92,7 +93,7 @@ fn operator_begins(text: &str) -> Option<usize> {
     (word != "not" && VALUED.iter().any(|operator| operator.eq_ignore_ascii_case(word))).then_some(at)
 }
 
-/// The length of the quoted text at the beginning, with its quotes; all of it if it is not closed.
+/// Returns the length of the quoted text at the beginning, with its quotes; all of it if it is not closed.
 fn closed(quoted: &str) -> usize {
     let (mut escaped, mark) = (false, quoted.chars().next().unwrap_or('"'));
     let end = quoted.char_indices().skip(1).find(|(_, c)| {
@@ -122,7 +123,7 @@ fn without_numbers(text: &str) -> String {
     kept
 }
 
-/// The text without what looks like a token, whole or cut.
+/// Returns the text without the parts that look like a token, whole or cut.
 pub(crate) fn without_tokens(text: &str) -> String {
     let (mut kept, mut rest) = (String::new(), text);
     let next = |rest: &str| TOKENS.iter().filter_map(|prefix| Some((rest.find(prefix)?, prefix.len()))).min();
@@ -145,10 +146,7 @@ mod tests {
         let token = "scim_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf2VqCaK";
         for (said, expected) in [
             ("userName \"a@b\" is taken by the active user u-1.", "userName \"a@b\" is taken by the active user u-1."),
-            (
-                "active has to be true or false, not the text \"s\".",
-                "active has to be true or false, not the text \"…\".",
-            ),
+            ("active must be true or false, not the text \"s\".", "active must be true or false, not the text \"…\"."),
             ("\"emails.type\" is a string: not \"a \\\"s\\\" b\"", "\"emails.type\" is a string: not \"…\""),
             ("\"userName\" is a string: not 5", "\"userName\" is a string: not …"),
             ("the path emails[value eq \"s\"].value.", "the path emails[value eq \"…\"].value."),
@@ -163,7 +161,7 @@ mod tests {
                 "matches emails[display eq \"s\" and type eq \"x\"].",
                 "matches emails[display eq \"…\" and type eq \"x\"].",
             ),
-            ("emails.type has to be a string, not \"s\"", "emails.type has to be a string, not \"…\""),
+            ("emails.type must be a string, not \"s\"", "emails.type must be a string, not \"…\""),
             (
                 "Operation 2 has the path \"emails[0].value\", which is refused: path, position 8: found \"0\"",
                 "Operation 2 has the path \"emails[0].value\", which is refused: path, position 8: found \"…\"",

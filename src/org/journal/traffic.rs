@@ -1,18 +1,19 @@
-//! How many requests each identity provider had applied, unchanged or refused, day by day: counted in memory.
+//! The number of requests of each identity provider that were applied, unchanged or refused, day by day: counted in
+//! memory.
 
 use crate::id::Timestamp;
 use crate::store::journal::Traffic;
 
-/// How many pairs of day and provider are counted at once; what comes after them is counted as [`OTHER`].
+/// The most pairs of day and provider that are counted at once; further ones are counted as [`OTHER`].
 const PAIRS_MAX: usize = 50;
 const OTHER: &str = "other";
 
-/// What became of a request that would change something.
+/// The outcome of a request that would change something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// It changed something.
     Applied,
-    /// Everything was so already, or was passed over.
+    /// Nothing differed, or it was skipped.
     Unchanged,
     /// It was not done.
     Refused,

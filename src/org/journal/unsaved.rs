@@ -1,5 +1,5 @@
-//! Counters that live in memory until the alarm saves them: repeats of refusals, the last use of tokens, the requests of each
-//! day. They never ride along with a request's own write.
+//! Counters that live in memory until the alarm saves them: repeats of refusals, the last use of tokens, the requests
+//! of each day. They are never part of a request's own write.
 
 use super::traffic::{self, Outcome};
 use crate::error::Result;
@@ -9,11 +9,11 @@ use crate::store::refused::{self as rows, Key};
 use crate::store::{Sql, journal as store, tokens, transact};
 use std::collections::BTreeMap;
 
-/// How long after the first counter they are saved, in milliseconds.
+/// The time after the first counter until they are saved, in milliseconds.
 const FIRST_SAVE: i64 = 5_000;
-/// How long after they were saved they are saved again, in milliseconds.
+/// The time between two saves, in milliseconds.
 const NEXT_SAVE: i64 = 60_000;
-/// How many counts of repeats are saved at once; the others follow after [`FIRST_SAVE`].
+/// The most counts of repeats that are saved at once; the others follow after [`FIRST_SAVE`].
 const SAVED_AT_ONCE: usize = 2000;
 
 /// Counters that are not stored yet.
@@ -46,13 +46,13 @@ impl Unsaved {
         self.repeats.is_empty() && self.used.is_empty() && self.traffic.is_empty()
     }
 
-    /// When to save, seen from `now`; `None` if there is nothing.
+    /// Returns when to save, seen from `now`; `None` if there is nothing.
     pub fn due(&self, now: Timestamp) -> Option<Timestamp> {
         if self.is_empty() {
             return None;
         }
         let next = self.saved_at.map_or(now, |saved| saved.plus(NEXT_SAVE));
-        // Not later, if it was saved while the clock was ahead.
+        // The save is not later, if the last one was made while the clock was ahead.
         Some(next.max(now.plus(FIRST_SAVE)).min(now.plus(NEXT_SAVE)))
     }
 }
@@ -67,7 +67,7 @@ pub(crate) fn save(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result
     }
     memory.unsaved.saved_at = Some(now);
     if !memory.unsaved.repeats.is_empty() {
-        // They were seen before they are saved, so they may stand behind the place where a reader is.
+        // They were seen before they are saved, so they may stand behind the place of a reader.
         memory.evidence.order = None;
     }
     transact(sql, || {

@@ -1,4 +1,4 @@
-//! Warnings: what will go wrong if nobody does anything. The alarm writes them, no request does.
+//! Warnings of problems that come if the admin does nothing. The alarm writes them, no request does.
 
 use super::{fingerprint, row};
 use crate::error::{Result, Warning};
@@ -11,7 +11,7 @@ use serde_json::json;
 
 const OUTCOME: &str = "warning";
 
-/// Warns of the token with which pushing will end: one row a token, renewed once a day. Within the alarm's transaction.
+/// Warns of the token with which pushing will end, in the alarm's transaction: one row a token, renewed once a day.
 pub(crate) fn write(sql: &dyn Sql, now: Timestamp) -> Result<()> {
     let Some((token, sentence)) = tokens::ending(sql, now)? else { return Ok(()) };
     let code = Warning::TokenEnding;

@@ -1,5 +1,5 @@
-//! A Bulk request (RFC 7644 section 3.7): every operation in a transaction of its own inside the request's, so that one
-//! that fails changes nothing and the others stay.
+//! A Bulk request (RFC 7644 section 3.7): every operation in a transaction of its own inside the request's, so that a
+//! failed one changes nothing and the others stay.
 
 use super::mutation::{Work, apply};
 use super::precondition;
@@ -18,9 +18,9 @@ use crate::store;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Runs the steps. What is to be written down of operations that failed is added to `refused`.
+/// Runs the steps. Refusals of failed operations are added to `refused`, to be written down.
 ///
-/// A fault of ours fails the whole request: nobody could tell what is done and what is left to do.
+/// A fault of the service fails the whole request: otherwise the client could not tell which operations are done.
 pub(crate) fn run(
     work: &mut Work<'_>,
     bulk: &Bulk,
@@ -46,7 +46,7 @@ pub(crate) fn run(
     Ok(Answer::Bulk(run.done.into_iter().flatten().collect()))
 }
 
-/// The refusal of an operation for which the request has nothing left to spend. It is no fault of the operation.
+/// Returns the refusal of an operation for which the request has no budget left. It is no fault of the operation.
 fn later() -> Error {
     Error::new(
         Code::BulkWorkSpent,
@@ -55,18 +55,19 @@ fn later() -> Error {
     )
 }
 
-/// How much of the failing operation's sentence the others of its circle quote, and of their names, in characters.
+/// The longest part of the failing operation's sentence that the others of its circle quote, and of their names, in
+/// characters.
 const REASON_MAX: usize = 400;
 const NAMES_SHOWN_MAX: usize = 300;
 
 struct Run<'a> {
     bulk: &'a Bulk,
     placeholders: Placeholders,
-    /// What the POSTs made, by their position.
+    /// The ids that the POSTs made, by their position.
     ids: Vec<Option<String>>,
     done: Vec<Option<OperationResult>>,
     refused: &'a mut Vec<journal::Refusal>,
-    /// What the call had spent before its first operation.
+    /// The cost of the call before its first operation.
     unspent: u64,
 }
 
@@ -75,12 +76,12 @@ impl<'a> Run<'a> {
         self.bulk.operations.get(at).ok_or_else(|| Error::internal("a step of no operation"))
     }
 
-    /// The id that an operation made.
+    /// Returns the id that an operation made.
     fn id(&self, at: usize) -> Option<&str> {
         self.ids.get(at).and_then(|id| id.as_deref())
     }
 
-    /// `bulkId:NAME`.
+    /// Returns `bulkId:NAME`.
     fn name(&self, at: usize) -> String {
         let name = self.bulk.operations.get(at).and_then(|one| one.bulk_id.as_deref());
         format!("bulkId:{}", name.unwrap_or_default())
@@ -92,15 +93,16 @@ impl<'a> Run<'a> {
             None => {
                 let before = work.budget.spent();
                 let result = work.nested(|work| self.apply(work, at));
-                // An operation that had the whole budget to itself is too much for any request, and says so.
+                // An operation that exceeds the whole budget by itself is too much for any request, and says so.
                 if work.budget.is_exceeded() && before > self.unspent { Err(later()) } else { result }
             }
         };
         self.finish(at, result)
     }
 
-    /// Operations that refer to each other in a circle: their ids are taken beforehand, users come before the groups
-    /// that hold them, and either all succeed or none (RFC 7644 section 3.7.1: one failed attempt may be the last).
+    /// Runs operations that refer to each other in a circle: their ids are taken beforehand, users come before the
+    /// groups that hold them, and either all succeed or none (RFC 7644 section 3.7.1: one failed attempt may be the
+    /// last).
     fn together(&mut self, work: &mut Work<'_>, circle: &[usize]) -> Result<()> {
         let beside: BTreeSet<usize> = circle.iter().copied().collect();
         for at in circle {
@@ -126,14 +128,14 @@ impl<'a> Run<'a> {
             let error = if before > self.unspent { later() } else { error };
             return circle.iter().try_for_each(|at| self.finish(*at, Err(error.clone())));
         }
-        // The ids that were taken are nobody's: the sentence has to make sense without them, and be the same next time.
+        // The reserved ids belong to no resource: the sentence must make sense without them, and be the same next time.
         let names: BTreeMap<&str, usize> = reserved.iter().map(|(at, id)| (id.as_str(), *at)).collect();
         let all: Vec<String> = circle.iter().map(|at| self.name(*at)).collect();
         let all = listed(&all.iter().map(String::as_str).collect::<Vec<_>>());
-        // Every operation of the circle says this, so it quotes the one sentence once, and a bounded part of it.
+        // Every operation of the circle repeats this sentence, so it quotes a bounded part of the failing one once.
         let detail = format!(
-            "{} failed: {} Nothing was kept of {}, which refer to each other. Make them without the references, then PATCH \
-             these.",
+            "{} failed: {} Nothing was kept of {}, which refer to each other. Create them without the references, \
+             then add the references by PATCH.",
             failed.map(|at| self.name(at)).unwrap_or_default(),
             cut(&replaced(&error.detail, &names, |at| self.name(at)), REASON_MAX),
             cut(&all, NAMES_SHOWN_MAX),
@@ -143,7 +145,8 @@ impl<'a> Run<'a> {
         circle.iter().try_for_each(|at| self.finish(*at, Err(error.clone())))
     }
 
-    /// Runs the operations of a circle with these ids. `failed` says at which it ended, if it did.
+    /// Runs the operations of a circle with these ids. `failed` is set to the operation at which it ended, if it
+    /// failed.
     fn circle(
         &self,
         work: &mut Work<'_>,
@@ -170,11 +173,11 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Returns the first answers of a circle that comes again, as a POST by itself gets its first answer; `None` for one that
-    /// is new, or of which anything has changed since.
+    /// Returns the first answers of a circle that is repeated, as a single POST gets its first answer; `None` for a new
+    /// circle, or if any of its resources has changed since.
     ///
-    /// What the operations refer to each other by are the ids that were made then, so these must be known before the
-    /// operations can be compared with what is stored.
+    /// The operations refer to each other by the ids that were made then, so these must be known before the operations
+    /// can be compared with the stored resources.
     fn repeated(&mut self, work: &mut Work<'_>, circle: &[usize]) -> Result<Option<Vec<(usize, OperationResult)>>> {
         let mut made = Vec::new();
         for at in circle {
@@ -218,7 +221,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The refusal of an operation that refers to one that failed. Those `beside` it are still to run.
+    /// Returns the refusal of an operation that refers to a failed one. Those `beside` it are still to run.
     fn missing(&self, at: usize, beside: &BTreeSet<usize>) -> Result<Option<Error>> {
         let refers = &self.operation(at)?.refers;
         let missing = refers.iter().find(|other| self.id(**other).is_none() && !beside.contains(other));
@@ -246,7 +249,7 @@ impl<'a> Run<'a> {
         Ok(OperationResult { method, bulk_id, path, version, error: None })
     }
 
-    /// The operation's path, with ids where they are known.
+    /// Returns the operation's path, with ids where they are known.
     fn path(&self, operation: &BulkOperation) -> Option<String> {
         let id = |other: usize| self.id(other).map_or_else(|| self.name(other), str::to_owned);
         operation.path.as_ref().map(|path| self.placeholders.replace(path, id))
@@ -273,7 +276,7 @@ impl<'a> Run<'a> {
             Some(path) => journal::Refusal { method: method.clone(), resource: path.clone(), error: error.clone() },
             None => refusal_at_the_edge(operation)?,
         });
-        // A POST that failed has no location, nor has what is no id: one that was never made is named by its bulkId.
+        // A failed POST has no location, nor has an invalid id: a resource that was never made is named by its bulkId.
         let path = path.filter(|path| path.rsplit('/').next().and_then(MemberId::parse).is_some() && method != "POST");
         let done = OperationResult { method, bulk_id, path, version: None, error: Some(error) };
         put(&mut self.done, at, Some(done));
@@ -281,7 +284,8 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The text with a name in the place of every id. The ids are all of one length, so one look at each place finds them.
+/// Returns the text with a name in the place of every id. The ids are all of one length, so one look at each place
+/// finds them.
 fn replaced(text: &str, ids: &BTreeMap<&str, usize>, name: impl Fn(usize) -> String) -> String {
     let length = ids.keys().next().map_or(usize::MAX, |id| id.len());
     let (mut named, mut rest) = (String::new(), text);
@@ -307,7 +311,7 @@ fn put<T>(list: &mut [T], at: usize, value: T) {
     }
 }
 
-/// Only the edge refuses what is no address of a user or group, and says what was sent.
+/// Returns the edge's refusal of an address that is not a user's or group's, with the text that was sent.
 fn refusal_at_the_edge(operation: &BulkOperation) -> Result<journal::Refusal> {
     match json::read(operation.command.as_str().as_bytes()).map_err(Error::internal)? {
         Command::Refused { error, method, resource } => Ok(journal::Refusal { method, resource, error }),

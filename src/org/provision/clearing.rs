@@ -1,9 +1,9 @@
-//! The job that clears away the memberships of what was deleted with more of them than one request changes. The user or
-//! group is gone for every read since its deletion, and the totals no longer count its memberships; only its row and
+//! The job that removes the memberships of a deleted resource with more of them than one request changes. The user or
+//! group is gone for every read since its deletion, and the totals no longer count its memberships. Only its row and
 //! theirs are left, which this job removes in steps.
 //!
-//! A group takes its memberships with it in silence: its `deleted` change says it all. A user leaves groups that stay, and
-//! their versions rise; each step tells which in a change of that user.
+//! A group loses its memberships without further changes: its `deleted` change tells of them. A user leaves groups that
+//! stay, and their versions rise; each step names them in a change of that user.
 
 use crate::error::Result;
 use crate::id::Timestamp;
@@ -12,14 +12,14 @@ use crate::store::{Sql, changes, groups, memberships, users};
 
 /// The job's row in `due`.
 pub(crate) const CLEAR: &str = "clear-members";
-/// How many members of a group one step removes: two rows each.
+/// The members of a group that one step removes: two rows each.
 const MEMBERS_A_STEP: i64 = 10_000;
-/// How many groups a user leaves in one step: three rows each, and an id in the change.
+/// The groups that a user leaves in one step: three rows each, and an id in the change.
 const GROUPS_A_STEP: i64 = 5_000;
-/// How long it waits for an import that is being written, in milliseconds.
+/// The time that it waits for an import that is being written, in milliseconds.
 const IMPORT_PAUSE: i64 = 60_000;
 
-/// Takes one step; answers when the next one is due, `None` if nothing is left.
+/// Takes one step. Returns when the next one is due, `None` if nothing is left.
 ///
 /// # Errors
 /// Internal only.
@@ -27,7 +27,7 @@ pub(crate) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result
     if memory.importing.is_some() {
         return Ok(Some(now.plus(IMPORT_PAUSE)));
     }
-    // Groups first: a user then has no membership left in one that is gone.
+    // Groups come first: a user then has no membership left in a gone group.
     if let Some(group) = memberships::gone_group(sql)? {
         if !memberships::clear_group(sql, group.key, MEMBERS_A_STEP)? {
             groups::delete(sql, group.key)?;

@@ -1,10 +1,10 @@
-//! The gate that every write of a user or a group passes: POST, the return of a user, PUT, PATCH, the operations of a Bulk
-//! and the lines of an import.
+//! The gate that every write of a user or a group passes: POST, the return of a user, PUT, PATCH, the operations of a
+//! Bulk and the lines of an import.
 //!
-//! [`pass`] takes the stored attributes and those that a request comes to, and returns the attributes that may be stored,
-//! or the refusal. It knows no verb but by [`Said`], so the same change has the same result however it is sent. A rule
-//! speaks of what a request changes: for a value that equals the stored one nothing is asked, and what was stored before
-//! and breaks a rule of today stays, with one note. Who may be taken out of a group or deactivated is the guard's to say.
+//! [`pass`] takes the stored attributes and the proposed ones, and returns the attributes that may be stored, or the
+//! refusal. It does not know the verb, only [`Said`], so the same change has the same result however it is sent. A rule
+//! judges only what a request changes: a value that equals the stored one is not judged, and a stored value that breaks
+//! a rule of today stays, with one note. Out of scope: who may be removed from a group or deactivated (the guard).
 
 use super::mutation::Work;
 use crate::directory::options::Options;
@@ -19,13 +19,13 @@ use serde_json::{Map, Value};
 
 type Attributes = Map<String, Value>;
 
-/// What a request comes to, before it is judged.
+/// A proposed resource, before it is judged.
 pub(crate) struct Proposal<'a> {
-    /// Users or groups, with the organisation's extensions.
+    /// The type of the resource, with the organisation's extensions.
     pub(crate) kind: &'a ResourceType,
-    /// The attributes as [`stored`] returns them; `None` for a resource that is new.
+    /// The attributes as [`stored`] returns them; `None` for a new resource.
     pub(crate) old: Option<&'a Attributes>,
-    /// The attributes that the resource is to have.
+    /// The proposed attributes.
     pub(crate) new: Attributes,
     /// Which parts of a resource the request mentions, changed or not.
     pub(crate) said: Said,
@@ -34,35 +34,35 @@ pub(crate) struct Proposal<'a> {
 /// Which parts of a resource a request mentions, changed or not.
 #[derive(Clone, Copy)]
 pub(crate) struct Said {
-    /// The whole resource: what is left out was not mentioned, so what a client may not change stays.
+    /// True for the whole resource: omitted attributes were not mentioned, so those that a client may not change stay.
     pub(crate) whole: bool,
-    /// `active`.
+    /// True if it mentions `active`.
     pub(crate) active: bool,
-    /// Any other attribute.
+    /// True if it mentions any other attribute.
     pub(crate) profile: bool,
-    /// An attribute that is to be removed by its name.
+    /// True if it removes an attribute by its name.
     pub(crate) removal: bool,
 }
 
 impl Said {
-    /// Returns what a POST or a PUT of these attributes mentions.
+    /// Returns the parts that a POST or a PUT of these attributes mentions.
     pub(crate) fn whole(attributes: &Attributes) -> Self {
         Self { whole: true, active: attributes.contains_key("active"), profile: true, removal: false }
     }
 }
 
-/// What may be stored.
+/// The outcome: attributes that may be stored.
 pub(crate) struct Passed {
     /// The attributes, without the parts that are switched off.
     pub(crate) attributes: Attributes,
-    /// What was taken out, and what stays though it breaks a rule, in sentences for the journal.
+    /// The parts that were left out, and stored values that break a rule, in sentences for the journal.
     pub(crate) notes: Vec<String>,
-    /// What the request mentioned.
+    /// The parts that the request mentioned.
     pub(crate) said: Said,
 }
 
-/// Returns the attributes of a stored document, without `schemas`, which follows from them; those of registered extensions
-/// in their schemas' spelling.
+/// Returns the attributes of a stored document, without `schemas`, which follows from them; those of registered
+/// extensions in their schemas' spelling.
 ///
 /// # Errors
 /// Internal only.
@@ -74,16 +74,16 @@ pub(crate) fn stored(kind: &ResourceType, doc: &str) -> Result<Attributes> {
 
 /// Judges a change. In this order:
 ///
-/// 1. White space around a new name is taken off. What a client may not clear and left out of a whole resource is put
-///    back.
-/// 2. What the organisation's sync options switch off is taken out.
+/// 1. White space around a new name is removed. Attributes that a client may not clear and omitted from a whole
+///    resource are restored.
+/// 2. The parts that the organisation's sync options switch off are left out.
 /// 3. Immutable values stay, required ones are there.
-/// 4. Names and lengths, the number of values, base64 in what is binary, the size.
+/// 4. Names and lengths, the number of values, base64 in binary values, the size.
 /// 5. The name of a group is not reserved.
 ///
 /// # Errors
-/// 403 if nothing is left of the request, 400 `mutability` or `invalidValue` that names the attribute, 409 `uniqueness` for
-/// a reserved name, 413 for the size.
+/// 403 if nothing is left of the request, 400 `mutability` or `invalidValue` that names the attribute, 409 `uniqueness`
+/// for a reserved name, 413 for the size.
 pub(crate) fn pass(work: &Work<'_>, proposal: Proposal<'_>) -> Result<Passed> {
     let Proposal { kind, old, mut new, said } = proposal;
     let mut notes = Vec::new();
@@ -119,8 +119,9 @@ pub(crate) fn pass(work: &Work<'_>, proposal: Proposal<'_>) -> Result<Passed> {
     Ok(Passed { attributes: new, notes, said })
 }
 
-/// Judges the attributes of a line of an import. It restores what was stored, here or elsewhere, so it is its own `old`:
-/// what breaks a rule of today stays, or a backup could not be brought back. A resource needs a name, and must fit.
+/// Judges the attributes of a line of an import. It restores a stored state, of this or another organisation, so it is
+/// its own `old`: a value that breaks a rule of today stays, or a backup could not be restored. A resource needs a
+/// name, and must fit.
 ///
 /// # Errors
 /// 400 `invalidValue` for a core attribute that is missing, 413 for the size.
@@ -144,8 +145,8 @@ fn broken(kind: &ResourceType, old: Option<&Attributes>, new: &Attributes, remov
         .err()
 }
 
-/// Takes white space off a new name. One that is stored with it stays as it is sent: to rename it could be refused, and a
-/// deactivation with it.
+/// Removes white space around a new name. A name that is stored with it stays as it is sent: renaming it could be
+/// refused, and a deactivation with it.
 fn cut_name(kind: &ResourceType, old: Option<&Attributes>, new: &mut Attributes) {
     let attribute = names::attribute(kind);
     let stored = old.and_then(|old| old.get(attribute));
@@ -156,7 +157,7 @@ fn cut_name(kind: &ResourceType, old: Option<&Attributes>, new: &mut Attributes)
     }
 }
 
-/// The refusal for a required attribute that has no value. RFC 7644 section 3.5.2.2: one that is removed by its name is
+/// Returns the refusal for a required attribute without a value. RFC 7644 section 3.5.2.2: removing it by its name is
 /// `mutability`.
 fn required(kind: &ResourceType, path: &str, removal: bool) -> Error {
     if removal {
@@ -166,17 +167,17 @@ fn required(kind: &ResourceType, path: &str, removal: bool) -> Error {
     constraints::required(kind, path)
 }
 
-/// 403 if users are not to be created.
+/// Returns 403 if users may not be created.
 pub(crate) fn may_create(options: &Options) -> Result<()> {
     allowed(options.sync().create_users, "Creating users", "createUsers")
 }
 
-/// 403 if users are not to be deactivated, which a DELETE would be too.
+/// Returns 403 if users may not be deactivated, which a DELETE would do too.
 pub(crate) fn may_delete(options: &Options) -> Result<()> {
     allowed(options.sync().deactivate_users, "Deactivating and deleting users", "deactivateUsers")
 }
 
-/// 403 if groups are not pushed.
+/// Returns 403 if groups may not be pushed.
 pub(crate) fn may_push(options: &Options) -> Result<()> {
     allowed(options.sync().push_groups, "Pushing groups", "pushGroups")
 }
@@ -188,14 +189,14 @@ fn allowed(option: Option<bool>, what: &str, name: &str) -> Result<()> {
     Err(Error::new(
         Code::SyncOff,
         format!(
-            "{what} is switched off for this organisation (sync.{name}). Nothing was changed. Switch it on in the Cloud \
-             Console, or stop the identity provider from sending it."
+            "{what} is switched off for this organisation (sync.{name}). Nothing was changed. Switch it on in the \
+             Cloud Console, or stop the identity provider from sending it."
         ),
     ))
 }
 
-/// Takes the parts that are switched off out of what a user is to have. A first `externalId` is no profile: it is how the
-/// provider finds the user again.
+/// Removes the switched-off parts from a user's proposed attributes. A first `externalId` is no profile: the provider
+/// finds the user again by it.
 fn take_out(
     options: &Options,
     old: &Attributes,
@@ -208,7 +209,7 @@ fn take_out(
     let is_off = |attributes: &Attributes| attributes.get("active") == Some(&Value::Bool(false));
     if sync.deactivate_users == Some(false) && is_off(new) && !is_off(old) {
         put_back("active", old, new);
-        notes.push("Deactivating users is switched off (sync.deactivateUsers): active was passed over.".to_owned());
+        notes.push("Deactivating users is switched off (sync.deactivateUsers): active was skipped.".to_owned());
     } else {
         left |= said.active;
     }
@@ -219,11 +220,10 @@ fn take_out(
         let taken: Vec<&str> =
             changed.iter().filter(|name| *name != "active" && !linked(name)).map(String::as_str).collect();
         taken.iter().for_each(|name| put_back(name, old, new));
-        // A profile that is as it is stored has nothing that could be passed over.
+        // An unchanged profile has nothing to skip.
         left |= said.profile && taken.is_empty();
         if !taken.is_empty() {
-            let detail =
-                format!("Profile updates are switched off (sync.updateProfiles): {} passed over.", listed(&taken));
+            let detail = format!("Profile updates are switched off (sync.updateProfiles): {} skipped.", listed(&taken));
             notes.push(detail);
         }
     } else {
@@ -243,8 +243,8 @@ fn put_back(name: &str, old: &Attributes, new: &mut Attributes) {
     };
 }
 
-/// 409 for a new name of a group that the organisation keeps for itself; `uniqueness` covers names that "are reserved" (RFC
-/// 7644 section 3.12).
+/// Returns 409 for a new name of a group that the organisation reserves; `uniqueness` covers names that "are reserved"
+/// (RFC 7644 section 3.12).
 fn check_name(work: &Work<'_>, old: Option<&Attributes>, new: &Attributes) -> Result<()> {
     let name = |attributes: &Attributes| attributes.get("displayName").and_then(Value::as_str).map(str::to_owned);
     let (was, name) = (old.and_then(name), name(new).unwrap_or_default());
@@ -252,24 +252,25 @@ fn check_name(work: &Work<'_>, old: Option<&Attributes>, new: &Attributes) -> Re
         return Ok(());
     }
     let detail = format!(
-        "The displayName {name} is reserved in this organisation (reservedGroupNames), or looks like a name that is. Rename \
-         the group in the identity provider, or take the name off the list in the Cloud Console.",
+        "The displayName {name} is reserved in this organisation (reservedGroupNames), or looks like a name that is. \
+         Rename the group in the identity provider, or take the name off the list in the Cloud Console.",
         name = quoted(&name)
     );
     Err(Error::new(Code::GroupNameReserved, detail))
 }
 
-/// True if a group's name looks like one that the organisation keeps for itself.
+/// Returns true if a group's name looks like a reserved one.
 pub(crate) fn is_reserved(work: &Work<'_>, name: &str) -> bool {
     let reserved = work.reserved_names();
     !reserved.is_empty() && names::skeletons(name).iter().any(|one| reserved.contains(one))
 }
 
-/// The refusal of members for a group whose name is reserved by now, when nothing else is left of the request.
+/// Returns the refusal of members for a group whose name is reserved by now, if nothing else is left of the request.
 pub(crate) fn no_members(name: &str) -> Error {
     let detail = format!(
-        "No members are added to the group {name}: its name is reserved in this organisation (reservedGroupNames). Nothing was \
-         changed. Rename the group in the identity provider, or take the name off the list in the Cloud Console.",
+        "No members are added to the group {name}: its name is reserved in this organisation (reservedGroupNames). \
+         Nothing was changed. Rename the group in the identity provider, or take the name off the list in the Cloud \
+         Console.",
         name = quoted(name)
     );
     Error::new(Code::GroupNameReserved, detail)

@@ -25,13 +25,13 @@ use crate::store::{Sql, due, members, tombstones};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-/// GET /Groups/{id}.
+/// Answers GET /Groups/{id}.
 pub(crate) fn get(sql: &dyn Sql, id: &GroupId, shown: Members) -> Result<Answer> {
     let group = store::by_id(sql, id)?.ok_or_else(|| not_found(id))?;
     Ok(Answer::Resource(Box::new(one(sql, group, shown)?)))
 }
 
-/// POST /Groups. A repeated request gets its first answer.
+/// Executes POST /Groups. A repeated request gets its first answer.
 pub(crate) fn create(work: &mut Work<'_>, group: &Resource, ids: &[MemberId]) -> Result<Answer> {
     gate::may_push(work.options)?;
     let (kind, said) = (&work.types.group, Said::whole(&group.attributes));
@@ -59,7 +59,7 @@ pub(crate) fn create(work: &mut Work<'_>, group: &Resource, ids: &[MemberId]) ->
     }
     growth::may_create(work, Kinds::Groups)?;
     let effect = membership::find(work, None, &label, &delta)?.effect(work, None, &label)?;
-    let id = GroupId::parse(&work.new_id()).ok_or_else(|| Error::internal("made an id that is none"))?;
+    let id = GroupId::parse(&work.new_id()).ok_or_else(|| Error::internal("generated an invalid id"))?;
     // Its last change is that of its last members.
     let last = work.next_seq() + effect.changes();
     let key = store::insert(work.sql, &id, &content, last, work.at())?;
@@ -71,7 +71,8 @@ pub(crate) fn create(work: &mut Work<'_>, group: &Resource, ids: &[MemberId]) ->
     Ok(Answer::Created(Box::new(one(work.sql, group, work.members)?)))
 }
 
-/// PUT /Groups/{id}. Members that are not said are kept, as is `externalId`; `members: []` empties the group.
+/// Executes PUT /Groups/{id}. Members that are not mentioned are kept, as is `externalId`; `members: []` empties the
+/// group.
 pub(crate) fn replace(work: &mut Work<'_>, id: &GroupId, group: &Resource, ids: Option<&[MemberId]>) -> Result<Answer> {
     gate::may_push(work.options)?;
     let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
@@ -96,7 +97,7 @@ pub(crate) fn replace(work: &mut Work<'_>, id: &GroupId, group: &Resource, ids: 
     Ok(Answer::Resource(Box::new(one(work.sql, group, work.members)?)))
 }
 
-/// PATCH /Groups/{id}.
+/// Executes PATCH /Groups/{id}.
 pub(crate) fn patch(
     work: &mut Work<'_>,
     id: &GroupId,
@@ -139,7 +140,7 @@ pub(crate) fn patch(
     }
 }
 
-/// DELETE /Groups/{id} (RFC 7644 section 3.6).
+/// Executes DELETE /Groups/{id} (RFC 7644 section 3.6).
 pub(crate) fn delete(work: &mut Work<'_>, id: &GroupId) -> Result<Answer> {
     gate::may_push(work.options)?;
     let group = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
@@ -154,7 +155,7 @@ pub(crate) fn delete(work: &mut Work<'_>, id: &GroupId) -> Result<Answer> {
         store::make_gone(work.sql, group.key)?;
         due::set(work.sql, CLEAR, Some(work.at()))?;
     } else {
-        // Who was in it stands in the feed before the group goes.
+        // The feed names the members before the group is deleted.
         let mut delta = Delta::default();
         delta.replace(&[]);
         let (key, id) = (Some(group.key), id.as_str());
@@ -170,7 +171,8 @@ pub(crate) fn delete(work: &mut Work<'_>, id: &GroupId) -> Result<Answer> {
     Ok(Answer::Nothing)
 }
 
-/// Stores what differs of the `stored` attributes and the members, with one new version; nothing if nothing does.
+/// Stores the differences from the `stored` attributes and members, with one new version; writes nothing if there are
+/// none.
 fn store_changed(
     work: &mut Work<'_>,
     old: Group,
@@ -222,7 +224,7 @@ fn store_changed(
     Ok(Group { content, version: old.version + 1, seq: last, modified: work.at(), ..old })
 }
 
-/// 409 if another group than `old` has the name or the `externalId`.
+/// Returns 409 if another group than `old` has the name or the `externalId`.
 fn check_free(sql: &dyn Sql, content: &Content, old: Option<&Group>) -> Result<()> {
     let other = |found: Option<Group>| found.filter(|group| old.is_none_or(|old| old.key != group.key));
     if let Some(taken) = other(store::by_display_name(sql, &content.display_name_key)?) {
@@ -257,7 +259,7 @@ fn one(sql: &dyn Sql, group: Group, shown: Members) -> Result<Stored> {
     }
 }
 
-/// A group as it travels, without its members.
+/// Returns a group as it travels, without its members.
 pub(crate) fn stored(group: Group) -> Result<Stored> {
     Ok(Stored {
         id: group.id.to_string(),
@@ -281,7 +283,7 @@ fn conflict(code: Code, attribute: &str, value: &str, taken: &Group) -> Error {
     Error::new(code, detail).about([taken.id.as_str()])
 }
 
-/// 404 for a group.
+/// Returns 404 for a group.
 pub(crate) fn not_found(id: &GroupId) -> Error {
     Error::new(Code::GroupNotFound, format!("There is no group {id} in this organisation."))
 }

@@ -1,12 +1,12 @@
-//! Growth, and what there is no room for. An organisation holds at most what its quota says (`directory::quota`). Beyond it
-//! nothing new is stored: users and groups are not created, members are not added, a resource gets no larger. That part is
-//! taken out of a request and noted, as one is that the sync options leave out; a request of which nothing is left is refused.
-//! What takes something away (DELETE, a deactivation, a removal) is never asked about here.
+//! Growth, and what there is no room for. An organisation holds at most its quota (`directory::quota`). Beyond it
+//! nothing new is stored: users and groups are not created, members are not added, a resource gets no larger. Such a
+//! part is left out of a request and noted, as one is that the sync options switch off; a request of which nothing is
+//! left is refused. Removals (DELETE, a deactivation, a removal) are never judged here.
 //!
-//! Every change is kept for a while, so where the history is full ([`crate::org::provision::history`]) a resource does not change at all but by what
-//! takes something away.
+//! Every change is kept for a while, so where the history is full ([`crate::org::provision::history`]) a resource
+//! changes only by removals.
 //!
-//! [`full`] is the one place that says whether stored bytes may grow, for every reason there is.
+//! [`full`] is the one place that decides whether stored bytes may grow, for every reason there is.
 
 use super::mutation::Work;
 use crate::directory::quota::Quota;
@@ -19,17 +19,17 @@ use crate::store::Sql;
 use crate::store::changes::{Head, Totals, is_full};
 use serde_json::{Map, Value};
 
-/// What still works, and the first of two ways out.
-const GO_ON: &str = "Deletions, deactivations and removals go on. Delete what nobody needs";
+/// The operations that still work, and the first of two ways out.
+const GO_ON: &str = "Deletions, deactivations and removals go on. Delete what is not needed";
 
-/// Why nothing may be added, and what of one request was taken out for it.
+/// The reason why nothing may be added, and the parts of one request that were left out for it.
 #[derive(Debug)]
 pub(crate) struct Full {
     code: Code,
-    /// The limit that is reached, how much of it is used, and what to do. It is the same for a request that comes again.
+    /// The limit that is reached, its use, and what to do. It is the same for a repeated request.
     why: String,
     taken: Vec<String>,
-    /// What changes and is no larger is taken out too.
+    /// True to leave out also changes that grow nothing.
     only_removals: bool,
     retry_after: Option<i64>,
 }
@@ -46,20 +46,21 @@ pub(crate) fn full(work: &Work<'_>, grows: bool) -> Result<Option<Full>> {
     }
 }
 
-/// What [`Code::QuotaChanges`] says.
+/// Returns the sentence of [`Code::QuotaChanges`].
 fn history_full(org: &OrgId) -> String {
     format!(
-        "The changes that this organisation keeps are 2.25 GB, the most there is room for: nothing is added or changed. Deletions, \
-         deactivations and removals go on. Changes older than 72 hours are forgotten within the hour, which makes room. Find the \
-         token that sends so many (GET /v1/orgs/{org}/journal names the token of each request) and slow or revoke it."
+        "This organisation keeps 2.25 GB of changes, the most that is allowed: nothing is added or changed. \
+         Deletions, deactivations and removals go on. Changes older than 72 hours are forgotten within the hour, \
+         which makes room. Find the token that sends so many (GET /v1/orgs/{org}/journal names the token of each \
+         request) and slow or revoke it."
     )
 }
 
-/// Says whether the history has no room, or takes nothing more from the token for now.
+/// Returns why the history takes no more, or no more from the token for now.
 fn history(work: &Work<'_>) -> Result<Option<Full>> {
     let full = |code, why, retry_after| Some(Full { code, why, taken: Vec::new(), only_removals: true, retry_after });
     if work.wait.is_some() {
-        let why = "This token has added changes faster than they are taken: 256 MiB at once, then 75 KB a second. Until it has \
+        let why = "This token adds changes faster than is allowed: 256 MiB at once, then 75 KB a second. Until it has \
                    waited, nothing is added or changed. Deletions, deactivations and removals go on.";
         return Ok(full(Code::HistoryRate, why.to_owned(), work.wait));
     }
@@ -69,12 +70,12 @@ fn history(work: &Work<'_>) -> Result<Option<Full>> {
 /// Judges the return of a user.
 ///
 /// # Errors
-/// What [`full`] says of the history.
+/// As [`full`] for the history.
 pub(crate) fn may_return(work: &Work<'_>) -> Result<()> {
     history(work)?.map_or(Ok(()), |full| Err(full.refusal()))
 }
 
-/// The same for what is no SCIM request.
+/// Judges the stored bytes of a call that is no SCIM request.
 ///
 /// # Errors
 /// Internal only.
@@ -87,8 +88,8 @@ pub(crate) fn bytes(sql: &dyn Sql, quota: Quota, org: &OrgId) -> Result<Option<F
     }))
 }
 
-/// How far an import may go beyond the bytes of the quota before its parts are refused too, 512 MiB: what it brings is stored
-/// beside the directory that it replaces, and only [`may_import`] can tell what will be left.
+/// The bytes that an import may exceed the quota by before its parts are refused too, 512 MiB: it is stored beside the
+/// directory that it replaces, and only [`may_import`] can tell what will be left.
 const IMPORT_ROOM: i64 = 512 << 20;
 
 /// Judges another part of an import.
@@ -116,10 +117,10 @@ pub(crate) fn may_import(sql: &dyn Sql, quota: Quota, (users, groups): (i64, i64
     bytes(sql, quota, org)?.map_or(Ok(()), |full| Err(full.refusal()))
 }
 
-/// From how many hundredths of a quota on the organisation's health warns of it.
+/// The percentage of a quota from which on the organisation's health warns.
 const WARNED: i64 = 80;
 
-/// Says which quotas are nearly used up, or are, each in a sentence.
+/// Returns a sentence for each quota that is used up, or nearly.
 ///
 /// # Errors
 /// Internal only.
@@ -137,8 +138,8 @@ pub(crate) fn warnings(sql: &dyn Sql, quota: Quota, head: &Head, org: &OrgId) ->
         };
         (percent >= WARNED).then(|| {
             format!(
-                "quota.{name} is used to {percent} %: {used} of {}. At 100 % {then}. Delete what nobody needs, or have the operator \
-                 of this service, who has the root key, raise it (PATCH /v1/orgs/{org}).",
+                "quota.{name} is used to {percent} %: {used} of {}. At 100 % {then}. Delete what is not needed, or \
+                 have the operator of this service, who has the root key, raise it (PATCH /v1/orgs/{org}).",
                 most.unwrap_or_default()
             )
         })
@@ -150,7 +151,7 @@ pub(crate) fn warnings(sql: &dyn Sql, quota: Quota, head: &Head, org: &OrgId) ->
 /// Judges creating a user or a group.
 ///
 /// # Errors
-/// 400 `quota-users`, `quota-groups` or what [`full`] says.
+/// 400 `quota-users`, `quota-groups` or as [`full`].
 pub(crate) fn may_create(work: &Work<'_>, kind: Kinds) -> Result<()> {
     match count(work.options.quota(), work.totals, kind, work.org()) {
         Some(full) => Err(full.refusal()),
@@ -158,7 +159,7 @@ pub(crate) fn may_create(work: &Work<'_>, kind: Kinds) -> Result<()> {
     }
 }
 
-/// Says whether one more user or group is beyond the quota.
+/// Returns why one more user or group is beyond the quota.
 fn count(quota: Quota, totals: Totals, kind: Kinds, org: &OrgId) -> Option<Full> {
     let (code, used, most, name) = match kind {
         Kinds::Users => (Code::QuotaUsers, totals.users, quota.users?, "users"),
@@ -175,13 +176,13 @@ fn count(quota: Quota, totals: Totals, kind: Kinds, org: &OrgId) -> Option<Full>
 impl Full {
     fn new(code: Code, held: &str, (name, most): (&str, i64), then: &str, org: &OrgId) -> Self {
         let why = format!(
-            "{held}, and quota.{name} is {most}: {then}, or have the operator of this service, who has the root key, raise \
-             quota.{name} (PATCH /v1/orgs/{org})."
+            "{held}, and quota.{name} is {most}: {then}, or have the operator of this service, who has the root key, \
+             raise quota.{name} (PATCH /v1/orgs/{org})."
         );
         Self { code, why, taken: Vec::new(), only_removals: false, retry_after: None }
     }
 
-    /// The refusal of a request of which nothing is left.
+    /// Returns the refusal of a request of which nothing is left.
     pub(crate) fn refusal(&self) -> Error {
         let taken = if self.taken.is_empty() { String::new() } else { format!(" It would add: {}.", self.listed()) };
         let error = Error::new(self.code, format!("{}{taken} Nothing was changed.", self.why));
@@ -192,7 +193,7 @@ impl Full {
         listed(&self.taken.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
-    /// Returns the attributes that a resource is to have without what makes it larger than `stored`.
+    /// Returns the proposed attributes without the parts that make the resource larger than `stored`.
     ///
     /// # Errors
     /// 400 `tooMany` beyond the call's budget.
@@ -210,8 +211,8 @@ impl Full {
         Ok(fitted)
     }
 
-    /// Says whether a request about a user does something here because it speaks of `active`: it deactivates, if nothing else is
-    /// executed.
+    /// Returns true if a request about a user has an effect because it mentions `active`: it deactivates, if nothing
+    /// else is executed.
     pub(crate) fn takes_active(&self, said: bool, active: bool) -> bool {
         said && !(self.only_removals && active)
     }
@@ -225,7 +226,7 @@ impl Full {
         }
     }
 
-    /// Ends a request from which something may have been taken out: notes what, if anything `is_left` of it.
+    /// Ends a request of which parts may have been left out: notes them, if anything `is_left` of it.
     ///
     /// # Errors
     /// 400, if nothing is left.

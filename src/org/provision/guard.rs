@@ -1,13 +1,13 @@
 //! The deprovisioning guard: a group that was unassigned by mistake must not empty a company.
 //!
-//! What counts is each user deactivated or deleted, each member removed, also by the return of a user, and each change of
-//! the `userName` (not of its case only) of a user with an `externalId`. A user who is deleted counts once, whatever groups
-//! it leaves with it. Each change row says how much it took out. The window is summed up once from the rows and then kept in
-//! memory, so a guarded organisation pays nothing more for a request, and one without a guard nothing at all.
+//! The guard counts each user deactivated or deleted, each member removed, also by the return of a user, and each
+//! change of the `userName` (not of its case only) of a user with an `externalId`. A deleted user counts once, whatever
+//! groups it leaves. Each change row holds its count. The window is summed up once from the rows and then kept in
+//! memory, so a guarded organisation pays nothing more for a request, and one without a guard pays nothing at all.
 //!
-//! The clock may be wrong. A change's time never goes back, so once the clock was a year ahead all changes have that time for
-//! a year; the row then says what the clock said too. What is still to come counts as made when the next change was made at
-//! the latest, and now if there is none.
+//! The clock may be wrong. A change's time never goes back, so once the clock was a year ahead all changes have that
+//! time for a year; the row then holds the clock too. A time in the future counts as the time of the next change at the
+//! latest, and as now if there is none.
 
 use crate::directory::options::Guard;
 use crate::error::{Code, Error, Result};
@@ -15,21 +15,21 @@ use crate::id::{OrgId, Timestamp};
 use crate::store::Sql;
 use crate::store::changes::{self, Loss};
 
-/// In how many parts a window is remembered. A part counts until its last change is out of the window.
+/// The parts in which a window is remembered. A part counts until its last change is out of the window.
 const PARTS: i64 = 64;
 
-/// What was lost in the window, oldest first, in parts of it.
+/// The losses in the window, oldest first, in parts of it.
 #[derive(Debug, Default)]
 pub(crate) struct Lately {
     window: i64,
-    /// The latest time for which the window was asked.
+    /// The latest time for which the window was read.
     asked: Timestamp,
     losses: Vec<Loss>,
 }
 
 impl Lately {
-    /// The losses in a guard's window, read from the changes if they are not remembered, or if the clock went back: what it
-    /// showed before may have put them out of the window.
+    /// Returns the losses in a guard's window, read from the changes if they are not remembered, or if the clock went
+    /// back: its earlier time may have moved them out of the window.
     pub(crate) fn of<'a>(
         remembered: &'a mut Option<Self>,
         sql: &dyn Sql,
@@ -50,7 +50,7 @@ impl Lately {
             .rev()
             .map(|loss| (made(*loss, &mut later, now), loss))
             .take_while(|(made, _)| *made > since)
-            // From now on it grows old, also if no change follows.
+            // It ages from now on, also if no change follows.
             .map(|(made, loss)| Loss { clock: if loss.at > now { made } else { loss.clock }, ..*loss })
             .collect();
         lately.losses.reverse();
@@ -68,7 +68,7 @@ impl Lately {
         Ok(lately)
     }
 
-    /// Counts what a change has lost. One that lost nothing says when those before it were made at the latest.
+    /// Counts the loss of a change. One without a loss says when those before it were made at the latest.
     pub(crate) fn add(&mut self, loss: Loss) {
         let part = (self.window / PARTS).max(1);
         let part = |loss: &Loss| (loss.at.0 / part, loss.clock.0 / part);
@@ -87,7 +87,7 @@ impl Lately {
         self.losses.iter().map(|loss| loss.lost).sum()
     }
 
-    /// In how many seconds `lost` more fit below the limit; the whole window if they never do, and never longer.
+    /// Returns the seconds until `lost` more fit below the limit; the whole window if they never do, and never longer.
     fn seconds(&self, guard: Guard, lost: i64, now: Timestamp) -> i64 {
         let mut excess = self.sum() + lost - guard.limit;
         let free = self.losses.iter().find(|loss| {
@@ -102,8 +102,8 @@ impl Lately {
     }
 }
 
-/// Returns when a change counts as made. Called for the newest change first; `later` begins as now and is when the changes
-/// after it were made at the latest.
+/// Returns when a change counts as made. Called for the newest change first; `later` begins as now and is when the
+/// changes after it were made at the latest.
 fn made(loss: Loss, later: &mut Timestamp, now: Timestamp) -> Timestamp {
     if loss.at <= now {
         return loss.at;
@@ -112,7 +112,7 @@ fn made(loss: Loss, later: &mut Timestamp, now: Timestamp) -> Timestamp {
     *later
 }
 
-/// What one request is held against.
+/// The guard's state for one request.
 pub(crate) struct Watch<'a> {
     pub(crate) guard: Guard,
     pub(crate) lately: &'a Lately,
@@ -121,7 +121,10 @@ pub(crate) struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    /// 429 if the guard does not let the request take out so many. Asked before anything is written.
+    /// Checks that the guard allows so many, before anything is written.
+    ///
+    /// # Errors
+    /// 429 if it does not.
     pub(crate) fn check(&self, lost: i64) -> Result<()> {
         let Self { guard, lately, now, org } = self;
         if lost == 0 || lately.sum() + lost <= guard.limit {

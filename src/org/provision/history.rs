@@ -1,7 +1,7 @@
-//! How much history may be written. A change is kept for a while after what it changed is gone, so what a token sends could fill
-//! the storage although the directory stays small. Two things bound it: the bytes of all changes that are kept
-//! (`store::changes`), and how fast one token may add to them, here. What takes something away is bounded by what is
-//! there, so it is always executed; it is charged like anything else.
+//! The bounds on written history. A change is kept for a while after its resource is gone, so one token could fill the
+//! storage although the directory stays small. Two bounds hold: the bytes of all kept changes (`store::changes`), and
+//! here the speed at which one token may add to them. Removals are bounded by what is stored, so they are always
+//! executed; they are charged like all others.
 //!
 //! The levels live in memory, as those of object time do (`org::bucket`): an eviction fills them.
 
@@ -9,23 +9,23 @@ use crate::id::Timestamp;
 use crate::org::bucket::{Level, Rate};
 use std::collections::BTreeMap;
 
-/// What a token may add at once, 256 MiB, and in a millisecond from then on: 75 KB a second. A hundred creates a second add
-/// some 35 KB.
+/// The bytes that a token may add at once, 256 MiB, and in a millisecond from then on: 75 KB a second. A hundred
+/// creates a second add some 35 KB.
 const RATE: Rate = Rate { a_millisecond: 75.0, most: (256 << 20) as f64 };
-/// How many tokens are remembered before those that may add everything again are forgotten.
+/// The number of tokens from which on those with full levels are forgotten.
 const TOKENS: usize = 1000;
 
-/// How much each token may still add.
+/// The bytes that each token may still add.
 #[derive(Debug, Default)]
 pub struct Added(BTreeMap<String, Level>);
 
 impl Added {
-    /// Returns in how many seconds a token may add more; `None` if it may now.
+    /// Returns the seconds until a token may add more; `None` if it may now.
     pub fn wait(&self, token: &str, now: Timestamp) -> Option<i64> {
         self.0.get(token).and_then(|level| level.seconds(RATE, now))
     }
 
-    /// Takes out what a request has added, whatever it was.
+    /// Takes out the bytes that a request has added, whatever it was.
     pub fn charge(&mut self, token: &str, bytes: i64, now: Timestamp) {
         if bytes == 0 {
             return;
@@ -59,14 +59,14 @@ mod tests {
         assert_eq!(added.wait("t", at(59)), Some(1));
         assert_eq!(added.wait("t", at(60)), None);
         assert_eq!(added.wait("other", at(0)), None);
-        // All of it is there again after an hour, and no more than that.
+        // It is full again after an hour, and no fuller.
         added.charge("t", BURST, at(4_000));
         assert_eq!(added.wait("t", at(4_000)), None);
         added.charge("t", 1, at(4_000));
         assert_eq!(added.wait("t", at(4_000)), Some(1));
     }
 
-    /// A token that adds whatever it is let: what it gets in a day is the burst and the rate, and one request more.
+    /// A token that adds whenever it may: in a day it adds the burst and the rate, and one request more.
     #[test]
     fn the_rate_holds_for_a_day() {
         let (mut added, mut sum, request) = (Added::default(), 0, 8 << 20);

@@ -1,9 +1,9 @@
-//! Which users are in a group. A request's operations are first reduced to their net effect, so that a repeated push
-//! finds nothing to do, and a group is never loaded to add one member to it.
+//! The users in a group. A request's operations are first reduced to their net effect, so that a repeated push finds
+//! nothing to do, and a group is never loaded to add one member to it.
 //!
-//! What the operations say of ids is known without the storage. The rest takes one look-up of those ids and, only if a
-//! filter names none, one pass over the stored members, whatever the number of operations and filters. From then on
-//! members are integer keys: SQL makes what the feed tells of them.
+//! The operations alone decide most ids, without the storage. The rest takes one look-up of those ids and, only if a
+//! filter names none, one reading of the stored members, whatever the number of operations and filters. From then on
+//! members are integer keys: SQL writes the feed's ids of them.
 
 use super::mutation::Work;
 use crate::budget::Budget;
@@ -17,11 +17,11 @@ use std::collections::BTreeMap;
 
 /// The most memberships that one request changes, and the largest group on which a filter is tried.
 pub(crate) const MEMBERSHIPS_MAX: usize = 100_000;
-/// The most members of which one change tells; 512 KiB, since an id has at most 128 bytes and three of JSON around it.
+/// The most members in one change; 512 KiB, since an id has at most 128 bytes and three of JSON around it.
 const MEMBERS_A_CHANGE: usize = 4_000;
-/// What one row of `members` costs in units of the budget, with its index and its place in a change.
+/// The cost of one row of `members` in units of the budget, with its index and its place in a change.
 const ROW_UNITS: usize = 10;
-/// How many deleted ids have a note each.
+/// The deleted ids that have a note each.
 const DELETED_NOTED: usize = 19;
 
 /// The net effect of a request's operations on one group's members.
@@ -29,14 +29,14 @@ const DELETED_NOTED: usize = 19;
 pub(crate) struct Delta<'a> {
     /// The number of the operation, from 1.
     step: u32,
-    /// The operation that named the whole list: what was said before no longer holds, and a member that is not wanted
-    /// since must go.
+    /// The operation that named the whole list: earlier ones no longer count, and a member that is not wanted since
+    /// must go.
     whole: Option<u32>,
-    /// What was said of each id; a request may name very many, in many operations.
+    /// The ids that operations named; a request may name very many, in many operations.
     said: BTreeMap<&'a str, Said>,
-    /// Stored members go that one of these finds and that were not named.
+    /// Filters that remove stored members which were not named.
     unwanted: Vec<Judge<'a>>,
-    /// What only the storage can answer.
+    /// Questions that only the storage can answer.
     questions: Vec<Question<'a>>,
 }
 
@@ -45,13 +45,13 @@ struct Said {
     /// The first operation that named the id, and the last.
     first: u32,
     last: u32,
-    /// Whether it is a member after the last one.
+    /// True if it is a member after the last one.
     wanted: bool,
-    /// It was added by any operation, even if removed later: it must be a user.
+    /// True if any operation added it, even if it was removed later: it must be a user.
     added: bool,
 }
 
-/// Whether a filter found a member who was stored and not named before that operation.
+/// A question: did a filter find a member who was stored and not named before that operation?
 #[derive(Debug)]
 struct Question<'a> {
     step: u32,
@@ -134,33 +134,33 @@ impl<'a> Delta<'a> {
         (said.last, said.wanted, said.added) = (step, wanted, said.added || wanted);
     }
 
-    /// True if a stored member is not of interest, because an operation before that one named it.
+    /// Returns true if a stored member is decided, because an operation before that one named it.
     fn named_before(&self, id: &str, step: u32) -> bool {
         self.said.get(id).is_some_and(|said| said.first < step)
     }
 }
 
 impl Said {
-    /// False if an operation named the whole list since.
+    /// Returns false if an operation named the whole list since.
     fn holds(&self, whole: Option<u32>) -> bool {
         whole.is_none_or(|whole| self.last >= whole)
     }
 }
 
-/// What the storage says to a delta.
+/// The answers of the storage to a delta.
 pub(crate) struct Judged<'a> {
     delta: &'a Delta<'a>,
-    /// The ids that were named, in their order, and what each stands for.
+    /// The ids that were named, in their order, and the resource of each.
     ids: Vec<&'a str>,
     found: Vec<Found>,
     /// Stored members that were not named and that a filter removes.
     dropped: Vec<i64>,
 }
 
-/// Compares a delta with the stored rows. `key` is `None` for a group that is being made; `group` is its id.
+/// Compares a delta with the stored rows. `key` is `None` for a group that is being created; `group` is its id.
 ///
 /// # Errors
-/// 400 `noTarget` for a filter that found no member when its turn came; `tooMany` beyond the budget, or for a filter that
+/// 400 `noTarget` for a filter that found no member at its turn; `tooMany` beyond the budget, or for a filter that
 /// names no ids on a group above [`MEMBERSHIPS_MAX`].
 pub(crate) fn find<'a>(work: &Work<'_>, key: Option<i64>, group: &str, delta: &'a Delta<'a>) -> Result<Judged<'a>> {
     let ids: Vec<&str> = delta.said.keys().copied().collect();
@@ -197,18 +197,19 @@ pub(crate) fn find<'a>(work: &Work<'_>, key: Option<i64>, group: &str, delta: &'
     Ok(Judged { delta, ids, found, dropped })
 }
 
-/// True if a group has more than [`MEMBERSHIPS_MAX`] members.
+/// Returns true if a group has more than [`MEMBERSHIPS_MAX`] members.
 pub(crate) fn is_large(sql: &dyn Sql, group: i64) -> Result<bool> {
     let most = MEMBERSHIPS_MAX as i64;
     Ok(members::count(sql, group, members::BEFORE_ALL, most + 1)? > most)
 }
 
-/// Tries all filters on every stored member, once: the keys of those who go, and the operations whose filter found one.
+/// Tries all filters on every stored member, once. Returns the keys of the members to remove, and the operations whose
+/// filter found one.
 fn pass(work: &Work<'_>, key: i64, group: &str, delta: &Delta<'_>) -> Result<(Vec<i64>, Vec<u32>)> {
     if is_large(work.sql, key)? {
         let detail = format!(
-            "Group {group} has more than {MEMBERSHIPS_MAX} members; on so large a group a filter must name the ids, as in \
-             members[value eq \"ID\"]. List the members to remove by their ids. Nothing was changed."
+            "Group {group} has more than {MEMBERSHIPS_MAX} members; on so large a group a filter must name the ids, \
+             as in members[value eq \"ID\"]. List the members to remove by their ids. Nothing was changed."
         );
         return Err(Error::new(Code::GroupTooLargeToFilter, detail));
     }
@@ -234,7 +235,7 @@ fn pass(work: &Work<'_>, key: i64, group: &str, delta: &Delta<'_>) -> Result<(Ve
     Ok((dropped, met))
 }
 
-/// What a delta comes to, as keys of users in their order.
+/// The net effect of a delta, as keys of users in their order.
 #[derive(Debug, Default)]
 pub(crate) struct Effect {
     add: Vec<i64>,
@@ -242,22 +243,22 @@ pub(crate) struct Effect {
 }
 
 impl Effect {
-    /// How many members go.
+    /// Returns the number of members that are removed.
     pub(crate) fn removed(&self) -> usize {
         self.remove.len()
     }
 
-    /// How many changes [`write`] adds.
+    /// Returns the number of changes that [`write`] adds.
     pub(crate) fn changes(&self) -> Seq {
         (self.add.len() + self.remove.len()).div_ceil(MEMBERS_A_CHANGE) as Seq
     }
 
-    /// True if members are added.
+    /// Returns true if members are added.
     pub(crate) fn adds(&self) -> bool {
         !self.add.is_empty()
     }
 
-    /// Adds no members after all; answers how many they were.
+    /// Drops the additions, and returns their number.
     pub(crate) fn without_additions(&mut self) -> usize {
         std::mem::take(&mut self.add).len()
     }
@@ -268,7 +269,8 @@ impl Effect {
 }
 
 impl Judged<'_> {
-    /// True if an operation removes members, whether they are members or not. One that names the whole list only replaces.
+    /// Returns true if an operation removes members, whether they are members or not. One that names the whole list
+    /// only replaces.
     pub(crate) fn removes(&self) -> bool {
         !self.delta.unwanted.is_empty() || self.delta.said.values().any(|said| !said.wanted)
     }
@@ -308,8 +310,8 @@ impl Judged<'_> {
         }
         if effect.add.len() + effect.remove.len() > MEMBERSHIPS_MAX {
             let detail = format!(
-                "More than {MEMBERSHIPS_MAX} memberships of group {group} would change: at most {MEMBERSHIPS_MAX} at a time, \
-                 or delete the group. Add or remove fewer members in each request. Nothing was changed."
+                "More than {MEMBERSHIPS_MAX} memberships of group {group} would change: at most {MEMBERSHIPS_MAX} at \
+                 a time, or delete the group. Add or remove fewer members in each request. Nothing was changed."
             );
             return Err(Error::new(Code::TooManyMemberships, detail));
         }
@@ -318,7 +320,7 @@ impl Judged<'_> {
         Ok(effect)
     }
 
-    /// Refuses what cannot be a member, and notes what no longer can.
+    /// Refuses ids that cannot be members, and notes deleted ones.
     fn check(&self, work: &mut Work<'_>, group: &str) -> Result<()> {
         let groups = self.added(Found::Group);
         if !groups.is_empty() {
@@ -330,22 +332,22 @@ impl Judged<'_> {
         }
         let deleted = self.added(Found::Deleted);
         for id in deleted.iter().take(DELETED_NOTED) {
-            work.notes.push(format!("Member {id} of group {group} was deleted here and is passed over."));
+            work.notes.push(format!("Member {id} of group {group} was deleted here and is skipped."));
         }
         if let Some(more) = deleted.len().checked_sub(DELETED_NOTED).filter(|more| *more > 0) {
-            work.notes.push(format!("{more} more members of group {group} were deleted here and are passed over."));
+            work.notes.push(format!("{more} more members of group {group} were deleted here and are skipped."));
         }
         Ok(())
     }
 
-    /// The ids that are to be added and stand for `kind`.
+    /// Returns the ids to add whose resource is of `kind`.
     fn added(&self, kind: Found) -> Vec<&str> {
         let all = self.ids.iter().zip(self.delta.said.values()).zip(&self.found);
         all.filter(|((_, said), found)| said.added && **found == kind).map(|((id, _), _)| *id).collect()
     }
 }
 
-/// Writes the rows and adds the changes that tell of them: of a large effect several.
+/// Writes the rows and adds the changes that tell of them: several for a large effect.
 ///
 /// # Errors
 /// 400 `tooMany` beyond the budget.

@@ -1,4 +1,4 @@
-//! One SCIM request at work: its transaction, its changes, its ids.
+//! The execution of one SCIM request: its transaction, its changes, its ids.
 
 use super::guard::{Lately, Watch};
 use super::{bulk, groups, precondition, users};
@@ -24,43 +24,43 @@ use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-/// How many notes a request keeps: each of its changes has them all.
+/// The most notes of a request: each of its changes has them all.
 const NOTES_MAX: usize = 20;
-/// The units of one operation besides what it does with documents: its statements, its change.
+/// The units of one operation besides its work on documents: its statements, its change.
 const OPERATION_UNITS: usize = 1_000;
-/// How many bytes of a stored document are a unit: it is read, changed, compared, kept as it was and written.
+/// The bytes of a stored document that are one unit: it is read, changed, compared, kept as it was and written.
 const DOCUMENT_BYTES_A_UNIT: usize = 12;
 /// The units of each value in such a document: each is made, copied, compared and dropped several times over.
 const DOCUMENT_VALUE_UNITS: usize = 8;
-/// How many times the work of reading and writing a document it is to fold it, if it is not ASCII.
+/// Folding a document that is not ASCII is so many times the work of reading and writing it.
 const FOLDED_TIMES: usize = 2;
-/// How many notes are looked at before they are bounded: a group can be pushed with very many members who were deleted.
+/// The notes that are read before they are bounded: a group can be pushed with very many deleted members.
 const NOTES_READ: usize = 1000;
-/// The most members of which a change is kept in memory until the request ends.
+/// The most members of a change that is kept in memory until the request ends.
 const MEMBERS_IN_MEMORY: usize = 100;
-/// How long a POST that comes again gets its first answer, in milliseconds.
+/// The time for which a repeated POST gets its first answer, in milliseconds.
 const REPEATED_FOR: i64 = 10 * 60_000;
 
-/// The request that is being applied. Nothing of it is kept unless [`run`] comes to its end.
+/// The request that is being applied. None of it is kept unless [`run`] ends without an error.
 pub(crate) struct Work<'a> {
     pub(crate) sql: &'a dyn Sql,
-    /// What the call may still cost.
+    /// The budget of the call.
     pub(crate) budget: &'a Budget,
     /// The organisation's resource types.
     pub(crate) types: &'a Types,
-    /// What the organisation holds after the changes so far.
+    /// The totals of the organisation after the changes so far.
     pub(crate) totals: Totals,
-    /// What was passed over, in sentences for the journal.
+    /// The skipped parts, in sentences for the journal.
     pub(crate) notes: Vec<String>,
     /// Repairs that only the stored resource shows to be needed, by name.
     repairs: Vec<&'static str>,
-    /// What of a push the organisation takes.
+    /// The parts of a push that the organisation accepts.
     pub(crate) options: &'a Options,
-    /// What the request is held against, if the guard is on and may have something to say.
+    /// The guard's state for the request, if the guard is on and may refuse it.
     pub(crate) guard: Option<Watch<'a>>,
     /// The skeletons of the reserved names, once they were needed.
     reserved_names: OnceCell<BTreeSet<String>>,
-    /// Whether a created or replaced group is answered with its members.
+    /// True if a created or replaced group is answered with its members.
     pub(crate) members: Members,
     /// The next id, if it was taken beforehand.
     reserved: Option<String>,
@@ -70,23 +70,23 @@ pub(crate) struct Work<'a> {
     random: &'a dyn Fn() -> [u8; 6],
     now: Timestamp,
     head: Head,
-    /// In how many seconds the token may add to the history again; `None` if it may now.
+    /// The seconds until the token may add to the history again; `None` if it may now.
     pub(crate) wait: Option<i64>,
     changes: Vec<Change>,
     /// The resource that is being changed, and the position of its last change.
     last: Option<(String, Seq)>,
     lost: i64,
-    /// How much of `lost` the changes so far say.
+    /// The part of `lost` that the changes so far hold.
     told: i64,
 }
 
 impl Work<'_> {
-    /// The organisation's name.
+    /// Returns the organisation's name.
     pub(crate) fn org(&self) -> &OrgId {
         &self.call.org
     }
 
-    /// Returns true if so much history is kept that nothing may be added to it but what takes something away.
+    /// Returns true if so much history is kept that only removals may be added.
     ///
     /// # Errors
     /// Internal only.
@@ -94,28 +94,28 @@ impl Work<'_> {
         changes::is_full(self.sql, &self.head)
     }
 
-    /// The position that the next change will have.
+    /// Returns the position of the next change.
     pub(crate) fn next_seq(&self) -> Seq {
         self.head.seq + self.changes.len() as Seq + 1
     }
 
-    /// The time of the request's changes: never before the last change, nor before an id that was made.
+    /// Returns the time of the request's changes: never before the last change, nor before a made id.
     pub(crate) fn at(&self) -> Timestamp {
         self.now.max(self.head.at).max(self.ids.last())
     }
 
-    /// A new id, above all that were made before.
+    /// Makes a new id, above all that were made before.
     pub(crate) fn new_id(&mut self) -> String {
         self.reserved.take().unwrap_or_else(|| self.ids.next(self.now, (self.random)()))
     }
 
-    /// The next [`Work::new_id`] is this one, which was made before.
+    /// Sets the next [`Work::new_id`] to this one, which was made before.
     pub(crate) fn reserve(&mut self, id: &str) {
         self.reserved = Some(id.to_owned());
     }
 
-    /// Returns what an attribute was before the change at that position, one of this request's or a stored one, as far as
-    /// that is kept: `null` if it had no value, `None` if it did not change. `now` is what that change made of it.
+    /// Returns an attribute from before the change at that position, one of this request's or a stored one, if it is
+    /// kept: `null` if it had no value, `None` if it did not change. `now` is its value after that change.
     pub(crate) fn attribute_before(&self, seq: Seq, name: &str, now: Option<&Value>) -> Result<Option<Value>> {
         let stored;
         let before = match usize::try_from(seq - self.head.seq - 1).ok().and_then(|own| self.changes.get(own)) {
@@ -136,9 +136,9 @@ impl Work<'_> {
         Ok(told.map(|told| if whole { told } else { restore_value(now, &told) }))
     }
 
-    /// True if the POST at work is the one that made this resource and comes again: within minutes, with the same token,
-    /// and either under the same `Idempotency-Key` or from a provider that repeats what it got no answer to (Rippling).
-    /// Whether the resource still is what was posted is for the caller to say.
+    /// Returns true if the current POST repeats the one that made this resource: within minutes, with the same token,
+    /// and either under the same `Idempotency-Key` or from a provider that repeats requests without an answer
+    /// (Rippling). The caller checks whether the resource still is what was posted.
     pub(crate) fn made(&self, id: &str) -> Result<bool> {
         let key = self.call.idempotency_key.as_deref();
         let repeats = matches!(self.call.actor, Actor::Token { dialect: Dialect::Rippling, .. });
@@ -152,14 +152,14 @@ impl Work<'_> {
         }))
     }
 
-    /// True if white space is taken off a new name. The edge says so with the name of the repair, which a dialect without
-    /// repairs never has.
+    /// Returns true if white space around a new name is removed. The edge says so with the name of the repair, which a
+    /// dialect without repairs never has.
     pub(crate) fn cuts(&self) -> bool {
         self.call.repairs.iter().any(|name| name == "outer_blanks")
     }
 
-    /// The skeletons of the names that the organisation keeps for itself, at most a hundred names. They are made once for
-    /// all operations of a request.
+    /// Returns the skeletons of the reserved names, at most a hundred names. They are made once for all operations of a
+    /// request.
     pub(crate) fn reserved_names(&self) -> &BTreeSet<String> {
         self.reserved_names.get_or_init(|| {
             let names = self.options.reserved_group_names.as_deref().unwrap_or_default();
@@ -183,7 +183,7 @@ impl Work<'_> {
         self.budget.spend_each(text.map_or(0, document_units), FOLDED_TIMES)
     }
 
-    /// Runs one of several operations in a transaction inside the request's: if it fails, nothing of it stays.
+    /// Runs one of several operations in a transaction inside the request's: if it fails, none of it stays.
     pub(crate) fn nested<T>(&mut self, mut body: impl FnMut(&mut Self) -> Result<T>) -> Result<T> {
         let (sql, totals, lost, told) = (self.sql, self.totals, self.lost, self.told);
         let (changes, notes) = (self.changes.len(), self.notes.len());
@@ -199,7 +199,7 @@ impl Work<'_> {
         result
     }
 
-    /// Each note once, and of very many the first ones; without values.
+    /// Bounds the notes: each once, only the first of very many, without values.
     fn bound_notes(&mut self) {
         let unread = self.notes.len().saturating_sub(NOTES_READ);
         self.notes.truncate(NOTES_READ);
@@ -219,10 +219,11 @@ impl Work<'_> {
         }
     }
 
-    /// Counts what the guard counts and the next change takes out: users deactivated, deleted or renamed, and members removed.
+    /// Counts losses for the guard that the next change makes: users deactivated, deleted or renamed, and members
+    /// removed.
     ///
     /// # Errors
-    /// 429, if the guard does not let so many go.
+    /// 429, if the guard does not allow so many.
     pub(crate) fn lose(&mut self, count: usize) -> Result<()> {
         self.lost += count as i64;
         self.guard.as_ref().map_or(Ok(()), |watch| watch.check(self.lost))
@@ -233,10 +234,10 @@ impl Work<'_> {
         self.last = Some((id.to_owned(), seq));
     }
 
-    /// Adds a change; [`Work::totals`] already counts it. It names the resource's change before it: one of this request, or
-    /// that of [`Work::changes_at`]; without either the resource is made by it.
+    /// Adds a change; [`Work::totals`] already counts it. It names the resource's previous change: one of this request,
+    /// or that of [`Work::changes_at`]; without either the change creates the resource.
     pub(crate) fn change(&mut self, kind: Kind, resource: &'static str, id: &str, before: Option<Map<String, Value>>) {
-        // As text: a Bulk request may keep very much until its end.
+        // It is kept as text: a Bulk request may keep very many until its end.
         let before = before.map_or(Before::Nothing, |told| Before::Attributes(Value::Object(told).to_string()));
         self.push(kind, resource, id, before);
     }
@@ -248,7 +249,7 @@ impl Work<'_> {
         self.changes.push(Change { kind, resource, id: id.to_owned(), previous, lost, before, totals: self.totals });
     }
 
-    /// Adds the change that tells which groups a user left, keys of groups; [`Work::totals`] already counts it.
+    /// Adds the change that names the groups which a user left, keys of groups; [`Work::totals`] already counts it.
     ///
     /// # Errors
     /// Internal only.
@@ -277,29 +278,29 @@ impl Work<'_> {
     }
 }
 
-/// What came of a command.
+/// The outcome of a command.
 pub(crate) struct Done {
     pub(crate) answer: Answer,
-    /// What was passed over.
+    /// The skipped parts.
     pub(crate) notes: Vec<String>,
-    /// What it counts as in the journal, if it counts: one that reads does not, nor one of which all was refused.
+    /// The outcome that the journal counts; `None` for a command that reads, and for one that was refused whole.
     outcome: Option<Outcome>,
     /// Repairs that only the stored resource showed to be needed.
     pub(crate) repairs: Vec<&'static str>,
-    /// What its changes took out, if it made any.
+    /// The losses of its changes, if it made any.
     loss: Option<Loss>,
-    /// How many bytes its changes are.
+    /// The bytes of its changes.
     bytes: i64,
 }
 
 impl Done {
-    /// An answer to which there is nothing to note.
+    /// Makes the outcome of an answer without notes.
     fn read(answer: Answer) -> Self {
         Self { answer, notes: Vec::new(), repairs: Vec::new(), loss: None, outcome: None, bytes: 0 }
     }
 }
 
-/// Runs one SCIM command, and writes down what was passed over in one that changed nothing.
+/// Runs one SCIM command, and writes down the skipped parts of one that changed nothing.
 pub(crate) fn run(
     sql: &dyn Sql,
     memory: &mut Memory,
@@ -311,7 +312,7 @@ pub(crate) fn run(
 ) -> Result<Answer> {
     let Done { answer, notes, loss, outcome, bytes, .. } =
         attempt(sql, memory, command, call, caller, context, budget)?;
-    // What goes while the guard is released counts too; without a guard nobody counts.
+    // Losses while the guard is released count too; without a guard nothing is counted.
     match (&mut memory.guard, caller.settings.options.guard()) {
         (Some(lately), Some(_)) => loss.into_iter().for_each(|loss| lately.add(loss)),
         (remembered, _) => *remembered = None,
@@ -328,10 +329,10 @@ pub(crate) fn run(
     Ok(answer)
 }
 
-/// Runs one SCIM command, up to what is noted of it.
+/// Runs one SCIM command, without the notes about it.
 ///
-/// All statements run synchronously inside one `transactionSync`, so no other event of the object comes between a
-/// check and the write that relies on it, and an error or a panic takes every row back.
+/// All statements run synchronously inside one `transactionSync`, so no other event of the object comes between a check
+/// and the write that relies on it, and an error or a panic takes every row back.
 pub(crate) fn attempt(
     sql: &dyn Sql,
     memory: &mut Memory,
@@ -419,24 +420,25 @@ pub(crate) fn attempt(
             bytes = changes::append(sql, &work.head, work.at(), &facts, &work.changes)?;
         }
         let (notes, repairs) = (work.notes, work.repairs);
-        // A failed operation is written down with what the others did: either all of it is there or nothing.
+        // A failed operation is written down together with the effects of the others: either all of it is stored or
+        // nothing.
         journal::refused_operations(sql, memory, &refused, call, caller, context.now)?;
         Ok(Done { answer, notes, repairs, loss, outcome, bytes })
     })
 }
 
-/// The guard, for a request that may take somebody out. A user that is created may be one who comes back.
+/// Returns the guard, for a request that may remove a user or member. A created user may be one who comes back.
 fn guarding(settings: &Settings, command: &Command, now: Timestamp) -> Option<Guard> {
     let harmless = matches!(command, Command::CreateGroup { .. });
     settings.options.guard().filter(|_| !harmless && !settings.guard_is_released(now))
 }
 
-/// The units of working on a document.
+/// Returns the units of working on a document.
 fn document_units(text: &str) -> usize {
     (text.len() / DOCUMENT_BYTES_A_UNIT).saturating_add(values_in(text).saturating_mul(DOCUMENT_VALUE_UNITS))
 }
 
-/// How many values a JSON document separates by commas, which is nearly how many it has.
+/// Returns how many values a JSON document separates by commas, which is nearly how many it has.
 fn values_in(text: &str) -> usize {
     let (mut values, mut inside, mut escaped) = (1, false, false);
     for byte in text.bytes() {
@@ -451,7 +453,7 @@ fn values_in(text: &str) -> usize {
     values
 }
 
-/// The status that a change is answered with.
+/// Returns the status of the answer that a change stores.
 fn status(answer: &Answer) -> i64 {
     match answer {
         Answer::Created(_) => 201,
@@ -463,7 +465,7 @@ fn status(answer: &Answer) -> i64 {
 /// Applies a command that changes one resource.
 ///
 /// # Errors
-/// 400 `tooMany` beyond the call's budget, and whatever refuses the command.
+/// 400 `tooMany` beyond the call's budget, and every refusal of the command.
 pub(crate) fn apply(work: &mut Work<'_>, command: &Command) -> Result<Answer> {
     work.budget.spend(OPERATION_UNITS)?;
     match command {

@@ -1,5 +1,5 @@
 //! `If-Match` and `If-None-Match` (RFC 9110 section 13.1, RFC 7644 section 3.14), checked in the transaction of the
-//! change that relies on them: nothing comes between, so no update is lost.
+//! change that relies on them: no other change comes between, so no update is lost.
 
 use crate::directory::precondition::Precondition;
 use crate::directory::scim::Command;
@@ -9,8 +9,8 @@ use crate::scim::resource::Resource;
 use crate::store::{Sql, groups, users};
 use serde_json::Value;
 
-/// 412 unless the condition holds. What does not exist is left to the command: its 404 comes first (RFC 9110 section
-/// 13.2.1).
+/// Returns 412 unless the condition holds. For a resource that does not exist the command decides: its 404 comes first
+/// (RFC 9110 section 13.2.1).
 pub(crate) fn check(sql: &dyn Sql, command: &Command, wanted: &Precondition) -> Result<()> {
     if wanted.is_empty() {
         return Ok(());
@@ -44,7 +44,8 @@ pub(crate) fn check(sql: &dyn Sql, command: &Command, wanted: &Precondition) -> 
     Ok(())
 }
 
-/// `If-None-Match: *` on a POST: nobody is revived, and who is there already is told from who could not be made.
+/// Refuses `If-None-Match: *` on a POST of an existing resource: no user is revived, and the refusal tells an existing
+/// resource from a conflict.
 fn only_create(kind: &str, existing: Option<(&str, String)>) -> Result<()> {
     let Some((attribute, id)) = existing else { return Ok(()) };
     let detail = format!(
@@ -68,7 +69,7 @@ fn existing_group(sql: &dyn Sql, group: &Resource) -> Result<Option<(&'static st
     Ok(groups::by_external_id(sql, text(group, "externalId"))?.map(|found| ("externalId", found.id.to_string())))
 }
 
-/// Empty where it is absent, which no stored resource has.
+/// Returns an attribute; empty where it is absent, which no stored resource has.
 fn text<'a>(resource: &'a Resource, name: &str) -> &'a str {
     resource.attributes.get(name).and_then(Value::as_str).unwrap_or_default()
 }

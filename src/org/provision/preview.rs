@@ -1,4 +1,4 @@
-//! A SCIM request that is not executed: it runs as it would, in a transaction that is always taken back. Nothing of it
+//! A SCIM request that is not executed: it runs as it would, in a transaction that is always rolled back. Nothing of it
 //! is written, counted or remembered.
 
 use super::mutation;
@@ -15,11 +15,11 @@ use crate::store::{Sql, changes};
 use serde_json::value::RawValue;
 use std::rc::Rc;
 
-/// How many changes are shown, and how long they get together, in bytes.
+/// The most changes that are shown, and their total length in bytes.
 const SHOWN: i64 = 1000;
 const SHOWN_BYTES: usize = 1024 * 1024;
 
-/// What would come of a command, or the first step towards it.
+/// Returns the preview of a command, or the first step towards it.
 pub(crate) fn begin(
     sql: &dyn Sql,
     memory: &mut Memory,
@@ -43,7 +43,7 @@ pub(crate) fn begin(
     }
 }
 
-/// Runs the command, looks at what it did, and fails, so that the transaction rolls back.
+/// Runs the command, reads its effects, and fails, so that the transaction rolls back.
 fn taken_back(
     sql: &dyn Sql,
     memory: &Memory,
@@ -75,7 +75,7 @@ fn taken_back(
     }
 }
 
-/// Leaves out of the answer what is read later: then the transaction is taken back.
+/// Removes the parts of the answer that are read later: then the transaction is rolled back.
 fn cut(answer: &mut Answer, notes: &mut Vec<String>) {
     if related::cut(answer) {
         notes.push(format!(
@@ -85,7 +85,8 @@ fn cut(answer: &mut Answer, notes: &mut Vec<String>) {
     }
 }
 
-/// The preview of a request that changes nothing. A fault of ours is no answer that the request would get.
+/// Returns the preview of a request that changes nothing. A fault of the service is not an answer that the request
+/// would get.
 pub(crate) fn nothing_changed(mut outcome: Result<Answer>, call: &Call) -> Result<Answer> {
     if let Err(error) = &outcome
         && error.code.is_fault()

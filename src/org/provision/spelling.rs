@@ -1,9 +1,9 @@
-//! The job that writes what is stored of registered extensions in their schemas' spelling, and the folded document of rows
-//! from before there was one. Filters and sorts look under that spelling, so what was stored before a schema was
-//! registered is found by them once the job is done, and every reader shows it so.
+//! The job that writes stored values of registered extensions in their schemas' spelling, and the folded document of
+//! older rows. Filters and sorts look under that spelling, so values from before a schema was registered are found once
+//! the job is done, and every reader shows them so.
 //!
-//! What a document says stays the same, so no version, no change and no time is written. What does not fit its schema
-//! stays as it is.
+//! The meaning of a document stays the same, so no version, no change and no time is written. A value that does not fit
+//! its schema stays as it is.
 
 use super::{gate, groups, users};
 use crate::error::Result;
@@ -13,16 +13,16 @@ use crate::scim::schema::Kinds;
 use crate::store::spelling::{self as store, Document};
 use crate::store::{Sql, due, settings, transact};
 
-/// The job's row in `due`, and the setting that says how far it has come.
+/// The job's row in `due`, and the setting that holds its progress.
 pub(crate) const SPELL: &str = "spelling";
-/// How many documents are read at once: one has 256 KiB at most.
+/// The documents that are read at once: one has 256 KiB at most.
 const AT_ONCE: i64 = 8;
-/// How many documents a step reads, and in how many bytes it ends early.
+/// The documents that a step reads, and the bytes after which it ends early.
 const ROWS: usize = 240;
 const BYTES: usize = 1024 * 1024;
-/// How many steps a registration takes itself: at most some 250 ms. Users and groups take one at least.
+/// The steps that a registration takes itself: at most some 250 ms. Users and groups take one at least.
 const FIRST_STEPS: usize = 10;
-/// How long it waits for an import that is being written, in milliseconds.
+/// The time that it waits for an import that is being written, in milliseconds.
 const IMPORT_PAUSE: i64 = 60_000;
 
 /// Makes the job due from the beginning: a schema was registered or has changed.
@@ -34,8 +34,8 @@ pub(crate) fn begin(sql: &dyn Sql, now: Timestamp) -> Result<()> {
     due::set(sql, SPELL, Some(now))
 }
 
-/// Takes the first steps with the registration itself, so that a directory of up to some 2,000 documents is read in the new
-/// spelling from the next request on. A larger one is left to the alarm.
+/// Takes the first steps with the registration itself, so that a directory of up to some 2,000 documents is read in the
+/// new spelling from the next request on. The alarm does the rest of a larger one.
 ///
 /// # Errors
 /// Internal only.
@@ -91,7 +91,7 @@ pub(crate) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result
     Ok(Some(now))
 }
 
-/// The document as it would be written today; `None` if it is stored so.
+/// Returns the document as it would be written today; `None` if it is stored so.
 fn spelled(memory: &Memory, kinds: Kinds, stored: &Document) -> Result<Option<Document>> {
     let kind = memory.types.of(kinds);
     let attributes = gate::stored(kind, &stored.doc)?;

@@ -1,4 +1,4 @@
-//! Extensions that nobody registered, in a request: what only the stored resource can tell of them.
+//! Unregistered extensions in a request: the part that needs the stored resource.
 
 use super::mutation::Work;
 use crate::error::Result;
@@ -22,7 +22,7 @@ pub(crate) fn proposed(
     Ok(new)
 }
 
-/// Applies operations on such extensions to the attributes that a request comes to, and notes those whose path names nothing.
+/// Applies operations on such extensions to the proposed attributes, and notes those whose path names nothing.
 ///
 /// # Errors
 /// As [`unregistered::apply`].
@@ -34,6 +34,6 @@ pub(crate) fn apply(
     operations: &[Unresolved],
 ) -> Result<()> {
     let unknown = unregistered::apply(kind, old, new, operations, work.budget)?;
-    work.notes.extend(unknown.iter().map(|path| format!("The path {path} is unknown and was passed over.")));
+    work.notes.extend(unknown.iter().map(|path| format!("The path {path} is unknown and was skipped.")));
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Users: created, replaced, patched, revived, deleted (RFC 7644 sections 3.3 to 3.6), and what this service adds:
-//! `active` changes only when it is said, and what changes nothing writes nothing.
+//! Users: created, replaced, patched, revived, deleted (RFC 7644 sections 3.3 to 3.6), with two rules of this service:
+//! `active` changes only when a request mentions it, and a request that changes nothing writes nothing.
 
 use super::clearing::CLEAR;
 use super::gate::{self, Passed, Proposal, Said};
@@ -28,25 +28,26 @@ use serde_json::{Map, Value, json};
 
 type Attributes = Map<String, Value>;
 
-/// How many groups one change row names; an id has at most 128 bytes, the document 256 KiB, and a row 1 MiB.
+/// The most groups in one change row; an id has at most 128 bytes, the document 256 KiB, and a row 1 MiB.
 const GROUPS_A_CHANGE: i64 = 5_000;
-/// What it costs to leave one group, in units of the budget: three rows, and a place in a change.
+/// The cost of leaving one group, in units of the budget: three rows, and a place in a change.
 const GROUP_UNITS: usize = 20;
 
-/// GET /Users/{id}.
+/// Answers GET /Users/{id}.
 pub(crate) fn get(sql: &dyn Sql, id: &UserId, budget: &Budget) -> Result<Answer> {
     let user = store::by_id(sql, id)?.ok_or_else(|| not_found(id))?;
     Ok(Answer::Resource(Box::new(one(sql, user, budget)?)))
 }
 
-/// POST /Users. Who comes back is revived: an inactive user whose `externalId` and folded `userName` both are this
-/// one's gets its id again. A repeated request gets its first answer. Anything else that is taken is a conflict.
+/// Executes POST /Users. A user who comes back is revived: an inactive user whose `externalId` and folded `userName`
+/// both equal the request's gets its id again. A repeated request gets its first answer. Every other taken value is a
+/// conflict.
 pub(crate) fn create(work: &mut Work<'_>, user: &Resource) -> Result<Answer> {
     gate::may_create(work.options)?;
     let kind = &work.types.user;
     let proposed = &unregistered::proposed(work, kind, user, None)?;
     let text = |name: &str| proposed.get(name).and_then(Value::as_str);
-    // A name with white space around it is that of a user who was stored with it, or of one who was not.
+    // A name with white space around it may belong to a user who was stored with it, or without it.
     let name = text("userName").unwrap_or_default();
     let mut by_name = store::by_user_name(work.sql, &fold(name))?;
     if by_name.is_none() && names::has_outer_blanks(name) && work.cuts() {
@@ -80,7 +81,7 @@ pub(crate) fn create(work: &mut Work<'_>, user: &Resource) -> Result<Answer> {
     }
     growth::may_create(work, Kinds::Users)?;
     work.notes.extend(passed.notes);
-    let id = UserId::parse(&work.new_id()).ok_or_else(|| Error::internal("made an id that is none"))?;
+    let id = UserId::parse(&work.new_id()).ok_or_else(|| Error::internal("generated an invalid id"))?;
     store::insert(work.sql, &id, &content, work.next_seq(), work.at())?;
     work.totals.users += 1;
     work.totals.active_users += i64::from(content.active);
@@ -100,8 +101,8 @@ fn revive(work: &mut Work<'_>, user: User, mut new: Attributes) -> Result<Answer
     let memberships = memberships::count(work.sql, user.key, Some(MEMBERSHIPS_MAX as i64))?;
     if memberships > MEMBERSHIPS_MAX as i64 {
         let detail = format!(
-            "User {} comes back and would leave more than {MEMBERSHIPS_MAX} groups, at most {MEMBERSHIPS_MAX} at a time. Delete \
-             the user, then create it again. Nothing was changed.",
+            "User {} comes back and would leave more than {MEMBERSHIPS_MAX} groups, at most {MEMBERSHIPS_MAX} at a \
+             time. Delete the user, then create it again. Nothing was changed.",
             user.id
         );
         return Err(Error::new(Code::TooManyMemberships, detail));
@@ -114,8 +115,8 @@ fn revive(work: &mut Work<'_>, user: User, mut new: Attributes) -> Result<Answer
     }
 }
 
-/// PUT /Users/{id} (RFC 7644 section 3.5.1). What is left out is cleared, but for `externalId` and `active`: clearing
-/// them by omission would break the provider's matching, or let a user in again.
+/// Executes PUT /Users/{id} (RFC 7644 section 3.5.1). Omitted attributes are cleared, except `externalId` and `active`:
+/// clearing them by omission would break the provider's matching, or reactivate a user.
 pub(crate) fn replace(
     work: &mut Work<'_>,
     id: &UserId,
@@ -149,7 +150,7 @@ pub(crate) fn replace(
     store_changed(work, old, &stored, passed, &[])
 }
 
-/// PATCH /Users/{id} (RFC 7644 section 3.5.2).
+/// Executes PATCH /Users/{id} (RFC 7644 section 3.5.2).
 pub(crate) fn patch(
     work: &mut Work<'_>,
     id: &UserId,
@@ -175,7 +176,7 @@ pub(crate) fn patch(
     store_changed(work, old, &stored, passed, &[])
 }
 
-/// DELETE /Users/{id} (RFC 7644 section 3.6): the id is remembered and never used again.
+/// Executes DELETE /Users/{id} (RFC 7644 section 3.6): the id is remembered and never used again.
 pub(crate) fn delete(work: &mut Work<'_>, id: &UserId) -> Result<Answer> {
     gate::may_delete(work.options)?;
     let user = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
@@ -207,8 +208,8 @@ pub(crate) fn delete(work: &mut Work<'_>, id: &UserId) -> Result<Answer> {
     Ok(Answer::Nothing)
 }
 
-/// Takes a user out of all groups; which they were is for the request's last change of that user to say. Of very many, each
-/// full piece has a change of its own before it.
+/// Removes a user from all groups. The request's last change of that user names them. If there are very many, each full
+/// piece has a change of its own before it.
 fn leave(work: &mut Work<'_>, user: &User) -> Result<Vec<String>> {
     loop {
         let mut left = memberships::some(work.sql, user.key, GROUPS_A_CHANGE + 1)?;
@@ -227,8 +228,8 @@ fn leave(work: &mut Work<'_>, user: &User) -> Result<Vec<String>> {
     }
 }
 
-/// Stores what differs from the attributes that are `stored`; nothing if nothing does. `left` are groups that the user was
-/// taken out of before.
+/// Stores the differences from the attributes that are `stored`; writes nothing if there are none. `left` are groups
+/// from which the user was removed before.
 fn store_changed(
     work: &mut Work<'_>,
     old: User,
@@ -245,7 +246,7 @@ fn store_changed(
         return Ok(Answer::Resource(Box::new(one(work.sql, old, work.budget)?)));
     }
     if let Some(mut full) = growth::full(work, content.doc.len() > old.content.doc.len())? {
-        // That a user is not to be active is never taken out of a request.
+        // A deactivation is never left out of a request.
         let says_active = full.takes_active(said.active, content.active);
         new = full.fitted(work, stored, &new, &content.doc)?;
         content = self::content(&work.types.user, &new, old.content.active);
@@ -270,7 +271,7 @@ fn store_changed(
             &taken,
         ));
     }
-    // Whoever finds the user by a linked account's name finds another one: as good as gone.
+    // A linked account's name then finds another user: the user counts as lost.
     let renamed = content.user_name_key != old.content.user_name_key && old.content.external_id.is_some();
     let deactivated = old.content.active && !content.active;
     work.lose(usize::from(deactivated) + usize::from(renamed))?;
@@ -291,8 +292,8 @@ fn store_changed(
     Ok(Answer::Resource(Box::new(one(work.sql, user, work.budget)?)))
 }
 
-/// A `name.formatted` that spells the name as it was before is left over: it goes, the new parts hold. `earlier` are
-/// the name as it is stored and as it was before the last change, so that the same request finds nothing to do.
+/// Drops a `name.formatted` that repeats the earlier name: the new parts count. `earlier` are the name as it is stored
+/// and as it was before the last change, so that the same request finds nothing to do.
 fn drop_stale_formatted(earlier: &[Option<&Value>], new: &mut Attributes) -> bool {
     let part = |name: &Value, key: &str| name.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let parts = |name: &Value| (part(name, "givenName"), part(name, "familyName"));
@@ -301,7 +302,7 @@ fn drop_stale_formatted(earlier: &[Option<&Value>], new: &mut Attributes) -> boo
     let stale = earlier.iter().flatten().any(|before| {
         let (given, family) = parts(before);
         let spelled = formatted == part(before, "formatted") || formatted == format!("{given} {family}");
-        // Who had no name is not spelled by a blank.
+        // A blank does not spell an empty name.
         spelled && !formatted.trim().is_empty() && parts(name) != (given, family)
     });
     if stale && let Some(name) = name.as_object_mut() {
@@ -311,8 +312,8 @@ fn drop_stale_formatted(earlier: &[Option<&Value>], new: &mut Attributes) -> boo
     false
 }
 
-/// The columns and the canonical document of these attributes.
-/// Without a value for `active` the user stays what it is, `active` or not.
+/// Returns the columns and the canonical document of these attributes. Without a value for `active` the user keeps its
+/// own, `active`.
 pub(crate) fn content(kind: &ResourceType, attributes: &Attributes, active: bool) -> Content {
     let mut doc = attributes.clone();
     doc.insert("schemas".to_owned(), schemas(kind, attributes));
@@ -334,7 +335,7 @@ pub(crate) fn content(kind: &ResourceType, attributes: &Attributes, active: bool
     }
 }
 
-/// The attributes of a stored document, without `schemas`, which follows from them.
+/// Returns the attributes of a stored document, without `schemas`, which follows from them.
 pub(crate) fn attributes(doc: &str) -> Result<Attributes> {
     let mut map: Attributes = json::own(doc)?;
     map.remove("schemas");
@@ -345,7 +346,7 @@ fn one(sql: &dyn Sql, user: User, budget: &Budget) -> Result<Stored> {
     related::with_groups(sql, user.key, stored(user)?, budget)
 }
 
-/// A user as it travels, without its groups.
+/// Returns a user as it travels, without its groups.
 pub(crate) fn stored(user: User) -> Result<Stored> {
     Ok(Stored {
         id: user.id.to_string(),

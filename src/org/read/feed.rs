@@ -1,5 +1,5 @@
-//! The change feed: a page after a position, or a wait for the next change. Who waits holds no transaction and no thread:
-//! the object wakes it after a commit.
+//! The change feed: a page after a position, or a wait for the next change. A waiting request holds no transaction and
+//! no thread: the object wakes it after a commit.
 
 use crate::directory::call::{Actor, Ask, Call};
 use crate::directory::console::Changes;
@@ -10,36 +10,37 @@ use crate::id::{Seq, Timestamp};
 use crate::store::{Sql, changes, feed};
 use serde_json::value::RawValue;
 
-/// Where a page ends early, in bytes.
+/// The bytes after which a page ends early.
 const PAGE_BYTES: usize = 4 * 1024 * 1024;
 
 /// A reader of the feed for whom there is no change yet.
 pub struct Waiting {
     /// Its position.
     pub after: Seq,
-    /// When it is answered in any case.
+    /// The time at which it is answered in any case.
     pub until: Timestamp,
     pub(crate) call: Call,
 }
 
-/// How many readers wait at an object at most, and how many of them with one token.
+/// The most readers that wait at an object, and the most of them with one token.
 const WAITERS_MAX: usize = 100;
 const WAITERS_A_TOKEN: usize = 10;
 
 impl Waiting {
-    /// Returns who asked.
+    /// Returns the caller.
     pub fn actor(&self) -> &Actor {
         &self.call.actor
     }
 }
 
-/// True if one more reader may wait beside those who do. One token leaves room for others; the root key may take all.
+/// Returns true if one more reader may wait beside those that do. One token leaves room for others; the root key may
+/// take all.
 pub fn may_wait<'a>(waiting: impl Iterator<Item = &'a Actor>, actor: &Actor) -> bool {
     let (all, own) = waiting.fold((0, 0), |(all, own), other| (all + 1, own + usize::from(other == actor)));
     all < WAITERS_MAX && (own < WAITERS_A_TOKEN || *actor == Actor::Root)
 }
 
-/// Until when a call may wait.
+/// Returns the time until which a call may wait.
 pub(crate) fn until(call: &Call, now: Timestamp) -> Timestamp {
     match &call.ask {
         Ask::Read(Query::Changes { wait, .. }) => now.plus(wait * 1000),
@@ -47,10 +48,10 @@ pub(crate) fn until(call: &Call, now: Timestamp) -> Timestamp {
     }
 }
 
-/// A page of the feed, and whether it is empty.
+/// Returns a page of the feed, and whether it is empty.
 ///
 /// # Errors
-/// 410 for a position from which changes are no longer kept, 400 for one that is yet to come.
+/// 410 for a position from which changes are no longer kept, 400 for one in the future.
 pub(crate) fn page(sql: &dyn Sql, after: Seq, limit: i64) -> Result<(Answer, bool)> {
     let head = changes::head(sql)?;
     if after > head.seq {
@@ -66,7 +67,7 @@ pub(crate) fn page(sql: &dyn Sql, after: Seq, limit: i64) -> Result<(Answer, boo
     Ok((answer, last == after))
 }
 
-/// The changes after a position as a JSON array, and the position of the last one: `bytes` of them, or the first one alone
+/// Returns the changes after a position as a JSON array, and the position of the last one: `bytes` of them, or the first one alone
 /// if that is longer.
 ///
 /// # Errors
@@ -88,7 +89,7 @@ pub(crate) fn shown(sql: &dyn Sql, after: Seq, limit: i64, bytes: usize) -> Resu
     Ok((RawValue::from_string(shown).map_err(Error::internal)?, last))
 }
 
-/// The position of the last change: who waits before it is to be woken.
+/// Returns the position of the last change: requests that wait before it are to be woken.
 ///
 /// # Errors
 /// Internal only.
@@ -105,7 +106,8 @@ mod tests {
     #[test]
     fn one_token_leaves_room_for_others() {
         let token = |number| Actor::Token { hash: TokenHash([number; 32]), dialect: Dialect::Auto };
-        // How many wait with token 1, with others and with the root key; whether token 1, token 2 and the root key may too.
+        // The number of readers that wait with token 1, with others and with the root key; whether token 1, token 2 and
+        // the root key may wait too.
         for (own, others, root, expected) in [
             (0, 0, 0, [true, true, true]),
             (9, 0, 0, [true, true, true]),

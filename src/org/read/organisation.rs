@@ -1,4 +1,4 @@
-//! What the Console reads. Nothing here changes anything.
+//! The Console's reads. Nothing here changes anything.
 
 use super::snapshot;
 use crate::directory::console::{Configured, Enabled, Organisation, SyncOptions, Time, Tokens};
@@ -32,7 +32,7 @@ pub(crate) fn read(sql: &dyn Sql, org: &OrgId, query: &Query, now: Timestamp) ->
     }
 }
 
-/// The organisation's settings and where its sequence stands.
+/// Answers the organisation's settings and the end of its sequence.
 pub(crate) fn organisation(sql: &dyn Sql, org: &OrgId, now: Timestamp) -> Result<Answer> {
     let (settings, head) = (settings(sql)?, changes::head(sql)?);
     let full = growth::warnings(sql, settings.options.quota(), &head, org)?;

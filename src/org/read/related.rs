@@ -1,5 +1,5 @@
-//! What belongs to a resource and is not in its row: a user's groups, a group's members. The first [`HELD`] are held; what
-//! follows is read in pieces where it is needed, so that no resource is too large for memory.
+//! The related resources that are not in a row: a user's groups, a group's members. The first [`HELD`] are held in
+//! memory; the others are read in pieces where they are needed, so that no resource is too large for memory.
 
 use crate::budget::Budget;
 use crate::directory::reply::{Answer, GroupRef, Rest, Stored};
@@ -9,10 +9,10 @@ use crate::org::bucket;
 use crate::store::Sql;
 use crate::store::members::{self, BEFORE_ALL};
 
-/// How many groups of a user and how many members of a group are held.
+/// The groups of a user and the members of a group that are held.
 pub(crate) const HELD: usize = 1000;
 
-/// A group's members, into the resource.
+/// Adds a group's members to the resource.
 pub(crate) fn with_members(sql: &dyn Sql, key: i64, stored: Stored) -> Result<Stored> {
     let (ids, last) = members::ids(sql, key, BEFORE_ALL, HELD as i64)?;
     let rest =
@@ -20,8 +20,8 @@ pub(crate) fn with_members(sql: &dyn Sql, key: i64, stored: Stored) -> Result<St
     Ok(Stored { members: Some(ids), rest, ..stored })
 }
 
-/// A user's groups, into the resource. Up to [`HELD`] they are in the order of their ids, more in the order of their keys.
-/// Those that are read for the entity tag alone are charged here, the others with the answer.
+/// Adds a user's groups to the resource. Up to [`HELD`] they are in the order of their ids, more in the order of their
+/// keys. Those that are read for the entity tag alone are charged here, the others with the answer.
 pub(crate) fn with_groups(sql: &dyn Sql, key: i64, stored: Stored, budget: &Budget) -> Result<Stored> {
     let mut found = members::groups(sql, key, BEFORE_ALL, HELD as i64 + 1)?;
     if found.len() <= HELD {
@@ -43,7 +43,7 @@ pub(crate) fn with_groups(sql: &dyn Sql, key: i64, stored: Stored, budget: &Budg
     Ok(Stored { groups, rest, ..stored })
 }
 
-/// Groups as they are shown.
+/// Sorts groups as they are shown.
 pub(crate) fn in_order(mut groups: Vec<GroupRef>) -> Vec<GroupRef> {
     groups.sort_by(|a, b| a.id.cmp(&b.id));
     groups
@@ -58,7 +58,7 @@ fn each_group(sql: &dyn Sql, user: i64, mut after: i64, take: &mut dyn FnMut(Gro
     }
 }
 
-/// Reads what an answer leaves to be read, for an edge that writes it itself.
+/// Reads the rest of an answer, for an edge that writes it itself.
 ///
 /// # Errors
 /// Internal only.
@@ -83,7 +83,7 @@ fn gather_one(sql: &dyn Sql, stored: &mut Stored) -> Result<()> {
     }
 }
 
-/// Leaves out what is not held; true if there is anything.
+/// Removes the groups or members that are not held; returns true if there were any.
 pub(crate) fn cut(answer: &mut Answer) -> bool {
     match answer {
         Answer::Created(stored) | Answer::Resource(stored) => stored.rest.take().is_some(),

@@ -1,6 +1,6 @@
 //! Lists and searches (RFC 7644 section 3.4.2, RFC 9865).
 //!
-//! What one index answers is read at once. Anything else is a [`Scan`]: it goes through the rows in pieces, with other
+//! A query that one index answers is read at once. Any other is a [`Scan`]: it reads the rows in pieces, with other
 //! requests between them, and ends with its request. It holds a position and the places of a page, never the rows.
 
 mod judge;
@@ -26,23 +26,23 @@ use crate::store::{Sql, changes};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-/// How many rows a piece goes through for a filter of one term: some 20 ms.
+/// The rows of a piece for a filter of one term: some 20 ms.
 const PIECE: i64 = 2_000;
-/// How many rows a piece goes through at least, and how many the first does: each that follows may have four times as many
-/// as the one before, so that not very many large documents are looked through for a piece that has room for a few.
+/// The fewest rows of a piece, and the rows of the first. Each next one may have four times as many as the one before,
+/// so that few large documents are read for a piece that has room for a few.
 const PIECE_LEAST: i64 = 20;
 const PIECE_FIRST: i64 = 250;
-/// How many characters of documents a piece goes through for a filter of one term, and how many for any: one large document.
+/// The characters of documents in a piece for a filter of one term, and for any: one large document.
 const PIECE_CHARACTERS: (i64, i64) = (8 * 1024 * 1024, 256 * 1024);
-/// How many units of object time a step spends on candidates before it pauses: some 20 ms.
+/// The units of object time that a step spends on candidates before it pauses: some 20 ms.
 const STEP_UNITS: u64 = 100_000;
-/// How long a scan may take, in milliseconds.
+/// The longest time of a scan, in milliseconds.
 const SCAN_MAX: i64 = 10_000;
-/// How many resources are sorted when no index serves it.
+/// The most resources that are sorted when no index serves it.
 const SORTED_MAX: usize = 50_000;
-/// How many users are looked up at once by their addresses; beyond it, all users are gone through in pieces.
+/// The most users that are looked up at once by their addresses; beyond it, all users are read in pieces.
 const ADDRESSED_MAX: i64 = 10_000;
-/// How many rows a piece goes through when their documents are read.
+/// The rows of a piece whose documents are read.
 const READ_PIECE: i64 = 250;
 
 /// One kind of resource of a query.
@@ -50,9 +50,9 @@ struct Source {
     kinds: Kinds,
     filter: Option<Filter>,
     condition: Condition,
-    /// One statement finds all: the filter asks an index.
+    /// True if one statement finds all: the filter uses an index.
     look_up: bool,
-    /// How many users it looks at for their addresses.
+    /// The number of users that it reads for their addresses.
     addressed: i64,
 }
 
@@ -76,7 +76,7 @@ impl Source {
     }
 }
 
-/// Which of the resources that were found are answered.
+/// The found resources that are answered.
 enum Window {
     Index {
         start: i64,
@@ -86,7 +86,8 @@ enum Window {
         after: Option<Cursor>,
         count: i64,
     },
-    /// A page of the Console's: no total, no cursor, and a page that takes too long ends early. The tag is the answer's.
+    /// A page of the Console's: no total, no cursor, and a page that takes too long ends early. The tag is the
+    /// answer's.
     Keyset {
         count: i64,
         tag: String,
@@ -96,7 +97,8 @@ enum Window {
 /// A resource that was found.
 struct Hit {
     key: i64,
-    /// Its `id`, if that is not the place of its mark: what is read later is this resource or none, whatever has its key.
+    /// Its `id`, if the place of its mark is another text: a later read returns this resource or none, whatever has its
+    /// key.
     id: Option<String>,
     mark: Mark,
 }
@@ -118,18 +120,18 @@ pub(crate) struct Scan {
     sources: Vec<Source>,
     members: Members,
     order: Order,
-    /// The order of the index, or of what is sorted here.
+    /// True for a descending order of the index, or of the sort here.
     descending: bool,
     sort: Option<sort::Sort>,
     window: Window,
-    /// The source that is read, and up to where.
+    /// The source that is read, and the place up to which it was read.
     at: usize,
     place: Option<String>,
-    /// How many rows the next piece may have.
+    /// The most rows of the next piece.
     rows: i64,
-    /// Up to where everything that was found is judged.
+    /// The place up to which all candidates are judged.
     judged: Option<String>,
-    /// What was found in the piece that was read last and is to be read.
+    /// The candidates of the last piece that are still to be read.
     candidates: Candidates,
     total: i64,
     hits: Vec<Hit>,
@@ -137,7 +139,8 @@ pub(crate) struct Scan {
 }
 
 impl Scan {
-    /// A query over one kind of resource or both, each with its own filter, all with the page and order of the first.
+    /// Makes a query over one kind of resource or both, each with its own filter, all with the page and order of the
+    /// first.
     ///
     /// # Errors
     /// 400 `invalidCursor`.
@@ -192,7 +195,7 @@ impl Scan {
         Ok(scan)
     }
 
-    /// A page of the Console's, in the order of the ids.
+    /// Makes the scan for a page of the Console's, in the order of the ids.
     ///
     /// # Errors
     /// Internal only.
@@ -215,7 +218,7 @@ impl Scan {
         })
     }
 
-    /// The page of [`Scan::keyset`], if it takes no filter.
+    /// Answers the page of [`Scan::keyset`], if it has no filter.
     ///
     /// # Errors
     /// Internal only.
@@ -230,7 +233,7 @@ impl Scan {
         state::page(sql, *kinds, &found, bound(*count), None, tag).map(Some)
     }
 
-    /// The whole answer, if it takes no filter and an index has the order.
+    /// Returns the whole answer, if the query has no filter and an index has the order.
     pub(crate) fn at_once(
         &self,
         sql: &dyn Sql,
@@ -252,7 +255,7 @@ impl Scan {
                 (store::page(sql, &range, 0, count + 1)?, 1)
             }
             Window::Index { start, count } => {
-                // A reader that goes on where its last page ended pays for no row that it skips.
+                // A reader that continues where its last page ended pays for no skipped row.
                 let known = pages.end(token, &self.query, *start);
                 range.after = known.as_deref();
                 let skip = if known.is_some() { 0 } else { start - 1 };
@@ -269,8 +272,8 @@ impl Scan {
         Ok(Some(answer))
     }
 
-    /// Goes through one piece, or through some of what was found in one; the answer once there is none left. Its work is
-    /// charged to the budget, which never refuses it: what bounds it is its steps and [`SCAN_MAX`].
+    /// Reads one piece, or some of the candidates of one. Returns the answer once none is left. Its work is charged to
+    /// the budget, which never refuses it: its steps and [`SCAN_MAX`] bound it.
     ///
     /// # Errors
     /// 400 `tooMany` after [`SCAN_MAX`], or for more than [`SORTED_MAX`] resources to sort.
@@ -297,7 +300,7 @@ impl Scan {
         if is_over { self.finish(sql).map(Some) } else { Ok(None) }
     }
 
-    /// Finds the candidates of the next piece, and goes on behind it.
+    /// Finds the candidates of the next piece, and moves behind it.
     fn read_piece(&mut self, sql: &dyn Sql, budget: &Budget) -> Result<()> {
         let Some(source) = self.sources.get(self.at) else { return Ok(()) };
         let range = Range {
@@ -350,8 +353,8 @@ impl Scan {
             self.hits.push(hit);
             if self.hits.len() > SORTED_MAX {
                 let detail = format!(
-                    "More than {SORTED_MAX} resources would have to be sorted. Narrow the filter, or sort by id, \
-                     userName, or a group's displayName."
+                    "More than {SORTED_MAX} resources would need sorting. Narrow the filter, or sort by id, userName, \
+                     or a group's displayName."
                 );
                 return Err(Error::new(Code::SortTooLarge, detail));
             }
@@ -364,7 +367,7 @@ impl Scan {
         Ok(())
     }
 
-    /// A page after the first knows the total, so it need not go on once it is full.
+    /// Returns true if the page is full and the total known: a page after the first knows it.
     fn has_enough(&self) -> bool {
         match &self.window {
             Window::Cursor { after: Some(_), count } if self.sort.is_none() => self.hits.len() as i64 > *count,
@@ -412,7 +415,7 @@ impl Scan {
     }
 }
 
-/// Whether an index has that order: by `id`, or by the kind's unique name.
+/// Returns true if an index has that order: by `id`, or by the kind's unique name.
 fn is_indexed(sort: &sort::Sort, kinds: Kinds, by: &str) -> bool {
     let name = match (by, kinds) {
         ("name", Kinds::Users) => "userName",
@@ -422,7 +425,7 @@ fn is_indexed(sort: &sort::Sort, kinds: Kinds, by: &str) -> bool {
     sort.by.urn.is_none() && sort.by.sub.is_none() && sort.by.name == name
 }
 
-/// Everything of a query but its page: a cursor holds for this query alone.
+/// Returns the fingerprint of a query without its page: a cursor is valid for this query alone.
 fn fingerprint(sources: &[Source], list: &List) -> String {
     let filters: Vec<Value> = sources
         .iter()

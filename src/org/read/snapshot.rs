@@ -1,6 +1,7 @@
-//! The whole directory as lines of JSON, a piece at a time. Between two pieces other requests run and nothing is held but
-//! a position, so what a line shows is as it was when it was read. The changes since the beginning follow, and the last of
-//! them are read together with the last line: who applies the lines in order has the directory as it is then.
+//! The whole directory as lines of JSON, a piece at a time. Between two pieces other requests run and only a position
+//! is held, so a line shows its resource as it was when the line was read. The changes since the beginning follow, and
+//! the last of them are read together with the last line. Applying the lines in order gives exactly the directory of
+//! that moment.
 
 use crate::directory::console::{SnapshotCounts, SnapshotLine};
 use crate::directory::reply::Answer;
@@ -10,29 +11,30 @@ use crate::scim::json;
 use crate::store::changes::Totals;
 use crate::store::{Sql, changes, feed, snapshot as store};
 
-/// How much one piece reads: memberships and tombstones count once, all else [`HEAVY`] times.
+/// The work of one piece: memberships and tombstones count once, all else [`HEAVY`] times.
 pub const WORK: i64 = 7000;
 /// A membership or a tombstone is an id, a user or group a document.
 const HEAVY: i64 = 7;
-/// How many documents are read at once: one has 256 KiB at most.
+/// The documents that are read at once: one has 256 KiB at most.
 const DOCUMENTS: i64 = 8;
-/// How many ids are read at once, and stand in one line at most.
+/// The ids that are read at once, and the most in one line.
 const IDS: i64 = 1000;
-/// How long a piece gets, in bytes; a line that is longer is a piece of its own.
+/// The bytes of a piece; a longer line is a piece of its own.
 const BYTES: usize = 768 * 1024;
-/// After so many pieces of changes the next ones may be twice as large, and so on three times: a busy writer is overtaken.
+/// The pieces of changes after which the next ones may be twice as large, three times in a row: a busy writer is
+/// overtaken.
 const PATIENCE: u32 = 4;
 
-/// Where a snapshot has come to.
+/// The position of a snapshot.
 struct Position {
-    /// The sequence when it began.
+    /// The position of the sequence when it began.
     from: Seq,
-    /// How many lines there were.
+    /// The number of lines so far.
     lines: i64,
     phase: u8,
-    /// How many pieces have begun with changes.
+    /// The number of pieces that began with changes.
     late: u32,
-    /// What the phase has read last.
+    /// The last place that the phase has read.
     place: String,
 }
 
@@ -44,7 +46,7 @@ const CHANGES: u8 = 4;
 const DONE: u8 = 5;
 
 impl Position {
-    /// An id may hold a dot, so it stands last.
+    /// Reads a position. An id may hold a dot, so it stands last.
     fn parse(text: &str) -> Option<Self> {
         let mut parts = text.splitn(5, '.');
         let (from, lines) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
@@ -56,7 +58,7 @@ impl Position {
         format!("{}.{}.{}.{}.{}", self.from, self.lines, self.phase, self.late, self.place)
     }
 
-    /// The place as a number; `start` before the phase has read anything.
+    /// Returns the place as a number; `start` before the phase has read anything.
     fn number(&self, start: i64) -> Result<i64> {
         if self.place.is_empty() { Ok(start) } else { self.place.parse().map_err(Error::internal) }
     }
@@ -67,24 +69,24 @@ impl Position {
     }
 }
 
-/// A piece in the making.
+/// A piece that is being written.
 struct Piece {
     position: Position,
     text: String,
-    /// What is left of [`WORK`]; nothing once a line did not fit.
+    /// The rest of [`WORK`]; 0 once a line did not fit.
     left: i64,
-    /// How long it may get.
+    /// The most bytes of it.
     bytes: usize,
 }
 
-/// The piece after a position; the first one without. `work` is how much it may read, [`WORK`] in the service.
+/// Returns the piece after a position; the first one without. `work` bounds what it reads, [`WORK`] in the service.
 ///
 /// # Errors
-/// 410 if changes that are still to come were forgotten meanwhile: then there is no end to reach.
+/// 410 if changes that are still to come were forgotten meanwhile: then the snapshot cannot be completed.
 pub fn piece(sql: &dyn Sql, position: Option<&str>, work: i64) -> Result<Answer> {
     let mut position = match position {
         None => Position { from: changes::head(sql)?.seq, lines: 0, phase: USERS, late: 0, place: String::new() },
-        Some(text) => Position::parse(text).ok_or_else(|| Error::internal("a position that is none"))?,
+        Some(text) => Position::parse(text).ok_or_else(|| Error::internal("an invalid position"))?,
     };
     let more = (position.late / PATIENCE).min(3);
     position.late += u32::from(position.phase == CHANGES);
@@ -114,7 +116,7 @@ impl Piece {
         self.position.lines += 1;
     }
 
-    /// False if the line does not fit any more: then the piece is full.
+    /// Returns false if the line does not fit any more: then the piece is full.
     fn fits(&mut self, line: &str, work: i64) -> bool {
         let fits = self.text.is_empty() || self.text.len() + line.len() < self.bytes;
         if fits {
@@ -176,7 +178,7 @@ impl Piece {
         Ok(())
     }
 
-    /// So much was read and written; less than was wanted ends the phase.
+    /// Notes that so much was read and written; less than was wanted ends the phase.
     fn read(&mut self, count: i64, wanted: i64, next: u8) {
         self.left -= 1;
         if count < wanted {
@@ -184,8 +186,8 @@ impl Piece {
         }
     }
 
-    /// The changes since the beginning. Once all are read the last line follows in the same step, so nothing can come
-    /// between.
+    /// Writes the changes since the beginning. Once all are read the last line follows in the same step, so that no
+    /// change comes between.
     fn changes(&mut self, sql: &dyn Sql) -> Result<()> {
         let (after, head) = (self.position.number(self.position.from)?, changes::head(sql)?);
         if after < head.seq && changes::oldest(sql)?.is_some_and(|oldest| after + 1 < oldest) {
@@ -195,7 +197,7 @@ impl Piece {
         let mut last = after;
         feed::read(sql, after, self.left / HEAVY + 1, &mut |change| {
             if change.memberships.is_some() {
-                // The members that were shown before would be told of by no line, or by changes after the last one.
+                // No line would tell of the members that were shown before, or only changes after the last one.
                 let detail =
                     "A user or group with more than 100,000 memberships was deleted meanwhile. Take another snapshot.";
                 return Err(Error::new(Code::SnapshotOutdated, detail));
@@ -222,5 +224,5 @@ impl Piece {
     }
 }
 
-/// Below every group's key.
+/// A key below every group's.
 const FIRST_GROUP: &str = "-9007199254740991";

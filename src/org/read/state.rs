@@ -1,5 +1,6 @@
-//! The directory as the Console reads it: pages of users, groups and members in the order of an index, single resources,
-//! and entity tags for all of them. A page reads about as many rows as it shows; one with a filter is a scan in steps.
+//! The directory as the Console reads it: pages of users, groups and members in the order of an index, single
+//! resources, and entity tags for all of them. A page reads about as many rows as it shows; one with a filter is a scan
+//! in steps.
 
 use super::related;
 use super::search::Scan;
@@ -21,12 +22,12 @@ use crate::store::{Sql, changes, groups as group_rows, members, users as user_ro
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-/// Where a page ends early, in bytes.
+/// The bytes after which a page ends early.
 const PAGE_BYTES: usize = 4 * 1024 * 1024;
-/// How many resources are read at once.
+/// The resources that are read at once.
 const AT_ONCE: usize = 50;
 
-/// Begins to answer a query; `None` for one that asks for something else. `known` is what the client has already.
+/// Begins to answer a query; `None` for a query of another kind. `known` are the tags that the client has.
 pub(crate) fn begin(
     sql: &dyn Sql,
     memory: &Memory,
@@ -46,7 +47,7 @@ pub(crate) fn begin(
     }
 }
 
-/// What is listed changes with the sequence, and what a filter means with the schemas.
+/// Returns the tag of a list: its content changes with the sequence, and the meaning of a filter with the schemas.
 fn tag(sql: &dyn Sql, memory: &Memory) -> Result<String> {
     let head = changes::head(sql)?;
     Ok(format!("W/\"{}-{}-{}\"", head.seq, head.at.0, memory.types.generation))
@@ -89,8 +90,8 @@ fn list(
     })
 }
 
-/// A page of the resources found at these places, of which one more than `count` says that there are more. `rest` is the
-/// place after which nothing was looked at.
+/// Returns a page of the resources found at these places; one more than `count` tells that there are more. `rest` is
+/// the place after which nothing was read.
 pub(crate) fn page(
     sql: &dyn Sql,
     kinds: Kinds,
@@ -104,7 +105,7 @@ pub(crate) fn page(
     let (mut shown, mut bytes, mut last): (Vec<Box<RawValue>>, _, _) = (Vec::new(), 0, String::new());
     'page: for part in wanted.chunks(AT_ONCE) {
         let keys: Vec<i64> = part.iter().map(|found| found.key).collect();
-        // Another one may have the key of one that is gone by now; the pages are in the order of the ids.
+        // Another resource may have the key of one that is gone by now; the pages are in the order of the ids.
         let is_meant = |id: &str| part.binary_search_by(|found| found.id().cmp(id)).is_ok();
         let resources: Vec<(String, Box<RawValue>)> = match kinds {
             Kinds::Users => {
@@ -146,7 +147,7 @@ fn group(sql: &dyn Sql, id: &GroupId, known: Option<&Tags>) -> Result<Answer> {
     one(&groups::stored(group)?, shown, known)
 }
 
-/// The entity tag is the one that SCIM shows.
+/// Answers one resource. The entity tag is the one that SCIM shows.
 fn one(stored: &Stored, shown: Result<Box<RawValue>>, known: Option<&Tags>) -> Result<Answer> {
     let etag = view::etag(stored);
     let body = if has(known, &etag) { None } else { Some(shown?) };
@@ -180,15 +181,15 @@ fn crew(
     tagged(etag, &GroupMembers { members, next })
 }
 
-/// The key after which a page of members begins: `next` of the page before is the key and the id of its last member. If that
-/// user is gone, another one may have the key by now, who was not shown yet.
+/// Returns the key after which a page of members begins: `next` of the page before is the key and the id of its last
+/// member. If that user is gone, another one may have the key by now, who was not shown yet.
 fn after_member(sql: &dyn Sql, text: &str) -> Result<i64> {
     let (key, id) = text.split_once('.').map_or((text, None), |(key, id)| (key, Some(id)));
     let invalid = || {
         let shown: String = text.chars().take(128).collect();
         Error::new(
             Code::InvalidPosition,
-            format!("after must be the next of the page before, not {shown}.", shown = quoted(&shown)),
+            format!("after must be the `next` value of the previous page, not {shown}.", shown = quoted(&shown)),
         )
     };
     let key = whole(key).ok_or_else(invalid)?;
@@ -198,7 +199,7 @@ fn after_member(sql: &dyn Sql, text: &str) -> Result<i64> {
     Ok(if user.is_some_and(|user| user.key == key) { key } else { key - 1 })
 }
 
-/// A user as the Console sees it, with its groups where they are shown.
+/// Returns a user as the Console sees it, with its groups where they are shown.
 fn show_user(user: &User, groups: Option<Vec<UserGroup<'_>>>, has_more_groups: bool) -> Result<Box<RawValue>> {
     raw(&console::UserAnswer {
         id: user.id.as_str(),
@@ -212,7 +213,7 @@ fn show_user(user: &User, groups: Option<Vec<UserGroup<'_>>>, has_more_groups: b
     })
 }
 
-/// A group as the Console sees it.
+/// Returns a group as the Console sees it.
 fn show_group(group: &group_rows::Group) -> Result<Box<RawValue>> {
     raw(&console::GroupAnswer {
         id: group.id.as_str(),

@@ -1,10 +1,11 @@
 //! A list as it was, made of pieces of the list as it is now, in the order that it had:
 //!
 //! - `[start, count]`: so many values of the list as it is now, from that index (from 0) on;
-//! - `[start, count, {...}]`: the same, each with a [difference](super::difference) of its own, which is the same for all;
-//! - anything else is a value as it was. No value of a list is a list itself (RFC 7643 section 2.4).
+//! - `[start, count, {...}]`: the same, each with a [difference](super::difference) of its own, which is the same for
+//!   all;
+//! - any other value is a value as it was. No value of a list is a list itself (RFC 7643 section 2.4).
 //!
-//! Everything is looked up in sorted vectors, so the work is n log n of the two lists' size.
+//! Every look-up uses a sorted vector, so the work is n log n of the two lists' size.
 
 use super::super::order::Ordered;
 use super::{length, restore as restore_object, within};
@@ -13,15 +14,15 @@ use crate::error::Result;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// How many values may share a sub-attribute for it to lead from a value that changed to what it became.
+/// The most values that may share a sub-attribute for it to lead from a changed value to its new form.
 const SHARED_BY_FEW: usize = 8;
-/// A sub-attribute of so many bytes leads there however many share it: at most 256 of them fit into a resource.
+/// A sub-attribute of so many bytes leads there however many values share it: at most 256 of them fit into a resource.
 const LARGE: usize = 1024;
 
-/// What it costs to look for what a value became, in units of the budget. For 1,000 values of 270 bytes that had all changed
-/// and moved it took 27 ms, natively with the release profile's `opt-level`.
+/// The cost of looking for the new form of a value, in units of the budget. For 1,000 values of 270 bytes that had all
+/// changed and moved it took 27 ms, natively with the release profile's `opt-level`.
 const LOOKED_FOR_UNITS: usize = 150;
-/// What is told of a value is short enough, in bytes, not to look for something shorter.
+/// A difference of so many bytes is short enough: nothing shorter is looked for.
 const SHORT: usize = 64;
 
 /// A piece of the list as it was.
@@ -32,7 +33,7 @@ enum Piece<'a> {
     Gone(&'a Value),
 }
 
-/// Returns the pieces of `old`; `None` if it cannot be told so, because a value of it is a list.
+/// Returns the pieces of `old`; `None` if this form cannot hold them, because a value of `old` is a list.
 ///
 /// # Errors
 /// 400 `tooMany` beyond the budget.
@@ -54,7 +55,7 @@ pub(super) fn difference(old: &[Value], new: &[Value], budget: &Budget) -> Resul
             (next, after_same) = (start + 1, start + 1);
             continue;
         }
-        // A value that changed mostly stays where it was: behind the one before it, or behind the last that is the same.
+        // A value that changed mostly stays where it was: behind the one before it, or behind the last equal one.
         let long = length(value);
         let mut told = changed((value, long), new, next, budget)?;
         if value.is_object() && told.as_ref().is_none_or(|(_, _, length)| *length > SHORT) {
@@ -88,8 +89,8 @@ fn place(places: &[(Ordered<'_>, usize)], value: &Value) -> Option<usize> {
     places.get(at).filter(|(other, _)| *other == Ordered(value)).map(|(_, place)| *place)
 }
 
-/// Returns how a value of that length is told by the value of the list as it is now at that place, and how long that is; `None`
-/// if the value itself is shorter.
+/// Returns the difference of a value of that length from the value of the list at that place now, and its length;
+/// `None` if the value itself is shorter.
 ///
 /// # Errors
 /// 400 `tooMany` beyond the budget.
@@ -112,7 +113,7 @@ impl<'a> Piece<'a> {
             Piece::Changed { start, count, told } => {
                 let told = vec![json!([start, count, told])];
                 let one = if count == 1 { restore(new, &told) } else { Vec::new() };
-                // What saves less than half of one value is left as it was.
+                // A difference that saves less than half of one value is not used.
                 let long = one.first().map_or(usize::MAX, length);
                 if told.first().is_some_and(|told| 2 * length(told) > long) { one } else { told }
             }
@@ -127,7 +128,7 @@ impl<'a> Piece<'a> {
     }
 }
 
-/// Leads from a value that changed to what it likely became, by the sub-attributes that both have.
+/// The sub-attributes that lead from a changed value to its likely new form.
 struct Likely<'a>(Vec<((&'a str, Ordered<'a>), usize)>);
 
 impl<'a> Likely<'a> {

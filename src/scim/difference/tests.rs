@@ -1,4 +1,4 @@
-//! Differences: what they look like, that they are undone, and that they are never long.
+//! Differences: their form, that they can be undone, and that they are never long.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
@@ -9,7 +9,7 @@ fn map(value: &Value) -> Map<String, Value> {
     value.as_object().unwrap().clone()
 }
 
-/// The form as a reader of the storage finds it.
+/// Shows the form as a reader of the storage finds it.
 #[test]
 fn what_is_told() {
     let roles = |range: std::ops::Range<usize>| -> Vec<Value> {
@@ -82,8 +82,8 @@ fn what_is_told() {
     }
 }
 
-/// A value of a list that changed is told by what it became, wherever that stands: what is told is short although the value is
-/// long.
+/// A changed value of a list is described by its new form, wherever that stands: the difference is short although the
+/// value is long.
 #[test]
 fn a_changed_value_is_found() {
     let long = |letter: &str| letter.repeat(2000);
@@ -119,7 +119,8 @@ fn leaf() -> impl Strategy<Value = Value> {
     prop_oneof![any::<bool>().prop_map(Value::from), (0..3).prop_map(Value::from), "[ab]{0,12}".prop_map(Value::from)]
 }
 
-/// A document as it can be stored: no `null`, and no list in a list. Few names and values, so that much is equal.
+/// Makes a document as it can be stored: no `null`, and no list in a list. There are few names and values, so that many
+/// are equal.
 fn document() -> impl Strategy<Value = Map<String, Value>> {
     let name =
         || prop_oneof![Just("was"), Just("a"), Just("b"), Just("value"), Just("urn:x:y")].prop_map(str::to_owned);
@@ -132,7 +133,7 @@ fn document() -> impl Strategy<Value = Map<String, Value>> {
     object(prop_oneof![value(), object(value().boxed())].boxed()).prop_map(|value| map(&value))
 }
 
-/// Changes a document somewhere: what a PATCH does.
+/// Changes a document somewhere, as a PATCH does.
 fn changed(old: &Map<String, Value>, other: &Map<String, Value>, mut seed: u64) -> Map<String, Value> {
     fn walk(value: &mut Value, with: &Value, seed: &mut u64) {
         *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

@@ -1,10 +1,10 @@
-//! A place in a text that is being read, and the words for what is wrong there.
+//! A position in a text that is being read, and the sentences for what is wrong there.
 
 use super::Grammar;
 use crate::error::{Error, Result, quoted};
 use crate::scim::json;
 
-/// `at` is always on a character boundary.
+/// A position. `at` is always on a character boundary.
 pub(super) struct Cursor<'a> {
     text: &'a str,
     pub(super) at: usize,
@@ -28,7 +28,7 @@ impl<'a> Cursor<'a> {
         false
     }
 
-    /// A string of RFC 8259 section 7, from the quotation mark that comes next.
+    /// Reads a string of RFC 8259 section 7, from the quotation mark that comes next.
     pub(super) fn string(&mut self) -> Result<String> {
         let start = self.at;
         let mut escaped = false;
@@ -47,7 +47,7 @@ impl<'a> Cursor<'a> {
         self.at += end;
         let fault = match json::read::<String>(quoted.as_bytes()) {
             Ok(text) if !text.contains('\0') => return Ok(text),
-            // No body may hold it either, and SQLite's text functions would stop there.
+            // A body may not hold it either, and SQLite's text functions would stop there.
             Ok(_) => "the string holds the character U+0000, which no value has",
             Err(_) => "the string has an escape or a control character that JSON does not allow",
         };
@@ -55,7 +55,7 @@ impl<'a> Cursor<'a> {
         Err(self.bad(fault))
     }
 
-    /// Nothing but space is left; `or_else` could have followed as well.
+    /// Refuses text that is left, but for space. `or_else` names what else could follow.
     pub(super) fn end(&mut self, or_else: &str) -> Result<()> {
         self.skip_space();
         if self.at == self.text.len() {
@@ -88,7 +88,7 @@ impl<'a> Cursor<'a> {
         self.take_while(char::is_whitespace);
     }
 
-    /// The refusal that quotes what comes next.
+    /// Returns the refusal that quotes the next text.
     pub(super) fn expected(&self, what: &str) -> Error {
         let rest = self.rest();
         let delimiter = |c: &char| c.is_whitespace() || "()[]\"".contains(*c);
@@ -101,19 +101,19 @@ impl<'a> Cursor<'a> {
         self.bad(&format!("expected {what}, found {word}", word = quoted(&word)))
     }
 
-    /// A refusal of what comes next.
+    /// Returns a refusal of the next text.
     pub(super) fn bad(&self, what: &str) -> Error {
         let position = self.text.get(..self.at).unwrap_or_default().chars().count() + 1;
         Error::new(self.grammar.syntax(), format!("{}, position {position}: {what}", self.grammar.noun()))
     }
 
-    /// A refusal of the text as a whole.
+    /// Returns a refusal of the text as a whole.
     pub(super) fn refused(&self, what: &str) -> Error {
         Error::new(self.grammar.too_complex(), format!("{}: {what}", self.grammar.noun()))
     }
 }
 
-/// What names, URNs and words may hold.
+/// Returns true for a character of names, URNs and words.
 pub(super) fn is_attribute_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || "-_$.:/%~".contains(c)
 }

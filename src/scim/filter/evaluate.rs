@@ -1,4 +1,4 @@
-//! What a filter finds (RFC 7644 section 3.4.2.2), as a pure function of one resource.
+//! Evaluation of filters (RFC 7644 section 3.4.2.2), as a pure function of one resource.
 
 use std::cell::RefCell;
 use std::cmp::Ordering;
@@ -10,19 +10,20 @@ use super::{Filter, Op, Target, Value, instant};
 use crate::fold::fold;
 
 impl Filter {
-    /// True if `resource` is found. Its keys are canonical, an extension's attributes stand in an object under its
-    /// URN, multi-valued attributes are arrays. For a filter out of a value path, `resource` is the element.
+    /// Returns true if the filter finds `resource`. Its keys are canonical, an extension's attributes stand in an
+    /// object under its URN, multi-valued attributes are arrays. For a filter out of a value path, `resource` is the
+    /// element.
     ///
     /// A comparison is true if it is true of any element. RFC 7644 does not say so for `ne` ("The attribute and
     /// operator values are not identical", table 3) and the rule is kept there: `emails.type ne "work"` finds a user
     /// who has some other e-mail address too; `not (emails.type eq "work")` finds one who has no such address. An
-    /// attribute without a value (RFC 7643 section 2.5) has none that is identical to anything: `ne` is true of it,
-    /// every other comparison false.
+    /// attribute without a value (RFC 7643 section 2.5) has no value that could be identical: `ne` is true of it, every
+    /// other comparison false.
     pub fn matches(&self, resource: &Map<String, Json>) -> bool {
         self.finds(resource, &Folds::default())
     }
 
-    /// True if an element of a multi-valued attribute fulfils a filter out of its brackets.
+    /// Returns true if an element of a multi-valued attribute fulfils a filter out of its brackets.
     pub fn matches_element(&self, element: &Json) -> bool {
         self.finds_element(element, &Folds::default())
     }
@@ -31,14 +32,14 @@ impl Filter {
         match element {
             Json::Object(element) => self.finds(element, folds),
             Json::Null => false,
-            // Under the name of `Target::element`.
+            // A simple value stands under the name of `Target::element`.
             value => {
                 self.is_of_element() && self.finds(&Map::from_iter([(String::new(), value.clone())]), &Folds::default())
             }
         }
     }
 
-    /// True if it is about an element that is a simple value.
+    /// Returns true if the filter is about an element that is a simple value.
     fn is_of_element(&self) -> bool {
         match self {
             Filter::And(parts) | Filter::Or(parts) => parts.first().is_some_and(Filter::is_of_element),
@@ -67,8 +68,8 @@ impl Filter {
     }
 }
 
-/// The folded texts of one resource that are not ASCII, so that a filter of many terms folds each of them once. A text is
-/// known by its place in memory, where it stays while the resource is borrowed.
+/// The folded texts of one resource that are not ASCII, so that a filter of many terms folds each of them once. The key
+/// of a text is its place in memory, which is fixed while the resource is borrowed.
 #[derive(Default)]
 struct Folds(RefCell<BTreeMap<(usize, usize), String>>);
 
@@ -82,8 +83,8 @@ impl Folds {
     }
 }
 
-/// "If the attribute has a non-empty or non-null value, or if it contains a non-empty node for complex attributes,
-/// there is a match" (RFC 7644 table 3).
+/// Returns true if the value counts as present: "If the attribute has a non-empty or non-null value, or if it contains
+/// a non-empty node for complex attributes, there is a match" (RFC 7644 table 3).
 fn has_value(value: &Json) -> bool {
     match value {
         Json::Null => false,
@@ -94,7 +95,8 @@ fn has_value(value: &Json) -> bool {
     }
 }
 
-/// The values of `target`: one for each element of a multi-valued attribute, `None` where the sub-attribute is absent.
+/// Returns the values of `target`: one for each element of a multi-valued attribute, `None` where the sub-attribute is
+/// absent.
 fn values<'a>(target: &Target, resource: &'a Map<String, Json>) -> Vec<Option<&'a Json>> {
     let object = match &target.urn {
         None => Some(resource),
@@ -123,14 +125,14 @@ fn compare(stored: Option<&Json>, op: Op, value: &Value, folds: &Folds) -> bool 
         }
         (Some(Json::String(stored)), _) => return compare_text(stored, op, value),
         (Some(Json::Number(stored)), Value::Number(number)) => order(stored, number),
-        // No order: only eq and ne come here.
+        // Only eq and ne come here, so booleans need no order.
         (Some(Json::Bool(stored)), Value::Boolean(boolean)) => (stored == boolean).then_some(Ordering::Equal),
         _ => None,
     };
     ordered(op, found)
 }
 
-/// True if a stored text fulfils the comparison.
+/// Returns true if a stored text fulfils the comparison.
 pub(in crate::scim) fn compare_text(stored: &str, op: Op, value: &Value) -> bool {
     match value {
         Value::Exact(text) => text_matches(op, stored, text),
@@ -149,7 +151,7 @@ fn text_matches(op: Op, stored: &str, text: &str) -> bool {
     }
 }
 
-/// Nothing to compare is identical to nothing.
+/// Returns the outcome of the operator. Without two comparable values only `ne` is true.
 fn ordered(op: Op, found: Option<Ordering>) -> bool {
     match op {
         Op::Ne => found != Some(Ordering::Equal),
@@ -162,8 +164,8 @@ fn ordered(op: Op, found: Option<Ordering>) -> bool {
     }
 }
 
-/// By their exact values: as `f64`, neighbouring integers above 2^53 would be equal. What is above `i64` is a float, as
-/// it is for SQLite.
+/// Orders two numbers by their exact values: as `f64`, neighbouring integers above 2^53 would be equal. A number above
+/// `i64` is a float, as it is for SQLite.
 pub(in crate::scim) fn order(a: &serde_json::Number, b: &serde_json::Number) -> Option<Ordering> {
     match (a.as_i64(), b.as_i64()) {
         (Some(a), Some(b)) => Some(a.cmp(&b)),

@@ -1,6 +1,22 @@
-//! The grammar of filters and of PATCH paths (RFC 7644 figures 1 and 7), by recursive descent.
+//! The grammar of filters and of PATCH paths (RFC 7644 figures 1 and 7), by recursive descent:
 //!
-//! Which attributes exist is not known here.
+//! ```text
+//!     FILTER    = attrExp / logExp / valuePath / *1"not" "(" FILTER ")"
+//!     valuePath = attrPath "[" valFilter "]"
+//!     valFilter = attrExp / logExp / *1"not" "(" valFilter ")"
+//!     attrExp   = (attrPath SP "pr") / (attrPath SP compareOp SP compValue)
+//!     logExp    = FILTER SP ("and" / "or") SP FILTER
+//!     compValue = false / null / true / number / string      ; of JSON, RFC 8259
+//!     compareOp = "eq" / "ne" / "co" / "sw" / "ew" / "gt" / "lt" / "ge" / "le"
+//!     attrPath  = [URI ":"] ATTRNAME *1subAttr               ; URI of a schema
+//!     ATTRNAME  = ALPHA *(nameChar)
+//!     nameChar  = "-" / "_" / DIGIT / ALPHA
+//!     subAttr   = "." ATTRNAME                               ; of a complex attribute
+//!     PATH      = attrPath / valuePath [subAttr]             ; figure 7
+//! ```
+//!
+//! Words are read in any case, and "not" binds tighter than "and", "and" tighter than "or" (section 3.4.2.2). [`Forms`]
+//! names what is read besides. The parser knows no attribute: `resolve` looks them up.
 
 use super::cursor::{Cursor, is_attribute_char};
 use super::{AttributePath, Expression, Form, Forms, Grammar, Literal, MAX_NESTING, MAX_TEXT, Op};
@@ -11,13 +27,13 @@ use crate::scim::json;
 pub(in crate::scim) struct Parser<'a> {
     text: Cursor<'a>,
     forms: Forms,
-    /// Open parentheses and brackets.
+    /// The number of open parentheses and brackets.
     level: usize,
     in_value_path: bool,
 }
 
 impl<'a> Parser<'a> {
-    /// `grammar` says what the text is called in a refusal, and with which code it is refused.
+    /// Begins to read a text. `grammar` says how a refusal names the text, and with which code it is refused.
     pub(in crate::scim) fn new(text: &'a str, forms: Forms, grammar: Grammar) -> Result<Self> {
         let text = Cursor::new(text, grammar);
         if text.rest().len() > MAX_TEXT {
@@ -26,14 +42,14 @@ impl<'a> Parser<'a> {
         Ok(Self { text, forms, level: 0, in_value_path: false })
     }
 
-    /// `FILTER`, up to the end of the text.
+    /// Reads `FILTER`, up to the end of the text.
     pub(in crate::scim) fn filter(mut self) -> Result<Expression> {
         let expression = self.disjunction()?;
         self.text.end("and, or")?;
         self.shallow(expression)
     }
 
-    /// `PATH = attrPath / valuePath [subAttr]`, up to the end of the text.
+    /// Reads `PATH`, up to the end of the text.
     pub(in crate::scim) fn path(mut self) -> Result<(AttributePath, Option<Expression>, Option<String>)> {
         self.text.skip_space();
         let path = self.attribute_path()?;
@@ -89,7 +105,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// `attrPath SP "pr"` or `attrPath SP compareOp SP compValue`.
+    /// Reads `attrPath SP "pr"` or `attrPath SP compareOp SP compValue`.
     fn comparison(&mut self, path: AttributePath) -> Result<Expression> {
         let start = self.text.at;
         let word = self.text.take_while(is_attribute_char);
@@ -103,8 +119,8 @@ impl<'a> Parser<'a> {
         Ok(Expression::Compare { path, op, value: self.literal()? })
     }
 
-    /// Entra ID sends `emails[type eq "work"].value eq "x"`, and once sent `emails[type eq "work"] eq "x"`. Both mean
-    /// that one and the same element fulfils both conditions.
+    /// Reads what may follow a value path. Entra ID sends `emails[type eq "work"].value eq "x"`, and once sent
+    /// `emails[type eq "work"] eq "x"`. Both mean that one and the same element fulfils both conditions.
     fn comparison_after_value_path(&mut self, path: AttributePath, filter: Box<Expression>) -> Result<Expression> {
         let sub = self.sub_attribute()?;
         self.text.skip_space();
@@ -117,7 +133,7 @@ impl<'a> Parser<'a> {
         Ok(Expression::Has { path, filter })
     }
 
-    /// `"[" valFilter "]"`.
+    /// Reads `"[" valFilter "]"`.
     fn value_filter(&mut self) -> Result<Expression> {
         if self.in_value_path {
             return Err(self.text.expected("an operator (a value path cannot stand in another)"));
@@ -128,7 +144,7 @@ impl<'a> Parser<'a> {
         Ok(filter)
     }
 
-    /// What `inner` reads, from the opening character that comes next to `close`.
+    /// Reads what `inner` reads, from the opening character that comes next to `close`.
     fn nested(&mut self, close: char, inner: fn(&mut Self) -> Result<Expression>) -> Result<Expression> {
         if self.level == MAX_NESTING {
             return Err(self.too_deep());
@@ -157,7 +173,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// `"." ATTRNAME`, if there is a dot.
+    /// Reads `"." ATTRNAME`, if there is a dot.
     fn sub_attribute(&mut self) -> Result<Option<String>> {
         if !self.text.next_is('.') {
             return Ok(None);
@@ -172,7 +188,7 @@ impl<'a> Parser<'a> {
         Ok(Some(word.to_owned()))
     }
 
-    /// `compValue`: a JSON value that is neither array nor object.
+    /// Reads `compValue`: a JSON value that is neither array nor object.
     fn literal(&mut self) -> Result<Literal> {
         self.text.skip_space();
         if self.text.next_is('"') {
@@ -220,7 +236,7 @@ fn operator(word: &str) -> Option<Op> {
     Op::ALL.into_iter().find(|op| word.eq_ignore_ascii_case(op.name()))
 }
 
-/// One part is itself. `(a and b) and c` is `a and b and c`.
+/// Joins parts with one operator. A single part is returned itself; `(a and b) and c` is `a and b and c`.
 pub(super) fn flat(
     parts: Vec<Expression>,
     whole: fn(Vec<Expression>) -> Expression,
@@ -264,7 +280,8 @@ fn depth(expression: &Expression) -> usize {
     }
 }
 
-/// `attrPath = [URI ":"] ATTRNAME *1subAttr`. A URN has dots of its own, so only what follows its last colon is split.
+/// Splits `attrPath = [URI ":"] ATTRNAME *1subAttr`. A URN has dots of its own, so only the text after its last colon
+/// is split.
 fn split(word: &str) -> Option<AttributePath> {
     let (urn, last) = match word.rsplit_once(':') {
         Some((urn, last)) => (Some(urn), last),
@@ -289,14 +306,14 @@ fn is_urn(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic()) && !text.ends_with(':')
 }
 
-/// `ATTRNAME` of RFC 7643 section 2.1, and `$ref`, which it does not describe.
+/// Returns true for `ATTRNAME` of RFC 7643 section 2.1, and for `$ref`, which it does not describe.
 fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '$')
         && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_$".contains(c))
 }
 
-/// What an unquoted value may hold: e-mail addresses, base64, dates. No `'`, so that `'x'` is refused and not looked
-/// for in vain.
+/// Returns true for a character of an unquoted value: e-mail addresses, base64, dates. Not for `'`, so that `'x'` is
+/// refused instead of searched for.
 fn is_bare_char(c: char) -> bool {
     c.is_alphanumeric() || "@.-_+%:/=".contains(c)
 }

@@ -1,11 +1,11 @@
-//! A filter on a resource whose groups or members are too many to be held: its parts that are about them are judged piece by
-//! piece, then the rest with what came of it.
+//! A filter on a resource with too many groups or members to hold in memory: the parts about them are judged piece by
+//! piece, then the rest with their outcome.
 
 use super::{Filter, Target};
 
 impl Filter {
-    /// The parts of the filter that are about that core attribute and nothing else, in their order. Of a multi-valued
-    /// attribute with a value, each is true if it is true of any piece of its values.
+    /// Returns the parts of the filter that are about that core attribute and nothing else, in their order. For a
+    /// multi-valued attribute with a value, a part is true if it is true of any piece of its values.
     pub fn parts_about(&self, name: &str) -> Vec<&Filter> {
         match self {
             Filter::And(parts) | Filter::Or(parts) => parts.iter().flat_map(|part| part.parts_about(name)).collect(),
@@ -16,7 +16,7 @@ impl Filter {
         }
     }
 
-    /// The filter with these outcomes in the place of [`Filter::parts_about`], in the same order.
+    /// Returns the filter with these outcomes in the place of [`Filter::parts_about`], in the same order.
     #[must_use]
     pub fn with_parts_about(&self, name: &str, outcomes: &mut dyn Iterator<Item = bool>) -> Filter {
         let mut all = |parts: &[Filter]| parts.iter().map(|part| part.with_parts_about(name, outcomes)).collect();
@@ -27,7 +27,7 @@ impl Filter {
             Filter::Present(target) | Filter::Compare { target, .. } | Filter::Has { target, .. }
                 if is_about(target, name) =>
             {
-                // All of nothing is true, any of nothing false.
+                // An empty `and` is true, an empty `or` is false.
                 if outcomes.next().unwrap_or_default() { Filter::And(Vec::new()) } else { Filter::Or(Vec::new()) }
             }
             other => other.clone(),

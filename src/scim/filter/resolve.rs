@@ -1,4 +1,4 @@
-//! From what was written to what is meant: attributes are looked up, values get their types.
+//! From the written filter to its meaning: attributes are looked up, values get their types.
 
 use super::{AttributePath, Expression, Filter, Form, Forms, Literal, Op, ResolveError, Target, Value, instant};
 use crate::error::{Code, Error, Result, excerpt};
@@ -12,8 +12,8 @@ impl Expression {
         self.look_up(resource, forms).map_err(|error| error.into_error(Code::FilterUnknownAttribute, resource))
     }
 
-    /// The same in a search over several types (section 3.4.2.1): an attribute that only another of them has, has no
-    /// value here.
+    /// Looks the attributes up for a search over several types (section 3.4.2.1). An attribute that only another type
+    /// has, has no value here.
     pub fn resolve_among(&self, resource: &ResourceType, all: &[&ResourceType], forms: Forms) -> Result<Filter> {
         let each = |parts: &[Expression]| -> Result<Vec<Filter>> {
             parts.iter().map(|part| part.resolve_among(resource, all, forms)).collect()
@@ -29,7 +29,7 @@ impl Expression {
                         Expression::Compare { op: Op::Eq, value: Literal::Null, .. } => true,
                         _ => false,
                     };
-                    // All of nothing holds, any of nothing does not.
+                    // An empty `and` is true, an empty `or` is false.
                     Ok(if absent { Filter::And(Vec::new()) } else { Filter::Or(Vec::new()) })
                 }
                 found => found.map_err(|error| error.into_error(Code::FilterUnknownAttribute, resource)),
@@ -42,7 +42,7 @@ impl Expression {
     }
 }
 
-/// What stands in the brackets after `outer`.
+/// Resolves the filter in the brackets after `outer`.
 pub(in crate::scim) fn in_value_path(
     filter: &Expression,
     outer: &Attribute,
@@ -51,7 +51,7 @@ pub(in crate::scim) fn in_value_path(
     resolve(filter, Scope::Element(outer), forms)
 }
 
-/// What an attribute path points at.
+/// The target of an attribute path.
 pub(in crate::scim) enum Found<'a> {
     /// All attributes of an extension.
     Extension(&'a Schema),
@@ -73,7 +73,7 @@ pub(in crate::scim) struct Definition<'a> {
 }
 
 impl Definition<'_> {
-    /// In canonical spelling.
+    /// Returns the target in canonical spelling.
     pub(in crate::scim) fn target(&self) -> Target {
         if self.is_element {
             return Target::element();
@@ -85,21 +85,21 @@ impl Definition<'_> {
         }
     }
 
-    /// What a comparison looks at.
+    /// Returns the attribute that a comparison looks at.
     fn leaf(&self) -> &Attribute {
         self.sub.unwrap_or(self.attribute)
     }
 }
 
-/// What an element of simple values is called in brackets (RFC 7643 section 2.4).
+/// The name of an element of simple values in brackets (RFC 7643 section 2.4).
 const VALUE: &str = "value";
 
-/// True for an attribute that brackets may follow: each element has sub-attributes, or is a value.
+/// Returns true for an attribute that brackets may follow: each element has sub-attributes, or is a value.
 pub(in crate::scim) fn has_elements(found: &Definition<'_>) -> bool {
     found.leaf().kind == Type::Complex || found.sub.is_none() && is_list_of_simple(found.attribute)
 }
 
-/// True for several values without sub-attributes.
+/// Returns true for an attribute of several values without sub-attributes.
 pub(in crate::scim) fn is_list_of_simple(attribute: &Attribute) -> bool {
     attribute.multi && attribute.kind != Type::Complex
 }
@@ -137,7 +137,7 @@ fn lookup<'a>(path: &AttributePath, resource: &'a ResourceType, forms: Forms) ->
             None => None,
         };
     }
-    // Which part is the URN is known from the schemas only; one URN may be the beginning of another.
+    // Only the schemas tell which part is the URN; one URN may be the beginning of another.
     let text = path.to_string();
     let ids = resource.extensions.iter().map(|schema| schema.id.as_ref()).chain([resource.schema.id.as_ref()]);
     let (id, rest) = ids.filter_map(|id| Some((id, after_urn(&text, id, forms)?))).max_by_key(|(id, _)| id.len())?;
@@ -156,7 +156,7 @@ fn lookup<'a>(path: &AttributePath, resource: &'a ResourceType, forms: Forms) ->
     }
 }
 
-/// What follows `urn` and its colon; nothing follows a URN alone.
+/// Returns the text after `urn` and its colon; empty for a URN alone.
 fn after_urn<'a>(text: &'a str, urn: &str, forms: Forms) -> Option<&'a str> {
     let (head, rest) = text.split_at_checked(urn.len())?;
     if !head.eq_ignore_ascii_case(urn) {
@@ -169,7 +169,7 @@ fn after_urn<'a>(text: &'a str, urn: &str, forms: Forms) -> Option<&'a str> {
     }
 }
 
-/// Entra ID filters by and patches `manager` without the URN of its extension.
+/// Finds an attribute that only one extension has: Entra ID filters by and patches `manager` without its URN.
 fn in_one_extension<'a>(path: &AttributePath, resource: &'a ResourceType) -> Option<Found<'a>> {
     let mut known = resource.extensions.iter().filter_map(|schema| Some((schema, schema.attribute(&path.name)?)));
     match (known.next(), known.next()) {
@@ -213,7 +213,7 @@ impl<'a> Scope<'a> {
 }
 
 impl Scope<'_> {
-    /// True for what says which element is the primary one.
+    /// Returns true for the sub-attribute that says which element is the primary one.
     fn is_primary(self, found: &Definition<'_>) -> bool {
         let outer = match self {
             Scope::Resource(_) => found.sub.map(|_| found.attribute),
@@ -224,8 +224,8 @@ impl Scope<'_> {
     }
 }
 
-/// A comparison of `primary` with `false`. "If not specified, the value of "primary" SHALL be assumed to be "false""
-/// (RFC 7643 section 2.4), so `true` is asked for instead: of each element, where the comparison is of several.
+/// Compares `primary` with `false`. "If not specified, the value of "primary" SHALL be assumed to be "false"" (RFC 7643
+/// section 2.4), so the comparison with `true` is negated: for each element, where the attribute has several.
 fn primary(compared: Filter) -> Filter {
     let Filter::Compare { target, op, value: Value::Boolean(false) } = compared else { return compared };
     let is_true = |target| Filter::Compare { target, op: Op::Eq, value: Value::Boolean(true) };
@@ -237,7 +237,7 @@ fn primary(compared: Filter) -> Filter {
             let filter = Box::new(Filter::Not(Box::new(is_true(element))));
             Filter::Has { target: Target { sub: None, ..target }, filter }
         }
-        // Of no element at all `ne` is true, as everywhere.
+        // As everywhere, `ne` is true if there is no element.
         (Some(_), _) => {
             let any = Filter::Present(Target { sub: None, ..target.clone() });
             Filter::Or(vec![Filter::Not(Box::new(any)), is_true(target)])
@@ -278,12 +278,13 @@ fn resolve(expression: &Expression, scope: Scope<'_>, forms: Forms) -> Result<Fi
     }
 }
 
-/// The refusal of `path[…]` where `path` has no sub-attributes.
+/// Returns the refusal of `path[…]` where `path` has no sub-attributes.
 pub(in crate::scim) fn not_complex(path: &AttributePath) -> ResolveError {
     refused(format!("\"{path}\" has no sub-attributes, so a filter in brackets cannot follow it"))
 }
 
-/// A filter on what is never returned would tell its value, guess by guess (RFC 7643 section 7, `writeOnly`).
+/// Refuses an attribute that is never returned: a filter on it would tell its value, guess by guess (RFC 7643 section
+/// 7, `writeOnly`).
 fn readable(found: Definition<'_>) -> Result<Definition<'_>, ResolveError> {
     let leaf = found.leaf();
     if leaf.mutability == Mutability::WriteOnly || leaf.returned == Returned::Never {
@@ -334,7 +335,7 @@ fn compare(mut found: Definition<'_>, op: Op, literal: &Literal, forms: Forms) -
 fn typed(attribute: &Attribute, literal: &Literal, forms: Forms) -> Option<Value> {
     match (attribute.kind, literal) {
         (Type::String | Type::Reference, Literal::String(text)) => Some(string(attribute, text)),
-        // An id or employee number without its quotes.
+        // Clients send an id or employee number without its quotes.
         (Type::String | Type::Reference, Literal::Number(text)) if forms.allow(Form::Unquoted) => {
             Some(string(attribute, text))
         }
@@ -361,7 +362,7 @@ fn string(attribute: &Attribute, text: &str) -> Value {
     if attribute.case_exact { Value::Exact(text.to_owned()) } else { Value::folded(text) }
 }
 
-/// What an attribute of that type is, and what it is compared with.
+/// Returns the words for a type, and for the values that it is compared with.
 fn described(kind: Type) -> (&'static str, &'static str) {
     match kind {
         Type::String => ("a string", "a string in double quotes"),

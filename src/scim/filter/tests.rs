@@ -72,7 +72,8 @@ static GROUPS: LazyLock<Schema> = LazyLock::new(|| {
 const DESK: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:desk";
 const BADGE: &str = "urn:example:badge:1.0";
 
-/// A user with extensions of which one's URN begins with another's, and one's does not end in a name.
+/// Returns a user type with extensions: the URN of one begins with that of another, and the URN of one does not end in
+/// a name.
 pub(in crate::scim) fn user() -> ResourceType {
     let manager = complex("manager", &[exact("value"), string("displayName")]);
     ResourceType {

@@ -1,4 +1,4 @@
-//! Checks the JSON of a body and counts what is in it, without building anything: a body may be as long as a group's
+//! Checks the JSON of a body and counts its values, without building anything: a body may be as long as a group's
 //! members need, and no tree of its values is small enough to build before they are counted.
 
 use super::DEPTH_MAX;
@@ -22,12 +22,12 @@ const TEXT_DEPTH: usize = 10;
 /// Up to how many names of an object are compared one by one.
 const FEW_NAMES: usize = 8;
 
-/// Counts the values of one body, those in texts that hold JSON included.
+/// The number of values in one body, those in texts that hold JSON included.
 #[derive(Debug, Default)]
 pub struct Count {
     values: Cell<usize>,
     elements: Cell<usize>,
-    /// Which limit was passed, in words.
+    /// The limit that was exceeded, in words.
     exceeded: Cell<Option<&'static str>>,
 }
 
@@ -45,7 +45,7 @@ impl Count {
         Err(E::custom(what))
     }
 
-    /// The limit that was passed, if one was.
+    /// Returns the limit that was exceeded, if any.
     pub(super) fn exceeded(&self) -> Option<&'static str> {
         self.exceeded.get()
     }
@@ -55,27 +55,27 @@ impl Count {
 pub(super) struct Check<'c> {
     count: &'c Count,
     depth: usize,
-    /// Whether it stands under the name `members` or `value`.
+    /// True under the name `members` or `value`.
     listed: bool,
-    /// Whether it is an element of an array that does.
+    /// True for an element of an array under such a name.
     element: bool,
 }
 
-/// What was read.
+/// The outcome of reading one value.
 pub(super) struct Seen {
-    /// Neither an array nor an object; its holder counts it.
+    /// True for a value that is neither array nor object; its holder counts it.
     single: bool,
-    /// Whether U+0000 is in it, outside of an object.
+    /// True if U+0000 is in it, outside of an object.
     pub(super) nul: bool,
 }
 
 impl<'c> Check<'c> {
-    /// For a whole body.
+    /// Reads a whole body.
     pub(super) fn new(count: &'c Count) -> Self {
         Self { count, depth: DEPTH_MAX, listed: false, element: false }
     }
 
-    /// For the JSON in a text of a body. `listed`: the text stands where the members of a group do.
+    /// Reads the JSON in a text of a body. `listed`: the text stands where the members of a group do.
     pub(super) fn of_text(count: &'c Count, listed: bool) -> Self {
         Self { count, depth: DEPTH_MAX - TEXT_DEPTH, listed, element: false }
     }
@@ -142,7 +142,8 @@ impl<'de> Visitor<'de> for Check<'_> {
         Ok(Seen { single: false, nul })
     }
 
-    /// The single values of an element's object are not counted until it turns out to hold more than these.
+    /// Reads an object. The single values of an element's object are not counted until it turns out to hold more than
+    /// these.
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Seen, A::Error> {
         self.count.values(1)?;
         let mut names = Names::default();
@@ -158,7 +159,7 @@ impl<'de> Visitor<'de> for Check<'_> {
             let seen = access.next_value_seed(Self { listed, ..self.inner()? })?;
             if seen.nul || name.contains('\0') {
                 return Err(A::Error::custom(format!(
-                    "{name} holds the character U+0000, which cannot be kept",
+                    "{name} holds the character U+0000, which cannot be stored",
                     name = quoted(&name)
                 )));
             }

@@ -1,13 +1,13 @@
-//! Reading types whose fields stand under their names, and not in an array as well: serde derives for each struct a
-//! second reader of that form, which nobody here writes, and what is never called is not in the upload.
+//! Reading of types whose fields stand under their names only. For each struct, serde derives a second reader that
+//! takes an array. No program writes that form, and a reader that is never called is not in the upload.
 
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor};
 use std::fmt;
 
-/// Around a deserializer and all that it hands out.
+/// A wrapper around a deserializer and everything that it hands out.
 pub(super) struct Named<T>(pub(super) T);
 
-/// Around a struct's visitor: it only has the part that reads an object.
+/// A wrapper around a struct's visitor that has only the part which reads an object.
 struct Fields<V>(V);
 
 /// These hold no struct, or read themselves.

@@ -5,8 +5,7 @@ use super::{Checked, DEPTH_MAX};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use std::fmt::{self, Display, Write};
 
-/// Decides what stands in the place of a text: given where the text stands, from the outside in, and the text. `None`
-/// leaves it.
+/// Decides what replaces a text. It gets the place of the text, from the outside in, and the text. `None` leaves it.
 pub type Replace<'r> = dyn FnMut(&[Step], &str) -> Option<String> + 'r;
 
 /// One step on the way to a value.
@@ -18,7 +17,7 @@ pub enum Step {
     Element(usize),
 }
 
-/// Writes the value again, with its texts replaced, but not the names.
+/// Writes the value again with its texts replaced, but not its names.
 ///
 /// # Errors
 /// Internal only: the text was checked.
@@ -44,7 +43,7 @@ impl Rewrite<'_, '_> {
     }
 }
 
-/// A text in quotes.
+/// Writes a text in quotes.
 fn quoted<E: serde::de::Error>(out: &mut String, text: &str) -> Result<(), E> {
     out.push_str(&serde_json::to_string(text).map_err(E::custom)?);
     Ok(())

@@ -1,4 +1,4 @@
-//! JSON text that was checked: taken apart one level at a time, and built only where somebody needs it.
+//! JSON text that was checked: taken apart one level at a time, and built only where it is needed.
 
 use super::check::Name;
 use super::read;
@@ -15,7 +15,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checked<'a>(&'a str);
 
-/// What kind of value a text is (RFC 8259 section 3).
+/// The kind of value that a text is (RFC 8259 section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "RFC 8259 section 3")]
 pub enum Shape {
@@ -28,7 +28,7 @@ pub enum Shape {
 }
 
 impl Shape {
-    /// The kind with its article, for sentences.
+    /// Returns the kind with its article, for sentences.
     pub fn name(self) -> &'static str {
         match self {
             Shape::Null => "null",
@@ -42,7 +42,7 @@ impl Shape {
 }
 
 impl<'a> Checked<'a> {
-    /// What stands in the place of a value that was not sent.
+    /// The value that stands for one that was not sent.
     pub const NULL: Checked<'static> = Checked("null");
 
     /// Takes text that was checked, or that this service wrote itself, without blanks around it.
@@ -50,12 +50,12 @@ impl<'a> Checked<'a> {
         Self(text)
     }
 
-    /// The text itself.
+    /// Returns the text itself.
     pub fn as_str(self) -> &'a str {
         self.0
     }
 
-    /// What kind of value it is.
+    /// Returns what kind of value it is.
     pub fn shape(self) -> Shape {
         match self.0.as_bytes().first() {
             Some(b'{') => Shape::Object,
@@ -67,30 +67,30 @@ impl<'a> Checked<'a> {
         }
     }
 
-    /// True for `null`.
+    /// Returns true for `null`.
     pub fn is_null(self) -> bool {
         self.shape() == Shape::Null
     }
 
-    /// The text that it says; `None` for what is no text.
+    /// Returns the text that the value is; `None` for any other kind.
     pub fn text(self) -> Option<Cow<'a, str>> {
         let mut deserializer = serde_json::Deserializer::from_slice(self.0.as_bytes());
         (self.shape() == Shape::Text).then(|| Name.deserialize(&mut deserializer).ok()).flatten()
     }
 
-    /// The elements of an array; `None` for anything else.
+    /// Returns the elements of an array; `None` for anything else.
     pub fn elements(self) -> Option<Vec<Checked<'a>>> {
         (self.shape() == Shape::Array)
             .then(|| read::<Elements<'a>>(self.0.as_bytes()).ok().map(|list| list.0))
             .flatten()
     }
 
-    /// The names and values of an object; `None` for anything else.
+    /// Returns the names and values of an object; `None` for anything else.
     pub fn object(self) -> Option<Object<'a>> {
         (self.shape() == Shape::Object).then(|| read(self.0.as_bytes()).ok()).flatten()
     }
 
-    /// The whole value, built. For what is known to be small.
+    /// Builds the whole value, which must be known to be small.
     pub fn value(self) -> Value {
         read(self.0.as_bytes()).unwrap_or_default()
     }
@@ -102,13 +102,13 @@ const TEXTS_MAX: usize = 1000;
 /// Texts that live as long as the body whose texts held them.
 #[derive(Debug, Default)]
 pub struct Texts {
-    /// As many as there may be, made for the first one.
+    /// The slots, all made for the first text.
     slots: OnceCell<Vec<OnceCell<String>>>,
     used: Cell<usize>,
 }
 
 impl Texts {
-    /// Keeps a text; `None` if there are too many.
+    /// Keeps a text. Returns `None` if there are too many.
     pub fn keep(&self, text: String) -> Option<&str> {
         let slots = self.slots.get_or_init(|| std::iter::repeat_with(OnceCell::new).take(TEXTS_MAX).collect());
         let slot = slots.get(self.used.get())?;
@@ -122,29 +122,29 @@ impl Texts {
 pub struct Object<'a>(Vec<(Cow<'a, str>, Checked<'a>)>);
 
 impl<'a> Object<'a> {
-    /// The value of a name, whatever its case (RFC 7643 section 2.1).
+    /// Returns the value of a name, whatever its case (RFC 7643 section 2.1).
     pub fn get(&self, wanted: &str) -> Option<Checked<'a>> {
         self.entry(wanted).map(|(_, value)| value)
     }
 
-    /// The name as it was sent, and its value.
+    /// Returns the name as it was sent, and its value.
     pub fn entry(&self, wanted: &str) -> Option<(&str, Checked<'a>)> {
         self.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted))
     }
 
-    /// Names and values.
+    /// Returns the names and values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Checked<'a>)> {
         self.0.iter().map(|(name, value)| (name.as_ref(), *value))
     }
 
-    /// Takes a value out.
+    /// Removes a name and returns its value.
     pub fn take(&mut self, wanted: &str) -> Option<Checked<'a>> {
         let at = self.0.iter().position(|(name, _)| name.eq_ignore_ascii_case(wanted))?;
         Some(self.0.remove(at).1)
     }
 
-    /// Returns the object with the values that it holds under one name: the attributes of the core schema may stand in an
-    /// object under its URN. Of equal names those outside count.
+    /// Returns the object with the values that it holds under one name: the attributes of the core schema may stand in
+    /// an object under its URN. A name outside wins over an equal one inside.
     #[must_use]
     pub fn with_inside(mut self, name: &str) -> Self {
         let Some(inside) = self.get(name).and_then(Checked::object) else { return self };
@@ -155,12 +155,12 @@ impl<'a> Object<'a> {
         self
     }
 
-    /// How many names it has.
+    /// Returns the number of names.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// True without any name.
+    /// Returns true if there is no name.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

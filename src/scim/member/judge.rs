@@ -1,5 +1,5 @@
 //! A filter on members, prepared to judge many ids. Everything that a member is follows from its id, so no element is
-//! built: what does not depend on the id is decided once, and `value eq "x"` of any number of ids is one look-up.
+//! built. Parts that do not depend on the id are decided once, and `value eq "x"` of any number of ids is one look-up.
 
 use super::super::filter::evaluate::compare_text;
 use super::super::filter::{Filter, Op, Target, Value as Wanted};
@@ -15,7 +15,7 @@ pub struct Judge<'a> {
 #[derive(Debug)]
 enum Node<'a> {
     Always(bool),
-    /// One of these ids, sorted.
+    /// True for one of these ids, sorted.
     Among(Vec<&'a str>),
     Compare(Op, &'a Wanted),
     All(Vec<Node<'a>>),
@@ -42,7 +42,7 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// `any` is the element of a member, for the comparisons that are the same for every member.
+/// Prepares one part. `any` is the element of some member, for comparisons that are the same for every member.
 fn node<'a>(filter: &'a Filter, any: &Map<String, Value>) -> Node<'a> {
     match filter {
         Filter::And(parts) => Node::All(parts.iter().map(|part| node(part, any)).collect()),

@@ -1,4 +1,4 @@
-//! What an operation does to one value (RFC 7644 sections 3.5.2.1 to 3.5.2.3).
+//! The effect of an operation on one value (RFC 7644 sections 3.5.2.1 to 3.5.2.3).
 
 use super::Op;
 use crate::budget::Budget;
@@ -21,7 +21,7 @@ pub(super) fn assign(attribute: &Attribute, stored: &mut Value, op: Op, value: &
         (Op::Remove, _) => *stored = Value::Null,
         (Op::Add, Value::Null) if attribute.multi => {}
         (Op::Add, Value::Array(values)) if attribute.multi => add(attribute, stored, values, budget)?,
-        // The sub-attributes that are named are replaced, the others stay (RFC 7644 section 3.5.2.3).
+        // Named sub-attributes are replaced, the others stay (RFC 7644 section 3.5.2.3).
         (_, Value::Object(map)) if attribute.kind == Type::Complex => merge(attribute, stored, op, map, budget)?,
         (_, value) => *stored = value.clone(),
     }
@@ -42,7 +42,7 @@ pub(super) fn assign_sub(sub: &Attribute, target: &mut Value, op: Op, value: &Va
     result
 }
 
-/// Changes those sub-attributes that are named.
+/// Changes the sub-attributes that are named.
 pub(super) fn merge(
     attribute: &Attribute,
     target: &mut Value,
@@ -58,13 +58,13 @@ pub(super) fn merge(
     Ok(())
 }
 
-/// Up to so many listed values are each compared with all that are stored, which is less work than to sort these.
+/// Up to so many listed values are each compared with all stored ones, which is less work than to sort these.
 const FEW: usize = 16;
-/// How many looks at each value sorting is, and looking up among some thousands.
+/// Looks at each value that sorting takes, and looking up among some thousands.
 const SORTED: usize = 32;
 
-/// "If the target location already contains the value specified, no changes SHOULD be made" (RFC 7644 section
-/// 3.5.2.1). Whether it is primary is not a part of the value: adding it once more can make it that.
+/// Adds values. "If the target location already contains the value specified, no changes SHOULD be made" (RFC 7644
+/// section 3.5.2.1). `primary` is not a part of the value: adding a value once more can make it primary.
 fn add(attribute: &Attribute, stored: &mut Value, values: &[Value], budget: &Budget) -> Result<()> {
     let mut items = match stored.take() {
         Value::Array(items) => items,
@@ -72,7 +72,7 @@ fn add(attribute: &Attribute, stored: &mut Value, values: &[Value], budget: &Bud
     };
     let looks = if values.len() <= FEW { values.len() } else { SORTED };
     budget.spend(weight_of(values))?;
-    // A comparison ends at the first name that differs, so half of the names is what it looks at.
+    // A comparison ends at the first name that differs, so it looks at half of the names.
     budget.spend_each(weight_of(&items) / 2, looks)?;
     let mut touched = Vec::new();
     for (value, place) in values.iter().zip(places(&items, values)) {
@@ -95,8 +95,8 @@ fn add(attribute: &Attribute, stored: &mut Value, values: &[Value], budget: &Bud
     Ok(())
 }
 
-/// For each of `values` the place of the first equal one among the stored `items` and the values before it, each of which
-/// is put behind `items` if it is new. One that is new has the next place.
+/// Returns for each of `values` the place of the first equal one among the stored `items` and the values before it. A
+/// new value is appended to `items` and has the next place.
 fn places(items: &[Value], values: &[Value]) -> Vec<usize> {
     let mut next = items.len();
     let mut place_of_new = || {
@@ -124,7 +124,7 @@ fn places(items: &[Value], values: &[Value]) -> Vec<usize> {
     values.iter().map(|value| *known.entry(ByValue(value)).or_insert_with(&mut place_of_new)).collect()
 }
 
-/// An element as a key: whether it is primary does not count.
+/// An element as a key; `primary` does not count.
 struct ByValue<'a>(&'a Value);
 
 impl Ord for ByValue<'_> {
@@ -154,11 +154,12 @@ fn order_values(a: &Value, b: &Value) -> Ordering {
     }
 }
 
-/// Removes the elements that the listed ones stand for: by `value` where they have one, else by all that they say.
-/// The literal reading, that a removal has no value and takes all, would destroy what the client means to keep.
+/// Removes the elements that the listed ones stand for: by `value` where they have one, else by all their
+/// sub-attributes. The literal reading, that a removal has no value and removes all, would destroy what the client
+/// means to keep.
 ///
-/// The listed ones are sorted by what they say, apart for each set of names that they use; each element is then looked up
-/// once for each such set. There are few sets in what providers send, and the budget bounds how many there can be.
+/// The listed ones are sorted by their content, apart for each set of names that they use; each element is then looked
+/// up once for each such set. Providers send few sets, and the budget bounds how many there can be.
 fn remove(attribute: &Attribute, stored: &mut Value, listed: &[Value], budget: &Budget) -> Result<()> {
     let Value::Array(items) = stored else { return Ok(()) };
     budget.spend_each(weight_of(listed), KEYED)?;
@@ -173,7 +174,7 @@ fn remove(attribute: &Attribute, stored: &mut Value, listed: &[Value], budget: &
             Some((name, _)) => vec![name],
             None => map.keys().map(String::as_str).collect(),
         };
-        // One that says nothing stands for nothing.
+        // An empty element stands for nothing.
         if let Some(key) = key(attribute, map, &names).filter(|key| !key.is_empty()) {
             objects.entry(names).or_default().insert(key);
         }
@@ -190,10 +191,10 @@ fn remove(attribute: &Attribute, stored: &mut Value, listed: &[Value], budget: &
     Ok(())
 }
 
-/// How many comparisons making a key and looking it up is.
+/// Comparisons that making a key and looking it up is worth.
 const KEYED: usize = 4;
 
-/// What an element says under these names; `None` if it lacks one, or the attribute does. "If not specified, the value of
+/// Returns the values of an element under these names; `None` if the element or the attribute lacks one. "If not specified, the value of
 /// "primary" SHALL be assumed to be "false"" (RFC 7643 section 2.4).
 fn key<'a>(attribute: &Attribute, element: &'a Map<String, Value>, names: &[&str]) -> Option<Vec<Compared<'a>>> {
     static FALSE: Value = Value::Bool(false);
@@ -222,8 +223,8 @@ fn is_primary(item: &Value) -> bool {
     item.get("primary") == Some(&Value::Bool(true))
 }
 
-/// "The service provider SHALL set the value of any existing primary to false" (RFC 7644 section 3.5.2): the last of
-/// the touched elements that is primary takes the place of the old one.
+/// Leaves one primary element. "The service provider SHALL set the value of any existing primary to false" (RFC 7644
+/// section 3.5.2): the last of the touched elements that is primary replaces the old one.
 pub(super) fn yield_primary(items: &mut [Value], touched: &[usize]) {
     let Some(&chosen) = touched.iter().rev().find(|i| items.get(**i).is_some_and(is_primary)) else {
         return keep_primary(items, true);
@@ -289,7 +290,8 @@ mod tests {
         proptest::collection::vec(prop_oneof![4 => element(), 1 => text()], 0..24)
     }
 
-    /// Whether an element is the value that is added, as RFC 7644 section 3.5.2.1 has it: each compared with each.
+    /// Returns true if an element is the value that is added, as RFC 7644 section 3.5.2.1 has it: each is compared with
+    /// each.
     fn plainly_same(a: &Value, b: &Value) -> bool {
         let without = |value: &Value| {
             let mut value = value.clone();

@@ -1,7 +1,7 @@
 //! Extension schemas that an organisation registers: Schema documents (RFC 7643 section 7), read and judged.
 //!
-//! A document is read by hand and not by derived code, so that every refusal names the attribute. Where it is kept,
-//! and what becomes of resources that hold its values already, is `org`'s job.
+//! A document is read by hand and not by derived code, so that every refusal names the attribute. Out of scope: where
+//! it is kept, and the resources that already hold its values (`org`).
 
 use std::borrow::Cow;
 
@@ -12,13 +12,13 @@ use crate::error::{Code, Error, Result, quoted};
 use crate::scim::discovery::{describe, mutability_name, returned_name, type_name, uniqueness_name};
 use crate::scim::json;
 
-/// How many schemas one organisation registers.
+/// The most schemas of one organisation.
 pub const REGISTERED_MAX: usize = 20;
-/// Attributes of one schema, sub-attributes counted too.
+/// The most attributes of one schema, sub-attributes included.
 pub const ATTRIBUTES_MAX: usize = 100;
-/// Bytes of one document, as sent and as kept: all twenty stay within a few pages of memory of each isolate.
+/// The largest document, in bytes, as sent and as kept: twenty of them take a few pages of memory of each isolate.
 pub const DOCUMENT_MAX: usize = 64 * 1024;
-/// Bytes of a URN; it is repeated in every resource that uses it.
+/// The longest URN, in bytes; it is repeated in every resource that uses it.
 const URN_MAX: usize = 200;
 
 /// A registered schema with the resource types that it extends.
@@ -26,9 +26,9 @@ const URN_MAX: usize = 200;
 pub struct Document {
     /// The schema.
     pub schema: Schema,
-    /// It extends users.
+    /// True if it extends users.
     pub users: bool,
-    /// It extends groups.
+    /// True if it extends groups.
     pub groups: bool,
 }
 
@@ -48,29 +48,30 @@ impl Document {
         if id.as_ref().is_some_and(|id| !id.as_str().is_some_and(|id| id.eq_ignore_ascii_case(urn))) {
             return Err(Error::new(
                 Code::InvalidSchema,
-                format!("id has to be the URN of the address, {urn}, or left out."),
+                format!("id must be the URN of the address, {urn}, or left out."),
             ));
         }
         map.insert("id".to_owned(), Value::from(urn));
         let document = Self::read(map)?;
         let count = document.schema.attributes.iter().map(|a| 1 + a.sub.len()).sum::<usize>();
         if count > ATTRIBUTES_MAX {
-            let detail =
-                format!("The schema has {count} attributes, sub-attributes counted; at most {ATTRIBUTES_MAX}.");
+            let detail = format!(
+                "The schema has {count} attributes, sub-attributes counted; at most {ATTRIBUTES_MAX} are allowed."
+            );
             return Err(Error::new(Code::InvalidSchema, detail));
         }
         let size = document.write().to_string().len();
         if size > DOCUMENT_MAX { Err(too_large(size)) } else { Ok(document) }
     }
 
-    /// Reads a whole document, as [`Document::write`] writes it. Documents that are stored come through here too, so a
-    /// rule that is added later belongs into [`Document::parse`].
+    /// Reads a whole document, as [`Document::write`] writes it. Stored documents are read here too, so a rule that is
+    /// added later belongs into [`Document::parse`].
     ///
     /// # Errors
     /// 400 `invalidValue` that names the attribute and its key.
     pub fn read(map: Map<String, Value>) -> Result<Self> {
         let mut fields = Fields { place: "The schema".to_owned(), map };
-        // What `/Schemas` shows can be sent back.
+        // A document may be sent as `/Schemas` shows it.
         for shown in ["schemas", "meta"] {
             take(&mut fields.map, shown);
         }
@@ -82,14 +83,14 @@ impl Document {
         let items = fields.list("attributes")?;
         fields.end()?;
         if items.is_empty() {
-            return Err(fields.wrong("attributes has to be an array of at least one attribute"));
+            return Err(fields.wrong("attributes must be an array of at least one attribute"));
         }
         let attributes = Cow::Owned(attributes(items, None)?);
         let (id, name, description) = (Text::Owned(id), Text::Owned(name), Text::Owned(description));
         Ok(Self { schema: Schema { id, name, description, attributes }, users, groups })
     }
 
-    /// The document in its canonical form, with every characteristic written out.
+    /// Returns the document in its canonical form, with every characteristic written out.
     pub fn write(&self) -> Value {
         let mut document = describe(&self.schema);
         let types = [(self.users, "User"), (self.groups, "Group")].into_iter().filter(|(on, _)| *on);
@@ -101,10 +102,10 @@ impl Document {
 }
 
 impl Types {
-    /// What every organisation has, and what this one registered: an array of documents as text.
+    /// Returns the types of an organisation with the schemas that it registered: an array of documents as text.
     ///
     /// # Errors
-    /// Internal: what was registered was accepted once.
+    /// Internal only: registered schemas were accepted once.
     pub fn read(generation: i64, documents: &str) -> Result<Self> {
         let documents: Vec<Value> = json::own(documents)?;
         let documents = documents.into_iter().map(|document| match document {
@@ -114,7 +115,7 @@ impl Types {
         Ok(Self::with(generation, documents.collect::<Result<_>>().map_err(Error::internal)?))
     }
 
-    /// What every organisation has, and what this one registered.
+    /// Returns the types of an organisation with the schemas that it registered.
     pub fn with(generation: i64, documents: Vec<Document>) -> Self {
         let mut types = Self { generation, ..Self::default() };
         for Document { schema, users, groups } in documents {
@@ -129,7 +130,7 @@ impl Types {
     }
 }
 
-/// A URN that paths and addresses can spell, and that means nothing to the RFCs.
+/// Judges a URN: paths and addresses must be able to spell it, and the RFCs must not use it.
 fn check_urn(urn: &str) -> Result<()> {
     let mut parts = urn.splitn(3, ':');
     let scheme = parts.next().is_some_and(|scheme| scheme.eq_ignore_ascii_case("urn"));
@@ -139,8 +140,8 @@ fn check_urn(urn: &str) -> Result<()> {
         return Err(Error::new(
             Code::InvalidSchema,
             format!(
-                "A schema's id has to be a URN such as urn:example:params:scim:schemas:extension:acme:2.0:User, of letters, \
-             digits and - _ . ~ between colons, at most {URN_MAX} bytes."
+                "A schema's id must be a URN such as urn:example:params:scim:schemas:extension:acme:2.0:User, of \
+                 letters, digits and - _ . ~ between colons, at most {URN_MAX} bytes."
             ),
         ));
     }
@@ -154,7 +155,7 @@ fn check_urn(urn: &str) -> Result<()> {
 }
 
 fn too_large(size: usize) -> Error {
-    let detail = format!("The schema has {size} bytes; at most {DOCUMENT_MAX} are kept.");
+    let detail = format!("The schema has {size} bytes; at most {DOCUMENT_MAX} are allowed.");
     Error::new(Code::SchemaTooLarge, detail)
 }
 
@@ -163,19 +164,19 @@ fn resource_types(fields: &mut Fields) -> Result<(bool, bool)> {
     let is = |wanted: &str| names.iter().any(|name| name.eq_ignore_ascii_case(wanted));
     match names.iter().find(|name| !name.eq_ignore_ascii_case("User") && !name.eq_ignore_ascii_case("Group")) {
         Some(other) => {
-            Err(fields.wrong(&format!("resourceTypes knows User and Group, not {other}", other = quoted(other))))
+            Err(fields.wrong(&format!("resourceTypes may name User and Group, not {other}", other = quoted(other))))
         }
         None => Ok((names.is_empty() || is("User"), is("Group"))),
     }
 }
 
-/// A list of attributes, or the sub-attributes of `parent`.
+/// Reads a list of attributes, or the sub-attributes of `parent`.
 fn attributes(items: Vec<Value>, parent: Option<&str>) -> Result<Vec<Attribute>> {
     let mut found: Vec<Attribute> = Vec::with_capacity(items.len());
     for (number, item) in (1..).zip(items) {
         let Value::Object(map) = item else {
             let place = parent.map_or_else(|| "attributes".to_owned(), |parent| format!("subAttributes of {parent}"));
-            let detail = format!("Element {number} of {place} has to be an object, not {}.", json::name(&item));
+            let detail = format!("Element {number} of {place} must be an object, not {}.", json::name(&item));
             return Err(Error::new(Code::InvalidSchema, detail));
         };
         let attribute = attribute(map, number, parent)?;
@@ -195,14 +196,16 @@ fn path(parent: Option<&str>, name: &str) -> String {
     parent.map_or_else(|| name.to_owned(), |parent| format!("{parent}.{name}"))
 }
 
-/// One definition; what it leaves out is as in RFC 7643 section 2.2.
+/// Reads one definition; an omitted characteristic is as in RFC 7643 section 2.2.
 fn attribute(map: Map<String, Value>, number: usize, parent: Option<&str>) -> Result<Attribute> {
     let of = parent.map_or_else(String::new, |parent| format!(" of {parent}"));
     let mut fields = Fields { place: format!("Attribute {number}{of}"), map };
     let name = fields.text("name")?.ok_or_else(|| fields.wrong("name is missing"))?;
     if !is_name(&name, parent.is_some()) {
-        let detail =
-            format!("the name {name} has to be a letter, then letters, digits, - _ or $", name = quoted(&name));
+        let detail = format!(
+            "the name {name} must begin with a letter, then have letters, digits, - _ or $",
+            name = quoted(&name)
+        );
         return Err(fields.wrong(&detail));
     }
     let path = path(parent, &name);
@@ -214,7 +217,7 @@ fn attribute(map: Map<String, Value>, number: usize, parent: Option<&str>) -> Re
     let returned = fields.word("returned", &RETURNS, returned_name, unsaid)?;
     let uniqueness = fields.word("uniqueness", &UNIQUENESSES, uniqueness_name, Uniqueness::None)?;
     let (multi, required) = (fields.flag("multiValued")?, fields.flag("required")?);
-    // Sections 2.3.6 and 2.3.7: binary values and references have their case, whatever the document says.
+    // Binary values and references have their case, whatever the document says (sections 2.3.6 and 2.3.7).
     let exact = fields.flag("caseExact")? && kind == Type::String || matches!(kind, Type::Binary | Type::Reference);
     let (canonical, references) = (fields.texts("canonicalValues")?, fields.texts("referenceTypes")?);
     let (sub, description) = (fields.list("subAttributes")?, fields.text("description")?.unwrap_or_default());
@@ -227,8 +230,8 @@ fn attribute(map: Map<String, Value>, number: usize, parent: Option<&str>) -> Re
         kind if kind != Type::Reference && !references.is_empty() => {
             "has referenceTypes, which only type reference has"
         }
-        _ if uniqueness != Uniqueness::None => "has to have uniqueness none: no index holds the values of an extension",
-        _ if hidden && returned != Returned::Never => "is writeOnly, so returned has to be never",
+        _ if uniqueness != Uniqueness::None => "must have uniqueness none: no index holds the values of an extension",
+        _ if hidden && returned != Returned::Never => "is writeOnly, so returned must be never",
         _ if required && (hidden || mutability == Mutability::ReadOnly) => {
             "is readOnly or writeOnly, so no value of it is ever kept and it cannot be required"
         }
@@ -253,7 +256,7 @@ fn attribute(map: Map<String, Value>, number: usize, parent: Option<&str>) -> Re
     })
 }
 
-/// `ATTRNAME` of RFC 7643 section 2.1; `$ref`, which it does not describe, is the usual name of a sub-attribute.
+/// Returns true for `ATTRNAME` of RFC 7643 section 2.1, and for a sub-attribute `$ref`, which it does not describe.
 fn is_name(name: &str, sub: bool) -> bool {
     let begins = name.starts_with(|c: char| c.is_ascii_alphabetic());
     let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "-_$".contains(c));
@@ -285,7 +288,7 @@ pub enum Words {
     Returned,
 }
 
-/// The words that a characteristic may have.
+/// Returns the words that a characteristic may have.
 #[cfg(native)]
 pub fn words(of: Words) -> Vec<&'static str> {
     match of {
@@ -295,9 +298,9 @@ pub fn words(of: Words) -> Vec<&'static str> {
     }
 }
 
-/// The keys of one JSON object, taken one by one; [`Fields::end`] refuses those that are left. `null` is absent.
+/// The keys of one JSON object, read one by one; [`Fields::end`] refuses those that are left. `null` is absent.
 struct Fields {
-    /// What errors name.
+    /// The place that errors name.
     place: String,
     map: Map<String, Value>,
 }
@@ -307,7 +310,7 @@ impl Fields {
         match take(&mut self.map, key) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
-            Some(other) => Err(self.wrong(&format!("{key} has to be a string, not {}", json::name(&other)))),
+            Some(other) => Err(self.wrong(&format!("{key} must be a string, not {}", json::name(&other)))),
         }
     }
 
@@ -315,7 +318,7 @@ impl Fields {
         match take(&mut self.map, key) {
             None => Ok(false),
             Some(Value::Bool(flag)) => Ok(flag),
-            Some(other) => Err(self.wrong(&format!("{key} has to be true or false, not {}", json::name(&other)))),
+            Some(other) => Err(self.wrong(&format!("{key} must be true or false, not {}", json::name(&other)))),
         }
     }
 
@@ -323,7 +326,7 @@ impl Fields {
         match take(&mut self.map, key) {
             None => Ok(Vec::new()),
             Some(Value::Array(items)) => Ok(items),
-            Some(other) => Err(self.wrong(&format!("{key} has to be an array, not {}", json::name(&other)))),
+            Some(other) => Err(self.wrong(&format!("{key} must be an array, not {}", json::name(&other)))),
         }
     }
 
@@ -331,18 +334,17 @@ impl Fields {
         let items = self.list(key)?;
         let text = |item| match item {
             Value::String(text) => Ok(text),
-            other => Err(self.wrong(&format!("{key} has to be an array of strings, not of {}", json::name(&other)))),
+            other => Err(self.wrong(&format!("{key} must be an array of strings, not of {}", json::name(&other)))),
         };
         items.into_iter().map(text).collect()
     }
 
-    /// One of the RFC's words for a characteristic.
+    /// Reads one of the RFC's words for a characteristic.
     fn word<T: Copy>(&mut self, key: &str, all: &[T], name: fn(T) -> &'static str, unsaid: T) -> Result<T> {
         let Some(text) = self.text(key)? else { return Ok(unsaid) };
         let found = all.iter().copied().find(|one| name(*one).eq_ignore_ascii_case(&text));
         let known = || all.iter().map(|one| name(*one)).collect::<Vec<_>>().join(", ");
-        found
-            .ok_or_else(|| self.wrong(&format!("{key} has to be one of {}, not {text}", known(), text = quoted(&text))))
+        found.ok_or_else(|| self.wrong(&format!("{key} must be one of {}, not {text}", known(), text = quoted(&text))))
     }
 
     fn end(&self) -> Result<()> {
@@ -357,7 +359,7 @@ impl Fields {
     }
 }
 
-/// The value of a key in any case; `null` is absent.
+/// Removes and returns the value of a key in any case; `null` is absent.
 fn take(map: &mut Map<String, Value>, key: &str) -> Option<Value> {
     let key = map.keys().find(|found| found.eq_ignore_ascii_case(key)).cloned()?;
     map.remove(&key).filter(|value| !value.is_null())

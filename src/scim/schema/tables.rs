@@ -1,7 +1,7 @@
 //! The built-in tables: RFC 7643 sections 3.1, 4, 5, 6 and 7, with the characteristics of its section 8.7.
 //!
-//! Where a table departs from section 8.7 it says so and why. Extensions that an organisation registers are not
-//! here: they are read from its object and stand in [`ResourceType::extensions`].
+//! A table that departs from section 8.7 says so and why. Extensions that an organisation registers are not here: they
+//! are read from its object and stand in [`ResourceType::extensions`].
 
 mod discovery;
 mod group;
@@ -18,13 +18,13 @@ use super::{Attribute, List, Mutability, ResourceType, Returned, Schema, Text, T
 /// The attributes of every resource (RFC 7643 section 3.1), which belong to no schema and are left out of `/Schemas`.
 pub static COMMON: [Attribute; 4] = [
     reference("schemas", "URNs of the schemas that the resource uses.", &URI).multi().required().returned_always(),
-    // Not `required`: the server makes it, so a client's body need not have it.
+    // The attribute is not `required`: the server makes it, so a client's body need not have it.
     string("id", "Identifier that the service provider gave the resource; never reused.")
         .case_exact()
         .read_only()
         .returned_always()
         .unique(),
-    // Section 3.1 leaves its scope to the client; here two users, or two groups, of an organisation never share one.
+    // Section 3.1 leaves its scope to the client. Here two users, or two groups, of an organisation never share one.
     string("externalId", "Identifier that the client gave the resource.").case_exact().unique(),
     complex("meta", "What the service provider records about the resource.", &META).read_only(),
 ];
@@ -37,7 +37,8 @@ static META: [Attribute; 5] = [
     string("version", "Entity tag of the resource.").case_exact().read_only(),
 ];
 
-/// Users (RFC 7643 section 4.1) with the enterprise extension (section 4.3), which a user need not have.
+/// Returns the type of users (RFC 7643 section 4.1) with the enterprise extension (section 4.3), which a user need not
+/// have.
 pub fn user_type() -> ResourceType {
     ResourceType {
         name: text("User"),
@@ -49,7 +50,7 @@ pub fn user_type() -> ResourceType {
     }
 }
 
-/// Groups (RFC 7643 section 4.2).
+/// Returns the type of groups (RFC 7643 section 4.2).
 pub fn group_type() -> ResourceType {
     ResourceType {
         name: text("Group"),
@@ -66,7 +67,7 @@ static EXTERNAL: [Text; 1] = [text("external")];
 static USERS: [Text; 1] = [text("User")];
 static GROUPS: [Text; 1] = [text("Group")];
 
-// What follows runs at compile time, where no `Cow` can be dropped: each one is an argument of the function that
+// The functions below run at compile time, where no `Cow` can be dropped: each one is an argument of the function that
 // makes the attribute, and the modifiers after it set `Copy` fields only.
 
 const fn text(text: &'static str) -> Text {
@@ -82,7 +83,7 @@ const fn schema(
     Schema { id: text(id), name: text(name), description: text(description), attributes: Cow::Borrowed(attributes) }
 }
 
-/// The defaults of RFC 7643 section 2.2.
+/// Returns an attribute with the defaults of RFC 7643 section 2.2.
 const fn attribute(
     kind: Type,
     name: &'static str,
@@ -114,7 +115,7 @@ const fn string(name: &'static str, description: &'static str) -> Attribute {
     attribute(Type::String, name, description, NO_TEXTS, NO_TEXTS, NO_SUB)
 }
 
-/// A string with suggested values.
+/// Returns a string with suggested values.
 const fn choice(name: &'static str, description: &'static str, canonical: &'static [Text]) -> Attribute {
     attribute(Type::String, name, description, Cow::Borrowed(canonical), NO_TEXTS, NO_SUB)
 }
@@ -131,12 +132,12 @@ const fn date_time(name: &'static str, description: &'static str) -> Attribute {
     attribute(Type::DateTime, name, description, NO_TEXTS, NO_TEXTS, NO_SUB)
 }
 
-/// Case-exact (RFC 7643 section 2.3.6).
+/// Returns a binary attribute, which is case-exact (RFC 7643 section 2.3.6).
 const fn binary(name: &'static str, description: &'static str) -> Attribute {
     attribute(Type::Binary, name, description, NO_TEXTS, NO_TEXTS, NO_SUB).case_exact()
 }
 
-/// Case-exact (RFC 7643 section 2.3.7), also where section 8.7 writes `false`.
+/// Returns a reference, which is case-exact (RFC 7643 section 2.3.7), also where section 8.7 writes `false`.
 const fn reference(name: &'static str, description: &'static str, to: &'static [Text]) -> Attribute {
     attribute(Type::Reference, name, description, NO_TEXTS, Cow::Borrowed(to), NO_SUB).case_exact()
 }
@@ -202,7 +203,7 @@ mod tests {
         &SCHEMA_SCHEMA,
     ];
 
-    /// Type and characteristics in one line; what is the default of RFC 7643 section 2.2 is left out.
+    /// Writes type and characteristics in one line; defaults of RFC 7643 section 2.2 are left out.
     fn compact(attribute: &Attribute) -> String {
         let mut words = vec![format!("{:?}", attribute.kind)];
         for (flag, word) in

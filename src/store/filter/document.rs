@@ -1,8 +1,8 @@
-//! Conditions on what only the document holds.
+//! Conditions on attributes that only the document holds.
 //!
 //! Attributes of the RFC's schemas are there in canonical form: nothing empty, every value of its type. An extension
-//! that was registered later may hold anything; its conditions ask for the type of whatever they find, one value being
-//! as good as a list of one, as the evaluator does.
+//! that was registered later may hold any value; its conditions check the type, and one value counts as a list of one,
+//! as for the evaluator.
 
 use super::{Compiler, Scope, compared, is_canonical};
 use crate::scim::filter::{Filter, Op, Target, Value};
@@ -13,20 +13,20 @@ pub(super) struct Elements {
     canonical: bool,
 }
 
-/// What a comparison looks at: the value as it was sent, its text folded, and its `json_type`.
+/// The value that a comparison looks at: as it was sent, its text folded, and its `json_type`.
 struct Place {
     exact: String,
     folded: String,
     kind: String,
 }
 
-/// The document with its text folded, but for ASCII.
+/// The document with its text folded, except for ASCII.
 const FOLDED: &str = "coalesce(r.folded, r.doc)";
 /// A row of `json_tree` that is a value (RFC 7644 table 3, `pr`).
 const NOT_EMPTY: &str = "(t.type IN ('true', 'false', 'integer', 'real') OR (t.type = 'text' AND t.value <> ''))";
 
 impl Compiler<'_> {
-    /// The constant that is the JSON path of an attribute, without its sub-attribute.
+    /// Adds the constant that is the JSON path of an attribute, without its sub-attribute.
     fn path(&mut self, target: &Target) -> String {
         let path = match (&target.urn, target.name.as_str()) {
             (None, name) => format!("$.\"{name}\""),
@@ -36,7 +36,7 @@ impl Compiler<'_> {
         self.constant(path)
     }
 
-    /// The constant that is the JSON path of a sub-attribute in its element.
+    /// Adds the constant that is the JSON path of a sub-attribute in its element.
     fn sub_path(&mut self, sub: &str) -> String {
         self.constant(format!("$.\"{sub}\""))
     }
@@ -45,7 +45,7 @@ impl Compiler<'_> {
         target.attributes(self.kind).is_some_and(|(attribute, _)| attribute.multi)
     }
 
-    /// A single value of the row.
+    /// Returns a single value of the row.
     fn value(&mut self, target: &Target) -> Place {
         let path = match &target.sub {
             None => self.path(target),
@@ -61,8 +61,8 @@ impl Compiler<'_> {
         }
     }
 
-    /// A sub-attribute of the element `e`, or the element itself. Both documents have the same structure, so the
-    /// element's key leads to its text as it was sent.
+    /// Returns a sub-attribute of the element `e`, or the element itself. Both documents have the same structure, so
+    /// the element's key leads to its text as it was sent.
     fn of_element(&mut self, sub: Option<&str>) -> Place {
         match sub {
             None => Place {
@@ -101,7 +101,7 @@ impl Compiler<'_> {
 
     pub(super) fn document_compare(&mut self, target: &Target, op: Op, value: &Value, negated: bool) -> String {
         if matches!(value, Value::Instant { .. }) {
-            // One instant is written in many ways, and SQLite reads them otherwise than RFC 3339 has it.
+            // One instant is written in many ways, and SQLite reads them differently from RFC 3339.
             return self.open(negated);
         }
         if !is_canonical(target) {
@@ -130,8 +130,8 @@ impl Compiler<'_> {
         let canonical = is_canonical(target);
         let is_simple = target.attributes(self.kind).is_some_and(|(attribute, _)| attribute.kind != Type::Complex);
         if !canonical && (is_simple || compares(inner, false) && compares(inner, true)) {
-            // Either document has the element; which of the other's it is, is not looked for. Nor is what stands where
-            // a list of simple values should.
+            // The element may stand in either document; the matching element of the other one is not searched. Nor is a
+            // value where a list of simple values should be.
             return self.open(negated);
         }
         let path = self.path(target);
@@ -180,7 +180,7 @@ impl Compiler<'_> {
         self.any(&format!("SELECT 1 FROM {} f", list("e.value", &path)), op, value)
     }
 
-    /// True of any `f` of the rows; where there is none, no value is there to be equal.
+    /// Returns the condition that is true of any `f` of the rows; without a row, no value can be equal.
     fn any(&mut self, rows: &str, op: Op, value: &Value) -> String {
         let place =
             Place { exact: "f.value".to_owned(), folded: "lower(f.value)".to_owned(), kind: "f.type".to_owned() };
@@ -189,7 +189,7 @@ impl Compiler<'_> {
         format!("({none}EXISTS ({rows} WHERE {fits}))")
     }
 
-    /// Never NULL. A value of another type is identical to nothing.
+    /// Compares a value; the result is never NULL. A value of another type is identical to no value.
     fn compare_place(&mut self, place: &Place, op: Op, value: &Value) -> String {
         let kind = &place.kind;
         let (left, constant) = match value {
@@ -214,7 +214,7 @@ impl Compiler<'_> {
     }
 }
 
-/// Whatever is at `path`, as rows: the elements of an array, or the one value, or a JSON null.
+/// Returns the values at `path` as rows: the elements of an array, or the one value, or a JSON null.
 fn list(document: &str, path: &str) -> String {
     format!(
         "json_each(CASE json_type({document}, {path}) WHEN 'array' THEN json_extract({document}, {path}) \
@@ -222,12 +222,12 @@ fn list(document: &str, path: &str) -> String {
     )
 }
 
-/// The element as a document, NULL if it is no object.
+/// Returns the element as a document, NULL if it is no object.
 fn element(alias: &str) -> String {
     format!("CASE {alias}.type WHEN 'object' THEN {alias}.value END")
 }
 
-/// Whether text is compared, folded or as it stands.
+/// Returns true if the filter compares text, folded or as it stands.
 fn compares(filter: &Filter, folded: bool) -> bool {
     match filter {
         Filter::And(parts) | Filter::Or(parts) => parts.iter().any(|part| compares(part, folded)),

@@ -1,7 +1,7 @@
-//! How refusals are read: first where they stand among all, then those of one page by their keys.
+//! Reading of refusals: first the positions of all, then the entries of one page by their keys.
 //!
-//! `refusals` is the table of builds before this one, keyed by the fingerprint alone. Its rows are shown until a job has
-//! copied them. Errors are internal only.
+//! `refusals` is the table of earlier builds, keyed by the fingerprint alone. Its rows are shown until a job has copied
+//! them.
 
 use super::{Key, key};
 use crate::directory::query::Journal;
@@ -31,16 +31,16 @@ pub struct Refused {
 }
 
 impl Refused {
-    /// Returns where it stands among all.
+    /// Returns its position among all.
     pub fn at(&self) -> Position {
         Position { last: self.last, key: self.key.clone() }
     }
 }
 
-/// Where an entry stands among all: the newest first, those of the same time by fingerprint, code and token.
+/// The position of an entry among all: the newest first, those of the same time by fingerprint, code and token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// When it was last seen.
+    /// The time at which it was last seen.
     pub last: Timestamp,
     /// Its key.
     pub key: Key,
@@ -64,7 +64,7 @@ impl PartialOrd for Position {
     }
 }
 
-/// The rows that an earlier build wrote, in today's form. They may be very large: the first names and the beginning of the
+/// The rows of an earlier build, in today's form. They may be very large: the first names and the beginning of the
 /// sentence are read.
 const OLD: &str = "(SELECT coalesce(json_extract(error, '$.code'), outcome) AS code, coalesce(token, '') AS token, fingerprint, \
                    outcome, first_at, last_at, request_id, idp, method, resource, CASE WHEN length(error) > 4096 THEN \
@@ -87,11 +87,8 @@ fn read(mut row: Row) -> Result<Refused> {
     Ok(Refused { key, outcome, first, last, facts, method, resource, why, names, count, group })
 }
 
-/// Returns where the entries stand that come after `place`, at most `limit`. It looks at every row: no index has that order,
+/// Returns the positions of the entries after `place`, at most `limit`. It looks at every row: no index has that order,
 /// because it would be one more row for each refusal.
-///
-/// # Errors
-/// Internal only.
 pub fn order(sql: &dyn Sql, wanted: &Journal, place: &Position, limit: i64) -> Result<Vec<Position>> {
     let mut all = places(sql, "refused", wanted, place, limit)?;
     all.extend(places(sql, OLD, wanted, place, limit)?);
@@ -132,11 +129,8 @@ fn places(sql: &dyn Sql, from: &str, wanted: &Journal, place: &Position, limit: 
     each(sql.query(&text, &params)?, |mut row| Ok(Position { last: Timestamp(row.integer()?), key: key(&mut row)? }))
 }
 
-/// Reads the entries that stand there, which must be in order. One that was seen again since stands elsewhere and is not
-/// among them.
-///
-/// # Errors
-/// Internal only.
+/// Reads the entries at these positions, which must be in order. An entry that was seen again since has another
+/// position and is left out.
 pub fn load(sql: &dyn Sql, places: &[Position]) -> Result<Vec<Refused>> {
     let mut all = rows(sql, "refused", places)?;
     if all.len() < places.len() {
@@ -160,27 +154,18 @@ fn rows(sql: &dyn Sql, from: &str, places: &[Position]) -> Result<Vec<Refused>> 
     Ok(all)
 }
 
-/// True if an earlier build left rows.
-///
-/// # Errors
-/// Internal only.
+/// Returns true if an earlier build left rows.
 pub fn has_old(sql: &dyn Sql) -> Result<bool> {
     Ok(first(sql, "SELECT 1 FROM refusals LIMIT 1", &[])?.is_some())
 }
 
-/// Returns rows that an earlier build wrote, at most `limit`, by their fingerprints.
-///
-/// # Errors
-/// Internal only.
+/// Returns rows of an earlier build, at most `limit`, by their fingerprints.
 pub fn old(sql: &dyn Sql, limit: i64) -> Result<Vec<Refused>> {
     let text = format!("SELECT {COLUMNS} FROM {OLD} r {NAMED} ORDER BY r.fingerprint LIMIT ?1");
     each(sql.query(&text, &[limit.into()])?, read)
 }
 
-/// Forgets the rows that an earlier build wrote up to that fingerprint.
-///
-/// # Errors
-/// Internal only.
+/// Forgets the rows of an earlier build up to that fingerprint.
 pub fn forget_old(sql: &dyn Sql, last: &str) -> Result<()> {
     sql.query("DELETE FROM refusals WHERE fingerprint <= ?", &[last.into()]).map(|_| ())
 }

@@ -205,7 +205,7 @@ fn a_circle_quotes_a_bounded_part_of_what_failed() {
     for at in 0..200 {
         let said = detail(&response, at);
         assert!(said.starts_with("bulkId:7 failed: userName \"aaa"), "{said}");
-        assert!(said.ends_with("then PATCH these. [bulk-circle]") && said.len() < 1100, "{said}");
+        assert!(said.ends_with("then add the references by PATCH. [bulk-circle]") && said.len() < 1100, "{said}");
     }
     assert!(response.body.to_string().len() < 200_000, "{}", response.body.to_string().len());
 }

@@ -1,5 +1,5 @@
-//! Candidates: rows that SQL found and that have to be read, to be judged by the filter or to be sorted. They are read in
-//! portions of a bounded size. One with more groups or members than are held is judged by them piece by piece.
+//! Candidates: rows that SQL found and that must be read, to be judged by the filter or to be sorted. They are read in
+//! portions of a bounded size. A resource with more groups or members than are held is judged by them piece by piece.
 
 use super::related::{Complete, name_of};
 use super::{Hit, STEP_UNITS, Scan};
@@ -17,30 +17,30 @@ use crate::store::{Sql, groups, members, users};
 use serde_json::{Map, Value};
 use std::collections::VecDeque;
 
-/// How many documents are read at once at most, and how many bytes of them, by the size of those before.
+/// The most documents that are read at once, and the most bytes of them, by the size of those before.
 const DOCUMENTS: usize = 50;
 const DOCUMENTS_BYTES: usize = 1024 * 1024;
-/// How many are read before their size is known.
+/// The documents that are read before their size is known.
 const FIRST_DOCUMENTS: usize = 4;
 
 /// A row that is waiting to be read.
 #[derive(Debug)]
 pub(super) struct Candidate {
     pub(super) found: Found,
-    /// The filter has the last word.
+    /// True if the filter decides.
     pub(super) judged: bool,
-    /// It is read; one that is not waits for its turn only.
+    /// True if its document is read; otherwise it only waits for its turn.
     pub(super) read: bool,
 }
 
-/// The candidates of a piece that are left.
+/// The remaining candidates of a piece.
 pub(super) struct Candidates {
     /// Their source.
     pub(super) source: usize,
     waiting: VecDeque<Candidate>,
-    /// How many are read next.
+    /// The number of documents that are read next.
     documents: usize,
-    /// The first of those that were read, if it is not judged to its end, with its sort key.
+    /// The first of the read ones, if it is not judged to its end, with its sort key.
     pub(super) open: Option<(Found, Value, Judging)>,
 }
 
@@ -67,7 +67,8 @@ impl Candidates {
         self.waiting.pop_front()
     }
 
-    /// The keys and ids of those that are read next: they are all judged, or none is. A group that is judged is read alone.
+    /// Returns the keys and ids that are read next: they are all judged, or none is. A group that is judged is read
+    /// alone.
     pub(super) fn next_wanted(&self, kinds: Kinds) -> Vec<(i64, &str)> {
         let Some(Candidate { judged, .. }) = self.first() else { return Vec::new() };
         let most = if *judged && kinds == Kinds::Groups { 1 } else { self.documents };
@@ -75,7 +76,7 @@ impl Candidates {
         alike.take(most).map(|one| (one.found.key, one.found.id())).collect()
     }
 
-    /// Notes how large the documents were that were read last.
+    /// Notes the size of the documents that were read last.
     pub(super) fn were_read(&mut self, documents: usize, bytes: usize) {
         let average = bytes / documents.max(1);
         self.documents = (DOCUMENTS_BYTES / average.max(1)).clamp(1, DOCUMENTS);
@@ -83,7 +84,7 @@ impl Candidates {
 }
 
 impl Scan {
-    /// Reads and judges candidates for a step. What fits is taken.
+    /// Reads and judges candidates for a step, and keeps those that fit.
     pub(super) fn read_candidates(&mut self, sql: &dyn Sql, types: &Types, budget: &Budget) -> Result<()> {
         let begun = budget.spent();
         while budget.spent() - begun < STEP_UNITS && !self.has_enough() {
@@ -116,13 +117,13 @@ impl Scan {
         Ok(())
     }
 
-    /// A candidate is judged.
+    /// Takes a judged candidate.
     pub(super) fn passed(&mut self, found: Found, sorted: Value, fits: bool) -> Result<()> {
         self.judged = Some(found.place.clone());
         if fits { self.take(Hit::new(self.candidates.source, sorted, found)) } else { Ok(()) }
     }
 
-    /// Reads the next candidates, and judges them up to the first that goes on in pieces.
+    /// Reads the next candidates, and judges them up to the first that continues in pieces.
     fn read_portion(&mut self, sql: &dyn Sql, types: &Types, budget: &Budget) -> Result<()> {
         let Some(source) = self.sources.get(self.candidates.source) else { return Ok(()) };
         let (kinds, kind, terms) = (source.kinds, types.of(source.kinds), source.terms());
@@ -148,7 +149,7 @@ impl Scan {
                 Some(filter) if one.stored.rest.is_some() || one.left_out => {
                     let judging = Judging::new(filter, kinds, &found, &one, whole);
                     self.candidates.open = Some((found, sorted, judging));
-                    // Those behind it were read in vain; they are read again.
+                    // Those behind it are read again later.
                     return Ok(());
                 }
                 Some(filter) => {
@@ -162,8 +163,8 @@ impl Scan {
     }
 }
 
-/// A resource with more groups or members than are held, on its way through them. The parts of the filter that are about
-/// them are true if they are of any piece.
+/// A resource with more groups or members than are held, while they are read. The parts of the filter about them are
+/// true if they are true of any piece.
 pub(super) struct Judging {
     kinds: Kinds,
     key: i64,
@@ -171,13 +172,13 @@ pub(super) struct Judging {
     /// The resource without them.
     whole: Map<String, Value>,
     judged: Vec<bool>,
-    /// Up to where they were gone through.
+    /// The key up to which they were read.
     after: i64,
     terms: usize,
 }
 
 impl Judging {
-    /// `whole` is the resource as far as it is held.
+    /// Begins to judge a resource; `whole` is its held part.
     pub(super) fn new(filter: &Filter, kinds: Kinds, found: &Found, one: &Complete, whole: Map<String, Value>) -> Self {
         let parts = filter.parts_about(name_of(kinds));
         let judged = parts.iter().map(|part| !one.left_out && part.matches(&whole)).collect();
@@ -189,7 +190,7 @@ impl Judging {
         Self { kinds, key: found.key, id: found.id().to_owned(), whole, judged, after, terms }
     }
 
-    /// Goes through one piece; answers whether the filter finds the resource once that is known.
+    /// Reads one piece. Returns whether the filter finds the resource, once that is known.
     pub(super) fn step(&mut self, sql: &dyn Sql, filter: &Filter, base: &str, budget: &Budget) -> Result<Option<bool>> {
         let name = name_of(self.kinds);
         if !is_row_of(sql, self.kinds, self.key, &self.id)? {
@@ -221,7 +222,7 @@ impl Judging {
     }
 }
 
-/// False once a resource is gone; another one may have its key by then.
+/// Returns false once a resource is gone; another one may have its key by then.
 fn is_row_of(sql: &dyn Sql, kinds: Kinds, key: i64, id: &str) -> Result<bool> {
     let found = match kinds {
         Kinds::Users => UserId::parse(id).map_or(Ok(None), |id| users::by_id(sql, &id))?.map(|user| user.key),

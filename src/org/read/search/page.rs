@@ -1,4 +1,4 @@
-//! A page of what was found: its resources are read with what belongs to them, until it is large enough.
+//! A page of the found resources: they are read with their groups or members, until the page is large enough.
 
 use super::related::{self, Complete, at_once, size};
 use super::{Hit, Scan, Window, bound};
@@ -11,11 +11,11 @@ use crate::store::Sql;
 use crate::store::search::{self as store, Record};
 use std::collections::BTreeMap;
 
-/// Where a page ends early, in bytes of its resources.
+/// The bytes of its resources after which a page ends early.
 const PAGE_BYTES: usize = 4 * 1024 * 1024;
 
 impl Scan {
-    /// Reads the page's resources, up to [`PAGE_BYTES`]. Answers also how many are shown, and the place of the last.
+    /// Reads the page's resources, up to [`PAGE_BYTES`]. Returns also how many are shown, and the place of the last.
     pub(super) fn answer(
         &self,
         sql: &dyn Sql,
@@ -54,8 +54,8 @@ impl Scan {
         Ok((answer, shown.1.map(|place| (shown.0, place))))
     }
 
-    /// The resources of the first of these hits, which are all of one source or one alone: at least one. `None` for one that
-    /// is gone meanwhile.
+    /// Reads the resources of the first of these hits, which are all of one source or one alone: at least one. `None`
+    /// for one that is gone meanwhile.
     fn read(&self, sql: &dyn Sql, hits: &[Hit]) -> Result<Vec<Option<Complete>>> {
         let source = hits.first().and_then(|hit| self.sources.get(hit.mark.source));
         let kinds = source.map_or(Kinds::Users, |source| source.kinds);
@@ -66,8 +66,8 @@ impl Scan {
         Ok(read)
     }
 
-    /// The resources with the first of these keys and ids, with what belongs to them if it is wanted. `None` for one that is
-    /// gone, also if another one has its key by now.
+    /// Returns the resources with the first of these keys and ids, with their groups or members if wanted. `None` for
+    /// one that is gone, also if another one has its key by now.
     pub(super) fn complete(
         &self,
         sql: &dyn Sql,

@@ -1,4 +1,4 @@
-//! What a page needs besides the rows of its resources: the groups of users, the members of groups.
+//! The groups of users and the members of groups that a page needs.
 
 use crate::directory::reply::{GroupRef, Rest, Stored};
 use crate::error::Result;
@@ -7,21 +7,21 @@ use crate::scim::schema::Kinds;
 use crate::store::search::Record;
 use crate::store::{Sql, members};
 
-/// How many users are read at once; a group is read alone, with its members.
+/// The users that are read at once; a group is read alone, with its members.
 const USERS_AT_ONCE: usize = 50;
-/// How many groups of users are read at once: more than two users may have whose groups are shown.
+/// The groups of users that are read at once: more than two users may have whose groups are shown.
 const GROUPS_AT_ONCE: usize = 2 * HELD + 1;
-/// What a group of a user and a member of a group come to in a page, in bytes, beside ids, names and the base URL.
+/// The bytes of a group of a user and a member of a group in a page, besides ids, names and the base URL.
 const ONE_BYTES: usize = 60;
 
 /// A resource of a page.
 pub(super) struct Complete {
     pub(super) stored: Stored,
-    /// It is a user with more groups than a list shows: here it has none.
+    /// True for a user with more groups than a list shows: here it has none.
     pub(super) left_out: bool,
 }
 
-/// The first of these records with what belongs to them: at least one, and no more than can be held.
+/// Returns the first of these records with their groups or members: at least one, and no more than can be held.
 pub(super) fn complete(sql: &dyn Sql, kinds: Kinds, records: Vec<Record>, shown: bool) -> Result<Vec<Complete>> {
     let kept = |stored| Complete { stored, left_out: false };
     match kinds {
@@ -37,7 +37,7 @@ pub(super) fn complete(sql: &dyn Sql, kinds: Kinds, records: Vec<Record>, shown:
 fn users(sql: &dyn Sql, records: Vec<Record>) -> Result<Vec<Complete>> {
     let keys: Vec<i64> = records.iter().map(|record| record.key).collect();
     let found = members::groups_of_users(sql, &keys, GROUPS_AT_ONCE as i64)?;
-    // Of the last user there may be more than was read.
+    // The last user may have more groups than were read.
     let last = found.last().filter(|_| found.len() == GROUPS_AT_ONCE).map(|(key, _)| *key);
     let mut found = found.into_iter().peekable();
     let mut complete = Vec::with_capacity(records.len());
@@ -59,8 +59,8 @@ fn users(sql: &dyn Sql, records: Vec<Record>) -> Result<Vec<Complete>> {
     Ok(complete)
 }
 
-/// What a resource takes in a page, in bytes, counted up to `most` if its members are not all held: those that follow are
-/// taken for as long as the ones that are held.
+/// Returns the bytes of a resource in a page, counted up to `most` if its members are not all held: the others are
+/// taken to be as long as the held ones.
 pub(super) fn size(sql: &dyn Sql, stored: &Stored, base: &str, most: usize) -> Result<usize> {
     let one = |id: &str| ONE_BYTES + base.len() + 2 * id.len();
     let groups: usize = stored.groups.iter().map(|group| one(group.id.as_str()) + group.display.len()).sum();
@@ -81,7 +81,7 @@ pub(super) fn at_once(kinds: Kinds) -> usize {
     }
 }
 
-/// The attribute that shows what belongs to a resource.
+/// Returns the attribute that shows the related resources.
 pub(super) fn name_of(kinds: Kinds) -> &'static str {
     if kinds == Kinds::Users { "groups" } else { "members" }
 }

@@ -45,7 +45,7 @@ pub(in crate::scim) fn expression() -> impl Strategy<Value = Expression> {
     combined(prop_oneof![value_filter(), has].boxed())
 }
 
-/// Filters with a meaning for [`user`].
+/// Makes filters with a meaning for [`user`].
 fn meaningful() -> impl Strategy<Value = Expression> {
     let text = r#"userName eq "É" | id sw "a" | active ne true | emails pr | emails co "x" | name.givenName eq null
         | meta.lastModified le "2026-01-31T08:00:00Z" | emails[type eq "work" and not (primary eq true)]

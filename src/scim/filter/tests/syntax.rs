@@ -1,6 +1,6 @@
 use super::*;
 
-/// `text` is read as strict and as lenient, and printed as `canonical`.
+/// Checks that `text` is read as strict and as lenient, and printed as `canonical`.
 #[track_caller]
 fn reads(text: &str, canonical: &str) {
     let expression = parse(text, Forms::Strict).unwrap();
@@ -9,7 +9,7 @@ fn reads(text: &str, canonical: &str) {
     assert_eq!(parse(canonical, Forms::Strict).unwrap(), expression);
 }
 
-/// `text` means `canonical` if lenient; strict, it is refused with `detail`.
+/// Checks that `text` means `canonical` if lenient, and is refused with `detail` if strict.
 #[track_caller]
 fn lenient(text: &str, canonical: &str, detail: &str) {
     assert_eq!(parse(text, Forms::Lenient).unwrap().to_string(), canonical);

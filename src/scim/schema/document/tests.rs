@@ -63,57 +63,54 @@ fn what_is_left_out_has_its_default() {
 fn refused_attributes() {
     let sub = json!([{"name": "b"}]);
     for (attribute, says) in [
-        (json!(7), "Element 1 of attributes has to be an object, not a number."),
+        (json!(7), "Element 1 of attributes must be an object, not a number."),
         (json!({}), "Attribute 1: name is missing."),
-        (json!({"name": 7}), "Attribute 1: name has to be a string, not a number."),
-        (json!({"name": ""}), "Attribute 1: the name \"\" has to be a letter"),
-        (json!({"name": "1a"}), "the name \"1a\" has to be a letter"),
-        (json!({"name": "a b"}), "the name \"a b\" has to be a letter"),
-        (json!({"name": "$ref"}), "the name \"$ref\" has to be a letter"),
-        (json!({"name": "ü"}), "the name \"ü\" has to be a letter"),
+        (json!({"name": 7}), "Attribute 1: name must be a string, not a number."),
+        (json!({"name": ""}), "Attribute 1: the name \"\" must begin with a letter"),
+        (json!({"name": "1a"}), "the name \"1a\" must begin with a letter"),
+        (json!({"name": "a b"}), "the name \"a b\" must begin with a letter"),
+        (json!({"name": "$ref"}), "the name \"$ref\" must begin with a letter"),
+        (json!({"name": "ü"}), "the name \"ü\" must begin with a letter"),
         (json!({"name": "a", "typo": 1}), "The attribute a: the key \"typo\" is unknown."),
         (
             json!({"name": "a", "type": "text"}),
-            "The attribute a: type has to be one of string, boolean, decimal, integer, dateTime, binary, reference, complex, not \"text\".",
+            "The attribute a: type must be one of string, boolean, decimal, integer, dateTime, binary, reference, complex, not \"text\".",
         ),
-        (json!({"name": "a", "type": 1}), "The attribute a: type has to be a string, not a number."),
+        (json!({"name": "a", "type": 1}), "The attribute a: type must be a string, not a number."),
         (
             json!({"name": "a", "multiValued": "yes"}),
-            "The attribute a: multiValued has to be true or false, not a string.",
+            "The attribute a: multiValued must be true or false, not a string.",
         ),
         (
             json!({"name": "a", "mutability": "rw"}),
-            "The attribute a: mutability has to be one of readOnly, readWrite, immutable, writeOnly, not \"rw\".",
+            "The attribute a: mutability must be one of readOnly, readWrite, immutable, writeOnly, not \"rw\".",
         ),
         (
             json!({"name": "a", "returned": "ask"}),
-            "The attribute a: returned has to be one of always, never, default, request, not \"ask\".",
+            "The attribute a: returned must be one of always, never, default, request, not \"ask\".",
         ),
         (
             json!({"name": "a", "uniqueness": "org"}),
-            "The attribute a: uniqueness has to be one of none, server, global, not \"org\".",
+            "The attribute a: uniqueness must be one of none, server, global, not \"org\".",
         ),
-        (json!({"name": "a", "uniqueness": "server"}), "The attribute a has to have uniqueness none: no index"),
-        (json!({"name": "a", "uniqueness": "global"}), "The attribute a has to have uniqueness none: no index"),
+        (json!({"name": "a", "uniqueness": "server"}), "The attribute a must have uniqueness none: no index"),
+        (json!({"name": "a", "uniqueness": "global"}), "The attribute a must have uniqueness none: no index"),
         (
             json!({"name": "a", "mutability": "writeOnly", "returned": "default"}),
-            "The attribute a is writeOnly, so returned has to be never.",
+            "The attribute a is writeOnly, so returned must be never.",
         ),
         (json!({"name": "a", "mutability": "writeOnly", "required": true}), "The attribute a is readOnly or writeOnly"),
         (json!({"name": "a", "mutability": "readOnly", "required": true}), "The attribute a is readOnly or writeOnly"),
         (json!({"name": "a", "type": "complex"}), "The attribute a is complex and needs subAttributes."),
         (json!({"name": "a", "subAttributes": sub}), "The attribute a has subAttributes, which only type complex has."),
-        (
-            json!({"name": "a", "subAttributes": {}}),
-            "The attribute a: subAttributes has to be an array, not an object.",
-        ),
+        (json!({"name": "a", "subAttributes": {}}), "The attribute a: subAttributes must be an array, not an object."),
         (
             json!({"name": "a", "type": "integer", "canonicalValues": ["1"]}),
             "The attribute a has canonicalValues, which only type string has.",
         ),
         (
             json!({"name": "a", "canonicalValues": [1]}),
-            "The attribute a: canonicalValues has to be an array of strings, not of a number.",
+            "The attribute a: canonicalValues must be an array of strings, not of a number.",
         ),
         (
             json!({"name": "a", "referenceTypes": ["User"]}),
@@ -121,7 +118,7 @@ fn refused_attributes() {
         ),
         (
             json!({"name": "a", "type": "complex", "subAttributes": [7]}),
-            "Element 1 of subAttributes of a has to be an object, not a number.",
+            "Element 1 of subAttributes of a must be an object, not a number.",
         ),
         (json!({"name": "a", "type": "complex", "subAttributes": [{}]}), "Attribute 1 of a: name is missing."),
         (
@@ -147,12 +144,12 @@ fn refused_documents() {
     let long = "x".repeat(DOCUMENT_MAX);
     for (document, kind, says) in [
         (json!([]), Kind::InvalidSyntax, "JSON object"),
-        (json!({}), Kind::InvalidValue, "attributes has to be an array of at least one attribute"),
+        (json!({}), Kind::InvalidValue, "attributes must be an array of at least one attribute"),
         (json!({"attributes": []}), Kind::InvalidValue, "at least one"),
-        (json!({"attributes": {}}), Kind::InvalidValue, "attributes has to be an array, not an object"),
-        (json!({"attributes": one, "id": "urn:other:x"}), Kind::InvalidValue, "id has to be the URN of the address"),
-        (json!({"attributes": one, "id": 7}), Kind::InvalidValue, "id has to be"),
-        (json!({"attributes": one, "name": 7}), Kind::InvalidValue, "The schema: name has to be a string"),
+        (json!({"attributes": {}}), Kind::InvalidValue, "attributes must be an array, not an object"),
+        (json!({"attributes": one, "id": "urn:other:x"}), Kind::InvalidValue, "id must be the URN of the address"),
+        (json!({"attributes": one, "id": 7}), Kind::InvalidValue, "id must be"),
+        (json!({"attributes": one, "name": 7}), Kind::InvalidValue, "The schema: name must be a string"),
         (
             json!({"attributes": one, "attribute": 7}),
             Kind::InvalidValue,

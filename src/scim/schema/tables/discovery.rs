@@ -109,8 +109,8 @@ static ATTRIBUTE: [Attribute; 12] = [
     complex("subAttributes", "Sub-attributes of a complex attribute.", &SUB_ATTRIBUTE).multi().read_only(),
 ];
 
-/// No deeper: a sub-attribute is never complex (RFC 7643 section 2.3.8). Only this schema itself is, and so it cannot
-/// describe all of itself; section 8.7.2 has the same gap.
+/// The sub-attributes end here: a sub-attribute is never complex (RFC 7643 section 2.3.8). Only this schema itself has
+/// complex ones, and so it cannot describe all of itself; section 8.7.2 has the same gap.
 static SUB_ATTRIBUTE: [Attribute; 11] = [
     NAME,
     TYPE,
@@ -129,7 +129,7 @@ const NAME: Attribute = string("name", "Name of the attribute.").required().case
 const TYPE: Attribute = choice("type", "Data type.", &TYPES).required().read_only();
 const MULTI_VALUED: Attribute = boolean("multiValued", "Whether it is an array of such values.").required().read_only();
 const DESCRIPTION: Attribute = string("description", "What the attribute is for.").case_exact().read_only();
-const REQUIRED: Attribute = boolean("required", "Whether a resource has to have it.").read_only();
+const REQUIRED: Attribute = boolean("required", "Whether a resource must have it.").read_only();
 const CANONICAL_VALUES: Attribute =
     string("canonicalValues", "Suggested values; others are accepted.").multi().case_exact().read_only();
 const CASE_EXACT: Attribute = boolean("caseExact", "Whether upper and lower case differ.").read_only();

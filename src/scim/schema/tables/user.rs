@@ -49,7 +49,7 @@ static ENTITLEMENT: [Attribute; 4] = plural(string("value", "The entitlement."),
 static ROLE: [Attribute; 4] = plural(string("value", "The role."), &[]);
 static CERTIFICATE: [Attribute; 4] = plural(binary("value", "The certificate in DER, as base64."), &[]);
 
-/// The usual sub-attributes of a multi-valued attribute (RFC 7643 section 2.4).
+/// Returns the usual sub-attributes of a multi-valued attribute (RFC 7643 section 2.4).
 const fn plural(value: Attribute, types: &'static [Text]) -> [Attribute; 4] {
     [
         value,
@@ -98,7 +98,7 @@ static ENTERPRISE_ATTRIBUTES: [Attribute; 6] = [
     complex("manager", "The user's manager.", &MANAGER),
 ];
 
-/// Nothing here is required: section 4.3 recommends `value` and `$ref`, and a client may know only one of them.
+/// No sub-attribute is required: section 4.3 recommends `value` and `$ref`, and a client may know only one of them.
 static MANAGER: [Attribute; 3] = [
     string("value", "Id of the manager's user.").case_exact(),
     reference("$ref", "Address of the manager's user.", &USERS),
