@@ -15,13 +15,13 @@ export const cargoMutants = join(tools, "bin/cargo-mutants");
 
 /** Installs worker-build, and the wasm-bindgen program of the version that the crate is locked to. */
 export async function ensureTools() {
-  await ensure("worker-build", "worker-build", WORKER_BUILD, "4 minutes");
-  await ensure("wasm-bindgen-cli", "wasm-bindgen", lockedVersion("wasm-bindgen"), "2 minutes");
+  await ensure("worker-build", "worker-build", WORKER_BUILD, "2 min");
+  await ensure("wasm-bindgen-cli", "wasm-bindgen", lockedVersion("wasm-bindgen"), "1 min");
 }
 
 /** Installs cargo-mutants, which a long test alone needs. */
 export function ensureMutants() {
-  return ensure("cargo-mutants", "cargo-mutants", CARGO_MUTANTS, "5 minutes");
+  return ensure("cargo-mutants", "cargo-mutants", CARGO_MUTANTS, "5 min");
 }
 
 async function ensure(crate, program, version, time) {
