@@ -5,7 +5,7 @@ use crate::directory::admin::{Admin, Right, Scope};
 use crate::directory::call::{Actor, Ask, Call};
 use crate::error::{Code, Error, Result};
 use crate::id::{OrgId, Timestamp};
-use crate::org::admin::Settings;
+use crate::org::settings::{self, Settings};
 use crate::store::{Sql, tokens};
 
 /// An admitted caller.
@@ -30,7 +30,7 @@ pub(crate) struct Known {
 /// # Errors
 /// 401, one sentence for all.
 pub(crate) fn known<A>(sql: &dyn Sql, call: &Call<A>, now: Timestamp) -> Result<Known> {
-    let settings = super::admin::settings(sql)?;
+    let settings = settings::read(sql)?;
     let Actor::Token { hash, dialect } = &call.actor else { return Ok(Known { token: None, settings }) };
     let token = tokens::by_hash(sql, hash)?
         .filter(|token| token.is_alive(now) && token.settings.dialect == *dialect && is_inside(token, call))

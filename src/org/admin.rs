@@ -7,53 +7,13 @@ pub(crate) mod schemas;
 pub(crate) mod tokens;
 
 use crate::directory::admin::Admin;
-use crate::directory::options::{Options, RELEASE_MAX};
 use crate::directory::reply::Answer;
-use crate::directory::residency::Residency;
 use crate::error::{Code, Error, Result};
 use crate::id::{OrgId, Timestamp};
 use crate::org::access::Caller;
-use crate::scim::json;
-use crate::store::{Sql, settings as store, transact};
-use serde::{Deserialize, Serialize};
-
-/// The settings of an organisation.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(crate) struct Settings {
-    /// The name for people.
-    pub(crate) display_name: String,
-    /// True if its SAML single sign-on is configured: SCIM cannot come first.
-    pub(crate) saml_configured: bool,
-    /// True if it takes part in SCIM; off until it is turned on.
-    pub(crate) scim_enabled: bool,
-    /// The parts of a push that it accepts, and the guard.
-    #[serde(skip_serializing_if = "Options::is_empty")]
-    pub(crate) options: Options,
-    /// The place of the object, as the registry has it.
-    #[serde(skip_serializing_if = "Residency::is_empty")]
-    pub(crate) residency: Residency,
-    /// The end of the guard's release.
-    pub(crate) guard_released_until: Timestamp,
-}
-
-impl Settings {
-    /// Returns true while the guard is released. A release is never longer than [`RELEASE_MAX`]: one that ends later
-    /// was made while the clock was wrong, and is over.
-    pub(crate) fn guard_is_released(&self, now: Timestamp) -> bool {
-        self.guard_released_until > now && self.guard_released_until <= now.plus(RELEASE_MAX * 1000)
-    }
-}
-
-const SETTINGS: &str = "organisation";
-
-/// Reads the stored settings.
-pub(crate) fn settings(sql: &dyn Sql) -> Result<Settings> {
-    match store::get(sql, SETTINGS)? {
-        Some(text) => json::own(&text),
-        None => Ok(Settings::default()),
-    }
-}
+use crate::org::read::organisation;
+use crate::org::settings::{self, Settings};
+use crate::store::{Sql, transact};
 
 /// Runs one of the Console's changes.
 pub(crate) fn run(sql: &dyn Sql, org: &OrgId, admin: &Admin, caller: &Caller, now: Timestamp) -> Result<Answer> {
@@ -61,12 +21,12 @@ pub(crate) fn run(sql: &dyn Sql, org: &OrgId, admin: &Admin, caller: &Caller, no
     match admin {
         Admin::Configure { .. } => {
             transact(sql, || configure(sql, admin))?;
-            crate::org::read::organisation::organisation(sql, org, now)
+            organisation::organisation(sql, org, now)
         }
         Admin::ReleaseGuard { seconds } => {
             let guard_released_until = now.plus(seconds.saturating_mul(1000));
-            transact(sql, || save(sql, &Settings { guard_released_until, ..settings(sql)? }))?;
-            crate::org::read::organisation::organisation(sql, org, now)
+            transact(sql, || settings::save(sql, &Settings { guard_released_until, ..settings::read(sql)? }))?;
+            organisation::organisation(sql, org, now)
         }
         Admin::MintToken { id, hash, token, replaces } => {
             tokens::mint(sql, by, (id, hash), token, replaces.as_ref(), now)
@@ -85,7 +45,7 @@ pub(crate) fn run(sql: &dyn Sql, org: &OrgId, admin: &Admin, caller: &Caller, no
 
 fn configure(sql: &dyn Sql, admin: &Admin) -> Result<()> {
     let Admin::Configure { display_name, saml, scim, options, residency } = admin else { return Ok(()) };
-    let old = settings(sql)?;
+    let old = settings::read(sql)?;
     let new = Settings {
         display_name: display_name.as_ref().unwrap_or(&old.display_name).clone(),
         residency: if residency.is_empty() { &old.residency } else { residency }.clone(),
@@ -98,7 +58,7 @@ fn configure(sql: &dyn Sql, admin: &Admin) -> Result<()> {
     if new == old {
         return Ok(());
     }
-    save(sql, &new)
+    settings::save(sql, &new)
 }
 
 /// Checks the order of SAML and SCIM.
@@ -114,8 +74,4 @@ pub fn saml_first(scim_enabled: bool, saml_configured: bool) -> Result<()> {
         "SCIM can be enabled only once the organisation's SAML single sign-on is configured: users that are pushed \
          before it could not sign in. Send \"saml\": {\"configured\": true} first, or with it.",
     ))
-}
-
-fn save(sql: &dyn Sql, settings: &Settings) -> Result<()> {
-    store::put(sql, SETTINGS, &serde_json::to_string(settings).map_err(Error::internal)?)
 }

@@ -11,10 +11,13 @@
 
 use crate::error::{Error, Result};
 use crate::id::Timestamp;
-use crate::org::provision::{clearing, spelling};
-use crate::org::{Memory, import, journal};
-use crate::store::due::{self, Due};
-use crate::store::{Sql, schema, transact};
+use crate::org::admin::records;
+use crate::org::import::state::writing;
+use crate::org::jobs::{Job, REST, waiting};
+use crate::org::journal::{saving, warning};
+use crate::org::memory::Memory;
+use crate::org::start;
+use crate::store::{Sql, due, schema, transact};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The shortest time from now for which the alarm is set, in milliseconds. An alarm for the current millisecond is lost
@@ -29,112 +32,6 @@ const ATTEMPTS: i64 = 3;
 /// The delay of the next attempt after a step that never ends, after the first one and after the others, in
 /// milliseconds; in workerd's tests less.
 const PAUSES: (i64, i64) = if cfg!(feature = "test-hooks") { (1_000, 2_000) } else { (10_000, 60_000) };
-/// The rest of a job that was set aside before it is tried again, in milliseconds.
-const REST: i64 = 24 * 3_600_000;
-
-/// A job that is done without a request, in steps.
-struct Job {
-    /// Its row in `due`; stored, so it never changes.
-    name: &'static str,
-    /// The time of its first step without a row, in milliseconds after the registration; `None` if a call makes it due.
-    first: fn(&dyn Sql) -> Result<Option<i64>>,
-    /// The furthest time ahead for which it is ever due, in milliseconds. A later time was set while the clock was
-    /// wrong, and counts as now.
-    furthest: i64,
-    /// Takes one bounded step. Returns when the next one is due, `None` if there is no more to do.
-    step: fn(&dyn Sql, &mut Memory, Timestamp) -> Result<Option<Timestamp>>,
-    /// Notes that it was set aside, and why.
-    set_aside: fn(&dyn Sql, &str, Timestamp) -> Result<SetAside>,
-}
-
-/// A sentence that says what being set aside means and what to do, and when the job is due again.
-type SetAside = (String, Option<Timestamp>);
-
-const JOBS: [Job; 5] = [
-    Job {
-        name: clearing::CLEAR,
-        first: |_| Ok(None),
-        furthest: REST,
-        step: clearing::step,
-        set_aside: |_, _, now| {
-            let then = "Memberships of users and groups that were deleted are still stored; no answer shows them. \
-                        Removing them is tried again in a day.";
-            Ok((then.to_owned(), Some(now.plus(REST))))
-        },
-    },
-    Job {
-        name: import::IMPORT,
-        first: |_| Ok(None),
-        furthest: REST,
-        step: import::step,
-        set_aside: |sql, why, now| import::set_aside(sql, why, now, now.plus(REST)),
-    },
-    Job {
-        name: journal::PRUNE,
-        first: |_| Ok(Some(journal::PRUNE_EVERY)),
-        furthest: REST,
-        step: journal::prune,
-        set_aside: |_, _, now| {
-            let then =
-                "It is tried again in a day. Until then what is older than 30 days is kept, and no token is warned of.";
-            Ok((then.to_owned(), Some(now.plus(REST))))
-        },
-    },
-    Job {
-        name: spelling::SPELL,
-        first: |_| Ok(None),
-        furthest: REST,
-        step: spelling::step,
-        set_aside: |_, _, now| {
-            let then = "Values of registered extensions that were stored before their schema, in another spelling, \
-                        are not found by filters. Writing them in the schema's spelling is tried again in a day.";
-            Ok((then.to_owned(), Some(now.plus(REST))))
-        },
-    },
-    Job {
-        name: journal::COPY,
-        first: |sql| Ok(journal::has_old(sql)?.then_some(0)),
-        furthest: REST,
-        step: journal::copy,
-        set_aside: |_, _, now| {
-            let then = "It is tried again in a day. Until then the journal shows the refusals of the build before \
-                        from where that one stored them.";
-            Ok((then.to_owned(), Some(now.plus(REST))))
-        },
-    },
-];
-
-impl Job {
-    /// Returns the time that counts.
-    fn at(&self, due: &Due, now: Timestamp) -> Timestamp {
-        if due.at > now.plus(self.furthest) { now } else { due.at }
-    }
-}
-
-/// Returns the jobs that have a row, each with its due time. A row of another version's job is skipped.
-fn waiting(sql: &dyn Sql, now: Timestamp) -> Result<Vec<(&'static Job, Timestamp, i64)>> {
-    let all = due::all(sql)?;
-    let known = all.iter().filter_map(|due| {
-        let job = JOBS.iter().find(|job| job.name == due.what)?;
-        Some((job, job.at(due, now), due.attempts))
-    });
-    Ok(known.collect())
-}
-
-/// Makes every periodic job due that has no row: after the registration, and where a version added the job.
-///
-/// # Errors
-/// Internal only.
-pub(crate) fn begin_periodic(sql: &dyn Sql, now: Timestamp) -> Result<()> {
-    let all = due::all(sql)?;
-    for job in JOBS.iter().filter(|job| !all.iter().any(|due| due.what == job.name)) {
-        if let Some(first) = (job.first)(sql)? {
-            due::set(sql, job.name, Some(now.plus(first)))?;
-        }
-    }
-    Ok(())
-}
-
 /// Returns the time for which the platform's alarm must be set; `None` if it may stay as it is. `armed` is the time for
 /// which it is set as far as the caller knows, `changed` says that a due time was set since. A time that has passed
 /// counts as not set: the platform may have lost that alarm. An object that is not registered needs no alarm.
@@ -151,7 +48,7 @@ pub fn wanted(
     let armed = armed.filter(|at| *at > now && *at <= now.plus(REST));
     let looks = memory.migrated && (changed || armed.is_none());
     let stored = if looks { waiting(sql, now)? } else { Vec::new() };
-    let records = if looks { crate::org::admin::records::next(sql)? } else { None };
+    let records = if looks { records::next(sql)? } else { None };
     let records = records.map(|at| if at > now.plus(REST) { now } else { at });
     let times = stored.into_iter().map(|(_, at, _)| at).chain(memory.unsaved.due(now)).chain(records);
     let next = times.min().map(|at| at.max(now.plus(AHEAD)));
@@ -182,8 +79,8 @@ pub fn begin(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<(Opti
     if !schema::exists(sql)? {
         return Ok((None, None));
     }
-    super::load(sql, memory, now)?;
-    let saved = caught(|| journal::save(sql, memory, now));
+    start::load(sql, memory, now)?;
+    let saved = caught(|| saving::save(sql, memory, now));
     let failure = saved.err().map(|error| Failure { job: "save", error });
     let due = waiting(sql, now)?.into_iter().filter(|(_, at, _)| *at <= now).min_by_key(|(_, at, _)| *at);
     let Some((job, _, made)) = due else { return Ok((None, failure)) };
@@ -216,7 +113,7 @@ impl Attempt {
         let error = stepped.err()?;
         // Only the stored state counts: the step may have noted in memory what was rolled back.
         memory.forget_stored();
-        let again = super::load(sql, memory, now).and_then(|()| match made >= ATTEMPTS {
+        let again = start::load(sql, memory, now).and_then(|()| match made >= ATTEMPTS {
             _ if error.code.is_passing() => transact(sql, || due::withdraw(sql, job.name, now.plus(PAUSES.1))),
             true => set_aside(sql, memory, job, "failed", now),
             false => Ok(()),
@@ -235,9 +132,9 @@ fn set_aside(sql: &dyn Sql, memory: &mut Memory, job: &Job, how: &str, now: Time
     let sentence = format!("The job \"{}\" was set aside: {why}. {then}", job.name);
     transact(sql, || {
         due::set(sql, job.name, next)?;
-        journal::warn_of_job(sql, job.name, &sentence, now)
+        warning::warn_of_job(sql, job.name, &sentence, now)
     })?;
-    memory.importing = import::writing(sql)?;
+    memory.importing = writing(sql)?;
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! The changes that an identity provider's requests make: one [`mutation::Mutation`] for each request, with users,
 //! groups, members and Bulk, and the jobs that finish later what one request must not do at once.
 
+pub(crate) mod apply;
 pub(crate) mod bulk;
 pub(crate) mod clearing;
 pub(crate) mod gate;
@@ -12,6 +13,7 @@ pub(crate) mod membership;
 pub(crate) mod mutation;
 pub(crate) mod precondition;
 pub(crate) mod preview;
+pub(crate) mod run;
 pub(crate) mod spelling;
 pub(crate) mod unregistered;
 pub(crate) mod users;

@@ -3,6 +3,8 @@
 pub(crate) mod cursor;
 pub mod feed;
 pub(crate) mod organisation;
+pub(crate) mod page;
+pub(crate) mod pages;
 pub(crate) mod related;
 pub(crate) mod search;
 pub mod snapshot;

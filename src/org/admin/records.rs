@@ -52,7 +52,7 @@ pub fn due(sql: &dyn Sql, org: &OrgId, now: Timestamp, count: i64, again: Timest
         if due.is_empty() {
             return Ok(Vec::new());
         }
-        let jurisdiction = crate::org::admin::settings(sql)?.residency.jurisdiction;
+        let jurisdiction = crate::org::settings::read(sql)?.residency.jurisdiction;
         due.into_iter()
             .map(|(token, since)| {
                 tokens::set_record_due(sql, &token.hash, since, Some(again))?;

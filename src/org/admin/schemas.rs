@@ -6,7 +6,7 @@ use crate::directory::console::ExtensionSchemas;
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result, quoted};
 use crate::id::Timestamp;
-use crate::org::Memory;
+use crate::org::memory::Memory;
 use crate::org::provision::spelling;
 use crate::scim::schema::document::{Document, REGISTERED_MAX};
 use crate::scim::schema::{ENTERPRISE, Types};

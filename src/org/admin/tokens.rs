@@ -3,7 +3,7 @@
 use super::rights;
 use crate::auth::{Dialect, TokenKind};
 use crate::directory::admin::{Rotation, TokenSettings};
-use crate::directory::console::{self, ChildToken, EndedToken, Health, HealthStatus, Time};
+use crate::directory::console::{self, ChildToken, EndedToken, Health, HealthStatus, Time, Tokens};
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result};
 use crate::id::{OrgId, Timestamp, TokenHash, TokenId};
@@ -20,6 +20,15 @@ const TOKENS_MAX: i64 = 1_000;
 /// The time after its end from which a token may be forgotten, in milliseconds: KV's record of it is gone by then, and
 /// its requests are gone from the journal.
 const FORGOTTEN_AFTER: i64 = 31 * DAY;
+
+/// Returns all tokens, as the Console sees them.
+///
+/// # Errors
+/// Internal only.
+pub(crate) fn list(sql: &dyn Sql, now: Timestamp) -> Result<Answer> {
+    let tokens = tokens::all(sql)?;
+    Answer::of(&Tokens { tokens: tokens.iter().map(|token| show(token, now)).collect() })
+}
 
 /// Makes room for one more token.
 ///

@@ -7,8 +7,8 @@ use crate::org::provision::{gate, groups, users};
 use crate::scim::resource;
 use crate::scim::schema::{ResourceType, Types};
 use crate::scim::{extension, json};
-use crate::store::import::Marks;
-use crate::store::{groups as group_rows, users as user_rows};
+use crate::store::import::{self as import_rows, Marks};
+use crate::store::{Sql, groups as group_rows, users as user_rows};
 use serde_json::{Map, Value};
 
 /// The most members of one line.
@@ -311,4 +311,13 @@ fn short(text: &str) -> String {
 
 fn invalid(detail: impl Into<String>) -> Error {
     Error::new(Code::ImportLine, detail)
+}
+
+/// Stores a user or group that a line brings, in the place of the line with that key.
+pub(super) fn put_resource(sql: &dyn Sql, key: i64, line: &Line) -> Result<()> {
+    match line {
+        Line::User(id, content, marks) => import_rows::put_user(sql, key, id, content, *marks),
+        Line::Group(id, content, marks) => import_rows::put_group(sql, key, id, content, *marks),
+        _ => Err(import_rows::unreadable(key)),
+    }
 }

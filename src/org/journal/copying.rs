@@ -3,7 +3,7 @@
 use super::row;
 use crate::error::{Error, Result};
 use crate::id::Timestamp;
-use crate::org::Memory;
+use crate::org::memory::Memory;
 use crate::scim::json;
 use crate::store::Sql;
 use crate::store::refused as store;

@@ -6,63 +6,51 @@
 //! memory; if they are lost, the next step begins the round anew.
 
 use super::evidence::Evidence;
+use super::round::{Round, edge};
+use super::warning;
 use crate::error::Result;
 use crate::id::Timestamp;
-use crate::store::Sql;
-use crate::store::journal::KEPT_MILLISECONDS;
-use crate::store::refused::{self as store, Key};
+use crate::org::memory::Memory;
+use crate::store::journal::{self, KEPT_MILLISECONDS};
+use crate::store::refused as store;
+use crate::store::{Sql, changes, tombstones, transact};
 
+/// The name of the job that forgets old entries.
+pub(crate) const PRUNE: &str = "prune";
+/// The time between two runs of it, in milliseconds.
+pub(crate) const PRUNE_EVERY: i64 = 3_600_000;
+/// The changes that one step forgets: some 50 ms of work.
+const PRUNE_STEP: i64 = 2000;
+/// The tombstones that one step counts or forgets.
+const TOMBSTONES_STEP: i64 = 5000;
 /// The most bytes of all refusals.
 const BYTES_MAX: i64 = 64 * 1024 * 1024;
 /// The rows that one step reads, or removes for want of room.
 const ROWS_A_STEP: i64 = 2_000;
 /// The rows that are removed before the largest is searched for again.
 const ROWS_AT_ONCE: i64 = 50;
-/// The largest sums that are remembered.
-const LARGEST: usize = 1_000;
 
-/// The progress of a round of pruning.
-#[derive(Debug)]
-pub(crate) struct Round {
-    /// The last row that was read; `None` after the last one.
-    after: Option<Key>,
-    /// The bytes of each code and token; only the largest are kept.
-    sums: Vec<((String, String), i64)>,
-    /// The bytes of all rows.
-    bytes: i64,
-}
-
-impl Round {
-    fn new() -> Self {
-        Self { after: Some(edge("")), sums: Vec::new(), bytes: 0 }
-    }
-
-    /// Adds the sums of a piece. Only its first sum can be of a code and token that was met before.
-    fn add(&mut self, sums: Vec<((String, String), i64)>) {
-        for (of, bytes) in sums {
-            self.bytes += bytes;
-            match self.sums.last_mut().filter(|(last, _)| *last == of) {
-                Some((_, sum)) => *sum += bytes,
-                None => self.sums.push((of, bytes)),
-            }
+/// Forgets some old entries, and warns of tokens that end soon. Returns when the next step is due.
+///
+/// # Errors
+/// Internal only.
+pub(crate) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<Option<Timestamp>> {
+    transact(sql, || {
+        journal::prune(sql, now)?;
+        warning::write(sql, now)?;
+        let more = changes::prune(sql, now, PRUNE_STEP)?
+            | tombstones::prune(sql, tombstones::KEPT, TOMBSTONES_STEP)?
+            | take_round_step(sql, &mut memory.evidence, now)?;
+        if !more {
+            // The next step begins another round.
+            memory.evidence.round = None;
         }
-        if self.sums.len() > 2 * LARGEST {
-            // The last one may continue in the next piece.
-            let last = self.sums.pop();
-            self.sums.sort_by_key(|(_, bytes)| -bytes);
-            self.sums.truncate(LARGEST);
-            self.sums.extend(last);
-        }
-    }
+        Ok(Some(now.plus(if more { 1000 } else { PRUNE_EVERY })))
+    })
 }
 
-/// Returns the key before all rows of a code, or after them: a code is in lower case.
-fn edge(code: &str) -> Key {
-    Key { code: code.to_owned(), token: String::new(), fingerprint: String::new() }
-}
-
-/// Takes one step of the round. Returns true if it continues; [`end`] ends it.
-pub(crate) fn step(sql: &dyn Sql, evidence: &mut Evidence, now: Timestamp) -> Result<bool> {
+/// Takes one step of the round. Returns true if it continues.
+fn take_round_step(sql: &dyn Sql, evidence: &mut Evidence, now: Timestamp) -> Result<bool> {
     let mut round = evidence.round.take().unwrap_or_else(Round::new);
     if let Some(after) = round.after.take() {
         let next = store::further(sql, &after, ROWS_A_STEP)?;
@@ -78,11 +66,6 @@ pub(crate) fn step(sql: &dyn Sql, evidence: &mut Evidence, now: Timestamp) -> Re
     let more = round.after.is_some() || (round.bytes > BYTES_MAX && !round.sums.is_empty());
     evidence.round = Some(round);
     Ok(more)
-}
-
-/// Ends the round: the next step begins another.
-pub(crate) fn end(evidence: &mut Evidence) {
-    evidence.round = None;
 }
 
 /// Removes the oldest rows of the largest, at most [`ROWS_A_STEP`] of them.

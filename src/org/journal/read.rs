@@ -4,19 +4,22 @@
 //! A page ends at a place in both: the changes that were shown, and the refusals. Only so many changes are read for one
 //! page, because no index leads to those of one resource or token; then the page is short and says where to continue.
 
-use super::{order, row};
+use super::evidence::Evidence;
+use super::order::Order;
+use super::row;
+use super::target::BULK;
 use crate::budget::Budget;
 use crate::directory::console::{Day, EntryToken, JournalEntry, JournalPage, NestedIn};
 use crate::directory::query::Journal;
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result};
 use crate::id::{OrgId, Timestamp, TokenHash, whole};
-use crate::org::Memory;
 use crate::org::address::named;
+use crate::org::memory::Memory;
 use crate::scim::json;
 use crate::store::Sql;
 use crate::store::journal::{self as store, Applied, Place};
-use crate::store::refused::{Key, Position, Refused};
+use crate::store::refused::{self, Key, Position, Refused};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -45,7 +48,7 @@ pub(crate) fn page(
         false => (Vec::new(), None),
     };
     let refused = match query.outcome.as_deref() == Some("applied") {
-        false => order::next(sql, &mut memory.evidence, query, &place.refusal, limit + 1, budget)?,
+        false => next_refusals(sql, &mut memory.evidence, query, &place.refusal, limit + 1, budget)?,
         true => Vec::new(),
     };
     let traffic = match &query.after {
@@ -93,6 +96,47 @@ pub(crate) fn page(
     Answer::of(&JournalPage { entries, next: more.then(|| written(&place)), days })
 }
 
+/// Returns the entries after `place`, at most `limit`. An entry that is seen again during the reading moves before that
+/// place, so it is left out.
+fn next_refusals(
+    sql: &dyn Sql,
+    evidence: &mut Evidence,
+    wanted: &Journal,
+    place: &Position,
+    limit: i64,
+    budget: &Budget,
+) -> Result<Vec<Refused>> {
+    if wanted.after.is_none() {
+        // There may be newer ones.
+        evidence.order = None;
+    }
+    let (mut found, mut place) = (Vec::new(), place.clone());
+    // Each turn passes at least one key.
+    while let Some(left) = usize::try_from(limit).unwrap_or_default().checked_sub(found.len()).filter(|left| *left > 0)
+    {
+        let order = match evidence.order.take().filter(|order| order.leads_on(wanted, &place)) {
+            Some(order) => order,
+            None => {
+                budget.charge(looking(evidence.rows(sql)?, wanted));
+                Order::read(sql, wanted, &place)?
+            }
+        };
+        let begin = order.next.partition_point(|at| *at <= place);
+        let places: Vec<Position> = order.next.iter().skip(begin).take(left).cloned().collect();
+        evidence.order = Some(order);
+        let Some(last) = places.last() else { break };
+        place = last.clone();
+        found.extend(refused::load(sql, &places)?);
+    }
+    Ok(found)
+}
+
+/// Returns the units of looking at all rows. SQLite 3.40 looked at 150,000 rows in 31 ms, a unit each. With names to
+/// compare it took 87 ms for 17,000 rows of 4 KiB and 93 ms for 150,000 small ones, either of them nearly 64 MiB.
+fn looking(rows: usize, wanted: &Journal) -> usize {
+    if wanted.resource.is_some() || wanted.nested { (rows * 25).min(450_000) } else { rows }
+}
+
 fn written(Place { seq, refusal: Position { last, key } }: &Place) -> String {
     let Key { code, token, fingerprint } = key;
     format!("{seq}.{}.{fingerprint}.{code}.{token}", last.0)
@@ -120,7 +164,7 @@ fn show_applied(one: &Applied) -> Result<Box<RawValue>> {
     // A repair has a name, a note is a sentence.
     let (notes, repairs): (Vec<String>, Vec<String>) = all.into_iter().partition(|text| text.contains(' '));
     let (method, resource) = match one.method.as_deref() {
-        Some(super::BULK) => (Some("POST"), "/Bulk".to_owned()),
+        Some(BULK) => (Some("POST"), "/Bulk".to_owned()),
         method if one.resource == "Organisation" => (method, "/import".to_owned()),
         method => (method, format!("/{}s/{}", one.resource, one.id)),
     };

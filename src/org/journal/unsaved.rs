@@ -2,27 +2,23 @@
 //! of each day. They are never part of a request's own write.
 
 use super::traffic::{self, Outcome};
-use crate::error::Result;
 use crate::id::Timestamp;
-use crate::org::Memory;
-use crate::store::refused::{self as rows, Key};
-use crate::store::{Sql, journal as store, tokens, transact};
+use crate::store::journal as store;
+use crate::store::refused::Key;
 use std::collections::BTreeMap;
 
 /// The time after the first counter until they are saved, in milliseconds.
 const FIRST_SAVE: i64 = 5_000;
 /// The time between two saves, in milliseconds.
 const NEXT_SAVE: i64 = 60_000;
-/// The most counts of repeats that are saved at once; the others follow after [`FIRST_SAVE`].
-const SAVED_AT_ONCE: usize = 2000;
 
 /// Counters that are not stored yet.
 #[derive(Debug, Default)]
 pub struct Unsaved {
-    repeats: BTreeMap<Key, (i64, Timestamp)>,
-    used: BTreeMap<String, Timestamp>,
-    traffic: Vec<store::Traffic>,
-    saved_at: Option<Timestamp>,
+    pub(super) repeats: BTreeMap<Key, (i64, Timestamp)>,
+    pub(super) used: BTreeMap<String, Timestamp>,
+    pub(super) traffic: Vec<store::Traffic>,
+    pub(super) saved_at: Option<Timestamp>,
 }
 
 impl Unsaved {
@@ -42,7 +38,7 @@ impl Unsaved {
         (*count, *at) = (*count + 1, now);
     }
 
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.repeats.is_empty() && self.used.is_empty() && self.traffic.is_empty()
     }
 
@@ -55,33 +51,4 @@ impl Unsaved {
         // The save is not later, if the last one was made while the clock was ahead.
         Some(next.max(now.plus(FIRST_SAVE)).min(now.plus(NEXT_SAVE)))
     }
-}
-
-/// Saves the counters that are in memory, if there are any.
-///
-/// # Errors
-/// Internal only; then they stay, and are saved later.
-pub(crate) fn save(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<()> {
-    if memory.unsaved.is_empty() {
-        return Ok(());
-    }
-    memory.unsaved.saved_at = Some(now);
-    if !memory.unsaved.repeats.is_empty() {
-        // They were seen before they are saved, so they may stand behind the place of a reader.
-        memory.evidence.order = None;
-    }
-    transact(sql, || {
-        for (key, (repeats, at)) in memory.unsaved.repeats.iter().take(SAVED_AT_ONCE) {
-            rows::count(sql, key, *repeats, *at)?;
-        }
-        for (token, at) in &memory.unsaved.used {
-            tokens::used(sql, token, *at)?;
-        }
-        memory.unsaved.traffic.iter().try_for_each(|counted| store::add_traffic(sql, counted))
-    })?;
-    let next = memory.unsaved.repeats.keys().nth(SAVED_AT_ONCE).cloned();
-    let repeats = next.map(|key| memory.unsaved.repeats.split_off(&key)).unwrap_or_default();
-    let saved_at = if repeats.is_empty() { Some(now) } else { None };
-    memory.unsaved = Unsaved { repeats, saved_at, ..Unsaved::default() };
-    Ok(())
 }

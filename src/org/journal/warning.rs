@@ -1,6 +1,7 @@
 //! Warnings of problems that come if the admin does nothing. The alarm writes them, no request does.
 
-use super::{fingerprint, row};
+use super::entry::fingerprint;
+use super::row;
 use crate::error::{Result, Warning};
 use crate::id::{Timestamp, is_within};
 use crate::org::admin::tokens;

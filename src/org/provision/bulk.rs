@@ -1,7 +1,8 @@
 //! A Bulk request (RFC 7644 section 3.7): every operation in a transaction of its own inside the request's, so that a
 //! failed one changes nothing and the others stay.
 
-use super::mutation::{Work, apply};
+use super::apply::apply;
+use super::mutation::Mutation;
 use super::precondition;
 use crate::directory::bulk::{Bulk, BulkOperation, OperationResult};
 use crate::directory::reply::Answer;
@@ -10,7 +11,8 @@ use crate::directory::view;
 use crate::error::{Code, Error, Result, cut};
 use crate::fold::fold;
 use crate::id::{MemberId, RequestId};
-use crate::org::journal;
+use crate::org::journal::write::OperationRefusal;
+
 use crate::scim::bulk::Placeholders;
 use crate::scim::json;
 use crate::scim::member::listed;
@@ -22,22 +24,22 @@ use std::collections::{BTreeMap, BTreeSet};
 ///
 /// A fault of the service fails the whole request: otherwise the client could not tell which operations are done.
 pub(crate) fn run(
-    work: &mut Work<'_>,
+    mutation: &mut Mutation<'_>,
     bulk: &Bulk,
     request: &RequestId,
-    refused: &mut Vec<journal::Refusal>,
+    refused: &mut Vec<OperationRefusal>,
 ) -> Result<Answer> {
     let placeholders = Placeholders::new(request);
     let (ids, done) = bulk.operations.iter().map(|_| (None, None)).unzip();
-    let mut run = Run { bulk, placeholders, ids, done, refused, unspent: work.budget.spent() };
+    let mut run = Run { bulk, placeholders, ids, done, refused, unspent: mutation.budget.spent() };
     for step in &bulk.steps {
-        if work.budget.is_exceeded() {
+        if mutation.budget.is_exceeded() {
             step.iter().try_for_each(|at| run.finish(*at, Err(later())))?;
             continue;
         }
         match step.as_slice() {
-            [one] if !run.operation(*one)?.refers.contains(one) => run.single(work, *one)?,
-            several => run.together(work, several)?,
+            [one] if !run.operation(*one)?.refers.contains(one) => run.single(mutation, *one)?,
+            several => run.together(mutation, several)?,
         }
         if bulk.fail_on_errors.is_some_and(|most| run.refused.len() >= most) {
             break;
@@ -66,7 +68,7 @@ struct Run<'a> {
     /// The ids that the POSTs made, by their position.
     ids: Vec<Option<String>>,
     done: Vec<Option<OperationResult>>,
-    refused: &'a mut Vec<journal::Refusal>,
+    refused: &'a mut Vec<OperationRefusal>,
     /// The cost of the call before its first operation.
     unspent: u64,
 }
@@ -87,14 +89,14 @@ impl<'a> Run<'a> {
         format!("bulkId:{}", name.unwrap_or_default())
     }
 
-    fn single(&mut self, work: &mut Work<'_>, at: usize) -> Result<()> {
+    fn single(&mut self, mutation: &mut Mutation<'_>, at: usize) -> Result<()> {
         let result = match self.missing(at, &BTreeSet::new())? {
             Some(error) => Err(error),
             None => {
-                let before = work.budget.spent();
-                let result = work.nested(|work| self.apply(work, at));
+                let before = mutation.budget.spent();
+                let result = mutation.nested(|mutation| self.apply(mutation, at));
                 // An operation that exceeds the whole budget by itself is too much for any request, and says so.
-                if work.budget.is_exceeded() && before > self.unspent { Err(later()) } else { result }
+                if mutation.budget.is_exceeded() && before > self.unspent { Err(later()) } else { result }
             }
         };
         self.finish(at, result)
@@ -103,27 +105,27 @@ impl<'a> Run<'a> {
     /// Runs operations that refer to each other in a circle: their ids are taken beforehand, users come before the
     /// groups that hold them, and either all succeed or none (RFC 7644 section 3.7.1: one failed attempt may be the
     /// last).
-    fn together(&mut self, work: &mut Work<'_>, circle: &[usize]) -> Result<()> {
+    fn together(&mut self, mutation: &mut Mutation<'_>, circle: &[usize]) -> Result<()> {
         let beside: BTreeSet<usize> = circle.iter().copied().collect();
         for at in circle {
             if let Some(error) = self.missing(*at, &beside)? {
                 return circle.iter().try_for_each(|at| self.finish(*at, Err(error.clone())));
             }
         }
-        if let Some(results) = self.repeated(work, circle)? {
+        if let Some(results) = self.repeated(mutation, circle)? {
             return results.into_iter().try_for_each(|(at, done)| self.finish(at, Ok(done)));
         }
-        let reserved: Vec<(usize, String)> = circle.iter().map(|at| (*at, work.new_id())).collect();
+        let reserved: Vec<(usize, String)> = circle.iter().map(|at| (*at, mutation.new_id())).collect();
         reserved.iter().for_each(|(at, id)| put(&mut self.ids, *at, Some(id.clone())));
-        let before = work.budget.spent();
+        let before = mutation.budget.spent();
         let mut failed = None;
-        let results = self.circle(work, &reserved, &mut failed);
+        let results = self.circle(mutation, &reserved, &mut failed);
         let error = match results {
             Ok(results) => return results.into_iter().try_for_each(|(at, done)| self.finish(at, Ok(done))),
             Err(error) if error.code.is_fault() => return Err(error),
             Err(error) => error,
         };
-        if work.budget.is_exceeded() {
+        if mutation.budget.is_exceeded() {
             circle.iter().for_each(|at| put(&mut self.ids, *at, None));
             let error = if before > self.unspent { later() } else { error };
             return circle.iter().try_for_each(|at| self.finish(*at, Err(error.clone())));
@@ -149,19 +151,19 @@ impl<'a> Run<'a> {
     /// failed.
     fn circle(
         &self,
-        work: &mut Work<'_>,
+        mutation: &mut Mutation<'_>,
         ids: &[(usize, String)],
         failed: &mut Option<usize>,
     ) -> Result<Vec<(usize, OperationResult)>> {
         let is_user =
             |(at, _): &&(usize, String)| self.operation(*at).is_ok_and(|one| one.path.as_deref() == Some("/Users"));
         let (users, groups): (Vec<_>, Vec<_>) = ids.iter().partition(is_user);
-        work.nested(|work| {
+        mutation.nested(|mutation| {
             let mut results = Vec::new();
             for (at, id) in users.iter().chain(&groups) {
                 *failed = Some(*at);
-                work.reserve(id);
-                let done = self.apply(work, *at)?;
+                mutation.reserve(id);
+                let done = self.apply(mutation, *at)?;
                 if done.path.as_ref().is_none_or(|path| !path.ends_with(id.as_str())) {
                     let detail =
                         format!("{} is a user who was here before and comes back with the earlier id.", self.name(*at));
@@ -178,7 +180,11 @@ impl<'a> Run<'a> {
     ///
     /// The operations refer to each other by the ids that were made then, so these must be known before the operations
     /// can be compared with the stored resources.
-    fn repeated(&mut self, work: &mut Work<'_>, circle: &[usize]) -> Result<Option<Vec<(usize, OperationResult)>>> {
+    fn repeated(
+        &mut self,
+        mutation: &mut Mutation<'_>,
+        circle: &[usize],
+    ) -> Result<Option<Vec<(usize, OperationResult)>>> {
         let mut made = Vec::new();
         for at in circle {
             let command: Command =
@@ -189,24 +195,24 @@ impl<'a> Run<'a> {
             let id = match &command {
                 Command::CreateUser { user } => {
                     let key = name(&user.attributes, "userName");
-                    store::users::by_user_name(work.sql, &key)?.map(|user| user.id.to_string())
+                    store::users::by_user_name(mutation.sql, &key)?.map(|user| user.id.to_string())
                 }
                 Command::CreateGroup { group, .. } => {
                     let key = name(&group.attributes, "displayName");
-                    store::groups::by_display_name(work.sql, &key)?.map(|group| group.id.to_string())
+                    store::groups::by_display_name(mutation.sql, &key)?.map(|group| group.id.to_string())
                 }
                 _ => None,
             };
             match id {
-                Some(id) if work.made(&id)? => made.push((*at, id)),
+                Some(id) if mutation.made(&id)? => made.push((*at, id)),
                 _ => return Ok(None),
             }
         }
         made.iter().for_each(|(at, id)| put(&mut self.ids, *at, Some(id.clone())));
-        let next = work.next_seq();
-        let results = work.nested(|work| {
-            let results = self.circle(work, &made, &mut None)?;
-            match work.next_seq() == next {
+        let next = mutation.next_seq();
+        let results = mutation.nested(|mutation| {
+            let results = self.circle(mutation, &made, &mut None)?;
+            match mutation.next_seq() == next {
                 true => Ok(results),
                 false => Err(Error::new(Code::BulkCircle, "Something has changed since.")),
             }
@@ -233,13 +239,13 @@ impl<'a> Run<'a> {
     }
 
     /// Runs an operation whose references are known.
-    fn apply(&self, work: &mut Work<'_>, at: usize) -> Result<OperationResult> {
+    fn apply(&self, mutation: &mut Mutation<'_>, at: usize) -> Result<OperationResult> {
         let operation = self.operation(at)?;
         let id = |other: usize| self.id(other).unwrap_or_default().to_owned();
         let text = self.placeholders.replace(operation.command.as_str(), id);
         let command: Command = json::read(text.as_bytes()).map_err(Error::internal)?;
-        precondition::check(work.sql, &command, &operation.precondition)?;
-        let (path, stored) = match (apply(work, &command)?, self.path(operation)) {
+        precondition::check(mutation.sql, &command, &operation.precondition)?;
+        let (path, stored) = match (apply(mutation, &command)?, self.path(operation)) {
             (Answer::Created(stored), Some(path)) => (Some(format!("{path}/{}", stored.id)), Some(stored)),
             (Answer::Resource(stored), path) => (path, Some(stored)),
             (_, path) => (path, None),
@@ -273,7 +279,7 @@ impl<'a> Run<'a> {
         let (method, bulk_id) = (operation.method.clone(), operation.bulk_id.clone());
         let path = self.path(operation);
         self.refused.push(match &path {
-            Some(path) => journal::Refusal { method: method.clone(), resource: path.clone(), error: error.clone() },
+            Some(path) => OperationRefusal { method: method.clone(), resource: path.clone(), error: error.clone() },
             None => refusal_at_the_edge(operation)?,
         });
         // A failed POST has no location, nor has an invalid id: a resource that was never made is named by its bulkId.
@@ -312,9 +318,9 @@ fn put<T>(list: &mut [T], at: usize, value: T) {
 }
 
 /// Returns the edge's refusal of an address that is not a user's or group's, with the text that was sent.
-fn refusal_at_the_edge(operation: &BulkOperation) -> Result<journal::Refusal> {
+fn refusal_at_the_edge(operation: &BulkOperation) -> Result<OperationRefusal> {
     match json::read(operation.command.as_str().as_bytes()).map_err(Error::internal)? {
-        Command::Refused { error, method, resource } => Ok(journal::Refusal { method, resource, error }),
+        Command::Refused { error, method, resource } => Ok(OperationRefusal { method, resource, error }),
         _ => Err(Error::internal("an operation without a path")),
     }
 }

@@ -7,7 +7,7 @@
 
 use crate::error::Result;
 use crate::id::Timestamp;
-use crate::org::Memory;
+use crate::org::memory::Memory;
 use crate::store::{Sql, changes, groups, memberships, users};
 
 /// The job's row in `due`.

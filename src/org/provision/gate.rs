@@ -6,7 +6,7 @@
 //! judges only what a request changes: a value that equals the stored one is not judged, and a stored value that breaks
 //! a rule of today stays, with one note. Out of scope: who may be removed from a group or deactivated (the guard).
 
-use super::mutation::Work;
+use super::mutation::Mutation;
 use crate::directory::options::Options;
 use crate::error::{Code, Error, Result, quoted};
 use crate::fold::fold;
@@ -84,10 +84,10 @@ pub(crate) fn stored(kind: &ResourceType, doc: &str) -> Result<Attributes> {
 /// # Errors
 /// 403 if nothing is left of the request, 400 `mutability` or `invalidValue` that names the attribute, 409 `uniqueness`
 /// for a reserved name, 413 for the size.
-pub(crate) fn pass(work: &Work<'_>, proposal: Proposal<'_>) -> Result<Passed> {
+pub(crate) fn pass(mutation: &Mutation<'_>, proposal: Proposal<'_>) -> Result<Passed> {
     let Proposal { kind, old, mut new, said } = proposal;
     let mut notes = Vec::new();
-    if work.cuts() {
+    if mutation.cuts() {
         cut_name(kind, old, &mut new);
     }
     if let Some(old) = old {
@@ -95,7 +95,7 @@ pub(crate) fn pass(work: &Work<'_>, proposal: Proposal<'_>) -> Result<Passed> {
             constraints::keep_immutable(kind, old, &mut new);
         }
         if kind.name == "User" {
-            take_out(work.options, old, &mut new, said, &mut notes)?;
+            take_out(mutation.options, old, &mut new, said, &mut notes)?;
         }
         constraints::check_immutable(kind, old, &new)?;
     }
@@ -107,7 +107,7 @@ pub(crate) fn pass(work: &Work<'_>, proposal: Proposal<'_>) -> Result<Passed> {
         Some(old) => check_growth(kind, old, &new)?,
     }
     if kind.name == "Group" {
-        check_name(work, old, &new)?;
+        check_name(mutation, old, &new)?;
     }
     if old.is_some_and(|old| *old != new)
         && let Some(error) = broken(kind, None, &new, false)
@@ -245,10 +245,10 @@ fn put_back(name: &str, old: &Attributes, new: &mut Attributes) {
 
 /// Returns 409 for a new name of a group that the organisation reserves; `uniqueness` covers names that "are reserved"
 /// (RFC 7644 section 3.12).
-fn check_name(work: &Work<'_>, old: Option<&Attributes>, new: &Attributes) -> Result<()> {
+fn check_name(mutation: &Mutation<'_>, old: Option<&Attributes>, new: &Attributes) -> Result<()> {
     let name = |attributes: &Attributes| attributes.get("displayName").and_then(Value::as_str).map(str::to_owned);
     let (was, name) = (old.and_then(name), name(new).unwrap_or_default());
-    if was.is_some_and(|was| fold(&was) == fold(&name)) || !is_reserved(work, &name) {
+    if was.is_some_and(|was| fold(&was) == fold(&name)) || !is_reserved(mutation, &name) {
         return Ok(());
     }
     let detail = format!(
@@ -260,8 +260,8 @@ fn check_name(work: &Work<'_>, old: Option<&Attributes>, new: &Attributes) -> Re
 }
 
 /// Returns true if a group's name looks like a reserved one.
-pub(crate) fn is_reserved(work: &Work<'_>, name: &str) -> bool {
-    let reserved = work.reserved_names();
+pub(crate) fn is_reserved(mutation: &Mutation<'_>, name: &str) -> bool {
+    let reserved = mutation.reserved_names();
     !reserved.is_empty() && names::skeletons(name).iter().any(|one| reserved.contains(one))
 }
 

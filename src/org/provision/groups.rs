@@ -4,7 +4,7 @@ use super::clearing::CLEAR;
 use super::gate::{self, Passed, Proposal, Said};
 use super::growth;
 use super::membership::{self, Delta, Judged};
-use super::mutation::Work;
+use super::mutation::Mutation;
 use super::unregistered;
 use super::users::attributes;
 use crate::directory::reply::{Answer, Stored};
@@ -32,83 +32,91 @@ pub(crate) fn get(sql: &dyn Sql, id: &GroupId, shown: Members) -> Result<Answer>
 }
 
 /// Executes POST /Groups. A repeated request gets its first answer.
-pub(crate) fn create(work: &mut Work<'_>, group: &Resource, ids: &[MemberId]) -> Result<Answer> {
-    gate::may_push(work.options)?;
-    let (kind, said) = (&work.types.group, Said::whole(&group.attributes));
-    let new = unregistered::proposed(work, kind, group, None)?;
-    let passed = gate::pass(work, Proposal { kind, old: None, new, said })?;
+pub(crate) fn create(mutation: &mut Mutation<'_>, group: &Resource, ids: &[MemberId]) -> Result<Answer> {
+    gate::may_push(mutation.options)?;
+    let (kind, said) = (&mutation.types.group, Said::whole(&group.attributes));
+    let new = unregistered::proposed(mutation, kind, group, None)?;
+    let passed = gate::pass(mutation, Proposal { kind, old: None, new, said })?;
     let content = content(kind, &passed.attributes);
-    work.spend_document(&content.doc)?;
-    work.spend_folded(content.folded.as_deref())?;
+    mutation.spend_document(&content.doc)?;
+    mutation.spend_folded(content.folded.as_deref())?;
     let label = format!("{:?}", content.display_name);
     let mut delta = Delta::default();
     delta.replace(ids);
-    if let Some(same) = store::by_display_name(work.sql, &content.display_name_key)?
+    if let Some(same) = store::by_display_name(mutation.sql, &content.display_name_key)?
         && same.content.doc == content.doc
-        && work.made(same.id.as_str())?
-        && membership::find(work, Some(same.key), &label, &delta)?.effect(work, Some(same.key), &label)?.is_nothing()
+        && mutation.made(same.id.as_str())?
+        && membership::find(mutation, Some(same.key), &label, &delta)?
+            .effect(mutation, Some(same.key), &label)?
+            .is_nothing()
     {
-        return Ok(Answer::Created(Box::new(one(work.sql, same, work.members)?)));
+        return Ok(Answer::Created(Box::new(one(mutation.sql, same, mutation.members)?)));
     }
-    work.notes.extend(passed.notes);
-    check_free(work.sql, &content, None)?;
-    if let Some(name) = group.attributes.get("displayName").and_then(Value::as_str).filter(|_| work.cuts())
-        && let Some(taken) = store::by_display_name(work.sql, &fold(name))?
+    mutation.notes.extend(passed.notes);
+    check_free(mutation.sql, &content, None)?;
+    if let Some(name) = group.attributes.get("displayName").and_then(Value::as_str).filter(|_| mutation.cuts())
+        && let Some(taken) = store::by_display_name(mutation.sql, &fold(name))?
     {
         return Err(conflict(Code::GroupNameTaken, "displayName", name, &taken));
     }
-    growth::may_create(work, Kinds::Groups)?;
-    let effect = membership::find(work, None, &label, &delta)?.effect(work, None, &label)?;
-    let id = GroupId::parse(&work.new_id()).ok_or_else(|| Error::internal("generated an invalid id"))?;
+    growth::may_create(mutation, Kinds::Groups)?;
+    let effect = membership::find(mutation, None, &label, &delta)?.effect(mutation, None, &label)?;
+    let id = GroupId::parse(&mutation.new_id()).ok_or_else(|| Error::internal("generated an invalid id"))?;
     // Its last change is that of its last members.
-    let last = work.next_seq() + effect.changes();
-    let key = store::insert(work.sql, &id, &content, last, work.at())?;
-    work.totals.groups += 1;
-    work.change(ChangeKind::Created, "Group", id.as_str(), None);
-    membership::write(work, key, id.as_str(), &effect)?;
-    let created = work.at();
+    let last = mutation.next_seq() + effect.changes();
+    let key = store::insert(mutation.sql, &id, &content, last, mutation.at())?;
+    mutation.totals.groups += 1;
+    mutation.change(ChangeKind::Created, "Group", id.as_str(), None);
+    membership::write(mutation, key, id.as_str(), &effect)?;
+    let created = mutation.at();
     let group = Group { key, id, content, version: 1, seq: last, created, modified: created };
-    Ok(Answer::Created(Box::new(one(work.sql, group, work.members)?)))
+    Ok(Answer::Created(Box::new(one(mutation.sql, group, mutation.members)?)))
 }
 
 /// Executes PUT /Groups/{id}. Members that are not mentioned are kept, as is `externalId`; `members: []` empties the
 /// group.
-pub(crate) fn replace(work: &mut Work<'_>, id: &GroupId, group: &Resource, ids: Option<&[MemberId]>) -> Result<Answer> {
-    gate::may_push(work.options)?;
-    let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
-    work.changes_at(id.as_str(), old.seq);
-    work.spend_document(&old.content.doc)?;
-    let kind = &work.types.group;
+pub(crate) fn replace(
+    mutation: &mut Mutation<'_>,
+    id: &GroupId,
+    group: &Resource,
+    ids: Option<&[MemberId]>,
+) -> Result<Answer> {
+    gate::may_push(mutation.options)?;
+    let old = store::by_id(mutation.sql, id)?.ok_or_else(|| not_found(id))?;
+    mutation.changes_at(id.as_str(), old.seq);
+    mutation.spend_document(&old.content.doc)?;
+    let kind = &mutation.types.group;
     let stored = gate::stored(kind, &old.content.doc)?;
-    let mut new = unregistered::proposed(work, kind, group, Some(&stored))?;
+    let mut new = unregistered::proposed(mutation, kind, group, Some(&stored))?;
     keep_nulls(kind, &group.nulls, &stored, &mut new);
     if !new.contains_key("externalId")
         && let Some(external_id) = &old.content.external_id
     {
         new.insert("externalId".to_owned(), Value::from(external_id.as_str()));
     }
-    let passed = gate::pass(work, Proposal { kind, old: Some(&stored), new, said: Said::whole(&group.attributes) })?;
+    let passed =
+        gate::pass(mutation, Proposal { kind, old: Some(&stored), new, said: Said::whole(&group.attributes) })?;
     let mut delta = Delta::default();
     if let Some(ids) = ids {
         delta.replace(ids);
     }
-    let judged = membership::find(work, Some(old.key), id.as_str(), &delta)?;
-    let group = store_changed(work, old, &stored, passed, &judged)?;
-    Ok(Answer::Resource(Box::new(one(work.sql, group, work.members)?)))
+    let judged = membership::find(mutation, Some(old.key), id.as_str(), &delta)?;
+    let group = store_changed(mutation, old, &stored, passed, &judged)?;
+    Ok(Answer::Resource(Box::new(one(mutation.sql, group, mutation.members)?)))
 }
 
 /// Executes PATCH /Groups/{id}.
 pub(crate) fn patch(
-    work: &mut Work<'_>,
+    mutation: &mut Mutation<'_>,
     id: &GroupId,
     (operations, unresolved): (&[GroupOperation], &[Unresolved]),
     answer: Option<Members>,
 ) -> Result<Answer> {
-    gate::may_push(work.options)?;
-    let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
-    work.changes_at(id.as_str(), old.seq);
-    work.spend_document(&old.content.doc)?;
-    let kind = &work.types.group;
+    gate::may_push(mutation.options)?;
+    let old = store::by_id(mutation.sql, id)?.ok_or_else(|| not_found(id))?;
+    mutation.changes_at(id.as_str(), old.seq);
+    mutation.spend_document(&old.content.doc)?;
+    let kind = &mutation.types.group;
     let stored = gate::stored(kind, &old.content.doc)?;
     let mut new = stored.clone();
     let mut delta = Delta::default();
@@ -119,74 +127,74 @@ pub(crate) fn patch(
             GroupOperation::AddMembers(ids) => delta.add(ids),
             GroupOperation::RemoveMembers(ids) => delta.remove(ids),
             GroupOperation::ReplaceMembers(ids) => delta.replace(ids),
-            GroupOperation::RemoveMatching(filter) => delta.remove_matching(filter, work.budget)?,
+            GroupOperation::RemoveMatching(filter) => delta.remove_matching(filter, mutation.budget)?,
             GroupOperation::ReplaceMatching { filter, members } => {
-                delta.replace_matching(filter, members, work.budget)?;
+                delta.replace_matching(filter, members, mutation.budget)?;
             }
         }
     }
-    let judged = membership::find(work, Some(old.key), id.as_str(), &delta)?;
-    if patch::apply(kind, &mut new, &of_attributes, work.budget)? {
-        work.repaired("create_missing_element");
+    let judged = membership::find(mutation, Some(old.key), id.as_str(), &delta)?;
+    if patch::apply(kind, &mut new, &of_attributes, mutation.budget)? {
+        mutation.repaired("create_missing_element");
     }
-    unregistered::apply(work, kind, &stored, &mut new, unresolved)?;
+    unregistered::apply(mutation, kind, &stored, &mut new, unresolved)?;
     let removal = of_attributes.iter().any(|one| one.op == Op::Remove);
     let said = Said { whole: false, active: false, profile: true, removal };
-    let passed = gate::pass(work, Proposal { kind, old: Some(&stored), new, said })?;
-    let group = store_changed(work, old, &stored, passed, &judged)?;
+    let passed = gate::pass(mutation, Proposal { kind, old: Some(&stored), new, said })?;
+    let group = store_changed(mutation, old, &stored, passed, &judged)?;
     match answer {
         None => Ok(Answer::Nothing),
-        Some(shown) => Ok(Answer::Resource(Box::new(one(work.sql, group, shown)?))),
+        Some(shown) => Ok(Answer::Resource(Box::new(one(mutation.sql, group, shown)?))),
     }
 }
 
 /// Executes DELETE /Groups/{id} (RFC 7644 section 3.6).
-pub(crate) fn delete(work: &mut Work<'_>, id: &GroupId) -> Result<Answer> {
-    gate::may_push(work.options)?;
-    let group = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
-    work.changes_at(id.as_str(), group.seq);
-    work.spend_document(&group.content.doc)?;
+pub(crate) fn delete(mutation: &mut Mutation<'_>, id: &GroupId) -> Result<Answer> {
+    gate::may_push(mutation.options)?;
+    let group = store::by_id(mutation.sql, id)?.ok_or_else(|| not_found(id))?;
+    mutation.changes_at(id.as_str(), group.seq);
+    mutation.spend_document(&group.content.doc)?;
     let mut before = attributes(&group.content.doc)?;
-    if membership::is_large(work.sql, group.key)? {
-        let count = members::count(work.sql, group.key, members::BEFORE_ALL, -members::BEFORE_ALL)?;
-        work.lose(usize::try_from(count).unwrap_or(usize::MAX))?;
-        work.totals.memberships -= count;
+    if membership::is_large(mutation.sql, group.key)? {
+        let count = members::count(mutation.sql, group.key, members::BEFORE_ALL, -members::BEFORE_ALL)?;
+        mutation.lose(usize::try_from(count).unwrap_or(usize::MAX))?;
+        mutation.totals.memberships -= count;
         before.insert("memberships".to_owned(), json!(count));
-        store::make_gone(work.sql, group.key)?;
-        due::set(work.sql, CLEAR, Some(work.at()))?;
+        store::make_gone(mutation.sql, group.key)?;
+        due::set(mutation.sql, CLEAR, Some(mutation.at()))?;
     } else {
         // The feed names the members before the group is deleted.
         let mut delta = Delta::default();
         delta.replace(&[]);
         let (key, id) = (Some(group.key), id.as_str());
-        let effect = membership::find(work, key, id, &delta)?.effect(work, key, id)?;
-        work.lose(effect.removed())?;
-        membership::write(work, group.key, id, &effect)?;
-        members::clear(work.sql, group.key)?;
-        store::delete(work.sql, group.key)?;
+        let effect = membership::find(mutation, key, id, &delta)?.effect(mutation, key, id)?;
+        mutation.lose(effect.removed())?;
+        membership::write(mutation, group.key, id, &effect)?;
+        members::clear(mutation.sql, group.key)?;
+        store::delete(mutation.sql, group.key)?;
     }
-    tombstones::bury(work.sql, id.as_str(), "Group", work.next_seq())?;
-    work.totals.groups -= 1;
-    work.change(ChangeKind::Deleted, "Group", id.as_str(), Some(before));
+    tombstones::bury(mutation.sql, id.as_str(), "Group", mutation.next_seq())?;
+    mutation.totals.groups -= 1;
+    mutation.change(ChangeKind::Deleted, "Group", id.as_str(), Some(before));
     Ok(Answer::Nothing)
 }
 
 /// Stores the differences from the `stored` attributes and members, with one new version; writes nothing if there are
 /// none.
 fn store_changed(
-    work: &mut Work<'_>,
+    mutation: &mut Mutation<'_>,
     old: Group,
     stored: &Map<String, Value>,
     passed: Passed,
     members: &Judged<'_>,
 ) -> Result<Group> {
     let Passed { attributes: mut new, notes, .. } = passed;
-    work.notes.extend(notes);
-    let mut content = content(&work.types.group, &new);
-    work.spend_document(&content.doc)?;
-    work.spend_folded(content.folded.as_deref())?;
-    let mut effect = members.effect(work, Some(old.key), old.id.as_str())?;
-    if effect.adds() && gate::is_reserved(work, &content.display_name) {
+    mutation.notes.extend(notes);
+    let mut content = content(&mutation.types.group, &new);
+    mutation.spend_document(&content.doc)?;
+    mutation.spend_folded(content.folded.as_deref())?;
+    let mut effect = members.effect(mutation, Some(old.key), old.id.as_str())?;
+    if effect.adds() && gate::is_reserved(mutation, &content.display_name) {
         let added = match effect.without_additions() {
             1 => "1 member was".to_owned(),
             count => format!("{count} members were"),
@@ -194,17 +202,19 @@ fn store_changed(
         if new == *stored && effect.is_nothing() {
             return Err(gate::no_members(&content.display_name));
         }
-        work.notes.push(format!("{added} not added to group {}: its name is reserved (reservedGroupNames).", old.id));
+        mutation
+            .notes
+            .push(format!("{added} not added to group {}: its name is reserved (reservedGroupNames).", old.id));
     }
     if new == *stored && effect.is_nothing() {
         return Ok(old);
     }
-    if let Some(mut full) = growth::full(work, content.doc.len() > old.content.doc.len() || effect.adds())? {
-        new = full.fitted(work, stored, &new, &content.doc)?;
-        content = self::content(&work.types.group, &new);
+    if let Some(mut full) = growth::full(mutation, content.doc.len() > old.content.doc.len() || effect.adds())? {
+        new = full.fitted(mutation, stored, &new, &content.doc)?;
+        content = self::content(&mutation.types.group, &new);
         full.without_members(effect.without_additions());
         let is_same = new == *stored && effect.is_nothing();
-        full.settle(work, &format!("group {}", old.id), members.removes() || !is_same)?;
+        full.settle(mutation, &format!("group {}", old.id), members.removes() || !is_same)?;
         if is_same {
             return Ok(old);
         }
@@ -212,16 +222,21 @@ fn store_changed(
     let changes = new != *stored;
     let names = |content: &Content| (content.display_name_key.clone(), content.external_id.clone());
     if names(&content) != names(&old.content) {
-        check_free(work.sql, &content, Some(&old))?;
+        check_free(mutation.sql, &content, Some(&old))?;
     }
-    work.lose(effect.removed())?;
-    let last = work.next_seq() - 1 + Seq::from(changes) + effect.changes();
-    store::update(work.sql, &old, &content, last, work.at())?;
+    mutation.lose(effect.removed())?;
+    let last = mutation.next_seq() - 1 + Seq::from(changes) + effect.changes();
+    store::update(mutation.sql, &old, &content, last, mutation.at())?;
     if changes {
-        work.change(ChangeKind::Updated, "Group", old.id.as_str(), Some(difference(stored, &new, work.budget)?));
+        mutation.change(
+            ChangeKind::Updated,
+            "Group",
+            old.id.as_str(),
+            Some(difference(stored, &new, mutation.budget)?),
+        );
     }
-    membership::write(work, old.key, old.id.as_str(), &effect)?;
-    Ok(Group { content, version: old.version + 1, seq: last, modified: work.at(), ..old })
+    membership::write(mutation, old.key, old.id.as_str(), &effect)?;
+    Ok(Group { content, version: old.version + 1, seq: last, modified: mutation.at(), ..old })
 }
 
 /// Returns 409 if another group than `old` has the name or the `externalId`.

@@ -8,7 +8,7 @@
 //!
 //! [`full`] is the one place that decides whether stored bytes may grow, for every reason there is.
 
-use super::mutation::Work;
+use super::mutation::Mutation;
 use crate::directory::quota::Quota;
 use crate::error::{Code, Error, Result};
 use crate::id::OrgId;
@@ -39,9 +39,9 @@ pub(crate) struct Full {
 ///
 /// # Errors
 /// Internal only.
-pub(crate) fn full(work: &Work<'_>, grows: bool) -> Result<Option<Full>> {
-    match history(work)? {
-        None if grows => bytes(work.sql, work.options.quota(), work.org()),
+pub(crate) fn full(mutation: &Mutation<'_>, grows: bool) -> Result<Option<Full>> {
+    match history(mutation)? {
+        None if grows => bytes(mutation.sql, mutation.options.quota(), mutation.org()),
         full => Ok(full),
     }
 }
@@ -57,22 +57,22 @@ fn history_full(org: &OrgId) -> String {
 }
 
 /// Returns why the history takes no more, or no more from the token for now.
-fn history(work: &Work<'_>) -> Result<Option<Full>> {
+fn history(mutation: &Mutation<'_>) -> Result<Option<Full>> {
     let full = |code, why, retry_after| Some(Full { code, why, taken: Vec::new(), only_removals: true, retry_after });
-    if work.wait.is_some() {
+    if mutation.wait.is_some() {
         let why = "This token adds changes faster than is allowed: 256 MiB at once, then 75 KB a second. Until it has \
                    waited, nothing is added or changed. Deletions, deactivations and removals go on.";
-        return Ok(full(Code::HistoryRate, why.to_owned(), work.wait));
+        return Ok(full(Code::HistoryRate, why.to_owned(), mutation.wait));
     }
-    Ok(if work.history_is_full()? { full(Code::QuotaChanges, history_full(work.org()), None) } else { None })
+    Ok(if mutation.history_is_full()? { full(Code::QuotaChanges, history_full(mutation.org()), None) } else { None })
 }
 
 /// Judges the return of a user.
 ///
 /// # Errors
 /// As [`full`] for the history.
-pub(crate) fn may_return(work: &Work<'_>) -> Result<()> {
-    history(work)?.map_or(Ok(()), |full| Err(full.refusal()))
+pub(crate) fn may_return(mutation: &Mutation<'_>) -> Result<()> {
+    history(mutation)?.map_or(Ok(()), |full| Err(full.refusal()))
 }
 
 /// Judges the stored bytes of a call that is no SCIM request.
@@ -152,10 +152,10 @@ pub(crate) fn warnings(sql: &dyn Sql, quota: Quota, head: &Head, org: &OrgId) ->
 ///
 /// # Errors
 /// 400 `quota-users`, `quota-groups` or as [`full`].
-pub(crate) fn may_create(work: &Work<'_>, kind: Kinds) -> Result<()> {
-    match count(work.options.quota(), work.totals, kind, work.org()) {
+pub(crate) fn may_create(mutation: &Mutation<'_>, kind: Kinds) -> Result<()> {
+    match count(mutation.options.quota(), mutation.totals, kind, mutation.org()) {
         Some(full) => Err(full.refusal()),
-        None => full(work, true)?.map_or(Ok(()), |full| Err(full.refusal())),
+        None => full(mutation, true)?.map_or(Ok(()), |full| Err(full.refusal())),
     }
 }
 
@@ -199,12 +199,12 @@ impl Full {
     /// 400 `tooMany` beyond the call's budget.
     pub(crate) fn fitted(
         &mut self,
-        work: &Work<'_>,
+        mutation: &Mutation<'_>,
         stored: &Map<String, Value>,
         new: &Map<String, Value>,
         document: &str,
     ) -> Result<Map<String, Value>> {
-        work.spend_document(document)?;
+        mutation.spend_document(document)?;
         let fit = if self.only_removals { only_removals } else { without_growth };
         let (fitted, taken) = fit(stored, new);
         self.taken.extend(taken);
@@ -230,14 +230,14 @@ impl Full {
     ///
     /// # Errors
     /// 400, if nothing is left.
-    pub(crate) fn settle(self, work: &mut Work<'_>, about: &str, is_left: bool) -> Result<()> {
+    pub(crate) fn settle(self, mutation: &mut Mutation<'_>, about: &str, is_left: bool) -> Result<()> {
         if self.taken.is_empty() {
             return Ok(());
         }
         if !is_left {
             return Err(self.refusal());
         }
-        work.notes.push(format!("{} Taken out of the request about {about}: {}.", self.why, self.listed()));
+        mutation.notes.push(format!("{} Taken out of the request about {about}: {}.", self.why, self.listed()));
         Ok(())
     }
 }

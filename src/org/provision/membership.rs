@@ -5,7 +5,7 @@
 //! filter names none, one reading of the stored members, whatever the number of operations and filters. From then on
 //! members are integer keys: SQL writes the feed's ids of them.
 
-use super::mutation::Work;
+use super::mutation::Mutation;
 use crate::budget::Budget;
 use crate::error::{Code, Error, Result, excerpt};
 use crate::id::{MemberId, Seq};
@@ -162,14 +162,19 @@ pub(crate) struct Judged<'a> {
 /// # Errors
 /// 400 `noTarget` for a filter that found no member at its turn; `tooMany` beyond the budget, or for a filter that
 /// names no ids on a group above [`MEMBERSHIPS_MAX`].
-pub(crate) fn find<'a>(work: &Work<'_>, key: Option<i64>, group: &str, delta: &'a Delta<'a>) -> Result<Judged<'a>> {
+pub(crate) fn find<'a>(
+    mutation: &Mutation<'_>,
+    key: Option<i64>,
+    group: &str,
+    delta: &'a Delta<'a>,
+) -> Result<Judged<'a>> {
     let ids: Vec<&str> = delta.said.keys().copied().collect();
-    work.budget.spend(ids.len())?;
-    let found = members::resolve(work.sql, key.unwrap_or_default(), &ids)?;
+    mutation.budget.spend(ids.len())?;
+    let found = members::resolve(mutation.sql, key.unwrap_or_default(), &ids)?;
     let passes = delta.questions.iter().any(|question| question.named.is_none());
     let removes = delta.whole.is_none() && !delta.unwanted.is_empty();
     let (dropped, met) = match key {
-        Some(key) if passes || removes => pass(work, key, group, delta)?,
+        Some(key) if passes || removes => pass(mutation, key, group, delta)?,
         _ => Default::default(),
     };
     for question in &delta.questions {
@@ -177,7 +182,7 @@ pub(crate) fn find<'a>(work: &Work<'_>, key: Option<i64>, group: &str, delta: &'
             None => met.contains(&question.step),
             Some(named) => {
                 let earlier = delta.unwanted.get(..question.before).unwrap_or_default();
-                work.budget.spend_each(named.len(), 1 + earlier.iter().map(Judge::terms).sum::<usize>())?;
+                mutation.budget.spend_each(named.len(), 1 + earlier.iter().map(Judge::terms).sum::<usize>())?;
                 let is_stored = |id: &str| {
                     let found = ids.binary_search(&id).ok().and_then(|at| found.get(at));
                     matches!(found, Some(Found::User { member: true, .. }))
@@ -205,8 +210,8 @@ pub(crate) fn is_large(sql: &dyn Sql, group: i64) -> Result<bool> {
 
 /// Tries all filters on every stored member, once. Returns the keys of the members to remove, and the operations whose
 /// filter found one.
-fn pass(work: &Work<'_>, key: i64, group: &str, delta: &Delta<'_>) -> Result<(Vec<i64>, Vec<u32>)> {
-    if is_large(work.sql, key)? {
+fn pass(mutation: &Mutation<'_>, key: i64, group: &str, delta: &Delta<'_>) -> Result<(Vec<i64>, Vec<u32>)> {
+    if is_large(mutation.sql, key)? {
         let detail = format!(
             "Group {group} has more than {MEMBERSHIPS_MAX} members; on so large a group a filter must name the ids, \
              as in members[value eq \"ID\"]. List the members to remove by their ids. Nothing was changed."
@@ -215,8 +220,8 @@ fn pass(work: &Work<'_>, key: i64, group: &str, delta: &Delta<'_>) -> Result<(Ve
     }
     let terms: usize = delta.unwanted.iter().map(Judge::terms).sum();
     let (mut after, mut dropped, mut met) = (0, Vec::new(), Vec::new());
-    while let Some(page) = members::ids_page(work.sql, key, after)? {
-        work.budget.spend_each(page.keys.len(), terms)?;
+    while let Some(page) = members::ids_page(mutation.sql, key, after)? {
+        mutation.budget.spend_each(page.keys.len(), terms)?;
         for (key, id) in page.keys.iter().zip(page.ids()) {
             let Some(first) = delta.unwanted.iter().position(|judge| judge.fits(id)) else { continue };
             let asks = |question: &&Question<'_>| question.named.is_none() && question.before == first;
@@ -280,9 +285,9 @@ impl Judged<'_> {
     /// # Errors
     /// 400 `invalidValue` if an id that was to be added is a group's or unknown; `tooMany` if more than
     /// [`MEMBERSHIPS_MAX`] memberships would change.
-    pub(crate) fn effect(&self, work: &mut Work<'_>, key: Option<i64>, group: &str) -> Result<Effect> {
+    pub(crate) fn effect(&self, mutation: &mut Mutation<'_>, key: Option<i64>, group: &str) -> Result<Effect> {
         let delta = self.delta;
-        self.check(work, group)?;
+        self.check(mutation, group)?;
         let mut effect = Effect { add: Vec::new(), remove: self.dropped.clone() };
         let mut wanted = Vec::new();
         for (said, found) in delta.said.values().zip(&self.found).filter(|(said, _)| said.holds(delta.whole)) {
@@ -301,9 +306,9 @@ impl Judged<'_> {
             wanted.sort_unstable();
             let mut after = 0;
             while effect.remove.len() <= MEMBERSHIPS_MAX {
-                let stored = members::keys_page(work.sql, group, after)?;
+                let stored = members::keys_page(mutation.sql, group, after)?;
                 let Some(last) = stored.last() else { break };
-                work.budget.spend(stored.len())?;
+                mutation.budget.spend(stored.len())?;
                 after = *last;
                 effect.remove.extend(stored.iter().filter(|key| wanted.binary_search(key).is_err()));
             }
@@ -321,7 +326,7 @@ impl Judged<'_> {
     }
 
     /// Refuses ids that cannot be members, and notes deleted ones.
-    fn check(&self, work: &mut Work<'_>, group: &str) -> Result<()> {
+    fn check(&self, mutation: &mut Mutation<'_>, group: &str) -> Result<()> {
         let groups = self.added(Found::Group);
         if !groups.is_empty() {
             return Err(nested(group, &groups));
@@ -332,10 +337,10 @@ impl Judged<'_> {
         }
         let deleted = self.added(Found::Deleted);
         for id in deleted.iter().take(DELETED_NOTED) {
-            work.notes.push(format!("Member {id} of group {group} was deleted here and is skipped."));
+            mutation.notes.push(format!("Member {id} of group {group} was deleted here and is skipped."));
         }
         if let Some(more) = deleted.len().checked_sub(DELETED_NOTED).filter(|more| *more > 0) {
-            work.notes.push(format!("{more} more members of group {group} were deleted here and are skipped."));
+            mutation.notes.push(format!("{more} more members of group {group} were deleted here and are skipped."));
         }
         Ok(())
     }
@@ -351,16 +356,16 @@ impl Judged<'_> {
 ///
 /// # Errors
 /// 400 `tooMany` beyond the budget.
-pub(crate) fn write(work: &mut Work<'_>, key: i64, id: &str, effect: &Effect) -> Result<()> {
-    work.budget.spend_each(effect.add.len() + effect.remove.len(), ROW_UNITS)?;
-    members::remove(work.sql, key, &effect.remove)?;
-    members::add(work.sql, key, &effect.add)?;
+pub(crate) fn write(mutation: &mut Mutation<'_>, key: i64, id: &str, effect: &Effect) -> Result<()> {
+    mutation.budget.spend_each(effect.add.len() + effect.remove.len(), ROW_UNITS)?;
+    members::remove(mutation.sql, key, &effect.remove)?;
+    members::add(mutation.sql, key, &effect.add)?;
     let (mut out, mut into) = (effect.remove.as_slice(), effect.add.as_slice());
     while !out.is_empty() || !into.is_empty() {
         let removed = out.split_off(..out.len().min(MEMBERS_A_CHANGE)).unwrap_or_default();
         let room = MEMBERS_A_CHANGE - removed.len();
         let added = into.split_off(..into.len().min(room)).unwrap_or_default();
-        work.members_change(id, removed, added)?;
+        mutation.members_change(id, removed, added)?;
     }
     Ok(())
 }

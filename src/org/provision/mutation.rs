@@ -1,33 +1,26 @@
 //! The execution of one SCIM request: its transaction, its changes, its ids.
 
-use super::guard::{Lately, Watch};
-use super::{bulk, groups, precondition, users};
+use super::guard::Watch;
 use crate::auth::Dialect;
 use crate::budget::Budget;
 use crate::directory::call::{Actor, Call};
-use crate::directory::options::{Guard, Options};
-use crate::directory::reply::Answer;
-use crate::directory::scim::{Command, Members};
-use crate::error::{Error, Result};
+use crate::directory::options::Options;
+use crate::directory::scim::Members;
+use crate::error::Result;
 use crate::id::{Ids, OrgId, Seq, Timestamp, is_within};
 use crate::org::access::Caller;
-use crate::org::admin::Settings;
-use crate::org::journal::Outcome;
-use crate::org::{Context, Memory, journal};
+use crate::org::journal::entry::redact_notes;
 use crate::scim::difference::restore_value;
 use crate::scim::schema::Types;
 use crate::scim::{json, names};
-use crate::store::changes::{self, Before, Change, Facts, Head, Kind, Loss, Totals};
+use crate::store::changes::{self, Before, Change, Head, Kind, Totals};
 use crate::store::{Sql, members, memberships, transact};
 use serde_json::{Map, Value};
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
-use std::rc::Rc;
 
 /// The most notes of a request: each of its changes has them all.
 const NOTES_MAX: usize = 20;
-/// The units of one operation besides its work on documents: its statements, its change.
-const OPERATION_UNITS: usize = 1_000;
 /// The bytes of a stored document that are one unit: it is read, changed, compared, kept as it was and written.
 const DOCUMENT_BYTES_A_UNIT: usize = 12;
 /// The units of each value in such a document: each is made, copied, compared and dropped several times over.
@@ -42,45 +35,45 @@ const MEMBERS_IN_MEMORY: usize = 100;
 const REPEATED_FOR: i64 = 10 * 60_000;
 
 /// The request that is being applied. None of it is kept unless [`run`] ends without an error.
-pub(crate) struct Work<'a> {
-    pub(crate) sql: &'a dyn Sql,
+pub(crate) struct Mutation<'a> {
+    pub(super) sql: &'a dyn Sql,
     /// The budget of the call.
-    pub(crate) budget: &'a Budget,
+    pub(super) budget: &'a Budget,
     /// The organisation's resource types.
-    pub(crate) types: &'a Types,
+    pub(super) types: &'a Types,
     /// The totals of the organisation after the changes so far.
-    pub(crate) totals: Totals,
+    pub(super) totals: Totals,
     /// The skipped parts, in sentences for the journal.
-    pub(crate) notes: Vec<String>,
+    pub(super) notes: Vec<String>,
     /// Repairs that only the stored resource shows to be needed, by name.
-    repairs: Vec<&'static str>,
+    pub(super) repairs: Vec<&'static str>,
     /// The parts of a push that the organisation accepts.
-    pub(crate) options: &'a Options,
+    pub(super) options: &'a Options,
     /// The guard's state for the request, if the guard is on and may refuse it.
-    pub(crate) guard: Option<Watch<'a>>,
+    pub(super) guard: Option<Watch<'a>>,
     /// The skeletons of the reserved names, once they were needed.
-    reserved_names: OnceCell<BTreeSet<String>>,
+    pub(super) reserved_names: OnceCell<BTreeSet<String>>,
     /// True if a created or replaced group is answered with its members.
-    pub(crate) members: Members,
+    pub(super) members: Members,
     /// The next id, if it was taken beforehand.
-    reserved: Option<String>,
-    call: &'a Call,
-    caller: &'a Caller,
-    ids: &'a mut Ids,
-    random: &'a dyn Fn() -> [u8; 6],
-    now: Timestamp,
-    head: Head,
+    pub(super) reserved: Option<String>,
+    pub(super) call: &'a Call,
+    pub(super) caller: &'a Caller,
+    pub(super) ids: &'a mut Ids,
+    pub(super) random: &'a dyn Fn() -> [u8; 6],
+    pub(super) now: Timestamp,
+    pub(super) head: Head,
     /// The seconds until the token may add to the history again; `None` if it may now.
-    pub(crate) wait: Option<i64>,
-    changes: Vec<Change>,
+    pub(super) wait: Option<i64>,
+    pub(super) changes: Vec<Change>,
     /// The resource that is being changed, and the position of its last change.
-    last: Option<(String, Seq)>,
-    lost: i64,
+    pub(super) last: Option<(String, Seq)>,
+    pub(super) lost: i64,
     /// The part of `lost` that the changes so far hold.
-    told: i64,
+    pub(super) told: i64,
 }
 
-impl Work<'_> {
+impl Mutation<'_> {
     /// Returns the organisation's name.
     pub(crate) fn org(&self) -> &OrgId {
         &self.call.org
@@ -109,7 +102,7 @@ impl Work<'_> {
         self.reserved.take().unwrap_or_else(|| self.ids.next(self.now, (self.random)()))
     }
 
-    /// Sets the next [`Work::new_id`] to this one, which was made before.
+    /// Sets the next [`Mutation::new_id`] to this one, which was made before.
     pub(crate) fn reserve(&mut self, id: &str) {
         self.reserved = Some(id.to_owned());
     }
@@ -178,7 +171,7 @@ impl Work<'_> {
     /// Spends the units of folding a document, if there is one.
     ///
     /// # Errors
-    /// As [`Work::spend_document`].
+    /// As [`Mutation::spend_document`].
     pub(crate) fn spend_folded(&self, text: Option<&str>) -> Result<()> {
         self.budget.spend_each(text.map_or(0, document_units), FOLDED_TIMES)
     }
@@ -200,10 +193,10 @@ impl Work<'_> {
     }
 
     /// Bounds the notes: each once, only the first of very many, without values.
-    fn bound_notes(&mut self) {
+    pub(super) fn bound_notes(&mut self) {
         let unread = self.notes.len().saturating_sub(NOTES_READ);
         self.notes.truncate(NOTES_READ);
-        self.notes = journal::kept(&self.notes, self.types);
+        self.notes = redact_notes(&self.notes, self.types);
         let mut seen = Map::new();
         self.notes.retain(|note| seen.insert(note.clone(), Value::Null).is_none());
         if let Some(more) = (self.notes.len() + unread).checked_sub(NOTES_MAX).filter(|more| *more > 0) {
@@ -234,8 +227,8 @@ impl Work<'_> {
         self.last = Some((id.to_owned(), seq));
     }
 
-    /// Adds a change; [`Work::totals`] already counts it. It names the resource's previous change: one of this request,
-    /// or that of [`Work::changes_at`]; without either the change creates the resource.
+    /// Adds a change; [`Mutation::totals`] already counts it. It names the resource's previous change: one of this request,
+    /// or that of [`Mutation::changes_at`]; without either the change creates the resource.
     pub(crate) fn change(&mut self, kind: Kind, resource: &'static str, id: &str, before: Option<Map<String, Value>>) {
         // It is kept as text: a Bulk request may keep very many until its end.
         let before = before.map_or(Before::Nothing, |told| Before::Attributes(Value::Object(told).to_string()));
@@ -249,7 +242,7 @@ impl Work<'_> {
         self.changes.push(Change { kind, resource, id: id.to_owned(), previous, lost, before, totals: self.totals });
     }
 
-    /// Adds the change that names the groups which a user left, keys of groups; [`Work::totals`] already counts it.
+    /// Adds the change that names the groups which a user left, keys of groups; [`Mutation::totals`] already counts it.
     ///
     /// # Errors
     /// Internal only.
@@ -259,7 +252,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Adds the change of a group's members, keys of users, and counts it in [`Work::totals`]. The users must still be
+    /// Adds the change of a group's members, keys of users, and counts it in [`Mutation::totals`]. The users must still be
     /// there: their ids are read now, because a later operation may delete one.
     ///
     /// # Errors
@@ -276,161 +269,6 @@ impl Work<'_> {
         self.push(Kind::Members, "Group", group, before);
         Ok(())
     }
-}
-
-/// The outcome of a command.
-pub(crate) struct Done {
-    pub(crate) answer: Answer,
-    /// The skipped parts.
-    pub(crate) notes: Vec<String>,
-    /// The outcome that the journal counts; `None` for a command that reads, and for one that was refused whole.
-    outcome: Option<Outcome>,
-    /// Repairs that only the stored resource showed to be needed.
-    pub(crate) repairs: Vec<&'static str>,
-    /// The losses of its changes, if it made any.
-    loss: Option<Loss>,
-    /// The bytes of its changes.
-    bytes: i64,
-}
-
-impl Done {
-    /// Makes the outcome of an answer without notes.
-    fn read(answer: Answer) -> Self {
-        Self { answer, notes: Vec::new(), repairs: Vec::new(), loss: None, outcome: None, bytes: 0 }
-    }
-}
-
-/// Runs one SCIM command, and writes down the skipped parts of one that changed nothing.
-pub(crate) fn run(
-    sql: &dyn Sql,
-    memory: &mut Memory,
-    command: &Command,
-    call: &Call,
-    caller: &Caller,
-    context: &Context<'_>,
-    budget: &Budget,
-) -> Result<Answer> {
-    let Done { answer, notes, loss, outcome, bytes, .. } =
-        attempt(sql, memory, command, call, caller, context, budget)?;
-    // Losses while the guard is released count too; without a guard nothing is counted.
-    match (&mut memory.guard, caller.settings.options.guard()) {
-        (Some(lately), Some(_)) => loss.into_iter().for_each(|loss| lately.add(loss)),
-        (remembered, _) => *remembered = None,
-    }
-    if let Some(token) = &caller.token {
-        memory.added.charge(token, bytes, context.now);
-    }
-    if let Some(outcome) = outcome {
-        memory.unsaved.counted(&call.idp, outcome, context.now);
-    }
-    if outcome != Some(Outcome::Applied) && !notes.is_empty() && !journal::stands(sql, command, &answer, &notes)? {
-        journal::ignored(sql, memory, command, call, caller, &notes, context.now)?;
-    }
-    Ok(answer)
-}
-
-/// Runs one SCIM command, without the notes about it.
-///
-/// All statements run synchronously inside one `transactionSync`, so no other event of the object comes between a check
-/// and the write that relies on it, and an error or a panic takes every row back.
-pub(crate) fn attempt(
-    sql: &dyn Sql,
-    memory: &mut Memory,
-    command: &Command,
-    call: &Call,
-    caller: &Caller,
-    context: &Context<'_>,
-    budget: &Budget,
-) -> Result<Done> {
-    match command {
-        Command::Discover => return Ok(Done::read(Answer::Allowed)),
-        Command::GetUser { .. } | Command::GetGroup { .. } => precondition::check(sql, command, &call.precondition)?,
-        _ => {}
-    }
-    match command {
-        Command::GetUser { id } => return users::get(sql, id, budget).map(Done::read),
-        Command::GetGroup { id, members } => return groups::get(sql, id, *members).map(Done::read),
-        _ => {}
-    }
-    let types = Rc::clone(&memory.types);
-    let guard = guarding(&caller.settings, command, context.now);
-    transact(sql, || {
-        let mut refused = Vec::new();
-        let head = changes::head(sql)?;
-        let ids = memory.ids.get_or_insert_with(|| Ids::after(head.at));
-        let guard = match guard {
-            Some(guard) => {
-                let lately = Lately::of(&mut memory.guard, sql, guard, context.now)?;
-                Some(Watch { guard, lately, now: context.now, org: &call.org })
-            }
-            None => None,
-        };
-        let mut work = Work {
-            sql,
-            budget,
-            types: &types,
-            totals: head.totals,
-            notes: call.notes.clone(),
-            repairs: Vec::new(),
-            options: &caller.settings.options,
-            reserved_names: OnceCell::new(),
-            guard,
-            members: if matches!(command, Command::Bulk(_)) { Members::Hidden } else { Members::Shown },
-            reserved: None,
-            call,
-            caller,
-            ids,
-            random: context.random,
-            now: context.now,
-            head,
-            wait: caller.token.as_deref().and_then(|token| memory.added.wait(token, context.now)),
-            changes: Vec::new(),
-            last: None,
-            lost: 0,
-            told: 0,
-        };
-        precondition::check(sql, command, &call.precondition)?;
-        let answer = match command {
-            Command::Bulk(bulk) => bulk::run(&mut work, bulk, &call.request, &mut refused)?,
-            _ => apply(&mut work, command)?,
-        };
-        work.bound_notes();
-        let loss = Loss { at: work.at(), clock: work.now, lost: work.lost };
-        let loss = (!work.changes.is_empty()).then_some(loss);
-        let mut bytes = 0;
-        let mut outcome = refused.is_empty().then_some(Outcome::Unchanged);
-        if !work.changes.is_empty() {
-            outcome = Some(Outcome::Applied);
-            let facts = Facts {
-                request: &call.request,
-                clock: work.now,
-                idempotency_key: call.idempotency_key.as_deref(),
-                token: caller.token.as_deref(),
-                idp: &call.idp,
-                method: match command {
-                    Command::Bulk(_) => journal::BULK,
-                    one => journal::target(one, &call.org).0,
-                },
-                status: status(&answer),
-                repairs: {
-                    let own = work.repairs.iter().map(|name| (*name).to_owned());
-                    call.repairs.iter().cloned().chain(own).chain(work.notes.iter().cloned()).collect()
-                },
-            };
-            bytes = changes::append(sql, &work.head, work.at(), &facts, &work.changes)?;
-        }
-        let (notes, repairs) = (work.notes, work.repairs);
-        // A failed operation is written down together with the effects of the others: either all of it is stored or
-        // nothing.
-        journal::refused_operations(sql, memory, &refused, call, caller, context.now)?;
-        Ok(Done { answer, notes, repairs, loss, outcome, bytes })
-    })
-}
-
-/// Returns the guard, for a request that may remove a user or member. A created user may be one who comes back.
-fn guarding(settings: &Settings, command: &Command, now: Timestamp) -> Option<Guard> {
-    let harmless = matches!(command, Command::CreateGroup { .. });
-    settings.options.guard().filter(|_| !harmless && !settings.guard_is_released(now))
 }
 
 /// Returns the units of working on a document.
@@ -451,37 +289,4 @@ fn values_in(text: &str) -> usize {
         }
     }
     values
-}
-
-/// Returns the status of the answer that a change stores.
-fn status(answer: &Answer) -> i64 {
-    match answer {
-        Answer::Created(_) => 201,
-        Answer::Nothing => 204,
-        _ => 200,
-    }
-}
-
-/// Applies a command that changes one resource.
-///
-/// # Errors
-/// 400 `tooMany` beyond the call's budget, and every refusal of the command.
-pub(crate) fn apply(work: &mut Work<'_>, command: &Command) -> Result<Answer> {
-    work.budget.spend(OPERATION_UNITS)?;
-    match command {
-        Command::CreateUser { user } => users::create(work, user),
-        Command::ReplaceUser { id, user, mend_formatted, null_keeps } => {
-            users::replace(work, id, user, *mend_formatted, *null_keeps)
-        }
-        Command::PatchUser { id, operations, unresolved } => users::patch(work, id, operations, unresolved),
-        Command::DeleteUser { id } => users::delete(work, id),
-        Command::CreateGroup { group, members } => groups::create(work, group, members),
-        Command::ReplaceGroup { id, group, members } => groups::replace(work, id, group, members.as_deref()),
-        Command::PatchGroup { id, operations, answer, unresolved } => {
-            groups::patch(work, id, (operations, unresolved), *answer)
-        }
-        Command::DeleteGroup { id } => groups::delete(work, id),
-        Command::Refused { error, .. } => Err(error.clone()),
-        _ => Err(Error::internal("a command that reads is not applied in a transaction")),
-    }
 }

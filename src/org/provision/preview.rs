@@ -1,19 +1,20 @@
 //! A SCIM request that is not executed: it runs as it would, in a transaction that is always rolled back. Nothing of it
 //! is written, counted or remembered.
 
-use super::mutation;
+use super::run::{self, Applied};
 use crate::budget::Budget;
 use crate::directory::call::Call;
 use crate::directory::reply::Answer;
 use crate::directory::scim::Command;
 use crate::error::{Error, Result};
 use crate::org::access::{self, Caller};
+use crate::org::context::Context;
+use crate::org::memory::Memory;
 use crate::org::read::feed;
 use crate::org::read::related::{self, HELD};
-use crate::org::{Context, Memory, Searched, searched};
+use crate::org::read::search::{self, Searched};
 use crate::store::{Sql, changes};
 use serde_json::value::RawValue;
-use std::rc::Rc;
 
 /// The most changes that are shown, and their total length in bytes.
 const SHOWN: i64 = 1000;
@@ -35,7 +36,7 @@ pub(crate) fn begin(
     if let Command::Refused { error, .. } = command {
         return nothing_changed(Err(error.clone()), call).map(Searched::At);
     }
-    match searched(sql, memory, command, call, caller, budget) {
+    match search::begin(sql, &mut memory.pages, &memory.types, command, &call.base, caller.token.as_deref(), budget) {
         Some(Ok(Searched::At(answer))) => nothing_changed(Ok(answer), call).map(Searched::At),
         Some(Ok(scan)) => Ok(scan),
         Some(Err(error)) => nothing_changed(Err(error), call).map(Searched::At),
@@ -53,11 +54,11 @@ fn taken_back(
     context: &Context<'_>,
     budget: &Budget,
 ) -> Result<Answer> {
-    let mut scratch = Memory { types: Rc::clone(&memory.types), ids: memory.ids.clone(), ..Memory::default() };
+    let mut scratch = memory.scratch();
     let mut seen = None;
     let result = sql.transaction(&mut || {
         let before = changes::head(sql)?.seq;
-        let outcome = mutation::attempt(sql, &mut scratch, command, call, caller, context, budget);
+        let outcome = run::attempt(sql, &mut scratch, command, call, caller, context, budget);
         let count = changes::head(sql)?.seq - before;
         seen = Some((outcome, feed::shown(sql, before, SHOWN, SHOWN_BYTES)?.0, count));
         Err(Error::internal("a preview is taken back"))
@@ -67,7 +68,7 @@ fn taken_back(
     };
     match outcome {
         Err(error) => nothing_changed(Err(error), call),
-        Ok(mutation::Done { mut answer, mut notes, repairs, .. }) => {
+        Ok(Applied { mut answer, mut notes, repairs, .. }) => {
             cut(&mut answer, &mut notes);
             let repairs = call.repairs.iter().cloned().chain(repairs.iter().map(|name| (*name).to_owned())).collect();
             Ok(Answer::Preview { outcome: Box::new(Ok(answer)), repairs, notes, changes, count })

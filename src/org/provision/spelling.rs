@@ -8,7 +8,7 @@
 use super::{gate, groups, users};
 use crate::error::Result;
 use crate::id::Timestamp;
-use crate::org::Memory;
+use crate::org::memory::Memory;
 use crate::scim::schema::Kinds;
 use crate::store::spelling::{self as store, Document};
 use crate::store::{Sql, due, settings, transact};

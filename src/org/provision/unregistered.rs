@@ -1,6 +1,6 @@
 //! Unregistered extensions in a request: the part that needs the stored resource.
 
-use super::mutation::Work;
+use super::mutation::Mutation;
 use crate::error::Result;
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
@@ -12,13 +12,13 @@ use serde_json::{Map, Value};
 /// # Errors
 /// As [`unregistered::apply`].
 pub(crate) fn proposed(
-    work: &mut Work<'_>,
+    mutation: &mut Mutation<'_>,
     kind: &ResourceType,
     resource: &Resource,
     old: Option<&Map<String, Value>>,
 ) -> Result<Map<String, Value>> {
     let mut new = resource.attributes.clone();
-    apply(work, kind, old.unwrap_or(&Map::new()), &mut new, &resource.unresolved)?;
+    apply(mutation, kind, old.unwrap_or(&Map::new()), &mut new, &resource.unresolved)?;
     Ok(new)
 }
 
@@ -27,13 +27,13 @@ pub(crate) fn proposed(
 /// # Errors
 /// As [`unregistered::apply`].
 pub(crate) fn apply(
-    work: &mut Work<'_>,
+    mutation: &mut Mutation<'_>,
     kind: &ResourceType,
     old: &Map<String, Value>,
     new: &mut Map<String, Value>,
     operations: &[Unresolved],
 ) -> Result<()> {
-    let unknown = unregistered::apply(kind, old, new, operations, work.budget)?;
-    work.notes.extend(unknown.iter().map(|path| format!("The path {path} is unknown and was skipped.")));
+    let unknown = unregistered::apply(kind, old, new, operations, mutation.budget)?;
+    mutation.notes.extend(unknown.iter().map(|path| format!("The path {path} is unknown and was skipped.")));
     Ok(())
 }

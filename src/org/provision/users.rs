@@ -5,7 +5,7 @@ use super::clearing::CLEAR;
 use super::gate::{self, Passed, Proposal, Said};
 use super::growth;
 use super::membership::MEMBERSHIPS_MAX;
-use super::mutation::Work;
+use super::mutation::Mutation;
 use super::unregistered;
 use crate::budget::Budget;
 use crate::directory::reply::{Answer, Stored};
@@ -42,36 +42,36 @@ pub(crate) fn get(sql: &dyn Sql, id: &UserId, budget: &Budget) -> Result<Answer>
 /// Executes POST /Users. A user who comes back is revived: an inactive user whose `externalId` and folded `userName`
 /// both equal the request's gets its id again. A repeated request gets its first answer. Every other taken value is a
 /// conflict.
-pub(crate) fn create(work: &mut Work<'_>, user: &Resource) -> Result<Answer> {
-    gate::may_create(work.options)?;
-    let kind = &work.types.user;
-    let proposed = &unregistered::proposed(work, kind, user, None)?;
+pub(crate) fn create(mutation: &mut Mutation<'_>, user: &Resource) -> Result<Answer> {
+    gate::may_create(mutation.options)?;
+    let kind = &mutation.types.user;
+    let proposed = &unregistered::proposed(mutation, kind, user, None)?;
     let text = |name: &str| proposed.get(name).and_then(Value::as_str);
     // A name with white space around it may belong to a user who was stored with it, or without it.
     let name = text("userName").unwrap_or_default();
-    let mut by_name = store::by_user_name(work.sql, &fold(name))?;
-    if by_name.is_none() && names::has_outer_blanks(name) && work.cuts() {
-        by_name = store::by_user_name(work.sql, &fold(name.trim()))?;
+    let mut by_name = store::by_user_name(mutation.sql, &fold(name))?;
+    if by_name.is_none() && names::has_outer_blanks(name) && mutation.cuts() {
+        by_name = store::by_user_name(mutation.sql, &fold(name.trim()))?;
     }
-    let by_external = by_external_id(work.sql, text("externalId"))?;
+    let by_external = by_external_id(mutation.sql, text("externalId"))?;
     let is_other = |found: &&User| by_name.as_ref().is_none_or(|by_name| by_name.key != found.key);
     for found in by_name.iter().chain(by_external.iter().filter(is_other)) {
-        work.spend_document(&found.content.doc)?;
+        mutation.spend_document(&found.content.doc)?;
     }
     match (&by_name, &by_external) {
-        (Some(same), _) if attributes(&same.content.doc)? == *proposed && work.made(same.id.as_str())? => {
+        (Some(same), _) if attributes(&same.content.doc)? == *proposed && mutation.made(same.id.as_str())? => {
             return Ok(Answer::Created(Box::new(stored(same.clone())?)));
         }
         (Some(name), Some(external)) if name.key == external.key && !name.content.active => {
-            return revive(work, name.clone(), proposed.clone());
+            return revive(mutation, name.clone(), proposed.clone());
         }
         _ => {}
     }
     let said = Said::whole(proposed);
-    let passed = gate::pass(work, Proposal { kind, old: None, new: proposed.clone(), said })?;
+    let passed = gate::pass(mutation, Proposal { kind, old: None, new: proposed.clone(), said })?;
     let content = content(kind, &passed.attributes, true);
-    work.spend_document(&content.doc)?;
-    work.spend_folded(content.folded.as_deref())?;
+    mutation.spend_document(&content.doc)?;
+    mutation.spend_folded(content.folded.as_deref())?;
     if let Some(taken) = by_name {
         return Err(conflict(Code::UserNameTaken, "userName", &content.user_name, &taken));
     }
@@ -79,26 +79,26 @@ pub(crate) fn create(work: &mut Work<'_>, user: &Resource) -> Result<Answer> {
         let external_id = content.external_id.as_deref().unwrap_or_default();
         return Err(conflict(Code::ExternalIdTaken, "externalId", external_id, &taken));
     }
-    growth::may_create(work, Kinds::Users)?;
-    work.notes.extend(passed.notes);
-    let id = UserId::parse(&work.new_id()).ok_or_else(|| Error::internal("generated an invalid id"))?;
-    store::insert(work.sql, &id, &content, work.next_seq(), work.at())?;
-    work.totals.users += 1;
-    work.totals.active_users += i64::from(content.active);
-    work.change(ChangeKind::Created, "User", id.as_str(), None);
-    let created = work.at();
+    growth::may_create(mutation, Kinds::Users)?;
+    mutation.notes.extend(passed.notes);
+    let id = UserId::parse(&mutation.new_id()).ok_or_else(|| Error::internal("generated an invalid id"))?;
+    store::insert(mutation.sql, &id, &content, mutation.next_seq(), mutation.at())?;
+    mutation.totals.users += 1;
+    mutation.totals.active_users += i64::from(content.active);
+    mutation.change(ChangeKind::Created, "User", id.as_str(), None);
+    let created = mutation.at();
     let user = User { key: 0, id, content, version: 1, seq: 0, created, modified: created };
     Ok(Answer::Created(Box::new(stored(user)?)))
 }
 
-fn revive(work: &mut Work<'_>, user: User, mut new: Attributes) -> Result<Answer> {
-    growth::may_return(work)?;
-    work.changes_at(user.id.as_str(), user.seq);
+fn revive(mutation: &mut Mutation<'_>, user: User, mut new: Attributes) -> Result<Answer> {
+    growth::may_return(mutation)?;
+    mutation.changes_at(user.id.as_str(), user.seq);
     new.entry("active").or_insert(Value::Bool(true));
-    let old = gate::stored(&work.types.user, &user.content.doc)?;
+    let old = gate::stored(&mutation.types.user, &user.content.doc)?;
     let said = Said::whole(&new);
-    let passed = gate::pass(work, Proposal { kind: &work.types.user, old: Some(&old), new, said })?;
-    let memberships = memberships::count(work.sql, user.key, Some(MEMBERSHIPS_MAX as i64))?;
+    let passed = gate::pass(mutation, Proposal { kind: &mutation.types.user, old: Some(&old), new, said })?;
+    let memberships = memberships::count(mutation.sql, user.key, Some(MEMBERSHIPS_MAX as i64))?;
     if memberships > MEMBERSHIPS_MAX as i64 {
         let detail = format!(
             "User {} comes back and would leave more than {MEMBERSHIPS_MAX} groups, at most {MEMBERSHIPS_MAX} at a \
@@ -107,9 +107,9 @@ fn revive(work: &mut Work<'_>, user: User, mut new: Attributes) -> Result<Answer
         );
         return Err(Error::new(Code::TooManyMemberships, detail));
     }
-    work.lose(usize::try_from(memberships).unwrap_or(usize::MAX))?;
-    let left = leave(work, &user)?;
-    match store_changed(work, user, &old, passed, &left)? {
+    mutation.lose(usize::try_from(memberships).unwrap_or(usize::MAX))?;
+    let left = leave(mutation, &user)?;
+    match store_changed(mutation, user, &old, passed, &left)? {
         Answer::Resource(stored) => Ok(Answer::Created(stored)),
         other => Ok(other),
     }
@@ -118,19 +118,19 @@ fn revive(work: &mut Work<'_>, user: User, mut new: Attributes) -> Result<Answer
 /// Executes PUT /Users/{id} (RFC 7644 section 3.5.1). Omitted attributes are cleared, except `externalId` and `active`:
 /// clearing them by omission would break the provider's matching, or reactivate a user.
 pub(crate) fn replace(
-    work: &mut Work<'_>,
+    mutation: &mut Mutation<'_>,
     id: &UserId,
     user: &Resource,
     mend_formatted: bool,
     null_keeps: bool,
 ) -> Result<Answer> {
-    let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
-    work.changes_at(id.as_str(), old.seq);
-    work.spend_document(&old.content.doc)?;
-    let stored = gate::stored(&work.types.user, &old.content.doc)?;
-    let mut new = unregistered::proposed(work, &work.types.user, user, Some(&stored))?;
+    let old = store::by_id(mutation.sql, id)?.ok_or_else(|| not_found(id))?;
+    mutation.changes_at(id.as_str(), old.seq);
+    mutation.spend_document(&old.content.doc)?;
+    let stored = gate::stored(&mutation.types.user, &old.content.doc)?;
+    let mut new = unregistered::proposed(mutation, &mutation.types.user, user, Some(&stored))?;
     if null_keeps {
-        keep_nulls(&work.types.user, &user.nulls, &stored, &mut new);
+        keep_nulls(&mutation.types.user, &user.nulls, &stored, &mut new);
     }
     for kept in ["externalId", "active"] {
         if !new.contains_key(kept)
@@ -140,129 +140,129 @@ pub(crate) fn replace(
         }
     }
     if mend_formatted && new.get("name").is_some_and(|name| name.get("formatted").is_some()) {
-        let before = work.attribute_before(old.seq, "name", stored.get("name"))?;
+        let before = mutation.attribute_before(old.seq, "name", stored.get("name"))?;
         if drop_stale_formatted(&[stored.get("name"), before.as_ref()], &mut new) {
-            work.repaired("stale_formatted");
+            mutation.repaired("stale_formatted");
         }
     }
     let said = Said::whole(&user.attributes);
-    let passed = gate::pass(work, Proposal { kind: &work.types.user, old: Some(&stored), new, said })?;
-    store_changed(work, old, &stored, passed, &[])
+    let passed = gate::pass(mutation, Proposal { kind: &mutation.types.user, old: Some(&stored), new, said })?;
+    store_changed(mutation, old, &stored, passed, &[])
 }
 
 /// Executes PATCH /Users/{id} (RFC 7644 section 3.5.2).
 pub(crate) fn patch(
-    work: &mut Work<'_>,
+    mutation: &mut Mutation<'_>,
     id: &UserId,
     operations: &[Operation],
     unresolved: &[Unresolved],
 ) -> Result<Answer> {
-    let old = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
-    work.changes_at(id.as_str(), old.seq);
-    work.spend_document(&old.content.doc)?;
-    let (kind, stored) = (&work.types.user, gate::stored(&work.types.user, &old.content.doc)?);
+    let old = store::by_id(mutation.sql, id)?.ok_or_else(|| not_found(id))?;
+    mutation.changes_at(id.as_str(), old.seq);
+    mutation.spend_document(&old.content.doc)?;
+    let (kind, stored) = (&mutation.types.user, gate::stored(&mutation.types.user, &old.content.doc)?);
     let mut new = stored.clone();
     let operations: Vec<&Operation> = operations.iter().collect();
-    if patch::apply(kind, &mut new, &operations, work.budget)? {
-        work.repaired("create_missing_element");
+    if patch::apply(kind, &mut new, &operations, mutation.budget)? {
+        mutation.repaired("create_missing_element");
     }
-    unregistered::apply(work, kind, &stored, &mut new, unresolved)?;
+    unregistered::apply(mutation, kind, &stored, &mut new, unresolved)?;
     let active =
         operations.iter().filter(|one| one.path.target.urn.is_none() && one.path.target.name == "active").count();
     let removal = operations.iter().any(|one| one.op == Op::Remove);
     let profile = active < operations.len() + unresolved.len();
     let said = Said { whole: false, active: active > 0, profile, removal };
-    let passed = gate::pass(work, Proposal { kind, old: Some(&stored), new, said })?;
-    store_changed(work, old, &stored, passed, &[])
+    let passed = gate::pass(mutation, Proposal { kind, old: Some(&stored), new, said })?;
+    store_changed(mutation, old, &stored, passed, &[])
 }
 
 /// Executes DELETE /Users/{id} (RFC 7644 section 3.6): the id is remembered and never used again.
-pub(crate) fn delete(work: &mut Work<'_>, id: &UserId) -> Result<Answer> {
-    gate::may_delete(work.options)?;
-    let user = store::by_id(work.sql, id)?.ok_or_else(|| not_found(id))?;
-    work.changes_at(id.as_str(), user.seq);
-    work.lose(1)?;
+pub(crate) fn delete(mutation: &mut Mutation<'_>, id: &UserId) -> Result<Answer> {
+    gate::may_delete(mutation.options)?;
+    let user = store::by_id(mutation.sql, id)?.ok_or_else(|| not_found(id))?;
+    mutation.changes_at(id.as_str(), user.seq);
+    mutation.lose(1)?;
     let most = MEMBERSHIPS_MAX as i64;
-    let (left, gone_with) = if memberships::count(work.sql, user.key, Some(most))? > most {
-        let count = memberships::count(work.sql, user.key, None)?;
-        work.totals.memberships -= count;
-        store::make_gone(work.sql, user.key, work.next_seq())?;
-        due::set(work.sql, CLEAR, Some(work.at()))?;
+    let (left, gone_with) = if memberships::count(mutation.sql, user.key, Some(most))? > most {
+        let count = memberships::count(mutation.sql, user.key, None)?;
+        mutation.totals.memberships -= count;
+        store::make_gone(mutation.sql, user.key, mutation.next_seq())?;
+        due::set(mutation.sql, CLEAR, Some(mutation.at()))?;
         (Vec::new(), Some(count))
     } else {
-        let left = leave(work, &user)?;
-        memberships::clear(work.sql, user.key)?;
-        store::delete(work.sql, user.key)?;
+        let left = leave(mutation, &user)?;
+        memberships::clear(mutation.sql, user.key)?;
+        store::delete(mutation.sql, user.key)?;
         (left, None)
     };
-    tombstones::bury(work.sql, id.as_str(), "User", work.next_seq())?;
-    work.totals.users -= 1;
-    work.totals.active_users -= i64::from(user.content.active);
-    work.spend_document(&user.content.doc)?;
+    tombstones::bury(mutation.sql, id.as_str(), "User", mutation.next_seq())?;
+    mutation.totals.users -= 1;
+    mutation.totals.active_users -= i64::from(user.content.active);
+    mutation.spend_document(&user.content.doc)?;
     let mut before = attributes(&user.content.doc)?;
     before.insert("groups".to_owned(), json!(left));
     if let Some(count) = gone_with {
         before.insert("memberships".to_owned(), json!(count));
     }
-    work.change(ChangeKind::Deleted, "User", id.as_str(), Some(before));
+    mutation.change(ChangeKind::Deleted, "User", id.as_str(), Some(before));
     Ok(Answer::Nothing)
 }
 
 /// Removes a user from all groups. The request's last change of that user names them. If there are very many, each full
 /// piece has a change of its own before it.
-fn leave(work: &mut Work<'_>, user: &User) -> Result<Vec<String>> {
+fn leave(mutation: &mut Mutation<'_>, user: &User) -> Result<Vec<String>> {
     loop {
-        let mut left = memberships::some(work.sql, user.key, GROUPS_A_CHANGE + 1)?;
+        let mut left = memberships::some(mutation.sql, user.key, GROUPS_A_CHANGE + 1)?;
         let more = left.len() as i64 > GROUPS_A_CHANGE;
         left.truncate(GROUPS_A_CHANGE as usize);
         if left.is_empty() {
             return Ok(Vec::new());
         }
-        work.budget.spend_each(left.len(), GROUP_UNITS)?;
-        memberships::leave(work.sql, user.key, &left, work.at())?;
-        work.totals.memberships -= left.len() as i64;
+        mutation.budget.spend_each(left.len(), GROUP_UNITS)?;
+        memberships::leave(mutation.sql, user.key, &left, mutation.at())?;
+        mutation.totals.memberships -= left.len() as i64;
         if !more {
-            return memberships::ids(work.sql, &left);
+            return memberships::ids(mutation.sql, &left);
         }
-        work.left_change(user.id.as_str(), &left)?;
+        mutation.left_change(user.id.as_str(), &left)?;
     }
 }
 
 /// Stores the differences from the attributes that are `stored`; writes nothing if there are none. `left` are groups
 /// from which the user was removed before.
 fn store_changed(
-    work: &mut Work<'_>,
+    mutation: &mut Mutation<'_>,
     old: User,
     stored: &Attributes,
     passed: Passed,
     left: &[String],
 ) -> Result<Answer> {
     let Passed { attributes: mut new, notes, said } = passed;
-    work.notes.extend(notes);
-    let mut content = content(&work.types.user, &new, old.content.active);
-    work.spend_document(&content.doc)?;
-    work.spend_folded(content.folded.as_deref())?;
+    mutation.notes.extend(notes);
+    let mut content = content(&mutation.types.user, &new, old.content.active);
+    mutation.spend_document(&content.doc)?;
+    mutation.spend_folded(content.folded.as_deref())?;
     if new == *stored && left.is_empty() {
-        return Ok(Answer::Resource(Box::new(one(work.sql, old, work.budget)?)));
+        return Ok(Answer::Resource(Box::new(one(mutation.sql, old, mutation.budget)?)));
     }
-    if let Some(mut full) = growth::full(work, content.doc.len() > old.content.doc.len())? {
+    if let Some(mut full) = growth::full(mutation, content.doc.len() > old.content.doc.len())? {
         // A deactivation is never left out of a request.
         let says_active = full.takes_active(said.active, content.active);
-        new = full.fitted(work, stored, &new, &content.doc)?;
-        content = self::content(&work.types.user, &new, old.content.active);
+        new = full.fitted(mutation, stored, &new, &content.doc)?;
+        content = self::content(&mutation.types.user, &new, old.content.active);
         let is_same = new == *stored && left.is_empty();
-        full.settle(work, &format!("user {}", old.id), says_active || !is_same)?;
+        full.settle(mutation, &format!("user {}", old.id), says_active || !is_same)?;
         if is_same {
-            return Ok(Answer::Resource(Box::new(one(work.sql, old, work.budget)?)));
+            return Ok(Answer::Resource(Box::new(one(mutation.sql, old, mutation.budget)?)));
         }
     }
     if content.user_name_key != old.content.user_name_key
-        && let Some(taken) = store::by_user_name(work.sql, &content.user_name_key)?
+        && let Some(taken) = store::by_user_name(mutation.sql, &content.user_name_key)?
     {
         return Err(conflict(Code::UserNameTaken, "userName", &content.user_name, &taken));
     }
     if content.external_id != old.content.external_id
-        && let Some(taken) = by_external_id(work.sql, content.external_id.as_deref())?
+        && let Some(taken) = by_external_id(mutation.sql, content.external_id.as_deref())?
     {
         return Err(conflict(
             Code::ExternalIdTaken,
@@ -274,22 +274,22 @@ fn store_changed(
     // A linked account's name then finds another user: the user counts as lost.
     let renamed = content.user_name_key != old.content.user_name_key && old.content.external_id.is_some();
     let deactivated = old.content.active && !content.active;
-    work.lose(usize::from(deactivated) + usize::from(renamed))?;
-    store::update(work.sql, &old, &content, work.next_seq(), work.at())?;
+    mutation.lose(usize::from(deactivated) + usize::from(renamed))?;
+    store::update(mutation.sql, &old, &content, mutation.next_seq(), mutation.at())?;
     let what = match (old.content.active, content.active) {
         (true, false) => ChangeKind::Deactivated,
         (false, true) => ChangeKind::Reactivated,
         _ => ChangeKind::Updated,
     };
-    work.totals.active_users += i64::from(content.active) - i64::from(old.content.active);
-    let mut before = difference(stored, &new, work.budget)?;
+    mutation.totals.active_users += i64::from(content.active) - i64::from(old.content.active);
+    let mut before = difference(stored, &new, mutation.budget)?;
     if !left.is_empty() {
         before.insert("groups".to_owned(), json!(left));
     }
-    work.change(what, "User", old.id.as_str(), Some(before));
-    let modified = work.at();
+    mutation.change(what, "User", old.id.as_str(), Some(before));
+    let modified = mutation.at();
     let user = User { content, version: old.version + 1, modified, ..old };
-    Ok(Answer::Resource(Box::new(one(work.sql, user, work.budget)?)))
+    Ok(Answer::Resource(Box::new(one(mutation.sql, user, mutation.budget)?)))
 }
 
 /// Drops a `name.formatted` that repeats the earlier name: the new parts count. `earlier` are the name as it is stored

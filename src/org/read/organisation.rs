@@ -1,40 +1,18 @@
-//! The Console's reads. Nothing here changes anything.
+//! The organisation as the Console reads it: its settings, its counts and its health.
 
-use super::snapshot;
-use crate::directory::console::{Configured, Enabled, Organisation, SyncOptions, Time, Tokens};
+use crate::directory::console::{Configured, Enabled, Organisation, SyncOptions, Time};
 use crate::directory::options::Options;
-use crate::directory::query::Query;
 use crate::directory::reply::Answer;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::id::{OrgId, Timestamp};
-use crate::org::admin::settings;
-use crate::org::admin::tokens::{self, show};
+use crate::org::admin::tokens;
 use crate::org::provision::growth;
-use crate::store::{Sql, changes, tokens as store};
-
-/// Answers one query.
-pub(crate) fn read(sql: &dyn Sql, org: &OrgId, query: &Query, now: Timestamp) -> Result<Answer> {
-    match query {
-        Query::Organisation => organisation(sql, org, now),
-        Query::Tokens => {
-            let tokens = store::all(sql)?;
-            Answer::of(&Tokens { tokens: tokens.iter().map(|token| show(token, now)).collect() })
-        }
-        Query::Snapshot { position } => snapshot::piece(sql, position.as_deref(), snapshot::WORK),
-        Query::Import => crate::org::import::status(sql, org),
-        Query::Schemas => crate::org::admin::schemas::list(sql),
-        Query::Schema { urn } => crate::org::admin::schemas::get(sql, urn),
-        Query::Users(_) | Query::User { .. } | Query::Groups(_) | Query::Group { .. } | Query::Members { .. } => {
-            Err(Error::internal("the directory is read by `state`"))
-        }
-        Query::Changes { .. } => Err(Error::internal("changes are read by `feed`")),
-        Query::Journal(_) => Err(Error::internal("the journal is read by `journal`")),
-    }
-}
+use crate::org::settings;
+use crate::store::{Sql, changes};
 
 /// Answers the organisation's settings and the end of its sequence.
 pub(crate) fn organisation(sql: &dyn Sql, org: &OrgId, now: Timestamp) -> Result<Answer> {
-    let (settings, head) = (settings(sql)?, changes::head(sql)?);
+    let (settings, head) = (settings::read(sql)?, changes::head(sql)?);
     let full = growth::warnings(sql, settings.options.quota(), &head, org)?;
     let (health, last_push) = tokens::health(sql, org, settings.scim_enabled, full, now)?;
     let released = settings.guard_is_released(now).then_some(settings.guard_released_until.into());

@@ -1,7 +1,7 @@
 //! A page of the found resources: they are read with their groups or members, until the page is large enough.
 
 use super::related::{self, Complete, at_once, size};
-use super::{Hit, Scan, Window, bound};
+use super::scan::{Hit, Scan, Window, bound};
 use crate::directory::reply::Answer;
 use crate::directory::scim::Members;
 use crate::error::Result;

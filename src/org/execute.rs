@@ -1,0 +1,291 @@
+//! One call of an organisation's object, from the caller's token to the answer.
+
+use crate::budget::Budget;
+use crate::directory::admin::Admin;
+use crate::directory::call::{Actor, Ask, Call, Envelope, VERSION};
+use crate::directory::query::Query;
+use crate::directory::reply::{Answer, Reply};
+use crate::directory::scim::Command;
+use crate::error::{Error, Result};
+use crate::id::{OrgId, Timestamp, TokenHash};
+use crate::org::admin::{self, erase, schemas, tokens};
+use crate::org::context::Context;
+use crate::org::memory::Memory;
+use crate::org::provision::{preview, run};
+use crate::org::read::search::Searched;
+use crate::org::read::search::scan::Scan;
+use crate::org::read::{feed, organisation, search, snapshot, state};
+use crate::org::{access, address, bucket, import, journal, start};
+use crate::scim::json;
+use crate::store::{Sql, schema};
+use std::rc::Rc;
+
+/// The progress of a call.
+pub enum Progress {
+    /// The call has ended.
+    Done(Reply),
+    /// Other requests may run before [`resume`].
+    Scan(Box<Pending>),
+    /// There is nothing to answer yet: [`again`] once there is a change after its position, or at its end.
+    Wait(Box<feed::Waiting>),
+    /// The organisation is being erased: KV's records of these tokens are to be deleted, then [`erase::forget`] is to
+    /// be called. If there is none, the whole storage and this memory are to be deleted.
+    Erase(Vec<TokenHash>),
+}
+
+/// A call that goes through the directory in steps.
+pub struct Pending {
+    scan: Box<Scan>,
+    call: Call,
+    caller: access::Caller,
+    /// The cost since it was charged last.
+    budget: Budget,
+}
+
+/// Executes one call, or its first step.
+///
+/// 1. The formats fit: this object understands [`VERSION`] and those before.
+/// 2. The edge and the object mean the same organisation, and it is registered; otherwise nothing is written.
+/// 3. The schema is up to date.
+/// 4. The token is alive. Only then the request is read; the token fits, and the organisation allows it.
+/// 5. The edge read the request under the schemas that hold now; otherwise it gets them and nothing else happens.
+/// 6. The object time of its token is not used up, and few streams are running ([`bucket`]); otherwise it is refused.
+/// 7. The request runs in one transaction; a search that no index answers runs in steps, without one.
+/// 8. A refusal, or a request that was skipped in part and changed nothing, is written down.
+/// 9. After a fault of the service or of the platform, memory is read anew: it may have noted data that the storage did
+///    not keep.
+pub fn execute(sql: &dyn Sql, memory: &mut Memory, envelope: Envelope<'_>, context: &Context<'_>) -> Progress {
+    let progress = begun(sql, memory, envelope, context);
+    settled(sql, memory, progress, context.now)
+}
+
+fn begun(sql: &dyn Sql, memory: &mut Memory, envelope: Envelope<'_>, context: &Context<'_>) -> Progress {
+    // Only the edge can call an object, so the holder of the root key needs no row here.
+    let known = match &envelope.actor {
+        Actor::Root => None,
+        Actor::Token { .. } => match admitted(sql, memory, &envelope, false, context) {
+            Ok(known) => Some(known),
+            Err(error) => return done(Err(not_admitted(sql, memory, &envelope, context, error))),
+        },
+    };
+    match fits(&envelope).and_then(|()| envelope.open()) {
+        Ok(call) => {
+            let until = feed::until(&call, context.now);
+            attempt(sql, memory, known, call, until, context)
+        }
+        Err(error) => done(Err(error)),
+    }
+}
+
+/// Runs a waiting query once more. The access of its caller is checked anew too.
+pub fn again(sql: &dyn Sql, memory: &mut Memory, waiting: feed::Waiting, context: &Context<'_>) -> Progress {
+    // The wait is not longer than asked for, if the clock has gone back.
+    let until = waiting.until.min(feed::until(&waiting.call, context.now));
+    let progress = attempt(sql, memory, None, waiting.call, until, context);
+    settled(sql, memory, progress, context.now)
+}
+
+/// Brings memory back in line with the storage, after a call that ended with a fault.
+fn settled(sql: &dyn Sql, memory: &mut Memory, progress: Progress, now: Timestamp) -> Progress {
+    if let Progress::Done(Reply { outcome: Err(error), .. }) = &progress
+        && error.code.is_fault()
+        && memory.migrated
+    {
+        memory.forget_stored();
+        // If the storage does not answer yet, the next call reads it.
+        let _read = start::load(sql, memory, now);
+    }
+    progress
+}
+
+fn attempt(
+    sql: &dyn Sql,
+    memory: &mut Memory,
+    known: Option<access::Known>,
+    call: Call,
+    until: Timestamp,
+    context: &Context<'_>,
+) -> Progress {
+    let erases = call.actor == Actor::Root && matches!(call.ask, Ask::Admin(Admin::Erase));
+    if erases && !memory.migrated && schema::exists(sql).is_ok_and(|exists| !exists) {
+        return Progress::Erase(Vec::new());
+    }
+    let registers = call.actor == Actor::Root && matches!(call.ask, Ask::Admin(Admin::Configure { .. }));
+    let known = known.map_or_else(|| admitted(sql, memory, &call, registers, context), Ok);
+    let caller = match known.and_then(|known| access::check(known, &call.ask)) {
+        Ok(caller) => caller,
+        Err(error) => return done(Err(not_admitted(sql, memory, &call, context, error))),
+    };
+    if matches!(&call.ask, Ask::Admin(admin) if !admin.is_stream()) {
+        memory.administered = true;
+    }
+    // A request that is read again is not written down.
+    if matches!(call.ask, Ask::Scim(_) | Ask::Preview(_)) && call.generation != memory.types.generation {
+        return done(schemas::stale(sql, &memory.types));
+    }
+    if let Some(token) = &caller.token {
+        memory.unsaved.token_used(token, context.now);
+    }
+    if let Some(writing) = memory.importing.filter(|_| call.ask.needs_directory()) {
+        return done(Err(import::state::busy(writing, &call.org)));
+    }
+    // A request that comes too soon is not written down: there may be very many.
+    if let Err(error) = memory.admit(&call, &caller, context.now) {
+        return done(Err(error));
+    }
+    let budget = Budget::new();
+    budget.charge(bucket::reading(context.bytes));
+    let outcome = match &call.ask {
+        Ask::Read(Query::Changes { after, limit, .. }) => match feed::page(sql, *after, *limit) {
+            Ok((_, true)) if context.now < until => {
+                return Progress::Wait(Box::new(feed::Waiting { after: *after, until, call }));
+            }
+            page => page.map(|(answer, _)| answer),
+        },
+        Ask::Read(Query::Journal(query)) => journal::read::page(sql, memory, &call.org, query, &budget),
+        Ask::Read(query) => {
+            match state::begin(sql, &memory.types, query, call.precondition.if_none_match.as_ref(), &call.base, &budget)
+            {
+                None => read_query(sql, &call.org, query, context.now),
+                Some(Ok(Searched::At(answer))) => Ok(answer),
+                Some(Ok(Searched::Scan(scan))) => {
+                    return stepped(sql, memory, Pending { scan, call, caller, budget }, context.now);
+                }
+                Some(Err(error)) => Err(error),
+            }
+        }
+        Ask::Preview(command) => match preview::begin(sql, memory, command, &call, &caller, context, &budget) {
+            Ok(Searched::At(answer)) => Ok(answer),
+            Ok(Searched::Scan(scan)) => {
+                return stepped(sql, memory, Pending { scan, call, caller, budget }, context.now);
+            }
+            Err(error) => Err(error),
+        },
+        Ask::Admin(Admin::PutSchema { document }) => schemas::put(sql, memory, document, context.now),
+        Ask::Admin(Admin::DeleteSchema { urn }) => schemas::delete(sql, memory, urn, context.now),
+        Ask::Admin(Admin::Erase) => match erase::begin(sql, context.now) {
+            Ok(hashes) => return Progress::Erase(hashes),
+            Err(error) => Err(error),
+        },
+        Ask::Admin(
+            admin @ (Admin::BeginImport | Admin::ImportLines { .. } | Admin::FinishImport | Admin::EndImport),
+        ) => import::run(sql, memory, admin, &call, &caller, context.now)
+            .map_err(|error| address::naming(error, &call.org)),
+        Ask::Admin(admin) => admin::run(sql, &call.org, admin, &caller, context.now),
+        // This check is first: a caller that may not send requests needs no other error.
+        Ask::Scim(_) if !caller.settings.scim_enabled => Err(access::switched_off(&call.org)),
+        Ask::Scim(Command::Refused { error, .. }) => Err(error.clone()),
+        Ask::Scim(command) => match search::begin(
+            sql,
+            &mut memory.pages,
+            &memory.types,
+            command,
+            &call.base,
+            caller.token.as_deref(),
+            &budget,
+        ) {
+            None => run::run(sql, memory, command, &call, &caller, context, &budget),
+            Some(Ok(Searched::At(answer))) => Ok(answer),
+            Some(Ok(Searched::Scan(scan))) => {
+                return stepped(sql, memory, Pending { scan, call, caller, budget }, context.now);
+            }
+            Some(Err(error)) => Err(error),
+        },
+    };
+    memory.charge(&call, &caller, &budget, &outcome, context.now);
+    done(noted(sql, memory, outcome, &call, &caller, context.now))
+}
+
+/// Answers a query that needs no search and no wait.
+fn read_query(sql: &dyn Sql, org: &OrgId, query: &Query, now: Timestamp) -> Result<Answer> {
+    match query {
+        Query::Organisation => organisation::organisation(sql, org, now),
+        Query::Tokens => tokens::list(sql, now),
+        Query::Snapshot { position } => snapshot::piece(sql, position.as_deref(), snapshot::WORK),
+        Query::Import => import::state::status(sql, org),
+        Query::Schemas => schemas::list(sql),
+        Query::Schema { urn } => schemas::get(sql, urn),
+        Query::Users(_) | Query::User { .. } | Query::Groups(_) | Query::Group { .. } | Query::Members { .. } => {
+            Err(Error::internal("the directory is read by `state`"))
+        }
+        Query::Changes { .. } => Err(Error::internal("changes are read by `feed`")),
+        Query::Journal(_) => Err(Error::internal("the journal is read by `journal`")),
+    }
+}
+
+/// Takes one more step.
+pub fn resume(sql: &dyn Sql, memory: &mut Memory, pending: Pending, now: Timestamp) -> Progress {
+    let progress = stepped(sql, memory, pending, now);
+    settled(sql, memory, progress, now)
+}
+
+fn stepped(sql: &dyn Sql, memory: &mut Memory, mut pending: Pending, now: Timestamp) -> Progress {
+    if let Some(writing) = memory.importing {
+        return done(Err(import::state::busy(writing, &pending.call.org)));
+    }
+    let types = Rc::clone(&memory.types);
+    let outcome = match pending.scan.step(sql, &types, now, &pending.budget) {
+        Ok(None) => {
+            memory.charge_step(&pending.call, &pending.caller, &pending.budget, now);
+            return Progress::Scan(Box::new(pending));
+        }
+        Ok(Some(answer)) => Ok(answer),
+        Err(error) => Err(error),
+    };
+    memory.charge(&pending.call, &pending.caller, &pending.budget, &outcome, now);
+    if let Ask::Preview(_) = pending.call.ask {
+        return done(preview::nothing_changed(outcome, &pending.call));
+    }
+    done(noted(sql, memory, outcome, &pending.call, &pending.caller, now))
+}
+
+fn done(outcome: Result<Answer>) -> Progress {
+    Progress::Done(Reply { v: VERSION, outcome })
+}
+
+/// Checks that this object understands the call, as far as its version says.
+fn fits<A>(call: &Call<A>) -> Result<()> {
+    if call.v > VERSION { Err(json::being_deployed()) } else { Ok(()) }
+}
+
+/// Checks the caller. With `registers` the organisation need not be registered yet.
+fn admitted<A>(
+    sql: &dyn Sql,
+    memory: &mut Memory,
+    call: &Call<A>,
+    registers: bool,
+    context: &Context<'_>,
+) -> Result<access::Known> {
+    fits(call)?;
+    let named = context.org.is_none_or(|name| *name == call.org);
+    if !named || !(memory.migrated || registers || schema::exists(sql)?) {
+        return Err(Error::unauthorized());
+    }
+    start::load(sql, memory, context.now)?;
+    access::known(sql, call, context.now)
+}
+
+/// Writes down that a token of this organisation was refused, and returns why.
+fn not_admitted<A>(sql: &dyn Sql, memory: &mut Memory, call: &Call<A>, context: &Context<'_>, error: Error) -> Error {
+    if !memory.migrated || context.org.is_some_and(|name| *name != call.org) {
+        return error;
+    }
+    journal::write::write_token_refusal(sql, memory, call, &error, context.now).err().unwrap_or(error)
+}
+
+/// Writes a refusal down.
+fn noted(
+    sql: &dyn Sql,
+    memory: &mut Memory,
+    outcome: Result<Answer>,
+    call: &Call,
+    caller: &access::Caller,
+    now: Timestamp,
+) -> Result<Answer> {
+    if let (Err(error), Ask::Scim(command)) = (&outcome, &call.ask)
+        && !error.code.is_fault()
+    {
+        journal::write::write_refusal(sql, memory, command, call, caller, error, now)?;
+    }
+    outcome
+}

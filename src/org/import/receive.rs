@@ -1,0 +1,210 @@
+//! The Console's calls of an import: its begin, its parts, its finish, its end.
+
+use super::line::{self, Line, put_resource};
+use super::state::{
+    IMPORT, ImportJob, Phase, clear_received, conflict, error_at, job_shown, may_replace_directory, save, status,
+    stored_job, way_out,
+};
+use crate::directory::console::{ImportPart, ImportState};
+use crate::directory::reply::Answer;
+use crate::error::{Code, Error, Result};
+use crate::id::{OrgId, Timestamp};
+use crate::org::provision::growth;
+use crate::org::settings::Settings;
+use crate::scim::schema::Types;
+use crate::store::import::{self as store, Part, place};
+use crate::store::{Sql, TEXT_MAX, due, transact};
+
+/// The largest part, in lines; one of 8 MiB has fewer.
+const PART_MAX: i64 = 100_000;
+
+/// Begins an import. The lines of an earlier one are removed.
+pub(super) fn begin(sql: &dyn Sql, org: &OrgId, scim_enabled: bool, now: Timestamp) -> Result<Answer> {
+    let before = stored_job(sql)?.unwrap_or_default();
+    if matches!(before.phase.state(), ImportState::Checking | ImportState::Writing) {
+        return Err(conflict(
+            Code::ImportState,
+            format!("An import is {} now. Wait for its end.", before.phase.state()),
+        ));
+    }
+    may_replace_directory(sql, scim_enabled, before.half)?;
+    if give_up(sql, &before, Some(ImportJob { half: before.half, ..ImportJob::default() }), now)? {
+        let mut error = Error::new(
+            Code::ImportClearing,
+            "The lines of an earlier import are being removed. Begin again in a moment.",
+        );
+        error.retry_after = Some(5);
+        return Err(error);
+    }
+    status(sql, org)
+}
+
+/// Gives an import up. None of its lines has reached the directory.
+pub(super) fn end(sql: &dyn Sql, now: Timestamp) -> Result<Answer> {
+    let job = job_shown(sql)?;
+    if job.phase.state() == ImportState::Writing {
+        return Err(conflict(Code::ImportState, "The import is being written and can no longer be given up."));
+    }
+    if job.half {
+        return Err(conflict(
+            Code::ImportState,
+            format!("An import broke off while it was written. {}", way_out(&job)),
+        ));
+    }
+    give_up(sql, &job, None, now)?;
+    Ok(Answer::Nothing)
+}
+
+/// Takes some lines of a part. Those before have arrived; `line` is the number of the first one here, 1 begins the part
+/// anew.
+pub(super) fn receive_lines(
+    sql: &dyn Sql,
+    types: &Types,
+    (part, line): (i64, i64),
+    text: &str,
+    last: bool,
+    now: Timestamp,
+) -> Result<Answer> {
+    let job = job_shown(sql)?;
+    if job.phase != Phase::Receiving {
+        return Err(conflict(
+            Code::ImportState,
+            format!("This import is {} and takes no more parts.", job.phase.state()),
+        ));
+    }
+    let arrived = store::part(sql, part)?.map_or(0, |part| part.lines);
+    if line > 1 && arrived != line - 1 {
+        return Err(conflict(Code::ImportPartTwice, format!("Part {part} was sent twice at once. Send it again.")));
+    }
+    // Every line is read before anything is written.
+    let mut read = Vec::new();
+    for (number, text) in (line..).zip(text.lines()) {
+        if number > PART_MAX {
+            return Err(Error::new(
+                Code::ImportPartTooLarge,
+                format!("Part {part} has more than {PART_MAX} lines. Split it."),
+            ));
+        }
+        if text.len() >= TEXT_MAX {
+            return Err(Error::new(
+                Code::ImportLineTooLarge,
+                format!("Part {part}, line {number} has more than 1 MiB."),
+            ));
+        }
+        let located = |error: Error| {
+            let detail = format!("Part {part}, line {number}: {}", error.detail);
+            error.saying(detail)
+        };
+        read.push((store::key(part, number), text, line::read(text, types, now).map_err(located)?));
+    }
+    let count = read.len() as i64;
+    transact(sql, || {
+        if line == 1 {
+            store::forget(sql, part)?;
+        }
+        for (key, text, line) in &read {
+            store_line(sql, *key, text, line)?;
+        }
+        store::arrived(sql, Part { part, lines: line - 1 + count, whole: last })
+    })?;
+    Answer::of(&ImportPart { part, lines: line - 1 + count, complete: last })
+}
+
+/// Checks that all parts were sent, and starts the job. One that was set aside continues.
+pub(super) fn finish(sql: &dyn Sql, settings: &Settings, org: &OrgId, begun: ImportJob, now: Timestamp) -> Result<()> {
+    let job = job_shown(sql)?;
+    if let Some(phase) = job.stopped {
+        let again = ImportJob { phase, stopped: None, error: None, ..job };
+        return set_going(sql, &again, now);
+    }
+    if job.phase != Phase::Receiving {
+        return Err(conflict(Code::ImportState, format!("This import is {} already.", job.phase.state())));
+    }
+    may_replace_directory(sql, settings.scim_enabled, job.half)?;
+    let parts = store::parts(sql)?;
+    for (wanted, part) in (1..).zip(&parts) {
+        if part.part != wanted {
+            return Err(conflict(
+                Code::ImportPartMissing,
+                format!("Part {wanted} is missing. Send it, then finish again."),
+            ));
+        }
+        if !part.whole {
+            let detail =
+                format!("Part {wanted} broke off after line {}. Send it again, then finish again.", part.lines);
+            return Err(conflict(Code::ImportPartIncomplete, detail));
+        }
+    }
+    let lines = parts.iter().map(|part| part.lines).sum::<i64>();
+    if store::line(sql, store::key(1, 1))?.is_none_or(|(kind, _)| kind != "from") {
+        return Err(Error::new(Code::ImportCutOff, "The first line of part 1 must be {\"from\": ...}."));
+    }
+    let key = parts.last().map_or(0, |last| store::key(last.part, last.lines));
+    let Some(Line::End(end)) =
+        store::line(sql, key)?.map(|(_, text)| line::read(&text, &Types::default(), now)).transpose()?
+    else {
+        return Err(Error::new(
+            Code::ImportCutOff,
+            "The last line of the last part must be {\"at\": ..., \"counts\": ..., \"lines\": ...}. The import may be \
+             cut off.",
+        ));
+    };
+    if end.lines != lines - 1 {
+        let detail =
+            format!("The last line says that {} lines come before it, but {} were sent.", end.lines, lines - 1);
+        return Err(Error::new(Code::ImportCounts, detail));
+    }
+    // The job compares its own counts with these, so the directory gets no more than was checked here.
+    let [users, _, groups, ..] = end.counts;
+    growth::may_import(sql, settings.options.quota(), (users, groups), org)?;
+    set_going(sql, &ImportJob { end: key, half: job.half, ..begun }, now)
+}
+
+/// Removes the lines of an import, and stores another one if none are left. Returns true if some are left: the job
+/// continues with them.
+fn give_up(sql: &dyn Sql, before: &ImportJob, another: Option<ImportJob>, now: Timestamp) -> Result<bool> {
+    // The mark of an incomplete directory is never lost.
+    let gone = match before.half {
+        true => ImportJob { phase: Phase::Failed, stopped: None, ..before.clone() },
+        false => ImportJob { phase: Phase::Gone, ..ImportJob::default() },
+    };
+    transact(sql, || {
+        let more = clear_received(sql)?;
+        match if more { Some(&gone) } else { another.as_ref() } {
+            Some(job) => save(sql, job)?,
+            None => store::set_job(sql, None)?,
+        }
+        due::set(sql, IMPORT, more.then_some(now))?;
+        Ok(more)
+    })
+}
+
+fn store_line(sql: &dyn Sql, key: i64, text: &str, line: &Line) -> Result<()> {
+    match line {
+        Line::User(id, ..) | Line::Group(id, ..) => {
+            if let Some(other) = store::brought(sql, id)? {
+                return Err(error_at(
+                    key,
+                    Code::ImportContradiction,
+                    format!("The id {id} is in {} already.", place(other)),
+                ));
+            }
+            put_resource(sql, key, line)
+        }
+        Line::From if key != store::key(1, 1) => {
+            Err(error_at(key, Code::ImportContradiction, "Only the first line of part 1 may be from."))
+        }
+        Line::From => store::keep(sql, key, "from", text),
+        Line::Members(..) => store::keep(sql, key, "members", text),
+        Line::Tombstone(..) => store::keep(sql, key, "tombstone", text),
+        Line::Change(_) => store::keep(sql, key, "change", text),
+        Line::End(_) => store::keep(sql, key, "at", text),
+    }
+}
+
+fn set_going(sql: &dyn Sql, job: &ImportJob, now: Timestamp) -> Result<()> {
+    transact(sql, || {
+        save(sql, job)?;
+        due::set(sql, IMPORT, Some(now))
+    })
+}

@@ -1,0 +1,129 @@
+//! Entries of the journal before they are stored: refusals, and requests of which a part was skipped.
+
+use super::{row, sentence};
+use crate::directory::call::Call;
+use crate::error::{Error, Kind};
+use crate::id::RequestId;
+use crate::scim::schema::Types;
+use crate::store::refused::Key;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+/// The most ids that a refusal keeps, and the most of one about nested groups.
+pub(super) const NAMES_MAX: usize = 100;
+const NESTED_MAX: usize = 1000;
+/// The longest part of an address that is kept, in characters.
+const RESOURCE_MAX: usize = 300;
+
+/// Returns the notes of a request as they are kept.
+pub(crate) fn redact_notes(notes: &[String], types: &Types) -> Vec<String> {
+    notes.iter().map(|note| sentence::kept(note, &[], types)).collect()
+}
+
+/// The parts of a call that an entry keeps.
+#[derive(Clone, Copy)]
+pub(super) struct CallFacts<'a> {
+    pub(super) request: &'a RequestId,
+    pub(super) idp: &'a str,
+    pub(super) repairs: &'a [String],
+    pub(super) notes: &'a [String],
+}
+
+impl<'a, A> From<&'a Call<A>> for CallFacts<'a> {
+    fn from(call: &'a Call<A>) -> Self {
+        Self { request: &call.request, idp: &call.idp, repairs: &call.repairs, notes: &call.notes }
+    }
+}
+
+/// An entry that is to be written.
+pub(super) struct NewEntry<'a> {
+    pub(super) fingerprint: String,
+    /// The code of a refusal; else the outcome.
+    pub(super) code: &'static str,
+    pub(super) outcome: &'static str,
+    pub(super) call: CallFacts<'a>,
+    pub(super) token: Option<&'a str>,
+    pub(super) method: &'static str,
+    pub(super) resource: String,
+    pub(super) why: Value,
+    pub(super) kind: Option<Kind>,
+    pub(super) names: Vec<String>,
+    /// The most names that its row gathers of all equal refusals; 0 if those of the first one are all.
+    pub(super) gathered: usize,
+}
+
+impl<'a> NewEntry<'a> {
+    pub(super) fn new(call: CallFacts<'a>, token: Option<&'a str>, (method, resource): (&str, &str)) -> Self {
+        let methods = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+        let address = resource.split('?').next().unwrap_or_default();
+        let address: String = address.chars().take(RESOURCE_MAX).collect();
+        Self {
+            fingerprint: String::new(),
+            code: "ignored",
+            outcome: "ignored",
+            call,
+            token,
+            method: methods.into_iter().find(|known| *known == method).unwrap_or("other"),
+            resource: sentence::without_tokens(&address),
+            why: Value::Null,
+            kind: None,
+            names: Vec::new(),
+            gathered: 0,
+        }
+    }
+
+    pub(super) fn refusal(
+        call: CallFacts<'a>,
+        token: Option<&'a str>,
+        target: (&str, &str),
+        error: &Error,
+        types: &Types,
+    ) -> Self {
+        let nested = error.nested_in.as_ref().map(|group| group.chars().take(RESOURCE_MAX).collect::<String>());
+        let detail = sentence::kept(&error.detail, &error.names, types);
+        let most = if nested.is_some() { NESTED_MAX } else { NAMES_MAX };
+        let mut entry = Self::new(call, token, target);
+        (entry.outcome, entry.code) = ("refused", error.code.as_str());
+        entry.names = error.names.iter().take(most).map(|name| row::name(&sentence::without_tokens(name))).collect();
+        entry.fingerprint = match &nested {
+            // There is one row a group and token, whatever members are refused.
+            Some(group) => fingerprint(["nested", group, "", ""], &[]),
+            None => {
+                let kind = error.kind().status().to_string();
+                let head = ["refused", token.unwrap_or_default(), entry.method, &entry.resource];
+                fingerprint(head, [&kind, &detail].into_iter().chain(&entry.names))
+            }
+        };
+        entry.why = json!({
+            "code": error.code.as_str(), "kind": error.kind(), "status": error.kind().status(),
+            "scimType": error.kind().scim_type(), "detail": detail,
+            "repairs": call.repairs, "notes": redact_notes(call.notes, types),
+            "nestedIn": nested.as_deref().map(sentence::without_tokens),
+        });
+        // An admin needs the names of all groups that must be flattened.
+        Self { kind: Some(error.kind()), gathered: if nested.is_some() { NESTED_MAX } else { 0 }, ..entry }
+    }
+
+    /// Returns the key that equal entries share.
+    pub(super) fn key(&self) -> Key {
+        let (token, fingerprint) = (self.token.unwrap_or_default().to_owned(), self.fingerprint.clone());
+        Key { code: self.code.to_owned(), token, fingerprint }
+    }
+
+    /// Folds the entry into one row for all refusals of this token with this reason.
+    pub(super) fn folded(mut self, reason: &str) -> Self {
+        let status = self.kind.map(|kind| kind.status().to_string()).unwrap_or_default();
+        self.fingerprint = fingerprint([reason, self.token.unwrap_or_default(), &status, ""], &[]);
+        self
+    }
+}
+
+pub(super) fn fingerprint<'a>(head: [&'a str; 4], more: impl IntoIterator<Item = &'a String>) -> String {
+    let mut hasher = Sha256::new();
+    for part in head.into_iter().chain(more.into_iter().map(String::as_str)) {
+        hasher.update(part.as_bytes());
+        hasher.update([0]);
+    }
+    let digest: [u8; 32] = hasher.finalize().into();
+    crate::id::TokenHash(digest).hex()
+}

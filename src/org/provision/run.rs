@@ -1,0 +1,191 @@
+//! One SCIM request: its transaction, from the conditions to the change that is appended.
+
+use super::apply::apply;
+use super::guard::{Lately, Watch};
+use super::mutation::Mutation;
+use super::{bulk, groups, precondition, users};
+use crate::budget::Budget;
+use crate::directory::call::Call;
+use crate::directory::options::Guard;
+use crate::directory::reply::Answer;
+use crate::directory::scim::{Command, Members};
+use crate::error::Result;
+use crate::id::{Ids, Timestamp};
+use crate::org::access::Caller;
+use crate::org::context::Context;
+use crate::org::journal::target::{BULK, target};
+use crate::org::journal::traffic::Outcome;
+use crate::org::journal::write;
+use crate::org::memory::Memory;
+use crate::org::settings::Settings;
+use crate::store::changes::{self, Facts, Loss};
+use crate::store::{Sql, transact};
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+/// The outcome of a command.
+pub(crate) struct Applied {
+    pub(crate) answer: Answer,
+    /// The skipped parts.
+    pub(crate) notes: Vec<String>,
+    /// The outcome that the journal counts; `None` for a command that reads, and for one that was refused whole.
+    outcome: Option<Outcome>,
+    /// Repairs that only the stored resource showed to be needed.
+    pub(crate) repairs: Vec<&'static str>,
+    /// The losses of its changes, if it made any.
+    loss: Option<Loss>,
+    /// The bytes of its changes.
+    bytes: i64,
+}
+
+impl Applied {
+    /// Makes the outcome of an answer without notes.
+    fn read(answer: Answer) -> Self {
+        Self { answer, notes: Vec::new(), repairs: Vec::new(), loss: None, outcome: None, bytes: 0 }
+    }
+}
+
+/// Runs one SCIM command, and writes down the skipped parts of one that changed nothing.
+pub(crate) fn run(
+    sql: &dyn Sql,
+    memory: &mut Memory,
+    command: &Command,
+    call: &Call,
+    caller: &Caller,
+    context: &Context<'_>,
+    budget: &Budget,
+) -> Result<Answer> {
+    let Applied { answer, notes, loss, outcome, bytes, .. } =
+        attempt(sql, memory, command, call, caller, context, budget)?;
+    // Losses while the guard is released count too; without a guard nothing is counted.
+    match (&mut memory.guard, caller.settings.options.guard()) {
+        (Some(lately), Some(_)) => loss.into_iter().for_each(|loss| lately.add(loss)),
+        (remembered, _) => *remembered = None,
+    }
+    if let Some(token) = &caller.token {
+        memory.added.charge(token, bytes, context.now);
+    }
+    if let Some(outcome) = outcome {
+        memory.unsaved.counted(&call.idp, outcome, context.now);
+    }
+    if outcome != Some(Outcome::Applied)
+        && !notes.is_empty()
+        && !write::is_already_journalled(sql, command, &answer, &notes)?
+    {
+        write::write_skipped(sql, memory, command, call, caller, &notes, context.now)?;
+    }
+    Ok(answer)
+}
+
+/// Runs one SCIM command, without the notes about it.
+///
+/// All statements run synchronously inside one `transactionSync`, so no other event of the object comes between a check
+/// and the write that relies on it, and an error or a panic takes every row back.
+pub(crate) fn attempt(
+    sql: &dyn Sql,
+    memory: &mut Memory,
+    command: &Command,
+    call: &Call,
+    caller: &Caller,
+    context: &Context<'_>,
+    budget: &Budget,
+) -> Result<Applied> {
+    match command {
+        Command::Discover => return Ok(Applied::read(Answer::Allowed)),
+        Command::GetUser { .. } | Command::GetGroup { .. } => precondition::check(sql, command, &call.precondition)?,
+        _ => {}
+    }
+    match command {
+        Command::GetUser { id } => return users::get(sql, id, budget).map(Applied::read),
+        Command::GetGroup { id, members } => return groups::get(sql, id, *members).map(Applied::read),
+        _ => {}
+    }
+    let types = Rc::clone(&memory.types);
+    let guard = guarding(&caller.settings, command, context.now);
+    transact(sql, || {
+        let mut refused = Vec::new();
+        let head = changes::head(sql)?;
+        let ids = memory.ids.get_or_insert_with(|| Ids::after(head.at));
+        let guard = match guard {
+            Some(guard) => {
+                let lately = Lately::of(&mut memory.guard, sql, guard, context.now)?;
+                Some(Watch { guard, lately, now: context.now, org: &call.org })
+            }
+            None => None,
+        };
+        let mut mutation = Mutation {
+            sql,
+            budget,
+            types: &types,
+            totals: head.totals,
+            notes: call.notes.clone(),
+            repairs: Vec::new(),
+            options: &caller.settings.options,
+            reserved_names: OnceCell::new(),
+            guard,
+            members: if matches!(command, Command::Bulk(_)) { Members::Hidden } else { Members::Shown },
+            reserved: None,
+            call,
+            caller,
+            ids,
+            random: context.random,
+            now: context.now,
+            head,
+            wait: caller.token.as_deref().and_then(|token| memory.added.wait(token, context.now)),
+            changes: Vec::new(),
+            last: None,
+            lost: 0,
+            told: 0,
+        };
+        precondition::check(sql, command, &call.precondition)?;
+        let answer = match command {
+            Command::Bulk(bulk) => bulk::run(&mut mutation, bulk, &call.request, &mut refused)?,
+            _ => apply(&mut mutation, command)?,
+        };
+        mutation.bound_notes();
+        let loss = Loss { at: mutation.at(), clock: mutation.now, lost: mutation.lost };
+        let loss = (!mutation.changes.is_empty()).then_some(loss);
+        let mut bytes = 0;
+        let mut outcome = refused.is_empty().then_some(Outcome::Unchanged);
+        if !mutation.changes.is_empty() {
+            outcome = Some(Outcome::Applied);
+            let facts = Facts {
+                request: &call.request,
+                clock: mutation.now,
+                idempotency_key: call.idempotency_key.as_deref(),
+                token: caller.token.as_deref(),
+                idp: &call.idp,
+                method: match command {
+                    Command::Bulk(_) => BULK,
+                    one => target(one, &call.org).0,
+                },
+                status: status(&answer),
+                repairs: {
+                    let own = mutation.repairs.iter().map(|name| (*name).to_owned());
+                    call.repairs.iter().cloned().chain(own).chain(mutation.notes.iter().cloned()).collect()
+                },
+            };
+            bytes = changes::append(sql, &mutation.head, mutation.at(), &facts, &mutation.changes)?;
+        }
+        let (notes, repairs) = (mutation.notes, mutation.repairs);
+        // A failed operation is written down together with the effects of the others: either all of it is stored or
+        // nothing.
+        write::write_operation_refusals(sql, memory, &refused, call, caller, context.now)?;
+        Ok(Applied { answer, notes, repairs, loss, outcome, bytes })
+    })
+}
+
+/// Returns the guard, for a request that may remove a user or member. A created user may be one who comes back.
+fn guarding(settings: &Settings, command: &Command, now: Timestamp) -> Option<Guard> {
+    let harmless = matches!(command, Command::CreateGroup { .. });
+    settings.options.guard().filter(|_| !harmless && !settings.guard_is_released(now))
+}
+
+/// Returns the status of the answer that a change stores.
+fn status(answer: &Answer) -> i64 {
+    match answer {
+        Answer::Created(_) => 201,
+        Answer::Nothing => 204,
+        _ => 200,
+    }
+}
