@@ -1,6 +1,6 @@
 // Counts three figures of the source's language: functions whose name is one word, comments inside code, and type names that
-// several files declare. `node scripts/style-figures.mjs` prints them; `-- FOLDER` counts another copy of src, `--list` names what
-// was counted. tests/house/style.rs holds the bounds.
+// several files declare. `node scripts/style-figures.mjs` prints them; with a FOLDER it counts another copy of src, with `--list` it
+// names them.
 //
 // Counted is the code below src without its tests: files named tests, and what follows `#[cfg(test)]` in a file.
 import { readdirSync, readFileSync } from "node:fs";

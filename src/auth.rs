@@ -3,8 +3,11 @@
 //! KV is a router and a fast refusal. Only the organisation's object decides whether a token is alive, by the same
 //! hash. Nothing in this module lets a caller in.
 
+mod dialect;
 pub mod range;
 pub mod remembered;
+
+pub use dialect::{Dialect, Habits};
 
 use crate::error::{Code, Error, Result};
 use crate::id::{OrgId, Timestamp, TokenHash};
@@ -158,30 +161,6 @@ pub fn root_keys(key: &str, next: &str) -> Result<Vec<String>> {
 pub fn is_root(presented: &str, keys: &[String]) -> bool {
     let presented = Sha256::digest(presented.as_bytes());
     keys.iter().fold(false, |found, key| found | bool::from(presented.ct_eq(&Sha256::digest(key.as_bytes()))))
-}
-
-/// The identity provider whose habits a token's requests have, as the admin said when minting it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[cfg_attr(native, derive(schemars::JsonSchema))]
-#[allow(missing_docs, reason = "the names say it")]
-pub enum Dialect {
-    /// All repairs; the caller is named from what it sends, for the journal only.
-    #[default]
-    Auto,
-    Okta,
-    Entra,
-    OneLogin,
-    JumpCloud,
-    Google,
-    Ping,
-    Rippling,
-    CyberArk,
-    Authentik,
-    Keycloak,
-    Wso2,
-    /// No repair: the request is judged by RFC 7643 and RFC 7644 alone.
-    Rfc,
 }
 
 /// The record that KV keeps under [`record_key`], version 1: where the object is, which dialect to read, and when the

@@ -16,3 +16,8 @@ pub mod reply;
 pub mod residency;
 pub mod scim;
 pub mod view;
+
+/// Returns true for the number that a field without a value has.
+fn is_zero(number: &i64) -> bool {
+    *number == 0
+}

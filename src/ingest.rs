@@ -204,7 +204,9 @@ fn command(
             }
             Command::CreateUser { user }
         }
-        Scim::Replace(kinds, id) if request.dialect == Dialect::Wso2 && reading.repairs.need(Repair::PartialPut) => {
+        Scim::Replace(kinds, id)
+            if request.dialect.habits().partial_put && reading.repairs.need(Repair::PartialPut) =>
+        {
             let (_, body) = body(request, data, reading)?;
             check_id(Some(id), &body)?;
             reading.schemas(check_schemas(&request.types.of(*kinds).schema.id, &body))?;
@@ -229,7 +231,7 @@ fn command(
             Command::ReplaceGroup { id: group_id(id)?, group, members }
         }
         Scim::Patch(kinds, id) => {
-            let shown = request.dialect == Dialect::Rfc || !projection.is_default();
+            let shown = !request.dialect.habits().mends || !projection.is_default();
             let (whole, body) = body(request, data, reading)?;
             // "The body of each request MUST contain the "schemas" attribute with the URI value of PatchOp."
             reading.schemas(check_schemas(MESSAGE, &body))?;

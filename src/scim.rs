@@ -14,6 +14,7 @@ pub mod json;
 pub mod limits;
 pub mod member;
 pub mod names;
+pub mod operation;
 mod order;
 pub mod patch;
 pub mod path;

@@ -6,6 +6,7 @@
 
 pub mod changes;
 pub mod due;
+mod facts;
 pub mod feed;
 pub mod filter;
 pub mod folded;

@@ -11,7 +11,7 @@ use percent_encoding::percent_decode_str;
 /// Returns the forms that a dialect's paths and filters may have.
 pub fn forms(dialect: Dialect) -> Forms {
     match Form::ALL.into_iter().find(|form| !repair(*form).is_on()) {
-        _ if dialect == Dialect::Rfc => Forms::Strict,
+        _ if !dialect.habits().mends => Forms::Strict,
         None => Forms::Lenient,
         Some(off) => Forms::Without(off),
     }

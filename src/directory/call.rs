@@ -11,6 +11,7 @@
 //! 5. Operations on unregistered extensions; filters on the elements of plain lists.
 
 use super::admin::Admin;
+use super::is_zero;
 use super::precondition::Precondition;
 use super::query::Query;
 use super::residency::Residency;
@@ -191,9 +192,4 @@ impl Call {
             Ask::Admin(admin) => admin.lowest_version(),
         })
     }
-}
-
-/// Returns true for the number that stands for a missing value.
-pub(super) fn is_zero(number: &i64) -> bool {
-    *number == 0
 }

@@ -1,6 +1,6 @@
 //! The Console's queries. A query changes nothing, so any Console token may ask it.
 
-use super::call::is_zero;
+use super::is_zero;
 use crate::id::{GroupId, Seq, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,5 @@
 //! The protocol between the edge and the registry, the object that knows which organisations exist.
 
-use super::console::Organisations;
 use super::residency::Residency;
 use crate::error::Result;
 use crate::id::OrgId;
@@ -150,13 +149,4 @@ pub fn page_call(after: Option<OrgId>, limit: i64) -> RegistryCall {
         None => RegistryCall::List,
         Some(after) => RegistryCall::Page { after, limit: limit + 1 },
     }
-}
-
-/// Returns the page of these organisations; those behind `limit` only tell that there are more.
-pub fn shown_page(mut entries: Vec<RegistryEntry>, limit: i64) -> Organisations {
-    let limit = usize::try_from(limit).unwrap_or(0);
-    let more = entries.len() > limit;
-    entries.truncate(limit);
-    let next = entries.last().filter(|_| more).map(|entry| entry.id.clone());
-    Organisations { organisations: entries, next }
 }

@@ -7,6 +7,7 @@ use crate::auth::{self, Record, Token, TokenKind};
 use crate::console;
 use crate::directory::admin::{Admin, Rotation, TokenSettings};
 use crate::directory::call::{Actor, Ask, Call, VERSION};
+use crate::directory::console::Organisations;
 use crate::directory::console::{EndedToken, MintedToken, RemainingTokens, ReplacedToken};
 use crate::directory::precondition::Precondition;
 use crate::directory::query::Query;
@@ -127,7 +128,7 @@ async fn run(
     let Some(org) = org else {
         let (after, limit) = console::organisations(&route::query(query))?;
         let entries = edge.registry(&registry::page_call(after, limit)).await?;
-        return Ok(render::document(200, &registry::shown_page(entries, limit), render::JSON));
+        return Ok(render::document(200, &Organisations::page(entries, limit), render::JSON));
     };
     let accepted = matches!(route, Console::FinishImport(_));
     let ask = match asked {

@@ -7,6 +7,7 @@ mod value;
 
 use self::value::{assign, assign_sub, merge, yield_primary};
 use super::filter::Filter;
+pub use super::operation::Op;
 use super::order::{folding, trial, weight};
 use super::path::Resolved;
 use super::resource::{canonical, is_label, is_unassigned};
@@ -49,16 +50,6 @@ pub fn removal_unclear(name: &str, what: &str) -> Error {
          another stored sub-attribute. Nothing was changed."
     );
     Error::new(Code::RemovalUnclear, detail)
-}
-
-/// The effect of an operation on its target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[allow(missing_docs, reason = "RFC 7644 sections 3.5.2.1 to 3.5.2.3")]
-pub enum Op {
-    Add,
-    Remove,
-    Replace,
 }
 
 /// The rule for a value filter that matches nothing.

@@ -5,8 +5,8 @@
 //! everything else that needs the directory (`org`).
 
 use super::json::{self, name};
+use super::operation::Unresolved;
 use super::schema::{Attribute, Mutability, ResourceType, Schema, Type};
-use super::unregistered::Unresolved;
 use super::urn;
 use crate::error::{Code, Error, Result, quoted};
 use crate::id::Timestamp;

@@ -5,6 +5,7 @@
 
 use super::filter::resolve::in_value_path;
 use super::filter::{Expression, Forms, Literal, ResolveError, Target};
+pub use super::operation::Unresolved;
 use super::order::weight;
 use super::patch::{self, Missing, Op, Operation};
 use super::path::{self, Resolved};
@@ -12,7 +13,6 @@ use super::schema::{Attribute, ResourceType, Schema, Type};
 use super::urn;
 use crate::budget::Budget;
 use crate::error::{Code, Error, Result, cut, quoted};
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -27,22 +27,6 @@ const SUBS_MAX: usize = 256;
 
 /// How many bytes of two URNs are compared for a unit of work.
 const COMPARED_BYTES: usize = 32;
-
-/// An operation whose path begins with the URN of an unregistered extension. The serialised form is part of a versioned
-/// command: names are never changed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Unresolved {
-    /// The kind of the operation.
-    pub op: Op,
-    /// The path as it was sent.
-    pub path: String,
-    /// The value as it was sent; `null` for none.
-    #[serde(default, skip_serializing_if = "Value::is_null")]
-    pub value: Value,
-    /// The number of the operation whose path this is, from 1 on; none for the key of a value.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub number: Option<usize>,
-}
 
 /// Returns true for a path, or a key, that begins with a URN that is not registered for this type.
 pub fn is_unregistered(kind: &ResourceType, path: &str) -> bool {

@@ -1,6 +1,8 @@
 //! The parts of the journal besides [`refused`](super::refused): the requests that were applied, from their changes,
 //! and counts by day.
 
+pub use super::facts::Facts;
+use super::facts::read_facts;
 use super::refused::{Key, Position};
 use super::{Param, Row, Sql, each, first};
 use crate::directory::query::Journal;
@@ -79,23 +81,6 @@ impl Place {
     }
 }
 
-/// The caller of a request.
-#[derive(Debug)]
-pub struct Facts {
-    /// The request.
-    pub request: String,
-    /// The token's public id.
-    pub token: Option<String>,
-    /// The name that the admin gave it.
-    pub token_name: Option<String>,
-    /// The caller's name.
-    pub idp: String,
-}
-
-pub(super) fn facts(row: &mut Row) -> Result<Facts> {
-    Ok(Facts { request: row.text()?, token: row.optional_text()?, token_name: row.optional_text()?, idp: row.text()? })
-}
-
 /// A request that was applied, by the last of its changes.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the columns of the change")]
@@ -144,7 +129,7 @@ pub fn applied(sql: &dyn Sql, wanted: &Journal, below: Seq, limit: i64) -> Resul
     ];
     let read = |mut row: Row| {
         let (seq, at) = (row.integer()?, Timestamp(row.integer()?));
-        let facts = facts(&mut row)?;
+        let facts = read_facts(&mut row)?;
         let (method, status) = (row.optional_text()?, row.optional_integer()?);
         Ok(Applied { seq, at, facts, method, status, resource: row.text()?, id: row.text()?, repairs: row.text()? })
     };

@@ -7,6 +7,7 @@ use crate::support::sqlite::Sqlite;
 use scim_edge::auth::{Dialect, Token, TokenKind};
 use scim_edge::directory::admin::{Admin, Scope, TokenSettings};
 use scim_edge::directory::call::{Actor, Ask, Envelope};
+use scim_edge::directory::console::Organisations;
 use scim_edge::directory::query::Query;
 use scim_edge::directory::registry::{self as messages, RegistryCall};
 use scim_edge::directory::residency::Residency;
@@ -156,7 +157,7 @@ fn organisations_have_pages() {
         let query: Vec<(String, String)> = query.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
         let (after, limit) = scim_edge::console::organisations(&query).unwrap();
         let entries = registry::execute(&sql, &messages::page_call(after, limit), Timestamp(0)).unwrap();
-        serde_json::to_value(messages::shown_page(entries, limit)).unwrap()
+        serde_json::to_value(Organisations::page(entries, limit)).unwrap()
     };
     let ids = |page: &Value| -> Vec<String> {
         page["organisations"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()

@@ -1,5 +1,6 @@
 //! What holds of the code itself: its layers, its error codes, its configuration, and the bytes of every stored and internal format.
 
+mod circles;
 mod codes;
 mod config;
 mod docs;

@@ -17,6 +17,17 @@ pub struct Organisations {
     pub next: Option<OrgId>,
 }
 
+impl Organisations {
+    /// Returns the page of these organisations; those behind `limit` only tell that there are more.
+    pub fn page(mut entries: Vec<RegistryEntry>, limit: i64) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(0);
+        let more = entries.len() > limit;
+        entries.truncate(limit);
+        let next = entries.last().filter(|_| more).map(|entry| entry.id.clone());
+        Self { organisations: entries, next }
+    }
+}
+
 /// An organisation's settings, what it holds, and how it is.
 #[derive(Debug, Serialize)]
 #[cfg_attr(native, derive(schemars::JsonSchema))]

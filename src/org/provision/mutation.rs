@@ -1,7 +1,6 @@
 //! The execution of one SCIM request: its transaction, its changes, its ids.
 
 use super::guard::Watch;
-use crate::auth::Dialect;
 use crate::budget::Budget;
 use crate::directory::call::{Actor, Call};
 use crate::directory::options::Options;
@@ -134,7 +133,7 @@ impl Mutation<'_> {
     /// (Rippling). The caller checks whether the resource still is what was posted.
     pub(crate) fn made(&self, id: &str) -> Result<bool> {
         let key = self.call.idempotency_key.as_deref();
-        let repeats = matches!(self.call.actor, Actor::Token { dialect: Dialect::Rippling, .. });
+        let repeats = matches!(&self.call.actor, Actor::Token { dialect, .. } if dialect.habits().repeats_posts);
         if key.is_none() && !repeats {
             return Ok(false);
         }

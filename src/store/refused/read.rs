@@ -7,7 +7,7 @@ use super::{Key, key};
 use crate::directory::query::Journal;
 use crate::error::{Error, Result};
 use crate::id::Timestamp;
-use crate::store::journal::{Facts, facts};
+use crate::store::facts::{Facts, read_facts};
 use crate::store::{Param, Row, Sql, each, first};
 use std::cmp::{Ordering, Reverse};
 
@@ -81,7 +81,7 @@ const NAMED: &str = "LEFT JOIN tokens t ON t.id = r.token \
 fn read(mut row: Row) -> Result<Refused> {
     let (key, outcome) = (key(&mut row)?, row.text()?);
     let (first, last) = (Timestamp(row.integer()?), Timestamp(row.integer()?));
-    let facts = facts(&mut row)?;
+    let facts = read_facts(&mut row)?;
     let (method, resource, why, names) = (row.text()?, row.text()?, row.text()?, row.text()?);
     let (count, group) = (row.integer()?, row.optional_text()?);
     Ok(Refused { key, outcome, first, last, facts, method, resource, why, names, count, group })
