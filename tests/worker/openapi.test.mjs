@@ -152,8 +152,8 @@ test("every operation is held to the rate of its caller", async () => {
 test("a parameter is known, and said once", async () => {
   for (const [path, says] of [
     ["?limit=1", 'Unknown query parameter "limit"'],
-    ["/users?limit=1&limit=2", '"limit" stands twice'],
-    ["/users?limit=1&limit=1", '"limit" stands twice'],
+    ["/users?limit=1&limit=2", '"limit" is sent twice'],
+    ["/users?limit=1&limit=1", '"limit" is sent twice'],
     ["/changes?after=9007199254740992", "after must be"],
     ["/journal?wait=1", 'Unknown query parameter "wait"'],
   ]) {
