@@ -97,6 +97,11 @@ pub fn apply(
             unknown.push(operation.path.clone());
             continue;
         };
+        if rest.starts_with('[') {
+            let detail = format!("{} is an extension, so a filter in brackets cannot follow it.", quoted(urn));
+            let error = Error::new(Code::FilterImpossible, detail);
+            return Err(patch::about_path(error, operation.number, &operation.path));
+        }
         let key = attributes.keys().find(|key| key.eq_ignore_ascii_case(urn)).map_or(urn, String::as_str).to_owned();
         // A stored value that is no object was kept before such values were refused: it may be sent again.
         let is_same = |all: &Attributes| all.get(&key) == Some(&operation.value);
@@ -129,8 +134,12 @@ fn head(path: &str) -> &str {
     path.split('[').next().unwrap_or_default()
 }
 
-/// Returns the text after a URN in a path: empty, or the name of an attribute and its parts.
+/// Returns the text after a URN in a path: empty, the name of an attribute and its parts, or a filter, which cannot follow it.
 fn rest_after<'p>(path: &'p str, urn: &str) -> Option<&'p str> {
+    let filter = path.get(urn.len()..).filter(|rest| rest.starts_with('['));
+    if filter.is_some() && head(path).eq_ignore_ascii_case(urn) {
+        return filter;
+    }
     let rest = urn::after(path, urn)?;
     let attribute = rest.get(1..).unwrap_or_default();
     let name = attribute.split(['.', '[']).next().unwrap_or_default();
@@ -145,13 +154,15 @@ fn rest_after<'p>(path: &'p str, urn: &str) -> Option<&'p str> {
 ///    an object.
 /// 4. The version ends the URN.
 ///
-/// `None` for a path without a version, or with more behind the URN than an attribute and its sub-attribute.
+/// `None` for a path without a version, or with more behind the URN than an attribute and its sub-attribute. Only an
+/// attribute is followed by a filter.
 fn split<'p>(path: &'p str, is_object: bool, known: &'p [String]) -> Option<(&'p str, &'p str)> {
     let fits = known.iter().filter_map(|urn| Some((urn.as_str(), rest_after(path, urn)?)));
     if let Some(found) = fits.max_by_key(|(urn, _)| urn.len()) {
         return Some(found);
     }
     let head = head(path);
+    let is_object = is_object && head.len() == path.len();
     // The begin and end of each segment.
     let mut segments: Vec<(usize, usize)> = Vec::new();
     let mut at = 0;
@@ -163,7 +174,7 @@ fn split<'p>(path: &'p str, is_object: bool, known: &'p [String]) -> Option<(&'p
     let version = segments.iter().rposition(|segment| is_version(text(*segment)))?;
     let behind = segments.get(version + 1..).unwrap_or_default();
     let is_capital = |segment: (usize, usize)| text(segment).starts_with(|c: char| c.is_ascii_uppercase());
-    let Some((last, before)) = behind.split_last() else { return Some((path, "")) };
+    let Some((last, before)) = behind.split_last() else { return path.split_at_checked(head.len()) };
     let end = match before.iter().rfind(|segment| is_capital(**segment)) {
         Some((_, end)) => *end,
         None if is_capital(*last) => match text(*last).find('.') {
@@ -253,6 +264,8 @@ fn attribute(
             inner.insert(name, value.clone());
             return Ok(());
         }
+        // A value that is there already is not added again, nor taken away because it is empty.
+        (Op::Add, value) if whole && stored == Some(value) => return Ok(()),
         (Op::Add, value) if whole && stored.is_none() => {
             inner.insert(name, value.clone());
             return Ok(());
@@ -504,6 +517,9 @@ mod tests {
                 Some(("urn:okta:custom:group:1.0", "x[type eq \"1\"]")),
             ),
             ("urn:okta:custom:group:1.0", true, Some(("urn:okta:custom:group:1.0", ""))),
+            ("urn:ab:x:1.0:Keys[type eq \"a\"]", true, Some(("urn:ab:x:1.0", "Keys[type eq \"a\"]"))),
+            ("urn:ab:x:1.0[type eq \"a\"]", true, Some(("urn:ab:x:1.0", "[type eq \"a\"]"))),
+            ("urn:ab:old[type eq \"a:b\"].x", false, Some(("urn:ab:old", "[type eq \"a:b\"].x"))),
             ("urn:ab:x:2:a:b", false, None),
             ("urn:ab:x:thing", false, None),
         ] {
@@ -515,7 +531,7 @@ mod tests {
     fn operations() {
         const URN: &str = "urn:ab:x:1.0:User";
         let stored = json!({"userName": "u", URN: {
-            "Code": "A", "tags": ["a", "B", 7], "flag": true, "desk": {"Floor": 1, "room": {"n": 1}},
+            "Code": "A", "tags": ["a", "B", 7], "flag": true, "none": {}, "nil": [], "desk": {"Floor": 1, "room": {"n": 1}},
             "keys": [{"value": "k", "Type": "work", "n": 5}, {"value": "l", "primary": true}],
         }});
         let at = |rest: &str| format!("{URN}{rest}");
@@ -525,6 +541,8 @@ mod tests {
             (Op::Remove, at(":code"), json!("x"), Ok(json!({"Code": null}))),
             (Op::Add, at(".new"), json!({"a": [1]}), Ok(json!({"new": {"a": [1]}}))),
             (Op::Add, at(":new"), json!(null), Ok(json!({}))),
+            (Op::Add, at(":none"), json!({}), Ok(json!({}))),
+            (Op::Add, at(":nil"), json!([]), Ok(json!({}))),
             (Op::Add, at(":tags"), json!("c"), Ok(json!({"tags": ["a", "B", 7, "c"]}))),
             (Op::Add, at(":tags"), json!(["a", "c"]), Ok(json!({"tags": ["a", "B", 7, "c"]}))),
             (Op::Add, at(":Code"), json!(["c"]), Ok(json!({"Code": ["A", "c"]}))),
@@ -591,6 +609,8 @@ mod tests {
                 json!("m"),
                 Ok(json!({"mails": [{"type": "home", "value": "m"}]})),
             ),
+            (Op::Remove, at("[value eq \"k\"]"), json!(null), Err(Code::FilterImpossible)),
+            (Op::Add, "urn:ab:y:1.0[value eq 1]".to_owned(), json!({"a": 1}), Err(Code::FilterImpossible)),
             (Op::Remove, at(":keys[value eq"), json!(null), Err(Code::PathSyntax)),
             (Op::Remove, at(":keys.a.b"), json!(null), Err(Code::PathSyntax)),
             (

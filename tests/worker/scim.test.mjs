@@ -195,6 +195,9 @@ test("rows written, exactly", async () => {
   }
   // A user: its row, id, userName, externalId, mail, the change. Then: row and change; member both ways, group, change.
   assert.deepEqual(written, [6, 2, 4, 1]);
+  // A user in no group: its row, the change, the deleted id and its place in their order. A repeat is a refusal.
+  const path = `/Users/${(await acme.scim("POST", "/Users", user("counted too"))).body.id}`;
+  assert.deepEqual([(await acme.scim("DELETE", path)).written, (await acme.scim("DELETE", path)).written], [4, 1]);
 });
 
 test("a POST that comes again is a conflict, and its first answer under the same key", async () => {
