@@ -35,12 +35,20 @@ function cargo(args) {
   return run(cargoMutants, ["mutants", ...args], { quiet: true, env: { CARGO_TARGET_DIR: join(FOLDER, "target") } });
 }
 
-/** Every mutant, in the order of this seed: by the hash of seed and name, so an edit elsewhere moves none. */
+/**
+ * Every mutant, in the order of this seed: by the hash of seed, name without its place, and which of the mutants of one name it is.
+ * So an edit elsewhere moves none.
+ */
 async function ordered(seed) {
   const listed = await cargo(["--list", ...FILES.flatMap((file) => ["--file", file])]);
   const names = listed.split("\n").filter((line) => line.startsWith("src/"));
   if (names.length < 500) throw new Failure(`cargo-mutants lists ${names.length} mutants only`);
-  const key = (name) => createHash("sha256").update(`${seed} ${name}`).digest("hex");
+  const seen = new Map();
+  const key = (name) => {
+    const nth = (seen.get(lasting(name)) ?? 0) + 1;
+    seen.set(lasting(name), nth);
+    return createHash("sha256").update(`${seed} ${lasting(name)} ${nth}`).digest("hex");
+  };
   return names.map((name) => [key(name), name]).sort().map(([, name]) => name);
 }
 

@@ -7,7 +7,7 @@ import { Failure, main, root, run, say } from "./lib/run.mjs";
 
 const TABLE = "docs/idp/README.md";
 const TESTS = "tests/idp/repairs.rs";
-const LIMIT_MS = 120_000;
+const LIMIT_MS = 600_000;
 
 const read = (path) => readFileSync(join(root, path), "utf8");
 const quoted = (cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, text]) => text);

@@ -2,6 +2,7 @@
 
 mod bulk;
 mod condition;
+mod echo;
 mod list;
 mod members;
 mod patch;
@@ -266,7 +267,7 @@ fn user(id: Option<&str>, request: &Request<'_>, data: Body<'_>, reading: &mut R
     let (_, body) = body(request, data, reading)?;
     let body = body.with_inside(&request.types.user.schema.id);
     check_id(id, &body)?;
-    resource_of(&request.types.user, &body, reading)
+    resource_of(&request.types.user, &body, id.is_some(), reading)
 }
 
 fn group(
@@ -280,7 +281,7 @@ fn group(
     let mut body = body.with_inside(&kind.schema.id);
     check_id(id, &body)?;
     let sent = body.take("members");
-    let resource = resource_of(kind, &body, reading)?;
+    let resource = resource_of(kind, &body, id.is_some(), reading)?;
     let name = resource.attributes.get("displayName").and_then(Value::as_str).unwrap_or_default();
     let label = id.map_or_else(|| quoted(name), str::to_owned);
     let members = match sent.map(|value| members::read(kind, value, reading)).transpose()? {
@@ -292,13 +293,24 @@ fn group(
     Ok((resource, members))
 }
 
-fn resource_of(kind: &ResourceType, body: &Object<'_>, reading: &mut Reading) -> Result<Resource> {
-    let (body, unresolved) = kept(kind, body, reading)?;
-    let body = if reading.mends() { dialect::body(kind, body, &mut reading.repairs) } else { body };
+/// Reads the body of a POST or of a PUT.
+fn resource_of(kind: &ResourceType, body: &Object<'_>, is_put: bool, reading: &mut Reading) -> Result<Resource> {
+    let (sent, (body, unresolved)) = (body, kept(kind, body, reading)?);
+    let mut repairs = reading.repairs.apart();
+    let body = if reading.mends() { dialect::body(kind, body, &mut repairs) } else { body };
+    let is_mended = reading.repairs.take_in(repairs);
     let named = body.iter().find(|(key, _)| key.eq_ignore_ascii_case("schemas")).map(|(_, value)| value);
     let urns = named.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     reading.schemas(names(&kind.schema.id, urns))?;
     let mut read = resource::read(kind, body)?;
+    if !is_put {
+        read = read.whole()?;
+    } else if is_mended || !read.refused.is_empty() || !read.unknown.is_empty() {
+        // A PUT sends back what was read, and for that no rule is asked.
+        let echoes = echo::of_body(kind, sent, &read.refused, reading)?;
+        read.unknown = echo::untold(&echoes, read.unknown);
+        read.resource.echoes = echoes;
+    }
     read.resource.unresolved = unresolved;
     constraints::check_core(kind, &read.resource.attributes)?;
     reading.name(read.resource.attributes.get(names::attribute(kind)));

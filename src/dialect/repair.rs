@@ -168,6 +168,18 @@ impl Repairs {
         self.needed & 1 << repair as u64 != 0
     }
 
+    /// Returns the repairs of a part of the request, to be noted apart: none yet, and as many texts may be looked through.
+    #[must_use]
+    pub fn apart(self) -> Self {
+        Self { needed: 0, ..self }
+    }
+
+    /// Takes in the repairs of a part of the request. Returns true if there are any.
+    pub fn take_in(&mut self, part: Self) -> bool {
+        *self = Self { needed: self.needed | part.needed, ..part };
+        part.needed != 0
+    }
+
     /// Notes that a repair is needed. Returns true if it is switched on, and is to be made.
     pub fn need(&mut self, repair: Repair) -> bool {
         if repair.is_on() {

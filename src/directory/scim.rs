@@ -3,6 +3,7 @@
 use super::bulk::{Bulk, CommandText};
 use crate::error::{Error, Result};
 use crate::id::{GroupId, MemberId, UserId};
+use crate::scim::echo::Echo;
 use crate::scim::filter::Filter;
 use crate::scim::patch::Operation;
 use crate::scim::resource::Resource;
@@ -105,7 +106,9 @@ impl Command {
             Command::CreateUser { user: resource }
             | Command::ReplaceUser { user: resource, .. }
             | Command::CreateGroup { group: resource, .. }
-            | Command::ReplaceGroup { group: resource, .. } => version_of_unresolved(&resource.unresolved),
+            | Command::ReplaceGroup { group: resource, .. } => {
+                version_of_unresolved(&resource.unresolved).max(version_of_echoes(&resource.echoes))
+            }
             Command::PatchUser { operations, unresolved: rest, id: _ } => {
                 operations.iter().map(version_of_operation).max().unwrap_or(1).max(version_of_unresolved(rest))
             }
@@ -116,8 +119,12 @@ impl Command {
             Command::Search { users, groups, members: _ } => version_of_page(users).max(version_of_page(groups)).max(2),
             // Its commands are text already; in a value the quotes would be escaped.
             Command::Bulk(bulk) => {
-                let is_new = |text: &str| text.contains("\"unresolved\":[") || text.contains(":{\"name\":\"\"}");
-                if bulk.operations.iter().any(|one| is_new(one.command.as_str())) { 5 } else { 2 }
+                let version = |text: &str| match text {
+                    text if text.contains("{\"refusal\":{") => 6,
+                    text if text.contains("\"unresolved\":[") || text.contains(":{\"name\":\"\"}") => 5,
+                    _ => 2,
+                };
+                bulk.operations.iter().map(|one| version(one.command.as_str())).max().unwrap_or(2)
             }
         }
     }
@@ -208,7 +215,12 @@ fn version_of_unresolved(operations: &[Unresolved]) -> u8 {
 }
 
 fn version_of_operation(operation: &Operation) -> u8 {
-    operation.path.filter.as_ref().map_or(1, version_of_filter)
+    operation.path.filter.as_ref().map_or(1, version_of_filter).max(version_of_echoes(&operation.echoes))
+}
+
+/// Returns 6 for a value that is refused unless it is stored. An earlier object reads every other value as it did.
+fn version_of_echoes(echoes: &[Echo]) -> u8 {
+    if echoes.iter().any(Echo::is_refusal) { 6 } else { 1 }
 }
 
 /// Returns the version that a filter needs. An older object finds no element by itself, and would answer as if there

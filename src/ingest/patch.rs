@@ -109,6 +109,9 @@ fn too_many(count: usize) -> Error {
 /// The most paths that are read, known or not, before the remaining operations are counted.
 const PATHS_MAX: usize = 10 * OPERATIONS_MAX;
 
+/// How many operations on attributes that a registered schema does not know are passed on.
+const FROM_BEFORE_MAX: usize = 100;
+
 /// Resolves every path. `texts` keeps the JSON that stood in texts.
 fn sent<'b>(
     kind: &ResourceType,
@@ -320,9 +323,10 @@ impl<'b> Paths<'_, 'b> {
         let path = match resolved {
             Ok(path) if explicit || self.may_be_key(&path, &text, written) => path,
             Ok(_) => return self.unknown(text),
-            Err(ResolveError::Unknown(name)) => return self.unknown(name),
-            // Skipping a removal would tell the client that the stored value is gone, and replacing members removes
-            // some.
+            Err(ResolveError::Unknown(name)) => {
+                return if self.may_be_stored(op, &text, value) { Ok(()) } else { self.unknown(name) };
+            }
+            // To skip a removal would tell the client that what is stored is gone; to replace members removes some.
             Err(ResolveError::UnknownInFilter(name))
                 if self.reading.mends() && (op == Op::Add || op == Op::Replace && !name.starts_with("members.")) =>
             {
@@ -371,6 +375,18 @@ impl<'b> Paths<'_, 'b> {
         (!dotted || repairs.need(Repair::DottedKeys)) && (!prefixed || repairs.need(Repair::UrnPrefixedKeys))
     }
 
+    /// Passes on an operation on an attribute that a registered schema does not know: only the object can tell whether
+    /// something of it is stored, from before the schema was registered. True if that was done.
+    fn may_be_stored(&mut self, op: Op, path: &str, value: Checked<'b>) -> bool {
+        let path = path.trim();
+        let is_possible = self.reading.mends()
+            && self.unresolved.len() < FROM_BEFORE_MAX
+            && unregistered::in_registered(self.kind, path).is_some_and(|(_, rest)| !rest.is_empty());
+        let Some(value) = is_possible.then(|| self.reading.guide.again(value)).flatten() else { return false };
+        self.unresolved.push(Unresolved { op, path: path.to_owned(), value, number: self.number });
+        true
+    }
+
     fn unknown(&mut self, name: String) -> Result<()> {
         if !self.reading.mends() {
             return Err(ResolveError::Unknown(name).into_error(Code::PathUnknownAttribute, self.kind));
@@ -410,7 +426,15 @@ impl<'b> Paths<'_, 'b> {
                 named.try_for_each(|(key, value)| paths.attribute_of(urn, op, key, value))
             }),
             None if value.is_null() => Ok(()),
-            None => Err(Error::new(Code::WrongType, format!("{urn} must be an object, not {}.", value.shape().name()))),
+            None => {
+                // Only the object can tell whether just that is stored, from before the schema was registered.
+                let is_extension = self.kind.extension(urn).is_some() && self.unresolved.len() < FROM_BEFORE_MAX;
+                if let Some(value) = is_extension.then(|| self.reading.guide.again(value)).flatten() {
+                    self.unresolved.push(Unresolved { op, path: urn.to_owned(), value, number: self.number });
+                    return Ok(());
+                }
+                Err(Error::new(Code::WrongType, format!("{urn} must be an object, not {}.", value.shape().name())))
+            }
         }
     }
 }

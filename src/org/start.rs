@@ -6,6 +6,7 @@ use crate::org::admin::schemas;
 use crate::org::import::state::writing;
 use crate::org::jobs;
 use crate::org::memory::Memory;
+use crate::org::provision::spelling;
 use crate::store::{Sql, schema};
 use std::rc::Rc;
 
@@ -16,6 +17,7 @@ use std::rc::Rc;
 pub(crate) fn load(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<()> {
     if !memory.migrated {
         schema::migrate(sql, now)?;
+        spelling::begin_again(sql, now)?;
         memory.types = Rc::new(schemas::types(sql)?);
         memory.importing = writing(sql)?;
         jobs::begin_periodic(sql, now)?;

@@ -1,7 +1,8 @@
 //! The values of registered extensions that were stored before their schema was registered, or under another spelling.
 
-use super::resource::canonical;
-use super::schema::{ResourceType, Schema};
+use super::resource::{canonical, single, wrong_type};
+use super::schema::{Attribute, ResourceType, Schema, Type};
+use crate::error::{Code, Error};
 use serde_json::{Map, Value};
 
 type Attributes = Map<String, Value>;
@@ -25,11 +26,53 @@ pub fn adopted(kind: &ResourceType, mut attributes: Attributes) -> Attributes {
 fn fit(schema: &Schema, key: String, value: Value) -> (String, Value) {
     match schema.attribute(&key) {
         None => (key, value),
+        Some(attribute) => (attribute.name.to_string(), spelled(attribute, value, attribute.multi)),
+    }
+}
+
+/// Spells one value, or with `list` all values of an attribute. Where a part does not fit, the others are still spelled.
+fn spelled(attribute: &Attribute, value: Value, list: bool) -> Value {
+    let mut unknown = Vec::new();
+    let read = match list {
+        true => canonical(attribute, value.clone(), "", &mut unknown),
+        false => single(attribute, value.clone(), "", &mut unknown),
+    };
+    match (read, value) {
+        (Ok(read), value) if unknown.is_empty() => read.unwrap_or(value),
+        (_, Value::Array(items)) if list => items.into_iter().map(|item| spelled(attribute, item, false)).collect(),
+        (_, Value::Object(map)) if !list && attribute.kind == Type::Complex => {
+            let part = |(key, value): (String, Value)| match attribute.sub(&key) {
+                Some(sub) => (sub.name.to_string(), spelled(sub, value, sub.multi)),
+                None => (key, value),
+            };
+            Value::Object(map.into_iter().map(part).collect())
+        }
+        (_, value) => value,
+    }
+}
+
+/// Returns what a request would be told of the first value of a registered extension that does not fit its schema.
+#[must_use]
+pub fn misfit(kind: &ResourceType, attributes: &Attributes) -> Option<Error> {
+    kind.extensions.iter().find_map(|schema| match attributes.get(schema.id.as_ref())? {
+        Value::Object(object) => object.iter().find_map(|(name, value)| misfit_in(schema, name, value)),
+        other => Some(wrong_type(&schema.id, "an object", other)),
+    })
+}
+
+fn misfit_in(schema: &Schema, name: &str, value: &Value) -> Option<Error> {
+    let prefix = format!("{}:", schema.id);
+    let mut unknown = Vec::new();
+    match schema.attribute(name) {
+        None => unknown.push(format!("{prefix}{name}")),
         Some(attribute) => {
-            let read = canonical(attribute, value.clone(), "", &mut Vec::new());
-            (attribute.name.to_string(), read.ok().flatten().unwrap_or(value))
+            if let Err(error) = canonical(attribute, value.clone(), &prefix, &mut unknown) {
+                return Some(error);
+            }
         }
     }
+    let name = unknown.first()?;
+    Some(Error::new(Code::WrongType, format!("{name} is not in the registered schema")).about([name.as_str()]))
 }
 
 #[cfg(test)]
@@ -43,12 +86,21 @@ mod tests {
     #[test]
     fn values_from_before_the_schema() {
         const URN: &str = "urn:acme:Badge";
-        let body = json!({"attributes": [{"name": "number"}, {"name": "tags", "multiValued": true}]});
+        let subs = json!([{"name": "room"}]);
+        let body = json!({"attributes": [
+            {"name": "number"}, {"name": "tags", "multiValued": true},
+            {"name": "desk", "type": "complex", "subAttributes": subs},
+            {"name": "desks", "type": "complex", "multiValued": true, "subAttributes": subs},
+        ]});
         let kind = Types::with(1, vec![Document::parse(URN, body.to_string().as_bytes()).unwrap()]).user;
         for (stored, expected) in [
             (
                 json!({"URN:ACME:badge": {"NUMBER": "1", "Tags": "a", "other": 1}}),
                 json!({URN: {"number": "1", "tags": "a", "other": 1}}),
+            ),
+            (
+                json!({URN: {"DESK": {"ROOM": "r", "extra": 1}, "Desks": [{"ROOM": "r"}, {"ROOM": 5, "more": 2}, 7]}}),
+                json!({URN: {"desk": {"room": "r", "extra": 1}, "desks": [{"room": "r"}, {"room": 5, "more": 2}, 7]}}),
             ),
             (json!({"urn:else": {"NUMBER": "1"}}), json!({"urn:else": {"NUMBER": "1"}})),
             (json!({"urn:ACME:badge": 5}), json!({URN: 5})),

@@ -2,7 +2,7 @@
 //! parts that remove something stay, because a removal is never refused for want of room.
 
 use super::order::Ordered;
-use super::resource::keep_primary;
+use super::primary::keep_primary;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 

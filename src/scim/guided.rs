@@ -23,6 +23,8 @@ const NAMES_MAX: usize = 1000;
 const NAME_MAX: usize = 1000;
 /// The most names that are looked up as paths: those of 1,000 operations with 20 attributes each.
 const PATHS_MAX: usize = 20_000;
+/// How much is built a second time, as it was sent, to be compared with what is stored: in bytes, and in arrays and objects.
+const AGAIN: (usize, usize) = (RESOURCE_MAX, ROOM / 4);
 /// The most empty elements that are kept of one list, so that the repair which drops them is noted.
 const EMPTY_MAX: usize = 64;
 /// The most elements that are built of a list where one value belongs: a repair takes a list of one for its element.
@@ -35,6 +37,7 @@ pub struct Guide {
     room: Cell<usize>,
     names: Cell<usize>,
     paths: Cell<usize>,
+    again: Cell<(usize, usize)>,
 }
 
 /// The reading of JSON that stands in a text where the schema wants an object or a list of objects.
@@ -93,7 +96,8 @@ impl Guide {
     /// Makes the guide of one request. `mends`: repairs follow, which drop elements that have nothing but a label.
     /// `texts`: JSON in texts is read.
     pub fn new(mends: bool, texts: Option<Rc<InTexts>>) -> Self {
-        Self { mends, texts, room: Cell::new(ROOM), names: Cell::new(NAMES_MAX), paths: Cell::new(PATHS_MAX) }
+        let (room, names, paths) = (Cell::new(ROOM), Cell::new(NAMES_MAX), Cell::new(PATHS_MAX));
+        Self { mends, texts, room, names, paths, again: Cell::new(AGAIN) }
     }
 
     /// Builds the JSON in a text, if it is read.
@@ -275,6 +279,14 @@ impl Guide {
         }
         self.take(room)?;
         Ok(text.value())
+    }
+
+    /// Builds a value once more, whole and as it was sent. `None` if that is too much.
+    #[must_use]
+    pub fn again(&self, text: Checked<'_>) -> Option<Value> {
+        let ((bytes, room), (left, room_left)) = (measure(text.as_str()), self.again.get());
+        self.again.set((left.checked_sub(bytes)?, room_left.checked_sub(room)?));
+        Some(text.value())
     }
 
     /// Remembers the name of an unknown attribute; its value stays unread.

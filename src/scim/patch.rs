@@ -6,6 +6,7 @@
 mod value;
 
 use self::value::{assign, assign_sub, merge, yield_primary};
+use super::echo::{self, Echo};
 use super::filter::Filter;
 pub use super::operation::Op;
 use super::order::{folding, trial, weight};
@@ -75,25 +76,56 @@ pub struct Operation {
     pub value: Value,
     /// The rule if there is no such target.
     pub missing: Missing,
+    /// The parts of the value that stay if they are stored as they were sent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub echoes: Vec<Echo>,
 }
 
-/// Applies the operations in their order. Returns true if one of them made the element that its filter describes. On an
-/// error `attributes` is half-changed: pass a copy.
+impl Operation {
+    /// Returns the operation with what of its value is stored as it was sent.
+    ///
+    /// # Errors
+    /// The refusal of the first value that is not stored so.
+    fn settled(&self, attributes: &Map<String, Value>, dropped: &mut Vec<String>) -> Result<Self> {
+        let mut value = self.value.clone();
+        for echo in &self.echoes {
+            let Some(stays) = echo.settle(echo::at(attributes, &echo.target), dropped)? else { continue };
+            match echo.target.sub.as_ref().filter(|_| self.path.target.sub.is_none()) {
+                None => value = stays,
+                Some(sub) => {
+                    let mut map = match value {
+                        Value::Object(map) => map,
+                        _ => Map::new(),
+                    };
+                    map.insert(sub.clone(), stays);
+                    value = Value::Object(map);
+                }
+            }
+        }
+        Ok(Self { value, echoes: Vec::new(), path: self.path.clone(), ..*self })
+    }
+}
+
+/// Applies the operations in their order. On an error `attributes` is half-changed: pass a copy.
 ///
 /// `budget` bounds the cost: each operation looks at all values of its attribute, once for each term of its filter.
 ///
 /// # Errors
-/// 400 `tooMany` beyond the budget. 400 `noTarget` for a filter that matches nothing, under [`Missing::Refuse`].
-/// [`super::constraints`] judges afterwards what is required or immutable.
+/// 400 `tooMany` beyond the budget. 400 `invalidValue` for a value that is not of its type and not stored. 400 `noTarget` for
+/// a filter that matches nothing, under [`Missing::Refuse`]. [`super::constraints`] judges afterwards what is required or
+/// immutable.
 pub fn apply(
     kind: &ResourceType,
     attributes: &mut Map<String, Value>,
     operations: &[&Operation],
     budget: &Budget,
-) -> Result<bool> {
-    let mut made = false;
+) -> Result<Applied> {
+    let (mut made, mut dropped) = (false, Vec::new());
     for operation in operations {
-        made |= inside(kind, attributes, operation, budget, one)?;
+        made |= match operation.echoes.is_empty() {
+            true => inside(kind, attributes, operation, budget, one)?,
+            false => inside(kind, attributes, &operation.settled(attributes, &mut dropped)?, budget, one)?,
+        };
     }
     // This comes last, because one operation may make the element that the next one gives its value to. Each attribute
     // is tidied once.
@@ -102,7 +134,16 @@ pub fn apply(
     for operation in tidied.map(|operation| (place(operation), *operation)).collect::<BTreeMap<_, _>>().into_values() {
         inside(kind, attributes, operation, budget, tidy)?;
     }
-    Ok(made)
+    Ok(Applied { made, dropped })
+}
+
+/// The result of operations beside the change.
+#[derive(Debug, Default)]
+pub struct Applied {
+    /// One of them made the element that its filter describes.
+    pub made: bool,
+    /// The names in values of which nothing is stored, and that no schema knows.
+    pub dropped: Vec<String>,
 }
 
 type Step = fn(&ResourceType, &mut Map<String, Value>, &Operation, &Budget) -> Result<bool>;
@@ -220,7 +261,7 @@ fn change(
     operation: &Operation,
     budget: &Budget,
 ) -> Result<()> {
-    let Operation { op, path, value, missing } = operation;
+    let Operation { op, path, value, missing, .. } = operation;
     match (op, sub, value) {
         (Op::Remove, None, _) => *item = Value::Null,
         (_, Some(sub), value) => assign_sub(sub, item, *op, value, budget)?,
@@ -245,7 +286,7 @@ fn absent(
     operation: &Operation,
     budget: &Budget,
 ) -> Result<Option<Value>> {
-    let Operation { op, path, value, missing } = operation;
+    let Operation { op, path, value, missing, .. } = operation;
     if *missing == Missing::Make || path.filter.is_none() {
         if *op == Op::Remove || is_unassigned(value) {
             return Ok(None);

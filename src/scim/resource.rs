@@ -4,8 +4,10 @@
 //! Out of scope: the forms that identity providers send instead (`dialect` repairs them before), uniqueness and
 //! everything else that needs the directory (`org`).
 
+use super::echo::Echo;
 use super::json::{self, name};
 use super::operation::Unresolved;
+use super::primary::keep_primary;
 use super::schema::{Attribute, Mutability, ResourceType, Schema, Type};
 use super::urn;
 use crate::error::{Code, Error, Result, quoted};
@@ -32,6 +34,9 @@ pub struct Resource {
     /// Attributes of unregistered extensions, each under its whole name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unresolved: Vec<Unresolved>,
+    /// Values that stay if they are stored as they were sent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub echoes: Vec<Echo>,
 }
 
 /// A [`Resource`] and the names that were dropped because no schema knows them.
@@ -41,12 +46,35 @@ pub struct Read {
     pub resource: Resource,
     /// Unknown attributes, as they were spelled.
     pub unknown: Vec<String>,
+    /// Attributes whose values are not of their type; nothing of them is in `resource`.
+    pub refused: Vec<Refused>,
+}
+
+/// An attribute that could not be read.
+#[derive(Debug)]
+pub struct Refused {
+    /// The URN of its extension.
+    pub urn: Option<String>,
+    /// Its name, or the URN of an extension that is no object.
+    pub name: String,
+    /// Why.
+    pub error: Error,
+}
+
+impl Read {
+    /// Returns what was read.
+    ///
+    /// # Errors
+    /// The first refusal: 400 `invalidValue` that names the attribute.
+    pub fn whole(mut self) -> Result<Self> {
+        if self.refused.is_empty() { Ok(self) } else { Err(self.refused.swap_remove(0).error) }
+    }
 }
 
 /// Reads the body of a POST or PUT.
 ///
 /// # Errors
-/// 400 `invalidValue` that names the attribute; 413 above [`RESOURCE_MAX`].
+/// 413 above what is read at all.
 pub fn read(kind: &ResourceType, body: Map<String, Value>) -> Result<Read> {
     let mut read = Read::default();
     let mut unknown = Vec::new();
@@ -58,9 +86,12 @@ pub fn read(kind: &ResourceType, body: Map<String, Value>) -> Result<Read> {
             if value.is_null() && attribute.multi {
                 read.resource.nulls.push(attribute.name.to_string());
             }
-            put(&mut read.resource.attributes, &attribute.name, canonical(attribute, value, "", &mut unknown)?);
+            match canonical(attribute, value, "", &mut unknown) {
+                Ok(value) => put(&mut read.resource.attributes, &attribute.name, value),
+                Err(error) => read.refused.push(Refused { urn: None, name: attribute.name.to_string(), error }),
+            }
         } else if let Some(schema) = kind.extension(&key) {
-            let value = extension(schema, value, &mut unknown, &mut read.resource.nulls)?;
+            let value = extension(schema, value, &mut unknown, &mut read);
             put(&mut read.resource.attributes, &schema.id, value);
         } else {
             match value {
@@ -166,16 +197,15 @@ fn complex(
     Ok((!kept.is_empty()).then_some(Value::Object(kept)))
 }
 
-fn extension(
-    schema: &Schema,
-    value: Value,
-    unknown: &mut Vec<String>,
-    nulls: &mut Vec<String>,
-) -> Result<Option<Value>> {
+fn extension(schema: &Schema, value: Value, unknown: &mut Vec<String>, read: &mut Read) -> Option<Value> {
     let map = match value {
-        Value::Null => return Ok(None),
+        Value::Null => return None,
         Value::Object(map) => map,
-        other => return Err(wrong_type(&schema.id, "an object", &other)),
+        other => {
+            let error = wrong_type(&schema.id, "an object", &other);
+            read.refused.push(Refused { urn: None, name: schema.id.to_string(), error });
+            return None;
+        }
     };
     let mut kept = Map::new();
     let prefix = format!("{}:", schema.id);
@@ -183,15 +213,21 @@ fn extension(
         match schema.attribute(&key) {
             Some(a) if is_kept(a) => {
                 if value.is_null() && a.multi {
-                    nulls.push(format!("{prefix}{}", a.name));
+                    read.resource.nulls.push(format!("{prefix}{}", a.name));
                 }
-                put(&mut kept, &a.name, canonical(a, value, &prefix, unknown)?);
+                match canonical(a, value, &prefix, unknown) {
+                    Ok(value) => put(&mut kept, &a.name, value),
+                    Err(error) => {
+                        let urn = Some(schema.id.to_string());
+                        read.refused.push(Refused { urn, name: a.name.to_string(), error });
+                    }
+                }
             }
             Some(_) => {}
             None => name_unknown(unknown, || format!("{prefix}{key}")),
         }
     }
-    Ok((!kept.is_empty()).then_some(Value::Object(kept)))
+    (!kept.is_empty()).then_some(Value::Object(kept))
 }
 
 /// Restores the stored values of the attributes in `nulls`, which a PUT sends as `null` and means as not mentioned.
@@ -266,20 +302,6 @@ pub fn is_label(attribute: &Attribute, item: &Value) -> bool {
     values && item.as_object().is_some_and(|map| map.iter().all(says_nothing))
 }
 
-/// Leaves at most one element `primary` (RFC 7643 section 2.4): the first of several, or with `last` the last.
-pub fn keep_primary(items: &mut [Value], last: bool) {
-    let is_primary = |item: &Value| item.get("primary") == Some(&Value::Bool(true));
-    let chosen = if last { items.iter().rposition(is_primary) } else { items.iter().position(is_primary) };
-    for (index, item) in items.iter_mut().enumerate() {
-        if Some(index) != chosen
-            && is_primary(item)
-            && let Some(map) = item.as_object_mut()
-        {
-            map.insert("primary".to_owned(), Value::Bool(false));
-        }
-    }
-}
-
 /// Returns the object, or the objects in the array.
 pub(super) fn objects(value: &Value) -> impl Iterator<Item = &Map<String, Value>> {
     let elements = value.as_array().into_iter().flatten();
@@ -346,7 +368,7 @@ fn within(size: usize, most: usize) -> Result<()> {
     Err(Error::new(Code::ResourceTooLarge, detail))
 }
 
-fn wrong_type(path: &str, expected: &str, value: &Value) -> Error {
+pub(super) fn wrong_type(path: &str, expected: &str, value: &Value) -> Error {
     let found = match value {
         Value::String(text) if text.len() <= 64 => format!("the text {text}", text = quoted(text)),
         // One with a fraction, or a very large one, where a whole number belongs.

@@ -35,6 +35,12 @@ pub fn is_unregistered(kind: &ResourceType, path: &str) -> bool {
     urn::is_extension(head) && !registered.into_iter().any(|id| rest_after(path, id).is_some())
 }
 
+/// Splits the path of a registered extension, or of an attribute in it, into the extension's URN and what follows.
+pub fn in_registered<'a>(kind: &'a ResourceType, path: &'a str) -> Option<(&'a str, &'a str)> {
+    let after = |schema: &'a Schema| Some((schema.id.as_ref(), rest_after(path, &schema.id)?));
+    kind.extensions.iter().find_map(|schema| after(schema.as_ref()))
+}
+
 /// Returns the URNs of the unregistered extensions in `attributes`.
 pub fn urns<'a>(kind: &'a ResourceType, attributes: &'a Attributes) -> impl Iterator<Item = &'a str> {
     attributes.keys().map(String::as_str).filter(|key| key.contains(':') && kind.extension(key).is_none())
@@ -93,6 +99,12 @@ pub fn apply(
         let compared = known.iter().map(|urn| urn.len().min(operation.path.len())).sum::<usize>() / COMPARED_BYTES;
         budget
             .spend(compared.saturating_add(known.len()).saturating_mul(2).saturating_add(weight(&operation.value)))?;
+        if let Some((urn, rest)) = in_registered(kind, &operation.path) {
+            if !from_before(urn, rest, attributes, operation, budget)? {
+                unknown.push(operation.path.clone());
+            }
+            continue;
+        }
         let Some((urn, rest)) = split(&operation.path, operation.value.is_object(), &known) else {
             unknown.push(operation.path.clone());
             continue;
@@ -127,6 +139,42 @@ pub fn apply(
         }
     }
     Ok(unknown)
+}
+
+/// Applies an operation on an attribute that a registered schema does not know. A value that was stored before the schema was
+/// registered can be removed, and be sent again as it is; so can a value under a URN that is no object. Returns false if the
+/// path names nothing.
+///
+/// # Errors
+/// 400 `invalidValue` for what is neither stored nor an object; as [`change`].
+fn from_before(
+    urn: &str,
+    rest: &str,
+    attributes: &mut Attributes,
+    operation: &Unresolved,
+    budget: &Budget,
+) -> Result<bool> {
+    if rest.is_empty() {
+        return match attributes.get(urn) == Some(&operation.value) {
+            true => Ok(true),
+            false => {
+                let found = super::json::name(&operation.value);
+                Err(Error::new(Code::WrongType, format!("{urn} must be an object, not {found}.")))
+            }
+        };
+    }
+    let name = rest.split(['.', '[']).next().unwrap_or_default();
+    let Some(Value::Object(inner)) = attributes.get_mut(urn) else { return Ok(false) };
+    let Some((_, stored)) = inner.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) else { return Ok(false) };
+    if operation.op != Op::Remove {
+        return Ok(name == rest && *stored == operation.value);
+    }
+    budget.spend(inner.values().map(weight).sum())?;
+    change(urn, inner, rest, operation, budget)?;
+    if inner.is_empty() {
+        attributes.remove(urn);
+    }
+    Ok(true)
 }
 
 /// Returns the text before a filter.
@@ -310,7 +358,7 @@ fn attribute(
     let sub = place.sub.as_ref().filter(|_| described.kind == Type::Complex);
     let sub = sub.map(|sub| described.sub(sub).map_or_else(|| sub.clone(), |sub| sub.name.to_string()));
     let path = Resolved { target: Target { urn: Some(urn.to_owned()), name, sub }, filter };
-    let operation = Operation { op, path, value, missing: Missing::Make };
+    let operation = Operation { op, path, value, missing: Missing::Make, echoes: Vec::new() };
     // One value becomes a list when more are added to it.
     if let (true, Some(one)) = (described.multi, inner.get_mut(described.name.as_ref()))
         && !one.is_array()

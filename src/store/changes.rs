@@ -108,8 +108,17 @@ pub fn head(sql: &dyn Sql) -> Result<Head> {
     Ok(Head { seq, at, totals, bytes: row.integer()? })
 }
 
-/// The running column of the oldest change. An earlier build writes changes without the column, which count 0: the sum
-/// then continues from here, and the kept bytes are never below 0.
+/// Returns the last change if a build wrote it that did not yet spell what it stores as its schema does.
+///
+/// # Errors
+/// Internal only.
+pub fn unspelled(sql: &dyn Sql) -> Result<Option<Seq>> {
+    let last = "SELECT CASE WHEN spelled IS NULL THEN seq END FROM changes ORDER BY seq DESC LIMIT 1";
+    first(sql, last, &[])?.map_or(Ok(None), |mut row| row.optional_integer())
+}
+
+/// The running column of the oldest change. A build from before the column writes changes without it, which count 0: the sum
+/// then goes on from here, and what is kept is never below 0.
 const OLDEST_BYTES: &str = "(SELECT bytes FROM changes ORDER BY seq LIMIT 1)";
 /// The bytes that a row counts besides its texts: its numbers, and its place in the table.
 pub(super) const ROW_BYTES: i64 = 100;
@@ -129,15 +138,16 @@ pub fn is_full(sql: &dyn Sql, head: &Head) -> Result<bool> {
 /// Writes a request's changes after `head`. Returns their size in bytes.
 pub fn append(sql: &dyn Sql, head: &Head, at: Timestamp, facts: &Facts<'_>, changes: &[Change]) -> Result<i64> {
     let insert = "INSERT INTO changes (seq, request_seq, at, request_id, idempotency_key, token, idp, repairs, kind, resource, \
-                  id, before, users, active_users, groups, memberships, method, status, previous_seq, lost, clock, bytes) \
-                  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    // An existing row keeps its `before`.
+                  id, before, users, active_users, groups, memberships, method, status, previous_seq, lost, clock, bytes, \
+                  spelled) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)";
+    // A row that is there keeps its `before`.
     let fill = format!(
         "{insert} ON CONFLICT (seq) DO UPDATE SET request_seq = excluded.request_seq, at = excluded.at, \
          request_id = excluded.request_id, idempotency_key = excluded.idempotency_key, token = excluded.token, \
          idp = excluded.idp, repairs = excluded.repairs, users = excluded.users, active_users = excluded.active_users, \
          groups = excluded.groups, memberships = excluded.memberships, method = excluded.method, status = excluded.status, \
-         previous_seq = excluded.previous_seq, lost = excluded.lost, clock = excluded.clock, bytes = excluded.bytes"
+         previous_seq = excluded.previous_seq, lost = excluded.lost, clock = excluded.clock, bytes = excluded.bytes, \
+         spelled = excluded.spelled"
     );
     let repairs = serde_json::to_string(&facts.repairs).map_err(Error::internal)?;
     let last = head.seq + changes.len() as i64;

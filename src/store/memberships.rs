@@ -94,10 +94,10 @@ pub fn clear_group(sql: &dyn Sql, group: i64, count: i64) -> Result<bool> {
 /// the journal does not show it apart.
 pub fn append_left(sql: &dyn Sql, head: &Head, at: Timestamp, user: &Gone, groups: &[i64]) -> Result<()> {
     let text = "INSERT INTO changes (seq, request_seq, at, request_id, idempotency_key, token, idp, repairs, kind, resource, id, \
-                before, users, active_users, groups, memberships, method, status, previous_seq, bytes) \
+                before, users, active_users, groups, memberships, method, status, previous_seq, bytes, spelled) \
                 SELECT ?1, coalesce(d.request_seq, 0), ?4, coalesce(d.request_id, ''), d.idempotency_key, d.token, \
                 coalesce(d.idp, ''), '[]', 'updated', 'User', ?2, b.before, \
-                ?6, ?7, ?8, ?9, d.method, d.status, ?5, ?10 + length(?2) + length(b.before) \
+                ?6, ?7, ?8, ?9, d.method, d.status, ?5, ?10 + length(?2) + length(b.before), 1 \
                 FROM (SELECT json_object('groups', json_group_array(g.id)) AS before \
                 FROM json_each(?3) j CROSS JOIN groups g ON g.key = j.value) b LEFT JOIN changes d ON d.seq = ?5";
     let totals = head.totals;

@@ -229,6 +229,8 @@ const MIGRATIONS: &[&[&str]] = &[
     // Stored documents are written in today's spelling, with its folded document, by a job.
     &["INSERT INTO due (what, at, attempts) SELECT 'spelling', 0, 0 WHERE EXISTS (SELECT 1 FROM users) OR \
        EXISTS (SELECT 1 FROM groups)"],
+    // How what the change stored is spelled; NULL if a build from before this wrote it.
+    &["ALTER TABLE changes ADD COLUMN spelled INTEGER"],
 ];
 
 /// Returns true once the object was registered: before that nothing is ever written, not even these tables.

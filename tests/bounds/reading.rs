@@ -271,15 +271,30 @@ fn outcome(sent: &Sent) -> String {
     match read(sent) {
         Ok(Ingested { command, repairs, notes, .. }) => {
             let mut command = serde_json::to_value(&command).unwrap();
+            // Whether a refused value is stored only the object can tell; what is not refused is read as ever.
+            let is_refused = |command: &Value| command.to_string().contains(r#"{"refusal":{"#);
             for operation in command["bulk"]["operations"].as_array_mut().into_iter().flatten() {
-                if operation["command"].get("refused").is_some() {
+                if operation["command"].get("refused").is_some() || is_refused(&operation["command"]) {
                     operation["command"] = json!("refused");
                 }
             }
+            if is_refused(&command) {
+                return "400".to_owned();
+            }
+            without_echoes(&mut command);
             format!("{command} {repairs:?} {notes:?}")
         }
         Err(error) => error.kind().status().to_string(),
     }
+}
+
+/// Takes out what stays if it is stored as it was sent.
+fn without_echoes(value: &mut Value) {
+    if let Some(map) = value.as_object_mut() {
+        map.remove("echoes");
+        map.values_mut().for_each(without_echoes);
+    }
+    value.as_array_mut().into_iter().flatten().for_each(without_echoes);
 }
 
 /// FNV-1a, 32 bits.

@@ -189,7 +189,7 @@ fn long_journals_are_read_in_pieces() {
     let copy = "INSERT INTO changes SELECT seq + n, seq + n + (n % 3 = 1), at + n - n % 3 + (n % 3 > 0) * 3, \
                 request_id, \
                 idempotency_key, token, idp, repairs, kind, resource, 'u' || (n % 1000), before, users, active_users, \
-                groups, memberships, method, status, previous_seq, lost, clock, bytes FROM changes, \
+                groups, memberships, method, status, previous_seq, lost, clock, bytes, spelled FROM changes, \
                 (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 60000) SELECT n FROM c)";
     server.sql.connection.execute(copy, []).unwrap();
     // Requests of one change and of two, whose time is one.

@@ -1,5 +1,6 @@
 //! The Console's API: tokens, state, changes, snapshots, imports, settings, the journal.
 
+mod echoes;
 mod erase;
 mod evidence;
 mod follow;

@@ -326,6 +326,37 @@ fn a_call_says_the_lowest_version_that_understands_it() {
         let call: Call = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"));
         assert_eq!((call.lowest_version(), serde_json::to_string(&call).unwrap()), (5, text));
     }
+    // And what is refused unless it is stored; what is read otherwise, such an object reads as it did.
+    let refused = r#"{"refusal":{"kind":"invalidValue","code":"wrong-type","detail":"d"}}"#;
+    for (otherwise, version) in [(r#""same""#, 1), (r#"{"read":[5]}"#, 1), (refused, 6)] {
+        let part = format!(r#"{{"sent":"5","otherwise":{otherwise},"unknown":["urn:x:y:a.b"]}}"#);
+        let echoes =
+            format!(r#""echoes":[{{"target":{{"urn":"urn:x:y","name":"a","sub":"b"}},"list":true,"parts":[{part}]}}]"#);
+        let replaced = format!(
+            r#"{{"replaceUser":{{"id":"u","user":{{"attributes":{{}},{echoes}}},"mendFormatted":false,"nullKeeps":false}}}}"#
+        );
+        let operation = format!(r#"{{"op":"add","path":{{"target":{{"name":"title"}}}},"missing":"refuse",{echoes}}}"#);
+        for (ask, version) in [
+            (format!(r#"{{"scim":{replaced}}}"#), version),
+            (format!(r#"{{"scim":{{"patchUser":{{"id":"u","operations":[{operation}]}}}}}}"#), version),
+            (
+                format!(
+                    r#"{{"scim":{{"patchGroup":{{"id":"g","operations":[{{"attribute":{operation}}}],"answer":null}}}}}}"#
+                ),
+                version,
+            ),
+            (
+                format!(
+                    r#"{{"scim":{{"bulk":{{"operations":[{{"method":"PUT","command":{replaced}}}],"steps":[[0]]}}}}}}"#
+                ),
+                version.max(2),
+            ),
+        ] {
+            let text = format!(r#"{{"v":1,"org":"acme","request":"r","actor":"root","ask":{ask}}}"#);
+            let call: Call = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"));
+            assert_eq!((call.lowest_version(), serde_json::to_string(&call).unwrap()), (version, text));
+        }
+    }
 }
 
 #[test]

@@ -138,7 +138,7 @@ fn changes(count: usize) -> String {
 /// The running totals of what was put in: a change, as an import's end writes it.
 pub fn totals() -> &'static str {
     "INSERT INTO changes (seq, request_seq, at, request_id, idp, repairs, kind, resource, id, users, active_users, groups, \
-     memberships) SELECT seq, seq, at, 'r-0', 'test', '[]', 'imported', 'Organisation', 'acme', \
+     memberships, spelled) SELECT seq, seq, at, 'r-0', 'test', '[]', 'imported', 'Organisation', 'acme', \
      (SELECT count(*) FROM users), (SELECT count(*) FROM users WHERE active), (SELECT count(*) FROM groups WHERE gone = 0), \
-     (SELECT count(*) FROM members) FROM (SELECT coalesce(max(seq), 0) + 1 AS seq, coalesce(max(at), 0) AS at FROM changes);"
+     (SELECT count(*) FROM members), 1 FROM (SELECT coalesce(max(seq), 0) + 1 AS seq, coalesce(max(at), 0) AS at FROM changes);"
 }

@@ -1,9 +1,10 @@
 //! The value of one operation: its shape follows from the target of its path.
 
-use super::super::Reading;
+use super::super::{Reading, echo};
 use super::{Missing, Op, Operation, Sent};
 use crate::dialect::{self, Repair};
 use crate::error::{Code, Error, Result, quoted};
+use crate::scim::echo::Echo;
 use crate::scim::json::{self, Checked};
 use crate::scim::names;
 use crate::scim::patch::removal_unclear;
@@ -18,6 +19,7 @@ pub(super) fn operation(kind: &ResourceType, sent: Sent<'_>, reading: &mut Readi
     let missing = if makes { Missing::Make } else { Missing::Refuse };
     let Sent { op, path, value, .. } = sent;
     let mut is_list = false;
+    let mut echoes = Vec::new();
     let value = match path.attributes(kind) {
         // The removal of a whole extension.
         None => Value::Null,
@@ -39,11 +41,20 @@ pub(super) fn operation(kind: &ResourceType, sent: Sent<'_>, reading: &mut Readi
             match says_more {
                 false => Value::Null,
                 true if is_list && op == Op::Remove => leaving(target, &path, value, reading)?,
-                true if is_list => list(target, &path, value, reading)?,
-                true => one(op, target, &path, value, reading)?,
+                true if sub.is_some() && attribute.multi || path.filter.is_some() => {
+                    plain(op, target, &path, value, is_list, reading)?
+                }
+                true => {
+                    let (value, found) = or_stored(op, target, &path, value, is_list, reading)?;
+                    echoes = found;
+                    value
+                }
             }
         }
     };
+    if echoes.iter().any(Echo::is_refusal) {
+        return Ok(Some(Operation { op, path, value, missing, echoes }));
+    }
     if reading.mends() && value.is_null() && path.target.urn.is_none() && path.target.name == "active" {
         // Only an explicit value may activate or deactivate a user.
         reading.note("The attribute active can be set, not removed; it was kept.".to_owned());
@@ -58,17 +69,78 @@ pub(super) fn operation(kind: &ResourceType, sent: Sent<'_>, reading: &mut Readi
         (Op::Add, Value::Null) if reading.mends() => Op::Replace,
         (op, _) => op,
     };
-    Ok(Some(Operation { op, path, value, missing }))
+    Ok(Some(Operation { op, path, value, missing, echoes }))
+}
+
+/// Reads the value of an addition or a replacement, and the parts of it that stay if they are stored as they were sent. If
+/// nothing of it could be read, all of it is in the second.
+fn or_stored(
+    op: Op,
+    target: &Attribute,
+    path: &Resolved,
+    text: Checked<'_>,
+    is_list: bool,
+    reading: &mut Reading,
+) -> Result<(Value, Vec<Echo>)> {
+    let before = reading.repairs;
+    reading.repairs = before.apart();
+    let mut unknown = Vec::new();
+    let read = value_of(op, target, path, text, is_list, (reading, &mut unknown));
+    let repairs = std::mem::replace(&mut reading.repairs, before);
+    let mut is_as_sent = !reading.repairs.take_in(repairs) && unknown.is_empty();
+    // One value in the place of several is a list of one.
+    is_as_sent &= !is_list || text.elements().is_some();
+    let mut echoes = Vec::new();
+    let in_extension = path.target.urn.is_some();
+    if in_extension && !is_as_sent || read.is_err() && (in_extension || echo::has_parts(target)) {
+        echoes = echo::of_value(target, &path.target, text, &read, reading);
+    }
+    reading.dropped(echo::untold(&echoes, unknown));
+    match read {
+        Ok(value) => Ok((value, echoes)),
+        Err(_) if echoes.iter().any(Echo::is_refusal) => Ok((Value::Null, echoes)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads the value of an addition or a replacement, and notes its unknown names.
+fn plain(
+    op: Op,
+    target: &Attribute,
+    path: &Resolved,
+    text: Checked<'_>,
+    is_list: bool,
+    reading: &mut Reading,
+) -> Result<Value> {
+    let mut unknown = Vec::new();
+    let value = value_of(op, target, path, text, is_list, (reading, &mut unknown));
+    reading.dropped(unknown);
+    value
+}
+
+/// Reads the value of an addition or a replacement; the names in it that no schema knows are put into the second.
+fn value_of(
+    op: Op,
+    target: &Attribute,
+    path: &Resolved,
+    text: Checked<'_>,
+    is_list: bool,
+    (reading, unknown): (&mut Reading, &mut Vec<String>),
+) -> Result<Value> {
+    if is_list { list(target, path, text, (reading, unknown)) } else { one(op, target, path, text, (reading, unknown)) }
 }
 
 /// Reads all values of a multi-valued attribute.
-fn list(target: &Attribute, path: &Resolved, text: Checked<'_>, reading: &mut Reading) -> Result<Value> {
+fn list(
+    target: &Attribute,
+    path: &Resolved,
+    text: Checked<'_>,
+    (reading, unknown): (&mut Reading, &mut Vec<String>),
+) -> Result<Value> {
     let value = several(target, reading.guide.attribute(target, text)?, reading);
     let value = if reading.mends() { dialect::repaired(target, value, &mut reading.repairs) } else { value };
-    let mut unknown = Vec::new();
     let name = path.to_string();
-    let found = canonical(target, value, name.strip_suffix(&*target.name).unwrap_or_default(), &mut unknown)?;
-    reading.dropped(unknown);
+    let found = canonical(target, value, name.strip_suffix(&*target.name).unwrap_or_default(), unknown)?;
     Ok(found.unwrap_or_default())
 }
 
@@ -122,20 +194,23 @@ fn several(target: &Attribute, value: Value, reading: &Reading) -> Value {
 
 /// Reads one value: a simple one, or an object that is merged into the stored one, with `null` for removed
 /// sub-attributes.
-fn one(op: Op, target: &Attribute, path: &Resolved, text: Checked<'_>, reading: &mut Reading) -> Result<Value> {
+fn one(
+    op: Op,
+    target: &Attribute,
+    path: &Resolved,
+    text: Checked<'_>,
+    (reading, unknown): (&mut Reading, &mut Vec<String>),
+) -> Result<Value> {
     let value = reading.guide.element(target, text)?;
     let value = if reading.mends() { dialect::repaired_one(target, value, &mut reading.repairs) } else { value };
-    let mut unknown = Vec::new();
     let name = path.to_string();
-    let value = match value {
+    Ok(match value {
         Value::Object(map) if target.kind == Type::Complex => {
             let clears = op == Op::Replace || !reading.mends();
-            object(target, map, clears, &name, &mut unknown)?
+            object(target, map, clears, &name, unknown)?
         }
-        other => single(target, other, &name, &mut unknown)?.unwrap_or_default(),
-    };
-    reading.dropped(unknown);
-    Ok(value)
+        other => single(target, other, &name, unknown)?.unwrap_or_default(),
+    })
 }
 
 fn object(

@@ -4,7 +4,7 @@
 use crate::error::{Code, Error, Result, quoted};
 use crate::id::{GroupId, MemberId, NUMBER_MAX, Timestamp, UserId};
 use crate::org::provision::{gate, groups, users};
-use crate::scim::resource;
+use crate::scim::resource::{self, Read};
 use crate::scim::schema::{ResourceType, Types};
 use crate::scim::{extension, json};
 use crate::store::import::{self as import_rows, Marks};
@@ -142,13 +142,15 @@ fn canonical(kind: &ResourceType, attributes: Fields) -> Result<Fields> {
     let (mut core, mut kept) = (Fields::new(), Fields::new());
     for (name, value) in attributes {
         let alone = Fields::from_iter([(name.clone(), value.clone())]);
-        if name.contains(':') && resource::read(kind, alone).map_or(true, |read| !read.unknown.is_empty()) {
+        if name.contains(':')
+            && !resource::read(kind, alone).and_then(Read::whole).is_ok_and(|read| read.unknown.is_empty())
+        {
             kept.insert(name, value);
         } else {
             core.insert(name, value);
         }
     }
-    let read = resource::read(kind, core)?;
+    let read = resource::read(kind, core)?.whole()?;
     if let Some(name) = read.unknown.first() {
         return Err(invalid(format!("attributes.{name} is not an attribute of a {}.", kind.name)));
     }

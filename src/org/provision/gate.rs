@@ -110,7 +110,7 @@ pub(crate) fn pass(mutation: &Mutation<'_>, proposal: Proposal<'_>) -> Result<Pa
         check_name(mutation, old, &new)?;
     }
     if old.is_some_and(|old| *old != new)
-        && let Some(error) = broken(kind, None, &new, false)
+        && let Some(error) = broken(kind, None, &new, false).or_else(|| extension::misfit(kind, &new))
     {
         let rule = error.detail.split(". ").next().unwrap_or_default();
         notes.push(format!("Stored before and kept, though it would be refused today: {rule}."));

@@ -134,9 +134,8 @@ pub(crate) fn patch(
         }
     }
     let judged = membership::find(mutation, Some(old.key), id.as_str(), &delta)?;
-    if patch::apply(kind, &mut new, &of_attributes, mutation.budget)? {
-        mutation.repaired("create_missing_element");
-    }
+    let applied = patch::apply(kind, &mut new, &of_attributes, mutation.budget)?;
+    mutation.patched(applied);
     unregistered::apply(mutation, kind, &stored, &mut new, unresolved)?;
     let removal = of_attributes.iter().any(|one| one.op == Op::Remove);
     let said = Said { whole: false, active: false, profile: true, removal };

@@ -10,6 +10,7 @@ use crate::id::{Ids, OrgId, Seq, Timestamp, is_within};
 use crate::org::access::Caller;
 use crate::org::journal::entry::redact_notes;
 use crate::scim::difference::restore_value;
+use crate::scim::patch::Applied;
 use crate::scim::schema::Types;
 use crate::scim::{json, names};
 use crate::store::changes::{self, Before, Change, Head, Kind, Totals};
@@ -209,6 +210,19 @@ impl Mutation<'_> {
         if !self.repairs.contains(&name) {
             self.repairs.push(name);
         }
+    }
+
+    /// Notes what became of the operations of a PATCH beside the change.
+    pub(super) fn patched(&mut self, applied: Applied) {
+        if applied.made {
+            self.repaired("create_missing_element");
+        }
+        self.dropped(&applied.dropped);
+    }
+
+    /// Notes the names that no schema knows.
+    pub(super) fn dropped(&mut self, names: &[String]) {
+        self.notes.extend(names.iter().map(|name| format!("The attribute {name} is unknown and was dropped.")));
     }
 
     /// Counts losses for the guard that the next change makes: users deactivated, deleted or renamed, and members

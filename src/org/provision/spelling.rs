@@ -11,11 +11,13 @@ use crate::id::Timestamp;
 use crate::org::memory::Memory;
 use crate::scim::schema::Kinds;
 use crate::store::spelling::{self as store, Document};
-use crate::store::{Sql, due, settings, transact};
+use crate::store::{Sql, changes, due, settings, transact};
 
 /// The job's row in `due`, and the setting that holds its progress.
 pub(crate) const SPELL: &str = "spelling";
-/// The documents that are read at once: one has 256 KiB at most.
+/// The setting that says for which change of an older build the job was begun.
+const SPELLED_UP_TO: &str = "spelled-up-to";
+/// How many documents are read at once: one has 256 KiB at most.
 const AT_ONCE: i64 = 8;
 /// The documents that a step reads, and the bytes after which it ends early.
 const ROWS: usize = 240;
@@ -34,8 +36,24 @@ pub(crate) fn begin(sql: &dyn Sql, now: Timestamp) -> Result<()> {
     due::set(sql, SPELL, Some(now))
 }
 
-/// Takes the first steps with the registration itself, so that a directory of up to some 2,000 documents is read in the
-/// new spelling from the next request on. The alarm does the rest of a larger one.
+/// Makes the job due if a build from before it wrote the last change: after a rollback to that build and the way forward again.
+/// Once for each such change, or every start of the object would begin anew.
+///
+/// # Errors
+/// Internal only.
+pub(crate) fn begin_again(sql: &dyn Sql, now: Timestamp) -> Result<()> {
+    let Some(last) = changes::unspelled(sql)?.map(|seq| seq.to_string()) else { return Ok(()) };
+    if settings::get(sql, SPELLED_UP_TO)?.as_ref() == Some(&last) {
+        return Ok(());
+    }
+    transact(sql, || {
+        settings::put(sql, SPELLED_UP_TO, &last)?;
+        begin(sql, now)
+    })
+}
+
+/// Takes the first steps with the registration itself, so that a directory of up to some 2,000 documents is read in the new
+/// spelling from the next request on. A larger one is left to the alarm.
 ///
 /// # Errors
 /// Internal only.

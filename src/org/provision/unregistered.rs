@@ -1,7 +1,9 @@
-//! Unregistered extensions in a request: the part that needs the stored resource.
+//! The parts of a request that need the stored resource: unregistered extensions, and values that repeat stored ones which are
+//! not of their type.
 
 use super::mutation::Mutation;
 use crate::error::Result;
+use crate::scim::echo;
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
 use crate::scim::unregistered::{self, Unresolved};
@@ -10,7 +12,7 @@ use serde_json::{Map, Value};
 /// Returns the attributes that a POST or PUT proposes. `old` are the stored ones.
 ///
 /// # Errors
-/// As [`unregistered::apply`].
+/// As [`unregistered::apply`] and [`echo::apply`].
 pub(crate) fn proposed(
     mutation: &mut Mutation<'_>,
     kind: &ResourceType,
@@ -18,11 +20,20 @@ pub(crate) fn proposed(
     old: Option<&Map<String, Value>>,
 ) -> Result<Map<String, Value>> {
     let mut new = resource.attributes.clone();
+    if let Some(old) = old {
+        let dropped = echo::apply(&resource.echoes, old, &mut new)?;
+        mutation.dropped(&dropped);
+    }
     apply(mutation, kind, old.unwrap_or(&Map::new()), &mut new, &resource.unresolved)?;
     Ok(new)
 }
 
-/// Applies operations on such extensions to the proposed attributes, and notes those whose path names nothing.
+/// Returns true for an operation on an unregistered extension; any other names an attribute that the schema does not know.
+pub(super) fn may_change(kind: &ResourceType, operation: &Unresolved) -> bool {
+    unregistered::is_unregistered(kind, &operation.path)
+}
+
+/// Applies operations on such extensions to the attributes that a request comes to, and notes those whose path names nothing.
 ///
 /// # Errors
 /// As [`unregistered::apply`].

@@ -163,14 +163,14 @@ pub(crate) fn patch(
     let (kind, stored) = (&mutation.types.user, gate::stored(&mutation.types.user, &old.content.doc)?);
     let mut new = stored.clone();
     let operations: Vec<&Operation> = operations.iter().collect();
-    if patch::apply(kind, &mut new, &operations, mutation.budget)? {
-        mutation.repaired("create_missing_element");
-    }
+    let applied = patch::apply(kind, &mut new, &operations, mutation.budget)?;
+    mutation.patched(applied);
     unregistered::apply(mutation, kind, &stored, &mut new, unresolved)?;
     let active =
         operations.iter().filter(|one| one.path.target.urn.is_none() && one.path.target.name == "active").count();
     let removal = operations.iter().any(|one| one.op == Op::Remove);
-    let profile = active < operations.len() + unresolved.len();
+    let unresolved = unresolved.iter().filter(|one| unregistered::may_change(kind, one)).count();
+    let profile = active < operations.len() + unresolved;
     let said = Said { whole: false, active: active > 0, profile, removal };
     let passed = gate::pass(mutation, Proposal { kind, old: Some(&stored), new, said })?;
     store_changed(mutation, old, &stored, passed, &[])

@@ -70,22 +70,22 @@ pub(super) fn rows() -> Vec<Row> {
             let names: Vec<String> = (0..450_000).map(|n| format!("\"n{n:08}\":0")).collect();
             user(&format!("{},\"n00000000\":1", names.join(",")))
         }),
-        row("150,000 elements under value, before the path", Large, 150_000, 413, [44_000, 600, 1, 3], |n| {
+        row("150,000 elements under value, before the path", Large, 150_000, 413, [44_000, 700, 1, 3], |n| {
             let elements = vec!["{\"value\":\"00000000-0000-7000-8000-000000000000\"}"; n].join(",");
             let operation = format!("{{\"value\":[{elements}],\"op\":\"add\",\"path\":\"roles\"}}");
             text("PATCH", &user_path(0), format!("{{\"Operations\":[{operation}]}}"))
         }),
-        row("150,000 elements under value, behind the path", Large, 150_000, 413, [44_000, 600, 1, 3], |n| {
+        row("150,000 elements under value, behind the path", Large, 150_000, 413, [44_000, 700, 1, 3], |n| {
             let elements = vec!["{\"value\":\"00000000-0000-7000-8000-000000000000\"}"; n].join(",");
             let operation = format!("{{\"op\":\"add\",\"path\":\"roles\",\"value\":[{elements}]}}");
             text("PATCH", &user_path(0), format!("{{\"Operations\":[{operation}]}}"))
         }),
-        row("150,001 elements under value", Large, 0, 413, [770, 600, 1, 3], |_| {
+        row("150,001 elements under value", Large, 0, 413, [770, 700, 1, 3], |_| {
             let operation =
                 format!("{{\"op\":\"add\",\"path\":\"roles\",\"value\":[{}]}}", vec!["\"r\""; 150_001].join(","));
             text("PATCH", &user_path(0), format!("{{\"Operations\":[{operation}]}}"))
         }),
-        row("members that hold lists of 400,000 values", Large, 0, 413, [1_100, 600, 1, 3], |_| {
+        row("members that hold lists of 400,000 values", Large, 0, 413, [1_100, 700, 1, 3], |_| {
             let element = format!("{{\"value\":\"{}\",\"x\":[{}]}}", stored::user(0), vec!["0"; 4_001].join(","));
             text("POST", "/Groups", format!("{{\"displayName\":\"x\",\"members\":[{}]}}", vec![element; 100].join(",")))
         }),
