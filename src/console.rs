@@ -149,7 +149,7 @@ pub fn only_root_lists(org: &OrgId) -> Error {
 /// # Errors
 /// 400 that names the field.
 pub fn configure(body: &[u8]) -> Result<Admin> {
-    let body: OrgBody = parse(body)?;
+    let body: OrgBody = parse_body(body)?;
     if body.display_name.as_deref().is_some_and(|name| name.trim().is_empty() || name.chars().count() > 200) {
         return Err(Error::new(Code::InvalidField, "displayName must be 1 to 200 characters."));
     }
@@ -201,7 +201,7 @@ struct ReleaseBody {
 /// # Errors
 /// 400 that names the field.
 pub fn release(body: &[u8]) -> Result<Admin> {
-    let ReleaseBody { seconds } = parse(body)?;
+    let ReleaseBody { seconds } = parse_body(body)?;
     if !(1..=RELEASE_MAX).contains(&seconds) {
         return Err(Error::new(Code::InvalidField, format!("seconds must be from 1 to {RELEASE_MAX}, not {seconds}.")));
     }
@@ -213,18 +213,18 @@ pub fn release(body: &[u8]) -> Result<Admin> {
 /// # Errors
 /// 400 that names the field.
 pub fn mint(body: &[u8]) -> Result<TokenSettings> {
-    let body: TokenBody = parse(body)?;
+    let body: TokenBody = parse_body(body)?;
     Ok(TokenSettings {
         name: body.name,
         kind: body.kind,
         dialect: body.dialect.unwrap_or_default(),
         scope: body.scope,
-        expires_at: body.expires_at.as_deref().map(expiry).transpose()?,
+        expires_at: body.expires_at.as_deref().map(read_expiry).transpose()?,
         address_ranges: range::canonical(&body.address_ranges.unwrap_or_default())?,
     })
 }
 
-fn expiry(text: &str) -> Result<Timestamp> {
+fn read_expiry(text: &str) -> Result<Timestamp> {
     Timestamp::parse(text).ok_or_else(|| {
         Error::new(
             Code::InvalidField,
@@ -256,7 +256,7 @@ pub fn rotate(id: TokenId, body: &[u8]) -> Result<Rotation> {
             }
             ("expiresAt", Value::Null) => {}
             ("expiresAt", value) => {
-                expires_at = Some(expiry(value.as_str().unwrap_or(&value.to_string()))?);
+                expires_at = Some(read_expiry(value.as_str().unwrap_or(&value.to_string()))?);
             }
             _ => {
                 let shown: String = name.chars().take(128).collect();
@@ -280,7 +280,7 @@ pub fn schema(urn: &str, body: &[u8]) -> Result<Admin> {
     }
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+fn parse_body<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     json::body(body, &json::Count::default())?;
     json::read(body).map_err(|error| Error::new(Code::InvalidField, format!("The body is refused: {error}.")))
 }
@@ -290,7 +290,7 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
 /// # Errors
 /// 400 that names the parameter, 404 for a text that cannot be an id.
 pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<Query>> {
-    known(self::parameters(route), parameters)?;
+    check_parameters(self::parameters(route), parameters)?;
     let parameter = |wanted: &str| parameters.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
     let number = |name: &str, default: i64| match parameter(name) {
         None => Ok(default),
@@ -303,8 +303,8 @@ pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<
         Some("false") => Ok(Some(false)),
         Some(text) => Err(not_boolean(name, text)),
     };
-    let user = |id: &str| UserId::parse(id).ok_or_else(|| missing(Code::UserNotFound, "user", id));
-    let group = |id: &str| GroupId::parse(id).ok_or_else(|| missing(Code::GroupNotFound, "group", id));
+    let user = |id: &str| UserId::parse(id).ok_or_else(|| not_found(Code::UserNotFound, "user", id));
+    let group = |id: &str| GroupId::parse(id).ok_or_else(|| not_found(Code::GroupNotFound, "group", id));
     Ok(Some(match route {
         Console::GetOrg(_) => Query::Organisation,
         Console::ListTokens(_) => Query::Tokens,
@@ -330,7 +330,7 @@ pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<
         Console::Changes(_) => {
             Query::Changes { after: number("after", 0)?, limit, wait: number("wait", 0)?.min(WAIT_MAX) }
         }
-        Console::Journal(_) => Query::Journal(Box::new(journal(parameters, limit)?)),
+        Console::Journal(_) => Query::Journal(Box::new(read_journal(parameters, limit)?)),
         Console::Snapshot(_) => Query::Snapshot { position: None },
         Console::GetImport(_) => Query::Import,
         Console::Schemas(_) => Query::Schemas,
@@ -398,7 +398,7 @@ fn not_boolean(name: &str, text: &str) -> Error {
 }
 
 /// Reads the parameters of the journal.
-fn journal(parameters: &[(String, String)], limit: i64) -> Result<Journal> {
+fn read_journal(parameters: &[(String, String)], limit: i64) -> Result<Journal> {
     let mut wanted = Journal { limit, ..Journal::default() };
     let wrong = |name: &str, expected: &str, text: &str| {
         let shown: String = text.chars().take(128).collect();
@@ -468,7 +468,7 @@ pub fn parameters(route: &Console) -> &'static [&'static str] {
 
 /// Refuses unknown and repeated parameters: the answer to a mistyped one would show something else, and one that stands
 /// twice does not tell which is meant.
-fn known(known: &[&str], parameters: &[(String, String)]) -> Result<()> {
+fn check_parameters(known: &[&str], parameters: &[(String, String)]) -> Result<()> {
     for (at, (name, _)) in parameters.iter().enumerate() {
         let shown: String = name.chars().take(128).collect();
         let (code, detail) = if !known.contains(&name.as_str()) {
@@ -490,7 +490,7 @@ fn known(known: &[&str], parameters: &[(String, String)]) -> Result<()> {
     Ok(())
 }
 
-fn missing(code: Code, what: &str, id: &str) -> Error {
+fn not_found(code: Code, what: &str, id: &str) -> Error {
     let shown: String = id.chars().take(128).collect();
     Error::new(code, format!("There is no {what} {shown} in this organisation."))
 }

@@ -80,10 +80,10 @@ fn start() {
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<web_sys::Response> {
     let request_id = new_request_id();
-    let origin = origin(&request, &env);
-    let asked = |name| if cfg!(feature = "test-hooks") { header(&request, name) } else { None };
+    let origin = public_origin(&request, &env);
+    let asked = |name| if cfg!(feature = "test-hooks") { header_text(&request, name) } else { None };
     let (panic_at, fault) = (asked("X-Test-Panic"), asked("X-Test-Fault"));
-    let address = header(&request, "CF-Connecting-IP");
+    let address = header_text(&request, "CF-Connecting-IP");
     let edge = Edge { address, panic_at, fault, ..Edge::new(&env, request_id, origin) };
     let url = request.inner().url();
     let is_head = request.inner().method() == "HEAD";
@@ -131,19 +131,19 @@ impl Edge<'_> {
         // The method is read as it was sent: the crate's own type reads an unknown method as GET.
         let method = request.inner().method();
         let (_, path, query) = route::parts(url);
-        let suffix = variable(self.env, "ORG_HOST_SUFFIX");
-        let host_org = header(&request, "Host").and_then(|host| route::host_org(&host, &suffix));
+        let suffix = variable_text(self.env, "ORG_HOST_SUFFIX");
+        let host_org = header_text(&request, "Host").and_then(|host| route::host_org(&host, &suffix));
         let route = route::route(&method, path, query, host_org);
-        let origin = header(&request, "Origin");
+        let origin = header_text(&request, "Origin");
         let is_preflight =
-            method == "OPTIONS" && origin.is_some() && header(&request, "Access-Control-Request-Method").is_some();
+            method == "OPTIONS" && origin.is_some() && header_text(&request, "Access-Control-Request-Method").is_some();
         let shared = match &route {
             Route::Open(_) | Route::Console(_) => {
-                cors::headers(origin.as_deref(), &variable(self.env, "CONSOLE_ORIGINS"))
+                cors::headers(origin.as_deref(), &variable_text(self.env, "CONSOLE_ORIGINS"))
             }
             Route::Scim(..) | Route::Nowhere(_) => Vec::new(),
         };
-        let in_clear = route::is_in_clear(url) && header(&request, "Authorization").is_some();
+        let in_clear = route::is_in_clear(url) && header_text(&request, "Authorization").is_some();
         let mut response = match route {
             Route::Console(_) if in_clear => self.problem(&auth::in_clear()),
             Route::Scim(..) | Route::Nowhere(_) if in_clear => self.scim_error(&auth::in_clear()),
@@ -153,7 +153,7 @@ impl Edge<'_> {
             Route::Open(_) | Route::Console(_) if is_preflight => {
                 self.problem(&cors::not_listed(&origin.unwrap_or_default()))
             }
-            Route::Open(Ok(Open::Health)) => health(),
+            Route::Open(Ok(Open::Health)) => health_response(),
             Route::Open(Ok(Open::OpenApi)) => crate::console::openapi(),
             Route::Open(Err(error)) => self.problem(&error),
             Route::Nowhere(error) => self.scim_error(&error),
@@ -203,7 +203,7 @@ impl Edge<'_> {
         query: &[(String, String)],
     ) -> Result<Response> {
         let base = self.base(org);
-        let authorization = header(&request, "Authorization");
+        let authorization = header_text(&request, "Authorization");
         if let (None, Ok(found)) = (&authorization, &route)
             && found.is_discovery()
         {
@@ -224,9 +224,9 @@ impl Edge<'_> {
             Err(_) => Ok(Vec::new()),
         };
         let [content_type, content_encoding, if_match, if_none_match] =
-            ["Content-Type", "Content-Encoding", "If-Match", "If-None-Match"].map(|name| header(&request, name));
-        let user_agent = header(&request, "User-Agent").unwrap_or_default();
-        let has_adscim_version = header(&request, "ADSCIMVersion").is_some();
+            ["Content-Type", "Content-Encoding", "If-Match", "If-None-Match"].map(|name| header_text(&request, name));
+        let user_agent = header_text(&request, "User-Agent").unwrap_or_default();
+        let has_adscim_version = header_text(&request, "ADSCIMVersion").is_some();
         for _ in 0..2 {
             let types = schemas::known(org);
             let ingested = match (&route, &body) {
@@ -271,7 +271,7 @@ impl Edge<'_> {
                 address: self.address.clone(),
                 repairs,
                 notes,
-                idempotency_key: header(&request, "Idempotency-Key").filter(|key| key.len() <= 256),
+                idempotency_key: header_text(&request, "Idempotency-Key").filter(|key| key.len() <= 256),
                 generation: types.generation,
                 precondition,
                 render: route
@@ -439,7 +439,7 @@ impl Edge<'_> {
     }
 }
 
-fn health() -> Response {
+fn health_response() -> Response {
     let mut response = render::document(200, &Running { status: Always::Ok }, render::JSON);
     if cfg!(feature = "test-hooks") {
         response.headers.push(("X-Test-Isolate", measure::shown()));
@@ -447,17 +447,17 @@ fn health() -> Response {
     response
 }
 
-fn header(request: &Request, name: &str) -> Option<String> {
+fn header_text(request: &Request, name: &str) -> Option<String> {
     request.headers().get(name).ok().flatten()
 }
 
-fn variable(env: &Env, name: &str) -> String {
+fn variable_text(env: &Env, name: &str) -> String {
     env.var(name).map(|value| value.to_string()).unwrap_or_default()
 }
 
 /// Returns the configured public origin, else the request's.
-fn origin(request: &Request, env: &Env) -> String {
-    let configured = variable(env, "PUBLIC_ORIGIN");
+fn public_origin(request: &Request, env: &Env) -> String {
+    let configured = variable_text(env, "PUBLIC_ORIGIN");
     if !configured.is_empty() {
         return configured.trim_end_matches('/').to_owned();
     }

@@ -140,14 +140,14 @@ const NOTES_MAX: usize = 50;
 pub fn ingest(route: &Scim, request: &Request<'_>) -> Result<Ingested> {
     let forms = dialect::forms(request.dialect);
     let texts = Rc::<InTexts>::default();
-    let guide = guide(forms != Forms::Strict, &texts);
+    let guide = guide_for(forms != Forms::Strict, &texts);
     let mut reading = Reading { forms, repairs: Repairs::default(), notes: Vec::new(), guide, texts };
     let (precondition, known) = condition::read(route, request)?;
     // The body of a search holds what the address of a list does. The address of the search counts where the body has no
     // value: an answer as if there were no filter would show every user.
     let body = match route {
         Scim::Search(_) => {
-            let said = list::search_request(&body(request, Body::Whole, &reading)?.1, &reading)?;
+            let said = list::search_request(&read_body(request, Body::Whole, &reading)?.1, &reading)?;
             Some(said.into_iter().chain(request.query.iter().cloned()).collect::<Vec<_>>())
         }
         _ => None,
@@ -155,7 +155,7 @@ pub fn ingest(route: &Scim, request: &Request<'_>) -> Result<Ingested> {
     let query = body.as_deref().unwrap_or(request.query);
     let projection = Projection::parse(query).unless(known);
     projection.check()?;
-    let command = command(route, request, Body::Whole, query, &mut reading, &projection)?;
+    let command = read_command(route, request, Body::Whole, query, &mut reading, &projection)?;
     if reading.texts.used.get() {
         reading.repairs.need(Repair::JsonInText);
     }
@@ -163,11 +163,11 @@ pub fn ingest(route: &Scim, request: &Request<'_>) -> Result<Ingested> {
 }
 
 /// Makes the guide for one request, or one operation of a Bulk request.
-fn guide(mends: bool, texts: &Rc<InTexts>) -> Guide {
+fn guide_for(mends: bool, texts: &Rc<InTexts>) -> Guide {
     Guide::new(mends, (mends && Repair::JsonInText.is_on()).then(|| texts.clone()))
 }
 
-fn command(
+fn read_command(
     route: &Scim,
     request: &Request<'_>,
     data: Body<'_>,
@@ -198,7 +198,7 @@ fn command(
         Scim::Delete(Kinds::Groups, id) => Command::DeleteGroup { id: group_id(id)? },
         Scim::Bulk => Command::Bulk(bulk::read(request, reading)?),
         Scim::Create(Kinds::Users) => {
-            let mut user = user(None, request, data, reading)?;
+            let mut user = read_user(None, request, data, reading)?;
             if reading.mends() {
                 // Providers that leave `active` out read it back; without it they take the user for deactivated.
                 user.attributes.entry("active").or_insert(Value::Bool(true));
@@ -208,23 +208,23 @@ fn command(
         Scim::Replace(kinds, id)
             if request.dialect.habits().partial_put && reading.repairs.need(Repair::PartialPut) =>
         {
-            let (_, body) = body(request, data, reading)?;
+            let (_, body) = read_body(request, data, reading)?;
             check_id(Some(id), &body)?;
             reading.schemas(check_schemas(&request.types.of(*kinds).schema.id, &body))?;
-            patch(*kinds, id, Envelope::Changed(body), request, reading, Some(members))?
+            read_patch(*kinds, id, Envelope::Changed(body), request, reading, Some(members))?
         }
         Scim::Replace(Kinds::Users, id) => {
-            let user = user(Some(id), request, data, reading)?;
+            let user = read_user(Some(id), request, data, reading)?;
             let null_keeps = reading.mends() && (user.nulls.is_empty() || reading.repairs.need(Repair::NullAsAbsent));
             let mend_formatted = reading.mends() && Repair::StaleFormatted.is_on();
             Command::ReplaceUser { id: user_id(id)?, user, mend_formatted, null_keeps }
         }
         Scim::Create(Kinds::Groups) => {
-            let (group, members) = group(None, request, data, reading)?;
+            let (group, members) = read_group(None, request, data, reading)?;
             Command::CreateGroup { group, members: members.unwrap_or_default() }
         }
         Scim::Replace(Kinds::Groups, id) => {
-            let (mut group, members) = group(Some(id), request, data, reading)?;
+            let (mut group, members) = read_group(Some(id), request, data, reading)?;
             let keeps = !group.nulls.is_empty() && reading.mends() && reading.repairs.need(Repair::NullAsAbsent);
             if !keeps {
                 group.nulls.clear();
@@ -233,17 +233,17 @@ fn command(
         }
         Scim::Patch(kinds, id) => {
             let shown = !request.dialect.habits().mends || !projection.is_default();
-            let (whole, body) = body(request, data, reading)?;
+            let (whole, body) = read_body(request, data, reading)?;
             // "The body of each request MUST contain the "schemas" attribute with the URI value of PatchOp."
             reading.schemas(check_schemas(MESSAGE, &body))?;
             let envelope = Envelope::read(whole, &body, reading)?;
-            patch(*kinds, id, envelope, request, reading, shown.then_some(members))?
+            read_patch(*kinds, id, envelope, request, reading, shown.then_some(members))?
         }
     })
 }
 
 /// Reads a PATCH. `answer` says which parts of a group are answered, if any.
-fn patch(
+fn read_patch(
     kinds: Kinds,
     id: &str,
     envelope: Envelope<'_>,
@@ -263,21 +263,21 @@ fn patch(
     })
 }
 
-fn user(id: Option<&str>, request: &Request<'_>, data: Body<'_>, reading: &mut Reading) -> Result<Resource> {
-    let (_, body) = body(request, data, reading)?;
+fn read_user(id: Option<&str>, request: &Request<'_>, data: Body<'_>, reading: &mut Reading) -> Result<Resource> {
+    let (_, body) = read_body(request, data, reading)?;
     let body = body.with_inside(&request.types.user.schema.id);
     check_id(id, &body)?;
     resource_of(&request.types.user, &body, id.is_some(), reading)
 }
 
-fn group(
+fn read_group(
     id: Option<&str>,
     request: &Request<'_>,
     data: Body<'_>,
     reading: &mut Reading,
 ) -> Result<(Resource, Option<Vec<MemberId>>)> {
     let kind = &request.types.group;
-    let (_, body) = body(request, data, reading)?;
+    let (_, body) = read_body(request, data, reading)?;
     let mut body = body.with_inside(&kind.schema.id);
     check_id(id, &body)?;
     let sent = body.take("members");
@@ -295,13 +295,13 @@ fn group(
 
 /// Reads the body of a POST or of a PUT.
 fn resource_of(kind: &ResourceType, body: &Object<'_>, is_put: bool, reading: &mut Reading) -> Result<Resource> {
-    let (sent, (body, unresolved)) = (body, kept(kind, body, reading)?);
+    let (sent, (body, unresolved)) = (body, split_known(kind, body, reading)?);
     let mut repairs = reading.repairs.apart();
     let body = if reading.mends() { dialect::body(kind, body, &mut repairs) } else { body };
     let is_mended = reading.repairs.take_in(repairs);
     let named = body.iter().find(|(key, _)| key.eq_ignore_ascii_case("schemas")).map(|(_, value)| value);
     let urns = named.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-    reading.schemas(names(&kind.schema.id, urns))?;
+    reading.schemas(check_named(&kind.schema.id, urns))?;
     let mut read = resource::read(kind, body)?;
     if !is_put {
         read = read.whole()?;
@@ -320,16 +320,20 @@ fn resource_of(kind: &ResourceType, body: &Object<'_>, is_put: bool, reading: &m
 
 /// Splits a body into the values that may be kept, under the names that were sent, and the names of the rest.
 /// Attributes of unregistered extensions are apart, because only the object can tell where their URN ends.
-fn kept(kind: &ResourceType, body: &Object<'_>, reading: &Reading) -> Result<(Map<String, Value>, Vec<Unresolved>)> {
+fn split_known(
+    kind: &ResourceType,
+    body: &Object<'_>,
+    reading: &Reading,
+) -> Result<(Map<String, Value>, Vec<Unresolved>)> {
     let (mut map, mut unresolved) = (Map::new(), Vec::new());
     for (name, value) in body.iter() {
-        keep(kind, name, value, reading, &mut map, &mut unresolved)?;
+        keep_value(kind, name, value, reading, &mut map, &mut unresolved)?;
     }
     Ok((map, unresolved))
 }
 
 /// Keeps one value of a body.
-fn keep(
+fn keep_value(
     kind: &ResourceType,
     name: &str,
     value: Checked<'_>,
@@ -345,7 +349,7 @@ fn keep(
         reading.guide.kept(attribute, value)?
     } else if let Some(schema) = kind.extension(&key) {
         reading.guide.extension(schema, value)?
-    } else if let Some(path) = elsewhere(kind, &key, reading)?
+    } else if let Some(path) = place_of_path(kind, &key, reading)?
         && let Some((attribute, sub)) = path.attributes(kind)
     {
         reading.guide.kept(sub.unwrap_or(attribute), value)?
@@ -367,7 +371,7 @@ fn keep(
 }
 
 /// Returns the place of an attribute whose name is a path, which is a repair.
-fn elsewhere(kind: &ResourceType, key: &str, reading: &Reading) -> Result<Option<Resolved>> {
+fn place_of_path(kind: &ResourceType, key: &str, reading: &Reading) -> Result<Option<Resolved>> {
     if !reading.mends() || !kind.may_name(key) {
         return Ok(None);
     }
@@ -378,10 +382,10 @@ fn elsewhere(kind: &ResourceType, key: &str, reading: &Reading) -> Result<Option
 /// Checks that `schemas` names what the body is (RFC 7643 section 3).
 fn check_schemas(wanted: &str, body: &Object<'_>) -> Result<()> {
     let urns = body.get("schemas").and_then(Checked::elements).unwrap_or_default();
-    names(wanted, urns.into_iter().filter_map(Checked::text))
+    check_named(wanted, urns.into_iter().filter_map(Checked::text))
 }
 
-fn names(wanted: &str, urns: impl IntoIterator<Item = impl AsRef<str>>) -> Result<()> {
+fn check_named(wanted: &str, urns: impl IntoIterator<Item = impl AsRef<str>>) -> Result<()> {
     match urns.into_iter().any(|urn| urn.as_ref().eq_ignore_ascii_case(wanted)) {
         true => Ok(()),
         false => Err(Error::new(Code::SchemasMissing, format!("schemas must name {wanted}."))),
@@ -389,7 +393,7 @@ fn names(wanted: &str, urns: impl IntoIterator<Item = impl AsRef<str>>) -> Resul
 }
 
 /// Returns the checked body and its first level.
-fn body<'b>(request: &Request<'b>, data: Body<'b>, reading: &Reading) -> Result<(Checked<'b>, Object<'b>)> {
+fn read_body<'b>(request: &Request<'b>, data: Body<'b>, reading: &Reading) -> Result<(Checked<'b>, Object<'b>)> {
     if let Body::Data(data) = data {
         return Ok((data, data.object().unwrap_or_default()));
     }

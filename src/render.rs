@@ -77,11 +77,11 @@ impl Shown {
 /// Internal only.
 pub fn answer(answer: Answer, kinds: Kinds, base: &str, projection: &Projection, types: &Types) -> Result<Shown> {
     match answer {
-        Answer::Created(stored) => one(201, *stored, kinds, base, projection, types),
+        Answer::Created(stored) => shown_resource(201, *stored, kinds, base, projection, types),
         Answer::Resource(stored) if projection.known.as_ref().is_some_and(|known| known.has(&view::etag(&stored))) => {
             Ok(Shown::of(304, vec![("ETag", view::etag(&stored))]))
         }
-        Answer::Resource(stored) => one(200, *stored, kinds, base, projection, types),
+        Answer::Resource(stored) => shown_resource(200, *stored, kinds, base, projection, types),
         Answer::List { total, start_index, resources, next_cursor, groups_left_out } => {
             let mut shown = Shown::of(200, Vec::new());
             if groups_left_out && projection.shows("groups") {
@@ -122,7 +122,14 @@ pub fn answer(answer: Answer, kinds: Kinds, base: &str, projection: &Projection,
 const NOTE: &str = "X-Scim-Edge-Note";
 const GROUPS_LEFT_OUT: &str = "groups-left-out";
 
-fn one(status: u16, stored: Stored, kinds: Kinds, base: &str, projection: &Projection, types: &Types) -> Result<Shown> {
+fn shown_resource(
+    status: u16,
+    stored: Stored,
+    kinds: Kinds,
+    base: &str,
+    projection: &Projection,
+    types: &Types,
+) -> Result<Shown> {
     let headers = vec![("Location", view::location(&stored.id, kinds, base)), ("ETag", view::etag(&stored))];
     let mut shown = Shown::of(status, headers);
     resource::write(&mut shown.body, stored, (kinds, types.of(kinds)), base, projection)?;
@@ -166,7 +173,7 @@ pub fn document(status: u16, body: &impl Serialize, content_type: &'static str) 
 /// nothing else.
 pub fn error(error: &Error, request: &RequestId) -> Response {
     let status = error.kind().status();
-    let body = error_body(error, &detail(error, request));
+    let body = error_body(error, &shown_detail(error, request));
     Response { headers: error_headers(error), ..document(status, &body, SCIM_JSON) }
 }
 
@@ -190,13 +197,13 @@ pub fn problem(error: &Error, request: &RequestId) -> Response {
         title: error.kind(),
         status,
         code: error.code.as_str(),
-        detail: detail(error, request),
+        detail: shown_detail(error, request),
         request_id: request,
     };
     Response { headers: error_headers(error), ..document(status, &body, PROBLEM_JSON) }
 }
 
-fn detail(error: &Error, request: &RequestId) -> String {
+fn shown_detail(error: &Error, request: &RequestId) -> String {
     match error.kind() {
         Kind::Internal => format!("Internal error. Give support the request id {request}. [{}]", error.code),
         _ => error.shown(),

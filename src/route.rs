@@ -118,30 +118,30 @@ pub enum Route {
 /// the caller drops the body of its answer. `host_org` is the organisation of the host name, if it has one.
 pub fn route(method: &str, path: &str, query: &str, host_org: Option<OrgId>) -> Route {
     let method = if method == "HEAD" { "GET" } else { method };
-    let (segments, parameters) = segments(path, query);
+    let (segments, parameters) = path_segments(path, query);
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     match (segments.as_slice(), host_org) {
-        (["scim", "v2", rest @ ..], Some(org)) => below(org, method, rest, parameters),
-        (["healthz"], _) => Route::Open(only(method, &["GET"]).map(|()| Open::Health)),
-        (["v1", "openapi.json"], _) => Route::Open(only(method, &["GET"]).map(|()| Open::OpenApi)),
-        (["v1", "orgs", rest @ ..], _) => Route::Console(console(method, rest)),
+        (["scim", "v2", rest @ ..], Some(org)) => route_below(org, method, rest, parameters),
+        (["healthz"], _) => Route::Open(check_method(method, &["GET"]).map(|()| Open::Health)),
+        (["v1", "openapi.json"], _) => Route::Open(check_method(method, &["GET"]).map(|()| Open::OpenApi)),
+        (["v1", "orgs", rest @ ..], _) => Route::Console(console_route(method, rest)),
         (["v1", ..], _) => Route::Console(Err(not_the_consoles(path))),
         ([org, "scim", "v2", rest @ ..], _) | (["scim", org, rest @ ..], _) => match OrgId::parse(org) {
-            Some(org) => below(org, method, rest, parameters),
+            Some(org) => route_below(org, method, rest, parameters),
             None => Route::Nowhere(no_organisation(org, path)),
         },
         _ => Route::Nowhere(nothing_at(path)),
     }
 }
 
-fn below(org: OrgId, method: &str, rest: &[&str], parameters: Parameters) -> Route {
+fn route_below(org: OrgId, method: &str, rest: &[&str], parameters: Parameters) -> Route {
     let root = format!("/{org}/scim/v2");
-    Route::Scim(org, scim(method, rest, &root), parameters)
+    Route::Scim(org, scim_route(method, rest, &root), parameters)
 }
 
 /// Returns the segments of a path and the parameters of its query, wherever a client put them.
-fn segments(path: &str, query: &str) -> (Vec<String>, Parameters) {
-    let segments = split(path);
+fn path_segments(path: &str, query: &str) -> (Vec<String>, Parameters) {
+    let segments = split_path(path);
     let at_base = match segments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["scim", org] => *org == "v2" || OrgId::parse(org).is_some(),
         [_, "scim", "v2"] => true,
@@ -154,7 +154,7 @@ fn segments(path: &str, query: &str) -> (Vec<String>, Parameters) {
 fn with_query(mut segments: Vec<String>, query: &str, at_base: bool) -> (Vec<String>, Parameters) {
     match address::path_in_query(query).filter(|_| at_base) {
         Some((more, rest)) => {
-            segments.extend(split(&more.replace("%2F", "/").replace("%2f", "/")));
+            segments.extend(split_path(&more.replace("%2F", "/").replace("%2f", "/")));
             (segments, self::query(rest))
         }
         None => (segments, self::query(query)),
@@ -179,7 +179,7 @@ pub fn is_in_clear(url: &str) -> bool {
     !(is_name || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback()))
 }
 
-fn split(path: &str) -> Vec<String> {
+fn split_path(path: &str) -> Vec<String> {
     let decode = |s| percent_encoding::percent_decode_str(s).decode_utf8_lossy().into_owned();
     path.split('/').filter(|s| !s.is_empty()).map(decode).collect()
 }
@@ -204,14 +204,14 @@ pub fn relative(method: &str, address: &str, base: &str) -> (Result<Scim>, Param
     let (path, query) = address.split_once('?').unwrap_or((address, ""));
     let (_, root, _) = parts(base);
     let path = path.strip_prefix(base).or_else(|| path.strip_prefix(root)).unwrap_or(path);
-    let segments = split(path);
+    let segments = split_path(path);
     let at_base = segments.is_empty();
     let (segments, parameters) = with_query(segments, query, at_base);
-    (scim(method, &segments.iter().map(String::as_str).collect::<Vec<_>>(), root), parameters)
+    (scim_route(method, &segments.iter().map(String::as_str).collect::<Vec<_>>(), root), parameters)
 }
 
 /// Finds the operation below the SCIM base URL, whose path is `root`.
-fn scim(method: &str, rest: &[&str], root: &str) -> Result<Scim> {
+fn scim_route(method: &str, rest: &[&str], root: &str) -> Result<Scim> {
     let kinds = |name: &str| match name {
         _ if name.eq_ignore_ascii_case("Users") => Some(Kinds::Users),
         _ if name.eq_ignore_ascii_case("Groups") => Some(Kinds::Groups),
@@ -219,12 +219,12 @@ fn scim(method: &str, rest: &[&str], root: &str) -> Result<Scim> {
     };
     match rest {
         [name] if kinds(name).is_some() => {
-            only(method, &["GET", "POST"])?;
+            check_method(method, &["GET", "POST"])?;
             let kinds = kinds(name).unwrap_or(Kinds::Users);
             Ok(if method == "GET" { Scim::List(kinds) } else { Scim::Create(kinds) })
         }
         [name, id] if kinds(name).is_some() && *id != ".search" => {
-            only(method, &["GET", "PUT", "PATCH", "DELETE"])?;
+            check_method(method, &["GET", "PUT", "PATCH", "DELETE"])?;
             let (kinds, id) = (kinds(name).unwrap_or(Kinds::Users), (*id).to_owned());
             Ok(match method {
                 "GET" => Scim::Get(kinds, id),
@@ -233,16 +233,20 @@ fn scim(method: &str, rest: &[&str], root: &str) -> Result<Scim> {
                 _ => Scim::Delete(kinds, id),
             })
         }
-        ["ServiceProviderConfig"] => only(method, &["GET"]).map(|()| Scim::ServiceProviderConfig),
-        ["ResourceTypes"] => only(method, &["GET"]).map(|()| Scim::ResourceTypes(None)),
-        ["ResourceTypes", name] => only(method, &["GET"]).map(|()| Scim::ResourceTypes(Some((*name).to_owned()))),
-        ["Schemas"] => only(method, &["GET"]).map(|()| Scim::Schemas(None)),
-        ["Schemas", urn] => only(method, &["GET"]).map(|()| Scim::Schemas(Some((*urn).to_owned()))),
+        ["ServiceProviderConfig"] => check_method(method, &["GET"]).map(|()| Scim::ServiceProviderConfig),
+        ["ResourceTypes"] => check_method(method, &["GET"]).map(|()| Scim::ResourceTypes(None)),
+        ["ResourceTypes", name] => {
+            check_method(method, &["GET"]).map(|()| Scim::ResourceTypes(Some((*name).to_owned())))
+        }
+        ["Schemas"] => check_method(method, &["GET"]).map(|()| Scim::Schemas(None)),
+        ["Schemas", urn] => check_method(method, &["GET"]).map(|()| Scim::Schemas(Some((*urn).to_owned()))),
         ["Me", ..] => Err(not_offered("/Me", "address users by /Users/{id}")),
-        ["Bulk"] => only(method, &["POST"]).map(|()| Scim::Bulk),
-        [] => only(method, &["GET"]).map(|()| Scim::ListAll),
-        [".search"] => only(method, &["POST"]).map(|()| Scim::Search(None)),
-        [name, ".search"] if kinds(name).is_some() => only(method, &["POST"]).map(|()| Scim::Search(kinds(name))),
+        ["Bulk"] => check_method(method, &["POST"]).map(|()| Scim::Bulk),
+        [] => check_method(method, &["GET"]).map(|()| Scim::ListAll),
+        [".search"] => check_method(method, &["POST"]).map(|()| Scim::Search(None)),
+        [name, ".search"] if kinds(name).is_some() => {
+            check_method(method, &["POST"]).map(|()| Scim::Search(kinds(name)))
+        }
         _ => Err(Error::new(
             Code::AddressUnknown,
             format!(
@@ -254,10 +258,10 @@ fn scim(method: &str, rest: &[&str], root: &str) -> Result<Scim> {
     }
 }
 
-fn console(method: &str, rest: &[&str]) -> Result<Console> {
+fn console_route(method: &str, rest: &[&str]) -> Result<Console> {
     let kinds = |name: &str| if name == "users" { Kinds::Users } else { Kinds::Groups };
     let Some((org, rest)) = rest.split_first() else {
-        return only(method, &["GET"]).map(|()| Console::ListOrgs);
+        return check_method(method, &["GET"]).map(|()| Console::ListOrgs);
     };
     let org = OrgId::parse(org).ok_or_else(|| {
         Error::new(
@@ -271,7 +275,7 @@ fn console(method: &str, rest: &[&str]) -> Result<Console> {
     })?;
     match rest {
         [] => {
-            only(method, &["GET", "PUT", "PATCH", "DELETE"])?;
+            check_method(method, &["GET", "PUT", "PATCH", "DELETE"])?;
             Ok(match method {
                 "GET" => Console::GetOrg(org),
                 "PUT" => Console::PutOrg(org),
@@ -280,32 +284,34 @@ fn console(method: &str, rest: &[&str]) -> Result<Console> {
             })
         }
         ["tokens"] => {
-            only(method, &["GET", "POST"])?;
+            check_method(method, &["GET", "POST"])?;
             Ok(if method == "GET" { Console::ListTokens(org) } else { Console::MintToken(org) })
         }
-        ["tokens", id, "rotate"] => only(method, &["POST"]).map(|()| Console::RotateToken(org, (*id).to_owned())),
-        ["tokens", id] => only(method, &["DELETE"]).map(|()| Console::RevokeToken(org, (*id).to_owned())),
-        [name @ ("users" | "groups")] => only(method, &["GET"]).map(|()| Console::List(org, kinds(name))),
-        [name @ ("users" | "groups"), id] => {
-            only(method, &["GET"]).map(|()| Console::Get(org, kinds(name), (*id).to_owned()))
+        ["tokens", id, "rotate"] => {
+            check_method(method, &["POST"]).map(|()| Console::RotateToken(org, (*id).to_owned()))
         }
-        ["groups", id, "members"] => only(method, &["GET"]).map(|()| Console::Members(org, (*id).to_owned())),
-        ["guard", "release"] => only(method, &["POST"]).map(|()| Console::ReleaseGuard(org)),
-        ["changes"] => only(method, &["GET"]).map(|()| Console::Changes(org)),
-        ["journal"] => only(method, &["GET"]).map(|()| Console::Journal(org)),
-        ["preview"] => only(method, &["POST"]).map(|()| Console::Preview(org)),
-        ["snapshot"] => only(method, &["GET"]).map(|()| Console::Snapshot(org)),
+        ["tokens", id] => check_method(method, &["DELETE"]).map(|()| Console::RevokeToken(org, (*id).to_owned())),
+        [name @ ("users" | "groups")] => check_method(method, &["GET"]).map(|()| Console::List(org, kinds(name))),
+        [name @ ("users" | "groups"), id] => {
+            check_method(method, &["GET"]).map(|()| Console::Get(org, kinds(name), (*id).to_owned()))
+        }
+        ["groups", id, "members"] => check_method(method, &["GET"]).map(|()| Console::Members(org, (*id).to_owned())),
+        ["guard", "release"] => check_method(method, &["POST"]).map(|()| Console::ReleaseGuard(org)),
+        ["changes"] => check_method(method, &["GET"]).map(|()| Console::Changes(org)),
+        ["journal"] => check_method(method, &["GET"]).map(|()| Console::Journal(org)),
+        ["preview"] => check_method(method, &["POST"]).map(|()| Console::Preview(org)),
+        ["snapshot"] => check_method(method, &["GET"]).map(|()| Console::Snapshot(org)),
         ["import"] => {
-            only(method, &["GET", "POST", "DELETE"])?;
+            check_method(method, &["GET", "POST", "DELETE"])?;
             Ok(match method {
                 "GET" => Console::GetImport(org),
                 "POST" => Console::BeginImport(org),
                 _ => Console::EndImport(org),
             })
         }
-        ["import", "finish"] => only(method, &["POST"]).map(|()| Console::FinishImport(org)),
+        ["import", "finish"] => check_method(method, &["POST"]).map(|()| Console::FinishImport(org)),
         ["import", part] => {
-            only(method, &["PUT"])?;
+            check_method(method, &["PUT"])?;
             let number = part.parse().ok().filter(|part| (1..=PARTS_MAX).contains(part));
             number.map(|part| Console::PutImport(org, part)).ok_or_else(|| {
                 Error::new(
@@ -317,9 +323,9 @@ fn console(method: &str, rest: &[&str]) -> Result<Console> {
                 )
             })
         }
-        ["schemas"] => only(method, &["GET"]).map(|()| Console::Schemas(org)),
+        ["schemas"] => check_method(method, &["GET"]).map(|()| Console::Schemas(org)),
         ["schemas", urn] => {
-            only(method, &["GET", "PUT", "DELETE"])?;
+            check_method(method, &["GET", "PUT", "DELETE"])?;
             let urn = (*urn).to_owned();
             Ok(match method {
                 "GET" => Console::GetSchema(org, urn),
@@ -331,7 +337,7 @@ fn console(method: &str, rest: &[&str]) -> Result<Console> {
     }
 }
 
-fn only(method: &str, allowed: &[&str]) -> Result<()> {
+fn check_method(method: &str, allowed: &[&str]) -> Result<()> {
     if allowed.contains(&method) {
         return Ok(());
     }

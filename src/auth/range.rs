@@ -55,7 +55,7 @@ pub fn canonical(entries: &[String]) -> Result<Vec<String>> {
 /// Returns true if one of the ranges has the address. Without ranges every address is allowed; with ranges an unknown
 /// one is not.
 pub fn allow(ranges: &[String], address: Option<&str>) -> bool {
-    let address = address.and_then(|text| number(text.trim()));
+    let address = address.and_then(|text| address_bits(text.trim()));
     ranges.is_empty()
         || address
             .is_some_and(|address| ranges.iter().filter_map(|text| Range::parse(text)).any(|range| range.has(address)))
@@ -76,7 +76,7 @@ pub fn is_within(inner: &[String], outer: &[String]) -> bool {
 /// Returns the key under which an address is counted: IPv4 as it is, IPv6 by its first 64 bits, because one client has
 /// all addresses below them.
 pub fn client(address: &str) -> String {
-    let Some(address) = number(address.trim()) else { return address.to_owned() };
+    let Some(address) = address_bits(address.trim()) else { return address.to_owned() };
     let range = Range { address, bits: if address >> 32 == MAPPED { 128 } else { 64 } };
     Range { address: address & range.mask(), ..range }.text()
 }
@@ -89,7 +89,7 @@ struct Range {
 }
 
 /// Reads an address into 128 bits, IPv4 as mapped in IPv6.
-fn number(text: &str) -> Option<u128> {
+fn address_bits(text: &str) -> Option<u128> {
     Some(match text.parse().ok()? {
         IpAddr::V4(address) => MAPPED << 32 | u128::from(address.to_bits()),
         IpAddr::V6(address) => address.to_bits(),
@@ -102,7 +102,7 @@ const MAPPED: u128 = 0xffff;
 impl Range {
     fn parse(text: &str) -> Option<Self> {
         let (address, prefix) = text.split_once('/').unwrap_or((text, ""));
-        let number = number(address)?;
+        let number = address_bits(address)?;
         let width = if address.contains(':') { 128 } else { 32 };
         let bits = match prefix {
             "" if text.len() > address.len() => return None,

@@ -68,7 +68,7 @@ impl Preview {
     /// # Errors
     /// 400 that names the field.
     pub fn read(body: &[u8], base: &str) -> Result<Self> {
-        let body: PreviewBody = super::parse(body)?;
+        let body: PreviewBody = super::parse_body(body)?;
         let method = body.method.to_ascii_uppercase();
         let mut address = body.path.clone();
         if let Some(query) = body.query.filter(|query| !query.is_empty()) {

@@ -25,13 +25,13 @@ pub fn caller(dialect: Dialect, user_agent: &str, has_adscim_version: bool, body
     let name = match dialect {
         Dialect::Auto if user_agent.get(..4).is_some_and(|name| name.eq_ignore_ascii_case("okta")) => "Okta",
         Dialect::Auto if has_adscim_version => "Entra",
-        Dialect::Auto => shape(body),
+        Dialect::Auto => name_by_shape(body),
         named => return format!("{named:?}"),
     };
     name.to_owned()
 }
 
-fn shape(body: &[u8]) -> &'static str {
+fn name_by_shape(body: &[u8]) -> &'static str {
     let start = body.get(..LOOKED_AT).unwrap_or(body);
     let bytes: Vec<u8> = start.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
     let text: Cow<'_, str> = String::from_utf8_lossy(&bytes);

@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 
 /// Returns the forms that a dialect's paths and filters may have.
 pub fn forms(dialect: Dialect) -> Forms {
-    match Form::ALL.into_iter().find(|form| !repair(*form).is_on()) {
+    match Form::ALL.into_iter().find(|form| !repair_of_form(*form).is_on()) {
         _ if !dialect.habits().mends => Forms::Strict,
         None => Forms::Lenient,
         Some(off) => Forms::Without(off),
@@ -29,14 +29,14 @@ pub fn form<T, E>(forms: Forms, repairs: &mut Repairs, read: impl Fn(Forms) -> R
     }
     let found = read(forms)?;
     if repairs.may_look() {
-        let unknown = Form::ALL.into_iter().filter(|form| !repairs.has(repair(*form)));
+        let unknown = Form::ALL.into_iter().filter(|form| !repairs.has(repair_of_form(*form)));
         let needed: Vec<Form> = unknown.filter(|form| read(Forms::Without(*form)).is_err()).collect();
-        needed.into_iter().for_each(|form| _ = repairs.need(repair(form)));
+        needed.into_iter().for_each(|form| _ = repairs.need(repair_of_form(form)));
     }
     Ok(found)
 }
 
-fn repair(form: Form) -> Repair {
+fn repair_of_form(form: Form) -> Repair {
     match form {
         Form::AfterValuePath => Repair::FilterAfterValuePath,
         Form::DotAfterUrn => Repair::UrnDot,
@@ -85,8 +85,8 @@ pub fn decoded(filter: Filter, repairs: &mut Repairs) -> Filter {
         Filter::Has { target, filter } => Filter::Has { target, filter: Box::new(decoded(*filter, repairs)) },
         Filter::Compare { target, op: Op::Eq, value } => {
             let plain = match &value {
-                Value::Exact(text) => plain(text).map(Value::Exact),
-                Value::Folded { text, .. } => plain(text).map(Value::folded),
+                Value::Exact(text) => percent_decoded(text).map(Value::Exact),
+                Value::Folded { text, .. } => percent_decoded(text).map(Value::folded),
                 _ => None,
             };
             let compare = |value| Filter::Compare { target: target.clone(), op: Op::Eq, value };
@@ -135,7 +135,7 @@ fn name_cut(filter: &Filter) -> Option<Filter> {
 }
 
 /// Decodes a percent-encoded text; `None` for any other.
-fn plain(text: &str) -> Option<String> {
+fn percent_decoded(text: &str) -> Option<String> {
     let plain = percent_decode_str(text).decode_utf8().ok()?;
     (plain != text).then(|| plain.into_owned())
 }

@@ -21,14 +21,16 @@ pub fn body(kind: &ResourceType, body: Map<String, Value>, repairs: &mut Repairs
     for (key, value) in body {
         let key = urn_alias(key, repairs);
         match (kind.attribute(&key), kind.extension(&key), value) {
-            (Some(attribute), _, value) => merge(&mut mended, &mut names, key, repaired(attribute, value, repairs)),
+            (Some(attribute), _, value) => {
+                merge_value(&mut mended, &mut names, key, repaired(attribute, value, repairs))
+            }
             (None, Some(schema), Value::Object(inner)) => {
                 let inner = inner.into_iter().map(|(key, value)| match schema.attribute(&key) {
                     Some(attribute) => (key, repaired(attribute, value, repairs)),
                     None => (key, value),
                 });
                 let inner = Value::Object(inner.collect());
-                merge(&mut mended, &mut names, key, inner);
+                merge_value(&mut mended, &mut names, key, inner);
             }
             (_, _, value) => others.push((key, value)),
         }
@@ -37,10 +39,10 @@ pub fn body(kind: &ResourceType, body: Map<String, Value>, repairs: &mut Repairs
     for (number, (key, value)) in others.into_iter().enumerate() {
         let path = if number < PATHS_MAX { elsewhere(kind, &key, repairs) } else { None };
         let (key, value) = match path {
-            Some(path) => placed(kind, path, value, repairs),
+            Some(path) => folded_path(kind, path, value, repairs),
             None => (key, value),
         };
-        merge(&mut mended, &mut names, key, value);
+        merge_value(&mut mended, &mut names, key, value);
     }
     mended
 }
@@ -54,7 +56,7 @@ struct Names {
 }
 
 /// Inserts a value where there is none; of two objects, the names that the first lacks.
-fn merge(map: &mut Map<String, Value>, names: &mut Names, key: String, value: Value) {
+fn merge_value(map: &mut Map<String, Value>, names: &mut Names, key: String, value: Value) {
     let lower = |name: &String| (name.to_ascii_lowercase(), name.clone());
     let known = names.known.get_or_insert_with(|| map.keys().rev().map(lower).collect());
     let spelled = known.entry(key.to_ascii_lowercase()).or_insert_with(|| key.clone());
@@ -64,7 +66,7 @@ fn merge(map: &mut Map<String, Value>, names: &mut Names, key: String, value: Va
         }
         (Some(Value::Object(there)), Value::Object(more)) => {
             let inner = names.inner.entry(spelled.clone()).or_default();
-            more.into_iter().for_each(|(key, value)| merge(there, inner, key, value));
+            more.into_iter().for_each(|(key, value)| merge_value(there, inner, key, value));
         }
         _ => {}
     }
@@ -86,7 +88,7 @@ pub fn elsewhere(kind: &ResourceType, key: &str, repairs: &mut Repairs) -> Optio
 }
 
 /// Returns the top-level key, and the value with its path folded around it.
-fn placed(kind: &ResourceType, path: Resolved, value: Value, repairs: &mut Repairs) -> (String, Value) {
+fn folded_path(kind: &ResourceType, path: Resolved, value: Value, repairs: &mut Repairs) -> (String, Value) {
     let value = match path.attributes(kind) {
         Some((attribute, sub)) => repaired(sub.unwrap_or(attribute), value, repairs),
         None => value,
@@ -102,11 +104,11 @@ fn placed(kind: &ResourceType, path: Resolved, value: Value, repairs: &mut Repai
 /// Repairs one value of an attribute.
 pub fn repaired(attribute: &Attribute, value: Value, repairs: &mut Repairs) -> Value {
     if attribute.multi {
-        let items = match array(attribute, value, repairs) {
+        let items = match repair_list(attribute, value, repairs) {
             Value::Array(items) => items,
             other => return other,
         };
-        return items.into_iter().filter_map(|item| listed(attribute, item, repairs)).collect();
+        return items.into_iter().filter_map(|item| drop_empty_element(attribute, item, repairs)).collect();
     }
     repaired_one(attribute, value, repairs)
 }
@@ -114,19 +116,19 @@ pub fn repaired(attribute: &Attribute, value: Value, repairs: &mut Repairs) -> V
 /// Repairs the values that a removal lists. An element with nothing but a label is not dropped: it names the elements
 /// to remove.
 pub fn repaired_removal(attribute: &Attribute, value: Value, repairs: &mut Repairs) -> Value {
-    match array(attribute, value, repairs) {
-        Value::Array(items) => items.into_iter().map(|item| element(attribute, item, repairs)).collect(),
+    match repair_list(attribute, value, repairs) {
+        Value::Array(items) => items.into_iter().map(|item| repair_element(attribute, item, repairs)).collect(),
         other => other,
     }
 }
 
 /// Repairs a single value, or one element of a multi-valued attribute at which a PATCH path points.
 pub fn repaired_one(attribute: &Attribute, value: Value, repairs: &mut Repairs) -> Value {
-    element(attribute, single_for_array(value, repairs), repairs)
+    repair_element(attribute, single_for_array(value, repairs), repairs)
 }
 
 /// Makes [`Repair::TextForArray`], [`Repair::NestedList`], [`Repair::ObjectForArray`].
-fn array(attribute: &Attribute, value: Value, repairs: &mut Repairs) -> Value {
+fn repair_list(attribute: &Attribute, value: Value, repairs: &mut Repairs) -> Value {
     match value {
         Value::Null | Value::Array(_) => value,
         Value::String(text) if text.is_empty() || text == "[]" => match repairs.need(Repair::TextForArray) {
@@ -160,7 +162,7 @@ fn single_for_array(value: Value, repairs: &mut Repairs) -> Value {
     }
 }
 
-fn element(attribute: &Attribute, value: Value, repairs: &mut Repairs) -> Value {
+fn repair_element(attribute: &Attribute, value: Value, repairs: &mut Repairs) -> Value {
     match (attribute.kind, value) {
         (Type::Complex, Value::Object(map)) => {
             let inner = manager_id(attribute, map, repairs).into_iter().map(|(key, value)| match attribute.sub(&key) {
@@ -204,22 +206,22 @@ fn string_for_object(attribute: &Attribute, text: String, repairs: &mut Repairs)
     if attribute.sub("value").is_none() || !repairs.need(Repair::StringForObject) {
         return Value::String(text);
     }
-    element(attribute, json!({ "value": text }), repairs)
+    repair_element(attribute, json!({ "value": text }), repairs)
 }
 
 /// Makes [`Repair::ObjectForString`].
 fn object_for_string(attribute: &Attribute, mut map: Map<String, Value>, repairs: &mut Repairs) -> Value {
     match map.get("value") {
         Some(value) if !value.is_array() && repairs.need(Repair::ObjectForString) => {
-            element(attribute, map.remove("value").unwrap_or_default(), repairs)
+            repair_element(attribute, map.remove("value").unwrap_or_default(), repairs)
         }
         _ => Value::Object(map),
     }
 }
 
 /// Makes [`Repair::EmptyElement`].
-fn listed(attribute: &Attribute, item: Value, repairs: &mut Repairs) -> Option<Value> {
-    let item = element(attribute, item, repairs);
+fn drop_empty_element(attribute: &Attribute, item: Value, repairs: &mut Repairs) -> Option<Value> {
+    let item = repair_element(attribute, item, repairs);
     (!(is_label(attribute, &item) && repairs.need(Repair::EmptyElement))).then_some(item)
 }
 
@@ -289,7 +291,7 @@ mod tests {
         }
     }
 
-    /// Merges as [`merge`] would without knowing the names.
+    /// Merges as [`merge_value`] would without knowing the names.
     fn plainly_merged(map: &mut Map<String, Value>, key: String, value: Value) {
         match (map.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(&key)), value) {
             (None, value) => {
@@ -311,7 +313,7 @@ mod tests {
             for (n, (key, inner)) in sent.into_iter().enumerate() {
                 let inner = inner.into_iter().map(|(key, value)| (key, Value::from(value))).collect();
                 let value = if n % 3 == 2 { Value::Null } else { Value::Object(inner) };
-                merge(&mut merged, &mut names, key.clone(), value.clone());
+                merge_value(&mut merged, &mut names, key.clone(), value.clone());
                 plainly_merged(&mut plain, key, value);
             }
             prop_assert_eq!(merged, plain);

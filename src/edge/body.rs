@@ -1,6 +1,6 @@
 //! Bounded reading of a request's body.
 
-use super::header;
+use super::header_text;
 use crate::error::{Code, Error, Result};
 use crate::scim::json;
 use js_sys::futures::JsFuture;
@@ -79,7 +79,7 @@ pub(super) async fn discard(request: &Request) {
 /// 413 for a longer one, 400 for one that did not arrive whole.
 pub(super) async fn body(request: &mut Request) -> Result<Vec<u8>> {
     let broken = || Error::new(Code::BodyIncomplete, "The body did not arrive whole. Send the request again.");
-    let announced = header(request, "Content-Length").and_then(|length| length.parse::<usize>().ok());
+    let announced = header_text(request, "Content-Length").and_then(|length| length.parse::<usize>().ok());
     if announced.is_some_and(|length| length <= json::BODY_MAX) {
         return request.bytes().await.map_err(|_| broken());
     }

@@ -2,7 +2,7 @@
 
 use super::limits::{self, Limit};
 use super::organisations::{self, home};
-use super::{Edge, Known, body, header, import, now, preview, random, snapshot, spent, tokens};
+use super::{Edge, Known, body, header_text, import, now, preview, random, snapshot, spent, tokens};
 use crate::auth::{self, Record, Token, TokenKind};
 use crate::console;
 use crate::directory::admin::{Admin, Rotation, TokenSettings};
@@ -30,7 +30,7 @@ pub(super) async fn handle(edge: &Edge<'_>, route: Result<Console>, request: Req
         Ok(caller) => match route {
             Ok(route) => {
                 let (is_root, named) = (caller.0 == Actor::Root, organisation(&route).cloned());
-                let outcome = run(edge, route, caller, request, query).await;
+                let outcome = run_route(edge, route, caller, request, query).await;
                 outcome.map_err(|error| if is_root { for_root(error, named.as_ref()) } else { error })
             }
             Err(error) => Err(error),
@@ -92,7 +92,7 @@ fn organisation(route: &Console) -> Option<&OrgId> {
 async fn authenticate(edge: &Edge<'_>, request: &Request) -> Result<(Actor, Option<Record>)> {
     let secret = |name| edge.env.secret(name).map(|key| key.to_string()).unwrap_or_default();
     let keys = auth::root_keys(&secret("CONSOLE_KEY"), &secret("CONSOLE_KEY_NEXT"))?;
-    let authorization = header(request, "Authorization");
+    let authorization = header_text(request, "Authorization");
     let over = limits::is_over(edge.env, Limit::Failures, &edge.client());
     if !over && auth::credentials(authorization.as_deref()).is_some_and(|presented| auth::is_root(presented, &keys)) {
         return Ok((Actor::Root, None));
@@ -105,7 +105,7 @@ async fn authenticate(edge: &Edge<'_>, request: &Request) -> Result<(Actor, Opti
     Ok((Actor::Token { hash: token.hash(), dialect: record.dialect }, Some(record)))
 }
 
-async fn run(
+async fn run_route(
     edge: &Edge<'_>,
     route: Console,
     (actor, own): (Actor, Option<Record>),
@@ -192,7 +192,7 @@ async fn run(
     };
     let home = home(edge, own.as_ref(), &org).await?;
     let mut call = edge.call_of(org, home, actor, ask);
-    if let (Ask::Read(_), Some(text)) = (&call.ask, header(&request, "If-None-Match")) {
+    if let (Ask::Read(_), Some(text)) = (&call.ask, header_text(&request, "If-None-Match")) {
         call.precondition.if_none_match = Some(Tags::parse("If-None-Match", &text)?);
     }
     match edge.object(&mut call).await? {

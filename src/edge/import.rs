@@ -48,7 +48,7 @@ pub(super) async fn part(
                 let rest = piece.split_off(end + 1);
                 let count = piece.iter().filter(|byte| **byte == b'\n').count() as i64;
                 let whole = std::mem::replace(&mut piece, rest);
-                failed = send(edge, &call, lines(part, line, whole, false)).await.err();
+                failed = send_piece(edge, &call, lines_ask(part, line, whole, false)).await.err();
                 line += count;
             }
             if failed.is_none() && piece.len() > PIECE + TEXT_MAX {
@@ -59,15 +59,15 @@ pub(super) async fn part(
     }
     match failed {
         Some(error) => Err(error),
-        None => render::console(send(edge, &call, lines(part, line, piece, true)).await?),
+        None => render::console(send_piece(edge, &call, lines_ask(part, line, piece, true)).await?),
     }
 }
 
-async fn send(edge: &Edge<'_>, call: &impl Fn(Ask) -> Call, ask: Result<Ask>) -> Result<Answer> {
+async fn send_piece(edge: &Edge<'_>, call: &impl Fn(Ask) -> Call, ask: Result<Ask>) -> Result<Answer> {
     edge.object(&mut call(ask?)).await
 }
 
-fn lines(part: i64, line: i64, bytes: Vec<u8>, last: bool) -> Result<Ask> {
+fn lines_ask(part: i64, line: i64, bytes: Vec<u8>, last: bool) -> Result<Ask> {
     let lines = String::from_utf8(bytes).map_err(|error| {
         let before = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
         let line = line + before.iter().filter(|byte| **byte == b'\n').count() as i64;

@@ -52,7 +52,7 @@ impl Limit {
             Limit::Failures => "f",
             Limit::Misses => "m",
         };
-        let worker = Some(super::variable(env, "WORKER_NAME")).filter(|name| !name.is_empty());
+        let worker = Some(super::variable_text(env, "WORKER_NAME")).filter(|name| !name.is_empty());
         format!("scim-edge:{}:{kind}/{key}", worker.as_deref().unwrap_or("scim-edge"))
     }
 
@@ -109,7 +109,7 @@ pub(super) fn check(env: &Env, limit: Limit, key: &str) -> Result<()> {
 /// 429, if it is over now.
 pub(super) async fn count(env: &Env, limit: Limit, key: &str) -> Result<()> {
     let key = limit.key(env, key);
-    if counted(env, limit.binding(), &key).await != Some(false) {
+    if count_key(env, limit.binding(), &key).await != Some(false) {
         return Ok(());
     }
     if !matches!(limit, Limit::Tokens) {
@@ -119,7 +119,7 @@ pub(super) async fn count(env: &Env, limit: Limit, key: &str) -> Result<()> {
 }
 
 /// Returns true if the key is within the limit; `None` without a limit.
-async fn counted(env: &Env, binding: &str, key: &str) -> Option<bool> {
+async fn count_key(env: &Env, binding: &str, key: &str) -> Option<bool> {
     let limiter = Reflect::get(env, &binding.into()).ok()?.dyn_into::<Object>().ok()?;
     let options = Object::new();
     Reflect::set(&options, &"key".into(), &key.into()).ok()?;

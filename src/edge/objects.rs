@@ -59,7 +59,7 @@ impl Edge<'_> {
         if response.headers().has(respond::FINAL).unwrap_or_default() {
             return Ok(Came::Final(response));
         }
-        let reply: Reply = read(&response, class, name, |bytes| json::of_any_build(bytes)).await?;
+        let reply: Reply = read_answer(&response, class, name, |bytes| json::of_any_build(bytes)).await?;
         if let (Err(error), Actor::Token { hash, .. }) = (&reply.outcome, &call.actor) {
             spent::learn(hash, error);
             if error.kind() == Kind::Unauthorized {
@@ -74,7 +74,7 @@ impl Edge<'_> {
     pub(super) async fn registry(&self, ask: &RegistryCall) -> Result<Vec<RegistryEntry>> {
         let form = RegistryForm::of(ask.lowest_version(), ask);
         let response = self.call("REGISTRY", REGISTRY, &Residency::default(), &form).await?;
-        let reply: (_, RegistryReply) = read(&response, "REGISTRY", REGISTRY, read_message).await?;
+        let reply: (_, RegistryReply) = read_answer(&response, "REGISTRY", REGISTRY, read_message).await?;
         reply.1
     }
 
@@ -132,7 +132,7 @@ pub(super) enum Came {
 }
 
 /// Reads the reply of an object with `parse`.
-async fn read<R>(
+async fn read_answer<R>(
     response: &web_sys::Response,
     class: &str,
     name: &str,

@@ -1,6 +1,6 @@
 //! Organisations over HTTP: registered, configured, found, erased.
 
-use super::{Edge, objects, tokens, variable};
+use super::{Edge, objects, tokens, variable_text};
 use crate::auth::Record;
 use crate::console;
 use crate::directory::admin::Admin;
@@ -18,11 +18,11 @@ use crate::render::{self, Response};
 pub(super) async fn home(edge: &Edge<'_>, own: Option<&Record>, org: &OrgId) -> Result<Residency> {
     match own {
         Some(record) => Ok(Residency { jurisdiction: record.jurisdiction.clone(), location_hint: None }),
-        None => one(edge, &RegistryCall::Get { org: org.clone() }).await,
+        None => residency_of(edge, &RegistryCall::Get { org: org.clone() }).await,
     }
 }
 
-async fn one(edge: &Edge<'_>, ask: &RegistryCall) -> Result<Residency> {
+async fn residency_of(edge: &Edge<'_>, ask: &RegistryCall) -> Result<Residency> {
     let missing = || Error::internal("the registry answered no entry");
     edge.registry(ask).await?.pop().map(RegistryEntry::residency).ok_or_else(missing)
 }
@@ -42,12 +42,12 @@ pub(super) async fn configure(
     let mut is_new = false;
     let home = match home(edge, own.as_ref(), &org).await {
         Err(error) if registers && error.kind() == Kind::NotFound => {
-            residency.check(&variable(edge.env, "JURISDICTIONS"))?;
+            residency.check(&variable_text(edge.env, "JURISDICTIONS"))?;
             saml_first(*scim == Some(true), *saml == Some(true))?;
             objects::stub(edge.env, "ORG", org.as_str(), residency)?;
             let (display_name, residency) = (display_name.clone(), residency.clone());
             is_new = true;
-            one(edge, &RegistryCall::Put { org: org.clone(), display_name, residency }).await?
+            residency_of(edge, &RegistryCall::Put { org: org.clone(), display_name, residency }).await?
         }
         home => home?,
     };
@@ -83,7 +83,7 @@ pub(super) async fn erase(
         Some(record) => home(edge, Some(record), &org).await?,
         None => {
             console::confirmed(&org, parameters)?;
-            one(edge, &RegistryCall::Erase { org: org.clone() }).await?
+            residency_of(edge, &RegistryCall::Erase { org: org.clone() }).await?
         }
     };
     let mut call = edge.call_of(org.clone(), home, actor, Ask::Admin(Admin::Erase));

@@ -62,7 +62,7 @@ pub(super) async fn look_up(env: &Env, hash: &TokenHash, client: &str, fails: bo
         limits::check(env, Limit::Misses, client)?;
         limits::count(env, Limit::Misses, client).await?;
     }
-    let text = match (read(env, hash, fails).await, known) {
+    let text = match (read_record(env, hash, fails).await, known) {
         (Ok(text), _) => text,
         (Err(_), Some(known)) => {
             let record = known.record.clone();
@@ -78,7 +78,7 @@ pub(super) async fn look_up(env: &Env, hash: &TokenHash, client: &str, fails: bo
     Ok(record)
 }
 
-async fn read(env: &Env, hash: &TokenHash, fails: bool) -> Result<Option<String>> {
+async fn read_record(env: &Env, hash: &TokenHash, fails: bool) -> Result<Option<String>> {
     let what = "The organisation of this token cannot be looked up, so the token was neither accepted nor refused";
     if fails {
         return Err(kv_failed("asked for", what));

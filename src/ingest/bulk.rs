@@ -1,7 +1,7 @@
 //! A Bulk request (RFC 7644 section 3.7) to one command: every operation is read as a request of its own would be, with
 //! placeholders for the ids that operations of the same request are yet to make.
 
-use super::{Body, Reading, Request, command};
+use super::{Body, Reading, Request, read_command};
 use crate::dialect::Repair;
 use crate::directory::bulk::{Bulk, BulkOperation};
 use crate::directory::precondition::Precondition;
@@ -26,7 +26,7 @@ mod references;
 /// 3. Each operation: an error in one is its own result.
 /// 4. The order in which they run.
 pub(super) fn read(request: &Request<'_>, reading: &mut Reading) -> Result<Bulk> {
-    let (_, body) = super::body(request, Body::Whole, reading)?;
+    let (_, body) = super::read_body(request, Body::Whole, reading)?;
     if !reading.mends() {
         super::check_schemas(BULK_REQUEST, &body)?;
     }
@@ -53,7 +53,7 @@ pub(super) fn read(request: &Request<'_>, reading: &mut Reading) -> Result<Bulk>
     }
     let sent = items.into_iter().zip(1..).map(|(item, number)| Sent::read(item, number)).collect::<Result<Vec<_>>>()?;
     let mut references = References {
-        made: made(&sent)?,
+        made: operations_by_bulk_id(&sent)?,
         names: sent.iter().map(|one| one.bulk_id.clone()).collect(),
         placeholders: Placeholders::new(request.id),
         found: vec![false; sent.len()],
@@ -104,11 +104,11 @@ impl<'b> Sent<'b> {
 
     fn operation(self, request: &Request<'_>, reading: &mut Reading, known: &mut References) -> Result<BulkOperation> {
         let (method, bulk_id) = (self.method.clone(), self.bulk_id.clone());
-        let resource = shortened(&self.path);
+        let resource = cut_address(&self.path);
         let notes = reading.notes.len();
         known.found.fill(false);
         known.unknown = None;
-        reading.guide = super::guide(reading.mends(), &reading.texts);
+        reading.guide = super::guide_for(reading.mends(), &reading.texts);
         let mut path = None;
         let read = self.command(request, reading, known, &mut path);
         // An operation that is refused here needs no other: its own sentence says more than that another one failed.
@@ -137,7 +137,9 @@ impl<'b> Sent<'b> {
         let route = self.route(request.base, known)?;
         let endpoint = route.kinds().endpoint();
         *path = Some(match &route {
-            Scim::Replace(_, id) | Scim::Patch(_, id) | Scim::Delete(_, id) => shortened(&format!("/{endpoint}/{id}")),
+            Scim::Replace(_, id) | Scim::Patch(_, id) | Scim::Delete(_, id) => {
+                cut_address(&format!("/{endpoint}/{id}"))
+            }
             _ => format!("/{endpoint}"),
         });
         let creates = matches!(route, Scim::Create(_));
@@ -176,7 +178,7 @@ impl<'b> Sent<'b> {
         };
         // A result has no resource in it (RFC 7644 section 3.7), so no members are read for it.
         let brief = [("excludedAttributes".to_owned(), "members".to_owned())];
-        let command = command(&route, request, Body::Data(data), &[], reading, &Projection::parse(&brief))?;
+        let command = read_command(&route, request, Body::Data(data), &[], reading, &Projection::parse(&brief))?;
         Ok((command, Precondition { if_match, if_none_match: None }))
     }
 
@@ -184,7 +186,7 @@ impl<'b> Sent<'b> {
         let route = match route::relative(&self.method, &self.path, base).0 {
             Ok(route @ (Scim::Create(_) | Scim::Replace(..) | Scim::Patch(..) | Scim::Delete(..))) => route,
             _ => {
-                let (method, path) = (&self.method, shortened(&self.path));
+                let (method, path) = (&self.method, cut_address(&self.path));
                 return Err(Error::new(
                     Code::BulkOperation,
                     format!(
@@ -263,7 +265,7 @@ impl References {
 }
 
 /// Returns the operation of each `bulkId`.
-fn made(sent: &[Sent<'_>]) -> Result<BTreeMap<String, (usize, bool)>> {
+fn operations_by_bulk_id(sent: &[Sent<'_>]) -> Result<BTreeMap<String, (usize, bool)>> {
     let mut made = BTreeMap::new();
     for (position, one) in sent.iter().enumerate() {
         let Some(bulk_id) = &one.bulk_id else { continue };
@@ -277,6 +279,6 @@ fn made(sent: &[Sent<'_>]) -> Result<BTreeMap<String, (usize, bool)>> {
 }
 
 /// Cuts an address to the part that is written down.
-fn shortened(path: &str) -> String {
+fn cut_address(path: &str) -> String {
     path.chars().take(300).collect()
 }

@@ -162,15 +162,15 @@ pub(super) fn search_request(body: &Object<'_>, reading: &Reading) -> Result<Vec
             ("attributes" | "excludedattributes", Shape::Array) => {
                 let texts = value.elements().unwrap_or_default().into_iter().map(Checked::text);
                 let texts: Option<Vec<Cow<'_, str>>> = texts.collect();
-                texts.map(|texts| texts.join(",")).ok_or_else(|| wrong(key, "an array of strings", value))?
+                texts.map(|texts| texts.join(",")).ok_or_else(|| wrong_type(key, "an array of strings", value))?
             }
-            ("attributes" | "excludedattributes", Shape::Text) if reading.mends() => said(value),
-            ("attributes" | "excludedattributes", _) => return Err(wrong(key, "an array of strings", value)),
-            ("filter" | "sortby" | "sortorder" | "cursor", Shape::Text) => said(value),
-            ("filter" | "sortby" | "sortorder" | "cursor", _) => return Err(wrong(key, "a string", value)),
+            ("attributes" | "excludedattributes", Shape::Text) if reading.mends() => shown_value(value),
+            ("attributes" | "excludedattributes", _) => return Err(wrong_type(key, "an array of strings", value)),
+            ("filter" | "sortby" | "sortorder" | "cursor", Shape::Text) => shown_value(value),
+            ("filter" | "sortby" | "sortorder" | "cursor", _) => return Err(wrong_type(key, "a string", value)),
             ("startindex" | "count", Shape::Number) => value.value().to_string(),
-            ("startindex" | "count", Shape::Text) if reading.mends() => said(value),
-            ("startindex" | "count", _) => return Err(wrong(key, "a whole number", value)),
+            ("startindex" | "count", Shape::Text) if reading.mends() => shown_value(value),
+            ("startindex" | "count", _) => return Err(wrong_type(key, "a whole number", value)),
             _ => continue,
         };
         query.push((lower, text));
@@ -178,10 +178,10 @@ pub(super) fn search_request(body: &Object<'_>, reading: &Reading) -> Result<Vec
     Ok(query)
 }
 
-fn said(value: Checked<'_>) -> String {
+fn shown_value(value: Checked<'_>) -> String {
     value.text().unwrap_or_default().into_owned()
 }
 
-fn wrong(key: &str, expected: &str, value: Checked<'_>) -> Error {
+fn wrong_type(key: &str, expected: &str, value: Checked<'_>) -> Error {
     Error::new(Code::InvalidParameter, format!("{key} must be {expected}, not {}.", value.shape().name()))
 }

@@ -60,7 +60,7 @@ impl Said<'_> {
 /// # Errors
 /// 413 for an element that holds more than any resource can keep.
 pub(super) fn read<'b>(kind: &ResourceType, text: Checked<'b>, reading: &mut Reading) -> Result<Said<'b>> {
-    let attribute = members(kind)?;
+    let attribute = members_attribute(kind)?;
     if text.is_null() {
         return Ok(Said::Null);
     }
@@ -72,16 +72,16 @@ pub(super) fn read<'b>(kind: &ResourceType, text: Checked<'b>, reading: &mut Rea
         if text.text().is_some_and(|text| text.is_empty()) {
             return Ok(Said::Other("an empty text"));
         }
-        return Ok(match other(attribute, text, reading)? {
+        return Ok(match build_repaired(attribute, text, reading)? {
             Value::Array(items) if items.is_empty() && text.shape() == Shape::Object => Said::Empty,
-            Value::Array(items) => Said::List(items.iter().map(built).collect()),
+            Value::Array(items) => Said::List(items.iter().map(from_built).collect()),
             Value::Null => Said::Null,
             value => Said::Other(name(&value)),
         });
     };
     let mut members = Vec::with_capacity(elements.len());
     for element in elements {
-        members.extend(one(attribute, element, reading)?);
+        members.extend(read_element(attribute, element, reading)?);
     }
     Ok(Said::List(members))
 }
@@ -91,10 +91,10 @@ pub(super) fn read<'b>(kind: &ResourceType, text: Checked<'b>, reading: &mut Rea
 /// # Errors
 /// As [`read`].
 pub(super) fn lone<'b>(kind: &ResourceType, text: Checked<'b>, reading: &mut Reading) -> Result<Said<'b>> {
-    Ok(Said::List(one(members(kind)?, text, reading)?.into_iter().collect()))
+    Ok(Said::List(read_element(members_attribute(kind)?, text, reading)?.into_iter().collect()))
 }
 
-fn members(kind: &ResourceType) -> Result<&Attribute> {
+fn members_attribute(kind: &ResourceType) -> Result<&Attribute> {
     kind.attribute("members").ok_or_else(|| Error::internal("a group without members"))
 }
 
@@ -108,7 +108,7 @@ fn in_text(attribute: &Attribute, text: Checked<'_>, reading: &mut Reading) -> R
     let inner = Checked::new(&inner);
     let mut members = Vec::new();
     for element in inner.elements().unwrap_or_else(|| vec![inner]) {
-        members.extend(texts.inside(true, || one(attribute, element, reading))?.map(Member::into_owned));
+        members.extend(texts.inside(true, || read_element(attribute, element, reading))?.map(Member::into_owned));
     }
     Ok(Some(members))
 }
@@ -121,26 +121,26 @@ fn inside_its_name<'b>(text: Checked<'b>, attribute: &Attribute, reading: &mut R
 }
 
 /// Builds and repairs a value that is no list.
-fn other(attribute: &Attribute, text: Checked<'_>, reading: &mut Reading) -> Result<Value> {
+fn build_repaired(attribute: &Attribute, text: Checked<'_>, reading: &mut Reading) -> Result<Value> {
     let value = reading.guide.attribute(attribute, text)?;
     Ok(if reading.mends() { dialect::repaired(attribute, value, &mut reading.repairs) } else { value })
 }
 
 /// Reads one element; `None` if a repair drops it.
-fn one<'b>(attribute: &Attribute, text: Checked<'b>, reading: &mut Reading) -> Result<Option<Member<'b>>> {
-    if let Some(member) = usual(attribute, text, reading) {
+fn read_element<'b>(attribute: &Attribute, text: Checked<'b>, reading: &mut Reading) -> Result<Option<Member<'b>>> {
+    if let Some(member) = read_usual_form(attribute, text, reading) {
         return Ok(Some(member));
     }
     let value = reading.guide.dropped_at_once(|guide| guide.element(attribute, text))?;
     if !reading.mends() {
-        return Ok(Some(built(&value)));
+        return Ok(Some(from_built(&value)));
     }
     let mended = dialect::repaired(attribute, Value::Array(vec![value]), &mut reading.repairs);
-    Ok(mended.as_array().and_then(|items| items.first()).map(built))
+    Ok(mended.as_array().and_then(|items| items.first()).map(from_built))
 }
 
 /// Reads a text, or an object whose known parts are texts; `None` for any other value, or one that needs a repair.
-fn usual<'b>(attribute: &Attribute, text: Checked<'b>, reading: &mut Reading) -> Option<Member<'b>> {
+fn read_usual_form<'b>(attribute: &Attribute, text: Checked<'b>, reading: &mut Reading) -> Option<Member<'b>> {
     if let Some(id) = text.text() {
         let bare = !reading.mends();
         let may_be_json = id.trim_start().starts_with('{');
@@ -168,7 +168,7 @@ fn usual<'b>(attribute: &Attribute, text: Checked<'b>, reading: &mut Reading) ->
 }
 
 /// Reads a member that was built.
-fn built(value: &Value) -> Member<'static> {
+fn from_built(value: &Value) -> Member<'static> {
     let text = |wanted: &str| {
         let (_, value) = value.as_object()?.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted))?;
         value.as_str().map(str::to_owned)

@@ -61,11 +61,11 @@ pub(super) fn user(
     reading: &mut Reading,
 ) -> Result<(Vec<Operation>, Vec<Unresolved>)> {
     let (mut operations, kept, texts) = (Vec::new(), Texts::default(), reading.texts.clone());
-    let (sent, unresolved) = sent(kind, id, envelope, reading, &kept)?;
+    let (sent, unresolved) = resolve_paths(kind, id, envelope, reading, &kept)?;
     for sent in sent {
         operations.extend(texts.inside(sent.from_text, || value::operation(kind, sent, reading))?);
     }
-    limited(operations, unresolved)
+    check_count(operations, unresolved)
 }
 
 /// Reads the operations of a group's PATCH. Neighbouring ones on members are joined before they are counted: some
@@ -77,7 +77,7 @@ pub(super) fn group(
     reading: &mut Reading,
 ) -> Result<(Vec<GroupOperation>, Vec<Unresolved>)> {
     let (mut operations, kept, texts) = (Vec::<GroupOperation>::new(), Texts::default(), reading.texts.clone());
-    let (sent, unresolved) = sent(kind, id, envelope, reading, &kept)?;
+    let (sent, unresolved) = resolve_paths(kind, id, envelope, reading, &kept)?;
     for sent in sent {
         let from_text = sent.from_text;
         if sent.path.target.urn.is_some() || sent.path.target.name != "members" {
@@ -93,10 +93,10 @@ pub(super) fn group(
             }
         }
     }
-    limited(operations, unresolved)
+    check_count(operations, unresolved)
 }
 
-fn limited<T>(operations: Vec<T>, unresolved: Vec<Unresolved>) -> Result<(Vec<T>, Vec<Unresolved>)> {
+fn check_count<T>(operations: Vec<T>, unresolved: Vec<Unresolved>) -> Result<(Vec<T>, Vec<Unresolved>)> {
     let count = operations.len() + unresolved.len();
     if count <= OPERATIONS_MAX { Ok((operations, unresolved)) } else { Err(too_many(count)) }
 }
@@ -113,7 +113,7 @@ const PATHS_MAX: usize = 10 * OPERATIONS_MAX;
 const FROM_BEFORE_MAX: usize = 100;
 
 /// Resolves every path. `texts` keeps the JSON that stood in texts.
-fn sent<'b>(
+fn resolve_paths<'b>(
     kind: &ResourceType,
     id: &str,
     envelope: Envelope<'b>,
@@ -140,7 +140,7 @@ fn sent<'b>(
 }
 
 /// Reads a path. A key that is no path at all names nothing; `text` is its name in sentences.
-fn parsed(path: &str, text: &str, explicit: bool, forms: Forms) -> Result<path::RawPath, ResolveError> {
+fn parse_path(path: &str, text: &str, explicit: bool, forms: Forms) -> Result<path::RawPath, ResolveError> {
     path::parse(path, forms)
         .map_err(|error| if explicit { ResolveError::Refused(error) } else { ResolveError::Unknown(text.to_owned()) })
 }
@@ -305,7 +305,7 @@ impl<'b> Paths<'_, 'b> {
             return Ok(());
         }
         let resolved = dialect::form(self.reading.forms, &mut self.reading.repairs, |forms| {
-            parsed(&text, &text, explicit, forms)?.resolve(self.kind, forms)
+            parse_path(&text, &text, explicit, forms)?.resolve(self.kind, forms)
         });
         self.resolved(op, text, resolved, value, written)
     }
@@ -400,7 +400,7 @@ impl<'b> Paths<'_, 'b> {
         self.reading.guide.look_up()?;
         let text = format!("{urn}:{key}");
         let resolved = dialect::form(self.reading.forms, &mut self.reading.repairs, |forms| {
-            parsed(key, &text, false, forms)?.resolve_inside(urn, self.kind, forms)
+            parse_path(key, &text, false, forms)?.resolve_inside(urn, self.kind, forms)
         });
         self.resolved(op, text, resolved, value, Written::Inside)
     }

@@ -12,12 +12,12 @@ pub(super) fn write(body: &mut Body, operations: Vec<OperationResult>, base: &st
         if at > 0 {
             body.put(",");
         }
-        body.put(&operation(done, base).to_string());
+        body.put(&bulk_operation(done, base).to_string());
     }
     body.put(&format!(r#"],"schemas":["{BULK_RESPONSE}"]}}"#));
 }
 
-fn operation(done: OperationResult, base: &str) -> Value {
+fn bulk_operation(done: OperationResult, base: &str) -> Value {
     let status = match (&done.error, done.method.as_str()) {
         (Some(error), _) => error.kind().status(),
         (None, "POST") => 201,

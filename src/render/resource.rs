@@ -29,9 +29,9 @@ pub(super) fn write(
         return write_part(body, stored, (kinds, kind), base, projection);
     }
     body.put(&format!("{{\"id\":\"{}\",", escaped(&stored.id)));
-    body.put(inner(stored.doc.get()));
+    body.put(between_braces(stored.doc.get()));
     body.put(",");
-    let meta = meta(&stored, kinds, base);
+    let meta = meta_text(&stored, kinds, base);
     if let Some(list) = List::of(&stored) {
         body.put(&format!("\"{}\":", list.name()));
         let names = list.names().iter().map(|name| (*name).to_owned()).collect();
@@ -53,7 +53,7 @@ fn write_part(
 ) -> Result<()> {
     let mut map: Map<String, Value> = json::own(stored.doc.get())?;
     map.insert("id".to_owned(), Value::from(stored.id.as_str()));
-    map.insert("meta".to_owned(), json::own(&meta(&stored, kinds, base))?);
+    map.insert("meta".to_owned(), json::own(&meta_text(&stored, kinds, base))?);
     let list = List::of(&stored);
     if let Some(list) = &list {
         let one: Map<String, Value> = list.names().iter().map(|name| ((*name).to_owned(), Value::from("a"))).collect();
@@ -117,7 +117,7 @@ impl List {
 }
 
 /// Writes `meta` (RFC 7643 section 3.1).
-fn meta(stored: &Stored, kinds: Kinds, base: &str) -> String {
+fn meta_text(stored: &Stored, kinds: Kinds, base: &str) -> String {
     format!(
         r#"{{"created":"{}","lastModified":"{}","location":"{}","resourceType":"{}","version":"{}"}}"#,
         stored.created.rfc3339(),
@@ -129,6 +129,6 @@ fn meta(stored: &Stored, kinds: Kinds, base: &str) -> String {
 }
 
 /// Returns the text between the braces of an object that is not empty.
-fn inner(object: &str) -> &str {
+fn between_braces(object: &str) -> &str {
     object.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default()
 }

@@ -23,7 +23,7 @@ pub(super) fn path_in_query(query: &str) -> Option<(&str, &str)> {
         let text = query.get(flag..)?;
         match mark.byte {
             b'&' | b'?' => flag = mark.end,
-            b'/' if is_parameter(name(text)) => return None,
+            b'/' if is_parameter(leading_letters(text)) => return None,
             b'/' => {
                 let ends = |mark: &&Mark| matches!(mark.byte, b'&' | b'?');
                 let rest = marks.get(at..)?;
@@ -45,21 +45,22 @@ pub(super) fn path_in_query(query: &str) -> Option<(&str, &str)> {
 /// a base URL with a query and what a client appended to it. Elsewhere it is a part of a value: `displayName eq
 /// "who?"`.
 pub(super) fn parameters(query: &str) -> Vec<(String, String)> {
-    let pieces = query.trim_matches('?').split('&').flat_map(pieces);
-    pieces.filter_map(|piece| pair(&piece)).collect()
+    let pieces = query.trim_matches('?').split('&').flat_map(separated_pieces);
+    pieces.filter_map(|piece| parameter_pair(&piece)).collect()
 }
 
-fn pair(text: &str) -> Option<(String, String)> {
+fn parameter_pair(text: &str) -> Option<(String, String)> {
     let (name, value) = form_urlencoded::parse(text.as_bytes()).next()?;
     (!name.is_empty()).then(|| (name.into_owned(), value.into_owned()))
 }
 
 /// Splits a part at each `?` that separates. An encoded `?` separates only behind a name that is no parameter of SCIM,
 /// because no one else reads such a value. A quotation that is never closed does not count.
-fn pieces(part: &str) -> Vec<String> {
+fn separated_pieces(part: &str) -> Vec<String> {
     let marks = marks(part);
     let quotes = marks.iter().filter(|mark| mark.byte == b'"').count();
-    let (mut pieces, mut piece, mut from, mut is_known) = (Vec::new(), String::new(), 0, is_parameter(name(part)));
+    let (mut pieces, mut piece, mut from, mut is_known) =
+        (Vec::new(), String::new(), 0, is_parameter(leading_letters(part)));
     let (mut passed, mut passed_before) = (0, 0);
     for mark in &marks {
         passed += usize::from(mark.byte == b'"');
@@ -67,7 +68,7 @@ fn pieces(part: &str) -> Vec<String> {
         if mark.byte != b'?' || is_quoted || (mark.is_encoded && is_known) {
             continue;
         }
-        if let Some((name, value)) = begun(part.get(mark.end..).unwrap_or_default(), mark.is_encoded) {
+        if let Some((name, value)) = begun_parameter(part.get(mark.end..).unwrap_or_default(), mark.is_encoded) {
             piece.push_str(part.get(from..mark.at).unwrap_or_default());
             pieces.push(std::mem::replace(&mut piece, format!("{name}=")));
             (from, is_known, passed_before) = (part.len() - value.len(), true, passed);
@@ -80,8 +81,8 @@ fn pieces(part: &str) -> Vec<String> {
 
 /// Reads the name of a SCIM parameter at the beginning. Returns it and the text behind its `=`, which may be encoded as
 /// the `?` before it.
-fn begun(text: &str, is_encoded: bool) -> Option<(&str, &str)> {
-    let name = name(text);
+fn begun_parameter(text: &str, is_encoded: bool) -> Option<(&str, &str)> {
+    let name = leading_letters(text);
     let value = text.get(name.len()..).filter(|_| is_parameter(name))?;
     let encoded = || value.split_at_checked(3).filter(|(head, _)| is_encoded && head.eq_ignore_ascii_case("%3D"));
     Some((name, value.strip_prefix('=').or_else(|| encoded().map(|(_, rest)| rest))?))
@@ -121,7 +122,7 @@ fn marks(text: &str) -> Vec<Mark> {
 }
 
 /// Returns the letters at the beginning.
-fn name(text: &str) -> &str {
+fn leading_letters(text: &str) -> &str {
     text.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default()
 }
 

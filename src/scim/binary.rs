@@ -22,15 +22,15 @@ const SHOWN_MAX: usize = 64;
 /// # Errors
 /// 400 `invalidValue` that names the attribute.
 pub fn check(kind: &ResourceType, stored: &Attributes, new: &Attributes) -> Result<()> {
-    inside(&kind.schema.attributes, Some(stored), new, "")?;
+    check_inside(&kind.schema.attributes, Some(stored), new, "")?;
     present(kind, new).try_for_each(|(schema, object)| {
         let stored = stored.get(schema.id.as_ref()).and_then(Value::as_object);
-        inside(&schema.attributes, stored, object, &format!("{}:", schema.id))
+        check_inside(&schema.attributes, stored, object, &format!("{}:", schema.id))
     })
 }
 
 /// Judges one object. It goes as deep as the schema, which is two levels.
-fn inside(attributes: &[Attribute], stored: Option<&Attributes>, new: &Attributes, prefix: &str) -> Result<()> {
+fn check_inside(attributes: &[Attribute], stored: Option<&Attributes>, new: &Attributes, prefix: &str) -> Result<()> {
     for attribute in attributes.iter().filter(|attribute| has_binary(attribute)) {
         let name = attribute.name.as_ref();
         let (was, is) = (stored.and_then(|stored| stored.get(name)), new.get(name));
@@ -39,7 +39,7 @@ fn inside(attributes: &[Attribute], stored: Option<&Attributes>, new: &Attribute
         if attribute.kind == Type::Complex {
             let prefix = format!("{path}.");
             let mut changed = changed_objects(attribute, was, is).into_iter();
-            changed.try_for_each(|(was, is)| inside(&attribute.sub, was, is, &prefix))?;
+            changed.try_for_each(|(was, is)| check_inside(&attribute.sub, was, is, &prefix))?;
             continue;
         }
         let was = was.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
@@ -48,7 +48,7 @@ fn inside(attributes: &[Attribute], stored: Option<&Attributes>, new: &Attribute
             one => slice::from_ref(one).iter().collect(),
         };
         // A value that is no text is refused by its type, or was stored before the attribute had one.
-        values.into_iter().filter_map(Value::as_str).try_for_each(|text| judge(&path, text))?;
+        values.into_iter().filter_map(Value::as_str).try_for_each(|text| check_base64(&path, text))?;
     }
     Ok(())
 }
@@ -57,7 +57,7 @@ fn has_binary(attribute: &Attribute) -> bool {
     attribute.kind == Type::Binary || attribute.sub.iter().any(has_binary)
 }
 
-fn judge(path: &str, text: &str) -> Result<()> {
+fn check_base64(path: &str, text: &str) -> Result<()> {
     if is_base64(text) && !is_pem(text) {
         return Ok(());
     }
@@ -66,7 +66,7 @@ fn judge(path: &str, text: &str) -> Result<()> {
     } else if text.len() <= SHOWN_MAX {
         format!("the text {}", quoted(text))
     } else {
-        format!("a text that {}", fault(text))
+        format!("a text that {}", describe_fault(text))
     };
     Err(Error::new(Code::WrongType, format!("{path} must be base64 (RFC 4648), not {found}.")))
 }
@@ -77,7 +77,7 @@ fn is_pem(text: &str) -> bool {
 }
 
 /// Says what is wrong with a long text that is not base64.
-fn fault(text: &str) -> String {
+fn describe_fault(text: &str) -> String {
     match text.chars().find(|c| !(c.is_ascii_alphanumeric() || c.is_ascii_whitespace() || "+/-_=".contains(*c))) {
         Some(other) => format!("holds {}", quoted(other.to_string())),
         None => "is cut off, is padded wrongly, or mixes the two alphabets".to_owned(),

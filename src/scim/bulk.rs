@@ -51,8 +51,8 @@ impl Placeholders {
 /// them, otherwise in the order of the request. A step of several operations is a circle of references, which can only
 /// be tried together.
 pub fn order(refers: &[Vec<usize>]) -> Vec<Vec<usize>> {
-    let referred = reversed(refers);
-    let root_of = roots(refers, &referred);
+    let referred = reversed_edges(refers);
+    let root_of = component_roots(refers, &referred);
     // Steps are numbered by their first operation.
     let (mut circles, mut step_of): (Vec<Vec<usize>>, Vec<usize>) = (Vec::new(), Vec::new());
     for (one, root) in root_of.iter().enumerate() {
@@ -69,7 +69,7 @@ pub fn order(refers: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let mut open: Vec<Option<usize>> = circles
         .iter()
         .enumerate()
-        .map(|(step, circle)| Some(others(circle, refers).filter(|other| step_of(*other) != step).count()))
+        .map(|(step, circle)| Some(referred_operations(circle, refers).filter(|other| step_of(*other) != step).count()))
         .collect();
     let mut steps = Vec::with_capacity(circles.len());
     while let Some(step) = open.iter().position(|open| *open == Some(0)) {
@@ -77,7 +77,7 @@ pub fn order(refers: &[Vec<usize>]) -> Vec<Vec<usize>> {
         if let Some(open) = open.get_mut(step) {
             *open = None;
         }
-        for waiting in others(&circle, &referred).map(step_of).filter(|waiting| *waiting != step) {
+        for waiting in referred_operations(&circle, &referred).map(step_of).filter(|waiting| *waiting != step) {
             if let Some(Some(open)) = open.get_mut(waiting) {
                 *open -= 1;
             }
@@ -88,11 +88,11 @@ pub fn order(refers: &[Vec<usize>]) -> Vec<Vec<usize>> {
 }
 
 /// Returns the operations that these ones refer to.
-fn others<'a>(circle: &'a [usize], edges: &'a [Vec<usize>]) -> impl Iterator<Item = usize> + 'a {
+fn referred_operations<'a>(circle: &'a [usize], edges: &'a [Vec<usize>]) -> impl Iterator<Item = usize> + 'a {
     circle.iter().filter_map(|one| edges.get(*one)).flatten().copied()
 }
 
-fn reversed(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
+fn reversed_edges(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let mut reversed = vec![Vec::new(); edges.len()];
     for (one, others) in edges.iter().enumerate() {
         for other in others {
@@ -105,14 +105,14 @@ fn reversed(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
 }
 
 /// Returns for each operation one that stands for its strongly connected component (Kosaraju's algorithm).
-fn roots(refers: &[Vec<usize>], referred: &[Vec<usize>]) -> Vec<usize> {
+fn component_roots(refers: &[Vec<usize>], referred: &[Vec<usize>]) -> Vec<usize> {
     let (mut seen, mut finished) = (vec![false; refers.len()], Vec::new());
-    (0..refers.len()).for_each(|one| visit(one, refers, &mut seen, &mut finished));
+    (0..refers.len()).for_each(|one| visit_reachable(one, refers, &mut seen, &mut finished));
     seen.fill(false);
     let mut root_of = vec![0; refers.len()];
     for root in finished.into_iter().rev() {
         let mut circle = Vec::new();
-        visit(root, referred, &mut seen, &mut circle);
+        visit_reachable(root, referred, &mut seen, &mut circle);
         for one in circle {
             if let Some(place) = root_of.get_mut(one) {
                 *place = root;
@@ -124,12 +124,12 @@ fn roots(refers: &[Vec<usize>], referred: &[Vec<usize>]) -> Vec<usize> {
 
 /// Adds the operations that can be reached and were not seen, each after those that it leads to. Recurses once for an
 /// operation at most.
-fn visit(one: usize, edges: &[Vec<usize>], seen: &mut [bool], finished: &mut Vec<usize>) {
+fn visit_reachable(one: usize, edges: &[Vec<usize>], seen: &mut [bool], finished: &mut Vec<usize>) {
     if seen.get_mut(one).is_none_or(|seen| std::mem::replace(seen, true)) {
         return;
     }
     for next in edges.get(one).into_iter().flatten() {
-        visit(*next, edges, seen, finished);
+        visit_reachable(*next, edges, seen, finished);
     }
     finished.push(one);
 }

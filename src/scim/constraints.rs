@@ -111,8 +111,9 @@ pub(super) fn changed_objects<'a>(
     let (was, is) = (list(was), list(Some(is)));
     let (gone, new) = (added(is, was), added(was, is));
     let by_value = by_value(gone.iter().filter_map(|gone| gone.as_object()));
-    let mut others = gone.iter().filter_map(|gone| gone.as_object()).filter(|gone| identity(gone).is_none());
-    let same = |element: &Attributes, others: &mut dyn Iterator<Item = &'a Attributes>| match identity(element) {
+    let mut others = gone.iter().filter_map(|gone| gone.as_object()).filter(|gone| element_identity(gone).is_none());
+    let same = |element: &Attributes, others: &mut dyn Iterator<Item = &'a Attributes>| match element_identity(element)
+    {
         Some(value) => by_value.get(&Ordered(value)).copied(),
         None => others.next(),
     };
@@ -123,7 +124,7 @@ pub(super) fn changed_objects<'a>(
 fn by_value<'a>(elements: impl Iterator<Item = &'a Attributes>) -> BTreeMap<Ordered<'a>, &'a Attributes> {
     let mut by_value = BTreeMap::new();
     for element in elements {
-        if let Some(value) = identity(element) {
+        if let Some(value) = element_identity(element) {
             by_value.entry(Ordered(value)).or_insert(element);
         }
     }
@@ -137,11 +138,12 @@ fn by_value<'a>(elements: impl Iterator<Item = &'a Attributes>) -> BTreeMap<Orde
 /// 400 `mutability` that names the attribute.
 pub fn check_immutable(kind: &ResourceType, old: &Attributes, new: &Attributes) -> Result<()> {
     let empty = Attributes::new();
-    let core = changed(kind.common, old, new, "").or_else(|| changed(&kind.schema.attributes, old, new, ""));
+    let core = first_changed_immutable(kind.common, old, new, "")
+        .or_else(|| first_changed_immutable(&kind.schema.attributes, old, new, ""));
     let path = core.or_else(|| {
         present(kind, old).find_map(|(schema, old)| {
             let new = new.get(schema.id.as_ref()).and_then(Value::as_object).unwrap_or(&empty);
-            changed(&schema.attributes, old, new, &format!("{}:", schema.id))
+            first_changed_immutable(&schema.attributes, old, new, &format!("{}:", schema.id))
         })
     });
     match path {
@@ -155,7 +157,12 @@ pub fn check_immutable(kind: &ResourceType, old: &Attributes, new: &Attributes) 
 
 /// Returns the path of the first immutable value that differs. Each element is looked up in the new list by its
 /// `value`; the first of equal ones counts.
-fn changed(attributes: &[Attribute], old: &Attributes, new: &Attributes, prefix: &str) -> Option<String> {
+fn first_changed_immutable(
+    attributes: &[Attribute],
+    old: &Attributes,
+    new: &Attributes,
+    prefix: &str,
+) -> Option<String> {
     attributes.iter().filter(|attribute| has_immutable(attribute)).find_map(|attribute| {
         let name = attribute.name.as_ref();
         let (was, is) = (old.get(name)?, new.get(name));
@@ -171,11 +178,11 @@ fn changed(attributes: &[Attribute], old: &Attributes, new: &Attributes, prefix:
             // Removing the whole value would remove the immutable one too, and let the next request set another.
             let empty = Attributes::new();
             let is = is.and_then(|is| objects(is).next()).unwrap_or(&empty);
-            return objects(was).find_map(|was| changed(&attribute.sub, was, is, &prefix));
+            return objects(was).find_map(|was| first_changed_immutable(&attribute.sub, was, is, &prefix));
         }
         let by_value = by_value(objects(is?));
-        let is = |was| by_value.get(&Ordered(identity(was)?)).copied();
-        objects(was).find_map(|was| changed(&attribute.sub, was, is(was)?, &prefix))
+        let is = |was| by_value.get(&Ordered(element_identity(was)?)).copied();
+        objects(was).find_map(|was| first_changed_immutable(&attribute.sub, was, is(was)?, &prefix))
     })
 }
 
@@ -194,15 +201,15 @@ fn same(was: &Value, is: &Value) -> bool {
     }
 }
 
-fn identity(element: &Attributes) -> Option<&Value> {
+fn element_identity(element: &Attributes) -> Option<&Value> {
     element.get("value")
 }
 
 /// Restores the immutable values that a PUT leaves out. Leaving out clears only what the client may write. An omitted
 /// object that holds an immutable value also gets back the values that it requires.
 pub fn keep_immutable(kind: &ResourceType, old: &Attributes, new: &mut Attributes) {
-    keep(kind.common, old, new);
-    keep(&kind.schema.attributes, old, new);
+    keep_all(kind.common, old, new);
+    keep_all(&kind.schema.attributes, old, new);
     for (schema, old) in present(kind, old) {
         keep_inside(&schema.attributes, &schema.id, old, new);
     }
@@ -211,11 +218,11 @@ pub fn keep_immutable(kind: &ResourceType, old: &Attributes, new: &mut Attribute
 /// Restores the immutable values of one object, and the object itself if the request does not mention it.
 fn keep_inside(attributes: &[Attribute], name: &str, old: &Attributes, new: &mut Attributes) {
     match new.get_mut(name) {
-        Some(Value::Object(said)) => keep(attributes, old, said),
+        Some(Value::Object(said)) => keep_all(attributes, old, said),
         Some(_) => {}
         None => {
             let mut kept = Attributes::new();
-            keep(attributes, old, &mut kept);
+            keep_all(attributes, old, &mut kept);
             if !kept.is_empty() {
                 let required = attributes.iter().filter(|attribute| attribute.required);
                 for name in required.map(|attribute| attribute.name.as_ref()) {
@@ -229,7 +236,7 @@ fn keep_inside(attributes: &[Attribute], name: &str, old: &Attributes, new: &mut
     }
 }
 
-fn keep(attributes: &[Attribute], old: &Attributes, new: &mut Attributes) {
+fn keep_all(attributes: &[Attribute], old: &Attributes, new: &mut Attributes) {
     for attribute in attributes.iter().filter(|attribute| has_immutable(attribute)) {
         let name = attribute.name.as_ref();
         match (old.get(name), new.get(name)) {
@@ -376,8 +383,9 @@ mod tests {
                 return (!same).then_some(path);
             }
             objects(was).find_map(|was| {
-                let is = objects(is?)
-                    .find(|is| !attribute.multi || identity(was).is_some_and(|v| identity(is) == Some(v)))?;
+                let is = objects(is?).find(|is| {
+                    !attribute.multi || element_identity(was).is_some_and(|v| element_identity(is) == Some(v))
+                })?;
                 plainly_changed(&attribute.sub, was, is, &format!("{path}."))
             })
         })
@@ -399,7 +407,7 @@ mod tests {
             let kind = kind();
             let schema = kind.extension(URN).unwrap();
             let (old, new) = (old.as_object().unwrap(), new.as_object().unwrap());
-            let found = changed(&schema.attributes, old, new, "x:");
+            let found = first_changed_immutable(&schema.attributes, old, new, "x:");
             prop_assert_eq!(found, plainly_changed(&schema.attributes, old, new, "x:"));
         }
     }

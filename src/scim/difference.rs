@@ -25,7 +25,7 @@ const WAS: &str = "was";
 /// Returns the names of the attributes that differ, also those that only one of the two has. `schemas` follows from the
 /// others and is left out.
 pub fn differing<'a>(old: &'a Map<String, Value>, new: &'a Map<String, Value>) -> impl Iterator<Item = &'a String> {
-    names(old, new).filter(|name| *name != "schemas" && old.get(*name) != new.get(*name))
+    differing_names(old, new).filter(|name| *name != "schemas" && old.get(*name) != new.get(*name))
 }
 
 /// Returns the attributes of `old` that differ in `new`, as they were.
@@ -61,7 +61,7 @@ pub fn restore_value(new: Option<&Value>, told: &Value) -> Value {
     }
 }
 
-fn names<'a>(old: &'a Map<String, Value>, new: &'a Map<String, Value>) -> impl Iterator<Item = &'a String> {
+fn differing_names<'a>(old: &'a Map<String, Value>, new: &'a Map<String, Value>) -> impl Iterator<Item = &'a String> {
     old.keys().chain(new.keys().filter(|name| !old.contains_key(*name)))
 }
 
@@ -73,7 +73,7 @@ fn of_names<'a>(
 ) -> Result<Map<String, Value>> {
     let mut told = Map::new();
     for name in names {
-        if let Some(value) = earlier(old.get(name), new.get(name), budget)? {
+        if let Some(value) = earlier_value(old.get(name), new.get(name), budget)? {
             told.insert(name.clone(), value);
         }
     }
@@ -81,19 +81,19 @@ fn of_names<'a>(
 }
 
 /// Returns the difference of one value; `None` if it does not differ.
-fn earlier(old: Option<&Value>, new: Option<&Value>, budget: &Budget) -> Result<Option<Value>> {
+fn earlier_value(old: Option<&Value>, new: Option<&Value>, budget: &Budget) -> Result<Option<Value>> {
     if old == new {
         return Ok(None);
     }
     let Some(old) = old else { return Ok(Some(Value::Null)) };
     Ok(Some(match (old, new) {
         (Value::Object(before), Some(Value::Object(after))) => {
-            let parts = Value::Object(within(before, after, budget)?);
-            if length(&parts) > length(old) + "[]".len() { json!([old]) } else { parts }
+            let parts = Value::Object(difference_within(before, after, budget)?);
+            if text_length(&parts) > text_length(old) + "[]".len() { json!([old]) } else { parts }
         }
         (Value::Array(before), Some(Value::Array(after))) => list::difference(before, after, budget)?
             .map(|pieces| json!({ WAS: pieces }))
-            .filter(|told| length(told) < length(old))
+            .filter(|told| text_length(told) < text_length(old))
             .unwrap_or_else(|| old.clone()),
         // A list beside an object, and an object beside a list, would be read as the forms above.
         (Value::Array(_), Some(Value::Object(_))) => json!([old]),
@@ -103,12 +103,16 @@ fn earlier(old: Option<&Value>, new: Option<&Value>, budget: &Budget) -> Result<
 }
 
 /// Returns the difference of two complex values.
-fn within(old: &Map<String, Value>, new: &Map<String, Value>, budget: &Budget) -> Result<Map<String, Value>> {
-    of_names(names(old, new), old, new, budget)
+fn difference_within(
+    old: &Map<String, Value>,
+    new: &Map<String, Value>,
+    budget: &Budget,
+) -> Result<Map<String, Value>> {
+    of_names(differing_names(old, new), old, new, budget)
 }
 
 /// Returns the length of a value as text, in bytes.
-fn length(value: &Value) -> usize {
+fn text_length(value: &Value) -> usize {
     struct Counted(usize);
     impl Write for Counted {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

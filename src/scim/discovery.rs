@@ -93,7 +93,7 @@ pub fn service_provider_config(base: &str) -> Value {
 
 /// Returns `/ResourceTypes` (RFC 7643 section 6).
 pub fn resource_types(base: &str, types: &Types) -> Value {
-    list(types.all().into_iter().map(|t| render_type(base, t)).collect())
+    list_response(types.all().into_iter().map(|t| render_type(base, t)).collect())
 }
 
 /// Returns `/ResourceTypes/{name}`, or `None` if there is no such type.
@@ -104,16 +104,16 @@ pub fn resource_type(base: &str, types: &Types, name: &str) -> Option<Value> {
 /// Returns `/Schemas` (RFC 7643 section 7): the core schemas, each extension once, then the three of the discovery
 /// documents.
 pub fn schemas(base: &str, types: &Types) -> Value {
-    list(published(types).into_iter().map(|s| render_schema(base, s)).collect())
+    list_response(published_schemas(types).into_iter().map(|s| render_schema(base, s)).collect())
 }
 
 /// Returns `/Schemas/{urn}`, in any case, or `None` if there is no such schema.
 pub fn schema(base: &str, types: &Types, urn: &str) -> Option<Value> {
-    published(types).into_iter().find(|s| s.id.eq_ignore_ascii_case(urn)).map(|s| render_schema(base, s))
+    published_schemas(types).into_iter().find(|s| s.id.eq_ignore_ascii_case(urn)).map(|s| render_schema(base, s))
 }
 
 /// Returns the schemas that are published. An extension of two types is published once.
-fn published(types: &Types) -> Vec<&Schema> {
+fn published_schemas(types: &Types) -> Vec<&Schema> {
     let mut found: Vec<&Schema> = Vec::new();
     let core = types.all().into_iter().map(|t| t.schema);
     let extensions = types.all().into_iter().flat_map(|t| t.extensions.iter().map(AsRef::as_ref));
@@ -127,7 +127,7 @@ fn published(types: &Types) -> Vec<&Schema> {
 }
 
 /// Returns a list answer (RFC 7644 section 3.4.2). Discovery has no paging (section 4), so everything is on one page.
-fn list(resources: Vec<Value>) -> Value {
+fn list_response(resources: Vec<Value>) -> Value {
     json!({
         "schemas": [LIST_RESPONSE],
         "totalResults": resources.len(),

@@ -27,7 +27,7 @@ impl Tags {
         if text.trim() == "*" {
             return Ok(Tags::Any);
         }
-        listed(text).filter(|tags| !tags.is_empty()).map(Tags::Listed).ok_or_else(|| {
+        parse_list(text).filter(|tags| !tags.is_empty()).map(Tags::Listed).ok_or_else(|| {
             let shown: String = text.chars().take(128).collect();
             Error::new(Code::InvalidEntityTag, format!(
                 "{name} must be * or a list of entity tags such as W/\"3\", as meta.version shows them, not {shown}.", shown = quoted(&shown)))
@@ -54,7 +54,7 @@ impl Tags {
 }
 
 /// Reads `#entity-tag`; empty elements are skipped (RFC 9110 section 5.6.1.2).
-fn listed(text: &str) -> Option<Vec<String>> {
+fn parse_list(text: &str) -> Option<Vec<String>> {
     let mut tags = Vec::new();
     let mut rest = text.trim_start_matches([' ', '\t', ',']);
     while !rest.is_empty() {

@@ -15,7 +15,9 @@ pub fn adopted(kind: &ResourceType, mut attributes: Attributes) -> Attributes {
         let key = attributes.keys().find(|key| key.eq_ignore_ascii_case(&schema.id)).cloned();
         let Some(value) = key.and_then(|key| attributes.remove(&key)) else { continue };
         let value = match value {
-            Value::Object(inner) => inner.into_iter().map(|(key, value)| fit(schema, key, value)).collect(),
+            Value::Object(inner) => {
+                inner.into_iter().map(|(key, value)| canonical_if_fitting(schema, key, value)).collect()
+            }
             other => other,
         };
         attributes.insert(schema.id.to_string(), value);
@@ -23,7 +25,7 @@ pub fn adopted(kind: &ResourceType, mut attributes: Attributes) -> Attributes {
     attributes
 }
 
-fn fit(schema: &Schema, key: String, value: Value) -> (String, Value) {
+fn canonical_if_fitting(schema: &Schema, key: String, value: Value) -> (String, Value) {
     match schema.attribute(&key) {
         None => (key, value),
         Some(attribute) => (attribute.name.to_string(), spelled(attribute, value, attribute.multi)),

@@ -435,7 +435,7 @@ impl ResolveError {
 }
 
 /// Reads an RFC 3339 text, as RFC 7643 section 2.3.5 wants it, in milliseconds since 1970.
-fn instant(text: &str) -> Option<i64> {
+fn read_instant(text: &str) -> Option<i64> {
     Timestamp::parse(text).map(|time| time.0)
 }
 

@@ -32,7 +32,7 @@ pub fn without_growth(stored: &Attributes, new: &Attributes) -> (Attributes, Vec
 /// out: for an organisation whose history has no room left. A list loses the values that `new` does not have; the
 /// others stay as they are, without the sub-attributes that are gone. A user can be deactivated.
 pub fn only_removals(stored: &Attributes, new: &Attributes) -> (Attributes, Vec<String>) {
-    let mut kept = remaining(stored, new);
+    let mut kept = remaining_attributes(stored, new);
     if let (Some(Value::Bool(true)), Some(active @ Value::Bool(false))) = (stored.get("active"), new.get("active")) {
         kept.insert("active".to_owned(), active.clone());
     }
@@ -51,13 +51,13 @@ pub fn only_removals(stored: &Attributes, new: &Attributes) -> (Attributes, Vec<
 }
 
 /// Returns what is left of one level of attributes.
-fn remaining(stored: &Attributes, new: &Attributes) -> Attributes {
+fn remaining_attributes(stored: &Attributes, new: &Attributes) -> Attributes {
     let mut kept = Attributes::new();
     for (name, old) in stored {
         let left = match (old, new.get(name)) {
             (_, None) => None,
             (Value::Object(old), Some(Value::Object(new))) => {
-                Some(remaining(old, new)).filter(|left| !left.is_empty()).map(Value::Object)
+                Some(remaining_attributes(old, new)).filter(|left| !left.is_empty()).map(Value::Object)
             }
             (Value::Array(old), Some(Value::Array(new))) => {
                 Some(remaining_elements(name, old, new)).filter(|left| !left.is_empty()).map(Value::Array)
@@ -72,10 +72,10 @@ fn remaining(stored: &Attributes, new: &Attributes) -> Attributes {
 /// Returns the elements of `stored` that `new` has too, as they are stored and in that order.
 fn remaining_elements(name: &str, stored: &[Value], new: &[Value]) -> Vec<Value> {
     let as_stored = |(old, new): (&Value, Option<&Value>)| match (old, new?) {
-        (Value::Object(old), Value::Object(new)) => Some(Value::Object(remaining(old, new))),
+        (Value::Object(old), Value::Object(new)) => Some(Value::Object(remaining_attributes(old, new))),
         (old, _) => Some(old.clone()),
     };
-    stored.iter().zip(partners(name, stored, new)).filter_map(as_stored).collect()
+    stored.iter().zip(pair_elements(name, stored, new)).filter_map(as_stored).collect()
 }
 
 /// Returns one level of attributes that is no larger. `prefix` is the URN of their extension, with its colon.
@@ -84,7 +84,7 @@ fn smaller(stored: &Attributes, new: &Attributes, prefix: &str, taken: &mut Vec<
     for (name, value) in new {
         let fitted = match (stored.get(name), value) {
             _ if prefix.is_empty() && name == "active" => Some(value.clone()),
-            (Some(old), _) if weight(value) <= weight(old) => Some(value.clone()),
+            (Some(old), _) if value_weight(value) <= value_weight(old) => Some(value.clone()),
             (Some(Value::Object(old)), Value::Object(inner)) if prefix.is_empty() && name.contains(':') => {
                 // Its attributes are named one by one.
                 kept.insert(name.clone(), Value::Object(smaller(old, inner, &format!("{name}:"), taken)));
@@ -107,19 +107,19 @@ fn smaller(stored: &Attributes, new: &Attributes, prefix: &str, taken: &mut Vec<
 /// Returns the elements of `new` that are stored, each no larger than it is stored.
 fn elements(name: &str, stored: &[Value], new: &[Value]) -> Vec<Value> {
     let smaller = |(item, old): (&Value, Option<&Value>)| {
-        old.map(|old| if weight(item) <= weight(old) { item.clone() } else { old.clone() })
+        old.map(|old| if value_weight(item) <= value_weight(old) { item.clone() } else { old.clone() })
     };
-    let mut kept: Vec<Value> = new.iter().zip(partners(name, new, stored)).filter_map(smaller).collect();
+    let mut kept: Vec<Value> = new.iter().zip(pair_elements(name, new, stored)).filter_map(smaller).collect();
     keep_primary(&mut kept, false);
     kept
 }
 
 /// Returns for each of `items` the one of `others` that is the same element: by its identity, else by its slot. Each is
 /// found once, the first of several equal ones first; the maps bound the work to n log n.
-fn partners<'a>(name: &str, items: &'a [Value], others: &'a [Value]) -> Vec<Option<&'a Value>> {
+fn pair_elements<'a>(name: &str, items: &'a [Value], others: &'a [Value]) -> Vec<Option<&'a Value>> {
     let mut found: Vec<Option<&Value>> = vec![None; items.len()];
     let mut left: Vec<&Value> = others.iter().collect();
-    for key in [identity, slot] {
+    for key in [element_identity, element_slot] {
         let mut keyed: BTreeMap<Ordered<'_>, Vec<&Value>> = BTreeMap::new();
         for other in left.into_iter().rev() {
             key(name, other).into_iter().for_each(|key| keyed.entry(Ordered(key)).or_default().push(other));
@@ -133,26 +133,30 @@ fn partners<'a>(name: &str, items: &'a [Value], others: &'a [Value]) -> Vec<Opti
 }
 
 /// Returns the identity of an element: its `value`, or the whole element if it has none.
-fn identity<'a>(_: &str, item: &'a Value) -> Option<&'a Value> {
+fn element_identity<'a>(_: &str, item: &'a Value) -> Option<&'a Value> {
     Some(item.get("value").unwrap_or(item))
 }
 
 /// Returns the slot of an element, in the lists that have slots.
-fn slot<'a>(name: &str, item: &'a Value) -> Option<&'a Value> {
+fn element_slot<'a>(name: &str, item: &'a Value) -> Option<&'a Value> {
     item.get("type").filter(|_| SLOTS.contains(&name))
 }
 
 /// Returns the weight of attributes, without `active`.
 fn attributes_weight(attributes: &Attributes) -> usize {
-    attributes.iter().filter(|(name, _)| *name != "active").map(|(name, value)| name.len() + 4 + weight(value)).sum()
+    attributes
+        .iter()
+        .filter(|(name, _)| *name != "active")
+        .map(|(name, value)| name.len() + 4 + value_weight(value))
+        .sum()
 }
 
 /// Returns the weight of a value, roughly the length of its JSON text. The depth is that of a body.
-fn weight(value: &Value) -> usize {
+fn value_weight(value: &Value) -> usize {
     match value {
         Value::String(text) => text.len() + 2,
-        Value::Array(items) => items.iter().map(|item| weight(item) + 1).sum(),
-        Value::Object(map) => map.iter().map(|(name, value)| name.len() + 4 + weight(value)).sum(),
+        Value::Array(items) => items.iter().map(|item| value_weight(item) + 1).sum(),
+        Value::Object(map) => map.iter().map(|(name, value)| name.len() + 4 + value_weight(value)).sum(),
         Value::Null | Value::Bool(_) | Value::Number(_) => SCALAR,
     }
 }

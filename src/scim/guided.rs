@@ -223,7 +223,7 @@ impl Guide {
         if let Some((name, value)) = object.iter().find(|(name, _)| *name == "value") {
             map.insert(name.to_owned(), self.element(attribute, value)?);
         } else if let Some((name, _)) = object.iter().next() {
-            map.insert(cut(name), Value::Null);
+            map.insert(cut_name(name), Value::Null);
         }
         self.take(if map.is_empty() { 0 } else { OBJECT })?;
         Ok(Value::Object(map))
@@ -273,7 +273,7 @@ impl Guide {
     /// # Errors
     /// 413 for more than any resource can keep.
     pub fn whole(&self, text: Checked<'_>) -> Result<Value> {
-        let (bytes, room) = measure(text.as_str());
+        let (bytes, room) = measure_text(text.as_str());
         if bytes > RESOURCE_MAX {
             return Err(too_large());
         }
@@ -284,7 +284,7 @@ impl Guide {
     /// Builds a value once more, whole and as it was sent. `None` if that is too much.
     #[must_use]
     pub fn again(&self, text: Checked<'_>) -> Option<Value> {
-        let ((bytes, room), (left, room_left)) = (measure(text.as_str()), self.again.get());
+        let ((bytes, room), (left, room_left)) = (measure_text(text.as_str()), self.again.get());
         self.again.set((left.checked_sub(bytes)?, room_left.checked_sub(room)?));
         Some(text.value())
     }
@@ -293,7 +293,7 @@ impl Guide {
     pub fn unknown(&self, name: &str, map: &mut Map<String, Value>) {
         if let Some(left) = self.names.get().checked_sub(1) {
             self.names.set(left);
-            map.insert(cut(name), Value::Null);
+            map.insert(cut_name(name), Value::Null);
         }
     }
 
@@ -340,13 +340,13 @@ fn too_large() -> Error {
     Error::new(Code::ResourceTooLarge, detail)
 }
 
-fn cut(name: &str) -> String {
+fn cut_name(name: &str) -> String {
     name.chars().take(NAME_MAX).collect()
 }
 
 /// Returns the least length of a text when it is written again, in bytes, and the room that its arrays and objects
 /// take.
-fn measure(text: &str) -> (usize, usize) {
+fn measure_text(text: &str) -> (usize, usize) {
     let (mut bytes, mut room) = (0, 0);
     let (mut quoted, mut escaped, mut opened) = (false, 0, None);
     for byte in text.bytes() {
@@ -390,7 +390,7 @@ mod tests {
             (r#"["{[", {}]"#, (9, 1)),
             ("17", (2, 0)),
         ] {
-            assert_eq!(measure(text), expected, "{text}");
+            assert_eq!(measure_text(text), expected, "{text}");
         }
     }
 }

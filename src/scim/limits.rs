@@ -30,16 +30,16 @@ pub fn check(stored: &Map<String, Value>, new: &Map<String, Value>) -> Result<()
             return Err(Error::new(Code::NameTooLong, detail));
         }
     }
-    new.iter().try_for_each(|(name, value)| values(name, stored.get(name), value))
+    new.iter().try_for_each(|(name, value)| check_lists(name, stored.get(name), value))
 }
 
 /// Judges lists at any depth, which is at most that of a body.
-fn values(path: &str, stored: Option<&Value>, new: &Value) -> Result<()> {
+fn check_lists(path: &str, stored: Option<&Value>, new: &Value) -> Result<()> {
     match new {
         _ if stored == Some(new) => Ok(()),
         Value::Object(map) => map.iter().try_for_each(|(name, value)| {
             let separator = if path.contains(':') { ':' } else { '.' };
-            values(&format!("{path}{separator}{name}"), stored.and_then(|stored| stored.get(name)), value)
+            check_lists(&format!("{path}{separator}{name}"), stored.and_then(|stored| stored.get(name)), value)
         }),
         Value::Array(items) => {
             let added = added(stored.and_then(Value::as_array).map_or(&[], Vec::as_slice), items);
@@ -50,7 +50,7 @@ fn values(path: &str, stored: Option<&Value>, new: &Value) -> Result<()> {
                 );
                 return Err(Error::new(Code::TooManyValues, detail));
             }
-            added.into_iter().try_for_each(|item| values(path, None, item))
+            added.into_iter().try_for_each(|item| check_lists(path, None, item))
         }
         _ => Ok(()),
     }

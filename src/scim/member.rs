@@ -35,7 +35,7 @@ impl<'b> Member<'b> {
         let is_group = kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("group"))
             || reference.is_some_and(refers_to_group);
         let said = id.filter(|id| !id.trim().is_empty());
-        let id = said.or_else(|| reference.and_then(referred).map(|id| Cow::Owned(id.to_owned())));
+        let id = said.or_else(|| reference.and_then(id_in_reference).map(|id| Cow::Owned(id.to_owned())));
         Self { id, shape, is_group }
     }
 
@@ -93,7 +93,7 @@ pub fn leaving(members: &[Member<'_>]) -> Result<Vec<MemberId>> {
 }
 
 /// Returns the id of the user that an address in `$ref` points at: `https://host/scim/v2/Users/ID`, `Users/ID`.
-fn referred(reference: &str) -> Option<&str> {
+fn id_in_reference(reference: &str) -> Option<&str> {
     let path = reference.trim().split(['?', '#']).next()?.trim_end_matches('/');
     let (before, id) = path.rsplit_once('/')?;
     let kind = before.rsplit('/').next()?;
@@ -135,7 +135,7 @@ pub fn filter(filter: Filter) -> Result<Filter> {
         Filter::Present(target) if is_reference(&target) => Filter::Present(value()),
         Filter::Compare { target, op: op @ (Op::Eq | Op::Ne), value: Wanted::Exact(text) } if is_reference(&target) => {
             // No member has another address.
-            let id = referred(&text).unwrap_or(&text).to_owned();
+            let id = id_in_reference(&text).unwrap_or(&text).to_owned();
             Filter::Compare { target: value(), op, value: Wanted::Exact(id) }
         }
         Filter::Compare { target, .. } if is_reference(&target) => {

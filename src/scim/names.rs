@@ -57,7 +57,7 @@ fn is_allowed(chars: &[char], at: usize, emoji: bool) -> bool {
         return true;
     }
     match found {
-        '\u{200c}' | '\u{200d}' if joins(chars, at) => true,
+        '\u{200c}' | '\u{200d}' if joins_letters(chars, at) => true,
         '\u{200d}' if emoji => {
             let before = chars.get(..at).unwrap_or_default().iter().rev().find(|c| !is_variation_or_modifier(**c));
             before.is_some_and(|c| is_picture(*c)) && chars.get(at + 1).is_some_and(|c| is_picture(*c))
@@ -88,7 +88,7 @@ fn is_variation_or_modifier(c: char) -> bool {
 
 /// Returns true for a joiner in its place (RFC 5892 appendix A.1 and A.2, CONTEXTJ): a joiner after a virama; and a
 /// non-joiner between letters that would join.
-fn joins(chars: &[char], at: usize) -> bool {
+fn joins_letters(chars: &[char], at: usize) -> bool {
     const VIRAMA: u8 = 9;
     let (before, after) = chars.split_at_checked(at).unwrap_or_default();
     if before.last().is_some_and(|c| canonical_combining_class(*c) == VIRAMA) {
@@ -126,11 +126,11 @@ fn is_ignorable(c: char) -> bool {
 pub fn skeletons(name: &str) -> Vec<String> {
     let shown: String = name.chars().filter(|c| !is_ignorable(*c) && !c.is_control()).collect();
     if shown.is_ascii() {
-        return vec![skeleton(&blanks(&fold(&shown))).collect()];
+        return vec![skeleton(&single_blanks(&fold(&shown))).collect()];
     }
     let looks: String = shown.chars().map(looks_like).collect();
-    let mut all: Vec<String> = [fold(&shown), shown.chars().map(usual).collect(), fold(&looks)]
-        .map(|text| skeleton(&blanks(&fold(&text))).collect())
+    let mut all: Vec<String> = [fold(&shown), shown.chars().map(usual_case).collect(), fold(&looks)]
+        .map(|text| skeleton(&single_blanks(&fold(&text))).collect())
         .into();
     all.sort();
     all.dedup();
@@ -138,7 +138,7 @@ pub fn skeletons(name: &str) -> Vec<String> {
 }
 
 /// Returns the small letter of the capital that a letter has: `s` for a long s, `i` for a dotless i.
-fn usual(c: char) -> char {
+fn usual_case(c: char) -> char {
     let mut upper = c.to_uppercase();
     match (upper.next(), upper.next()) {
         (Some(upper), None) => upper.to_lowercase().next().unwrap_or(c),
@@ -159,7 +159,7 @@ fn looks_like(c: char) -> char {
 }
 
 /// Returns a text without outer blanks, and with one blank for several.
-fn blanks(text: &str) -> String {
+fn single_blanks(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -39,7 +39,7 @@ pub(super) fn order(a: &Value, b: &Value) -> Ordering {
             different.unwrap_or_else(|| a.len().cmp(&b.len()))
         }
         (Value::Object(a), Value::Object(b)) => order_objects(a, b, ""),
-        (a, b) => rank(a).cmp(&rank(b)),
+        (a, b) => type_rank(a).cmp(&type_rank(b)),
     }
 }
 
@@ -60,7 +60,7 @@ pub(super) fn order_objects(a: &Map<String, Value>, b: &Map<String, Value>, with
     }
 }
 
-fn rank(value: &Value) -> u8 {
+fn type_rank(value: &Value) -> u8 {
     match value {
         Value::Null => 0,
         Value::Bool(_) => 1,

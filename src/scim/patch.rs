@@ -123,8 +123,8 @@ pub fn apply(
     let (mut made, mut dropped) = (false, Vec::new());
     for operation in operations {
         made |= match operation.echoes.is_empty() {
-            true => inside(kind, attributes, operation, budget, one)?,
-            false => inside(kind, attributes, &operation.settled(attributes, &mut dropped)?, budget, one)?,
+            true => apply_inside(kind, attributes, operation, budget, apply_one)?,
+            false => apply_inside(kind, attributes, &operation.settled(attributes, &mut dropped)?, budget, apply_one)?,
         };
     }
     // This comes last, because one operation may make the element that the next one gives its value to. Each attribute
@@ -132,7 +132,7 @@ pub fn apply(
     let tidied = operations.iter().filter(|o| o.missing == Missing::Make && !o.path.target.name.is_empty());
     let place = |operation: &Operation| (operation.path.target.urn.clone(), operation.path.target.name.clone());
     for operation in tidied.map(|operation| (place(operation), *operation)).collect::<BTreeMap<_, _>>().into_values() {
-        inside(kind, attributes, operation, budget, tidy)?;
+        apply_inside(kind, attributes, operation, budget, drop_empty_rest)?;
     }
     Ok(Applied { made, dropped })
 }
@@ -149,7 +149,7 @@ pub struct Applied {
 type Step = fn(&ResourceType, &mut Map<String, Value>, &Operation, &Budget) -> Result<bool>;
 
 /// Applies `step` to the object that holds the attribute: the resource, or the object under the extension's URN.
-fn inside(
+fn apply_inside(
     kind: &ResourceType,
     attributes: &mut Map<String, Value>,
     operation: &Operation,
@@ -176,7 +176,7 @@ fn inside(
     result
 }
 
-fn one(
+fn apply_one(
     kind: &ResourceType,
     container: &mut Map<String, Value>,
     operation: &Operation,
@@ -190,7 +190,7 @@ fn one(
     let mut stored = container.remove(attribute.name.as_ref()).unwrap_or_default();
     let result = match (sub, &path.filter) {
         (sub, filter) if attribute.multi && (sub.is_some() || filter.is_some()) => {
-            elements(attribute, sub, &mut stored, operation, budget)
+            matching_elements(attribute, sub, &mut stored, operation, budget)
         }
         // The filter is on the only value of the attribute.
         (_, Some(filter)) if *op == Op::Remove && !stored.as_object().is_some_and(|map| filter.matches(map)) => {
@@ -209,7 +209,7 @@ fn one(
 ///
 /// Every element is looked at once for each term of the filter, and the value is copied into every match: both are
 /// spent before they are done.
-fn elements(
+fn matching_elements(
     attribute: &Attribute,
     sub: Option<&Attribute>,
     stored: &mut Value,
@@ -226,13 +226,13 @@ fn elements(
     budget.spend(folding(&items))?;
     budget.spend_each(1 + trial(&items), 1 + filter.map_or(0, Filter::terms))?;
     let copied = weight(&operation.value).saturating_mul(COPIED);
-    for (index, item) in items.iter_mut().enumerate().filter(|(_, item)| fits(filter, item)) {
+    for (index, item) in items.iter_mut().enumerate().filter(|(_, item)| filter_fits(filter, item)) {
         budget.spend(copied)?;
-        change(attribute, sub, item, operation, budget)?;
+        change_elements(attribute, sub, item, operation, budget)?;
         touched.push(index);
     }
     if touched.is_empty()
-        && let Some(element) = absent(attribute, sub, &items, operation, budget)?
+        && let Some(element) = make_absent(attribute, sub, &items, operation, budget)?
     {
         touched.push(items.len());
         items.push(element);
@@ -250,11 +250,11 @@ fn elements(
 /// memory too, by 16 bytes of text for a unit.
 const COPIED: usize = 16;
 
-fn fits(filter: Option<&Filter>, item: &Value) -> bool {
+fn filter_fits(filter: Option<&Filter>, item: &Value) -> bool {
     filter.is_none_or(|filter| filter.matches_element(item))
 }
 
-fn change(
+fn change_elements(
     attribute: &Attribute,
     sub: Option<&Attribute>,
     item: &mut Value,
@@ -269,7 +269,11 @@ fn change(
         // "All matching record values SHALL be replaced" (RFC 7644 section 3.5.2.3): nothing of them stays, except the
         // values that the filter names, where a client relies on finding the element by it again.
         (Op::Replace, None, Value::Object(map)) => {
-            *item = if *missing == Missing::Make { described(attribute, path.filter.as_ref()) } else { Value::Null };
+            *item = if *missing == Missing::Make {
+                element_of_filter(attribute, path.filter.as_ref())
+            } else {
+                Value::Null
+            };
             merge(attribute, item, *op, map, budget)?;
         }
         (_, None, value) => *item = value.clone(),
@@ -279,7 +283,7 @@ fn change(
 
 /// Makes the element where there is none to change. "If no record match was made, the service provider SHALL indicate
 /// failure by ... a scimType error code of noTarget" (RFC 7644 section 3.5.2.3).
-fn absent(
+fn make_absent(
     attribute: &Attribute,
     sub: Option<&Attribute>,
     items: &[Value],
@@ -291,9 +295,9 @@ fn absent(
         if *op == Op::Remove || is_unassigned(value) {
             return Ok(None);
         }
-        let mut element = described(attribute, path.filter.as_ref());
-        change(attribute, sub, &mut element, operation, budget)?;
-        if fits(path.filter.as_ref(), &element) {
+        let mut element = element_of_filter(attribute, path.filter.as_ref());
+        change_elements(attribute, sub, &mut element, operation, budget)?;
+        if filter_fits(path.filter.as_ref(), &element) {
             return Ok(Some(element));
         }
         // An `emails[value eq "old"].value` that was applied before: there is nothing to do. Making one each time would
@@ -308,7 +312,7 @@ fn absent(
 }
 
 /// Returns the least element that a filter of equalities matches.
-fn described(attribute: &Attribute, filter: Option<&Filter>) -> Value {
+fn element_of_filter(attribute: &Attribute, filter: Option<&Filter>) -> Value {
     let mut element = Map::new();
     for (name, value) in filter.map(Filter::assertions).unwrap_or_default() {
         // The filter may compare with a value that the attribute cannot hold: an integer with 1.5.
@@ -322,7 +326,12 @@ fn described(attribute: &Attribute, filter: Option<&Filter>) -> Value {
 }
 
 /// Drops the rest of an element whose value was removed: a label is no value.
-fn tidy(kind: &ResourceType, container: &mut Map<String, Value>, operation: &Operation, _: &Budget) -> Result<bool> {
+fn drop_empty_rest(
+    kind: &ResourceType,
+    container: &mut Map<String, Value>,
+    operation: &Operation,
+    _: &Budget,
+) -> Result<bool> {
     if let Some((attribute, _)) = operation.path.attributes(kind)
         && let Some(mut stored) = container.remove(attribute.name.as_ref())
     {

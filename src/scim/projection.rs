@@ -80,8 +80,8 @@ impl Projection {
     /// Returns true if any part of a core attribute that is returned by default is in the answer.
     pub fn shows(&self, name: &str) -> bool {
         let of = |names: &[String], fits: fn(&str) -> bool| {
-            let cores = [USER, GROUP].into_iter().flat_map(|urn| core(names, urn));
-            cores.filter_map(|path| if path.is_empty() { Some("") } else { under(path, name) }).any(fits)
+            let cores = [USER, GROUP].into_iter().flat_map(|urn| core_names(names, urn));
+            cores.filter_map(|path| if path.is_empty() { Some("") } else { path_under(path, name) }).any(fits)
         };
         self.wanted.as_deref().is_none_or(|names| of(names, |_| true)) && !of(&self.excluded, str::is_empty)
     }
@@ -101,12 +101,12 @@ impl Projection {
 
     /// Removes the attributes from a resource that the answer does not have.
     pub fn apply(&self, kind: &ResourceType, resource: &mut Map<String, Value>) {
-        let of_core = self.relative(|names| core(names, &kind.schema.id));
+        let of_core = self.relative(|names| core_names(names, &kind.schema.id));
         resource.retain(|key, value| {
             if !key.contains(':') {
                 return of_core.keep(kind.attribute(key), key, value);
             }
-            let (schema, inside) = (kind.extension(key), self.relative(|names| within(names, key)));
+            let (schema, inside) = (kind.extension(key), self.relative(|names| extension_names(names, key)));
             let Value::Object(object) = value else { return inside.whole() };
             object.retain(|name, value| inside.keep(schema.and_then(|schema| schema.attribute(name)), name, value));
             !object.is_empty()
@@ -134,7 +134,7 @@ impl<'a> Names<'a> {
     /// its definition, if it has one.
     fn keep(&self, attribute: Option<&Attribute>, name: &str, value: &mut Value) -> bool {
         let below =
-            |paths: &Vec<&'a str>| -> Vec<&'a str> { paths.iter().filter_map(|path| under(path, name)).collect() };
+            |paths: &Vec<&'a str>| -> Vec<&'a str> { paths.iter().filter_map(|path| path_under(path, name)).collect() };
         let (wanted, mut excluded) = (self.wanted.as_ref().map(below), below(&self.excluded));
         let named = wanted.as_ref().is_some_and(|paths| !paths.is_empty());
         let dropped = self.excluded.contains(&"") || excluded.contains(&"");
@@ -169,17 +169,17 @@ impl<'a> Names<'a> {
 
 /// Returns the names of core and common attributes; the URN of the core schema may stand before them (RFC 7644 section
 /// 3.10).
-fn core<'a>(names: &'a [String], urn: &str) -> Vec<&'a str> {
-    names.iter().filter_map(|name| if name.contains(':') { after(name, urn) } else { Some(name) }).collect()
+fn core_names<'a>(names: &'a [String], urn: &str) -> Vec<&'a str> {
+    names.iter().filter_map(|name| if name.contains(':') { after_urn(name, urn) } else { Some(name) }).collect()
 }
 
 /// Returns the names of an extension's attributes.
-fn within<'a>(names: &'a [String], urn: &str) -> Vec<&'a str> {
-    names.iter().filter_map(|name| after(name, urn)).collect()
+fn extension_names<'a>(names: &'a [String], urn: &str) -> Vec<&'a str> {
+    names.iter().filter_map(|name| after_urn(name, urn)).collect()
 }
 
 /// Returns the text after a URN; empty for the URN alone.
-fn after<'a>(name: &'a str, urn: &str) -> Option<&'a str> {
+fn after_urn<'a>(name: &'a str, urn: &str) -> Option<&'a str> {
     let (head, rest) = name.split_at_checked(urn.len())?;
     match head.eq_ignore_ascii_case(urn) {
         true if rest.is_empty() => Some(rest),
@@ -189,7 +189,7 @@ fn after<'a>(name: &'a str, urn: &str) -> Option<&'a str> {
 }
 
 /// Returns the part of a path below the attribute `name`; empty for the attribute itself.
-fn under<'a>(path: &'a str, name: &str) -> Option<&'a str> {
+fn path_under<'a>(path: &'a str, name: &str) -> Option<&'a str> {
     let (head, rest) = path.split_once('.').unwrap_or((path, ""));
     head.eq_ignore_ascii_case(name).then_some(rest)
 }

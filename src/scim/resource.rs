@@ -87,18 +87,18 @@ pub fn read(kind: &ResourceType, body: Map<String, Value>) -> Result<Read> {
                 read.resource.nulls.push(attribute.name.to_string());
             }
             match canonical(attribute, value, "", &mut unknown) {
-                Ok(value) => put(&mut read.resource.attributes, &attribute.name, value),
+                Ok(value) => put_or_remove(&mut read.resource.attributes, &attribute.name, value),
                 Err(error) => read.refused.push(Refused { urn: None, name: attribute.name.to_string(), error }),
             }
         } else if let Some(schema) = kind.extension(&key) {
-            let value = extension(schema, value, &mut unknown, &mut read);
-            put(&mut read.resource.attributes, &schema.id, value);
+            let value = canonical_extension(schema, value, &mut unknown, &mut read);
+            put_or_remove(&mut read.resource.attributes, &schema.id, value);
         } else {
             match value {
                 // An unregistered extension is kept as it was sent, without its empty values.
                 Value::Object(mut map) if urn::is_extension(&key) => {
                     map.retain(|_, value| !value.is_null());
-                    put(&mut read.resource.attributes, &key, (!map.is_empty()).then_some(Value::Object(map)));
+                    put_or_remove(&mut read.resource.attributes, &key, (!map.is_empty()).then_some(Value::Object(map)));
                 }
                 Value::Null if urn::is_extension(&key) => {}
                 _ => name_unknown(&mut unknown, || key),
@@ -107,7 +107,7 @@ pub fn read(kind: &ResourceType, body: Map<String, Value>) -> Result<Read> {
     }
     read.unknown = unknown;
     // The object judges growth, since it knows what is stored; nothing stored is larger than this.
-    within(size(&read.resource.attributes)?, READ_MAX)?;
+    check_within(document_size(&read.resource.attributes)?, READ_MAX)?;
     Ok(read)
 }
 
@@ -151,7 +151,7 @@ pub fn single(attribute: &Attribute, value: Value, path: &str, unknown: &mut Vec
     }
     let wrong = |expected: &str, value: &Value| Err(wrong_type(path, expected, value));
     let value = match (attribute.kind, value) {
-        (Type::Complex, Value::Object(map)) => return complex(attribute, map, path, unknown),
+        (Type::Complex, Value::Object(map)) => return canonical_complex(attribute, map, path, unknown),
         (Type::Complex, other) => return wrong("an object", &other),
         (Type::Boolean, value @ Value::Bool(_)) => value,
         (Type::Boolean, other) => return wrong("true or false", &other),
@@ -179,7 +179,7 @@ fn whole(number: &Number) -> Option<Number> {
     json::integer(&Value::Number(number.clone())).map(Number::from)
 }
 
-fn complex(
+fn canonical_complex(
     attribute: &Attribute,
     map: Map<String, Value>,
     path: &str,
@@ -189,7 +189,7 @@ fn complex(
     let prefix = format!("{path}.");
     for (key, value) in map {
         match attribute.sub(&key) {
-            Some(sub) if is_kept(sub) => put(&mut kept, &sub.name, canonical(sub, value, &prefix, unknown)?),
+            Some(sub) if is_kept(sub) => put_or_remove(&mut kept, &sub.name, canonical(sub, value, &prefix, unknown)?),
             Some(_) => {}
             None => name_unknown(unknown, || format!("{path}.{key}")),
         }
@@ -197,7 +197,7 @@ fn complex(
     Ok((!kept.is_empty()).then_some(Value::Object(kept)))
 }
 
-fn extension(schema: &Schema, value: Value, unknown: &mut Vec<String>, read: &mut Read) -> Option<Value> {
+fn canonical_extension(schema: &Schema, value: Value, unknown: &mut Vec<String>, read: &mut Read) -> Option<Value> {
     let map = match value {
         Value::Null => return None,
         Value::Object(map) => map,
@@ -216,7 +216,7 @@ fn extension(schema: &Schema, value: Value, unknown: &mut Vec<String>, read: &mu
                     read.resource.nulls.push(format!("{prefix}{}", a.name));
                 }
                 match canonical(a, value, &prefix, unknown) {
-                    Ok(value) => put(&mut kept, &a.name, value),
+                    Ok(value) => put_or_remove(&mut kept, &a.name, value),
                     Err(error) => {
                         let urn = Some(schema.id.to_string());
                         read.refused.push(Refused { urn, name: a.name.to_string(), error });
@@ -246,7 +246,7 @@ pub fn keep_nulls(kind: &ResourceType, nulls: &[String], stored: &Map<String, Va
                     _ => Map::new(),
                 };
                 keep_value(attribute, stored, &mut inner);
-                put(new, urn, (!inner.is_empty()).then_some(Value::Object(inner)));
+                put_or_remove(new, urn, (!inner.is_empty()).then_some(Value::Object(inner)));
             }
         }
     }
@@ -274,7 +274,7 @@ pub fn is_kept(attribute: &Attribute) -> bool {
     !matches!(attribute.mutability, Mutability::ReadOnly | Mutability::WriteOnly)
 }
 
-fn put(map: &mut Map<String, Value>, key: &str, value: Option<Value>) {
+fn put_or_remove(map: &mut Map<String, Value>, key: &str, value: Option<Value>) {
     if let Some(value) = value {
         map.insert(key.to_owned(), value);
     }
@@ -324,7 +324,7 @@ pub fn schemas(kind: &ResourceType, attributes: &Map<String, Value>) -> Value {
 /// # Errors
 /// 413 above [`RESOURCE_MAX`].
 pub fn check_size(kind: &ResourceType, attributes: &Map<String, Value>) -> Result<()> {
-    within(size_with_schemas(kind, attributes)?, RESOURCE_MAX)
+    check_within(size_with_schemas(kind, attributes)?, RESOURCE_MAX)
 }
 
 /// Judges the size of the proposed attributes of a resource with the attributes `stored`. A resource that is already
@@ -336,17 +336,17 @@ pub fn check_growth(kind: &ResourceType, stored: &Map<String, Value>, new: &Map<
     match size_with_schemas(kind, new)? {
         size if size <= RESOURCE_MAX => Ok(()),
         _ if size_but_active(new)? <= size_but_active(stored)? => Ok(()),
-        size => within(size, RESOURCE_MAX),
+        size => check_within(size, RESOURCE_MAX),
     }
 }
 
-fn size(attributes: &Map<String, Value>) -> Result<usize> {
+fn document_size(attributes: &Map<String, Value>) -> Result<usize> {
     serde_json::to_vec(attributes).map(|text| text.len()).map_err(Error::internal)
 }
 
 /// Returns the size of the document in which these attributes are stored.
 fn size_with_schemas(kind: &ResourceType, attributes: &Map<String, Value>) -> Result<usize> {
-    Ok(size(attributes)? + ",\"schemas\":".len() + schemas(kind, attributes).to_string().len())
+    Ok(document_size(attributes)? + ",\"schemas\":".len() + schemas(kind, attributes).to_string().len())
 }
 
 /// Returns the size without `active` and without `schemas`, which follows from the attributes.
@@ -358,7 +358,7 @@ fn size_but_active(attributes: &Map<String, Value>) -> Result<usize> {
     Ok(total)
 }
 
-fn within(size: usize, most: usize) -> Result<()> {
+fn check_within(size: usize, most: usize) -> Result<()> {
     if size <= most {
         return Ok(());
     }

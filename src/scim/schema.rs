@@ -123,7 +123,7 @@ impl Attribute {
 
     /// Returns the sub-attribute of that name, in any case (RFC 7643 section 2.1).
     pub fn sub(&self, name: &str) -> Option<&Attribute> {
-        find(&self.sub, name)
+        find_by_name(&self.sub, name)
     }
 
     /// Returns true if elements can be marked `primary` (RFC 7643 section 2.4).
@@ -148,11 +148,11 @@ pub struct Schema {
 impl Schema {
     /// Returns the attribute of that name, in any case (RFC 7643 section 2.1).
     pub fn attribute(&self, name: &str) -> Option<&Attribute> {
-        find(&self.attributes, name)
+        find_by_name(&self.attributes, name)
     }
 }
 
-fn find<'a>(attributes: &'a [Attribute], name: &str) -> Option<&'a Attribute> {
+fn find_by_name<'a>(attributes: &'a [Attribute], name: &str) -> Option<&'a Attribute> {
     attributes.iter().find(|a| a.name.eq_ignore_ascii_case(name))
 }
 
@@ -176,7 +176,7 @@ pub struct ResourceType {
 impl ResourceType {
     /// Returns the common or core attribute of that name, in any case.
     pub fn attribute(&self, name: &str) -> Option<&Attribute> {
-        find(self.common, name).or_else(|| self.schema.attribute(name))
+        find_by_name(self.common, name).or_else(|| self.schema.attribute(name))
     }
 
     /// Returns false for a plain name, dotted or not, that begins with no attribute of this type or its extensions.

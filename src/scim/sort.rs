@@ -81,22 +81,22 @@ pub fn key(target: &Target, kind: &ResourceType, resource: &Map<String, Value>) 
         Some(sub) => value.and_then(|value| value.get(sub)),
     };
     let leaf = target.attributes(kind).map(|(attribute, sub)| sub.unwrap_or(attribute));
-    value.zip(leaf).map_or(Value::Null, |(value, leaf)| comparable(value, leaf))
+    value.zip(leaf).map_or(Value::Null, |(value, leaf)| comparable_value(value, leaf))
 }
 
 /// Returns the comparable form of a value: text as a filter compares it, dates by their instant.
-fn comparable(value: &Value, leaf: &Attribute) -> Value {
+fn comparable_value(value: &Value, leaf: &Attribute) -> Value {
     match (leaf.kind, value) {
         (Type::DateTime, Value::String(text)) => Timestamp::parse(text).map_or(Value::Null, |time| time.0.into()),
-        (_, Value::String(text)) if !leaf.case_exact => cut(&fold(text)).into(),
-        (_, Value::String(text)) => cut(text).into(),
+        (_, Value::String(text)) if !leaf.case_exact => cut_text(&fold(text)).into(),
+        (_, Value::String(text)) => cut_text(text).into(),
         (_, Value::Number(_) | Value::Bool(_)) => value.clone(),
         _ => Value::Null,
     }
 }
 
 /// Returns the beginning of a text, at most [`KEY_MAX`] bytes of it, up to a whole character.
-fn cut(text: &str) -> &str {
+fn cut_text(text: &str) -> &str {
     text.get(..text.floor_char_boundary(KEY_MAX)).unwrap_or_default()
 }
 
@@ -104,7 +104,7 @@ fn cut(text: &str) -> &str {
 #[must_use]
 pub fn cut_key(key: Value) -> Value {
     match key {
-        Value::String(text) if text.len() > KEY_MAX => cut(&text).into(),
+        Value::String(text) if text.len() > KEY_MAX => cut_text(&text).into(),
         other => other,
     }
 }

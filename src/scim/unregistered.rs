@@ -30,7 +30,7 @@ const COMPARED_BYTES: usize = 32;
 
 /// Returns true for a path, or a key, that begins with a URN that is not registered for this type.
 pub fn is_unregistered(kind: &ResourceType, path: &str) -> bool {
-    let head = head(path);
+    let head = before_filter(path);
     let registered = kind.extensions.iter().map(|schema| schema.id.as_ref()).chain([kind.schema.id.as_ref()]);
     urn::is_extension(head) && !registered.into_iter().any(|id| rest_after(path, id).is_some())
 }
@@ -105,7 +105,7 @@ pub fn apply(
             }
             continue;
         }
-        let Some((urn, rest)) = split(&operation.path, operation.value.is_object(), &known) else {
+        let Some((urn, rest)) = split_path(&operation.path, operation.value.is_object(), &known) else {
             unknown.push(operation.path.clone());
             continue;
         };
@@ -126,7 +126,7 @@ pub fn apply(
             other => (Attributes::new(), other),
         };
         budget.spend(inner.values().map(weight).sum())?;
-        change(&key, &mut inner, rest, operation, budget)
+        change_extension(&key, &mut inner, rest, operation, budget)
             .map_err(|error| patch::about_path(error, operation.number, &operation.path))?;
         if !inner.is_empty() {
             known.push(key.clone());
@@ -146,7 +146,7 @@ pub fn apply(
 /// path names nothing.
 ///
 /// # Errors
-/// 400 `invalidValue` for what is neither stored nor an object; as [`change`].
+/// 400 `invalidValue` for what is neither stored nor an object; as [`change_extension`].
 fn from_before(
     urn: &str,
     rest: &str,
@@ -170,7 +170,7 @@ fn from_before(
         return Ok(name == rest && *stored == operation.value);
     }
     budget.spend(inner.values().map(weight).sum())?;
-    change(urn, inner, rest, operation, budget)?;
+    change_extension(urn, inner, rest, operation, budget)?;
     if inner.is_empty() {
         attributes.remove(urn);
     }
@@ -178,14 +178,14 @@ fn from_before(
 }
 
 /// Returns the text before a filter.
-fn head(path: &str) -> &str {
+fn before_filter(path: &str) -> &str {
     path.split('[').next().unwrap_or_default()
 }
 
 /// Returns the text after a URN in a path: empty, the name of an attribute and its parts, or a filter, which cannot follow it.
 fn rest_after<'p>(path: &'p str, urn: &str) -> Option<&'p str> {
     let filter = path.get(urn.len()..).filter(|rest| rest.starts_with('['));
-    if filter.is_some() && head(path).eq_ignore_ascii_case(urn) {
+    if filter.is_some() && before_filter(path).eq_ignore_ascii_case(urn) {
         return filter;
     }
     let rest = urn::after(path, urn)?;
@@ -204,12 +204,12 @@ fn rest_after<'p>(path: &'p str, urn: &str) -> Option<&'p str> {
 ///
 /// `None` for a path without a version, or with more behind the URN than an attribute and its sub-attribute. Only an
 /// attribute is followed by a filter.
-fn split<'p>(path: &'p str, is_object: bool, known: &'p [String]) -> Option<(&'p str, &'p str)> {
+fn split_path<'p>(path: &'p str, is_object: bool, known: &'p [String]) -> Option<(&'p str, &'p str)> {
     let fits = known.iter().filter_map(|urn| Some((urn.as_str(), rest_after(path, urn)?)));
     if let Some(found) = fits.max_by_key(|(urn, _)| urn.len()) {
         return Some(found);
     }
-    let head = head(path);
+    let head = before_filter(path);
     let is_object = is_object && head.len() == path.len();
     // The begin and end of each segment.
     let mut segments: Vec<(usize, usize)> = Vec::new();
@@ -242,10 +242,16 @@ fn is_version(segment: &str) -> bool {
 }
 
 /// Changes the stored values of one extension.
-fn change(urn: &str, inner: &mut Attributes, rest: &str, operation: &Unresolved, budget: &Budget) -> Result<()> {
+fn change_extension(
+    urn: &str,
+    inner: &mut Attributes,
+    rest: &str,
+    operation: &Unresolved,
+    budget: &Budget,
+) -> Result<()> {
     let Unresolved { op, path: _, value, number: _ } = operation;
     if !rest.is_empty() {
-        return attribute(urn, inner, *op, &Place::read(rest)?, value, budget);
+        return change_attribute(urn, inner, *op, &Place::read(rest)?, value, budget);
     }
     match (op, value) {
         (Op::Remove, _) | (Op::Replace, Value::Null) => inner.clear(),
@@ -253,7 +259,7 @@ fn change(urn: &str, inner: &mut Attributes, rest: &str, operation: &Unresolved,
         // `schemas` follows from the attributes.
         (_, Value::Object(values)) => {
             for (name, value) in values.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("schemas")) {
-                attribute(urn, inner, *op, &Place { name, sub: None, filter: None }, value, budget)?;
+                change_attribute(urn, inner, *op, &Place { name, sub: None, filter: None }, value, budget)?;
             }
         }
         (_, other) => {
@@ -288,7 +294,7 @@ impl<'p> Place<'p> {
 }
 
 /// Changes one attribute of an extension.
-fn attribute(
+fn change_attribute(
     urn: &str,
     inner: &mut Attributes,
     op: Op,
@@ -320,7 +326,7 @@ fn attribute(
         }
         _ => {}
     }
-    let described = describe(&name, op, stored, place, value)?;
+    let described = describe_attribute(&name, op, stored, place, value)?;
     let filter = place.filter.as_ref().map(|filter| in_value_path(filter, &described, Forms::Lenient)).transpose();
     let filter = filter.map_err(|error| match error {
         ResolveError::Refused(error) => error,
@@ -352,7 +358,9 @@ fn attribute(
         (one, _) => one.clone(),
     };
     let value = match (op, &place.sub) {
-        (Op::Remove, sub) => leaving(sub.as_deref().and_then(|sub| described.sub(sub)).unwrap_or(&described), value)?,
+        (Op::Remove, sub) => {
+            removed_values(sub.as_deref().and_then(|sub| described.sub(sub)).unwrap_or(&described), value)?
+        }
         _ => value,
     };
     let sub = place.sub.as_ref().filter(|_| described.kind == Type::Complex);
@@ -365,7 +373,7 @@ fn attribute(
     {
         *one = Value::Array(vec![one.take()]);
     }
-    let kind = only(urn, described);
+    let kind = type_of_attribute(urn, described);
     let mut holder = Attributes::from_iter([(urn.to_owned(), Value::Object(std::mem::take(inner)))]);
     patch::apply(&kind, &mut holder, &[&operation], budget)?;
     if let Some(Value::Object(changed)) = holder.remove(urn) {
@@ -379,7 +387,7 @@ fn attribute(
 ///
 /// # Errors
 /// 400 `invalidValue` for an element without a stored part, or whose unknown part may be what tells it from others.
-fn leaving(attribute: &Attribute, value: Value) -> Result<Value> {
+fn removed_values(attribute: &Attribute, value: Value) -> Result<Value> {
     let Value::Array(items) = value else { return Ok(value) };
     let unclear = |what: &str| Err(patch::removal_unclear(&attribute.name, what));
     let is_value = |name: &str| name.eq_ignore_ascii_case("value");
@@ -419,7 +427,7 @@ fn leaving(attribute: &Attribute, value: Value) -> Result<Value> {
 }
 
 /// Returns a resource type with nothing but this attribute.
-fn only(urn: &str, attribute: Attribute) -> ResourceType {
+fn type_of_attribute(urn: &str, attribute: Attribute) -> ResourceType {
     let base = super::schema::tables::user_type();
     let schema = Schema {
         id: Cow::Owned(urn.to_owned()),
@@ -434,7 +442,13 @@ fn only(urn: &str, attribute: Attribute) -> ResourceType {
 ///
 /// # Errors
 /// 400 `tooMany` for more than [`SUBS_MAX`] sub-attributes.
-fn describe(name: &str, op: Op, stored: Option<&Value>, place: &Place<'_>, value: &Value) -> Result<Attribute> {
+fn describe_attribute(
+    name: &str,
+    op: Op,
+    stored: Option<&Value>,
+    place: &Place<'_>,
+    value: &Value,
+) -> Result<Attribute> {
     let multi = match stored {
         Some(stored) => stored.is_array() || op == Op::Add && value.is_array() && place.sub.is_none(),
         None => place.filter.is_some() || value.is_array() && place.sub.is_none(),
@@ -442,12 +456,12 @@ fn describe(name: &str, op: Op, stored: Option<&Value>, place: &Place<'_>, value
     let sent = place.sub.is_none().then_some(value);
     let values: Vec<&Value> = elements(stored).chain(elements(sent).filter(|_| op != Op::Remove)).collect();
     let mut compared = Vec::new();
-    place.filter.iter().for_each(|filter| names(filter, &mut compared));
+    place.filter.iter().for_each(|filter| compared_names(filter, &mut compared));
     let makes_objects = op != Op::Remove && stored.is_none();
     let complex = values.iter().any(|value| value.is_object())
         || makes_objects
             && (place.sub.is_some() || compared.iter().any(|(name, _)| !name.eq_ignore_ascii_case("value")));
-    let of = kind(values.iter().copied(), &compared, "value");
+    let of = type_of_values(values.iter().copied(), &compared, "value");
     let mut described = Attribute { multi, ..Attribute::new(name.to_owned(), of) };
     if !complex {
         return Ok(described);
@@ -472,7 +486,7 @@ fn describe(name: &str, op: Op, stored: Option<&Value>, place: &Place<'_>, value
     }
     let sub = |(name, values): (&str, Vec<&Value>)| {
         let multi = values.iter().any(|value| value.is_array());
-        Attribute { multi, ..Attribute::new(name.to_owned(), kind(values.iter().copied(), &compared, name)) }
+        Attribute { multi, ..Attribute::new(name.to_owned(), type_of_values(values.iter().copied(), &compared, name)) }
     };
     described.kind = Type::Complex;
     described.sub = Cow::Owned(subs.into_values().map(sub).collect());
@@ -488,10 +502,10 @@ fn elements(value: Option<&Value>) -> impl Iterator<Item = &Value> {
 }
 
 /// Collects the names that a filter compares, with the values that they are compared with.
-fn names<'f>(filter: &'f Expression, found: &mut Vec<(&'f str, Option<&'f Literal>)>) {
+fn compared_names<'f>(filter: &'f Expression, found: &mut Vec<(&'f str, Option<&'f Literal>)>) {
     match filter {
-        Expression::And(parts) | Expression::Or(parts) => parts.iter().for_each(|part| names(part, found)),
-        Expression::Not(inner) => names(inner, found),
+        Expression::And(parts) | Expression::Or(parts) => parts.iter().for_each(|part| compared_names(part, found)),
+        Expression::Not(inner) => compared_names(inner, found),
         Expression::Present(path) | Expression::Has { path, .. } => found.push((&path.name, None)),
         Expression::Compare { path, value, .. } => found.push((&path.name, Some(value))),
     }
@@ -499,7 +513,7 @@ fn names<'f>(filter: &'f Expression, found: &mut Vec<(&'f str, Option<&'f Litera
 
 /// Returns the type of values: the type that the filter compares with if any value has it, else that of the first
 /// value; without values, the type that the filter compares with. A nested object is compared and replaced as a whole.
-fn kind<'v>(
+fn type_of_values<'v>(
     values: impl Iterator<Item = &'v Value> + Clone,
     compared: &[(&str, Option<&Literal>)],
     name: &str,
@@ -571,7 +585,7 @@ mod tests {
             ("urn:ab:x:2:a:b", false, None),
             ("urn:ab:x:thing", false, None),
         ] {
-            assert_eq!(split(path, is_object, &known), expected, "{path} {is_object}");
+            assert_eq!(split_path(path, is_object, &known), expected, "{path} {is_object}");
         }
     }
 

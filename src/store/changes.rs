@@ -313,7 +313,7 @@ pub fn prune(sql: &dyn Sql, now: Timestamp, rows: i64) -> Result<bool> {
             corrected = corrected_after(sql, end.0)?;
         }
         let later = corrected.map_or(now, |(_, clock)| now.min(clock));
-        for change in made(piece, later, now) {
+        for change in corrected_times(piece, later, now) {
             // A change from before bytes were counted is as far from the end as the one before it.
             sum = change.bytes.unwrap_or(sum);
             let age = if head.bytes - sum >= KEPT_BYTES { KEPT_LEAST_MILLISECONDS } else { KEPT_MILLISECONDS };
@@ -355,7 +355,7 @@ fn corrected_after(sql: &dyn Sql, seq: Seq) -> Result<Option<(Seq, Timestamp)>> 
 /// Corrects the times of changes that were made while the clock was ahead: a change with a time in the future was made,
 /// at the latest, when the clock of a later change said; `later` is the clock of the last of them. Times never go back,
 /// so all changes since would wait for that time.
-fn made(mut piece: Vec<Oldest>, mut later: Timestamp, now: Timestamp) -> Vec<Oldest> {
+fn corrected_times(mut piece: Vec<Oldest>, mut later: Timestamp, now: Timestamp) -> Vec<Oldest> {
     for change in piece.iter_mut().rev().filter(|change| change.made > now) {
         later = later.min(change.clock);
         change.made = later;

@@ -45,7 +45,7 @@ pub fn read(sql: &dyn Sql, after: Seq, limit: i64, take: &mut dyn FnMut(&Shown) 
         let rows = sql.query(text, &[last.into(), wanted.into()])?;
         left = if (rows.len() as i64) < wanted { 0 } else { left - wanted };
         for row in rows {
-            let change = change(sql, row)?;
+            let change = read_change(sql, row)?;
             if !take(&change)? {
                 return Ok(());
             }
@@ -56,7 +56,7 @@ pub fn read(sql: &dyn Sql, after: Seq, limit: i64, take: &mut dyn FnMut(&Shown) 
 }
 
 /// Reads one change; documents and lists of ids stand in it as they are stored.
-fn change(sql: &dyn Sql, mut row: Row) -> Result<Shown> {
+fn read_change(sql: &dyn Sql, mut row: Row) -> Result<Shown> {
     let (seq, at) = (row.integer()?, Timestamp(row.integer()?));
     let (kind, resource_type, id) = (row.text()?, row.text()?, row.text()?);
     // The ids added and removed, for a change of members.
@@ -79,7 +79,7 @@ fn change(sql: &dyn Sql, mut row: Row) -> Result<Shown> {
         created: created.map(|at| Timestamp(at).into()),
         modified: modified.map(|at| Timestamp(at).into()),
         groups: left.as_deref().map(json::own).transpose()?,
-        group_versions: left.as_deref().map(|groups| versions(sql, groups)).transpose()?,
+        group_versions: left.as_deref().map(|groups| group_versions(sql, groups)).transpose()?,
         memberships,
         added: ids.as_ref().map(|ids| ids.added),
         removed: ids.as_ref().map(|ids| ids.removed),
@@ -98,7 +98,7 @@ struct MemberIds<'a> {
 }
 
 /// Returns the versions of these groups, which rose when a user left them.
-fn versions(sql: &dyn Sql, groups: &str) -> Result<Vec<GroupVersion>> {
+fn group_versions(sql: &dyn Sql, groups: &str) -> Result<Vec<GroupVersion>> {
     let text = "SELECT g.id, g.version, g.modified FROM json_each(?) j JOIN groups g ON g.id = j.value AND g.gone = 0";
     each(sql.query(text, &[groups.into()])?, |mut row| {
         Ok(GroupVersion { id: row.text()?, version: row.integer()?, modified: Timestamp(row.integer()?).into() })

@@ -353,8 +353,8 @@ impl Compiler<'_> {
             Op::Ne => format!("{column} IS NOT {constant}"),
             // An index serves `=`; NULL is as good as false, but not under NOT.
             Op::Eq if negated => format!("{column} IS {constant}"),
-            _ if negated => format!("coalesce({}, 0)", compared(column, op, &constant, value)),
-            _ => compared(column, op, &constant, value),
+            _ if negated => format!("coalesce({}, 0)", comparison_text(column, op, &constant, value)),
+            _ => comparison_text(column, op, &constant, value),
         }
     }
 }
@@ -371,7 +371,7 @@ fn is_one(inner: &Filter) -> bool {
 }
 
 /// Writes `left op constant`, for every operator but `ne`. SQLite orders text by its UTF-8 bytes, as Rust does.
-fn compared(left: &str, op: Op, constant: &str, value: &Value) -> String {
+fn comparison_text(left: &str, op: Op, constant: &str, value: &Value) -> String {
     let empty = matches!(value, Value::Exact(text) | Value::Folded { key: text, .. } if text.is_empty());
     match op {
         Op::Eq => format!("{left} = {constant}"),

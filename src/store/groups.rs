@@ -40,7 +40,7 @@ pub struct Content {
 
 const COLUMNS: &str = "key, id, display_name, display_name_key, external_id, doc, version, seq, created, modified";
 
-fn group(mut row: Row) -> Result<Group> {
+fn read_group(mut row: Row) -> Result<Group> {
     Ok(Group {
         key: row.integer()?,
         id: GroupId::parse(&row.text()?).ok_or_else(|| Error::internal("a stored id is invalid"))?,
@@ -60,22 +60,22 @@ fn group(mut row: Row) -> Result<Group> {
 
 /// Returns the group with that id.
 pub fn by_id(sql: &dyn Sql, id: &GroupId) -> Result<Option<Group>> {
-    one(sql, "id = ?", id.as_str().into())
+    find_group(sql, "id = ?", id.as_str().into())
 }
 
 /// Returns the group with that folded `displayName`.
 pub fn by_display_name(sql: &dyn Sql, key: &str) -> Result<Option<Group>> {
-    one(sql, "display_name_key = ?", key.into())
+    find_group(sql, "display_name_key = ?", key.into())
 }
 
 /// Returns the group with that `externalId`.
 pub fn by_external_id(sql: &dyn Sql, external_id: &str) -> Result<Option<Group>> {
-    one(sql, "external_id = ?", external_id.into())
+    find_group(sql, "external_id = ?", external_id.into())
 }
 
-fn one(sql: &dyn Sql, condition: &str, param: Param<'_>) -> Result<Option<Group>> {
+fn find_group(sql: &dyn Sql, condition: &str, param: Param<'_>) -> Result<Option<Group>> {
     first(sql, &format!("SELECT {COLUMNS} FROM groups WHERE {condition} AND gone = 0"), &[param])?
-        .map(group)
+        .map(read_group)
         .transpose()
 }
 
@@ -84,7 +84,7 @@ pub fn by_keys(sql: &dyn Sql, keys: &[i64]) -> Result<Vec<Group>> {
     let keys = serde_json::to_string(keys).map_err(Error::internal)?;
     let text =
         format!("SELECT {COLUMNS} FROM (SELECT value FROM json_each(?)) CROSS JOIN groups ON key = value AND gone = 0");
-    let mut groups = each(sql.query(&text, &[Param::Text(&keys)])?, group)?;
+    let mut groups = each(sql.query(&text, &[Param::Text(&keys)])?, read_group)?;
     groups.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(groups)
 }

@@ -111,7 +111,7 @@ pub fn applied(sql: &dyn Sql, wanted: &Journal, below: Seq, limit: i64) -> Resul
         true => {
             let text = "SELECT seq, at FROM changes WHERE seq <= ? AND seq > ? AND seq = request_seq \
                         ORDER BY seq DESC LIMIT 1";
-            first(sql, text, &[(newest - WINDOW).into(), start.into()])?.map(place).transpose()?
+            first(sql, text, &[(newest - WINDOW).into(), start.into()])?.map(change_position).transpose()?
         }
         false => None,
     };
@@ -137,14 +137,14 @@ pub fn applied(sql: &dyn Sql, wanted: &Journal, below: Seq, limit: i64) -> Resul
     Ok((rows, cut))
 }
 
-fn place(mut row: Row) -> Result<At> {
+fn change_position(mut row: Row) -> Result<At> {
     Ok((row.integer()?, Timestamp(row.integer()?)))
 }
 
 /// Returns the last change below a position.
 fn last_below(sql: &dyn Sql, seq: Seq) -> Result<Option<At>> {
     first(sql, "SELECT seq, at FROM changes WHERE seq < ? ORDER BY seq DESC LIMIT 1", &[seq.into()])?
-        .map(place)
+        .map(change_position)
         .transpose()
 }
 

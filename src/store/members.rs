@@ -43,7 +43,7 @@ pub fn resolve(sql: &dyn Sql, group: i64, ids: &[&str]) -> Result<Vec<Found>> {
     let mut found = Vec::with_capacity(ids.len());
     let mut rest = ids;
     while let Some(piece) = ids_piece(&mut rest) {
-        found.extend(keys(sql, text, &[piece.as_str().into(), group.into()])?.into_iter().map(|code| match code {
+        found.extend(keys_of(sql, text, &[piece.as_str().into(), group.into()])?.into_iter().map(|code| match code {
             -2 => Found::Deleted,
             -1 => Found::Group,
             0 => Found::Unknown,
@@ -76,7 +76,7 @@ fn ids_piece(ids: &mut &[&str]) -> Option<String> {
 }
 
 /// Returns the integers that a statement yields as one JSON array.
-fn keys(sql: &dyn Sql, text: &str, params: &[Param<'_>]) -> Result<Vec<i64>> {
+fn keys_of(sql: &dyn Sql, text: &str, params: &[Param<'_>]) -> Result<Vec<i64>> {
     first(sql, text, params)?.map_or(Ok(Vec::new()), |mut row| json::own(&row.text()?))
 }
 
@@ -89,7 +89,7 @@ pub fn keys_page(sql: &dyn Sql, group: i64, after: i64) -> Result<Vec<i64>> {
     let text = "SELECT json_group_array(user_key) FROM (SELECT user_key FROM members \
                 WHERE group_key = ? AND user_key > ? AND user_key NOT IN (SELECT key FROM users WHERE gone = 1) \
                 ORDER BY user_key LIMIT ?)";
-    keys(sql, text, &[group.into(), after.into(), (KEYS_AT_ONCE as i64).into()])
+    keys_of(sql, text, &[group.into(), after.into(), (KEYS_AT_ONCE as i64).into()])
 }
 
 /// Members of a group: their keys, and their ids as SQL wrote them.

@@ -68,15 +68,15 @@ pub struct Gone {
 
 /// Returns a group that is gone.
 pub fn gone_group(sql: &dyn Sql) -> Result<Option<Gone>> {
-    gone(sql, "SELECT key, id, seq FROM groups WHERE gone = 1 LIMIT 1")
+    gone_resource(sql, "SELECT key, id, seq FROM groups WHERE gone = 1 LIMIT 1")
 }
 
 /// Returns a user who is gone.
 pub fn gone_user(sql: &dyn Sql) -> Result<Option<Gone>> {
-    gone(sql, "SELECT key, id, seq FROM users WHERE gone = 1 LIMIT 1")
+    gone_resource(sql, "SELECT key, id, seq FROM users WHERE gone = 1 LIMIT 1")
 }
 
-fn gone(sql: &dyn Sql, text: &str) -> Result<Option<Gone>> {
+fn gone_resource(sql: &dyn Sql, text: &str) -> Result<Option<Gone>> {
     let row = first(sql, text, &[])?;
     row.map(|mut row| Ok(Gone { key: row.integer()?, id: row.text()?, seq: row.integer()? })).transpose()
 }

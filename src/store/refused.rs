@@ -135,7 +135,7 @@ pub fn numbers(sql: &dyn Sql, token: &str, limit: i64) -> Result<Vec<(String, i6
     each(sql.query(text, &[token.into(), limit.into()])?, |mut row| Ok((row.text()?, row.integer()?)))
 }
 
-fn key(row: &mut Row) -> Result<Key> {
+fn read_key(row: &mut Row) -> Result<Key> {
     Ok(Key { code: row.text()?, token: row.text()?, fingerprint: row.text()? })
 }
 
@@ -145,7 +145,7 @@ pub fn further(sql: &dyn Sql, after: &Key, count: i64) -> Result<Option<Key>> {
                 ORDER BY code, token, fingerprint LIMIT 1 OFFSET ?4";
     let [code, token, fingerprint] = after.params();
     let row = first(sql, text, &[code, token, fingerprint, (count - 1).into()])?;
-    row.map(|mut row| key(&mut row)).transpose()
+    row.map(|mut row| read_key(&mut row)).transpose()
 }
 
 /// Forgets the rows of a range, its end included, that were last seen before `oldest`; returns the token of each.

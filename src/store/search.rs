@@ -87,7 +87,7 @@ impl Range<'_> {
 
 const COLUMNS: &str = "r.id, r.doc, r.version, r.created, r.modified";
 
-fn record(mut row: Row) -> Result<Record> {
+fn read_record(mut row: Row) -> Result<Record> {
     Ok(Record {
         key: row.integer()?,
         place: row.text()?,
@@ -191,14 +191,14 @@ impl Found {
 /// Returns the rows up to `until` that meet the condition, at most `most` of them.
 pub fn places(sql: &dyn Sql, range: &Range<'_>, until: Option<&str>, condition: &Condition) -> Result<Vec<Found>> {
     let open = if condition.passes > 0 { has_many(range.kinds) } else { "0".to_owned() };
-    let rows = select(sql, &format!("{}, {open}", range.place_columns()), range, until, condition)?;
+    let rows = select_piece(sql, &format!("{}, {open}", range.place_columns()), range, until, condition)?;
     each(rows, |mut row| {
         let found = range.read_place(&mut row)?;
         Ok(Found { open: row.integer()? == 1, ..found })
     })
 }
 
-fn select(
+fn select_piece(
     sql: &dyn Sql,
     columns: &str,
     range: &Range<'_>,
@@ -256,5 +256,5 @@ pub fn by_keys(sql: &dyn Sql, kinds: Kinds, keys: &[i64]) -> Result<Vec<Record>>
         range.table()
     );
     let keys = serde_json::to_string(keys).map_err(Error::internal)?;
-    each(sql.query(&text, &[Param::Text(&keys)])?, record)
+    each(sql.query(&text, &[Param::Text(&keys)])?, read_record)
 }

@@ -13,7 +13,7 @@ pub fn users(sql: &dyn Sql, after: i64, count: i64) -> Result<Vec<(i64, String)>
     let rows = sql.query(text, &[after.into(), count.into()])?;
     rows.into_iter()
         .map(|mut row| {
-            let (key, found) = resource(&mut row)?;
+            let (key, found) = read_resource(&mut row)?;
             let active = row.integer()? == 1;
             Ok((key, SnapshotLine::User(found.user(active)?).text()?))
         })
@@ -27,7 +27,7 @@ pub fn groups(sql: &dyn Sql, below: i64, count: i64) -> Result<Vec<(i64, String)
     let rows = sql.query(text, &[below.into(), count.into()])?;
     rows.into_iter()
         .map(|mut row| {
-            let (key, found) = resource(&mut row)?;
+            let (key, found) = read_resource(&mut row)?;
             Ok((key, SnapshotLine::Group(found.group()?).text()?))
         })
         .collect()
@@ -60,7 +60,7 @@ impl Found {
 }
 
 /// Returns a key, and the fields that users and groups share.
-fn resource(row: &mut Row) -> Result<(i64, Found)> {
+fn read_resource(row: &mut Row) -> Result<(i64, Found)> {
     let (key, id, version) = (row.integer()?, row.text()?, row.integer()?);
     let (created, modified) = (Timestamp(row.integer()?), Timestamp(row.integer()?));
     Ok((key, Found { id, version, created, modified, attributes: row.text()? }))

@@ -43,12 +43,13 @@ impl Token {
 const COLUMNS: &str = "hash, id, name, kind, dialect, scope, created, expires, revoked, last_used, \
                        address_ranges, replaced_by, minted_by";
 
-fn token(mut row: Row) -> Result<Token> {
+fn read_token(mut row: Row) -> Result<Token> {
     let broken = || Error::internal("a stored token is invalid");
     let hash = TokenHash::parse(&row.text()?).ok_or_else(broken)?;
     let id = TokenId::parse(&row.text()?).ok_or_else(broken)?;
-    let (name, kind, dialect): (_, TokenKind, Dialect) = (row.text()?, word(&row.text()?)?, word(&row.text()?)?);
-    let scope: Option<Scope> = row.optional_text()?.map(|text| word(&text)).transpose()?;
+    let (name, kind, dialect): (_, TokenKind, Dialect) =
+        (row.text()?, read_word(&row.text()?)?, read_word(&row.text()?)?);
+    let scope: Option<Scope> = row.optional_text()?.map(|text| read_word(&text)).transpose()?;
     let created = Timestamp(row.integer()?);
     let expires_at = row.optional_integer()?.map(Timestamp);
     let (revoked, last_used) = (row.optional_integer()?.map(Timestamp), row.optional_integer()?.map(Timestamp));
@@ -59,29 +60,31 @@ fn token(mut row: Row) -> Result<Token> {
 }
 
 /// Reads an enumeration's name, as serde spells it.
-fn word<T: for<'a> Deserialize<'a>>(text: &str) -> Result<T> {
+fn read_word<T: for<'a> Deserialize<'a>>(text: &str) -> Result<T> {
     json::own(&format!("\"{text}\""))
 }
 
-/// Writes what [`word`] reads.
-fn spelled(value: impl Serialize) -> Result<String> {
+/// Writes what [`read_word`] reads.
+fn spell_word(value: impl Serialize) -> Result<String> {
     serde_json::to_string(&value).map(|quoted| quoted.trim_matches('"').to_owned()).map_err(Error::internal)
 }
 
 /// Returns the token with that hash.
 pub fn by_hash(sql: &dyn Sql, hash: &TokenHash) -> Result<Option<Token>> {
     let text = format!("SELECT {COLUMNS} FROM tokens WHERE hash = ?");
-    first(sql, &text, &[hash.hex().as_str().into()])?.map(token).transpose()
+    first(sql, &text, &[hash.hex().as_str().into()])?.map(read_token).transpose()
 }
 
 /// Returns the token with that public id.
 pub fn by_id(sql: &dyn Sql, id: &TokenId) -> Result<Option<Token>> {
-    first(sql, &format!("SELECT {COLUMNS} FROM tokens WHERE id = ?"), &[id.as_str().into()])?.map(token).transpose()
+    first(sql, &format!("SELECT {COLUMNS} FROM tokens WHERE id = ?"), &[id.as_str().into()])?
+        .map(read_token)
+        .transpose()
 }
 
 /// Returns all tokens, the oldest first.
 pub fn all(sql: &dyn Sql) -> Result<Vec<Token>> {
-    each(sql.query(&format!("SELECT {COLUMNS} FROM tokens ORDER BY created, id"), &[])?, token)
+    each(sql.query(&format!("SELECT {COLUMNS} FROM tokens ORDER BY created, id"), &[])?, read_token)
 }
 
 /// Counts the tokens.
@@ -105,8 +108,8 @@ pub fn insert(
 ) -> Result<()> {
     let text = "INSERT INTO tokens (hash, id, name, kind, dialect, scope, created, expires, address_ranges, minted_by) \
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    let (hash, kind, dialect) = (hash.hex(), spelled(settings.kind)?, spelled(settings.dialect)?);
-    let scope = settings.scope.map(spelled).transpose()?;
+    let (hash, kind, dialect) = (hash.hex(), spell_word(settings.kind)?, spell_word(settings.dialect)?);
+    let scope = settings.scope.map(spell_word).transpose()?;
     let ranges = (!settings.address_ranges.is_empty()).then(|| json!(settings.address_ranges).to_string());
     let params = [
         Param::Text(&hash),
@@ -148,7 +151,7 @@ pub fn descendants(sql: &dyn Sql, id: &TokenId) -> Result<Vec<Token>> {
          SELECT {COLUMNS} FROM tokens WHERE id IN (SELECT child FROM minted) AND id <> ?1 AND revoked IS NULL \
          ORDER BY created, id"
     );
-    each(sql.query(&text, &[id.as_str().into()])?, token)
+    each(sql.query(&text, &[id.as_str().into()])?, read_token)
 }
 
 /// Ends all tokens now; those that have ended stay as they are. No record is due: KV's are about to be deleted.
@@ -166,7 +169,7 @@ pub fn records_due(sql: &dyn Sql, now: Timestamp, furthest: Timestamp, count: i6
     );
     each(sql.query(&text, &[now.0.into(), furthest.0.into(), count.into()])?, |mut row| {
         let due = Timestamp(row.integer()?);
-        token(row).map(|token| (token, due))
+        read_token(row).map(|token| (token, due))
     })
 }
 

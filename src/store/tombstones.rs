@@ -36,9 +36,9 @@ pub fn bury(sql: &dyn Sql, id: &str, kind: &str, seq: Seq) -> Result<()> {
 pub fn move_to(sql: &dyn Sql, id: &str, old: Seq, seq: Seq) -> Result<()> {
     sql.query("UPDATE tombstones SET seq = ? WHERE id = ?", &[seq.into(), id.into()])?;
     // It is counted once more.
-    match counted(sql)? {
+    match stored_count(sql)? {
         counted if counted.count > 0 && (old, id) <= (counted.seq, counted.id.as_str()) => {
-            save(sql, &Counted { count: counted.count - 1, ..counted })
+            save_count(sql, &Counted { count: counted.count - 1, ..counted })
         }
         _ => Ok(()),
     }
@@ -52,21 +52,21 @@ pub fn forget_count(sql: &dyn Sql) -> Result<()> {
 /// Counts at most `rows` tombstones that were not counted yet. Once all are, forgets at most so many of the oldest
 /// beyond `kept`. Returns true if there may be more to do.
 pub fn prune(sql: &dyn Sql, kept: i64, rows: i64) -> Result<bool> {
-    let counted = counted(sql)?;
+    let counted = stored_count(sql)?;
     // Those without a position come first, in the order of their ids; the others have one each.
     let mut found = (0, counted.seq, String::new());
     if counted.seq == 0 {
         let some = "SELECT id FROM tombstones WHERE seq IS NULL AND id > ?1 ORDER BY id LIMIT ?2";
         let text = format!("SELECT count(*), 0, coalesce(max(id), '') FROM ({some})");
-        found = place(sql, &text, &[Param::Text(&counted.id), rows.into()])?;
+        found = last_place(sql, &text, &[Param::Text(&counted.id), rows.into()])?;
     }
     if found.0 == 0 {
         let some = "SELECT seq FROM tombstones WHERE seq > ?1 ORDER BY seq LIMIT ?2";
         let text = format!("SELECT count(*), coalesce(max(seq), 0), '' FROM ({some})");
-        found = place(sql, &text, &[counted.seq.into(), rows.into()])?;
+        found = last_place(sql, &text, &[counted.seq.into(), rows.into()])?;
     }
     if let (found @ 1.., seq, id) = found {
-        save(sql, &Counted { count: counted.count + found, seq, id })?;
+        save_count(sql, &Counted { count: counted.count + found, seq, id })?;
         return Ok(true);
     }
     let excess = counted.count - kept;
@@ -75,22 +75,22 @@ pub fn prune(sql: &dyn Sql, kept: i64, rows: i64) -> Result<bool> {
     }
     let text = "DELETE FROM tombstones WHERE id IN (SELECT id FROM tombstones ORDER BY seq, id LIMIT ?)";
     sql.query(text, &[excess.min(rows).into()])?;
-    save(sql, &Counted { count: counted.count - excess.min(rows), ..counted })?;
+    save_count(sql, &Counted { count: counted.count - excess.min(rows), ..counted })?;
     Ok(excess > rows)
 }
 
 /// Returns the number of rows that a statement found, and the last of them.
-fn place(sql: &dyn Sql, text: &str, params: &[Param<'_>]) -> Result<(i64, Seq, String)> {
+fn last_place(sql: &dyn Sql, text: &str, params: &[Param<'_>]) -> Result<(i64, Seq, String)> {
     match first(sql, text, params)? {
         Some(mut row) => Ok((row.integer()?, row.integer()?, row.text()?)),
         None => Ok((0, 0, String::new())),
     }
 }
 
-fn counted(sql: &dyn Sql) -> Result<Counted> {
+fn stored_count(sql: &dyn Sql) -> Result<Counted> {
     settings::get(sql, COUNT)?.map_or(Ok(Counted::default()), |text| json::own(&text))
 }
 
-fn save(sql: &dyn Sql, counted: &Counted) -> Result<()> {
+fn save_count(sql: &dyn Sql, counted: &Counted) -> Result<()> {
     settings::put(sql, COUNT, &serde_json::to_string(counted).map_err(Error::internal)?)
 }

@@ -47,7 +47,7 @@ pub struct Content {
 const COLUMNS: &str = "key, id, user_name, user_name_key, external_id, mail_key, more_mail, active, doc, version, seq, \
                        created, modified";
 
-fn user(mut row: Row) -> Result<User> {
+fn read_user(mut row: Row) -> Result<User> {
     Ok(User {
         key: row.integer()?,
         id: UserId::parse(&row.text()?).ok_or_else(|| Error::internal("a stored id is invalid"))?,
@@ -70,21 +70,23 @@ fn user(mut row: Row) -> Result<User> {
 
 /// Returns the user with that id.
 pub fn by_id(sql: &dyn Sql, id: &UserId) -> Result<Option<User>> {
-    one(sql, "id = ?", id.as_str().into())
+    find_user(sql, "id = ?", id.as_str().into())
 }
 
 /// Returns the user with that folded `userName`.
 pub fn by_user_name(sql: &dyn Sql, key: &str) -> Result<Option<User>> {
-    one(sql, "user_name_key = ?", key.into())
+    find_user(sql, "user_name_key = ?", key.into())
 }
 
 /// Returns the user with that `externalId`.
 pub fn by_external_id(sql: &dyn Sql, external_id: &str) -> Result<Option<User>> {
-    one(sql, "external_id = ?", external_id.into())
+    find_user(sql, "external_id = ?", external_id.into())
 }
 
-fn one(sql: &dyn Sql, condition: &str, param: Param<'_>) -> Result<Option<User>> {
-    first(sql, &format!("SELECT {COLUMNS} FROM users WHERE {condition} AND gone = 0"), &[param])?.map(user).transpose()
+fn find_user(sql: &dyn Sql, condition: &str, param: Param<'_>) -> Result<Option<User>> {
+    first(sql, &format!("SELECT {COLUMNS} FROM users WHERE {condition} AND gone = 0"), &[param])?
+        .map(read_user)
+        .transpose()
 }
 
 /// Returns the users with these keys, in the order of their ids.
@@ -92,7 +94,7 @@ pub fn by_keys(sql: &dyn Sql, keys: &[i64]) -> Result<Vec<User>> {
     let keys = serde_json::to_string(keys).map_err(Error::internal)?;
     let text =
         format!("SELECT {COLUMNS} FROM (SELECT value FROM json_each(?)) CROSS JOIN users ON key = value AND gone = 0");
-    let mut users = each(sql.query(&text, &[Param::Text(&keys)])?, user)?;
+    let mut users = each(sql.query(&text, &[Param::Text(&keys)])?, read_user)?;
     users.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(users)
 }

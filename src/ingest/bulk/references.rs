@@ -32,7 +32,7 @@ impl<'a> Places<'a> {
         let extensions = kind.extensions.iter().flat_map(|schema| schema.attributes.iter());
         let all = kind.schema.attributes.iter().chain(extensions);
         let names = all.filter(|attribute| refers(attribute)).map(|attribute| attribute.name.to_ascii_lowercase());
-        Self { kind, names: names.collect(), paths: patches.then(|| paths(data)) }
+        Self { kind, names: names.collect(), paths: patches.then(|| operation_paths(data)) }
     }
 
     /// Returns the meaning of the text at that place.
@@ -86,7 +86,7 @@ fn refers(attribute: &Attribute) -> bool {
     attribute.sub("$ref").is_some() || attribute.kind == Type::Reference && to_resources
 }
 
-fn paths(data: Checked<'_>) -> Vec<Option<Cow<'_, str>>> {
+fn operation_paths(data: Checked<'_>) -> Vec<Option<Cow<'_, str>>> {
     let path = |operation: Checked<'_>| {
         operation.object().and_then(|operation| operation.get("path")?.text().map(|path| Cow::Owned(path.into_owned())))
     };

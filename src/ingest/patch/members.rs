@@ -29,7 +29,7 @@ pub(super) fn steps(
         _ => members::read(kind, value, reading)?,
     };
     if let Some(filter) = path.filter {
-        return some(op, filter, &said, group, reading);
+        return filtered_operations(op, filter, &said, group, reading);
     }
     Ok(match (op, &said) {
         (Op::Add, Said::Null) => Vec::new(),
@@ -46,7 +46,13 @@ pub(super) fn steps(
 }
 
 /// Reads an operation on the members that a filter matches. If the filter names them, they are found here.
-fn some(op: Op, filter: Filter, said: &Said<'_>, group: &str, reading: &mut Reading) -> Result<Vec<GroupOperation>> {
+fn filtered_operations(
+    op: Op,
+    filter: Filter,
+    said: &Said<'_>,
+    group: &str,
+    reading: &mut Reading,
+) -> Result<Vec<GroupOperation>> {
     let filter = member::filter(filter)?;
     let named: Option<Vec<MemberId>> =
         member::named(&filter).map(|ids| ids.into_iter().filter_map(MemberId::parse).collect());

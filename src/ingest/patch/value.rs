@@ -40,7 +40,7 @@ pub(super) fn operation(kind: &ResourceType, sent: Sent<'_>, reading: &mut Readi
             }
             match says_more {
                 false => Value::Null,
-                true if is_list && op == Op::Remove => leaving(target, &path, value, reading)?,
+                true if is_list && op == Op::Remove => read_removed_values(target, &path, value, reading)?,
                 true if sub.is_some() && attribute.multi || path.filter.is_some() => {
                     plain(op, target, &path, value, is_list, reading)?
                 }
@@ -127,17 +127,21 @@ fn value_of(
     is_list: bool,
     (reading, unknown): (&mut Reading, &mut Vec<String>),
 ) -> Result<Value> {
-    if is_list { list(target, path, text, (reading, unknown)) } else { one(op, target, path, text, (reading, unknown)) }
+    if is_list {
+        read_all_values(target, path, text, (reading, unknown))
+    } else {
+        read_single_value(op, target, path, text, (reading, unknown))
+    }
 }
 
 /// Reads all values of a multi-valued attribute.
-fn list(
+fn read_all_values(
     target: &Attribute,
     path: &Resolved,
     text: Checked<'_>,
     (reading, unknown): (&mut Reading, &mut Vec<String>),
 ) -> Result<Value> {
-    let value = several(target, reading.guide.attribute(target, text)?, reading);
+    let value = as_list(target, reading.guide.attribute(target, text)?, reading);
     let value = if reading.mends() { dialect::repaired(target, value, &mut reading.repairs) } else { value };
     let name = path.to_string();
     let found = canonical(target, value, name.strip_suffix(&*target.name).unwrap_or_default(), unknown)?;
@@ -149,11 +153,11 @@ fn list(
 ///
 /// # Errors
 /// 400 `invalidValue` for an element without a known part, or whose unknown part may be what tells it from others.
-fn leaving(target: &Attribute, path: &Resolved, text: Checked<'_>, reading: &mut Reading) -> Result<Value> {
+fn read_removed_values(target: &Attribute, path: &Resolved, text: Checked<'_>, reading: &mut Reading) -> Result<Value> {
     if text.is_null() {
         return Ok(Value::Null);
     }
-    let value = several(target, reading.guide.removal(target, text)?, reading);
+    let value = as_list(target, reading.guide.removal(target, text)?, reading);
     let value = if reading.mends() { dialect::repaired_removal(target, value, &mut reading.repairs) } else { value };
     let name = path.to_string();
     let Value::Array(items) = value else {
@@ -184,7 +188,7 @@ fn leaving(target: &Attribute, path: &Resolved, text: Checked<'_>, reading: &mut
 }
 
 /// Returns a list. In a PATCH one of several values may stand without a list (RFC 7644 section 3.5.2.1).
-fn several(target: &Attribute, value: Value, reading: &Reading) -> Value {
+fn as_list(target: &Attribute, value: Value, reading: &Reading) -> Value {
     match value {
         one @ Value::Object(_) if target.kind == Type::Complex && !reading.mends() => json!([one]),
         one @ (Value::String(_) | Value::Bool(_) | Value::Number(_)) if target.kind != Type::Complex => json!([one]),
@@ -194,7 +198,7 @@ fn several(target: &Attribute, value: Value, reading: &Reading) -> Value {
 
 /// Reads one value: a simple one, or an object that is merged into the stored one, with `null` for removed
 /// sub-attributes.
-fn one(
+fn read_single_value(
     op: Op,
     target: &Attribute,
     path: &Resolved,
@@ -207,13 +211,13 @@ fn one(
     Ok(match value {
         Value::Object(map) if target.kind == Type::Complex => {
             let clears = op == Op::Replace || !reading.mends();
-            object(target, map, clears, &name, unknown)?
+            read_object(target, map, clears, &name, unknown)?
         }
         other => single(target, other, &name, unknown)?.unwrap_or_default(),
     })
 }
 
-fn object(
+fn read_object(
     target: &Attribute,
     map: Map<String, Value>,
     clears: bool,

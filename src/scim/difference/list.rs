@@ -8,7 +8,7 @@
 //! Every look-up uses a sorted vector, so the work is n log n of the two lists' size.
 
 use super::super::order::Ordered;
-use super::{length, restore as restore_object, within};
+use super::{difference_within, restore as restore_object, text_length};
 use crate::budget::Budget;
 use crate::error::Result;
 use serde_json::{Map, Value, json};
@@ -46,7 +46,7 @@ pub(super) fn difference(old: &[Value], new: &[Value], budget: &Budget) -> Resul
     let mut likely = None;
     let (mut pieces, mut next, mut after_same) = (Vec::new(), 0, 0);
     for value in old {
-        let found = (new.get(next) == Some(value)).then_some(next).or_else(|| place(&places, value));
+        let found = (new.get(next) == Some(value)).then_some(next).or_else(|| first_place(&places, value));
         if let Some(start) = found {
             match pieces.last_mut() {
                 Some(Piece::Same { count, .. }) if start == next => *count += 1,
@@ -56,14 +56,14 @@ pub(super) fn difference(old: &[Value], new: &[Value], budget: &Budget) -> Resul
             continue;
         }
         // A value that changed mostly stays where it was: behind the one before it, or behind the last equal one.
-        let long = length(value);
-        let mut told = changed((value, long), new, next, budget)?;
+        let long = text_length(value);
+        let mut told = change_from((value, long), new, next, budget)?;
         if value.is_object() && told.as_ref().is_none_or(|(_, _, length)| *length > SHORT) {
             budget.spend(LOOKED_FOR_UNITS)?;
             let by_attribute = likely.get_or_insert_with(|| Likely::new(new)).best(value);
             let others = Some(after_same).into_iter().chain(by_attribute).filter(|at| *at != next);
             for at in others {
-                let other = changed((value, long), new, at, budget)?;
+                let other = change_from((value, long), new, at, budget)?;
                 told = told.into_iter().chain(other).min_by_key(|(_, _, length)| *length);
             }
         }
@@ -84,7 +84,7 @@ pub(super) fn difference(old: &[Value], new: &[Value], budget: &Budget) -> Resul
 }
 
 /// Returns the first place of a value in the sorted list.
-fn place(places: &[(Ordered<'_>, usize)], value: &Value) -> Option<usize> {
+fn first_place(places: &[(Ordered<'_>, usize)], value: &Value) -> Option<usize> {
     let at = places.partition_point(|(other, _)| *other < Ordered(value));
     places.get(at).filter(|(other, _)| *other == Ordered(value)).map(|(_, place)| *place)
 }
@@ -94,12 +94,12 @@ fn place(places: &[(Ordered<'_>, usize)], value: &Value) -> Option<usize> {
 ///
 /// # Errors
 /// 400 `tooMany` beyond the budget.
-fn changed((value, long): (&Value, usize), new: &[Value], at: usize, budget: &Budget) -> Result<Option<Told>> {
+fn change_from((value, long): (&Value, usize), new: &[Value], at: usize, budget: &Budget) -> Result<Option<Told>> {
     let (Some(value), Some(now)) = (value.as_object(), new.get(at).and_then(Value::as_object)) else { return Ok(None) };
-    let told = within(value, now, budget)?;
+    let told = difference_within(value, now, budget)?;
     let told_long =
-        told.iter().map(|(name, value)| name.len() + length(value)).sum::<usize>() + told.len() * "\"\":,".len();
-    let told_long = told_long + length(&json!([at, 1])) + ",{}".len();
+        told.iter().map(|(name, value)| name.len() + text_length(value)).sum::<usize>() + told.len() * "\"\":,".len();
+    let told_long = told_long + text_length(&json!([at, 1])) + ",{}".len();
     Ok((told_long < long).then_some((at, told, told_long)))
 }
 
@@ -114,15 +114,15 @@ impl<'a> Piece<'a> {
                 let told = vec![json!([start, count, told])];
                 let one = if count == 1 { restore(new, &told) } else { Vec::new() };
                 // A difference that saves less than half of one value is not used.
-                let long = one.first().map_or(usize::MAX, length);
-                if told.first().is_some_and(|told| 2 * length(told) > long) { one } else { told }
+                let long = one.first().map_or(usize::MAX, text_length);
+                if told.first().is_some_and(|told| 2 * text_length(told) > long) { one } else { told }
             }
             Piece::Same { start, count } => {
                 let run = json!([start, count]);
                 // Short values are shorter than a run of them.
                 let same = new.iter().skip(start).take(count);
-                let long: usize = same.clone().map(|value| length(value) + ",".len()).sum();
-                if long <= length(&run) { same.cloned().collect() } else { vec![run] }
+                let long: usize = same.clone().map(|value| text_length(value) + ",".len()).sum();
+                if long <= text_length(&run) { same.cloned().collect() } else { vec![run] }
             }
         }
     }
@@ -147,7 +147,7 @@ impl<'a> Likely<'a> {
         for (name, value) in value.as_object()? {
             let key = (name.as_str(), Ordered(value));
             let first = self.0.partition_point(|(other, _)| *other < key);
-            let long = length(value);
+            let long = text_length(value);
             let most = if long < LARGE { SHARED_BY_FEW } else { usize::MAX };
             let same = self.0.iter().skip(first).take_while(|(other, _)| *other == key);
             let places: Vec<usize> = same.map(|(_, place)| *place).take(most.saturating_add(1)).collect();

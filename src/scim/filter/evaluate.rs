@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
 
-use super::{Filter, Op, Target, Value, instant};
+use super::{Filter, Op, Target, Value, read_instant};
 use crate::fold::fold;
 
 impl Filter {
@@ -55,14 +55,14 @@ impl Filter {
             Filter::And(parts) => parts.iter().all(|part| part.finds(resource, folds)),
             Filter::Or(parts) => parts.iter().any(|part| part.finds(resource, folds)),
             Filter::Not(inner) => !inner.finds(resource, folds),
-            Filter::Present(target) => values(target, resource).into_iter().flatten().any(has_value),
+            Filter::Present(target) => values_of(target, resource).into_iter().flatten().any(has_value),
             Filter::Compare { target, op, value } => {
-                let values = values(target, resource);
+                let values = values_of(target, resource);
                 values.is_empty() && *op == Op::Ne
-                    || values.into_iter().any(|stored| compare(stored, *op, value, folds))
+                    || values.into_iter().any(|stored| compare_value(stored, *op, value, folds))
             }
             Filter::Has { target, filter } => {
-                values(target, resource).into_iter().flatten().any(|element| filter.finds_element(element, folds))
+                values_of(target, resource).into_iter().flatten().any(|element| filter.finds_element(element, folds))
             }
         }
     }
@@ -97,20 +97,20 @@ fn has_value(value: &Json) -> bool {
 
 /// Returns the values of `target`: one for each element of a multi-valued attribute, `None` where the sub-attribute is
 /// absent.
-fn values<'a>(target: &Target, resource: &'a Map<String, Json>) -> Vec<Option<&'a Json>> {
+fn values_of<'a>(target: &Target, resource: &'a Map<String, Json>) -> Vec<Option<&'a Json>> {
     let object = match &target.urn {
         None => Some(resource),
-        Some(urn) if target.name.is_empty() => return elements(resource.get(urn)).collect(),
+        Some(urn) if target.name.is_empty() => return elements_of(resource.get(urn)).collect(),
         Some(urn) => resource.get(urn).and_then(Json::as_object),
     };
     let value = object.and_then(|object| object.get(&target.name));
     match &target.sub {
-        None => elements(value).collect(),
-        Some(sub) => elements(value).flat_map(|element| elements(element.and_then(|e| e.get(sub)))).collect(),
+        None => elements_of(value).collect(),
+        Some(sub) => elements_of(value).flat_map(|element| elements_of(element.and_then(|e| e.get(sub)))).collect(),
     }
 }
 
-fn elements(value: Option<&Json>) -> impl Iterator<Item = Option<&Json>> {
+fn elements_of(value: Option<&Json>) -> impl Iterator<Item = Option<&Json>> {
     let (list, single) = match value {
         Some(Json::Array(list)) => (list.as_slice(), None),
         other => (Default::default(), Some(other)),
@@ -118,7 +118,7 @@ fn elements(value: Option<&Json>) -> impl Iterator<Item = Option<&Json>> {
     list.iter().map(Some).chain(single)
 }
 
-fn compare(stored: Option<&Json>, op: Op, value: &Value, folds: &Folds) -> bool {
+fn compare_value(stored: Option<&Json>, op: Op, value: &Value, folds: &Folds) -> bool {
     let found = match (stored, value) {
         (Some(Json::String(stored)), Value::Folded { key, .. }) => {
             return folds.with(stored, |stored| text_matches(op, stored, key));
@@ -129,7 +129,7 @@ fn compare(stored: Option<&Json>, op: Op, value: &Value, folds: &Folds) -> bool 
         (Some(Json::Bool(stored)), Value::Boolean(boolean)) => (stored == boolean).then_some(Ordering::Equal),
         _ => None,
     };
-    ordered(op, found)
+    outcome_of(op, found)
 }
 
 /// Returns true if a stored text fulfils the comparison.
@@ -137,8 +137,8 @@ pub(in crate::scim) fn compare_text(stored: &str, op: Op, value: &Value) -> bool
     match value {
         Value::Exact(text) => text_matches(op, stored, text),
         Value::Folded { key, .. } => text_matches(op, &fold(stored), key),
-        Value::Instant { ms, .. } => ordered(op, instant(stored).map(|stored| stored.cmp(ms))),
-        Value::Number(_) | Value::Boolean(_) => ordered(op, None),
+        Value::Instant { ms, .. } => outcome_of(op, read_instant(stored).map(|stored| stored.cmp(ms))),
+        Value::Number(_) | Value::Boolean(_) => outcome_of(op, None),
     }
 }
 
@@ -147,12 +147,12 @@ fn text_matches(op: Op, stored: &str, text: &str) -> bool {
         Op::Co => stored.contains(text),
         Op::Sw => stored.starts_with(text),
         Op::Ew => stored.ends_with(text),
-        _ => ordered(op, Some(stored.cmp(text))),
+        _ => outcome_of(op, Some(stored.cmp(text))),
     }
 }
 
 /// Returns the outcome of the operator. Without two comparable values only `ne` is true.
-fn ordered(op: Op, found: Option<Ordering>) -> bool {
+fn outcome_of(op: Op, found: Option<Ordering>) -> bool {
     match op {
         Op::Ne => found != Some(Ordering::Equal),
         Op::Eq => found == Some(Ordering::Equal),

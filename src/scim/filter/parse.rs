@@ -164,7 +164,7 @@ impl<'a> Parser<'a> {
     fn attribute_path(&mut self) -> Result<AttributePath> {
         let start = self.text.at;
         let word = self.text.take_while(is_attribute_char);
-        match split(word) {
+        match split_attribute_path(word) {
             Some(path) => Ok(path),
             None => {
                 self.text.at = start;
@@ -282,7 +282,7 @@ fn depth(expression: &Expression) -> usize {
 
 /// Splits `attrPath = [URI ":"] ATTRNAME *1subAttr`. A URN has dots of its own, so only the text after its last colon
 /// is split.
-fn split(word: &str) -> Option<AttributePath> {
+fn split_attribute_path(word: &str) -> Option<AttributePath> {
     let (urn, last) = match word.rsplit_once(':') {
         Some((urn, last)) => (Some(urn), last),
         None => (None, word),

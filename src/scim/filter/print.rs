@@ -49,9 +49,9 @@ impl Display for Literal {
 impl Display for Expression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Expression::Or(parts) => join(f, parts, " or ", |_| false),
+            Expression::Or(parts) => join_parts(f, parts, " or ", |_| false),
             // "not" takes precedence over "and", "and" over "or" (RFC 7644 section 3.4.2.2).
-            Expression::And(parts) => join(f, parts, " and ", |part| matches!(part, Expression::Or(_))),
+            Expression::And(parts) => join_parts(f, parts, " and ", |part| matches!(part, Expression::Or(_))),
             Expression::Not(inner) => write!(f, "not ({inner})"),
             Expression::Present(path) => write!(f, "{path} pr"),
             Expression::Compare { path, op, value } => write!(f, "{path} {op} {value}"),
@@ -60,7 +60,7 @@ impl Display for Expression {
     }
 }
 
-fn join(
+fn join_parts(
     f: &mut fmt::Formatter<'_>,
     parts: &[Expression],
     word: &str,

@@ -1,6 +1,6 @@
 //! From the written filter to its meaning: attributes are looked up, values get their types.
 
-use super::{AttributePath, Expression, Filter, Form, Forms, Literal, Op, ResolveError, Target, Value, instant};
+use super::{AttributePath, Expression, Filter, Form, Forms, Literal, Op, ResolveError, Target, Value, read_instant};
 use crate::error::{Code, Error, Result, excerpt};
 use crate::scim::json;
 use crate::scim::schema::{Attribute, Mutability, ResourceType, Returned, Schema, Type};
@@ -125,14 +125,14 @@ pub(in crate::scim) fn find_inside<'a>(
         None => resource.attribute(&path.name),
         Some(schema) => schema.attribute(&path.name),
     };
-    let found = attribute.and_then(|attribute| define(extension, attribute, path.sub.as_deref()));
+    let found = attribute.and_then(|attribute| definition_of(extension, attribute, path.sub.as_deref()));
     found.ok_or_else(|| ResolveError::Unknown(format!("{urn}:{path}")))
 }
 
 fn lookup<'a>(path: &AttributePath, resource: &'a ResourceType, forms: Forms) -> Option<Found<'a>> {
     if path.urn.is_none() {
         return match resource.attribute(&path.name) {
-            Some(attribute) => define(None, attribute, path.sub.as_deref()),
+            Some(attribute) => definition_of(None, attribute, path.sub.as_deref()),
             None if forms.allow(Form::ShortName) => in_one_extension(path, resource),
             None => None,
         };
@@ -151,8 +151,8 @@ fn lookup<'a>(path: &AttributePath, resource: &'a ResourceType, forms: Forms) ->
     };
     match extension {
         // The URN of the core schema may be left out (RFC 7644 section 3.10), so it is.
-        None => define(None, resource.attribute(name)?, sub),
-        Some(schema) => define(Some(schema), schema.attribute(name)?, sub),
+        None => definition_of(None, resource.attribute(name)?, sub),
+        Some(schema) => definition_of(Some(schema), schema.attribute(name)?, sub),
     }
 }
 
@@ -173,12 +173,12 @@ fn after_urn<'a>(text: &'a str, urn: &str, forms: Forms) -> Option<&'a str> {
 fn in_one_extension<'a>(path: &AttributePath, resource: &'a ResourceType) -> Option<Found<'a>> {
     let mut known = resource.extensions.iter().filter_map(|schema| Some((schema, schema.attribute(&path.name)?)));
     match (known.next(), known.next()) {
-        (Some((schema, attribute)), None) => define(Some(schema), attribute, path.sub.as_deref()),
+        (Some((schema, attribute)), None) => definition_of(Some(schema), attribute, path.sub.as_deref()),
         _ => None,
     }
 }
 
-fn define<'a>(extension: Option<&'a Schema>, attribute: &'a Attribute, sub: Option<&str>) -> Option<Found<'a>> {
+fn definition_of<'a>(extension: Option<&'a Schema>, attribute: &'a Attribute, sub: Option<&str>) -> Option<Found<'a>> {
     let sub = match sub {
         None => None,
         Some(name) => Some(attribute.sub(name)?),
@@ -226,7 +226,7 @@ impl Scope<'_> {
 
 /// Compares `primary` with `false`. "If not specified, the value of "primary" SHALL be assumed to be "false"" (RFC 7643
 /// section 2.4), so the comparison with `true` is negated: for each element, where the attribute has several.
-fn primary(compared: Filter) -> Filter {
+fn primary_false(compared: Filter) -> Filter {
     let Filter::Compare { target, op, value: Value::Boolean(false) } = compared else { return compared };
     let is_true = |target| Filter::Compare { target, op: Op::Eq, value: Value::Boolean(true) };
     match (target.sub.clone(), op) {
@@ -256,20 +256,20 @@ fn resolve(expression: &Expression, scope: Scope<'_>, forms: Forms) -> Result<Fi
             Found::Extension(schema) => {
                 Ok(Filter::Present(Target { urn: Some(schema.id.to_string()), name: String::new(), sub: None }))
             }
-            Found::Attribute(found) => Ok(Filter::Present(readable(found)?.target())),
+            Found::Attribute(found) => Ok(Filter::Present(check_readable(found)?.target())),
         },
         Expression::Compare { path, op, value } => match scope.find(path, forms)? {
             Found::Extension(schema) => {
-                Err(refused(format!("{:?} is a schema extension and can only be tested with pr", schema.id)))
+                Err(impossible(format!("{:?} is a schema extension and can only be tested with pr", schema.id)))
             }
             Found::Attribute(found) => {
-                let compared = compare(readable(found)?, *op, value, forms)?;
-                Ok(if scope.is_primary(&found) { primary(compared) } else { compared })
+                let compared = typed_comparison(check_readable(found)?, *op, value, forms)?;
+                Ok(if scope.is_primary(&found) { primary_false(compared) } else { compared })
             }
         },
         Expression::Has { path, filter } => match scope.find(path, forms)? {
             Found::Attribute(found) if has_elements(&found) => {
-                let found = readable(found)?;
+                let found = check_readable(found)?;
                 let filter = Box::new(in_value_path(filter, found.leaf(), forms)?);
                 Ok(Filter::Has { target: found.target(), filter })
             }
@@ -280,27 +280,32 @@ fn resolve(expression: &Expression, scope: Scope<'_>, forms: Forms) -> Result<Fi
 
 /// Returns the refusal of `path[…]` where `path` has no sub-attributes.
 pub(in crate::scim) fn not_complex(path: &AttributePath) -> ResolveError {
-    refused(format!("\"{path}\" has no sub-attributes, so a filter in brackets cannot follow it"))
+    impossible(format!("\"{path}\" has no sub-attributes, so a filter in brackets cannot follow it"))
 }
 
 /// Refuses an attribute that is never returned: a filter on it would tell its value, guess by guess (RFC 7643 section
 /// 7, `writeOnly`).
-fn readable(found: Definition<'_>) -> Result<Definition<'_>, ResolveError> {
+fn check_readable(found: Definition<'_>) -> Result<Definition<'_>, ResolveError> {
     let leaf = found.leaf();
     if leaf.mutability == Mutability::WriteOnly || leaf.returned == Returned::Never {
-        return Err(refused(format!("\"{}\" is never returned and cannot be filtered by", found.target())));
+        return Err(impossible(format!("\"{}\" is never returned and cannot be filtered by", found.target())));
     }
     Ok(found)
 }
 
-fn compare(mut found: Definition<'_>, op: Op, literal: &Literal, forms: Forms) -> Result<Filter, ResolveError> {
+fn typed_comparison(
+    mut found: Definition<'_>,
+    op: Op,
+    literal: &Literal,
+    forms: Forms,
+) -> Result<Filter, ResolveError> {
     // "null" stands for no value (RFC 7643 section 2.5).
     if *literal == Literal::Null {
         let present = Filter::Present(found.target());
         return match op {
             Op::Eq => Ok(Filter::Not(Box::new(present))),
             Op::Ne => Ok(present),
-            _ => Err(refused(format!("\"{}\" can be compared with null by eq and ne only", found.target()))),
+            _ => Err(impossible(format!("\"{}\" can be compared with null by eq and ne only", found.target()))),
         };
     }
     // RFC 7644 section 3.4.2.2 compares a complex attribute by its "value", as in `emails co "example.com"`.
@@ -308,9 +313,9 @@ fn compare(mut found: Definition<'_>, op: Op, literal: &Literal, forms: Forms) -
         found.sub = found.sub.is_none().then(|| found.attribute.sub("value")).flatten();
         if found.sub.is_none() {
             let name = found.target();
-            return Err(refused(format!("\"{name}\" is complex: compare one of its sub-attributes, or use pr")));
+            return Err(impossible(format!("\"{name}\" is complex: compare one of its sub-attributes, or use pr")));
         }
-        found = readable(found)?;
+        found = check_readable(found)?;
     }
     let leaf = found.leaf();
     let possible = match op {
@@ -320,27 +325,27 @@ fn compare(mut found: Definition<'_>, op: Op, literal: &Literal, forms: Forms) -
         Op::Gt | Op::Ge | Op::Lt | Op::Le => !matches!(leaf.kind, Type::Boolean | Type::Binary),
     };
     if !possible {
-        let (is, target) = (described(leaf.kind).0, found.target());
-        return Err(refused(format!("\"{target}\" is {is} and cannot be compared by {op}")));
+        let (is, target) = (words_of_type(leaf.kind).0, found.target());
+        return Err(impossible(format!("\"{target}\" is {is} and cannot be compared by {op}")));
     }
-    match typed(leaf, literal, forms) {
+    match typed_value(leaf, literal, forms) {
         Some(value) => Ok(Filter::Compare { target: found.target(), op, value }),
         None => {
-            let ((is, wanted), target) = (described(leaf.kind), found.target());
-            Err(refused(format!("\"{target}\" is {is}: compare it with {wanted}, not {}", excerpt(literal))))
+            let ((is, wanted), target) = (words_of_type(leaf.kind), found.target());
+            Err(impossible(format!("\"{target}\" is {is}: compare it with {wanted}, not {}", excerpt(literal))))
         }
     }
 }
 
-fn typed(attribute: &Attribute, literal: &Literal, forms: Forms) -> Option<Value> {
+fn typed_value(attribute: &Attribute, literal: &Literal, forms: Forms) -> Option<Value> {
     match (attribute.kind, literal) {
-        (Type::String | Type::Reference, Literal::String(text)) => Some(string(attribute, text)),
+        (Type::String | Type::Reference, Literal::String(text)) => Some(text_value(attribute, text)),
         // Clients send an id or employee number without its quotes.
         (Type::String | Type::Reference, Literal::Number(text)) if forms.allow(Form::Unquoted) => {
-            Some(string(attribute, text))
+            Some(text_value(attribute, text))
         }
         (Type::Binary, Literal::String(text)) => Some(Value::Exact(text.clone())),
-        (Type::DateTime, Literal::String(text)) => Some(Value::Instant { ms: instant(text)?, text: text.clone() }),
+        (Type::DateTime, Literal::String(text)) => Some(Value::Instant { ms: read_instant(text)?, text: text.clone() }),
         (Type::Boolean, Literal::Boolean(boolean)) => Some(Value::Boolean(*boolean)),
         // Entra ID has `roles[primary eq "True"]`.
         (Type::Boolean, Literal::String(text)) if forms.allow(Form::TextBoolean) => {
@@ -358,12 +363,12 @@ fn typed(attribute: &Attribute, literal: &Literal, forms: Forms) -> Option<Value
     }
 }
 
-fn string(attribute: &Attribute, text: &str) -> Value {
+fn text_value(attribute: &Attribute, text: &str) -> Value {
     if attribute.case_exact { Value::Exact(text.to_owned()) } else { Value::folded(text) }
 }
 
 /// Returns the words for a type, and for the values that it is compared with.
-fn described(kind: Type) -> (&'static str, &'static str) {
+fn words_of_type(kind: Type) -> (&'static str, &'static str) {
     match kind {
         Type::String => ("a string", "a string in double quotes"),
         Type::Reference => ("a reference", "a string in double quotes"),
@@ -376,7 +381,7 @@ fn described(kind: Type) -> (&'static str, &'static str) {
     }
 }
 
-fn refused(detail: String) -> ResolveError {
+fn impossible(detail: String) -> ResolveError {
     // Also in a PATCH path: table 9 lists invalidFilter for "PATCH (Path Filter)".
     ResolveError::Refused(Error::new(Code::FilterImpossible, detail))
 }

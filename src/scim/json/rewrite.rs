@@ -44,7 +44,7 @@ impl Rewrite<'_, '_> {
 }
 
 /// Writes a text in quotes.
-fn quoted<E: serde::de::Error>(out: &mut String, text: &str) -> Result<(), E> {
+fn write_quoted<E: serde::de::Error>(out: &mut String, text: &str) -> Result<(), E> {
     out.push_str(&serde_json::to_string(text).map_err(E::custom)?);
     Ok(())
 }
@@ -86,8 +86,8 @@ impl<'de> Visitor<'de> for Rewrite<'_, '_> {
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
         match (self.replace)(self.place, text) {
-            Some(other) => quoted(self.out, &other),
-            None => quoted(self.out, text),
+            Some(other) => write_quoted(self.out, &other),
+            None => write_quoted(self.out, text),
         }
     }
 
@@ -122,7 +122,7 @@ impl<'de> Visitor<'de> for Rewrite<'_, '_> {
             if self.out.len() > start {
                 self.out.push(',');
             }
-            quoted(self.out, &name)?;
+            write_quoted(self.out, &name)?;
             self.out.push(':');
             self.place.push(Step::Name(name.into_owned()));
             let (replace, place) = (&mut *self.replace, &mut *self.place);

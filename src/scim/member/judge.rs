@@ -27,7 +27,7 @@ impl<'a> Judge<'a> {
     /// Prepares a filter that [`super::filter`] returned.
     pub fn new(filter: &'a Filter) -> Self {
         let any = Map::from_iter([("value".to_owned(), json!("x")), ("type".to_owned(), json!("User"))]);
-        let node = node(filter, &any);
+        let node = prepare_node(filter, &any);
         Self { terms: terms(&node), node }
     }
 
@@ -43,13 +43,13 @@ impl<'a> Judge<'a> {
 }
 
 /// Prepares one part. `any` is the element of some member, for comparisons that are the same for every member.
-fn node<'a>(filter: &'a Filter, any: &Map<String, Value>) -> Node<'a> {
+fn prepare_node<'a>(filter: &'a Filter, any: &Map<String, Value>) -> Node<'a> {
     match filter {
-        Filter::And(parts) => Node::All(parts.iter().map(|part| node(part, any)).collect()),
+        Filter::And(parts) => Node::All(parts.iter().map(|part| prepare_node(part, any)).collect()),
         Filter::Or(parts) => {
             let (mut ids, mut nodes) = (Vec::new(), Vec::new());
             for part in parts {
-                match node(part, any) {
+                match prepare_node(part, any) {
                     Node::Among(more) => ids.extend(more),
                     other => nodes.push(other),
                 }
@@ -59,7 +59,7 @@ fn node<'a>(filter: &'a Filter, any: &Map<String, Value>) -> Node<'a> {
             nodes.insert(0, Node::Among(ids));
             Node::Any(nodes)
         }
-        Filter::Not(inner) => Node::Not(Box::new(node(inner, any))),
+        Filter::Not(inner) => Node::Not(Box::new(prepare_node(inner, any))),
         Filter::Compare { target: Target { urn: None, name, sub: None }, op, value } if name == "value" => {
             match (op, value) {
                 (Op::Eq, Wanted::Exact(id)) => Node::Among(vec![id]),

@@ -18,10 +18,10 @@ use std::collections::{BTreeMap, BTreeSet};
 /// 400 `tooMany`, as all functions here, if that is more work than `budget` allows.
 pub(super) fn assign(attribute: &Attribute, stored: &mut Value, op: Op, value: &Value, budget: &Budget) -> Result<()> {
     match (op, value) {
-        (Op::Remove, Value::Array(listed)) if attribute.multi => remove(attribute, stored, listed, budget)?,
+        (Op::Remove, Value::Array(listed)) if attribute.multi => remove_listed(attribute, stored, listed, budget)?,
         (Op::Remove, _) => *stored = Value::Null,
         (Op::Add, Value::Null) if attribute.multi => {}
-        (Op::Add, Value::Array(values)) if attribute.multi => add(attribute, stored, values, budget)?,
+        (Op::Add, Value::Array(values)) if attribute.multi => add_values(attribute, stored, values, budget)?,
         // Named sub-attributes are replaced, the others stay (RFC 7644 section 3.5.2.3).
         (_, Value::Object(map)) if attribute.kind == Type::Complex => merge(attribute, stored, op, map, budget)?,
         (_, value) => *stored = value.clone(),
@@ -66,7 +66,7 @@ const SORTED: usize = 32;
 
 /// Adds values. "If the target location already contains the value specified, no changes SHOULD be made" (RFC 7644
 /// section 3.5.2.1). `primary` is not a part of the value: adding a value once more can make it primary.
-fn add(attribute: &Attribute, stored: &mut Value, values: &[Value], budget: &Budget) -> Result<()> {
+fn add_values(attribute: &Attribute, stored: &mut Value, values: &[Value], budget: &Budget) -> Result<()> {
     let mut items = match stored.take() {
         Value::Array(items) => items,
         _ => Vec::new(),
@@ -76,7 +76,7 @@ fn add(attribute: &Attribute, stored: &mut Value, values: &[Value], budget: &Bud
     // A comparison ends at the first name that differs, so it looks at half of the names.
     budget.spend_each(weight_of(&items) / 2, looks)?;
     let mut touched = Vec::new();
-    for (value, place) in values.iter().zip(places(&items, values)) {
+    for (value, place) in values.iter().zip(equal_places(&items, values)) {
         match items.get_mut(place) {
             None => {
                 touched.push(place);
@@ -98,7 +98,7 @@ fn add(attribute: &Attribute, stored: &mut Value, values: &[Value], budget: &Bud
 
 /// Returns for each of `values` the place of the first equal one among the stored `items` and the values before it. A
 /// new value is appended to `items` and has the next place.
-fn places(items: &[Value], values: &[Value]) -> Vec<usize> {
+fn equal_places(items: &[Value], values: &[Value]) -> Vec<usize> {
     let mut next = items.len();
     let mut place_of_new = || {
         next += 1;
@@ -161,7 +161,7 @@ fn order_values(a: &Value, b: &Value) -> Ordering {
 ///
 /// The listed ones are sorted by their content, apart for each set of names that they use; each element is then looked
 /// up once for each such set. Providers send few sets, and the budget bounds how many there can be.
-fn remove(attribute: &Attribute, stored: &mut Value, listed: &[Value], budget: &Budget) -> Result<()> {
+fn remove_listed(attribute: &Attribute, stored: &mut Value, listed: &[Value], budget: &Budget) -> Result<()> {
     let Value::Array(items) = stored else { return Ok(()) };
     budget.spend_each(weight_of(listed), KEYED)?;
     let mut plain: BTreeSet<Compared<'_>> = BTreeSet::new();
@@ -176,7 +176,7 @@ fn remove(attribute: &Attribute, stored: &mut Value, listed: &[Value], budget: &
             None => map.keys().map(String::as_str).collect(),
         };
         // An empty element stands for nothing.
-        if let Some(key) = key(attribute, map, &names).filter(|key| !key.is_empty()) {
+        if let Some(key) = element_key(attribute, map, &names).filter(|key| !key.is_empty()) {
             objects.entry(names).or_default().insert(key);
         }
     }
@@ -184,9 +184,9 @@ fn remove(attribute: &Attribute, stored: &mut Value, listed: &[Value], budget: &
     budget.spend(folding(listed).saturating_add(folding(items)).saturating_mul(sets))?;
     budget.spend_each(weight_of(items), sets.saturating_mul(KEYED))?;
     items.retain(|item| match item {
-        Value::Object(map) => {
-            !objects.iter().any(|(names, keys)| key(attribute, map, names).is_some_and(|key| keys.contains(&key)))
-        }
+        Value::Object(map) => !objects
+            .iter()
+            .any(|(names, keys)| element_key(attribute, map, names).is_some_and(|key| keys.contains(&key))),
         item => !plain.contains(&Compared::new(attribute, item)),
     });
     Ok(())
@@ -197,7 +197,11 @@ const KEYED: usize = 4;
 
 /// Returns the values of an element under these names; `None` if the element or the attribute lacks one. "If not specified, the value of
 /// "primary" SHALL be assumed to be "false"" (RFC 7643 section 2.4).
-fn key<'a>(attribute: &Attribute, element: &'a Map<String, Value>, names: &[&str]) -> Option<Vec<Compared<'a>>> {
+fn element_key<'a>(
+    attribute: &Attribute,
+    element: &'a Map<String, Value>,
+    names: &[&str],
+) -> Option<Vec<Compared<'a>>> {
     static FALSE: Value = Value::Bool(false);
     let assumed = |name: &str| (name == "primary" && attribute.has_primary()).then_some(&FALSE);
     let said = |name: &str| element.get(name).or_else(|| assumed(name));
@@ -357,11 +361,11 @@ mod tests {
             let attribute = kind.extension(URN).and_then(|schema| schema.attribute(name)).unwrap();
             let budget = Budget::new();
             let (mut new, mut plain) = (Value::Array(stored.clone()), stored.clone());
-            add(attribute, &mut new, &values, &budget).unwrap();
+            add_values(attribute, &mut new, &values, &budget).unwrap();
             plain_add(attribute, &mut plain, &values);
             prop_assert_eq!(new, Value::Array(plain));
             let mut new = Value::Array(stored.clone());
-            remove(attribute, &mut new, &values, &budget).unwrap();
+            remove_listed(attribute, &mut new, &values, &budget).unwrap();
             let stays = |item: &&Value| !values.iter().any(|one| stands_for(attribute, one, item));
             prop_assert_eq!(new, stored.iter().filter(stays).cloned().collect::<Value>());
         }

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::{Attribute, ENTERPRISE, Mutability, Returned, Schema, Text, Type, Types, Uniqueness, find};
+use super::{Attribute, ENTERPRISE, Mutability, Returned, Schema, Text, Type, Types, Uniqueness, find_by_name};
 use crate::error::{Code, Error, Result, quoted};
 use crate::scim::discovery::{describe, mutability_name, returned_name, type_name, uniqueness_name};
 use crate::scim::json;
@@ -44,7 +44,7 @@ impl Document {
             return Err(too_large(body.len()));
         }
         let mut map = json::object(body)?;
-        let id = take(&mut map, "id");
+        let id = take_key(&mut map, "id");
         if id.as_ref().is_some_and(|id| !id.as_str().is_some_and(|id| id.eq_ignore_ascii_case(urn))) {
             return Err(Error::new(
                 Code::InvalidSchema,
@@ -73,7 +73,7 @@ impl Document {
         let mut fields = Fields { place: "The schema".to_owned(), map };
         // A document may be sent as `/Schemas` shows it.
         for shown in ["schemas", "meta"] {
-            take(&mut fields.map, shown);
+            take_key(&mut fields.map, shown);
         }
         let id = fields.text("id")?.ok_or_else(|| fields.wrong("id is missing"))?;
         let last = id.rsplit(':').next().unwrap_or_default().to_owned();
@@ -85,7 +85,7 @@ impl Document {
         if items.is_empty() {
             return Err(fields.wrong("attributes must be an array of at least one attribute"));
         }
-        let attributes = Cow::Owned(attributes(items, None)?);
+        let attributes = Cow::Owned(read_attributes(items, None)?);
         let (id, name, description) = (Text::Owned(id), Text::Owned(name), Text::Owned(description));
         Ok(Self { schema: Schema { id, name, description, attributes }, users, groups })
     }
@@ -171,7 +171,7 @@ fn resource_types(fields: &mut Fields) -> Result<(bool, bool)> {
 }
 
 /// Reads a list of attributes, or the sub-attributes of `parent`.
-fn attributes(items: Vec<Value>, parent: Option<&str>) -> Result<Vec<Attribute>> {
+fn read_attributes(items: Vec<Value>, parent: Option<&str>) -> Result<Vec<Attribute>> {
     let mut found: Vec<Attribute> = Vec::with_capacity(items.len());
     for (number, item) in (1..).zip(items) {
         let Value::Object(map) = item else {
@@ -179,9 +179,9 @@ fn attributes(items: Vec<Value>, parent: Option<&str>) -> Result<Vec<Attribute>>
             let detail = format!("Element {number} of {place} must be an object, not {}.", json::name(&item));
             return Err(Error::new(Code::InvalidSchema, detail));
         };
-        let attribute = attribute(map, number, parent)?;
-        if find(&found, &attribute.name).is_some() {
-            let path = path(parent, &attribute.name);
+        let attribute = read_attribute(map, number, parent)?;
+        if find_by_name(&found, &attribute.name).is_some() {
+            let path = attribute_path(parent, &attribute.name);
             return Err(Error::new(
                 Code::InvalidSchema,
                 format!("The attribute {path} is defined twice; names have no case."),
@@ -192,12 +192,12 @@ fn attributes(items: Vec<Value>, parent: Option<&str>) -> Result<Vec<Attribute>>
     Ok(found)
 }
 
-fn path(parent: Option<&str>, name: &str) -> String {
+fn attribute_path(parent: Option<&str>, name: &str) -> String {
     parent.map_or_else(|| name.to_owned(), |parent| format!("{parent}.{name}"))
 }
 
 /// Reads one definition; an omitted characteristic is as in RFC 7643 section 2.2.
-fn attribute(map: Map<String, Value>, number: usize, parent: Option<&str>) -> Result<Attribute> {
+fn read_attribute(map: Map<String, Value>, number: usize, parent: Option<&str>) -> Result<Attribute> {
     let of = parent.map_or_else(String::new, |parent| format!(" of {parent}"));
     let mut fields = Fields { place: format!("Attribute {number}{of}"), map };
     let name = fields.text("name")?.ok_or_else(|| fields.wrong("name is missing"))?;
@@ -208,7 +208,7 @@ fn attribute(map: Map<String, Value>, number: usize, parent: Option<&str>) -> Re
         );
         return Err(fields.wrong(&detail));
     }
-    let path = path(parent, &name);
+    let path = attribute_path(parent, &name);
     fields.place = format!("The attribute {path}");
     let kind = fields.word("type", &TYPES, type_name, Type::String)?;
     let mutability = fields.word("mutability", &MUTABILITIES, mutability_name, Mutability::ReadWrite)?;
@@ -251,7 +251,7 @@ fn attribute(map: Map<String, Value>, number: usize, parent: Option<&str>) -> Re
         uniqueness,
         canonical: Cow::Owned(canonical.into_iter().map(Text::Owned).collect()),
         references: Cow::Owned(references.into_iter().map(Text::Owned).collect()),
-        sub: Cow::Owned(attributes(sub, Some(&path))?),
+        sub: Cow::Owned(read_attributes(sub, Some(&path))?),
         description: Text::Owned(description),
     })
 }
@@ -307,7 +307,7 @@ struct Fields {
 
 impl Fields {
     fn text(&mut self, key: &str) -> Result<Option<String>> {
-        match take(&mut self.map, key) {
+        match take_key(&mut self.map, key) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
             Some(other) => Err(self.wrong(&format!("{key} must be a string, not {}", json::name(&other)))),
@@ -315,7 +315,7 @@ impl Fields {
     }
 
     fn flag(&mut self, key: &str) -> Result<bool> {
-        match take(&mut self.map, key) {
+        match take_key(&mut self.map, key) {
             None => Ok(false),
             Some(Value::Bool(flag)) => Ok(flag),
             Some(other) => Err(self.wrong(&format!("{key} must be true or false, not {}", json::name(&other)))),
@@ -323,7 +323,7 @@ impl Fields {
     }
 
     fn list(&mut self, key: &str) -> Result<Vec<Value>> {
-        match take(&mut self.map, key) {
+        match take_key(&mut self.map, key) {
             None => Ok(Vec::new()),
             Some(Value::Array(items)) => Ok(items),
             Some(other) => Err(self.wrong(&format!("{key} must be an array, not {}", json::name(&other)))),
@@ -360,7 +360,7 @@ impl Fields {
 }
 
 /// Removes and returns the value of a key in any case; `null` is absent.
-fn take(map: &mut Map<String, Value>, key: &str) -> Option<Value> {
+fn take_key(map: &mut Map<String, Value>, key: &str) -> Option<Value> {
     let key = map.keys().find(|found| found.eq_ignore_ascii_case(key)).cloned()?;
     map.remove(&key).filter(|value| !value.is_null())
 }

@@ -4,7 +4,7 @@
 //! that was registered later may hold any value; its conditions check the type, and one value counts as a list of one,
 //! as for the evaluator.
 
-use super::{Compiler, Scope, compared, is_canonical};
+use super::{Compiler, Scope, comparison_text, is_canonical};
 use crate::scim::filter::{Filter, Op, Target, Value};
 use crate::scim::schema::Type;
 
@@ -87,7 +87,7 @@ impl Compiler<'_> {
             let Some(sub) = &target.sub else {
                 return format!("EXISTS (SELECT 1 FROM json_tree(r.doc, {path}) t WHERE {NOT_EMPTY})");
             };
-            let (sub, list, element) = (self.sub_path(sub), list("r.doc", &path), element("e"));
+            let (sub, list, element) = (self.sub_path(sub), list_rows("r.doc", &path), element_document("e"));
             return format!("EXISTS (SELECT 1 FROM {list} e, json_tree({element}, {sub}) t WHERE {NOT_EMPTY})");
         }
         match &target.sub {
@@ -106,12 +106,12 @@ impl Compiler<'_> {
         }
         if !is_canonical(target) {
             let path = self.path(target);
-            let list = list(if matches!(value, Value::Folded { .. }) { FOLDED } else { "r.doc" }, &path);
+            let list = list_rows(if matches!(value, Value::Folded { .. }) { FOLDED } else { "r.doc" }, &path);
             return match &target.sub {
                 None => self.any(&format!("SELECT 1 FROM {list} f"), op, value),
                 Some(sub) => {
                     let sub = self.sub_path(sub);
-                    let inner = self::list(&element("e"), &sub);
+                    let inner = list_rows(&element_document("e"), &sub);
                     self.any(&format!("SELECT 1 FROM {list} e, {inner} f"), op, value)
                 }
             };
@@ -129,7 +129,7 @@ impl Compiler<'_> {
     pub(super) fn document_has(&mut self, target: &Target, inner: &Filter, negated: bool, height: usize) -> String {
         let canonical = is_canonical(target);
         let is_simple = target.attributes(self.kind).is_some_and(|(attribute, _)| attribute.kind != Type::Complex);
-        if !canonical && (is_simple || compares(inner, false) && compares(inner, true)) {
+        if !canonical && (is_simple || compares_text(inner, false) && compares_text(inner, true)) {
             // The element may stand in either document; the matching element of the other one is not searched. Nor is a
             // value where a list of simple values should be.
             return self.open(negated);
@@ -142,8 +142,8 @@ impl Compiler<'_> {
                 "(SELECT json_extract({FOLDED}, {path}) AS value, {path} AS fullkey) e WHERE e.value IS NOT NULL AND"
             ),
             (false, _) => {
-                let document = if compares(inner, true) { FOLDED } else { "r.doc" };
-                format!("{} e WHERE e.type = 'object' AND", list(document, &path))
+                let document = if compares_text(inner, true) { FOLDED } else { "r.doc" };
+                format!("{} e WHERE e.type = 'object' AND", list_rows(document, &path))
             }
         };
         let fits = self.node(inner, &Scope::Element(&Elements { canonical }), negated, height);
@@ -177,7 +177,7 @@ impl Compiler<'_> {
             return self.compare_place(&place, op, value);
         }
         let path = self.sub_path(&target.name);
-        self.any(&format!("SELECT 1 FROM {} f", list("e.value", &path)), op, value)
+        self.any(&format!("SELECT 1 FROM {} f", list_rows("e.value", &path)), op, value)
     }
 
     /// Returns the condition that is true of any `f` of the rows; without a row, no value can be equal.
@@ -199,14 +199,14 @@ impl Compiler<'_> {
             }
             Value::Number(number) => {
                 let constant = self.constant(serde_json::Value::Number(number.clone()));
-                let fits = compared(&place.exact, if op == Op::Ne { Op::Eq } else { op }, &constant, value);
+                let fits = comparison_text(&place.exact, if op == Op::Ne { Op::Eq } else { op }, &constant, value);
                 let not = if op == Op::Ne { "NOT " } else { "" };
                 return format!("{not}(coalesce({kind} IN ('integer', 'real'), 0) AND {fits})");
             }
             Value::Folded { key, .. } => (&place.folded, self.constant(key.as_str())),
             Value::Exact(text) | Value::Instant { text, .. } => (&place.exact, self.constant(text.as_str())),
         };
-        let fits = compared(left, op, &constant, value);
+        let fits = comparison_text(left, op, &constant, value);
         match op {
             Op::Ne => format!("({kind} IS NOT 'text' OR {fits})"),
             _ => format!("({kind} IS 'text' AND {fits})"),
@@ -215,7 +215,7 @@ impl Compiler<'_> {
 }
 
 /// Returns the values at `path` as rows: the elements of an array, or the one value, or a JSON null.
-fn list(document: &str, path: &str) -> String {
+fn list_rows(document: &str, path: &str) -> String {
     format!(
         "json_each(CASE json_type({document}, {path}) WHEN 'array' THEN json_extract({document}, {path}) \
          ELSE json_array({document} -> {path}) END)"
@@ -223,15 +223,15 @@ fn list(document: &str, path: &str) -> String {
 }
 
 /// Returns the element as a document, NULL if it is no object.
-fn element(alias: &str) -> String {
+fn element_document(alias: &str) -> String {
     format!("CASE {alias}.type WHEN 'object' THEN {alias}.value END")
 }
 
 /// Returns true if the filter compares text, folded or as it stands.
-fn compares(filter: &Filter, folded: bool) -> bool {
+fn compares_text(filter: &Filter, folded: bool) -> bool {
     match filter {
-        Filter::And(parts) | Filter::Or(parts) => parts.iter().any(|part| compares(part, folded)),
-        Filter::Not(inner) | Filter::Has { filter: inner, .. } => compares(inner, folded),
+        Filter::And(parts) | Filter::Or(parts) => parts.iter().any(|part| compares_text(part, folded)),
+        Filter::Not(inner) | Filter::Has { filter: inner, .. } => compares_text(inner, folded),
         Filter::Compare { value: Value::Folded { .. }, .. } => folded,
         Filter::Compare { value: Value::Exact(_), .. } => !folded,
         Filter::Compare { .. } | Filter::Present(_) => false,

@@ -3,7 +3,7 @@
 //! `refusals` is the table of earlier builds, keyed by the fingerprint alone. Its rows are shown until a job has copied
 //! them.
 
-use super::{Key, key};
+use super::{Key, read_key};
 use crate::directory::query::Journal;
 use crate::error::{Error, Result};
 use crate::id::Timestamp;
@@ -78,8 +78,8 @@ const COLUMNS: &str = "r.code, r.token, r.fingerprint, r.outcome, r.first_at, r.
 const NAMED: &str = "LEFT JOIN tokens t ON t.id = r.token \
                      LEFT JOIN groups g ON g.id = json_extract(r.error, '$.nestedIn') AND g.gone = 0";
 
-fn read(mut row: Row) -> Result<Refused> {
-    let (key, outcome) = (key(&mut row)?, row.text()?);
+fn read_refused(mut row: Row) -> Result<Refused> {
+    let (key, outcome) = (read_key(&mut row)?, row.text()?);
     let (first, last) = (Timestamp(row.integer()?), Timestamp(row.integer()?));
     let facts = read_facts(&mut row)?;
     let (method, resource, why, names) = (row.text()?, row.text()?, row.text()?, row.text()?);
@@ -90,8 +90,8 @@ fn read(mut row: Row) -> Result<Refused> {
 /// Returns the positions of the entries after `place`, at most `limit`. It looks at every row: no index has that order,
 /// because it would be one more row for each refusal.
 pub fn order(sql: &dyn Sql, wanted: &Journal, place: &Position, limit: i64) -> Result<Vec<Position>> {
-    let mut all = places(sql, "refused", wanted, place, limit)?;
-    all.extend(places(sql, OLD, wanted, place, limit)?);
+    let mut all = find_places(sql, "refused", wanted, place, limit)?;
+    all.extend(find_places(sql, OLD, wanted, place, limit)?);
     all.sort();
     // The same refusal came again before its earlier row was copied.
     all.dedup();
@@ -99,7 +99,7 @@ pub fn order(sql: &dyn Sql, wanted: &Journal, place: &Position, limit: i64) -> R
     Ok(all)
 }
 
-fn places(sql: &dyn Sql, from: &str, wanted: &Journal, place: &Position, limit: i64) -> Result<Vec<Position>> {
+fn find_places(sql: &dyn Sql, from: &str, wanted: &Journal, place: &Position, limit: i64) -> Result<Vec<Position>> {
     let text = format!(
         "SELECT r.last_at, r.code, r.token, r.fingerprint FROM {from} r WHERE (r.last_at < ?1 OR (r.last_at = ?1 AND \
          (r.fingerprint, r.code, r.token) > (?2, ?3, ?4))) AND (?5 IS NULL OR r.outcome = ?5) \
@@ -126,22 +126,24 @@ fn places(sql: &dyn Sql, from: &str, wanted: &Journal, place: &Position, limit: 
         wanted.resource.as_deref().into(),
         limit.into(),
     ];
-    each(sql.query(&text, &params)?, |mut row| Ok(Position { last: Timestamp(row.integer()?), key: key(&mut row)? }))
+    each(sql.query(&text, &params)?, |mut row| {
+        Ok(Position { last: Timestamp(row.integer()?), key: read_key(&mut row)? })
+    })
 }
 
 /// Reads the entries at these positions, which must be in order. An entry that was seen again since has another
 /// position and is left out.
 pub fn load(sql: &dyn Sql, places: &[Position]) -> Result<Vec<Refused>> {
-    let mut all = rows(sql, "refused", places)?;
+    let mut all = find_rows(sql, "refused", places)?;
     if all.len() < places.len() {
         let known: Vec<Position> = all.iter().map(Refused::at).collect();
-        all.extend(rows(sql, OLD, places)?.into_iter().filter(|one| !known.contains(&one.at())));
+        all.extend(find_rows(sql, OLD, places)?.into_iter().filter(|one| !known.contains(&one.at())));
         all.sort_by_key(Refused::at);
     }
     Ok(all)
 }
 
-fn rows(sql: &dyn Sql, from: &str, places: &[Position]) -> Result<Vec<Refused>> {
+fn find_rows(sql: &dyn Sql, from: &str, places: &[Position]) -> Result<Vec<Refused>> {
     let keys: Vec<[&str; 3]> =
         places.iter().map(|Position { key, .. }| [&*key.code, &*key.token, &*key.fingerprint]).collect();
     let keys = serde_json::to_string(&keys).map_err(Error::internal)?;
@@ -149,7 +151,7 @@ fn rows(sql: &dyn Sql, from: &str, places: &[Position]) -> Result<Vec<Refused>> 
         "SELECT {COLUMNS} FROM json_each(?1) k CROSS JOIN {from} r ON r.code = json_extract(k.value, '$[0]') \
          AND r.token = json_extract(k.value, '$[1]') AND r.fingerprint = json_extract(k.value, '$[2]') {NAMED}"
     );
-    let mut all = each(sql.query(&text, &[Param::Text(&keys)])?, read)?;
+    let mut all = each(sql.query(&text, &[Param::Text(&keys)])?, read_refused)?;
     all.retain(|one| places.binary_search(&one.at()).is_ok());
     Ok(all)
 }
@@ -162,7 +164,7 @@ pub fn has_old(sql: &dyn Sql) -> Result<bool> {
 /// Returns rows of an earlier build, at most `limit`, by their fingerprints.
 pub fn old(sql: &dyn Sql, limit: i64) -> Result<Vec<Refused>> {
     let text = format!("SELECT {COLUMNS} FROM {OLD} r {NAMED} ORDER BY r.fingerprint LIMIT ?1");
-    each(sql.query(&text, &[limit.into()])?, read)
+    each(sql.query(&text, &[limit.into()])?, read_refused)
 }
 
 /// Forgets the rows of an earlier build up to that fingerprint.
