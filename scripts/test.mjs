@@ -21,8 +21,8 @@ const order = [
 ];
 const SLOWEST = 5;
 
-// What cargo writes for each test program, Node for all files together, tests/conformance/run.py, tests/openapi/hooks.py and
-// tests/clients/run.mjs.
+// The lines that tell how many tests passed and failed: cargo writes one for each test program, Node one for all files, and
+// tests/conformance/run.py, tests/openapi/hooks.py and tests/clients/run.mjs one each.
 const COUNTS = {
   passed: [/^test result: .*?(\d+) passed/gm, /^. pass (\d+)$/gm, /^(?:scim2-tester|schemathesis|clients): (\d+) \w+ passed/gm],
   failed: [/^test result: .*?(\d+) failed/gm, /^. fail (\d+)$/gm, /^(?:scim2-tester|schemathesis|clients): .*?(\d+) failed$/gm],

@@ -1,4 +1,4 @@
-//! What must hold for any input. The fuzz targets call these functions with made-up bytes, `tests/scim/corpus.rs` with
+//! These functions check the properties that hold for any input. The fuzz targets call these functions with made-up bytes, `tests/scim/corpus.rs` with
 //! every file of the corpora.
 
 use scim_edge::auth::Dialect;

@@ -14,7 +14,7 @@ use crate::scim::json::{self, Checked};
 use crate::scim::projection::Projection;
 use crate::scim::schema::Types;
 use serde::Deserialize;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 /// A SCIM request that is not executed.
@@ -127,7 +127,7 @@ impl Preview {
             ingest::ingest(route, &request)
         });
         let command = match &ingested {
-            Ok(ingested) => Some(to_raw_value(&ingested.command).map_err(Error::internal)?),
+            Ok(ingested) => Some(json::to_raw(&ingested.command)?),
             Err(_) => None,
         };
         let mut ingested = ingested.unwrap_or_else(|error| Ingested {

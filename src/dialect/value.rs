@@ -55,7 +55,7 @@ struct Names {
     inner: BTreeMap<String, Names>,
 }
 
-/// Inserts a value where there is none; of two objects, the names that the first lacks.
+/// Inserts a value if the name has no value yet. If both are objects, the names that the first lacks are inserted.
 fn merge_value(map: &mut Map<String, Value>, names: &mut Names, key: String, value: Value) {
     let lower = |name: &String| (name.to_ascii_lowercase(), name.clone());
     let known = names.known.get_or_insert_with(|| map.keys().rev().map(lower).collect());

@@ -3,8 +3,9 @@
 use super::bulk::OperationResult;
 use crate::error::Error;
 use crate::id::{GroupId, Timestamp, Version};
+use crate::scim::json;
 use serde::{Deserialize, Serialize};
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 
 /// The reply of an object.
 #[derive(Debug, Serialize, Deserialize)]
@@ -78,7 +79,7 @@ impl Answer {
     /// # Errors
     /// Internal only.
     pub fn of(answer: &impl Serialize) -> Result<Self, Error> {
-        to_raw_value(answer).map(Self::Json).map_err(Error::internal)
+        json::to_raw(answer).map(Self::Json)
     }
 }
 

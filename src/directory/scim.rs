@@ -5,12 +5,12 @@ use crate::error::{Error, Result};
 use crate::id::{GroupId, MemberId, UserId};
 use crate::scim::echo::Echo;
 use crate::scim::filter::Filter;
+use crate::scim::json;
 use crate::scim::patch::Operation;
 use crate::scim::resource::Resource;
 use crate::scim::sort::Sort;
 use crate::scim::unregistered::Unresolved;
 use serde::{Deserialize, Serialize};
-use serde_json::value::to_raw_value;
 
 /// A SCIM request, canonical.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -134,7 +134,7 @@ impl Command {
     /// # Errors
     /// Internal only.
     pub fn to_text(&self) -> Result<CommandText> {
-        to_raw_value(self).map(CommandText::new).map_err(Error::internal)
+        json::to_raw(self).map(CommandText::new)
     }
 
     /// Returns true if the command reads or changes users or groups, so that it waits while an import replaces them.

@@ -228,7 +228,7 @@ impl References {
         format!("bulkId:{}", name.unwrap_or_default())
     }
 
-    /// Replaces the references in the texts where they may stand ([`Places`]). Returns `None` if there is none.
+    /// Replaces the references in the texts where they may stand ([`Places`]). Returns `None` if the texts hold no reference.
     fn put_placeholders(&mut self, data: Checked<'_>, places: &Places<'_>) -> Result<Option<String>> {
         // With an escape, any text could be a reference.
         if !data.as_str().contains("bulkId:") && !data.as_str().contains('\\') {

@@ -28,8 +28,8 @@ pub enum Progress {
     Scan(Box<Pending>),
     /// There is nothing to answer yet: [`again`] once there is a change after its position, or at its end.
     Wait(Box<feed::Waiting>),
-    /// The organisation is being erased: KV's records of these tokens are to be deleted, then [`erase::forget`] is to
-    /// be called. If there is none, the whole storage and this memory are to be deleted.
+    /// The organisation is being erased: the caller deletes KV's records of these tokens, then calls [`erase::forget`].
+    /// If the list is empty, the caller deletes the whole storage and this memory.
     Erase(Vec<TokenHash>),
 }
 

@@ -16,7 +16,8 @@ pub use self::rewrite::{Replace, Step, rewritten};
 pub use self::text::{Checked, Object, Shape, Texts};
 use crate::error::{Code, Error, Result};
 use serde::de::{DeserializeSeed, Error as _};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
 /// The largest request body, in bytes: a group PUT of 100,000 members, 80 bytes each.
@@ -136,6 +137,22 @@ pub fn is_gzip(bytes: &[u8]) -> bool {
 /// Internal only.
 pub fn own<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T> {
     read(text.as_bytes()).map_err(Error::internal)
+}
+
+/// Writes a value of this service as JSON text.
+///
+/// # Errors
+/// Internal only.
+pub fn to_raw(value: &(impl Serialize + ?Sized)) -> Result<Box<RawValue>> {
+    to_raw_value(value).map_err(Error::internal)
+}
+
+/// Takes JSON text that this service wrote or stored itself.
+///
+/// # Errors
+/// Internal only.
+pub fn raw(text: String) -> Result<Box<RawValue>> {
+    RawValue::from_string(text).map_err(Error::internal)
 }
 
 /// Parses JSON; a struct is an object. All reading goes through here, and from bytes: each other reader of serde_json

@@ -281,7 +281,7 @@ fn change_elements(
     Ok(())
 }
 
-/// Makes the element where there is none to change. "If no record match was made, the service provider SHALL indicate
+/// Makes the element if no stored one can be changed. "If no record match was made, the service provider SHALL indicate
 /// failure by ... a scimType error code of noTarget" (RFC 7644 section 3.5.2.3).
 fn make_absent(
     attribute: &Attribute,

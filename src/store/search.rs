@@ -6,8 +6,8 @@ use super::{Param, Row, Sql, each, first};
 use crate::directory::reply::Stored;
 use crate::error::{Error, Result};
 use crate::id::Timestamp;
+use crate::scim::json;
 use crate::scim::schema::Kinds;
-use serde_json::value::RawValue;
 
 /// The orders that an index serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +93,7 @@ fn read_record(mut row: Row) -> Result<Record> {
         place: row.text()?,
         stored: Stored {
             id: row.text()?,
-            doc: RawValue::from_string(row.text()?).map_err(Error::internal)?,
+            doc: json::raw(row.text()?)?,
             version: row.integer()?,
             created: Timestamp(row.integer()?),
             modified: Timestamp(row.integer()?),

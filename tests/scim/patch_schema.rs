@@ -10,27 +10,14 @@ use scim_edge::error::{Code, Error, Kind, Result};
 use scim_edge::id::RequestId;
 use scim_edge::ingest::{Request, ingest};
 use scim_edge::route::Scim;
-use scim_edge::scim::schema::{Attribute, Kinds, Mutability, Returned, Schema, Type, Types, Uniqueness};
+use scim_edge::scim::schema::{Attribute, Kinds, Mutability, Schema, Type, Types};
 use scim_edge::scim::{constraints, patch};
 use serde_json::{Map, Value, json};
 
 const URN: &str = "urn:example:badge";
 
 fn string(name: &'static str) -> Attribute {
-    Attribute {
-        name: name.into(),
-        kind: Type::String,
-        multi: false,
-        required: false,
-        case_exact: false,
-        mutability: Mutability::ReadWrite,
-        returned: Returned::Default,
-        uniqueness: Uniqueness::None,
-        canonical: [].as_slice().into(),
-        references: [].as_slice().into(),
-        sub: [].as_slice().into(),
-        description: "".into(),
-    }
+    Attribute::new(name, Type::String)
 }
 
 fn types() -> Types {

@@ -33,7 +33,7 @@ pub struct PreviewedResponse<'a> {
     pub status: u16,
     /// The headers.
     pub headers: BTreeMap<&'static str, String>,
-    /// The body; null if there is none.
+    /// The body; null if the answer has no body.
     #[cfg_attr(native, schemars(with = "Option<super::super::described::AnyObject>"))]
     pub body: Option<&'a RawValue>,
 }

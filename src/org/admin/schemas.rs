@@ -8,11 +8,11 @@ use crate::error::{Code, Error, Result, quoted};
 use crate::id::Timestamp;
 use crate::org::memory::Memory;
 use crate::org::provision::spelling;
+use crate::scim::json;
 use crate::scim::schema::document::{Document, REGISTERED_MAX};
 use crate::scim::schema::{ENTERPRISE, Types};
 use crate::scim::urn::after;
 use crate::store::{Sql, schemas as store, transact};
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::rc::Rc;
 
@@ -26,7 +26,7 @@ pub(crate) fn types(sql: &dyn Sql) -> Result<Types> {
 
 /// Returns the answer for an edge that read a request under another generation.
 pub(crate) fn stale(sql: &dyn Sql, types: &Types) -> Result<Answer> {
-    Ok(Answer::Stale { generation: types.generation, schemas: raw(documents(sql)?)? })
+    Ok(Answer::Stale { generation: types.generation, schemas: json::raw(documents(sql)?)? })
 }
 
 /// Returns all documents, as the text of an array.
@@ -35,19 +35,15 @@ fn documents(sql: &dyn Sql) -> Result<String> {
     Ok(format!("[{}]", documents.join(",")))
 }
 
-fn raw(text: String) -> Result<Box<RawValue>> {
-    RawValue::from_string(text).map_err(Error::internal)
-}
-
 /// Answers `GET /v1/orgs/{org}/schemas`.
 pub(crate) fn list(sql: &dyn Sql) -> Result<Answer> {
-    Answer::of(&ExtensionSchemas { schemas: raw(documents(sql)?)? })
+    Answer::of(&ExtensionSchemas { schemas: json::raw(documents(sql)?)? })
 }
 
 /// Answers `GET /v1/orgs/{org}/schemas/{urn}`.
 pub(crate) fn get(sql: &dyn Sql, urn: &str) -> Result<Answer> {
     let (_, doc) = find(store::all(sql)?, urn).ok_or_else(|| missing(urn))?;
-    Ok(Answer::Json(raw(doc)?))
+    Ok(Answer::Json(json::raw(doc)?))
 }
 
 /// Executes `PUT /v1/orgs/{org}/schemas/{urn}`. The document's own spelling of the URN counts, and a job writes stored
@@ -79,7 +75,7 @@ pub(crate) fn put(sql: &dyn Sql, memory: &mut Memory, document: &Map<String, Val
         );
         return Err(Error::new(Code::SchemaSpelling, detail));
     }
-    let shown = raw(text.clone())?;
+    let shown = json::raw(text.clone())?;
     if old.as_ref().is_some_and(|(_, doc)| *doc == text) {
         return Ok(Answer::Json(shown));
     }

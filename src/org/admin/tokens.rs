@@ -8,9 +8,9 @@ use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result};
 use crate::id::{OrgId, Timestamp, TokenHash, TokenId};
 use crate::org::address::{PLACE, named};
+use crate::scim::json;
 use crate::store::tokens::{self, ROOT, Token};
 use crate::store::{Sql, journal::DAY};
-use serde_json::value::to_raw_value;
 
 /// The time before the end of the last token at which the warning begins, in milliseconds.
 const WARNED: i64 = 14 * DAY;
@@ -115,7 +115,7 @@ pub(crate) fn revoke(
 
 /// Returns the answer that tells the edge which token it must forget, and which of its children stay.
 fn ended(token: &Token, end: Timestamp, children: &[ChildToken<'_>]) -> Result<Answer> {
-    let children = if children.is_empty() { None } else { Some(to_raw_value(children).map_err(Error::internal)?) };
+    let children = if children.is_empty() { None } else { Some(json::to_raw(children)?) };
     Answer::of(&EndedToken { hash: token.hash, ends_at: Some(end.rfc3339()), children })
 }
 

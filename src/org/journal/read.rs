@@ -20,8 +20,8 @@ use crate::scim::json;
 use crate::store::Sql;
 use crate::store::journal::{self as store, Applied, Place};
 use crate::store::refused::{self, Key, Position, Refused};
-use serde::{Deserialize, Serialize};
-use serde_json::value::{RawValue, to_raw_value};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 /// The most entries of a page, and the most bytes: it ends early.
 const LIMIT_MAX: i64 = 200;
@@ -56,7 +56,7 @@ pub(crate) fn page(
         Some(_) => None,
     };
     let days: Option<Vec<Day<'_>>> = traffic.as_ref().map(|days| days.iter().map(show_day).collect());
-    let days_bytes = raw(&days)?.get().len();
+    let days_bytes = json::to_raw(&days)?.get().len();
     // Older refusals wait until the changes of their time are read.
     let (all, ready) = (refused.len(), |one: &Refused| cut.is_none_or(|(_, at)| one.last > at));
     let mut refused: Vec<Refused> = refused.into_iter().filter(ready).collect();
@@ -168,7 +168,7 @@ fn show_applied(one: &Applied) -> Result<Box<RawValue>> {
         method if one.resource == "Organisation" => (method, "/import".to_owned()),
         method => (method, format!("/{}s/{}", one.resource, one.id)),
     };
-    raw(&JournalEntry {
+    json::to_raw(&JournalEntry {
         outcome: "applied",
         first_at: one.at.into(),
         last_at: one.at.into(),
@@ -218,7 +218,7 @@ fn show_refused(one: &Refused, org: &OrgId) -> Result<Box<RawValue>> {
             NestedIn { id: None, display_name: Some(name) }
         }
     });
-    raw(&JournalEntry {
+    json::to_raw(&JournalEntry {
         outcome: &one.outcome,
         first_at: one.first.into(),
         last_at: one.last.into(),
@@ -258,8 +258,4 @@ fn token(facts: &store::Facts) -> Option<EntryToken<'_>> {
 
 fn said_at_all(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
-}
-
-fn raw(value: &impl Serialize) -> Result<Box<RawValue>> {
-    to_raw_value(value).map_err(Error::internal)
 }

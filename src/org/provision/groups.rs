@@ -14,6 +14,7 @@ use crate::fold::fold;
 use crate::id::{GroupId, MemberId, Seq};
 use crate::org::read::related;
 use crate::scim::difference::difference;
+use crate::scim::json;
 use crate::scim::patch::{self, Op};
 use crate::scim::resource::{Resource, keep_nulls, schemas};
 use crate::scim::schema::{Kinds, ResourceType};
@@ -22,7 +23,6 @@ use crate::store::changes::Kind as ChangeKind;
 use crate::store::folded::folded;
 use crate::store::groups::{self as store, Content, Group};
 use crate::store::{Sql, due, members, tombstones};
-use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 /// Answers GET /Groups/{id}.
@@ -277,7 +277,7 @@ fn one(sql: &dyn Sql, group: Group, shown: Members) -> Result<Stored> {
 pub(crate) fn stored(group: Group) -> Result<Stored> {
     Ok(Stored {
         id: group.id.to_string(),
-        doc: RawValue::from_string(group.content.doc).map_err(Error::internal)?,
+        doc: json::raw(group.content.doc)?,
         version: group.version,
         created: group.created,
         modified: group.modified,

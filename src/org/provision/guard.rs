@@ -7,7 +7,7 @@
 //!
 //! The clock may be wrong. A change's time never goes back, so once the clock was a year ahead all changes have that
 //! time for a year; the row then holds the clock too. A time in the future counts as the time of the next change at the
-//! latest, and as now if there is none.
+//! latest, or as now if no change followed.
 
 use crate::directory::options::Guard;
 use crate::error::{Code, Error, Result};

@@ -13,8 +13,8 @@ use crate::org::memory::Memory;
 use crate::org::read::feed;
 use crate::org::read::related::{self, HELD};
 use crate::org::read::search::{self, Searched};
+use crate::scim::json;
 use crate::store::{Sql, changes};
-use serde_json::value::RawValue;
 
 /// The most changes that are shown, and their total length in bytes.
 const SHOWN: i64 = 1000;
@@ -94,7 +94,7 @@ pub(crate) fn nothing_changed(mut outcome: Result<Answer>, call: &Call) -> Resul
     {
         return Err(error.clone());
     }
-    let changes = RawValue::from_string("[]".to_owned()).map_err(Error::internal)?;
+    let changes = json::raw("[]".to_owned())?;
     let (repairs, mut notes) = (call.repairs.clone(), call.notes.clone());
     outcome.iter_mut().for_each(|answer| cut(answer, &mut notes));
     Ok(Answer::Preview { outcome: Box::new(outcome), repairs, notes, changes, count: 0 })

@@ -23,7 +23,6 @@ use crate::store::changes::Kind as ChangeKind;
 use crate::store::folded::folded;
 use crate::store::users::{self as store, Content, User};
 use crate::store::{Sql, due, memberships, tombstones};
-use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 type Attributes = Map<String, Value>;
@@ -350,7 +349,7 @@ fn one(sql: &dyn Sql, user: User, budget: &Budget) -> Result<Stored> {
 pub(crate) fn stored(user: User) -> Result<Stored> {
     Ok(Stored {
         id: user.id.to_string(),
-        doc: RawValue::from_string(user.content.doc).map_err(Error::internal)?,
+        doc: json::raw(user.content.doc)?,
         version: user.version,
         created: user.created,
         modified: user.modified,

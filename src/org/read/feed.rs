@@ -7,6 +7,7 @@ use crate::directory::query::Query;
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result};
 use crate::id::{Seq, Timestamp};
+use crate::scim::json;
 use crate::store::{Sql, changes, feed};
 use serde_json::value::RawValue;
 
@@ -86,7 +87,7 @@ pub(crate) fn shown(sql: &dyn Sql, after: Seq, limit: i64, bytes: usize) -> Resu
         Ok(true)
     })?;
     shown.push(']');
-    Ok((RawValue::from_string(shown).map_err(Error::internal)?, last))
+    Ok((json::raw(shown)?, last))
 }
 
 /// Returns the position of the last change: requests that wait before it are to be woken.

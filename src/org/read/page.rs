@@ -2,14 +2,15 @@
 
 use crate::directory::console::{self, Groups, True, UserGroup, Users};
 use crate::directory::reply::Answer;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::org::provision::users;
+use crate::scim::json;
 use crate::scim::schema::Kinds;
 use crate::store::search::Found;
 use crate::store::users::User;
 use crate::store::{Sql, groups as group_rows, users as user_rows};
 use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 
 /// The bytes after which a page ends early.
 const PAGE_BYTES: usize = 4 * 1024 * 1024;
@@ -64,7 +65,7 @@ pub(crate) fn page(
 /// # Errors
 /// Internal only.
 pub(crate) fn tagged(etag: String, body: &impl Serialize) -> Result<Answer> {
-    Ok(Answer::Tagged { etag, body: Some(raw(body)?) })
+    Ok(Answer::Tagged { etag, body: Some(json::to_raw(body)?) })
 }
 
 /// Returns a user as the Console sees it, with its groups where they are shown.
@@ -73,13 +74,13 @@ pub(crate) fn show_user(
     groups: Option<Vec<UserGroup<'_>>>,
     has_more_groups: bool,
 ) -> Result<Box<RawValue>> {
-    raw(&console::UserAnswer {
+    json::to_raw(&console::UserAnswer {
         id: user.id.as_str(),
         version: user.version,
         active: user.content.active,
         created: user.created.into(),
         modified: user.modified.into(),
-        attributes: &raw(&users::attributes(&user.content.doc)?)?,
+        attributes: &json::to_raw(&users::attributes(&user.content.doc)?)?,
         groups,
         more_groups: has_more_groups.then_some(True),
     })
@@ -87,15 +88,11 @@ pub(crate) fn show_user(
 
 /// Returns a group as the Console sees it.
 pub(crate) fn show_group(group: &group_rows::Group) -> Result<Box<RawValue>> {
-    raw(&console::GroupAnswer {
+    json::to_raw(&console::GroupAnswer {
         id: group.id.as_str(),
         version: group.version,
         created: group.created.into(),
         modified: group.modified.into(),
-        attributes: &raw(&users::attributes(&group.content.doc)?)?,
+        attributes: &json::to_raw(&users::attributes(&group.content.doc)?)?,
     })
-}
-
-fn raw(value: &impl Serialize) -> Result<Box<RawValue>> {
-    to_raw_value(value).map_err(Error::internal)
 }
