@@ -22,8 +22,8 @@ pub mod read;
 mod settings;
 mod start;
 
-pub use admin::saml_first;
+pub use admin::check_saml_first;
 pub use context::Context;
-pub use execute::{Pending, Progress, again, execute, resume};
+pub use execute::{Pending, Progress, execute, resume, run_again};
 pub use memory::{Charged, Memory};
 pub use read::related::gather;

@@ -216,7 +216,7 @@ async fn mint(
     let token = Token::mint(settings.kind, random()?);
     let id = Ids::default().next(now(), random()?);
     let id = TokenId::parse(&id).ok_or_else(|| Error::internal("generated an invalid id"))?;
-    let record = records::record(org, home.jurisdiction.as_deref(), &settings, None);
+    let record = records::record_of(org, home.jurisdiction.as_deref(), &settings, None);
     let replaces = rotation.as_ref().map(|rotation| rotation.id.clone());
     let minting = Admin::MintToken { id: id.clone(), hash: token.hash(), token: settings, replaces };
     let shown = json::own(edge.administer(org, home, actor, minting).await?.get())?;

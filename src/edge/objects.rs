@@ -285,7 +285,7 @@ impl Org {
     /// Does the work of an alarm: saves counters, takes one step of a job, sets the next alarm.
     async fn work(&self) {
         let busy = Busy::begin();
-        let begun = self.guarded(|memory| alarm::begin(&self.storage, memory, now()));
+        let begun = self.guarded(|memory| alarm::begin_alarm(&self.storage, memory, now()));
         busy.end();
         let (attempt, failure) = begun.unwrap_or_else(|error| (None, Some(Failure { job: "begin", error })));
         let (mut failures, mut stepped) = (failure.into_iter().collect::<Vec<_>>(), None);
@@ -298,7 +298,7 @@ impl Org {
                         if cfg!(feature = "test-hooks") {
                             self.storage.step(&attempt.to_string());
                         }
-                        Ok(attempt.run(&self.storage, memory, now()))
+                        Ok(attempt.take_step(&self.storage, memory, now()))
                     });
                     busy.end();
                     stepped.unwrap_or_else(|error| Some(Failure { job: "step", error }))
@@ -311,7 +311,7 @@ impl Org {
         // Work that needs other services comes after the step: bounded in time, and with its panics caught.
         failures.extend(self.write_records(RECORDS_LATER).await);
         self.armed.set(None);
-        let next = self.guarded(|memory| alarm::wanted(&self.storage, memory, None, true, now()));
+        let next = self.guarded(|memory| alarm::wanted_time(&self.storage, memory, None, true, now()));
         let next = next.unwrap_or_else(|error| {
             failures.push(Failure { job: "next", error });
             None
@@ -359,7 +359,7 @@ impl Org {
                         let waiting = waiting.take().ok_or_else(|| Error::internal("a wait ended twice"))?;
                         let random = || random().unwrap_or_default();
                         let context = Context { org: self.name.as_ref(), now: now(), random: &random, bytes: 0 };
-                        Ok(org::again(&self.storage, &mut self.memory.borrow_mut(), waiting, &context))
+                        Ok(org::run_again(&self.storage, &mut self.memory.borrow_mut(), waiting, &context))
                     })?;
                     continue;
                 }
@@ -433,7 +433,7 @@ impl Org {
             tokens::delete(&self.env, hash).await?;
         }
         if !hashes.is_empty() {
-            let forgotten = catch_unwind(AssertUnwindSafe(|| org::admin::erase::forget(&self.storage, hashes)));
+            let forgotten = catch_unwind(AssertUnwindSafe(|| org::admin::erase::forget_tokens(&self.storage, hashes)));
             forgotten.unwrap_or_else(|_| Err(Error::internal("a panic in the object")))?;
             return Ok(Answer::Allowed);
         }
@@ -454,9 +454,9 @@ impl Org {
     async fn write_records(&self, count: i64) -> Option<Failure> {
         let writing = async {
             let Some(org) = &self.name else { return Ok(()) };
-            for due in records::due(&self.storage, org, now(), count, now().plus(RECORDS_AGAIN))? {
+            for due in records::take_due_records(&self.storage, org, now(), count, now().plus(RECORDS_AGAIN))? {
                 match tokens::put(&self.env, &due.hash, &due.record).await {
-                    Ok(()) => records::written(&self.storage, &due)?,
+                    Ok(()) => records::note_written(&self.storage, &due)?,
                     Err(error) => worker::console_warn!("a token's record in KV: {}", error.detail),
                 }
             }
@@ -522,7 +522,7 @@ impl Org {
     /// Sets the alarm if it must go off sooner, or if its time has passed.
     async fn arm(&self) -> Result<()> {
         let changed = self.storage.due_was_set();
-        let wanted = alarm::wanted(&self.storage, &self.memory.borrow(), self.armed.get(), changed, now());
+        let wanted = alarm::wanted_time(&self.storage, &self.memory.borrow(), self.armed.get(), changed, now());
         self.set_alarm(wanted?).await
     }
 

@@ -10,7 +10,7 @@ use crate::directory::reply::Answer;
 use crate::directory::residency::Residency;
 use crate::error::{Error, Kind, Result};
 use crate::id::OrgId;
-use crate::org::saml_first;
+use crate::org::check_saml_first;
 use crate::render::{self, Response};
 
 /// Returns where the organisation's object is. The root key may name any organisation, so the registry is asked before
@@ -43,7 +43,7 @@ pub(super) async fn configure(
     let home = match home(edge, own.as_ref(), &org).await {
         Err(error) if registers && error.kind() == Kind::NotFound => {
             residency.check(&variable_text(edge.env, "JURISDICTIONS"))?;
-            saml_first(*scim == Some(true), *saml == Some(true))?;
+            check_saml_first(*scim == Some(true), *saml == Some(true))?;
             objects::stub(edge.env, "ORG", org.as_str(), residency)?;
             let (display_name, residency) = (display_name.clone(), residency.clone());
             is_new = true;

@@ -88,7 +88,7 @@ pub(super) fn write(
     }
     set("Content-Type", render::SCIM_JSON)?;
     let builder = builder.with_headers(headers);
-    let charged = memory.borrow_mut().written(body.read(), now());
+    let charged = memory.borrow_mut().charge_written(body.read(), now());
     Ok(match pieces.pop() {
         Some(only) => builder.fixed(only.into_bytes()),
         None if streamed => {
@@ -118,7 +118,7 @@ fn rest(
         let before = body.read();
         let piece = catch_unwind(AssertUnwindSafe(|| body.next(&storage)));
         if let (memory, Some(caller)) = &charged {
-            memory.borrow_mut().piece_written(caller, body.read() - before, now());
+            memory.borrow_mut().charge_piece(caller, body.read() - before, now());
         }
         let piece = piece.unwrap_or_else(|_| Err(Error::internal("a panic in the object")));
         match piece {

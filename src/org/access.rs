@@ -20,7 +20,7 @@ pub(crate) struct Caller {
 }
 
 /// A caller whose token is alive. Its request is not judged yet.
-pub(crate) struct Known {
+pub(crate) struct KnownCaller {
     token: Option<tokens::Token>,
     settings: Settings,
 }
@@ -29,21 +29,21 @@ pub(crate) struct Known {
 ///
 /// # Errors
 /// 401, one sentence for all.
-pub(crate) fn known<A>(sql: &dyn Sql, call: &Call<A>, now: Timestamp) -> Result<Known> {
-    let settings = settings::read(sql)?;
-    let Actor::Token { hash, dialect } = &call.actor else { return Ok(Known { token: None, settings }) };
+pub(crate) fn check_caller<A>(sql: &dyn Sql, call: &Call<A>, now: Timestamp) -> Result<KnownCaller> {
+    let settings = settings::read_settings(sql)?;
+    let Actor::Token { hash, dialect } = &call.actor else { return Ok(KnownCaller { token: None, settings }) };
     let token = tokens::by_hash(sql, hash)?
         .filter(|token| token.is_alive(now) && token.settings.dialect == *dialect && is_inside(token, call))
         .ok_or_else(Error::unauthorized)?;
-    Ok(Known { token: Some(token), settings })
+    Ok(KnownCaller { token: Some(token), settings })
 }
 
 /// Checks the request of a known caller.
 ///
 /// # Errors
 /// 401 for a token of the other kind, and for the root key in SCIM; 403 if its scope does not allow the request.
-pub(crate) fn check(known: Known, ask: &Ask) -> Result<Caller> {
-    let Known { token, settings } = known;
+pub(crate) fn check_request(known: KnownCaller, ask: &Ask) -> Result<Caller> {
+    let KnownCaller { token, settings } = known;
     match (token.as_ref().map(|token| token.settings.kind), ask) {
         (None, Ask::Read(_) | Ask::Preview(_) | Ask::Admin(_)) | (Some(TokenKind::Scim), Ask::Scim(_)) => {}
         (Some(TokenKind::Console), Ask::Read(_) | Ask::Preview(_)) => {}
@@ -95,12 +95,12 @@ pub(crate) fn why_not<A>(token: &tokens::Token, call: &Call<A>, now: Timestamp) 
 fn may_administer(scope: Option<Scope>, admin: &Admin) -> Result<()> {
     match (scope, admin.needs()) {
         (Some(Scope::Admin), Right::AdminScope) => Ok(()),
-        (Some(Scope::Admin), Right::RootOnly(what)) => Err(forbidden(what)),
-        (Some(Scope::Read) | None, _) => Err(forbidden("change anything")),
+        (Some(Scope::Admin), Right::RootOnly(what)) => Err(scope_too_narrow(what)),
+        (Some(Scope::Read) | None, _) => Err(scope_too_narrow("change anything")),
     }
 }
 
-pub(crate) fn forbidden(what: &str) -> Error {
+pub(crate) fn scope_too_narrow(what: &str) -> Error {
     Error::new(Code::ScopeTooNarrow, format!("This token may not {what}; use one of a wider scope, or the root key."))
 }
 

@@ -10,13 +10,13 @@ pub(crate) const PLACE: &str = "/v1/orgs/{org}";
 const EARLIER: &str = "/v1/orgs/ORG";
 
 /// Returns the sentence with the organisation's name in it.
-pub(crate) fn named(sentence: &str, org: &OrgId) -> String {
+pub(crate) fn sentence_with_org(sentence: &str, org: &OrgId) -> String {
     let address = format!("/v1/orgs/{org}");
     sentence.replace(PLACE, &address).replace(EARLIER, &address)
 }
 
 /// Returns the refusal with the organisation's name in its sentence.
-pub(crate) fn naming(error: Error, org: &OrgId) -> Error {
-    let detail = named(&error.detail, org);
+pub(crate) fn error_with_org(error: Error, org: &OrgId) -> Error {
+    let detail = sentence_with_org(&error.detail, org);
     error.saying(detail)
 }

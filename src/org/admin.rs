@@ -16,23 +16,31 @@ use crate::org::settings::{self, Settings};
 use crate::store::{Sql, transact};
 
 /// Runs one of the Console's changes.
-pub(crate) fn run(sql: &dyn Sql, org: &OrgId, admin: &Admin, caller: &Caller, now: Timestamp) -> Result<Answer> {
+pub(crate) fn run_admin_call(
+    sql: &dyn Sql,
+    org: &OrgId,
+    admin: &Admin,
+    caller: &Caller,
+    now: Timestamp,
+) -> Result<Answer> {
     let by = caller.console.as_ref();
     match admin {
         Admin::Configure { .. } => {
-            transact(sql, || configure(sql, admin))?;
+            transact(sql, || configure_org(sql, admin))?;
             organisation::organisation(sql, org, now)
         }
         Admin::ReleaseGuard { seconds } => {
             let guard_released_until = now.plus(seconds.saturating_mul(1000));
-            transact(sql, || settings::save(sql, &Settings { guard_released_until, ..settings::read(sql)? }))?;
+            transact(sql, || {
+                settings::save_settings(sql, &Settings { guard_released_until, ..settings::read_settings(sql)? })
+            })?;
             organisation::organisation(sql, org, now)
         }
         Admin::MintToken { id, hash, token, replaces } => {
-            tokens::mint(sql, by, (id, hash), token, replaces.as_ref(), now)
+            tokens::mint_token(sql, by, (id, hash), token, replaces.as_ref(), now)
         }
-        Admin::RevokeToken { id, children } => transact(sql, || tokens::revoke(sql, by, id, *children, now)),
-        Admin::RotateToken(rotation) => tokens::rotate(sql, by, rotation, now),
+        Admin::RevokeToken { id, children } => transact(sql, || tokens::revoke_token(sql, by, id, *children, now)),
+        Admin::RotateToken(rotation) => tokens::rotate_token(sql, by, rotation, now),
         Admin::BeginImport
         | Admin::ImportLines { .. }
         | Admin::FinishImport
@@ -43,9 +51,9 @@ pub(crate) fn run(sql: &dyn Sql, org: &OrgId, admin: &Admin, caller: &Caller, no
     }
 }
 
-fn configure(sql: &dyn Sql, admin: &Admin) -> Result<()> {
+fn configure_org(sql: &dyn Sql, admin: &Admin) -> Result<()> {
     let Admin::Configure { display_name, saml, scim, options, residency } = admin else { return Ok(()) };
-    let old = settings::read(sql)?;
+    let old = settings::read_settings(sql)?;
     let new = Settings {
         display_name: display_name.as_ref().unwrap_or(&old.display_name).clone(),
         residency: if residency.is_empty() { &old.residency } else { residency }.clone(),
@@ -54,18 +62,18 @@ fn configure(sql: &dyn Sql, admin: &Admin) -> Result<()> {
         options: old.options.clone().changed(options),
         guard_released_until: old.guard_released_until,
     };
-    saml_first(new.scim_enabled, new.saml_configured)?;
+    check_saml_first(new.scim_enabled, new.saml_configured)?;
     if new == old {
         return Ok(());
     }
-    settings::save(sql, &new)
+    settings::save_settings(sql, &new)
 }
 
 /// Checks the order of SAML and SCIM.
 ///
 /// # Errors
 /// 409 for SCIM without SAML.
-pub fn saml_first(scim_enabled: bool, saml_configured: bool) -> Result<()> {
+pub fn check_saml_first(scim_enabled: bool, saml_configured: bool) -> Result<()> {
     if !scim_enabled || saml_configured {
         return Ok(());
     }

@@ -6,14 +6,14 @@
 //! each of these only costs time. A step may kill its object: its attempt is counted and committed before, and after
 //! three attempts without an end the job is set aside, so the others continue.
 //!
-//! Out of scope: setting the platform's alarm, waiting for the commit between [`begin`] and [`Attempt::run`], and the
+//! Out of scope: setting the platform's alarm, waiting for the commit between [`begin_alarm`] and [`Attempt::take_step`], and the
 //! log; `edge` does these.
 
 use crate::error::{Error, Result};
 use crate::id::Timestamp;
 use crate::org::admin::records;
-use crate::org::import::state::writing;
-use crate::org::jobs::{Job, REST, waiting};
+use crate::org::import::state::read_writing;
+use crate::org::jobs::{Job, REST, waiting_jobs};
 use crate::org::journal::{saving, warning};
 use crate::org::memory::Memory;
 use crate::org::start;
@@ -38,7 +38,7 @@ const PAUSES: (i64, i64) = if cfg!(feature = "test-hooks") { (1_000, 2_000) } el
 ///
 /// # Errors
 /// Internal only.
-pub fn wanted(
+pub fn wanted_time(
     sql: &dyn Sql,
     memory: &Memory,
     armed: Option<Timestamp>,
@@ -47,15 +47,15 @@ pub fn wanted(
 ) -> Result<Option<Timestamp>> {
     let armed = armed.filter(|at| *at > now && *at <= now.plus(REST));
     let looks = memory.migrated && (changed || armed.is_none());
-    let stored = if looks { waiting(sql, now)? } else { Vec::new() };
-    let records = if looks { records::next(sql)? } else { None };
+    let stored = if looks { waiting_jobs(sql, now)? } else { Vec::new() };
+    let records = if looks { records::next_due_at(sql)? } else { None };
     let records = records.map(|at| if at > now.plus(REST) { now } else { at });
-    let times = stored.into_iter().map(|(_, at, _)| at).chain(memory.unsaved.due(now)).chain(records);
+    let times = stored.into_iter().map(|(_, at, _)| at).chain(memory.unsaved.save_due_at(now)).chain(records);
     let next = times.min().map(|at| at.max(now.plus(AHEAD)));
     Ok(next.filter(|at| armed.is_none_or(|armed| *at < armed)))
 }
 
-/// A step that was begun: its attempt is counted. It must be committed before [`Attempt::run`].
+/// A step that was begun: its attempt is counted. It must be committed before [`Attempt::take_step`].
 pub struct Attempt {
     job: &'static Job,
     made: i64,
@@ -75,14 +75,14 @@ pub struct Failure {
 ///
 /// # Errors
 /// Internal only.
-pub fn begin(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<(Option<Attempt>, Option<Failure>)> {
+pub fn begin_alarm(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<(Option<Attempt>, Option<Failure>)> {
     if !schema::exists(sql)? {
         return Ok((None, None));
     }
-    start::load(sql, memory, now)?;
-    let saved = caught(|| saving::save(sql, memory, now));
+    start::load_memory(sql, memory, now)?;
+    let saved = catch_panic(|| saving::save_counters(sql, memory, now));
     let failure = saved.err().map(|error| Failure { job: "save", error });
-    let due = waiting(sql, now)?.into_iter().filter(|(_, at, _)| *at <= now).min_by_key(|(_, at, _)| *at);
+    let due = waiting_jobs(sql, now)?.into_iter().filter(|(_, at, _)| *at <= now).min_by_key(|(_, at, _)| *at);
     let Some((job, _, made)) = due else { return Ok((None, failure)) };
     if made >= ATTEMPTS {
         set_aside(sql, memory, job, "ended before they were done: out of memory, or out of time", now)?;
@@ -102,9 +102,9 @@ impl std::fmt::Display for Attempt {
 impl Attempt {
     /// Takes the step. A step that fails or panics is rolled back, and tried again after a pause; the last attempt sets
     /// the job aside. A step that ends because the platform restarts the object was no attempt. Returns its failure.
-    pub fn run(self, sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Option<Failure> {
+    pub fn take_step(self, sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Option<Failure> {
         let Self { job, made } = self;
-        let stepped = caught(|| {
+        let stepped = catch_panic(|| {
             transact(sql, || {
                 let next = (job.step)(sql, memory, now)?;
                 due::set(sql, job.name, next)
@@ -113,7 +113,7 @@ impl Attempt {
         let error = stepped.err()?;
         // Only the stored state counts: the step may have noted in memory what was rolled back.
         memory.forget_stored();
-        let again = start::load(sql, memory, now).and_then(|()| match made >= ATTEMPTS {
+        let again = start::load_memory(sql, memory, now).and_then(|()| match made >= ATTEMPTS {
             _ if error.code.is_passing() => transact(sql, || due::withdraw(sql, job.name, now.plus(PAUSES.1))),
             true => set_aside(sql, memory, job, "failed", now),
             false => Ok(()),
@@ -127,19 +127,19 @@ impl Attempt {
 /// rests for a day like the others, so it never blocks them.
 fn set_aside(sql: &dyn Sql, memory: &mut Memory, job: &Job, how: &str, now: Timestamp) -> Result<()> {
     let why = format!("{ATTEMPTS} attempts at a step {how}");
-    let noted = caught(|| transact(sql, || (job.set_aside)(sql, &why, now)));
+    let noted = catch_panic(|| transact(sql, || (job.set_aside)(sql, &why, now)));
     let (then, next) = noted.unwrap_or_else(|_| ("It is tried again in a day.".to_owned(), Some(now.plus(REST))));
     let sentence = format!("The job \"{}\" was set aside: {why}. {then}", job.name);
     transact(sql, || {
         due::set(sql, job.name, next)?;
         warning::warn_of_job(sql, job.name, &sentence, now)
     })?;
-    memory.importing = writing(sql)?;
+    memory.importing = read_writing(sql)?;
     Ok(())
 }
 
 /// Runs `body`; a panic becomes an error. `body` changes the storage, whose transaction rolls back, and memory, which
 /// its caller then reads from the storage again.
-fn caught<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
+fn catch_panic<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| Err(Error::internal("a panic")))
 }

@@ -61,21 +61,21 @@ pub(super) struct Level {
 impl Level {
     /// Returns the content after `units` were taken out, of a full bucket if there was none.
     pub(super) fn after(level: Option<Self>, rate: Rate, units: f64, now: Timestamp) -> Self {
-        Self { units: level.map_or(rate.most, |level| level.at(now, rate)) - units, at: now }
+        Self { units: level.map_or(rate.most, |level| level.units_at(now, rate)) - units, at: now }
     }
 
     /// Returns the seconds until it is no longer below zero; `None` if it is not.
-    pub(super) fn seconds(self, rate: Rate, now: Timestamp) -> Option<i64> {
-        let units = self.at(now, rate);
+    pub(super) fn seconds_to_wait(self, rate: Rate, now: Timestamp) -> Option<i64> {
+        let units = self.units_at(now, rate);
         (units < 0.0).then(|| (-units / rate.a_millisecond / 1000.0).ceil().max(1.0) as i64)
     }
 
     /// Returns true if it has refilled completely.
     pub(super) fn is_full(self, rate: Rate, now: Timestamp) -> bool {
-        self.at(now, rate) >= rate.most
+        self.units_at(now, rate) >= rate.most
     }
 
-    fn at(self, now: Timestamp, rate: Rate) -> f64 {
+    fn units_at(self, now: Timestamp, rate: Rate) -> f64 {
         // A clock that went back counts as time that passed; otherwise nothing would be refilled until it has caught
         // up.
         let passed = now.0.abs_diff(self.at.0) as f64;
@@ -110,8 +110,8 @@ impl Buckets {
     /// 429 with `Retry-After`.
     pub fn check(&self, kind: TokenKind, token: &str, now: Timestamp) -> Result<()> {
         let bucket = self.bucket(kind);
-        let own = bucket.each.get(token).and_then(|level| level.seconds(self.rate.of_one_token(), now));
-        let all = || bucket.all.and_then(|level| level.seconds(self.rate, now));
+        let own = bucket.each.get(token).and_then(|level| level.seconds_to_wait(self.rate.of_one_token(), now));
+        let all = || bucket.all.and_then(|level| level.seconds_to_wait(self.rate, now));
         let own = own.map(|seconds| (seconds, "this token"));
         let Some((seconds, caller)) = own.or_else(|| Some((all()?, "the tokens of this organisation"))) else {
             return Ok(());
@@ -144,7 +144,7 @@ impl Buckets {
 
     /// Returns the seconds of object time that are left for all tokens of that kind; below zero while they are refused.
     pub fn seconds_left(&self, kind: TokenKind, now: Timestamp) -> f64 {
-        let units = self.bucket(kind).all.map_or(self.rate.most, |level| level.at(now, self.rate));
+        let units = self.bucket(kind).all.map_or(self.rate.most, |level| level.units_at(now, self.rate));
         units / UNITS_PER_SECOND as f64
     }
 
@@ -191,7 +191,7 @@ const RESOURCE_UNITS: usize = 100;
 const NAMED_UNITS: usize = 5;
 
 /// Returns the units of reading a call of so many bytes.
-pub(super) fn reading(bytes: usize) -> usize {
+pub(super) fn reading_units(bytes: usize) -> usize {
     bytes / BYTES_A_UNIT
 }
 
@@ -203,13 +203,13 @@ const CHARACTERS_A_UNIT: usize = 128;
 const JUDGED_A_UNIT: usize = 256;
 
 /// Returns the units of skipping so many rows.
-pub(super) fn skipping(rows: i64) -> usize {
+pub(super) fn skipping_units(rows: i64) -> usize {
     usize::try_from(rows).unwrap_or(0)
 }
 
 /// Returns the units of a piece that SQL reads for a filter of so many terms. A group or member weighs as many
 /// characters as [`related_weight`] says.
-pub(super) fn looking(rows: i64, characters: i64, terms: usize) -> usize {
+pub(super) fn looking_units(rows: i64, characters: i64, terms: usize) -> usize {
     let (rows, characters) = (usize::try_from(rows).unwrap_or(0), usize::try_from(characters).unwrap_or(0));
     rows * (ROW_UNITS + terms / 2) + characters.saturating_mul(terms) / CHARACTERS_A_UNIT
 }
@@ -222,22 +222,22 @@ pub(super) fn related_weight(passes: usize, terms: usize) -> i64 {
 }
 
 /// Returns the units of reading a document of so many bytes and judging it by so many terms.
-pub(super) fn judging(bytes: usize, terms: usize) -> usize {
+pub(super) fn judging_units(bytes: usize, terms: usize) -> usize {
     bytes / BYTES_A_UNIT + terms * (1 + bytes / JUDGED_A_UNIT)
 }
 
 /// Returns the units of reading so many groups or members and judging each by so many terms.
-pub(super) fn judging_related(count: usize, terms: usize) -> usize {
+pub(super) fn related_judging_units(count: usize, terms: usize) -> usize {
     count * (NAMED_UNITS + terms)
 }
 
 /// Returns the units of reading and writing so many groups or members.
-pub(super) fn naming(read: usize) -> usize {
+pub(super) fn naming_units(read: usize) -> usize {
     read * NAMED_UNITS
 }
 
 /// Returns the units of reading and writing an answer.
-pub(super) fn answering(answer: &Answer) -> usize {
+pub(super) fn answering_units(answer: &Answer) -> usize {
     let stored = |one: &Stored| {
         let named = one.groups.len() + one.members.as_ref().map_or(0, Vec::len);
         RESOURCE_UNITS + one.doc.get().len() / BYTES_A_UNIT + named * NAMED_UNITS
@@ -249,7 +249,7 @@ pub(super) fn answering(answer: &Answer) -> usize {
         Answer::Json(text) | Answer::New(text) | Answer::Stale { schemas: text, .. } => text.get().len() / BYTES_A_UNIT,
         Answer::Tagged { body, .. } => body.as_ref().map_or(0, |text| text.get().len() / BYTES_A_UNIT),
         Answer::Preview { outcome, changes, .. } => {
-            changes.get().len() / BYTES_A_UNIT + outcome.as_ref().as_ref().map_or(0, answering)
+            changes.get().len() / BYTES_A_UNIT + outcome.as_ref().as_ref().map_or(0, answering_units)
         }
         Answer::Nothing | Answer::Allowed | Answer::Piece { .. } => 0,
     }

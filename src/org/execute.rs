@@ -26,9 +26,9 @@ pub enum Progress {
     Done(Reply),
     /// Other requests may run before [`resume`].
     Scan(Box<Pending>),
-    /// There is nothing to answer yet: [`again`] once there is a change after its position, or at its end.
+    /// There is nothing to answer yet: [`run_again`] once there is a change after its position, or at its end.
     Wait(Box<feed::Waiting>),
-    /// The organisation is being erased: the caller deletes KV's records of these tokens, then calls [`erase::forget`].
+    /// The organisation is being erased: the caller deletes KV's records of these tokens, then calls [`erase::forget_tokens`].
     /// If the list is empty, the caller deletes the whole storage and this memory.
     Erase(Vec<TokenHash>),
 }
@@ -55,53 +55,53 @@ pub struct Pending {
 /// 9. After a fault of the service or of the platform, memory is read anew: it may have noted data that the storage did
 ///    not keep.
 pub fn execute(sql: &dyn Sql, memory: &mut Memory, envelope: Envelope<'_>, context: &Context<'_>) -> Progress {
-    let progress = begun(sql, memory, envelope, context);
-    settled(sql, memory, progress, context.now)
+    let progress = begin_call(sql, memory, envelope, context);
+    reread_after_fault(sql, memory, progress, context.now)
 }
 
-fn begun(sql: &dyn Sql, memory: &mut Memory, envelope: Envelope<'_>, context: &Context<'_>) -> Progress {
+fn begin_call(sql: &dyn Sql, memory: &mut Memory, envelope: Envelope<'_>, context: &Context<'_>) -> Progress {
     // Only the edge can call an object, so the holder of the root key needs no row here.
     let known = match &envelope.actor {
         Actor::Root => None,
-        Actor::Token { .. } => match admitted(sql, memory, &envelope, false, context) {
+        Actor::Token { .. } => match admit_caller(sql, memory, &envelope, false, context) {
             Ok(known) => Some(known),
-            Err(error) => return done(Err(not_admitted(sql, memory, &envelope, context, error))),
+            Err(error) => return answer_with(Err(note_token_refusal(sql, memory, &envelope, context, error))),
         },
     };
-    match fits(&envelope).and_then(|()| envelope.open()) {
+    match check_version(&envelope).and_then(|()| envelope.open()) {
         Ok(call) => {
             let until = feed::until(&call, context.now);
-            attempt(sql, memory, known, call, until, context)
+            run_call(sql, memory, known, call, until, context)
         }
-        Err(error) => done(Err(error)),
+        Err(error) => answer_with(Err(error)),
     }
 }
 
 /// Runs a waiting query once more. The access of its caller is checked anew too.
-pub fn again(sql: &dyn Sql, memory: &mut Memory, waiting: feed::Waiting, context: &Context<'_>) -> Progress {
+pub fn run_again(sql: &dyn Sql, memory: &mut Memory, waiting: feed::Waiting, context: &Context<'_>) -> Progress {
     // The wait is not longer than asked for, if the clock has gone back.
     let until = waiting.until.min(feed::until(&waiting.call, context.now));
-    let progress = attempt(sql, memory, None, waiting.call, until, context);
-    settled(sql, memory, progress, context.now)
+    let progress = run_call(sql, memory, None, waiting.call, until, context);
+    reread_after_fault(sql, memory, progress, context.now)
 }
 
 /// Brings memory back in line with the storage, after a call that ended with a fault.
-fn settled(sql: &dyn Sql, memory: &mut Memory, progress: Progress, now: Timestamp) -> Progress {
+fn reread_after_fault(sql: &dyn Sql, memory: &mut Memory, progress: Progress, now: Timestamp) -> Progress {
     if let Progress::Done(Reply { outcome: Err(error), .. }) = &progress
         && error.code.is_fault()
         && memory.migrated
     {
         memory.forget_stored();
         // If the storage does not answer yet, the next call reads it.
-        let _read = start::load(sql, memory, now);
+        let _read = start::load_memory(sql, memory, now);
     }
     progress
 }
 
-fn attempt(
+fn run_call(
     sql: &dyn Sql,
     memory: &mut Memory,
-    known: Option<access::Known>,
+    known: Option<access::KnownCaller>,
     call: Call,
     until: Timestamp,
     context: &Context<'_>,
@@ -111,30 +111,30 @@ fn attempt(
         return Progress::Erase(Vec::new());
     }
     let registers = call.actor == Actor::Root && matches!(call.ask, Ask::Admin(Admin::Configure { .. }));
-    let known = known.map_or_else(|| admitted(sql, memory, &call, registers, context), Ok);
-    let caller = match known.and_then(|known| access::check(known, &call.ask)) {
+    let known = known.map_or_else(|| admit_caller(sql, memory, &call, registers, context), Ok);
+    let caller = match known.and_then(|known| access::check_request(known, &call.ask)) {
         Ok(caller) => caller,
-        Err(error) => return done(Err(not_admitted(sql, memory, &call, context, error))),
+        Err(error) => return answer_with(Err(note_token_refusal(sql, memory, &call, context, error))),
     };
     if matches!(&call.ask, Ask::Admin(admin) if !admin.is_stream()) {
         memory.administered = true;
     }
     // A request that is read again is not written down.
     if matches!(call.ask, Ask::Scim(_) | Ask::Preview(_)) && call.generation != memory.types.generation {
-        return done(schemas::stale(sql, &memory.types));
+        return answer_with(schemas::stale_answer(sql, &memory.types));
     }
     if let Some(token) = &caller.token {
-        memory.unsaved.token_used(token, context.now);
+        memory.unsaved.note_token_use(token, context.now);
     }
     if let Some(writing) = memory.importing.filter(|_| call.ask.needs_directory()) {
-        return done(Err(import::state::busy(writing, &call.org)));
+        return answer_with(Err(import::state::directory_busy(writing, &call.org)));
     }
     // A request that comes too soon is not written down: there may be very many.
     if let Err(error) = memory.admit(&call, &caller, context.now) {
-        return done(Err(error));
+        return answer_with(Err(error));
     }
     let budget = Budget::new();
-    budget.charge(bucket::reading(context.bytes));
+    budget.charge(bucket::reading_units(context.bytes));
     let outcome = match &call.ask {
         Ask::Read(Query::Changes { after, limit, .. }) => match feed::page(sql, *after, *limit) {
             Ok((_, true)) if context.now < until => {
@@ -142,36 +142,36 @@ fn attempt(
             }
             page => page.map(|(answer, _)| answer),
         },
-        Ask::Read(Query::Journal(query)) => journal::read::page(sql, memory, &call.org, query, &budget),
+        Ask::Read(Query::Journal(query)) => journal::read::journal_page(sql, memory, &call.org, query, &budget),
         Ask::Read(query) => {
             match state::begin(sql, &memory.types, query, call.precondition.if_none_match.as_ref(), &call.base, &budget)
             {
                 None => read_query(sql, &call.org, query, context.now),
                 Some(Ok(Searched::At(answer))) => Ok(answer),
                 Some(Ok(Searched::Scan(scan))) => {
-                    return stepped(sql, memory, Pending { scan, call, caller, budget }, context.now);
+                    return take_step(sql, memory, Pending { scan, call, caller, budget }, context.now);
                 }
                 Some(Err(error)) => Err(error),
             }
         }
-        Ask::Preview(command) => match preview::begin(sql, memory, command, &call, &caller, context, &budget) {
+        Ask::Preview(command) => match preview::begin_preview(sql, memory, command, &call, &caller, context, &budget) {
             Ok(Searched::At(answer)) => Ok(answer),
             Ok(Searched::Scan(scan)) => {
-                return stepped(sql, memory, Pending { scan, call, caller, budget }, context.now);
+                return take_step(sql, memory, Pending { scan, call, caller, budget }, context.now);
             }
             Err(error) => Err(error),
         },
-        Ask::Admin(Admin::PutSchema { document }) => schemas::put(sql, memory, document, context.now),
-        Ask::Admin(Admin::DeleteSchema { urn }) => schemas::delete(sql, memory, urn, context.now),
-        Ask::Admin(Admin::Erase) => match erase::begin(sql, context.now) {
+        Ask::Admin(Admin::PutSchema { document }) => schemas::put_schema(sql, memory, document, context.now),
+        Ask::Admin(Admin::DeleteSchema { urn }) => schemas::delete_schema(sql, memory, urn, context.now),
+        Ask::Admin(Admin::Erase) => match erase::begin_erasing(sql, context.now) {
             Ok(hashes) => return Progress::Erase(hashes),
             Err(error) => Err(error),
         },
         Ask::Admin(
             admin @ (Admin::BeginImport | Admin::ImportLines { .. } | Admin::FinishImport | Admin::EndImport),
-        ) => import::run(sql, memory, admin, &call, &caller, context.now)
-            .map_err(|error| address::naming(error, &call.org)),
-        Ask::Admin(admin) => admin::run(sql, &call.org, admin, &caller, context.now),
+        ) => import::run_import_call(sql, memory, admin, &call, &caller, context.now)
+            .map_err(|error| address::error_with_org(error, &call.org)),
+        Ask::Admin(admin) => admin::run_admin_call(sql, &call.org, admin, &caller, context.now),
         // This check is first: a caller that may not send requests needs no other error.
         Ask::Scim(_) if !caller.settings.scim_enabled => Err(access::switched_off(&call.org)),
         Ask::Scim(Command::Refused { error, .. }) => Err(error.clone()),
@@ -184,27 +184,27 @@ fn attempt(
             caller.token.as_deref(),
             &budget,
         ) {
-            None => run::run(sql, memory, command, &call, &caller, context, &budget),
+            None => run::run_command(sql, memory, command, &call, &caller, context, &budget),
             Some(Ok(Searched::At(answer))) => Ok(answer),
             Some(Ok(Searched::Scan(scan))) => {
-                return stepped(sql, memory, Pending { scan, call, caller, budget }, context.now);
+                return take_step(sql, memory, Pending { scan, call, caller, budget }, context.now);
             }
             Some(Err(error)) => Err(error),
         },
     };
     memory.charge(&call, &caller, &budget, &outcome, context.now);
-    done(noted(sql, memory, outcome, &call, &caller, context.now))
+    answer_with(note_refusal(sql, memory, outcome, &call, &caller, context.now))
 }
 
 /// Answers a query that needs no search and no wait.
 fn read_query(sql: &dyn Sql, org: &OrgId, query: &Query, now: Timestamp) -> Result<Answer> {
     match query {
         Query::Organisation => organisation::organisation(sql, org, now),
-        Query::Tokens => tokens::list(sql, now),
+        Query::Tokens => tokens::list_tokens(sql, now),
         Query::Snapshot { position } => snapshot::piece(sql, position.as_deref(), snapshot::WORK),
-        Query::Import => import::state::status(sql, org),
-        Query::Schemas => schemas::list(sql),
-        Query::Schema { urn } => schemas::get(sql, urn),
+        Query::Import => import::state::import_status(sql, org),
+        Query::Schemas => schemas::list_schemas(sql),
+        Query::Schema { urn } => schemas::get_schema(sql, urn),
         Query::Users(_) | Query::User { .. } | Query::Groups(_) | Query::Group { .. } | Query::Members { .. } => {
             Err(Error::internal("the directory is read by `state`"))
         }
@@ -215,13 +215,13 @@ fn read_query(sql: &dyn Sql, org: &OrgId, query: &Query, now: Timestamp) -> Resu
 
 /// Takes one more step.
 pub fn resume(sql: &dyn Sql, memory: &mut Memory, pending: Pending, now: Timestamp) -> Progress {
-    let progress = stepped(sql, memory, pending, now);
-    settled(sql, memory, progress, now)
+    let progress = take_step(sql, memory, pending, now);
+    reread_after_fault(sql, memory, progress, now)
 }
 
-fn stepped(sql: &dyn Sql, memory: &mut Memory, mut pending: Pending, now: Timestamp) -> Progress {
+fn take_step(sql: &dyn Sql, memory: &mut Memory, mut pending: Pending, now: Timestamp) -> Progress {
     if let Some(writing) = memory.importing {
-        return done(Err(import::state::busy(writing, &pending.call.org)));
+        return answer_with(Err(import::state::directory_busy(writing, &pending.call.org)));
     }
     let types = Rc::clone(&memory.types);
     let outcome = match pending.scan.step(sql, &types, now, &pending.budget) {
@@ -234,39 +234,45 @@ fn stepped(sql: &dyn Sql, memory: &mut Memory, mut pending: Pending, now: Timest
     };
     memory.charge(&pending.call, &pending.caller, &pending.budget, &outcome, now);
     if let Ask::Preview(_) = pending.call.ask {
-        return done(preview::nothing_changed(outcome, &pending.call));
+        return answer_with(preview::nothing_changed(outcome, &pending.call));
     }
-    done(noted(sql, memory, outcome, &pending.call, &pending.caller, now))
+    answer_with(note_refusal(sql, memory, outcome, &pending.call, &pending.caller, now))
 }
 
-fn done(outcome: Result<Answer>) -> Progress {
+fn answer_with(outcome: Result<Answer>) -> Progress {
     Progress::Done(Reply { v: VERSION, outcome })
 }
 
 /// Checks that this object understands the call, as far as its version says.
-fn fits<A>(call: &Call<A>) -> Result<()> {
+fn check_version<A>(call: &Call<A>) -> Result<()> {
     if call.v > VERSION { Err(json::being_deployed()) } else { Ok(()) }
 }
 
 /// Checks the caller. With `registers` the organisation need not be registered yet.
-fn admitted<A>(
+fn admit_caller<A>(
     sql: &dyn Sql,
     memory: &mut Memory,
     call: &Call<A>,
     registers: bool,
     context: &Context<'_>,
-) -> Result<access::Known> {
-    fits(call)?;
+) -> Result<access::KnownCaller> {
+    check_version(call)?;
     let named = context.org.is_none_or(|name| *name == call.org);
     if !named || !(memory.migrated || registers || schema::exists(sql)?) {
         return Err(Error::unauthorized());
     }
-    start::load(sql, memory, context.now)?;
-    access::known(sql, call, context.now)
+    start::load_memory(sql, memory, context.now)?;
+    access::check_caller(sql, call, context.now)
 }
 
 /// Writes down that a token of this organisation was refused, and returns why.
-fn not_admitted<A>(sql: &dyn Sql, memory: &mut Memory, call: &Call<A>, context: &Context<'_>, error: Error) -> Error {
+fn note_token_refusal<A>(
+    sql: &dyn Sql,
+    memory: &mut Memory,
+    call: &Call<A>,
+    context: &Context<'_>,
+    error: Error,
+) -> Error {
     if !memory.migrated || context.org.is_some_and(|name| *name != call.org) {
         return error;
     }
@@ -274,7 +280,7 @@ fn not_admitted<A>(sql: &dyn Sql, memory: &mut Memory, call: &Call<A>, context: 
 }
 
 /// Writes a refusal down.
-fn noted(
+fn note_refusal(
     sql: &dyn Sql,
     memory: &mut Memory,
     outcome: Result<Answer>,

@@ -19,11 +19,11 @@ use crate::org::access::Caller;
 use crate::org::memory::Memory;
 use crate::org::provision::growth;
 use crate::store::Sql;
-use receive::{begin, end, finish, receive_lines};
-use state::{ImportJob, Phase, status, writing};
+use receive::{begin_import, end_import, finish_import, receive_lines};
+use state::{ImportJob, Phase, import_status, read_writing};
 
 /// Runs one of the Console's calls.
-pub(crate) fn run(
+pub(crate) fn run_import_call(
     sql: &dyn Sql,
     memory: &mut Memory,
     admin: &Admin,
@@ -33,7 +33,7 @@ pub(crate) fn run(
 ) -> Result<Answer> {
     let (scim_enabled, quota) = (caller.settings.scim_enabled, caller.settings.options.quota());
     let answer = match admin {
-        Admin::BeginImport => begin(sql, &call.org, scim_enabled, now),
+        Admin::BeginImport => begin_import(sql, &call.org, scim_enabled, now),
         Admin::ImportLines { part, line, lines: text, last } => {
             growth::may_send_part(sql, quota, &call.org)?;
             return receive_lines(sql, &memory.types, (*part, *line), text, *last, now);
@@ -46,11 +46,11 @@ pub(crate) fn run(
                 token: caller.token.clone(),
                 ..ImportJob::default()
             };
-            finish(sql, &caller.settings, &call.org, job, now).and_then(|()| status(sql, &call.org))
+            finish_import(sql, &caller.settings, &call.org, job, now).and_then(|()| import_status(sql, &call.org))
         }
-        Admin::EndImport => end(sql, now),
+        Admin::EndImport => end_import(sql, now),
         _ => Err(Error::internal("not a call of an import")),
     };
-    memory.importing = writing(sql)?;
+    memory.importing = read_writing(sql)?;
     answer
 }

@@ -87,17 +87,17 @@ const JOBS: [Job; 5] = [
 
 impl Job {
     /// Returns the time that counts.
-    fn at(&self, due: &Due, now: Timestamp) -> Timestamp {
+    fn due_at(&self, due: &Due, now: Timestamp) -> Timestamp {
         if due.at > now.plus(self.furthest) { now } else { due.at }
     }
 }
 
 /// Returns the jobs that have a row, each with its due time. A row of another version's job is skipped.
-pub(crate) fn waiting(sql: &dyn Sql, now: Timestamp) -> Result<Vec<(&'static Job, Timestamp, i64)>> {
+pub(crate) fn waiting_jobs(sql: &dyn Sql, now: Timestamp) -> Result<Vec<(&'static Job, Timestamp, i64)>> {
     let all = due::all(sql)?;
     let known = all.iter().filter_map(|due| {
         let job = JOBS.iter().find(|job| job.name == due.what)?;
-        Some((job, job.at(due, now), due.attempts))
+        Some((job, job.due_at(due, now), due.attempts))
     });
     Ok(known.collect())
 }

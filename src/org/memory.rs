@@ -73,7 +73,7 @@ impl Memory {
         if let (Some(buckets), Some(token)) = (&self.buckets, &caller.token)
             && bucket::may_refuse(call)
         {
-            buckets.check(kind(call), token, now)?;
+            buckets.check(charged_kind(call), token, now)?;
         }
         self.streams.enter(call, now)
     }
@@ -90,31 +90,31 @@ impl Memory {
         self.streams.leave(call, outcome);
         self.charged = None;
         if let (Some(buckets), Some(token), false) = (&mut self.buckets, &caller.token, call.ask.is_stream()) {
-            budget.charge(bucket::CALL_UNITS_LEAST + outcome.as_ref().map_or(0, bucket::answering));
-            buckets.charge(kind(call), token, budget.spent(), now);
-            self.charged = Some(Charged(kind(call), token.clone()));
+            budget.charge(bucket::CALL_UNITS_LEAST + outcome.as_ref().map_or(0, bucket::answering_units));
+            buckets.charge(charged_kind(call), token, budget.spent(), now);
+            self.charged = Some(Charged(charged_kind(call), token.clone()));
         }
     }
 
     /// Charges the cost of a call that continues, so that no number of simultaneous calls is free until they end.
     pub(crate) fn charge_step(&mut self, call: &Call, caller: &Caller, budget: &Budget, now: Timestamp) {
         if let (Some(buckets), Some(token)) = (&mut self.buckets, &caller.token) {
-            buckets.charge(kind(call), token, budget.take(), now);
+            buckets.charge(charged_kind(call), token, budget.take(), now);
         }
     }
 
     /// Charges the call that was answered last with the groups and members that were read to write its answer. No other
     /// call may have come in between. If its answer continues in pieces, each is charged to the returned caller.
-    pub fn written(&mut self, read: usize, now: Timestamp) -> Option<Charged> {
+    pub fn charge_written(&mut self, read: usize, now: Timestamp) -> Option<Charged> {
         let charged = self.charged.take()?;
-        self.piece_written(&charged, read, now);
+        self.charge_piece(&charged, read, now);
         Some(charged)
     }
 
     /// Charges one more piece of an answer with the groups and members that were read for it.
-    pub fn piece_written(&mut self, Charged(kind, token): &Charged, read: usize, now: Timestamp) {
+    pub fn charge_piece(&mut self, Charged(kind, token): &Charged, read: usize, now: Timestamp) {
         if let Some(buckets) = &mut self.buckets {
-            buckets.charge(*kind, token, bucket::naming(read) as u64, now);
+            buckets.charge(*kind, token, bucket::naming_units(read) as u64, now);
         }
     }
 }
@@ -125,7 +125,7 @@ pub struct Charged(TokenKind, String);
 
 /// Returns the kind of token whose bucket a call is charged to. The token's kind fits the request, or the call was
 /// refused.
-fn kind(call: &Call) -> TokenKind {
+fn charged_kind(call: &Call) -> TokenKind {
     if matches!(call.ask, Ask::Scim(_)) { TokenKind::Scim } else { TokenKind::Console }
 }
 

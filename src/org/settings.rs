@@ -42,7 +42,7 @@ const SETTINGS: &str = "organisation";
 ///
 /// # Errors
 /// Internal only.
-pub(crate) fn read(sql: &dyn Sql) -> Result<Settings> {
+pub(crate) fn read_settings(sql: &dyn Sql) -> Result<Settings> {
     match store::get(sql, SETTINGS)? {
         Some(text) => json::own(&text),
         None => Ok(Settings::default()),
@@ -53,6 +53,6 @@ pub(crate) fn read(sql: &dyn Sql) -> Result<Settings> {
 ///
 /// # Errors
 /// Internal only.
-pub(crate) fn save(sql: &dyn Sql, settings: &Settings) -> Result<()> {
+pub(crate) fn save_settings(sql: &dyn Sql, settings: &Settings) -> Result<()> {
     store::put(sql, SETTINGS, &serde_json::to_string(settings).map_err(Error::internal)?)
 }

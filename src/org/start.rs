@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::id::Timestamp;
 use crate::org::admin::schemas;
-use crate::org::import::state::writing;
+use crate::org::import::state::read_writing;
 use crate::org::jobs;
 use crate::org::memory::Memory;
 use crate::org::provision::spelling;
@@ -14,12 +14,12 @@ use std::rc::Rc;
 ///
 /// # Errors
 /// Internal only.
-pub(crate) fn load(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<()> {
+pub(crate) fn load_memory(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<()> {
     if !memory.migrated {
         schema::migrate(sql, now)?;
         spelling::begin_again(sql, now)?;
-        memory.types = Rc::new(schemas::types(sql)?);
-        memory.importing = writing(sql)?;
+        memory.types = Rc::new(schemas::read_types(sql)?);
+        memory.importing = read_writing(sql)?;
         jobs::begin_periodic(sql, now)?;
         memory.migrated = true;
     }

@@ -69,7 +69,7 @@ fn tokens_go_some_at_a_time_and_all_have_ended_before() {
         if next.is_empty() {
             break;
         }
-        org::admin::erase::forget(&server.sql, &next).unwrap();
+        org::admin::erase::forget_tokens(&server.sql, &next).unwrap();
         steps.push(next.len());
         named.extend(next);
     }

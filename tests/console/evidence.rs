@@ -300,7 +300,7 @@ fn counts_of_very_many_repeats_are_saved_in_steps() {
     for expected in [0, 2_000, 2_505] {
         assert_eq!(number(&server, saved), expected);
         server.now = server.now.plus(5_000);
-        assert_eq!(server.memory.unsaved.due(server.now).is_some(), expected < 2_505);
+        assert_eq!(server.memory.unsaved.save_due_at(server.now).is_some(), expected < 2_505);
         server.alarm();
     }
     assert_eq!(number(&server, "SELECT sum(count) FROM refused"), 10_000);
@@ -327,7 +327,7 @@ fn a_clock_that_was_a_year_ahead_holds_up_no_pruning() {
     assert!((1_000..4_000).contains(&kept), "{kept}");
     assert_eq!(server.get("/Users/now").status, 404);
     let armed = Some(right.plus(365 * 24 * HOUR));
-    let wanted = alarm::wanted(&server.sql, &server.memory, armed, false, server.now).unwrap();
+    let wanted = alarm::wanted_time(&server.sql, &server.memory, armed, false, server.now).unwrap();
     assert_eq!(wanted, Some(server.now.plus(alarm::AHEAD)));
     for _ in 0..6 {
         server.alarm();

@@ -26,7 +26,7 @@ impl Platform {
     /// After each call.
     fn arm(&mut self, server: &Native) {
         let changed = server.sql.due_changed.take();
-        if let Some(at) = alarm::wanted(&server.sql, &server.memory, self.armed, changed, server.now).unwrap() {
+        if let Some(at) = alarm::wanted_time(&server.sql, &server.memory, self.armed, changed, server.now).unwrap() {
             assert!(at >= server.now.plus(alarm::AHEAD));
             (self.set, self.armed) = (Some(at), Some(at));
         }
@@ -122,7 +122,7 @@ fn alarms_that_do_not_come_as_they_should() {
                         "killed" => {
                             // The attempt is committed, and that is all.
                             server.now = server.now.max(platform.set.take().unwrap());
-                            drop(alarm::begin(&server.sql, &mut server.memory, server.now).unwrap());
+                            drop(alarm::begin_alarm(&server.sql, &mut server.memory, server.now).unwrap());
                             platform.evict(&mut server);
                             state(&mut server);
                             platform.arm(&server);
@@ -131,9 +131,9 @@ fn alarms_that_do_not_come_as_they_should() {
                             let now = server.now.max(platform.set.take().unwrap());
                             server.now = now;
                             let attempts =
-                                [0, 1].map(|_| alarm::begin(&server.sql, &mut server.memory, now).unwrap().0);
+                                [0, 1].map(|_| alarm::begin_alarm(&server.sql, &mut server.memory, now).unwrap().0);
                             for attempt in attempts.into_iter().flatten() {
-                                assert!(attempt.run(&server.sql, &mut server.memory, now).is_none());
+                                assert!(attempt.take_step(&server.sql, &mut server.memory, now).is_none());
                             }
                             platform.after(&server);
                         }
@@ -192,7 +192,7 @@ fn any_call_sets_the_alarm_again() {
     server.sql.connection.execute_batch("DROP TABLE migrations").unwrap();
     platform.evict(&mut server);
     (platform.set, server.memory) = (None, Default::default());
-    assert!(alarm::begin(&server.sql, &mut server.memory, server.now).unwrap().0.is_none());
+    assert!(alarm::begin_alarm(&server.sql, &mut server.memory, server.now).unwrap().0.is_none());
     platform.after(&server);
     assert_eq!(platform.set, None);
 }
@@ -229,12 +229,14 @@ fn a_step_that_never_ends_is_set_aside() {
         let before = dump::content(&server);
         let mut attempts = 0;
         while state(&mut server) == "checking" {
-            let (attempt, failure) = alarm::begin(&server.sql, &mut server.memory, server.now).unwrap();
+            let (attempt, failure) = alarm::begin_alarm(&server.sql, &mut server.memory, server.now).unwrap();
             assert!(failure.is_none());
             if let Some(attempt) = attempt {
                 match how {
                     "kills" => {}
-                    _ => attempts += i32::from(attempt.run(&server.sql, &mut server.memory, server.now).is_some()),
+                    _ => {
+                        attempts += i32::from(attempt.take_step(&server.sql, &mut server.memory, server.now).is_some())
+                    }
                 }
             }
             server.memory = Default::default();
@@ -376,7 +378,7 @@ fn the_hourly_round_comes_back() {
     server.sql.connection.execute("INSERT INTO due (what, at) VALUES ('of tomorrow', 1)", []).unwrap();
     server.sql.due_changed.set(true);
     assert_eq!(
-        alarm::wanted(&server.sql, &server.memory, None, true, server.now).unwrap(),
+        alarm::wanted_time(&server.sql, &server.memory, None, true, server.now).unwrap(),
         Some(server.now.plus(3_600_000))
     );
     // A job that has no row yet gets one when the object starts.

@@ -115,7 +115,7 @@ fn what_is_said_and_what_is_then_done() {
     ] {
         let case = format!("{method} {path} {}", body.to_string().chars().take(200).collect::<String>());
         let mut server = world().server;
-        let before = (everything(&server), server.memory.unsaved.due(server.now), server.console(""));
+        let before = (everything(&server), server.memory.unsaved.save_due_at(server.now), server.console(""));
         let asked = json!({"method": method, "path": path, "body": body});
         let preview = server.preview(&asked);
         assert_eq!(
@@ -124,7 +124,11 @@ fn what_is_said_and_what_is_then_done() {
             "{case}: {}",
             preview.body
         );
-        assert_eq!((everything(&server), server.memory.unsaved.due(server.now), server.console("")), before, "{case}");
+        assert_eq!(
+            (everything(&server), server.memory.unsaved.save_due_at(server.now), server.console("")),
+            before,
+            "{case}"
+        );
         assert!(preview.body.to_string().contains(says), "{case}: {}", preview.body);
         let canonical = &preview.body["command"];
         if command.is_empty() {

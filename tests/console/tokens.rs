@@ -119,10 +119,10 @@ fn a_record_is_due_until_it_is_written() {
     let mut server = Native::new(Dialect::Auto);
     let due = |server: &Native, seconds: i64| {
         let at = server.now.plus(seconds * 1000);
-        records::due(&server.sql, &server.org, at, 50, at.plus(60_000)).unwrap()
+        records::take_due_records(&server.sql, &server.org, at, 50, at.plus(60_000)).unwrap()
     };
     mint(&mut server, 1, Some(9), json!({"addressRanges": ["203.0.113.0/24"]})).unwrap();
-    assert!(due(&server, 0).is_empty() && records::next(&server.sql).unwrap().is_none());
+    assert!(due(&server, 0).is_empty() && records::next_due_at(&server.sql).unwrap().is_none());
     let end = rotate(&mut server, Actor::Root, 1, &json!({"graceSeconds": 60})).unwrap();
     let rotated = due(&server, 0).pop().unwrap();
     assert_eq!(rotated.hash, token(TokenKind::Scim, 1).hash());
@@ -132,22 +132,22 @@ fn a_record_is_due_until_it_is_written() {
     assert_eq!(serde_json::to_value(&rotated.record).unwrap(), text);
     // Taken, and not before a minute is over again.
     assert!(due(&server, 59).is_empty());
-    assert_eq!(records::next(&server.sql).unwrap(), Some(server.now.plus(60_000)));
+    assert_eq!(records::next_due_at(&server.sql).unwrap(), Some(server.now.plus(60_000)));
     // It is revoked meanwhile, so that what was written counts for nothing.
     admin(&mut server, Actor::Root, Admin::RevokeToken { id: id(1), children: false }).unwrap();
-    records::written(&server.sql, &rotated).unwrap();
+    records::note_written(&server.sql, &rotated).unwrap();
     let revoked = due(&server, 60).pop().unwrap();
     assert_eq!((revoked.record.end, revoked.record.revoked_at), (Some(server.now), Some(server.now)));
     assert_eq!(revoked.record.expires_at, Some(end));
-    records::written(&server.sql, &revoked).unwrap();
-    assert!(due(&server, 9_999).is_empty() && records::next(&server.sql).unwrap().is_none());
+    records::note_written(&server.sql, &revoked).unwrap();
+    assert!(due(&server, 9_999).is_empty() && records::next_due_at(&server.sql).unwrap().is_none());
     // It is put off by a clock that is a year ahead, and due at once when that is right again.
     server
         .sql
         .query("UPDATE tokens SET record_due = ? WHERE id = 'n-1'", &[server.now.plus(365 * DAY).0.into()])
         .unwrap();
     let put_off = due(&server, 0).pop().unwrap();
-    records::written(&server.sql, &put_off).unwrap();
+    records::note_written(&server.sql, &put_off).unwrap();
     // A second time changes nothing.
     admin(&mut server, Actor::Root, Admin::RevokeToken { id: id(1), children: false }).unwrap();
     assert!(due(&server, 9_999).is_empty());

@@ -188,7 +188,7 @@ impl Native {
                 Progress::Wait(waiting) => {
                     self.now = self.now.max(waiting.until);
                     let context = Context { org: Some(&org), now: self.now, random: &random, bytes: 0 };
-                    progress = org::again(&self.sql, &mut self.memory, *waiting, &context);
+                    progress = org::run_again(&self.sql, &mut self.memory, *waiting, &context);
                 }
             }
         }
@@ -283,9 +283,9 @@ impl Native {
 
     /// The alarm goes off, and says what failed.
     pub fn alarm_fails(&mut self) -> Vec<Failure> {
-        match alarm::begin(&self.sql, &mut self.memory, self.now) {
+        match alarm::begin_alarm(&self.sql, &mut self.memory, self.now) {
             Ok((attempt, failure)) => {
-                let stepped = attempt.and_then(|attempt| attempt.run(&self.sql, &mut self.memory, self.now));
+                let stepped = attempt.and_then(|attempt| attempt.take_step(&self.sql, &mut self.memory, self.now));
                 failure.into_iter().chain(stepped).collect()
             }
             Err(error) => vec![Failure { job: "begin", error }],
@@ -305,7 +305,7 @@ impl Native {
             }
             self.others();
         }
-        self.memory.written(body.read(), self.now);
+        self.memory.charge_written(body.read(), self.now);
         render::Response { status, headers, body: whole, content_type: render::SCIM_JSON }
     }
 

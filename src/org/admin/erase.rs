@@ -11,7 +11,7 @@ const AT_ONCE: i64 = 500;
 
 /// Ends every token at once, so that no caller writes while the rest is deleted. Returns the tokens whose records are
 /// to be deleted next; none if no token is left.
-pub(crate) fn begin(sql: &dyn Sql, now: Timestamp) -> Result<Vec<TokenHash>> {
+pub(crate) fn begin_erasing(sql: &dyn Sql, now: Timestamp) -> Result<Vec<TokenHash>> {
     transact(sql, || {
         tokens::revoke_all(sql, now)?;
         tokens::hashes(sql, AT_ONCE)
@@ -22,6 +22,6 @@ pub(crate) fn begin(sql: &dyn Sql, now: Timestamp) -> Result<Vec<TokenHash>> {
 ///
 /// # Errors
 /// Internal only.
-pub fn forget(sql: &dyn Sql, hashes: &[TokenHash]) -> Result<()> {
+pub fn forget_tokens(sql: &dyn Sql, hashes: &[TokenHash]) -> Result<()> {
     transact(sql, || hashes.iter().try_for_each(|hash| tokens::delete(sql, hash)))
 }

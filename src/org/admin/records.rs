@@ -10,7 +10,7 @@ use crate::store::{Sql, schema, tokens, transact};
 
 /// A record that must be written.
 #[derive(Debug)]
-pub struct Due {
+pub struct DueRecord {
     /// Its token.
     pub hash: TokenHash,
     /// The content of the record.
@@ -19,7 +19,7 @@ pub struct Due {
 }
 
 /// Returns the record of a token with these settings.
-pub fn record(
+pub fn record_of(
     org: &OrgId,
     jurisdiction: Option<&str>,
     settings: &TokenSettings,
@@ -38,12 +38,18 @@ pub fn record(
     }
 }
 
-/// Returns the records that are due at `now`, at most `count`. Each stays due until [`written`], but not before
+/// Returns the records that are due at `now`, at most `count`. Each stays due until [`note_written`], but not before
 /// `again`, so that two writers do not disturb each other, and one that fails is tried again.
 ///
 /// # Errors
 /// Internal only.
-pub fn due(sql: &dyn Sql, org: &OrgId, now: Timestamp, count: i64, again: Timestamp) -> Result<Vec<Due>> {
+pub fn take_due_records(
+    sql: &dyn Sql,
+    org: &OrgId,
+    now: Timestamp,
+    count: i64,
+    again: Timestamp,
+) -> Result<Vec<DueRecord>> {
     if !schema::exists(sql)? {
         return Ok(Vec::new());
     }
@@ -52,12 +58,12 @@ pub fn due(sql: &dyn Sql, org: &OrgId, now: Timestamp, count: i64, again: Timest
         if due.is_empty() {
             return Ok(Vec::new());
         }
-        let jurisdiction = crate::org::settings::read(sql)?.residency.jurisdiction;
+        let jurisdiction = crate::org::settings::read_settings(sql)?.residency.jurisdiction;
         due.into_iter()
             .map(|(token, since)| {
                 tokens::set_record_due(sql, &token.hash, since, Some(again))?;
-                let record = record(org, jurisdiction.as_deref(), &token.settings, token.revoked);
-                Ok(Due { hash: token.hash, record, since: again })
+                let record = record_of(org, jurisdiction.as_deref(), &token.settings, token.revoked);
+                Ok(DueRecord { hash: token.hash, record, since: again })
             })
             .collect()
     })
@@ -67,7 +73,7 @@ pub fn due(sql: &dyn Sql, org: &OrgId, now: Timestamp, count: i64, again: Timest
 ///
 /// # Errors
 /// Internal only.
-pub fn written(sql: &dyn Sql, due: &Due) -> Result<()> {
+pub fn note_written(sql: &dyn Sql, due: &DueRecord) -> Result<()> {
     tokens::set_record_due(sql, &due.hash, due.since, None)
 }
 
@@ -75,6 +81,6 @@ pub fn written(sql: &dyn Sql, due: &Due) -> Result<()> {
 ///
 /// # Errors
 /// Internal only.
-pub fn next(sql: &dyn Sql) -> Result<Option<Timestamp>> {
+pub fn next_due_at(sql: &dyn Sql) -> Result<Option<Timestamp>> {
     if schema::exists(sql)? { tokens::next_record_due(sql) } else { Ok(None) }
 }

@@ -13,7 +13,7 @@ use crate::auth::{TokenKind, range};
 use crate::directory::admin::{Scope, TokenSettings};
 use crate::error::{Code, Error, Result};
 use crate::id::{Timestamp, TokenId};
-use crate::org::access::forbidden;
+use crate::org::access::scope_too_narrow;
 use crate::store::tokens::Token;
 
 /// Checks the right to mint a token.
@@ -23,7 +23,7 @@ use crate::store::tokens::Token;
 pub(crate) fn may_mint(by: Option<&Token>, token: &TokenSettings) -> Result<()> {
     let Some(by) = by else { return Ok(()) };
     match token.scope {
-        Some(Scope::Admin) => Err(forbidden("mint an admin token")),
+        Some(Scope::Admin) => Err(scope_too_narrow("mint an admin token")),
         _ => is_within(by, token),
     }
 }
@@ -35,7 +35,7 @@ pub(crate) fn may_mint(by: Option<&Token>, token: &TokenSettings) -> Result<()> 
 pub(crate) fn may_rotate(by: Option<&Token>, id: &TokenId, successor: &TokenSettings) -> Result<()> {
     let Some(by) = by else { return Ok(()) };
     if successor.scope == Some(Scope::Admin) && by.id != *id {
-        return Err(forbidden("rotate another admin token"));
+        return Err(scope_too_narrow("rotate another admin token"));
     }
     is_within(by, successor)
 }
@@ -46,7 +46,7 @@ pub(crate) fn may_rotate(by: Option<&Token>, id: &TokenId, successor: &TokenSett
 /// 403 for another admin token.
 pub(crate) fn may_end(by: Option<&Token>, token: &Token) -> Result<()> {
     match by {
-        Some(by) if token.settings.scope == Some(Scope::Admin) && by.id != token.id => Err(forbidden(&format!(
+        Some(by) if token.settings.scope == Some(Scope::Admin) && by.id != token.id => Err(scope_too_narrow(&format!(
             "revoke another admin token, such as {} ({}); nothing was revoked",
             token.id, token.settings.name
         ))),

@@ -17,44 +17,50 @@ use serde_json::{Map, Value};
 use std::rc::Rc;
 
 /// Reads the resource types with the registered extensions.
-pub(crate) fn types(sql: &dyn Sql) -> Result<Types> {
+pub(crate) fn read_types(sql: &dyn Sql) -> Result<Types> {
     match store::generation(sql)? {
         0 => Ok(Types::default()),
-        generation => Types::read(generation, &documents(sql)?),
+        generation => Types::read(generation, &documents_text(sql)?),
     }
 }
 
 /// Returns the answer for an edge that read a request under another generation.
-pub(crate) fn stale(sql: &dyn Sql, types: &Types) -> Result<Answer> {
-    Ok(Answer::Stale { generation: types.generation, schemas: json::raw(documents(sql)?)? })
+pub(crate) fn stale_answer(sql: &dyn Sql, types: &Types) -> Result<Answer> {
+    Ok(Answer::Stale { generation: types.generation, schemas: json::raw(documents_text(sql)?)? })
 }
 
 /// Returns all documents, as the text of an array.
-fn documents(sql: &dyn Sql) -> Result<String> {
+fn documents_text(sql: &dyn Sql) -> Result<String> {
     let documents: Vec<String> = store::all(sql)?.into_iter().map(|(_, doc)| doc).collect();
     Ok(format!("[{}]", documents.join(",")))
 }
 
 /// Answers `GET /v1/orgs/{org}/schemas`.
-pub(crate) fn list(sql: &dyn Sql) -> Result<Answer> {
-    Answer::of(&ExtensionSchemas { schemas: json::raw(documents(sql)?)? })
+pub(crate) fn list_schemas(sql: &dyn Sql) -> Result<Answer> {
+    Answer::of(&ExtensionSchemas { schemas: json::raw(documents_text(sql)?)? })
 }
 
 /// Answers `GET /v1/orgs/{org}/schemas/{urn}`.
-pub(crate) fn get(sql: &dyn Sql, urn: &str) -> Result<Answer> {
-    let (_, doc) = find(store::all(sql)?, urn).ok_or_else(|| missing(urn))?;
+pub(crate) fn get_schema(sql: &dyn Sql, urn: &str) -> Result<Answer> {
+    let (_, doc) = find_schema(store::all(sql)?, urn).ok_or_else(|| schema_not_found(urn))?;
     Ok(Answer::Json(json::raw(doc)?))
 }
 
 /// Executes `PUT /v1/orgs/{org}/schemas/{urn}`. The document's own spelling of the URN counts, and a job writes stored
 /// values in it. An equal document changes nothing; another spelling of a registered URN is refused.
-pub(crate) fn put(sql: &dyn Sql, memory: &mut Memory, document: &Map<String, Value>, now: Timestamp) -> Result<Answer> {
+pub(crate) fn put_schema(
+    sql: &dyn Sql,
+    memory: &mut Memory,
+    document: &Map<String, Value>,
+    now: Timestamp,
+) -> Result<Answer> {
     let document = Document::read(document.clone())?;
     let (urn, text) = (document.schema.id.as_ref(), document.write().to_string());
     let stored = store::all(sql)?;
-    let clash = stored.iter().map(|(other, _)| other.as_str()).chain([ENTERPRISE]).find(|other| clashes(urn, other));
+    let clash =
+        stored.iter().map(|(other, _)| other.as_str()).chain([ENTERPRISE]).find(|other| are_ambiguous(urn, other));
     let clash = clash.map(str::to_owned);
-    let (count, old) = (stored.len(), find(stored, urn));
+    let (count, old) = (stored.len(), find_schema(stored, urn));
     if let (None, Some(other)) = (&old, clash) {
         let detail = format!(
             "{urn} and {other}, which is registered, begin alike up to a colon, so a path could mean either. Choose \
@@ -79,9 +85,9 @@ pub(crate) fn put(sql: &dyn Sql, memory: &mut Memory, document: &Map<String, Val
     if old.as_ref().is_some_and(|(_, doc)| *doc == text) {
         return Ok(Answer::Json(shown));
     }
-    change(sql, memory, now, |generation| {
+    change_schemas(sql, memory, now, |generation| {
         store::put(sql, urn, &text, generation)?;
-        spelling::begin(sql, now)
+        spelling::begin_spelling(sql, now)
     })?;
     spelling::first_steps(sql, memory, now)?;
     Ok(if old.is_some() { Answer::Json(shown) } else { Answer::New(shown) })
@@ -89,33 +95,33 @@ pub(crate) fn put(sql: &dyn Sql, memory: &mut Memory, document: &Map<String, Val
 
 /// Executes `DELETE /v1/orgs/{org}/schemas/{urn}`. Stored values stay as they are, as those of an unregistered
 /// extension.
-pub(crate) fn delete(sql: &dyn Sql, memory: &mut Memory, urn: &str, now: Timestamp) -> Result<Answer> {
-    let (spelled, _) = find(store::all(sql)?, urn).ok_or_else(|| missing(urn))?;
-    change(sql, memory, now, |_| store::delete(sql, &spelled))?;
+pub(crate) fn delete_schema(sql: &dyn Sql, memory: &mut Memory, urn: &str, now: Timestamp) -> Result<Answer> {
+    let (spelled, _) = find_schema(store::all(sql)?, urn).ok_or_else(|| schema_not_found(urn))?;
+    change_schemas(sql, memory, now, |_| store::delete(sql, &spelled))?;
     Ok(Answer::Nothing)
 }
 
 /// Makes one change in one transaction. The types are made before it ends, so that memory and storage change together.
-fn change(sql: &dyn Sql, memory: &mut Memory, now: Timestamp, body: impl Fn(i64) -> Result<()>) -> Result<()> {
+fn change_schemas(sql: &dyn Sql, memory: &mut Memory, now: Timestamp, body: impl Fn(i64) -> Result<()>) -> Result<()> {
     let types = transact(sql, || {
         body(store::next_generation(sql, now)?)?;
-        types(sql)
+        read_types(sql)
     })?;
     memory.types = Rc::new(types);
     Ok(())
 }
 
 /// Returns true if one of two URNs begins the other at a colon.
-fn clashes(one: &str, other: &str) -> bool {
+fn are_ambiguous(one: &str, other: &str) -> bool {
     let begins = |long: &str, short: &str| after(long, short).is_some_and(|rest| rest.starts_with(':'));
     begins(one, other) || begins(other, one)
 }
 
-fn find(stored: Vec<(String, String)>, urn: &str) -> Option<(String, String)> {
+fn find_schema(stored: Vec<(String, String)>, urn: &str) -> Option<(String, String)> {
     stored.into_iter().find(|(spelled, _)| spelled.eq_ignore_ascii_case(urn))
 }
 
-fn missing(urn: &str) -> Error {
+fn schema_not_found(urn: &str) -> Error {
     let shown: String = urn.chars().take(200).collect();
     Error::new(Code::SchemaNotFound, format!("No schema {shown} is registered in this organisation."))
 }

@@ -7,7 +7,7 @@ use crate::directory::console::{self, ChildToken, EndedToken, Health, HealthStat
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result};
 use crate::id::{OrgId, Timestamp, TokenHash, TokenId};
-use crate::org::address::{PLACE, named};
+use crate::org::address::{PLACE, sentence_with_org};
 use crate::scim::json;
 use crate::store::tokens::{self, ROOT, Token};
 use crate::store::{Sql, journal::DAY};
@@ -25,9 +25,9 @@ const FORGOTTEN_AFTER: i64 = 31 * DAY;
 ///
 /// # Errors
 /// Internal only.
-pub(crate) fn list(sql: &dyn Sql, now: Timestamp) -> Result<Answer> {
+pub(crate) fn list_tokens(sql: &dyn Sql, now: Timestamp) -> Result<Answer> {
     let tokens = tokens::all(sql)?;
-    Answer::of(&Tokens { tokens: tokens.iter().map(|token| show(token, now)).collect() })
+    Answer::of(&Tokens { tokens: tokens.iter().map(|token| show_token(token, now)).collect() })
 }
 
 /// Makes room for one more token.
@@ -54,7 +54,7 @@ fn make_room(sql: &dyn Sql, now: Timestamp) -> Result<()> {
 ///
 /// # Errors
 /// 400 that names the field, 403 for a token that the caller may not mint.
-pub(crate) fn mint(
+pub(crate) fn mint_token(
     sql: &dyn Sql,
     by: Option<&Token>,
     (id, hash): (&TokenId, &TokenHash),
@@ -65,17 +65,17 @@ pub(crate) fn mint(
     match replaces {
         None => rights::may_mint(by, settings)?,
         Some(old) => {
-            let alike = TokenSettings { expires_at: settings.expires_at, ..replaceable(sql, old, now)?.settings };
+            let alike = TokenSettings { expires_at: settings.expires_at, ..replaceable_token(sql, old, now)?.settings };
             if alike != *settings {
                 return Err(Error::internal("a successor is not like its token"));
             }
             rights::may_rotate(by, old, settings)?;
         }
     }
-    check(settings, now)?;
+    check_settings(settings, now)?;
     make_room(sql, now)?;
     tokens::insert(sql, id, hash, settings, by.map_or(ROOT, |by| by.id.as_str()), now)?;
-    Answer::of(&show(&stored(sql, id)?, now))
+    Answer::of(&show_token(&stored_token(sql, id)?, now))
 }
 
 /// The most remaining tokens that are listed.
@@ -86,14 +86,14 @@ const CHILDREN_SHOWN: usize = 1000;
 ///
 /// # Errors
 /// 403 if one of them is another admin token than the caller; then none is revoked.
-pub(crate) fn revoke(
+pub(crate) fn revoke_token(
     sql: &dyn Sql,
     by: Option<&Token>,
     id: &TokenId,
     children: bool,
     now: Timestamp,
 ) -> Result<Answer> {
-    let token = stored(sql, id)?;
+    let token = stored_token(sql, id)?;
     rights::may_end(by, &token)?;
     let minted = tokens::descendants(sql, id)?;
     tokens::revoke(sql, id, now)?;
@@ -102,7 +102,7 @@ pub(crate) fn revoke(
             rights::may_end(by, child)?;
             tokens::revoke(sql, &child.id, now)?;
         }
-        return ended(&token, now, &[]);
+        return ended_answer(&token, now, &[]);
     }
     let stay: Vec<ChildToken<'_>> = minted
         .iter()
@@ -110,11 +110,11 @@ pub(crate) fn revoke(
         .take(CHILDREN_SHOWN)
         .map(|child| ChildToken { id: &child.id, name: &child.settings.name, kind: child.settings.kind })
         .collect();
-    ended(&token, now, &stay)
+    ended_answer(&token, now, &stay)
 }
 
 /// Returns the answer that tells the edge which token it must forget, and which of its children stay.
-fn ended(token: &Token, end: Timestamp, children: &[ChildToken<'_>]) -> Result<Answer> {
+fn ended_answer(token: &Token, end: Timestamp, children: &[ChildToken<'_>]) -> Result<Answer> {
     let children = if children.is_empty() { None } else { Some(json::to_raw(children)?) };
     Answer::of(&EndedToken { hash: token.hash, ends_at: Some(end.rfc3339()), children })
 }
@@ -126,22 +126,22 @@ fn ended(token: &Token, end: Timestamp, children: &[ChildToken<'_>]) -> Result<A
 /// # Errors
 /// 403 for a token that the caller may not rotate, 409 for a token that has ended or has a successor, 400 for an end
 /// that has passed.
-pub(crate) fn rotate(sql: &dyn Sql, by: Option<&Token>, rotation: &Rotation, now: Timestamp) -> Result<Answer> {
+pub(crate) fn rotate_token(sql: &dyn Sql, by: Option<&Token>, rotation: &Rotation, now: Timestamp) -> Result<Answer> {
     let id = &rotation.id;
-    let token = replaceable(sql, id, now)?;
+    let token = replaceable_token(sql, id, now)?;
     let old = token.settings.expires_at;
     if let Some(successor) = &rotation.by {
-        rights::may_rotate(by, id, &stored(sql, successor)?.settings)?;
+        rights::may_rotate(by, id, &stored_token(sql, successor)?.settings)?;
         let grace = now.plus(rotation.grace_seconds.saturating_mul(1000));
         let end = old.map_or(grace, |end| end.min(grace));
         tokens::replace(sql, id, successor, end, now)?;
-        return ended(&token, end, &[]);
+        return ended_answer(&token, end, &[]);
     }
     let lifetime = old.map(|end| now.plus(end.0 - token.created.0).min(Timestamp::LAST));
     let expires_at = rotation.expires_at.or_else(|| rights::bounded_end(by, token.settings.kind, lifetime));
     let settings = TokenSettings { expires_at, ..token.settings };
     rights::may_rotate(by, id, &settings)?;
-    check(&settings, now)?;
+    check_settings(&settings, now)?;
     Answer::of(&settings)
 }
 
@@ -149,8 +149,8 @@ pub(crate) fn rotate(sql: &dyn Sql, by: Option<&Token>, rotation: &Rotation, now
 ///
 /// # Errors
 /// 404, and 409 for one that has ended or has a successor.
-fn replaceable(sql: &dyn Sql, id: &TokenId, now: Timestamp) -> Result<Token> {
-    let token = stored(sql, id)?;
+fn replaceable_token(sql: &dyn Sql, id: &TokenId, now: Timestamp) -> Result<Token> {
+    let token = stored_token(sql, id)?;
     let refuse = |code, detail: String| Err(Error::new(code, detail));
     if let Some(successor) = &token.replaced_by {
         return refuse(
@@ -169,12 +169,12 @@ fn replaceable(sql: &dyn Sql, id: &TokenId, now: Timestamp) -> Result<Token> {
 }
 
 /// Returns the token of that id.
-fn stored(sql: &dyn Sql, id: &TokenId) -> Result<Token> {
+fn stored_token(sql: &dyn Sql, id: &TokenId) -> Result<Token> {
     let missing = || Error::new(Code::TokenNotFound, format!("There is no token {id} in this organisation."));
     tokens::by_id(sql, id)?.ok_or_else(missing)
 }
 
-fn check(token: &TokenSettings, now: Timestamp) -> Result<()> {
+fn check_settings(token: &TokenSettings, now: Timestamp) -> Result<()> {
     let refuse = |detail: &str| Err(Error::new(Code::InvalidField, detail));
     match token {
         _ if token.name.trim().is_empty() || token.name.chars().count() > 200 => {
@@ -195,7 +195,7 @@ fn check(token: &TokenSettings, now: Timestamp) -> Result<()> {
 }
 
 /// Returns a token as the Console sees it: never its secret.
-pub(crate) fn show(token: &Token, now: Timestamp) -> console::TokenAnswer<'_> {
+pub(crate) fn show_token(token: &Token, now: Timestamp) -> console::TokenAnswer<'_> {
     let settings = &token.settings;
     console::TokenAnswer {
         id: &token.id,
@@ -224,18 +224,18 @@ fn days_left(token: &Token, now: Timestamp) -> Option<i64> {
 }
 
 /// Returns the longest-living of the providers' tokens, if any is alive.
-fn longest(tokens: &[Token], now: Timestamp) -> Option<&Token> {
+fn longest_living(tokens: &[Token], now: Timestamp) -> Option<&Token> {
     let pushes = |token: &&Token| token.settings.kind == TokenKind::Scim && token.is_alive(now);
     tokens.iter().filter(pushes).max_by_key(|token| token.settings.expires_at.map_or(i64::MAX, |end| end.0))
 }
 
 /// Returns the token with which pushing will end, and what to do, from 14 days before.
-pub(crate) fn ending(sql: &dyn Sql, now: Timestamp) -> Result<Option<(TokenId, String)>> {
+pub(crate) fn ending_token(sql: &dyn Sql, now: Timestamp) -> Result<Option<(TokenId, String)>> {
     let tokens = tokens::all(sql)?;
-    Ok(longest(&tokens, now).and_then(|token| Some((token.id.clone(), warning(token, now)?))))
+    Ok(longest_living(&tokens, now).and_then(|token| Some((token.id.clone(), ending_warning(token, now)?))))
 }
 
-fn warning(token: &Token, now: Timestamp) -> Option<String> {
+fn ending_warning(token: &Token, now: Timestamp) -> Option<String> {
     let end = token.settings.expires_at.filter(|end| *end <= now.plus(WARNED))?;
     let days = (end.0 - now.0) / DAY;
     let when = if days == 0 { "in less than a day".to_owned() } else { format!("in {days} days") };
@@ -250,7 +250,7 @@ fn warning(token: &Token, now: Timestamp) -> Option<String> {
 }
 
 /// Returns the state of the connection to the provider, with all warnings, and when it last sent a request.
-pub(crate) fn health(
+pub(crate) fn connection_health(
     sql: &dyn Sql,
     org: &OrgId,
     enabled: bool,
@@ -258,9 +258,9 @@ pub(crate) fn health(
     now: Timestamp,
 ) -> Result<(Health, Option<Timestamp>)> {
     let tokens = tokens::all(sql)?;
-    let longest = longest(&tokens, now);
+    let longest = longest_living(&tokens, now);
     let warning = match longest {
-        Some(token) => warning(token, now).map(|sentence| named(&sentence, org)),
+        Some(token) => ending_warning(token, now).map(|sentence| sentence_with_org(&sentence, org)),
         None => enabled.then(|| {
             format!(
                 "SCIM is enabled for organisation {org} and no token of kind scim is alive: nothing can be pushed. \

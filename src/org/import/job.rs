@@ -4,7 +4,7 @@ use super::line::{self, COUNTS, Line, put_resource};
 pub(crate) use super::state::IMPORT;
 use super::state::{
     DOCUMENT_BYTES, DOCUMENTS, ImportJob, MEMBERSHIPS, Phase, clear_received, error_at, may_replace_directory,
-    position, save, stored_job, way_out, writing,
+    position_text, read_writing, save_job, stored_job, way_out,
 };
 use crate::directory::console::ImportState;
 use crate::error::{Code, Result, quoted};
@@ -36,11 +36,11 @@ pub(crate) fn set_aside(
         let then = "Lines of an import are still stored. Removing them is tried again in a day.";
         return Ok((then.to_owned(), Some(later)));
     }
-    let error = format!("The import was set aside while {}: {why}.", position(&job));
+    let error = format!("The import was set aside while {}: {why}.", position_text(&job));
     let half = job.half || job.phase.state() == ImportState::Writing;
     let stopped = (job.phase.state() == ImportState::Writing).then_some(job.phase);
     let job = ImportJob { phase: Phase::Failed, error: Some(error), half, stopped, ..job };
-    save(sql, &job)?;
+    save_job(sql, &job)?;
     if half {
         // Lines stay while they can be written, otherwise they are removed.
         return Ok((way_out(&job), stopped.is_none().then_some(now)));
@@ -52,7 +52,7 @@ pub(crate) fn set_aside(
 /// Takes one step of the job, in a transaction. Returns when the next one is due.
 ///
 /// # Errors
-/// Internal only. An error in the lines ends the job, and [`status`](super::state::status) shows it.
+/// Internal only. An error in the lines ends the job, and [`import_status`](super::state::import_status) shows it.
 pub(crate) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<Option<Timestamp>> {
     let more = take_step(sql, memory, now)?;
     Ok(more.then_some(now))
@@ -77,18 +77,18 @@ fn take_step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<bool>
         let mut job = before.clone();
         advance_phase(sql, &mut job, &types, now)?;
         job.half &= job.phase != Phase::Done;
-        save(sql, &job)?;
+        save_job(sql, &job)?;
         Ok(job.phase)
     });
     let phase = match stepped {
         Err(error) if !error.code.is_fault() => {
             let job = ImportJob { phase: Phase::Failed, error: Some(error.detail), ..before };
-            transact(sql, || save(sql, &job))?;
+            transact(sql, || save_job(sql, &job))?;
             job.phase
         }
         stepped => stepped?,
     };
-    memory.importing = writing(sql)?;
+    memory.importing = read_writing(sql)?;
     if phase == Phase::Done {
         // A reader's place belongs to the old directory.
         memory.pages = Pages::default();
@@ -146,7 +146,7 @@ fn apply_lines(sql: &dyn Sql, job: &mut ImportJob, types: &Types, now: Timestamp
             break;
         }
         job.at.0 = key;
-        match line::read(&text, types, now) {
+        match line::read_line(&text, types, now) {
             Ok(Line::Members(group, users)) => {
                 left -= users.matches(',').count() as i64 + 1;
                 let passed = add_members(sql, key, &group, &users)?;
@@ -170,7 +170,7 @@ fn add_members(sql: &dyn Sql, key: i64, group: &str, users: &str) -> Result<Opti
     store::join(sql, group, users)
 }
 
-fn apply_change(sql: &dyn Sql, key: i64, change: &line::Change) -> Result<()> {
+fn apply_change(sql: &dyn Sql, key: i64, change: &line::ImportedChange) -> Result<()> {
     let one = json!([change.id]).to_string();
     if let Some(groups) = &change.left {
         store::leave(sql, groups, &one)?;
@@ -227,7 +227,7 @@ fn count_members(sql: &dyn Sql, job: &mut ImportJob) -> Result<bool> {
     }
     *tombstones = store::count_tombstones(sql)?;
     let key = job.end;
-    let line = store::line(sql, key)?.map(|(_, text)| line::read(&text, &Types::default(), Timestamp(0)));
+    let line = store::line(sql, key)?.map(|(_, text)| line::read_line(&text, &Types::default(), Timestamp(0)));
     let Some(Ok(Line::End(end))) = line else { return Err(store::unreadable(key)) };
     for ((name, said), found) in COUNTS.iter().zip(end.counts).zip(job.counts) {
         // The oldest tombstones may have been forgotten while the snapshot was read.
@@ -242,7 +242,7 @@ fn count_members(sql: &dyn Sql, job: &mut ImportJob) -> Result<bool> {
         }
     }
     // An identity provider may have begun to push since.
-    may_replace_directory(sql, settings::read(sql)?.scim_enabled, job.half)?;
+    may_replace_directory(sql, settings::read_settings(sql)?.scim_enabled, job.half)?;
     Ok(true)
 }
 

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 /// The most members of one line.
 const USERS_MAX: usize = 10_000;
 
-type Fields = Map<String, Value>;
+type LineFields = Map<String, Value>;
 
 /// A line, read and checked.
 pub(super) enum Line {
@@ -25,12 +25,12 @@ pub(super) enum Line {
     Members(String, String),
     /// An id and `User` or `Group`.
     Tombstone(String, &'static str),
-    Change(Change),
+    Change(ImportedChange),
     End(End),
 }
 
 /// The content of a change of the feed.
-pub(super) struct Change {
+pub(super) struct ImportedChange {
     pub(super) id: String,
     /// The resource as it was when the feed was read.
     pub(super) resource: Option<Box<Line>>,
@@ -55,93 +55,93 @@ pub(super) const COUNTS: [&str; 5] = ["users", "activeUsers", "groups", "members
 ///
 /// # Errors
 /// 400 that names the field.
-pub(super) fn read(text: &str, types: &Types, now: Timestamp) -> Result<Line> {
+pub(super) fn read_line(text: &str, types: &Types, now: Timestamp) -> Result<Line> {
     let mut line = json::object(text.as_bytes())?;
     if line.contains_key("at") {
-        let counts = object(take(&mut line, "counts"), "counts")?;
-        let lines = number(take(&mut line, "lines"), "lines")?;
-        number(take(&mut line, "at"), "at")?;
-        only(&line)?;
-        return end(counts, lines).map(Line::End);
+        let counts = object_of(take_field(&mut line, "counts"), "counts")?;
+        let lines = whole_number(take_field(&mut line, "lines"), "lines")?;
+        whole_number(take_field(&mut line, "at"), "at")?;
+        refuse_unknown_fields(&line)?;
+        return read_end(counts, lines).map(Line::End);
     }
     let mut fields = line.into_iter();
-    let Some((name, value)) = fields.next() else { return Err(invalid("This line is an empty object.")) };
-    only(&fields.collect())?;
+    let Some((name, value)) = fields.next() else { return Err(invalid_line("This line is an empty object.")) };
+    refuse_unknown_fields(&fields.collect())?;
     match name.as_str() {
-        "from" => number(Some(value), "from").map(|_| Line::From),
-        "user" => user(object(Some(value), "user")?, types, now),
-        "group" => group(object(Some(value), "group")?, types, now),
+        "from" => whole_number(Some(value), "from").map(|_| Line::From),
+        "user" => read_user(object_of(Some(value), "user")?, types, now),
+        "group" => read_group(object_of(Some(value), "group")?, types, now),
         "members" => {
-            let mut fields = object(Some(value), "members")?;
-            let (id, users) = (group_id(&mut fields)?, take(&mut fields, "users"));
+            let mut fields = object_of(Some(value), "members")?;
+            let (id, users) = (take_group_id(&mut fields)?, take_field(&mut fields, "users"));
             if users.as_ref().and_then(Value::as_array).is_some_and(|users| users.len() > USERS_MAX) {
-                return Err(invalid(format!("users has more than {USERS_MAX} ids: use several lines.")));
+                return Err(invalid_line(format!("users has more than {USERS_MAX} ids: use several lines.")));
             }
-            let users = ids(users, "users")?;
-            only(&fields)?;
+            let users = ids_text(users, "users")?;
+            refuse_unknown_fields(&fields)?;
             Ok(Line::Members(id, users))
         }
         "tombstone" => {
-            let mut fields = object(Some(value), "tombstone")?;
-            let id = id(&mut fields)?;
-            let kind = resource_type(&mut fields)?;
-            only(&fields)?;
+            let mut fields = object_of(Some(value), "tombstone")?;
+            let id = take_id(&mut fields)?;
+            let kind = take_resource_type(&mut fields)?;
+            refuse_unknown_fields(&fields)?;
             Ok(Line::Tombstone(id, kind))
         }
-        "change" => change(object(Some(value), "change")?, types, now).map(Line::Change),
-        _ => Err(invalid(format!(
+        "change" => read_change(object_of(Some(value), "change")?, types, now).map(Line::Change),
+        _ => Err(invalid_line(format!(
             "{name} is not a line of an import. Lines are from, user, group, members, tombstone, change, at.",
             name = quoted(&name)
         ))),
     }
 }
 
-fn end(mut counts: Fields, lines: i64) -> Result<End> {
+fn read_end(mut counts: LineFields, lines: i64) -> Result<End> {
     let mut read = [0; 5];
     for (count, name) in read.iter_mut().zip(COUNTS) {
-        *count = number(take(&mut counts, name), name)?;
+        *count = whole_number(take_field(&mut counts, name), name)?;
     }
-    only(&counts)?;
+    refuse_unknown_fields(&counts)?;
     Ok(End { lines, counts: read })
 }
 
-fn user(mut fields: Fields, types: &Types, now: Timestamp) -> Result<Line> {
-    let id = id(&mut fields)?;
-    let marks = marks(&mut fields, now)?;
-    let active = flag(take(&mut fields, "active"), "active")?;
-    let attributes = object(take(&mut fields, "attributes"), "attributes")?;
-    only(&fields)?;
-    let mut attributes = canonical(&types.user, attributes)?;
+fn read_user(mut fields: LineFields, types: &Types, now: Timestamp) -> Result<Line> {
+    let id = take_id(&mut fields)?;
+    let marks = read_marks(&mut fields, now)?;
+    let active = flag_of(take_field(&mut fields, "active"), "active")?;
+    let attributes = object_of(take_field(&mut fields, "attributes"), "attributes")?;
+    refuse_unknown_fields(&fields)?;
+    let mut attributes = canonical_attributes(&types.user, attributes)?;
     // A stored user always has `active`.
     let said = attributes.entry("active").or_insert(Value::Bool(active.unwrap_or(true)));
     if active.is_some_and(|active| *said != Value::Bool(active)) {
-        return Err(invalid("active and attributes.active differ."));
+        return Err(invalid_line("active and attributes.active differ."));
     }
     gate::check_imported(&types.user, &attributes)?;
-    let content = users::content(&types.user, &attributes, true);
+    let content = users::user_content(&types.user, &attributes, true);
     Ok(Line::User(id, Box::new(content), marks))
 }
 
-fn group(mut fields: Fields, types: &Types, now: Timestamp) -> Result<Line> {
-    let id = group_id(&mut fields)?;
-    let marks = marks(&mut fields, now)?;
-    let attributes = object(take(&mut fields, "attributes"), "attributes")?;
-    only(&fields)?;
+fn read_group(mut fields: LineFields, types: &Types, now: Timestamp) -> Result<Line> {
+    let id = take_group_id(&mut fields)?;
+    let marks = read_marks(&mut fields, now)?;
+    let attributes = object_of(take_field(&mut fields, "attributes"), "attributes")?;
+    refuse_unknown_fields(&fields)?;
     if let Some(name) = attributes.keys().find(|name| name.eq_ignore_ascii_case("members")) {
-        return Err(invalid(format!("attributes.{name}: members have lines of their own, {{\"members\": ...}}.")));
+        return Err(invalid_line(format!("attributes.{name}: members have lines of their own, {{\"members\": ...}}.")));
     }
-    let attributes = canonical(&types.group, attributes)?;
+    let attributes = canonical_attributes(&types.group, attributes)?;
     gate::check_imported(&types.group, &attributes)?;
-    let content = groups::content(&types.group, &attributes);
+    let content = groups::group_content(&types.group, &attributes);
     Ok(Line::Group(id, Box::new(content), marks))
 }
 
 /// Returns the attributes as they would be stored. Values of an extension that its schema does not allow are from
 /// before it was registered, and stay as they are.
-fn canonical(kind: &ResourceType, attributes: Fields) -> Result<Fields> {
-    let (mut core, mut kept) = (Fields::new(), Fields::new());
+fn canonical_attributes(kind: &ResourceType, attributes: LineFields) -> Result<LineFields> {
+    let (mut core, mut kept) = (LineFields::new(), LineFields::new());
     for (name, value) in attributes {
-        let alone = Fields::from_iter([(name.clone(), value.clone())]);
+        let alone = LineFields::from_iter([(name.clone(), value.clone())]);
         if name.contains(':')
             && !resource::read(kind, alone).and_then(Read::whole).is_ok_and(|read| read.unknown.is_empty())
         {
@@ -152,7 +152,7 @@ fn canonical(kind: &ResourceType, attributes: Fields) -> Result<Fields> {
     }
     let read = resource::read(kind, core)?.whole()?;
     if let Some(name) = read.unknown.first() {
-        return Err(invalid(format!("attributes.{name} is not an attribute of a {}.", kind.name)));
+        return Err(invalid_line(format!("attributes.{name} is not an attribute of a {}.", kind.name)));
     }
     let mut attributes = read.resource.attributes;
     attributes.append(&mut kept);
@@ -160,69 +160,71 @@ fn canonical(kind: &ResourceType, attributes: Fields) -> Result<Fields> {
 }
 
 /// Reads a change as the feed shows it. A directory needs neither its caller nor its time.
-fn change(mut fields: Fields, types: &Types, now: Timestamp) -> Result<Change> {
+fn read_change(mut fields: LineFields, types: &Types, now: Timestamp) -> Result<ImportedChange> {
     for name in ["seq", "at"] {
-        take(&mut fields, name);
+        take_field(&mut fields, name);
     }
-    let kind = text(take(&mut fields, "kind"), "kind")?;
+    let kind = text_of(take_field(&mut fields, "kind"), "kind")?;
     let known = ["created", "updated", "deactivated", "reactivated", "deleted", "members"];
     if !known.contains(&kind.as_str()) {
-        return Err(invalid(format!(
+        return Err(invalid_line(format!(
             "A change of the kind {kind} cannot be imported: take the snapshot again.",
             kind = quoted(&kind)
         )));
     }
-    let what = resource_type(&mut fields)?;
-    let id = id(&mut fields)?;
-    let versions = match take(&mut fields, "groupVersions") {
-        Some(Value::Array(all)) => all.into_iter().map(|one| version(one, now)).collect::<Result<_>>()?,
-        Some(_) => return Err(invalid("groupVersions must be an array.")),
+    let what = take_resource_type(&mut fields)?;
+    let id = take_id(&mut fields)?;
+    let versions = match take_field(&mut fields, "groupVersions") {
+        Some(Value::Array(all)) => all.into_iter().map(|one| read_version(one, now)).collect::<Result<_>>()?,
+        Some(_) => return Err(invalid_line("groupVersions must be an array.")),
         None => Vec::new(),
     };
-    let left = take(&mut fields, "groups").map(|groups| ids(Some(groups), "groups")).transpose()?;
-    let mut change = Change { id, resource: None, deleted: None, left, versions, members: None };
+    let left = take_field(&mut fields, "groups").map(|groups| ids_text(Some(groups), "groups")).transpose()?;
+    let mut change = ImportedChange { id, resource: None, deleted: None, left, versions, members: None };
     if kind == "members" {
-        let (added, removed) =
-            (ids(take(&mut fields, "added"), "added")?, ids(take(&mut fields, "removed"), "removed")?);
+        let (added, removed) = (
+            ids_text(take_field(&mut fields, "added"), "added")?,
+            ids_text(take_field(&mut fields, "removed"), "removed")?,
+        );
         change.members = Some((added, removed));
         // A group that is gone by now has no version.
         if fields.contains_key("version") {
-            let marks = marks(&mut fields, now)?;
+            let marks = read_marks(&mut fields, now)?;
             change.versions.push((change.id.clone(), marks.version, marks.modified));
         }
-    } else if let Some(Value::Object(mut attributes)) = take(&mut fields, "resource") {
+    } else if let Some(Value::Object(mut attributes)) = take_field(&mut fields, "resource") {
         attributes.remove("schemas");
         let mut line = std::mem::take(&mut fields);
         line.insert("id".to_owned(), Value::from(change.id.as_str()));
         line.insert("attributes".to_owned(), Value::Object(attributes));
         change.resource =
-            Some(Box::new(if what == "User" { user(line, types, now) } else { group(line, types, now) }?));
+            Some(Box::new(if what == "User" { read_user(line, types, now) } else { read_group(line, types, now) }?));
     } else if kind == "deleted" {
         change.deleted = Some(what);
     }
-    only(&fields)?;
+    refuse_unknown_fields(&fields)?;
     Ok(change)
 }
 
-fn version(value: Value, now: Timestamp) -> Result<(String, i64, Timestamp)> {
-    let mut fields = object(Some(value), "groupVersions")?;
-    let (id, marks) = (group_id(&mut fields)?, marks(&mut fields, now)?);
-    only(&fields)?;
+fn read_version(value: Value, now: Timestamp) -> Result<(String, i64, Timestamp)> {
+    let mut fields = object_of(Some(value), "groupVersions")?;
+    let (id, marks) = (take_group_id(&mut fields)?, read_marks(&mut fields, now)?);
+    refuse_unknown_fields(&fields)?;
     Ok((id, marks.version, marks.modified))
 }
 
-fn marks(fields: &mut Fields, now: Timestamp) -> Result<Marks> {
-    let version = take(fields, "version").map_or(Ok(1), |version| number(Some(version), "version"))?;
+fn read_marks(fields: &mut LineFields, now: Timestamp) -> Result<Marks> {
+    let version = take_field(fields, "version").map_or(Ok(1), |version| whole_number(Some(version), "version"))?;
     // There must be room for as many later ones: SQL's numbers are exact up to 2^53.
     if !(1..1 << 52).contains(&version) {
-        return Err(invalid("version must be 1 or more, and less than 2^52."));
+        return Err(invalid_line("version must be 1 or more, and less than 2^52."));
     }
-    let mut time = |name: &str| match take(fields, name) {
+    let mut time = |name: &str| match take_field(fields, name) {
         None => Ok(now),
         Some(value) => {
-            let text = text(Some(value), name)?;
+            let text = text_of(Some(value), name)?;
             let wrong = || {
-                invalid(format!(
+                invalid_line(format!(
                     "{name} must be a time such as 2027-01-31T09:30:00Z, not {text}.",
                     text = quoted(&text)
                 ))
@@ -233,85 +235,85 @@ fn marks(fields: &mut Fields, now: Timestamp) -> Result<Marks> {
     Ok(Marks { version, created: time("created")?, modified: time("modified")? })
 }
 
-fn take(fields: &mut Fields, name: &str) -> Option<Value> {
+fn take_field(fields: &mut LineFields, name: &str) -> Option<Value> {
     fields.remove(name)
 }
 
-fn id(fields: &mut Fields) -> Result<String> {
-    let id = text(take(fields, "id"), "id")?;
+fn take_id(fields: &mut LineFields) -> Result<String> {
+    let id = text_of(take_field(fields, "id"), "id")?;
     match UserId::parse(&id) {
         Some(_) => Ok(id),
-        None => Err(invalid(format!("id must be 1 to 128 of A-Z a-z 0-9 - _ . ~, not {:?}.", short(&id)))),
+        None => Err(invalid_line(format!("id must be 1 to 128 of A-Z a-z 0-9 - _ . ~, not {:?}.", cut_text(&id)))),
     }
 }
 
-fn group_id(fields: &mut Fields) -> Result<String> {
-    let id = id(fields)?;
+fn take_group_id(fields: &mut LineFields) -> Result<String> {
+    let id = take_id(fields)?;
     GroupId::parse(&id).map(|_| id).ok_or_else(|| Error::internal("ids have one form"))
 }
 
-fn resource_type(fields: &mut Fields) -> Result<&'static str> {
-    match text(take(fields, "resourceType"), "resourceType")?.as_str() {
+fn take_resource_type(fields: &mut LineFields) -> Result<&'static str> {
+    match text_of(take_field(fields, "resourceType"), "resourceType")?.as_str() {
         "User" => Ok("User"),
         "Group" => Ok("Group"),
-        other => Err(invalid(format!("resourceType must be User or Group, not {:?}.", short(other)))),
+        other => Err(invalid_line(format!("resourceType must be User or Group, not {:?}.", cut_text(other)))),
     }
 }
 
-fn ids(value: Option<Value>, name: &str) -> Result<String> {
-    let Some(Value::Array(all)) = &value else { return Err(wrong(name, "an array of ids", value.as_ref())) };
+fn ids_text(value: Option<Value>, name: &str) -> Result<String> {
+    let Some(Value::Array(all)) = &value else { return Err(wrong_field(name, "an array of ids", value.as_ref())) };
     match all.iter().find(|id| id.as_str().and_then(MemberId::parse).is_none()) {
         None => Ok(Value::Array(all.clone()).to_string()),
-        Some(other) => Err(wrong(name, "an array of ids", Some(other))),
+        Some(other) => Err(wrong_field(name, "an array of ids", Some(other))),
     }
 }
 
-fn number(value: Option<Value>, name: &str) -> Result<i64> {
+fn whole_number(value: Option<Value>, name: &str) -> Result<i64> {
     let number = value.as_ref().and_then(Value::as_i64).filter(|number| (0..=NUMBER_MAX).contains(number));
-    number.ok_or_else(|| wrong(name, "a whole number from 0", value.as_ref()))
+    number.ok_or_else(|| wrong_field(name, "a whole number from 0", value.as_ref()))
 }
 
-fn text(value: Option<Value>, name: &str) -> Result<String> {
+fn text_of(value: Option<Value>, name: &str) -> Result<String> {
     match value {
         Some(Value::String(text)) => Ok(text),
-        other => Err(wrong(name, "a text", other.as_ref())),
+        other => Err(wrong_field(name, "a text", other.as_ref())),
     }
 }
 
-fn flag(value: Option<Value>, name: &str) -> Result<Option<bool>> {
+fn flag_of(value: Option<Value>, name: &str) -> Result<Option<bool>> {
     match value {
         None => Ok(None),
         Some(Value::Bool(flag)) => Ok(Some(flag)),
-        other => Err(wrong(name, "true or false", other.as_ref())),
+        other => Err(wrong_field(name, "true or false", other.as_ref())),
     }
 }
 
-fn object(value: Option<Value>, name: &str) -> Result<Fields> {
+fn object_of(value: Option<Value>, name: &str) -> Result<LineFields> {
     match value {
         Some(Value::Object(fields)) => Ok(fields),
-        other => Err(wrong(name, "an object", other.as_ref())),
+        other => Err(wrong_field(name, "an object", other.as_ref())),
     }
 }
 
-fn only(left: &Fields) -> Result<()> {
+fn refuse_unknown_fields(left: &LineFields) -> Result<()> {
     match left.keys().next() {
         None => Ok(()),
-        Some(name) => Err(invalid(format!("Unknown field {:?}.", short(name)))),
+        Some(name) => Err(invalid_line(format!("Unknown field {:?}.", cut_text(name)))),
     }
 }
 
-fn wrong(name: &str, expected: &str, found: Option<&Value>) -> Error {
+fn wrong_field(name: &str, expected: &str, found: Option<&Value>) -> Error {
     match found {
-        None => invalid(format!("{name} is missing; it must be {expected}.")),
-        Some(value) => invalid(format!("{name} must be {expected}, not {}.", json::name(value))),
+        None => invalid_line(format!("{name} is missing; it must be {expected}.")),
+        Some(value) => invalid_line(format!("{name} must be {expected}, not {}.", json::name(value))),
     }
 }
 
-fn short(text: &str) -> String {
+fn cut_text(text: &str) -> String {
     text.chars().take(128).collect()
 }
 
-fn invalid(detail: impl Into<String>) -> Error {
+fn invalid_line(detail: impl Into<String>) -> Error {
     Error::new(Code::ImportLine, detail)
 }
 

@@ -2,8 +2,8 @@
 
 use super::line::{self, Line, put_resource};
 use super::state::{
-    IMPORT, ImportJob, Phase, clear_received, conflict, error_at, job_shown, may_replace_directory, save, status,
-    stored_job, way_out,
+    IMPORT, ImportJob, Phase, clear_received, conflict, error_at, import_status, job_shown, may_replace_directory,
+    save_job, stored_job, way_out,
 };
 use crate::directory::console::{ImportPart, ImportState};
 use crate::directory::reply::Answer;
@@ -19,7 +19,7 @@ use crate::store::{Sql, TEXT_MAX, due, transact};
 const PART_MAX: i64 = 100_000;
 
 /// Begins an import. The lines of an earlier one are removed.
-pub(super) fn begin(sql: &dyn Sql, org: &OrgId, scim_enabled: bool, now: Timestamp) -> Result<Answer> {
+pub(super) fn begin_import(sql: &dyn Sql, org: &OrgId, scim_enabled: bool, now: Timestamp) -> Result<Answer> {
     let before = stored_job(sql)?.unwrap_or_default();
     if matches!(before.phase.state(), ImportState::Checking | ImportState::Writing) {
         return Err(conflict(
@@ -36,11 +36,11 @@ pub(super) fn begin(sql: &dyn Sql, org: &OrgId, scim_enabled: bool, now: Timesta
         error.retry_after = Some(5);
         return Err(error);
     }
-    status(sql, org)
+    import_status(sql, org)
 }
 
 /// Gives an import up. None of its lines has reached the directory.
-pub(super) fn end(sql: &dyn Sql, now: Timestamp) -> Result<Answer> {
+pub(super) fn end_import(sql: &dyn Sql, now: Timestamp) -> Result<Answer> {
     let job = job_shown(sql)?;
     if job.phase.state() == ImportState::Writing {
         return Err(conflict(Code::ImportState, "The import is being written and can no longer be given up."));
@@ -95,7 +95,7 @@ pub(super) fn receive_lines(
             let detail = format!("Part {part}, line {number}: {}", error.detail);
             error.saying(detail)
         };
-        read.push((store::key(part, number), text, line::read(text, types, now).map_err(located)?));
+        read.push((store::key(part, number), text, line::read_line(text, types, now).map_err(located)?));
     }
     let count = read.len() as i64;
     transact(sql, || {
@@ -111,7 +111,13 @@ pub(super) fn receive_lines(
 }
 
 /// Checks that all parts were sent, and starts the job. One that was set aside continues.
-pub(super) fn finish(sql: &dyn Sql, settings: &Settings, org: &OrgId, begun: ImportJob, now: Timestamp) -> Result<()> {
+pub(super) fn finish_import(
+    sql: &dyn Sql,
+    settings: &Settings,
+    org: &OrgId,
+    begun: ImportJob,
+    now: Timestamp,
+) -> Result<()> {
     let job = job_shown(sql)?;
     if let Some(phase) = job.stopped {
         let again = ImportJob { phase, stopped: None, error: None, ..job };
@@ -141,7 +147,7 @@ pub(super) fn finish(sql: &dyn Sql, settings: &Settings, org: &OrgId, begun: Imp
     }
     let key = parts.last().map_or(0, |last| store::key(last.part, last.lines));
     let Some(Line::End(end)) =
-        store::line(sql, key)?.map(|(_, text)| line::read(&text, &Types::default(), now)).transpose()?
+        store::line(sql, key)?.map(|(_, text)| line::read_line(&text, &Types::default(), now)).transpose()?
     else {
         return Err(Error::new(
             Code::ImportCutOff,
@@ -171,7 +177,7 @@ fn give_up(sql: &dyn Sql, before: &ImportJob, another: Option<ImportJob>, now: T
     transact(sql, || {
         let more = clear_received(sql)?;
         match if more { Some(&gone) } else { another.as_ref() } {
-            Some(job) => save(sql, job)?,
+            Some(job) => save_job(sql, job)?,
             None => store::set_job(sql, None)?,
         }
         due::set(sql, IMPORT, more.then_some(now))?;
@@ -204,7 +210,7 @@ fn store_line(sql: &dyn Sql, key: i64, text: &str, line: &Line) -> Result<()> {
 
 fn set_going(sql: &dyn Sql, job: &ImportJob, now: Timestamp) -> Result<()> {
     transact(sql, || {
-        save(sql, job)?;
+        save_job(sql, job)?;
         due::set(sql, IMPORT, Some(now))
     })
 }

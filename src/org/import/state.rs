@@ -4,7 +4,7 @@ use crate::directory::console::{ImportPart, ImportState, ImportStatus};
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result};
 use crate::id::{OrgId, Seq};
-use crate::org::address::{named, naming};
+use crate::org::address::{error_with_org, sentence_with_org};
 use crate::scim::json;
 use crate::store::import::{self as store, Part, place};
 use crate::store::{Sql, changes};
@@ -101,7 +101,7 @@ pub(super) fn stored_job(sql: &dyn Sql) -> Result<Option<ImportJob>> {
     store::job(sql)?.map(|text| json::own(&text)).transpose()
 }
 
-pub(super) fn save(sql: &dyn Sql, job: &ImportJob) -> Result<()> {
+pub(super) fn save_job(sql: &dyn Sql, job: &ImportJob) -> Result<()> {
     store::set_job(sql, Some(&serde_json::to_string(job).map_err(Error::internal)?))
 }
 
@@ -115,7 +115,7 @@ pub(crate) enum Writing {
 }
 
 /// Returns whether the directory is between two.
-pub(crate) fn writing(sql: &dyn Sql) -> Result<Option<Writing>> {
+pub(crate) fn read_writing(sql: &dyn Sql) -> Result<Option<Writing>> {
     let Some(job) = stored_job(sql)? else { return Ok(None) };
     if job.phase.state() == ImportState::Writing {
         return Ok(Some(Writing::GoesOn));
@@ -124,7 +124,7 @@ pub(crate) fn writing(sql: &dyn Sql) -> Result<Option<Writing>> {
 }
 
 /// Returns 503 for requests in the meantime.
-pub(crate) fn busy(writing: Writing, org: &OrgId) -> Error {
+pub(crate) fn directory_busy(writing: Writing, org: &OrgId) -> Error {
     let (code, detail, seconds) = match writing {
         Writing::GoesOn => (Code::Importing, "The directory is being imported. Try again in half a minute.", 30),
         Writing::SetAside => (
@@ -134,7 +134,7 @@ pub(crate) fn busy(writing: Writing, org: &OrgId) -> Error {
             300,
         ),
     };
-    let mut error = naming(Error::new(code, detail), org);
+    let mut error = error_with_org(Error::new(code, detail), org);
     error.retry_after = Some(seconds);
     error
 }
@@ -173,7 +173,7 @@ pub(super) fn way_out(job: &ImportJob) -> String {
     )
 }
 
-pub(super) fn position(job: &ImportJob) -> String {
+pub(super) fn position_text(job: &ImportJob) -> String {
     match job.at.0 {
         0 => job.phase.doing().to_owned(),
         key => format!("{}: {}", job.phase.doing(), place(key)),
@@ -181,18 +181,19 @@ pub(super) fn position(job: &ImportJob) -> String {
 }
 
 /// Answers the state of the import.
-pub(crate) fn status(sql: &dyn Sql, org: &OrgId) -> Result<Answer> {
-    let job = job_shown(sql).map_err(|error| naming(error, org))?;
+pub(crate) fn import_status(sql: &dyn Sql, org: &OrgId) -> Result<Answer> {
+    let job = job_shown(sql).map_err(|error| error_with_org(error, org))?;
     let part = |part: Part| ImportPart { part: part.part, lines: part.lines, complete: part.whole };
     let over = matches!(job.phase, Phase::Done | Phase::Failed);
     let parts = if over { Vec::new() } else { store::parts(sql)? };
     let parts = parts.into_iter().map(part).collect();
-    let position = matches!(job.phase.state(), ImportState::Checking | ImportState::Writing).then(|| position(&job));
+    let position =
+        matches!(job.phase.state(), ImportState::Checking | ImportState::Writing).then(|| position_text(&job));
     let error = match &job.error {
         Some(error) if job.half && over => Some(format!("{error} {}", way_out(&job))),
         error => error.clone(),
     };
-    let error = error.map(|error| named(&error, org));
+    let error = error.map(|error| sentence_with_org(&error, org));
     Answer::of(&ImportStatus { state: job.phase.state(), parts, position, error, seq: job.seq })
 }
 

@@ -31,7 +31,7 @@ pub(crate) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result
         let names: Vec<String> = json::own(&one.names)?;
         let facts = [&one.key.code, &one.key.token, &one.key.fingerprint, &one.outcome, &one.facts.request];
         let rest = facts.into_iter().chain([&one.facts.idp, &one.method, &one.resource]).map(String::len).sum();
-        let (error, names) = row::fit(why, names.iter().map(|name| row::name(name)).collect(), rest);
+        let (error, names) = row::fit_row(why, names.iter().map(|name| row::cut_name(name)).collect(), rest);
         let names = serde_json::to_string(&names).map_err(Error::internal)?;
         let entry = store::Entry {
             key: &one.key,
@@ -44,7 +44,7 @@ pub(crate) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result
             names: &names,
         };
         store::put(sql, &entry, one.first, one.last, one.count)?;
-        memory.evidence.forget(&one.key.token);
+        memory.evidence.forget_token(&one.key.token);
     }
     store::forget_old(sql, &last.key.fingerprint)?;
     Ok(Some(now))

@@ -17,7 +17,7 @@ const RESOURCE_MAX: usize = 300;
 
 /// Returns the notes of a request as they are kept.
 pub(crate) fn redact_notes(notes: &[String], types: &Types) -> Vec<String> {
-    notes.iter().map(|note| sentence::kept(note, &[], types)).collect()
+    notes.iter().map(|note| sentence::redact_sentence(note, &[], types)).collect()
 }
 
 /// The parts of a call that an entry keeps.
@@ -72,7 +72,7 @@ impl<'a> NewEntry<'a> {
         }
     }
 
-    pub(super) fn refusal(
+    pub(super) fn of_refusal(
         call: CallFacts<'a>,
         token: Option<&'a str>,
         target: (&str, &str),
@@ -80,18 +80,19 @@ impl<'a> NewEntry<'a> {
         types: &Types,
     ) -> Self {
         let nested = error.nested_in.as_ref().map(|group| group.chars().take(RESOURCE_MAX).collect::<String>());
-        let detail = sentence::kept(&error.detail, &error.names, types);
+        let detail = sentence::redact_sentence(&error.detail, &error.names, types);
         let most = if nested.is_some() { NESTED_MAX } else { NAMES_MAX };
         let mut entry = Self::new(call, token, target);
         (entry.outcome, entry.code) = ("refused", error.code.as_str());
-        entry.names = error.names.iter().take(most).map(|name| row::name(&sentence::without_tokens(name))).collect();
+        entry.names =
+            error.names.iter().take(most).map(|name| row::cut_name(&sentence::without_tokens(name))).collect();
         entry.fingerprint = match &nested {
             // There is one row a group and token, whatever members are refused.
-            Some(group) => fingerprint(["nested", group, "", ""], &[]),
+            Some(group) => fingerprint_of(["nested", group, "", ""], &[]),
             None => {
                 let kind = error.kind().status().to_string();
                 let head = ["refused", token.unwrap_or_default(), entry.method, &entry.resource];
-                fingerprint(head, [&kind, &detail].into_iter().chain(&entry.names))
+                fingerprint_of(head, [&kind, &detail].into_iter().chain(&entry.names))
             }
         };
         entry.why = json!({
@@ -105,20 +106,20 @@ impl<'a> NewEntry<'a> {
     }
 
     /// Returns the key that equal entries share.
-    pub(super) fn key(&self) -> Key {
+    pub(super) fn row_key(&self) -> Key {
         let (token, fingerprint) = (self.token.unwrap_or_default().to_owned(), self.fingerprint.clone());
         Key { code: self.code.to_owned(), token, fingerprint }
     }
 
     /// Folds the entry into one row for all refusals of this token with this reason.
-    pub(super) fn folded(mut self, reason: &str) -> Self {
+    pub(super) fn into_one_row(mut self, reason: &str) -> Self {
         let status = self.kind.map(|kind| kind.status().to_string()).unwrap_or_default();
-        self.fingerprint = fingerprint([reason, self.token.unwrap_or_default(), &status, ""], &[]);
+        self.fingerprint = fingerprint_of([reason, self.token.unwrap_or_default(), &status, ""], &[]);
         self
     }
 }
 
-pub(super) fn fingerprint<'a>(head: [&'a str; 4], more: impl IntoIterator<Item = &'a String>) -> String {
+pub(super) fn fingerprint_of<'a>(head: [&'a str; 4], more: impl IntoIterator<Item = &'a String>) -> String {
     let mut hasher = Sha256::new();
     for part in head.into_iter().chain(more.into_iter().map(String::as_str)) {
         hasher.update(part.as_bytes());

@@ -2,7 +2,7 @@
 //! beyond them are counted in one row for each code, so no token can push other evidence out. The number of rows of a token is
 //! read at its first refusal since the object started, and then counted in memory.
 
-use super::order::Order;
+use super::order::RefusalOrder;
 use super::round::Round;
 use crate::error::Result;
 use crate::store::Sql;
@@ -24,12 +24,12 @@ pub(crate) struct Evidence {
     /// The current round of pruning.
     pub(crate) round: Option<Round>,
     /// The next entries for the last reader.
-    pub(crate) order: Option<Order>,
+    pub(crate) order: Option<RefusalOrder>,
 }
 
 impl Evidence {
     /// Returns the number of the token's rows, by code.
-    pub(super) fn numbers(&mut self, sql: &dyn Sql, token: &str) -> Result<&mut BTreeMap<String, i64>> {
+    pub(super) fn numbers_by_code(&mut self, sql: &dyn Sql, token: &str) -> Result<&mut BTreeMap<String, i64>> {
         if !self.numbers.contains_key(token) {
             if self.numbers.len() >= TOKENS_MAX {
                 self.numbers.clear();
@@ -41,13 +41,13 @@ impl Evidence {
     }
 
     /// Forgets the numbers of a token, because rows of it were removed or added elsewhere.
-    pub(crate) fn forget(&mut self, token: &str) {
+    pub(crate) fn forget_token(&mut self, token: &str) {
         self.numbers.remove(token);
         self.rows = None;
     }
 
     /// Returns the number of rows, without those of an earlier build.
-    pub(crate) fn rows(&mut self, sql: &dyn Sql) -> Result<usize> {
+    pub(crate) fn count_rows(&mut self, sql: &dyn Sql) -> Result<usize> {
         let rows = match self.rows {
             Some(rows) => rows,
             None => store::number(sql)?,
@@ -57,7 +57,7 @@ impl Evidence {
     }
 
     /// Notes a row that was added.
-    pub(super) fn added(&mut self) {
+    pub(super) fn note_added(&mut self) {
         self.rows = self.rows.map(|rows| rows + 1);
     }
 }

@@ -12,7 +12,7 @@ const KEYS: i64 = 2_000;
 
 /// The next entries for the last reader.
 #[derive(Debug)]
-pub(crate) struct Order {
+pub(crate) struct RefusalOrder {
     /// The parameters of its pages, the same for each.
     wanted: Journal,
     /// The place that the keys follow.
@@ -22,7 +22,7 @@ pub(crate) struct Order {
     is_whole: bool,
 }
 
-impl Order {
+impl RefusalOrder {
     /// Reads the keys that come after `place`.
     pub(super) fn read(sql: &dyn Sql, wanted: &Journal, place: &Position) -> Result<Self> {
         let next = store::order(sql, wanted, place, KEYS)?;

@@ -6,7 +6,7 @@
 //! memory; if they are lost, the next step begins the round anew.
 
 use super::evidence::Evidence;
-use super::round::{Round, edge};
+use super::round::{Round, edge_of_code};
 use super::warning;
 use crate::error::Result;
 use crate::id::Timestamp;
@@ -37,7 +37,7 @@ const ROWS_AT_ONCE: i64 = 50;
 pub(crate) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<Option<Timestamp>> {
     transact(sql, || {
         journal::prune(sql, now)?;
-        warning::write(sql, now)?;
+        warning::warn_of_token(sql, now)?;
         let more = changes::prune(sql, now, PRUNE_STEP)?
             | tombstones::prune(sql, tombstones::KEPT, TOMBSTONES_STEP)?
             | take_round_step(sql, &mut memory.evidence, now)?;
@@ -54,9 +54,9 @@ fn take_round_step(sql: &dyn Sql, evidence: &mut Evidence, now: Timestamp) -> Re
     let mut round = evidence.round.take().unwrap_or_else(Round::new);
     if let Some(after) = round.after.take() {
         let next = store::further(sql, &after, ROWS_A_STEP)?;
-        let end = next.clone().unwrap_or_else(|| edge("~"));
+        let end = next.clone().unwrap_or_else(|| edge_of_code("~"));
         for token in store::forget(sql, &after, &end, now.plus(-KEPT_MILLISECONDS))? {
-            evidence.forget(&token);
+            evidence.forget_token(&token);
         }
         round.add(store::bytes(sql, &after, &end)?);
         round.after = next;
@@ -77,7 +77,7 @@ fn make_room(sql: &dyn Sql, evidence: &mut Evidence, round: &mut Round) -> Resul
         };
         let Some(((code, token), sum)) = round.sums.get_mut(at) else { break };
         let removed = store::forget_oldest(sql, code, token, ROWS_AT_ONCE)?;
-        evidence.forget(token);
+        evidence.forget_token(token);
         let bytes: i64 = removed.iter().sum();
         (*sum, round.bytes, left) = (*sum - bytes, round.bytes - bytes, left - ROWS_AT_ONCE);
         if removed.is_empty() {

@@ -5,7 +5,7 @@
 //! page, because no index leads to those of one resource or token; then the page is short and says where to continue.
 
 use super::evidence::Evidence;
-use super::order::Order;
+use super::order::RefusalOrder;
 use super::row;
 use super::target::BULK;
 use crate::budget::Budget;
@@ -14,7 +14,7 @@ use crate::directory::query::Journal;
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result};
 use crate::id::{OrgId, Timestamp, TokenHash, whole};
-use crate::org::address::named;
+use crate::org::address::sentence_with_org;
 use crate::org::memory::Memory;
 use crate::scim::json;
 use crate::store::Sql;
@@ -33,14 +33,14 @@ const AFTER_ALL_CODES: &str = "~";
 
 /// Returns one page. It merges two lists, each the newest first, until the page is full or one of them ends where
 /// reading stopped; the place that it returns leads on in both.
-pub(crate) fn page(
+pub(crate) fn journal_page(
     sql: &dyn Sql,
     memory: &mut Memory,
     org: &OrgId,
     query: &Journal,
     budget: &Budget,
 ) -> Result<Answer> {
-    let mut place = query.after.as_deref().map_or(Ok(Place::start()), place)?;
+    let mut place = query.after.as_deref().map_or(Ok(Place::start()), parse_place)?;
     let limit = query.limit.min(LIMIT_MAX);
     let outcome = query.outcome.as_deref().unwrap_or("applied");
     let (mut applied, cut) = match outcome == "applied" && !query.nested && place.seq > 0 {
@@ -93,7 +93,7 @@ pub(crate) fn page(
         place.seq = cut.map_or(0, |(seq, _)| seq + 1);
     }
     let more = waiting || cut.is_some() || !applied.is_empty() || !refused.is_empty();
-    Answer::of(&JournalPage { entries, next: more.then(|| written(&place)), days })
+    Answer::of(&JournalPage { entries, next: more.then(|| place_text(&place)), days })
 }
 
 /// Returns the entries after `place`, at most `limit`. An entry that is seen again during the reading moves before that
@@ -117,8 +117,8 @@ fn next_refusals(
         let order = match evidence.order.take().filter(|order| order.leads_on(wanted, &place)) {
             Some(order) => order,
             None => {
-                budget.charge(looking(evidence.rows(sql)?, wanted));
-                Order::read(sql, wanted, &place)?
+                budget.charge(looking_units(evidence.count_rows(sql)?, wanted));
+                RefusalOrder::read(sql, wanted, &place)?
             }
         };
         let begin = order.next.partition_point(|at| *at <= place);
@@ -133,16 +133,16 @@ fn next_refusals(
 
 /// Returns the units of looking at all rows. SQLite 3.40 looked at 150,000 rows in 31 ms, a unit each. With names to
 /// compare it took 87 ms for 17,000 rows of 4 KiB and 93 ms for 150,000 small ones, either of them nearly 64 MiB.
-fn looking(rows: usize, wanted: &Journal) -> usize {
+fn looking_units(rows: usize, wanted: &Journal) -> usize {
     if wanted.resource.is_some() || wanted.nested { (rows * 25).min(450_000) } else { rows }
 }
 
-fn written(Place { seq, refusal: Position { last, key } }: &Place) -> String {
+fn place_text(Place { seq, refusal: Position { last, key } }: &Place) -> String {
     let Key { code, token, fingerprint } = key;
     format!("{seq}.{}.{fingerprint}.{code}.{token}", last.0)
 }
 
-fn place(text: &str) -> Result<Place> {
+fn parse_place(text: &str) -> Result<Place> {
     let mut parts = text.splitn(5, '.');
     let mut number = || parts.next().and_then(whole);
     let read = number().zip(number());
@@ -174,8 +174,8 @@ fn show_applied(one: &Applied) -> Result<Box<RawValue>> {
         last_at: one.at.into(),
         count: 1,
         request_id: Some(&one.facts.request),
-        token: token(&one.facts),
-        idp: said_at_all(&one.facts.idp),
+        token: show_token(&one.facts),
+        idp: if_not_empty(&one.facts.idp),
         method,
         resource: Some(resource),
         status: one.status,
@@ -223,16 +223,16 @@ fn show_refused(one: &Refused, org: &OrgId) -> Result<Box<RawValue>> {
         first_at: one.first.into(),
         last_at: one.last.into(),
         count: one.count,
-        request_id: said_at_all(&one.facts.request),
-        token: token(&one.facts),
-        idp: said_at_all(&one.facts.idp),
-        method: said_at_all(&one.method),
-        resource: said_at_all(&one.resource).map(str::to_owned),
+        request_id: if_not_empty(&one.facts.request),
+        token: show_token(&one.facts),
+        idp: if_not_empty(&one.facts.idp),
+        method: if_not_empty(&one.method),
+        resource: if_not_empty(&one.resource).map(str::to_owned),
         status: why.status,
         code: why.code,
         scim_type: why.scim_type,
         // Warnings are written by the alarm, which is not told the organisation's name.
-        detail: why.detail.map(|text| named(&text, org)),
+        detail: why.detail.map(|text| sentence_with_org(&text, org)),
         repairs: why.repairs.unwrap_or_default(),
         notes,
         names: json::own(&one.names)?,
@@ -245,17 +245,17 @@ fn show_day(one: &store::Traffic) -> Day<'_> {
     let midnight = Timestamp(one.day * store::DAY).rfc3339();
     Day {
         day: midnight.split('T').next().unwrap_or_default().to_owned(),
-        idp: said_at_all(&one.idp),
+        idp: if_not_empty(&one.idp),
         applied: one.applied,
         unchanged: one.unchanged,
         refused: one.refused,
     }
 }
 
-fn token(facts: &store::Facts) -> Option<EntryToken<'_>> {
+fn show_token(facts: &store::Facts) -> Option<EntryToken<'_>> {
     facts.token.as_ref().map(|id| EntryToken { id, name: facts.token_name.as_deref() })
 }
 
-fn said_at_all(text: &str) -> Option<&str> {
+fn if_not_empty(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
 }

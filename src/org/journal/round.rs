@@ -18,7 +18,7 @@ pub(crate) struct Round {
 
 impl Round {
     pub(super) fn new() -> Self {
-        Self { after: Some(edge("")), sums: Vec::new(), bytes: 0 }
+        Self { after: Some(edge_of_code("")), sums: Vec::new(), bytes: 0 }
     }
 
     /// Adds the sums of a piece. Only its first sum can be of a code and token that was met before.
@@ -41,6 +41,6 @@ impl Round {
 }
 
 /// Returns the key before all rows of a code, or after them: a code is in lower case.
-pub(super) fn edge(code: &str) -> Key {
+pub(super) fn edge_of_code(code: &str) -> Key {
     Key { code: code.to_owned(), token: String::new(), fingerprint: String::new() }
 }

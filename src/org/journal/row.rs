@@ -14,7 +14,7 @@ const CUT: &str = "…";
 pub(crate) const NOTE: &str = "This entry was cut: an entry has at most 4 KiB.";
 
 /// Returns a name as it is kept.
-pub(crate) fn name(text: &str) -> String {
+pub(crate) fn cut_name(text: &str) -> String {
     match text.char_indices().nth(NAME_MAX) {
         Some((at, _)) => text.get(..at).unwrap_or_default().to_owned() + CUT,
         None => text.to_owned(),
@@ -23,75 +23,75 @@ pub(crate) fn name(text: &str) -> String {
 
 /// Cuts the texts that do not fit into a row whose other texts have `rest` bytes. Returns the error, as JSON, and the
 /// names that are left.
-pub(crate) fn fit(mut why: Value, mut names: Vec<String>, rest: usize) -> (String, Vec<String>) {
+pub(crate) fn fit_row(mut why: Value, mut names: Vec<String>, rest: usize) -> (String, Vec<String>) {
     let room = ROW_MAX.saturating_sub(FIXED + rest);
     let text = why.to_string();
-    if text.len() + length(&names) <= room {
+    if text.len() + array_bytes(&names) <= room {
         return (text, names);
     }
-    set(&mut why, "cut", true.into());
+    set_member(&mut why, "cut", true.into());
     let left = |why: &Value| room.saturating_sub(why.to_string().len());
-    let over = |why: &Value| (why.to_string().len() + length(&[])).saturating_sub(room);
-    names.truncate(fitting(&names, left(&why)));
+    let over = |why: &Value| (why.to_string().len() + array_bytes(&[])).saturating_sub(room);
+    names.truncate(count_fitting(&names, left(&why)));
     if over(&why) > 0
         && let Some(notes) = why.get_mut("notes").map(Value::take)
     {
         let mut notes: Vec<String> = serde_json::from_value(notes).unwrap_or_default();
-        set(&mut why, "notes", Value::Array(Vec::new()));
+        set_member(&mut why, "notes", Value::Array(Vec::new()));
         // An array takes the two bytes that an empty one has.
-        notes.truncate(fitting(&notes, left(&why)));
-        set(&mut why, "notes", notes.into());
+        notes.truncate(count_fitting(&notes, left(&why)));
+        set_member(&mut why, "notes", notes.into());
     }
     let over = over(&why);
     if over > 0
         && let Some(Value::String(detail)) = why.get_mut("detail")
     {
-        let shown = detail.chars().map(escaped).sum::<usize>();
-        *detail = beginning(detail, shown.saturating_sub(over));
+        let shown = detail.chars().map(escaped_bytes).sum::<usize>();
+        *detail = beginning_of(detail, shown.saturating_sub(over));
     }
     (why.to_string(), names)
 }
 
 /// Sets a member of an object.
-pub(crate) fn set(why: &mut Value, name: &str, value: Value) {
+pub(crate) fn set_member(why: &mut Value, name: &str, value: Value) {
     if let Some(map) = why.as_object_mut() {
         map.insert(name.to_owned(), value);
     }
 }
 
 /// Returns the number of texts that fit into a JSON array of at most `room` bytes.
-fn fitting(texts: &[String], room: usize) -> usize {
+fn count_fitting(texts: &[String], room: usize) -> usize {
     let mut bytes = 1;
     let fits = |text: &&String| {
-        bytes += element(text);
+        bytes += element_bytes(text);
         bytes <= room
     };
     texts.iter().take_while(fits).count()
 }
 
 /// Returns the length of the texts as a JSON array, in bytes.
-fn length(texts: &[String]) -> usize {
-    texts.iter().map(|text| element(text)).sum::<usize>().max(1) + 1
+fn array_bytes(texts: &[String]) -> usize {
+    texts.iter().map(|text| element_bytes(text)).sum::<usize>().max(1) + 1
 }
 
 /// Returns the length of a text in a JSON array: with its quotes, and a comma or the end of the array.
-fn element(text: &str) -> usize {
-    text.chars().map(escaped).sum::<usize>() + 3
+fn element_bytes(text: &str) -> usize {
+    text.chars().map(escaped_bytes).sum::<usize>() + 3
 }
 
 /// Returns the beginning of a text, of at most `room` bytes in JSON.
-fn beginning(text: &str, room: usize) -> String {
+fn beginning_of(text: &str, room: usize) -> String {
     let mut left = room.saturating_sub(CUT.len());
     let fits = |c: &char| {
-        let fits = escaped(*c) <= left;
-        left = left.saturating_sub(escaped(*c));
+        let fits = escaped_bytes(*c) <= left;
+        left = left.saturating_sub(escaped_bytes(*c));
         fits
     };
     text.chars().take_while(fits).chain(CUT.chars()).collect()
 }
 
 /// Returns the length of a character in a JSON text, in bytes.
-fn escaped(c: char) -> usize {
+fn escaped_bytes(c: char) -> usize {
     match c {
         '"' | '\\' | '\u{8}' | '\u{c}' | '\n' | '\r' | '\t' => 2,
         _ if c < ' ' => 6,
@@ -114,9 +114,9 @@ mod tests {
             notes in proptest::collection::vec("[a-zé\"]{0,300}", 0..30),
             rest in 0..3500_usize,
         ) {
-            let names: Vec<String> = names.iter().map(|text| name(text)).collect();
+            let names: Vec<String> = names.iter().map(|text| cut_name(text)).collect();
             let why = json!({"code": "nested-group", "detail": detail, "notes": notes});
-            let (error, kept) = fit(why.clone(), names.clone(), rest);
+            let (error, kept) = fit_row(why.clone(), names.clone(), rest);
             let bytes = error.len() + serde_json::to_string(&kept).unwrap().len();
             prop_assert!(FIXED + rest + bytes <= ROW_MAX, "{bytes} bytes beside {rest}");
             let error: Value = serde_json::from_str(&error).unwrap();

@@ -13,7 +13,7 @@ const SAVED_AT_ONCE: usize = 2000;
 ///
 /// # Errors
 /// Internal only; then they stay, and are saved later.
-pub(crate) fn save(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<()> {
+pub(crate) fn save_counters(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<()> {
     if memory.unsaved.is_empty() {
         return Ok(());
     }

@@ -23,16 +23,16 @@ const TOKEN_LENGTH: usize = 30;
 
 /// Returns the sentence without values. A quoted text stays if it is one of `names`, an attribute's name, or follows a
 /// word for a name.
-pub(crate) fn kept(sentence: &str, names: &[String], types: &Types) -> String {
+pub(crate) fn redact_sentence(sentence: &str, names: &[String], types: &Types) -> String {
     let (mut kept, mut rest) = (String::new(), sentence);
     while let Some((before, quoted)) = rest.find('"').and_then(|at| rest.split_at_checked(at)) {
-        let (literal, after) = quoted.split_at_checked(closed(quoted)).unwrap_or((quoted, ""));
+        let (literal, after) = quoted.split_at_checked(quotation_length(quoted)).unwrap_or((quoted, ""));
         let text = json::read(literal.as_bytes()).unwrap_or_else(|_| literal.trim_matches('"').to_owned());
         let word = before.strip_suffix(' ').and_then(|before| before.rsplit(' ').next()).unwrap_or_default();
         let named = NAMED.iter().any(|name| name.eq_ignore_ascii_case(word));
         kept.push_str(&without_numbers(before));
         if word == PATH && literal.ends_with('"') {
-            kept.push_str(&format!("{:?}", path_kept(&text)));
+            kept.push_str(&format!("{:?}", redact_path(&text)));
         } else if named || names.contains(&text) || is_attribute(&text, types) || names_type(before, &text) {
             kept.push_str(literal);
         } else {
@@ -46,13 +46,13 @@ pub(crate) fn kept(sentence: &str, names: &[String], types: &Types) -> String {
 
 /// Returns a path as it was sent, without the values that it compares with: quoted texts, and the word after an
 /// operator. Types stay: `emails[type eq "work"].value`.
-fn path_kept(path: &str) -> String {
+fn redact_path(path: &str) -> String {
     let (mut kept, mut rest) = (String::new(), path);
     // Each turn takes at least one character.
     while let Some(first) = rest.chars().next() {
         let is_part = |c: char| !c.is_whitespace() && !"[]()\"'=".contains(c);
         let length = match first {
-            '"' | '\'' => closed(rest),
+            '"' | '\'' => quotation_length(rest),
             first if is_part(first) => rest.find(|c| !is_part(c)).unwrap_or(rest.len()),
             first => first.len_utf8(),
         };
@@ -94,7 +94,7 @@ fn operator_begins(text: &str) -> Option<usize> {
 }
 
 /// Returns the length of the quoted text at the beginning, with its quotes; all of it if it is not closed.
-fn closed(quoted: &str) -> usize {
+fn quotation_length(quoted: &str) -> usize {
     let (mut escaped, mark) = (false, quoted.chars().next().unwrap_or('"'));
     let end = quoted.char_indices().skip(1).find(|(_, c)| {
         let ends = *c == mark && !escaped;
@@ -182,7 +182,7 @@ mod tests {
             (&format!("group \"{}\"", &token[..40]), "group \"scim_…\""),
             ("scim_admins and console_1", "scim_admins and console_1"),
         ] {
-            assert_eq!(kept(said, &["shoeSize".to_owned()], &Types::default()), expected);
+            assert_eq!(redact_sentence(said, &["shoeSize".to_owned()], &Types::default()), expected);
         }
     }
 }

@@ -18,16 +18,16 @@ pub(super) fn below_base(path: &str, org: &OrgId) -> String {
 }
 
 /// Returns method and resource of the command of a call.
-pub(super) fn target_of<'a>(command: &'a Command, call: &Call) -> (&'a str, String) {
+pub(super) fn call_target<'a>(command: &'a Command, call: &Call) -> (&'a str, String) {
     match command {
         // A query of the base URL is the same command.
         Command::Search { .. } if call.method == "GET" => ("GET", "/".to_owned()),
-        _ => target(command, &call.org),
+        _ => command_target(command, &call.org),
     }
 }
 
 /// Returns method and resource of a command, as the journal shows them.
-pub(crate) fn target<'a>(command: &'a Command, org: &OrgId) -> (&'a str, String) {
+pub(crate) fn command_target<'a>(command: &'a Command, org: &OrgId) -> (&'a str, String) {
     let user = |id: &dyn std::fmt::Display| format!("/Users/{id}");
     let group = |id: &dyn std::fmt::Display| format!("/Groups/{id}");
     match command {

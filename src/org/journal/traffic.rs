@@ -20,7 +20,7 @@ pub(crate) enum Outcome {
 }
 
 /// Counts one request.
-pub(crate) fn count(counted: &mut Vec<Traffic>, idp: &str, outcome: Outcome, now: Timestamp) {
+pub(crate) fn count_request(counted: &mut Vec<Traffic>, idp: &str, outcome: Outcome, now: Timestamp) {
     let day = now.0.div_euclid(crate::store::journal::DAY);
     let known = |counted: &[Traffic], idp: &str| counted.iter().position(|one| one.day == day && one.idp == idp);
     let idp = if counted.len() < PAIRS_MAX || known(counted, idp).is_some() { idp } else { OTHER };

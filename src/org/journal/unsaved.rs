@@ -23,17 +23,17 @@ pub struct Unsaved {
 
 impl Unsaved {
     /// Notes that a token was used.
-    pub(crate) fn token_used(&mut self, id: &str, now: Timestamp) {
+    pub(crate) fn note_token_use(&mut self, id: &str, now: Timestamp) {
         self.used.insert(id.to_owned(), now);
     }
 
     /// Counts a request that would change something.
-    pub(crate) fn counted(&mut self, idp: &str, outcome: Outcome, now: Timestamp) {
-        traffic::count(&mut self.traffic, idp, outcome, now);
+    pub(crate) fn count_request(&mut self, idp: &str, outcome: Outcome, now: Timestamp) {
+        traffic::count_request(&mut self.traffic, idp, outcome, now);
     }
 
     /// Counts an entry that has a row.
-    pub(crate) fn repeated(&mut self, key: Key, now: Timestamp) {
+    pub(crate) fn count_repeat(&mut self, key: Key, now: Timestamp) {
         let (count, at) = self.repeats.entry(key).or_insert((0, now));
         (*count, *at) = (*count + 1, now);
     }
@@ -43,7 +43,7 @@ impl Unsaved {
     }
 
     /// Returns when to save, seen from `now`; `None` if there is nothing.
-    pub fn due(&self, now: Timestamp) -> Option<Timestamp> {
+    pub fn save_due_at(&self, now: Timestamp) -> Option<Timestamp> {
         if self.is_empty() {
             return None;
         }

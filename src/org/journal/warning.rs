@@ -1,6 +1,6 @@
 //! Warnings of problems that come if the admin does nothing. The alarm writes them, no request does.
 
-use super::entry::fingerprint;
+use super::entry::fingerprint_of;
 use super::row;
 use crate::error::{Result, Warning};
 use crate::id::{Timestamp, is_within};
@@ -13,31 +13,31 @@ use serde_json::json;
 const OUTCOME: &str = "warning";
 
 /// Warns of the token with which pushing will end, in the alarm's transaction: one row a token, renewed once a day.
-pub(crate) fn write(sql: &dyn Sql, now: Timestamp) -> Result<()> {
-    let Some((token, sentence)) = tokens::ending(sql, now)? else { return Ok(()) };
+pub(crate) fn warn_of_token(sql: &dyn Sql, now: Timestamp) -> Result<()> {
+    let Some((token, sentence)) = tokens::ending_token(sql, now)? else { return Ok(()) };
     let code = Warning::TokenEnding;
-    let key = key(code, token.as_str(), fingerprint(["warning", token.as_str(), "", ""], &[]));
+    let key = warning_key(code, token.as_str(), fingerprint_of(["warning", token.as_str(), "", ""], &[]));
     if store::last_seen(sql, &key)?.is_some_and(|at| is_within(now, at, DAY)) {
         return Ok(());
     }
-    put(sql, &key, &sentence, now)
+    put_warning(sql, &key, &sentence, now)
 }
 
 /// Warns that a job was set aside: one row a job, renewed each time.
 pub(crate) fn warn_of_job(sql: &dyn Sql, job: &str, sentence: &str, now: Timestamp) -> Result<()> {
     let code = Warning::JobSetAside;
-    let fingerprint = fingerprint(["warning", "", code.as_str(), job], &[]);
-    put(sql, &key(code, "", fingerprint), sentence, now)
+    let fingerprint = fingerprint_of(["warning", "", code.as_str(), job], &[]);
+    put_warning(sql, &warning_key(code, "", fingerprint), sentence, now)
 }
 
-fn key(code: Warning, token: &str, fingerprint: String) -> Key {
+fn warning_key(code: Warning, token: &str, fingerprint: String) -> Key {
     Key { code: code.as_str().to_owned(), token: token.to_owned(), fingerprint }
 }
 
-fn put(sql: &dyn Sql, key: &Key, sentence: &str, now: Timestamp) -> Result<()> {
+fn put_warning(sql: &dyn Sql, key: &Key, sentence: &str, now: Timestamp) -> Result<()> {
     let why = json!({ "code": key.code, "detail": sentence });
     let rest = key.code.len() + key.token.len() + key.fingerprint.len() + OUTCOME.len();
-    let (error, _) = row::fit(why, Vec::new(), rest);
+    let (error, _) = row::fit_row(why, Vec::new(), rest);
     let row = store::Entry {
         key,
         outcome: OUTCOME,

@@ -1,9 +1,9 @@
 //! Writes down what was refused or skipped. A new entry has a row; a repeat, or one beyond the bounds, is counted in memory.
 
-use super::entry::{NAMES_MAX, NewEntry, fingerprint};
+use super::entry::{NAMES_MAX, NewEntry, fingerprint_of};
 use super::evidence::ROWS_A_CODE;
 use super::row;
-use super::target::{below_base, target_of};
+use super::target::{below_base, call_target};
 use super::traffic::Outcome;
 use crate::directory::call::{Actor, Call};
 use crate::directory::reply::Answer;
@@ -39,11 +39,14 @@ pub(crate) fn write_refusal(
     error: &Error,
     now: Timestamp,
 ) -> Result<()> {
-    let (method, resource) = target_of(command, call);
-    let entry = NewEntry::refusal(call.into(), caller.token.as_deref(), (method, &resource), error, &memory.types);
-    let entry =
-        if error.kind() == Kind::Forbidden && !caller.settings.scim_enabled { entry.folded("off") } else { entry };
-    write(sql, memory, &entry, now)
+    let (method, resource) = call_target(command, call);
+    let entry = NewEntry::of_refusal(call.into(), caller.token.as_deref(), (method, &resource), error, &memory.types);
+    let entry = if error.kind() == Kind::Forbidden && !caller.settings.scim_enabled {
+        entry.into_one_row("off")
+    } else {
+        entry
+    };
+    write_entry(sql, memory, &entry, now)
 }
 
 /// Writes the refusals of a Bulk request down, each as if it were a request of its own.
@@ -56,8 +59,9 @@ pub(crate) fn write_operation_refusals(
     now: Timestamp,
 ) -> Result<()> {
     refusals.iter().try_for_each(|OperationRefusal { method, resource, error }| {
-        let entry = NewEntry::refusal(call.into(), caller.token.as_deref(), (method, resource), error, &memory.types);
-        write(sql, memory, &entry, now)
+        let entry =
+            NewEntry::of_refusal(call.into(), caller.token.as_deref(), (method, resource), error, &memory.types);
+        write_entry(sql, memory, &entry, now)
     })
 }
 
@@ -81,12 +85,13 @@ pub(crate) fn write_token_refusal<A>(
     };
     let error = if outside { error.about(&call.address) } else { error };
     let target = (call.method.as_str(), below_base(&call.path, &call.org));
-    let entry = NewEntry::refusal(call.into(), Some(token.id.as_str()), (target.0, &target.1), &error, &memory.types);
-    let mut entry = entry.folded(if outside { "outside" } else { "access" });
+    let entry =
+        NewEntry::of_refusal(call.into(), Some(token.id.as_str()), (target.0, &target.1), &error, &memory.types);
+    let mut entry = entry.into_one_row(if outside { "outside" } else { "access" });
     if outside {
         entry.gathered = NAMES_MAX;
     }
-    write(sql, memory, &entry, now)
+    write_entry(sql, memory, &entry, now)
 }
 
 /// Returns true if the last change of the answered resource already notes what was skipped: its request was repeated.
@@ -115,19 +120,19 @@ pub(crate) fn write_skipped(
     notes: &[String],
     now: Timestamp,
 ) -> Result<()> {
-    let (method, resource) = target_of(command, call);
+    let (method, resource) = call_target(command, call);
     let mut entry = NewEntry::new(call.into(), caller.token.as_deref(), (method, &resource));
-    entry.fingerprint = fingerprint(["ignored", entry.token.unwrap_or_default(), method, &entry.resource], notes);
+    entry.fingerprint = fingerprint_of(["ignored", entry.token.unwrap_or_default(), method, &entry.resource], notes);
     entry.why = json!({ "notes": notes, "repairs": call.repairs });
-    write(sql, memory, &entry, now)
+    write_entry(sql, memory, &entry, now)
 }
 
 /// Writes an entry: a new one has a row, a repeat or one beyond the bounds is counted in memory.
-fn write(sql: &dyn Sql, memory: &mut Memory, entry: &NewEntry<'_>, now: Timestamp) -> Result<()> {
+fn write_entry(sql: &dyn Sql, memory: &mut Memory, entry: &NewEntry<'_>, now: Timestamp) -> Result<()> {
     if entry.outcome == "refused" {
-        memory.unsaved.counted(entry.call.idp, Outcome::Refused, now);
+        memory.unsaved.count_request(entry.call.idp, Outcome::Refused, now);
     }
-    let key = entry.key();
+    let key = entry.row_key();
     let known = store::names(sql, &key)?;
     let is_known = known.is_some();
     let mut names = entry.names.clone();
@@ -136,35 +141,35 @@ fn write(sql: &dyn Sql, memory: &mut Memory, entry: &NewEntry<'_>, now: Timestam
         let stored: BTreeSet<&String> = known.iter().collect();
         names.retain(|name| !stored.contains(name));
         if names.is_empty() || cut || known.len() >= entry.gathered {
-            memory.unsaved.repeated(key, now);
+            memory.unsaved.count_repeat(key, now);
             return Ok(());
         }
         names = known.into_iter().chain(names).take(entry.gathered).collect();
     } else {
-        let numbers = memory.evidence.numbers(sql, &key.token)?;
+        let numbers = memory.evidence.numbers_by_code(sql, &key.token)?;
         let of_code = numbers.get(&key.code).copied().unwrap_or_default();
         if of_code >= ROWS_A_CODE || numbers.values().sum::<i64>() >= ROWS_A_TOKEN {
-            return count(sql, memory, entry, key, now);
+            return count_entry(sql, memory, entry, key, now);
         }
     }
     let texts = [&key.code, &key.token, &key.fingerprint, entry.outcome, entry.call.request.as_str(), entry.call.idp];
     let rest = texts.into_iter().chain([entry.method, &entry.resource]).map(str::len).sum();
-    let (error, names) = row::fit(entry.why.clone(), names, rest);
+    let (error, names) = row::fit_row(entry.why.clone(), names, rest);
     let names = serde_json::to_string(&names).map_err(Error::internal)?;
-    let row = stored(entry, &key, &error, &names);
+    let row = entry_row(entry, &key, &error, &names);
     transact(sql, || if is_known { store::renew(sql, &row, now) } else { store::insert(sql, &row, now) })?;
     if !is_known {
-        *memory.evidence.numbers(sql, &key.token)?.entry(key.code).or_default() += 1;
-        memory.evidence.added();
+        *memory.evidence.numbers_by_code(sql, &key.token)?.entry(key.code).or_default() += 1;
+        memory.evidence.note_added();
     }
     Ok(())
 }
 
 /// Counts an entry beyond the bounds, in the row of its code and token that only counts.
-fn count(sql: &dyn Sql, memory: &mut Memory, entry: &NewEntry<'_>, key: Key, now: Timestamp) -> Result<()> {
+fn count_entry(sql: &dyn Sql, memory: &mut Memory, entry: &NewEntry<'_>, key: Key, now: Timestamp) -> Result<()> {
     let key = Key { fingerprint: String::new(), ..key };
     if store::last_seen(sql, &key)?.is_some() {
-        memory.unsaved.repeated(key, now);
+        memory.unsaved.count_repeat(key, now);
         return Ok(());
     }
     let sentence = format!(
@@ -174,17 +179,17 @@ fn count(sql: &dyn Sql, memory: &mut Memory, entry: &NewEntry<'_>, key: Key, now
     let mut error = json!({ "repairs": [], "notes": [], "detail": sentence });
     for name in ["code", "kind", "status", "scimType"] {
         if let Some(value) = entry.why.get(name) {
-            row::set(&mut error, name, value.clone());
+            row::set_member(&mut error, name, value.clone());
         }
     }
     let error = error.to_string();
-    let row = store::Entry { method: "", resource: "", ..stored(entry, &key, &error, "[]") };
+    let row = store::Entry { method: "", resource: "", ..entry_row(entry, &key, &error, "[]") };
     transact(sql, || store::insert(sql, &row, now))?;
-    memory.evidence.added();
+    memory.evidence.note_added();
     Ok(())
 }
 
-fn stored<'a>(entry: &'a NewEntry<'_>, key: &'a Key, error: &'a str, names: &'a str) -> store::Entry<'a> {
+fn entry_row<'a>(entry: &'a NewEntry<'_>, key: &'a Key, error: &'a str, names: &'a str) -> store::Entry<'a> {
     store::Entry {
         key,
         outcome: entry.outcome,

@@ -13,21 +13,21 @@ const OPERATION_UNITS: usize = 1_000;
 ///
 /// # Errors
 /// 400 `tooMany` beyond the call's budget, and every refusal of the command.
-pub(crate) fn apply(mutation: &mut Mutation<'_>, command: &Command) -> Result<Answer> {
+pub(crate) fn apply_command(mutation: &mut Mutation<'_>, command: &Command) -> Result<Answer> {
     mutation.budget.spend(OPERATION_UNITS)?;
     match command {
-        Command::CreateUser { user } => users::create(mutation, user),
+        Command::CreateUser { user } => users::create_user(mutation, user),
         Command::ReplaceUser { id, user, mend_formatted, null_keeps } => {
-            users::replace(mutation, id, user, *mend_formatted, *null_keeps)
+            users::replace_user(mutation, id, user, *mend_formatted, *null_keeps)
         }
-        Command::PatchUser { id, operations, unresolved } => users::patch(mutation, id, operations, unresolved),
-        Command::DeleteUser { id } => users::delete(mutation, id),
-        Command::CreateGroup { group, members } => groups::create(mutation, group, members),
-        Command::ReplaceGroup { id, group, members } => groups::replace(mutation, id, group, members.as_deref()),
+        Command::PatchUser { id, operations, unresolved } => users::patch_user(mutation, id, operations, unresolved),
+        Command::DeleteUser { id } => users::delete_user(mutation, id),
+        Command::CreateGroup { group, members } => groups::create_group(mutation, group, members),
+        Command::ReplaceGroup { id, group, members } => groups::replace_group(mutation, id, group, members.as_deref()),
         Command::PatchGroup { id, operations, answer, unresolved } => {
-            groups::patch(mutation, id, (operations, unresolved), *answer)
+            groups::patch_group(mutation, id, (operations, unresolved), *answer)
         }
-        Command::DeleteGroup { id } => groups::delete(mutation, id),
+        Command::DeleteGroup { id } => groups::delete_group(mutation, id),
         Command::Refused { error, .. } => Err(error.clone()),
         _ => Err(Error::internal("a command that reads is not applied in a transaction")),
     }

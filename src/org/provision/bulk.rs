@@ -1,7 +1,7 @@
 //! A Bulk request (RFC 7644 section 3.7): every operation in a transaction of its own inside the request's, so that a
 //! failed one changes nothing and the others stay.
 
-use super::apply::apply;
+use super::apply::apply_command;
 use super::mutation::Mutation;
 use super::precondition;
 use crate::directory::bulk::{Bulk, BulkOperation, OperationResult};
@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Runs the steps. Refusals of failed operations are added to `refused`, to be written down.
 ///
 /// A fault of the service fails the whole request: otherwise the client could not tell which operations are done.
-pub(crate) fn run(
+pub(crate) fn run_bulk(
     mutation: &mut Mutation<'_>,
     bulk: &Bulk,
     request: &RequestId,
@@ -34,12 +34,12 @@ pub(crate) fn run(
     let mut run = Run { bulk, placeholders, ids, done, refused, unspent: mutation.budget.spent() };
     for step in &bulk.steps {
         if mutation.budget.is_exceeded() {
-            step.iter().try_for_each(|at| run.finish(*at, Err(later())))?;
+            step.iter().try_for_each(|at| run.finish_operation(*at, Err(send_later())))?;
             continue;
         }
         match step.as_slice() {
-            [one] if !run.operation(*one)?.refers.contains(one) => run.single(mutation, *one)?,
-            several => run.together(mutation, several)?,
+            [one] if !run.operation(*one)?.refers.contains(one) => run.run_single(mutation, *one)?,
+            several => run.run_together(mutation, several)?,
         }
         if bulk.fail_on_errors.is_some_and(|most| run.refused.len() >= most) {
             break;
@@ -49,7 +49,7 @@ pub(crate) fn run(
 }
 
 /// Returns the refusal of an operation for which the request has no budget left. It is no fault of the operation.
-fn later() -> Error {
+fn send_later() -> Error {
     Error::new(
         Code::BulkWorkSpent,
         "The operations before this one used up the work that one request may cause. Nothing of this operation was \
@@ -79,77 +79,77 @@ impl<'a> Run<'a> {
     }
 
     /// Returns the id that an operation made.
-    fn id(&self, at: usize) -> Option<&str> {
+    fn made_id(&self, at: usize) -> Option<&str> {
         self.ids.get(at).and_then(|id| id.as_deref())
     }
 
     /// Returns `bulkId:NAME`.
-    fn name(&self, at: usize) -> String {
+    fn bulk_name(&self, at: usize) -> String {
         let name = self.bulk.operations.get(at).and_then(|one| one.bulk_id.as_deref());
         format!("bulkId:{}", name.unwrap_or_default())
     }
 
-    fn single(&mut self, mutation: &mut Mutation<'_>, at: usize) -> Result<()> {
-        let result = match self.missing(at, &BTreeSet::new())? {
+    fn run_single(&mut self, mutation: &mut Mutation<'_>, at: usize) -> Result<()> {
+        let result = match self.failed_reference(at, &BTreeSet::new())? {
             Some(error) => Err(error),
             None => {
                 let before = mutation.budget.spent();
-                let result = mutation.nested(|mutation| self.apply(mutation, at));
+                let result = mutation.in_savepoint(|mutation| self.apply_operation(mutation, at));
                 // An operation that exceeds the whole budget by itself is too much for any request, and says so.
-                if mutation.budget.is_exceeded() && before > self.unspent { Err(later()) } else { result }
+                if mutation.budget.is_exceeded() && before > self.unspent { Err(send_later()) } else { result }
             }
         };
-        self.finish(at, result)
+        self.finish_operation(at, result)
     }
 
     /// Runs operations that refer to each other in a circle: their ids are taken beforehand, users come before the
     /// groups that hold them, and either all succeed or none (RFC 7644 section 3.7.1: one failed attempt may be the
     /// last).
-    fn together(&mut self, mutation: &mut Mutation<'_>, circle: &[usize]) -> Result<()> {
+    fn run_together(&mut self, mutation: &mut Mutation<'_>, circle: &[usize]) -> Result<()> {
         let beside: BTreeSet<usize> = circle.iter().copied().collect();
         for at in circle {
-            if let Some(error) = self.missing(*at, &beside)? {
-                return circle.iter().try_for_each(|at| self.finish(*at, Err(error.clone())));
+            if let Some(error) = self.failed_reference(*at, &beside)? {
+                return circle.iter().try_for_each(|at| self.finish_operation(*at, Err(error.clone())));
             }
         }
-        if let Some(results) = self.repeated(mutation, circle)? {
-            return results.into_iter().try_for_each(|(at, done)| self.finish(at, Ok(done)));
+        if let Some(results) = self.repeated_circle(mutation, circle)? {
+            return results.into_iter().try_for_each(|(at, done)| self.finish_operation(at, Ok(done)));
         }
         let reserved: Vec<(usize, String)> = circle.iter().map(|at| (*at, mutation.new_id())).collect();
-        reserved.iter().for_each(|(at, id)| put(&mut self.ids, *at, Some(id.clone())));
+        reserved.iter().for_each(|(at, id)| set_at(&mut self.ids, *at, Some(id.clone())));
         let before = mutation.budget.spent();
         let mut failed = None;
-        let results = self.circle(mutation, &reserved, &mut failed);
+        let results = self.run_circle(mutation, &reserved, &mut failed);
         let error = match results {
-            Ok(results) => return results.into_iter().try_for_each(|(at, done)| self.finish(at, Ok(done))),
+            Ok(results) => return results.into_iter().try_for_each(|(at, done)| self.finish_operation(at, Ok(done))),
             Err(error) if error.code.is_fault() => return Err(error),
             Err(error) => error,
         };
         if mutation.budget.is_exceeded() {
-            circle.iter().for_each(|at| put(&mut self.ids, *at, None));
-            let error = if before > self.unspent { later() } else { error };
-            return circle.iter().try_for_each(|at| self.finish(*at, Err(error.clone())));
+            circle.iter().for_each(|at| set_at(&mut self.ids, *at, None));
+            let error = if before > self.unspent { send_later() } else { error };
+            return circle.iter().try_for_each(|at| self.finish_operation(*at, Err(error.clone())));
         }
         // The reserved ids belong to no resource: the sentence must make sense without them, and be the same next time.
         let names: BTreeMap<&str, usize> = reserved.iter().map(|(at, id)| (id.as_str(), *at)).collect();
-        let all: Vec<String> = circle.iter().map(|at| self.name(*at)).collect();
+        let all: Vec<String> = circle.iter().map(|at| self.bulk_name(*at)).collect();
         let all = listed(&all.iter().map(String::as_str).collect::<Vec<_>>());
         // Every operation of the circle repeats this sentence, so it quotes a bounded part of the failing one once.
         let detail = format!(
             "{} failed: {} Nothing was kept of {}, which refer to each other. Create them without the references, \
              then add the references by PATCH.",
-            failed.map(|at| self.name(at)).unwrap_or_default(),
-            cut(&replaced(&error.detail, &names, |at| self.name(at)), REASON_MAX),
+            failed.map(|at| self.bulk_name(at)).unwrap_or_default(),
+            cut(&with_names(&error.detail, &names, |at| self.bulk_name(at)), REASON_MAX),
             cut(&all, NAMES_SHOWN_MAX),
         );
         let error = Error::new(Code::BulkCircle, detail);
-        circle.iter().for_each(|at| put(&mut self.ids, *at, None));
-        circle.iter().try_for_each(|at| self.finish(*at, Err(error.clone())))
+        circle.iter().for_each(|at| set_at(&mut self.ids, *at, None));
+        circle.iter().try_for_each(|at| self.finish_operation(*at, Err(error.clone())))
     }
 
     /// Runs the operations of a circle with these ids. `failed` is set to the operation at which it ended, if it
     /// failed.
-    fn circle(
+    fn run_circle(
         &self,
         mutation: &mut Mutation<'_>,
         ids: &[(usize, String)],
@@ -158,15 +158,17 @@ impl<'a> Run<'a> {
         let is_user =
             |(at, _): &&(usize, String)| self.operation(*at).is_ok_and(|one| one.path.as_deref() == Some("/Users"));
         let (users, groups): (Vec<_>, Vec<_>) = ids.iter().partition(is_user);
-        mutation.nested(|mutation| {
+        mutation.in_savepoint(|mutation| {
             let mut results = Vec::new();
             for (at, id) in users.iter().chain(&groups) {
                 *failed = Some(*at);
-                mutation.reserve(id);
-                let done = self.apply(mutation, *at)?;
+                mutation.reserve_id(id);
+                let done = self.apply_operation(mutation, *at)?;
                 if done.path.as_ref().is_none_or(|path| !path.ends_with(id.as_str())) {
-                    let detail =
-                        format!("{} is a user who was here before and comes back with the earlier id.", self.name(*at));
+                    let detail = format!(
+                        "{} is a user who was here before and comes back with the earlier id.",
+                        self.bulk_name(*at)
+                    );
                     return Err(Error::new(Code::BulkCircle, detail));
                 }
                 results.push((*at, done));
@@ -180,7 +182,7 @@ impl<'a> Run<'a> {
     ///
     /// The operations refer to each other by the ids that were made then, so these must be known before the operations
     /// can be compared with the stored resources.
-    fn repeated(
+    fn repeated_circle(
         &mut self,
         mutation: &mut Mutation<'_>,
         circle: &[usize],
@@ -204,14 +206,14 @@ impl<'a> Run<'a> {
                 _ => None,
             };
             match id {
-                Some(id) if mutation.made(&id)? => made.push((*at, id)),
+                Some(id) if mutation.is_repeat_of(&id)? => made.push((*at, id)),
                 _ => return Ok(None),
             }
         }
-        made.iter().for_each(|(at, id)| put(&mut self.ids, *at, Some(id.clone())));
+        made.iter().for_each(|(at, id)| set_at(&mut self.ids, *at, Some(id.clone())));
         let next = mutation.next_seq();
-        let results = mutation.nested(|mutation| {
-            let results = self.circle(mutation, &made, &mut None)?;
+        let results = mutation.in_savepoint(|mutation| {
+            let results = self.run_circle(mutation, &made, &mut None)?;
             match mutation.next_seq() == next {
                 true => Ok(results),
                 false => Err(Error::new(Code::BulkCircle, "Something has changed since.")),
@@ -221,31 +223,31 @@ impl<'a> Run<'a> {
             Ok(results) => Ok(Some(results)),
             Err(error) if error.code.is_fault() => Err(error),
             Err(_) => {
-                circle.iter().for_each(|at| put(&mut self.ids, *at, None));
+                circle.iter().for_each(|at| set_at(&mut self.ids, *at, None));
                 Ok(None)
             }
         }
     }
 
     /// Returns the refusal of an operation that refers to a failed one. Those `beside` it are still to run.
-    fn missing(&self, at: usize, beside: &BTreeSet<usize>) -> Result<Option<Error>> {
+    fn failed_reference(&self, at: usize, beside: &BTreeSet<usize>) -> Result<Option<Error>> {
         let refers = &self.operation(at)?.refers;
-        let missing = refers.iter().find(|other| self.id(**other).is_none() && !beside.contains(other));
+        let missing = refers.iter().find(|other| self.made_id(**other).is_none() && !beside.contains(other));
         Ok(missing.map(|other| {
-            let name = self.name(*other);
+            let name = self.bulk_name(*other);
             Error::new(Code::BulkFailedReference, format!("This operation refers to {name}, which failed."))
                 .about([name])
         }))
     }
 
     /// Runs an operation whose references are known.
-    fn apply(&self, mutation: &mut Mutation<'_>, at: usize) -> Result<OperationResult> {
+    fn apply_operation(&self, mutation: &mut Mutation<'_>, at: usize) -> Result<OperationResult> {
         let operation = self.operation(at)?;
-        let id = |other: usize| self.id(other).unwrap_or_default().to_owned();
+        let id = |other: usize| self.made_id(other).unwrap_or_default().to_owned();
         let text = self.placeholders.replace(operation.command.as_str(), id);
         let command: Command = json::read(text.as_bytes()).map_err(Error::internal)?;
-        precondition::check(mutation.sql, &command, &operation.precondition)?;
-        let (path, stored) = match (apply(mutation, &command)?, self.path(operation)) {
+        precondition::check_precondition(mutation.sql, &command, &operation.precondition)?;
+        let (path, stored) = match (apply_command(mutation, &command)?, self.path_with_ids(operation)) {
             (Answer::Created(stored), Some(path)) => (Some(format!("{path}/{}", stored.id)), Some(stored)),
             (Answer::Resource(stored), path) => (path, Some(stored)),
             (_, path) => (path, None),
@@ -256,12 +258,12 @@ impl<'a> Run<'a> {
     }
 
     /// Returns the operation's path, with ids where they are known.
-    fn path(&self, operation: &BulkOperation) -> Option<String> {
-        let id = |other: usize| self.id(other).map_or_else(|| self.name(other), str::to_owned);
+    fn path_with_ids(&self, operation: &BulkOperation) -> Option<String> {
+        let id = |other: usize| self.made_id(other).map_or_else(|| self.bulk_name(other), str::to_owned);
         operation.path.as_ref().map(|path| self.placeholders.replace(path, id))
     }
 
-    fn finish(&mut self, at: usize, result: Result<OperationResult>) -> Result<()> {
+    fn finish_operation(&mut self, at: usize, result: Result<OperationResult>) -> Result<()> {
         let operation = self.operation(at)?;
         let error = match result {
             Err(error) if error.code.is_fault() => return Err(error),
@@ -270,14 +272,14 @@ impl<'a> Run<'a> {
                 if let ("POST", Some((_, id))) =
                     (done.method.as_str(), done.path.as_ref().and_then(|p| p.rsplit_once('/')))
                 {
-                    put(&mut self.ids, at, Some(id.to_owned()));
+                    set_at(&mut self.ids, at, Some(id.to_owned()));
                 }
-                put(&mut self.done, at, Some(done));
+                set_at(&mut self.done, at, Some(done));
                 return Ok(());
             }
         };
         let (method, bulk_id) = (operation.method.clone(), operation.bulk_id.clone());
-        let path = self.path(operation);
+        let path = self.path_with_ids(operation);
         self.refused.push(match &path {
             Some(path) => OperationRefusal { method: method.clone(), resource: path.clone(), error: error.clone() },
             None => refusal_at_the_edge(operation)?,
@@ -285,14 +287,14 @@ impl<'a> Run<'a> {
         // A failed POST has no location, nor has an invalid id: a resource that was never made is named by its bulkId.
         let path = path.filter(|path| path.rsplit('/').next().and_then(MemberId::parse).is_some() && method != "POST");
         let done = OperationResult { method, bulk_id, path, version: None, error: Some(error) };
-        put(&mut self.done, at, Some(done));
+        set_at(&mut self.done, at, Some(done));
         Ok(())
     }
 }
 
 /// Returns the text with a name in the place of every id. The ids are all of one length, so one look at each place
 /// finds them.
-fn replaced(text: &str, ids: &BTreeMap<&str, usize>, name: impl Fn(usize) -> String) -> String {
+fn with_names(text: &str, ids: &BTreeMap<&str, usize>, name: impl Fn(usize) -> String) -> String {
     let length = ids.keys().next().map_or(usize::MAX, |id| id.len());
     let (mut named, mut rest) = (String::new(), text);
     while let Some(next) = rest.chars().next() {
@@ -311,7 +313,7 @@ fn replaced(text: &str, ids: &BTreeMap<&str, usize>, name: impl Fn(usize) -> Str
     named
 }
 
-fn put<T>(list: &mut [T], at: usize, value: T) {
+fn set_at<T>(list: &mut [T], at: usize, value: T) {
     if let Some(place) = list.get_mut(at) {
         *place = value;
     }

@@ -1,8 +1,8 @@
 //! The gate that every write of a user or a group passes: POST, the return of a user, PUT, PATCH, the operations of a
 //! Bulk and the lines of an import.
 //!
-//! [`pass`] takes the stored attributes and the proposed ones, and returns the attributes that may be stored, or the
-//! refusal. It does not know the verb, only [`Said`], so the same change has the same result however it is sent. A rule
+//! [`pass_gate`] takes the stored attributes and the proposed ones, and returns the attributes that may be stored, or the
+//! refusal. It does not know the verb, only [`Mentions`], so the same change has the same result however it is sent. A rule
 //! judges only what a request changes: a value that equals the stored one is not judged, and a stored value that breaks
 //! a rule of today stays, with one note. Out of scope: who may be removed from a group or deactivated (the guard).
 
@@ -17,23 +17,24 @@ use crate::scim::schema::ResourceType;
 use crate::scim::{binary, constraints, extension, json, limits, names, unregistered};
 use serde_json::{Map, Value};
 
-type Attributes = Map<String, Value>;
+/// The attributes of a resource by their names, as a document holds them.
+pub(crate) type Attributes = Map<String, Value>;
 
 /// A proposed resource, before it is judged.
 pub(crate) struct Proposal<'a> {
     /// The type of the resource, with the organisation's extensions.
     pub(crate) kind: &'a ResourceType,
-    /// The attributes as [`stored`] returns them; `None` for a new resource.
+    /// The attributes as [`stored_attributes`] returns them; `None` for a new resource.
     pub(crate) old: Option<&'a Attributes>,
     /// The proposed attributes.
     pub(crate) new: Attributes,
     /// Which parts of a resource the request mentions, changed or not.
-    pub(crate) said: Said,
+    pub(crate) said: Mentions,
 }
 
 /// Which parts of a resource a request mentions, changed or not.
 #[derive(Clone, Copy)]
-pub(crate) struct Said {
+pub(crate) struct Mentions {
     /// True for the whole resource: omitted attributes were not mentioned, so those that a client may not change stay.
     pub(crate) whole: bool,
     /// True if it mentions `active`.
@@ -44,9 +45,9 @@ pub(crate) struct Said {
     pub(crate) removal: bool,
 }
 
-impl Said {
+impl Mentions {
     /// Returns the parts that a POST or a PUT of these attributes mentions.
-    pub(crate) fn whole(attributes: &Attributes) -> Self {
+    pub(crate) fn of_whole(attributes: &Attributes) -> Self {
         Self { whole: true, active: attributes.contains_key("active"), profile: true, removal: false }
     }
 }
@@ -58,7 +59,7 @@ pub(crate) struct Passed {
     /// The parts that were left out, and stored values that break a rule, in sentences for the journal.
     pub(crate) notes: Vec<String>,
     /// The parts that the request mentioned.
-    pub(crate) said: Said,
+    pub(crate) said: Mentions,
 }
 
 /// Returns the attributes of a stored document, without `schemas`, which follows from them; those of registered
@@ -66,7 +67,7 @@ pub(crate) struct Passed {
 ///
 /// # Errors
 /// Internal only.
-pub(crate) fn stored(kind: &ResourceType, doc: &str) -> Result<Attributes> {
+pub(crate) fn stored_attributes(kind: &ResourceType, doc: &str) -> Result<Attributes> {
     let mut map: Attributes = json::own(doc)?;
     map.remove("schemas");
     Ok(extension::adopted(kind, map))
@@ -84,10 +85,10 @@ pub(crate) fn stored(kind: &ResourceType, doc: &str) -> Result<Attributes> {
 /// # Errors
 /// 403 if nothing is left of the request, 400 `mutability` or `invalidValue` that names the attribute, 409 `uniqueness`
 /// for a reserved name, 413 for the size.
-pub(crate) fn pass(mutation: &Mutation<'_>, proposal: Proposal<'_>) -> Result<Passed> {
+pub(crate) fn pass_gate(mutation: &Mutation<'_>, proposal: Proposal<'_>) -> Result<Passed> {
     let Proposal { kind, old, mut new, said } = proposal;
     let mut notes = Vec::new();
-    if mutation.cuts() {
+    if mutation.trims_names() {
         cut_name(kind, old, &mut new);
     }
     if let Some(old) = old {
@@ -99,7 +100,7 @@ pub(crate) fn pass(mutation: &Mutation<'_>, proposal: Proposal<'_>) -> Result<Pa
         }
         constraints::check_immutable(kind, old, &new)?;
     }
-    if let Some(error) = broken(kind, old, &new, said.removal) {
+    if let Some(error) = broken_rule(kind, old, &new, said.removal) {
         return Err(error);
     }
     match old {
@@ -110,7 +111,7 @@ pub(crate) fn pass(mutation: &Mutation<'_>, proposal: Proposal<'_>) -> Result<Pa
         check_name(mutation, old, &new)?;
     }
     if old.is_some_and(|old| *old != new)
-        && let Some(error) = broken(kind, None, &new, false).or_else(|| extension::misfit(kind, &new))
+        && let Some(error) = broken_rule(kind, None, &new, false).or_else(|| extension::misfit(kind, &new))
     {
         let rule = error.detail.split(". ").next().unwrap_or_default();
         notes.push(format!("Stored before and kept, though it would be refused today: {rule}."));
@@ -131,9 +132,9 @@ pub(crate) fn check_imported(kind: &ResourceType, attributes: &Attributes) -> Re
 }
 
 /// Returns the first rule that `new` breaks and `old` does not.
-fn broken(kind: &ResourceType, old: Option<&Attributes>, new: &Attributes, removal: bool) -> Option<Error> {
+fn broken_rule(kind: &ResourceType, old: Option<&Attributes>, new: &Attributes, removal: bool) -> Option<Error> {
     if let Some(path) = constraints::missing(kind, old, new, 1).into_iter().next() {
-        return Some(required(kind, &path, removal && old.is_some()));
+        return Some(missing_attribute(kind, &path, removal && old.is_some()));
     }
     let none = Attributes::new();
     let stored = old.unwrap_or(&none);
@@ -159,7 +160,7 @@ fn cut_name(kind: &ResourceType, old: Option<&Attributes>, new: &mut Attributes)
 
 /// Returns the refusal for a required attribute without a value. RFC 7644 section 3.5.2.2: removing it by its name is
 /// `mutability`.
-fn required(kind: &ResourceType, path: &str, removal: bool) -> Error {
+fn missing_attribute(kind: &ResourceType, path: &str, removal: bool) -> Error {
     if removal {
         let detail = format!("{path} is required and cannot be removed; replace its value instead.");
         return Error::new(Code::RequiredAttribute, detail);
@@ -169,20 +170,20 @@ fn required(kind: &ResourceType, path: &str, removal: bool) -> Error {
 
 /// Returns 403 if users may not be created.
 pub(crate) fn may_create(options: &Options) -> Result<()> {
-    allowed(options.sync().create_users, "Creating users", "createUsers")
+    check_sync_option(options.sync().create_users, "Creating users", "createUsers")
 }
 
 /// Returns 403 if users may not be deactivated, which a DELETE would do too.
 pub(crate) fn may_delete(options: &Options) -> Result<()> {
-    allowed(options.sync().deactivate_users, "Deactivating and deleting users", "deactivateUsers")
+    check_sync_option(options.sync().deactivate_users, "Deactivating and deleting users", "deactivateUsers")
 }
 
 /// Returns 403 if groups may not be pushed.
 pub(crate) fn may_push(options: &Options) -> Result<()> {
-    allowed(options.sync().push_groups, "Pushing groups", "pushGroups")
+    check_sync_option(options.sync().push_groups, "Pushing groups", "pushGroups")
 }
 
-fn allowed(option: Option<bool>, what: &str, name: &str) -> Result<()> {
+fn check_sync_option(option: Option<bool>, what: &str, name: &str) -> Result<()> {
     if option != Some(false) {
         return Ok(());
     }
@@ -201,7 +202,7 @@ fn take_out(
     options: &Options,
     old: &Attributes,
     new: &mut Attributes,
-    said: Said,
+    said: Mentions,
     notes: &mut Vec<String>,
 ) -> Result<()> {
     let sync = options.sync();

@@ -1,12 +1,12 @@
 //! Groups: created, replaced, patched, deleted (RFC 7644 sections 3.3 to 3.6). Flat, and their members are rows.
 
 use super::clearing::CLEAR;
-use super::gate::{self, Passed, Proposal, Said};
+use super::gate::{self, Attributes, Mentions, Passed, Proposal};
 use super::growth;
 use super::membership::{self, Delta, Judged};
 use super::mutation::Mutation;
 use super::unregistered;
-use super::users::attributes;
+use super::users::parse_attributes;
 use crate::directory::reply::{Answer, Stored};
 use crate::directory::scim::{GroupOperation, Members};
 use crate::error::{Code, Error, Result, quoted};
@@ -23,59 +23,59 @@ use crate::store::changes::Kind as ChangeKind;
 use crate::store::folded::folded;
 use crate::store::groups::{self as store, Content, Group};
 use crate::store::{Sql, due, members, tombstones};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// Answers GET /Groups/{id}.
-pub(crate) fn get(sql: &dyn Sql, id: &GroupId, shown: Members) -> Result<Answer> {
+pub(crate) fn get_group(sql: &dyn Sql, id: &GroupId, shown: Members) -> Result<Answer> {
     let group = store::by_id(sql, id)?.ok_or_else(|| not_found(id))?;
-    Ok(Answer::Resource(Box::new(one(sql, group, shown)?)))
+    Ok(Answer::Resource(Box::new(load_shown(sql, group, shown)?)))
 }
 
 /// Executes POST /Groups. A repeated request gets its first answer.
-pub(crate) fn create(mutation: &mut Mutation<'_>, group: &Resource, ids: &[MemberId]) -> Result<Answer> {
+pub(crate) fn create_group(mutation: &mut Mutation<'_>, group: &Resource, ids: &[MemberId]) -> Result<Answer> {
     gate::may_push(mutation.options)?;
-    let (kind, said) = (&mutation.types.group, Said::whole(&group.attributes));
-    let new = unregistered::proposed(mutation, kind, group, None)?;
-    let passed = gate::pass(mutation, Proposal { kind, old: None, new, said })?;
-    let content = content(kind, &passed.attributes);
+    let (kind, said) = (&mutation.types.group, Mentions::of_whole(&group.attributes));
+    let new = unregistered::proposed_attributes(mutation, kind, group, None)?;
+    let passed = gate::pass_gate(mutation, Proposal { kind, old: None, new, said })?;
+    let content = group_content(kind, &passed.attributes);
     mutation.spend_document(&content.doc)?;
     mutation.spend_folded(content.folded.as_deref())?;
     let label = format!("{:?}", content.display_name);
     let mut delta = Delta::default();
-    delta.replace(ids);
+    delta.replace_members(ids);
     if let Some(same) = store::by_display_name(mutation.sql, &content.display_name_key)?
         && same.content.doc == content.doc
-        && mutation.made(same.id.as_str())?
-        && membership::find(mutation, Some(same.key), &label, &delta)?
-            .effect(mutation, Some(same.key), &label)?
+        && mutation.is_repeat_of(same.id.as_str())?
+        && membership::judge_delta(mutation, Some(same.key), &label, &delta)?
+            .net_effect(mutation, Some(same.key), &label)?
             .is_nothing()
     {
-        return Ok(Answer::Created(Box::new(one(mutation.sql, same, mutation.members)?)));
+        return Ok(Answer::Created(Box::new(load_shown(mutation.sql, same, mutation.members)?)));
     }
     mutation.notes.extend(passed.notes);
     check_free(mutation.sql, &content, None)?;
-    if let Some(name) = group.attributes.get("displayName").and_then(Value::as_str).filter(|_| mutation.cuts())
+    if let Some(name) = group.attributes.get("displayName").and_then(Value::as_str).filter(|_| mutation.trims_names())
         && let Some(taken) = store::by_display_name(mutation.sql, &fold(name))?
     {
-        return Err(conflict(Code::GroupNameTaken, "displayName", name, &taken));
+        return Err(already_taken(Code::GroupNameTaken, "displayName", name, &taken));
     }
     growth::may_create(mutation, Kinds::Groups)?;
-    let effect = membership::find(mutation, None, &label, &delta)?.effect(mutation, None, &label)?;
+    let effect = membership::judge_delta(mutation, None, &label, &delta)?.net_effect(mutation, None, &label)?;
     let id = GroupId::parse(&mutation.new_id()).ok_or_else(|| Error::internal("generated an invalid id"))?;
     // Its last change is that of its last members.
-    let last = mutation.next_seq() + effect.changes();
-    let key = store::insert(mutation.sql, &id, &content, last, mutation.at())?;
+    let last = mutation.next_seq() + effect.count_changes();
+    let key = store::insert(mutation.sql, &id, &content, last, mutation.changed_at())?;
     mutation.totals.groups += 1;
-    mutation.change(ChangeKind::Created, "Group", id.as_str(), None);
-    membership::write(mutation, key, id.as_str(), &effect)?;
-    let created = mutation.at();
+    mutation.add_change(ChangeKind::Created, "Group", id.as_str(), None);
+    membership::write_effect(mutation, key, id.as_str(), &effect)?;
+    let created = mutation.changed_at();
     let group = Group { key, id, content, version: 1, seq: last, created, modified: created };
-    Ok(Answer::Created(Box::new(one(mutation.sql, group, mutation.members)?)))
+    Ok(Answer::Created(Box::new(load_shown(mutation.sql, group, mutation.members)?)))
 }
 
 /// Executes PUT /Groups/{id}. Members that are not mentioned are kept, as is `externalId`; `members: []` empties the
 /// group.
-pub(crate) fn replace(
+pub(crate) fn replace_group(
     mutation: &mut Mutation<'_>,
     id: &GroupId,
     group: &Resource,
@@ -86,27 +86,29 @@ pub(crate) fn replace(
     mutation.changes_at(id.as_str(), old.seq);
     mutation.spend_document(&old.content.doc)?;
     let kind = &mutation.types.group;
-    let stored = gate::stored(kind, &old.content.doc)?;
-    let mut new = unregistered::proposed(mutation, kind, group, Some(&stored))?;
+    let stored = gate::stored_attributes(kind, &old.content.doc)?;
+    let mut new = unregistered::proposed_attributes(mutation, kind, group, Some(&stored))?;
     keep_nulls(kind, &group.nulls, &stored, &mut new);
     if !new.contains_key("externalId")
         && let Some(external_id) = &old.content.external_id
     {
         new.insert("externalId".to_owned(), Value::from(external_id.as_str()));
     }
-    let passed =
-        gate::pass(mutation, Proposal { kind, old: Some(&stored), new, said: Said::whole(&group.attributes) })?;
+    let passed = gate::pass_gate(
+        mutation,
+        Proposal { kind, old: Some(&stored), new, said: Mentions::of_whole(&group.attributes) },
+    )?;
     let mut delta = Delta::default();
     if let Some(ids) = ids {
-        delta.replace(ids);
+        delta.replace_members(ids);
     }
-    let judged = membership::find(mutation, Some(old.key), id.as_str(), &delta)?;
+    let judged = membership::judge_delta(mutation, Some(old.key), id.as_str(), &delta)?;
     let group = store_changed(mutation, old, &stored, passed, &judged)?;
-    Ok(Answer::Resource(Box::new(one(mutation.sql, group, mutation.members)?)))
+    Ok(Answer::Resource(Box::new(load_shown(mutation.sql, group, mutation.members)?)))
 }
 
 /// Executes PATCH /Groups/{id}.
-pub(crate) fn patch(
+pub(crate) fn patch_group(
     mutation: &mut Mutation<'_>,
     id: &GroupId,
     (operations, unresolved): (&[GroupOperation], &[Unresolved]),
@@ -117,64 +119,64 @@ pub(crate) fn patch(
     mutation.changes_at(id.as_str(), old.seq);
     mutation.spend_document(&old.content.doc)?;
     let kind = &mutation.types.group;
-    let stored = gate::stored(kind, &old.content.doc)?;
+    let stored = gate::stored_attributes(kind, &old.content.doc)?;
     let mut new = stored.clone();
     let mut delta = Delta::default();
     let mut of_attributes = Vec::new();
     for operation in operations {
         match operation {
             GroupOperation::Attribute(one) => of_attributes.push(one.as_ref()),
-            GroupOperation::AddMembers(ids) => delta.add(ids),
-            GroupOperation::RemoveMembers(ids) => delta.remove(ids),
-            GroupOperation::ReplaceMembers(ids) => delta.replace(ids),
+            GroupOperation::AddMembers(ids) => delta.add_members(ids),
+            GroupOperation::RemoveMembers(ids) => delta.remove_members(ids),
+            GroupOperation::ReplaceMembers(ids) => delta.replace_members(ids),
             GroupOperation::RemoveMatching(filter) => delta.remove_matching(filter, mutation.budget)?,
             GroupOperation::ReplaceMatching { filter, members } => {
                 delta.replace_matching(filter, members, mutation.budget)?;
             }
         }
     }
-    let judged = membership::find(mutation, Some(old.key), id.as_str(), &delta)?;
+    let judged = membership::judge_delta(mutation, Some(old.key), id.as_str(), &delta)?;
     let applied = patch::apply(kind, &mut new, &of_attributes, mutation.budget)?;
-    mutation.patched(applied);
-    unregistered::apply(mutation, kind, &stored, &mut new, unresolved)?;
+    mutation.note_patched(applied);
+    unregistered::apply_unregistered(mutation, kind, &stored, &mut new, unresolved)?;
     let removal = of_attributes.iter().any(|one| one.op == Op::Remove);
-    let said = Said { whole: false, active: false, profile: true, removal };
-    let passed = gate::pass(mutation, Proposal { kind, old: Some(&stored), new, said })?;
+    let said = Mentions { whole: false, active: false, profile: true, removal };
+    let passed = gate::pass_gate(mutation, Proposal { kind, old: Some(&stored), new, said })?;
     let group = store_changed(mutation, old, &stored, passed, &judged)?;
     match answer {
         None => Ok(Answer::Nothing),
-        Some(shown) => Ok(Answer::Resource(Box::new(one(mutation.sql, group, shown)?))),
+        Some(shown) => Ok(Answer::Resource(Box::new(load_shown(mutation.sql, group, shown)?))),
     }
 }
 
 /// Executes DELETE /Groups/{id} (RFC 7644 section 3.6).
-pub(crate) fn delete(mutation: &mut Mutation<'_>, id: &GroupId) -> Result<Answer> {
+pub(crate) fn delete_group(mutation: &mut Mutation<'_>, id: &GroupId) -> Result<Answer> {
     gate::may_push(mutation.options)?;
     let group = store::by_id(mutation.sql, id)?.ok_or_else(|| not_found(id))?;
     mutation.changes_at(id.as_str(), group.seq);
     mutation.spend_document(&group.content.doc)?;
-    let mut before = attributes(&group.content.doc)?;
+    let mut before = parse_attributes(&group.content.doc)?;
     if membership::is_large(mutation.sql, group.key)? {
         let count = members::count(mutation.sql, group.key, members::BEFORE_ALL, -members::BEFORE_ALL)?;
-        mutation.lose(usize::try_from(count).unwrap_or(usize::MAX))?;
+        mutation.count_deprovisioned(usize::try_from(count).unwrap_or(usize::MAX))?;
         mutation.totals.memberships -= count;
         before.insert("memberships".to_owned(), json!(count));
         store::make_gone(mutation.sql, group.key)?;
-        due::set(mutation.sql, CLEAR, Some(mutation.at()))?;
+        due::set(mutation.sql, CLEAR, Some(mutation.changed_at()))?;
     } else {
         // The feed names the members before the group is deleted.
         let mut delta = Delta::default();
-        delta.replace(&[]);
+        delta.replace_members(&[]);
         let (key, id) = (Some(group.key), id.as_str());
-        let effect = membership::find(mutation, key, id, &delta)?.effect(mutation, key, id)?;
-        mutation.lose(effect.removed())?;
-        membership::write(mutation, group.key, id, &effect)?;
+        let effect = membership::judge_delta(mutation, key, id, &delta)?.net_effect(mutation, key, id)?;
+        mutation.count_deprovisioned(effect.count_removed())?;
+        membership::write_effect(mutation, group.key, id, &effect)?;
         members::clear(mutation.sql, group.key)?;
         store::delete(mutation.sql, group.key)?;
     }
     tombstones::bury(mutation.sql, id.as_str(), "Group", mutation.next_seq())?;
     mutation.totals.groups -= 1;
-    mutation.change(ChangeKind::Deleted, "Group", id.as_str(), Some(before));
+    mutation.add_change(ChangeKind::Deleted, "Group", id.as_str(), Some(before));
     Ok(Answer::Nothing)
 }
 
@@ -183,17 +185,17 @@ pub(crate) fn delete(mutation: &mut Mutation<'_>, id: &GroupId) -> Result<Answer
 fn store_changed(
     mutation: &mut Mutation<'_>,
     old: Group,
-    stored: &Map<String, Value>,
+    stored: &Attributes,
     passed: Passed,
     members: &Judged<'_>,
 ) -> Result<Group> {
     let Passed { attributes: mut new, notes, .. } = passed;
     mutation.notes.extend(notes);
-    let mut content = content(&mutation.types.group, &new);
+    let mut content = group_content(&mutation.types.group, &new);
     mutation.spend_document(&content.doc)?;
     mutation.spend_folded(content.folded.as_deref())?;
-    let mut effect = members.effect(mutation, Some(old.key), old.id.as_str())?;
-    if effect.adds() && gate::is_reserved(mutation, &content.display_name) {
+    let mut effect = members.net_effect(mutation, Some(old.key), old.id.as_str())?;
+    if effect.adds_members() && gate::is_reserved(mutation, &content.display_name) {
         let added = match effect.without_additions() {
             1 => "1 member was".to_owned(),
             count => format!("{count} members were"),
@@ -208,12 +210,14 @@ fn store_changed(
     if new == *stored && effect.is_nothing() {
         return Ok(old);
     }
-    if let Some(mut full) = growth::full(mutation, content.doc.len() > old.content.doc.len() || effect.adds())? {
-        new = full.fitted(mutation, stored, &new, &content.doc)?;
-        content = self::content(&mutation.types.group, &new);
+    if let Some(mut full) =
+        growth::limit_reached(mutation, content.doc.len() > old.content.doc.len() || effect.adds_members())?
+    {
+        new = full.fit_attributes(mutation, stored, &new, &content.doc)?;
+        content = group_content(&mutation.types.group, &new);
         full.without_members(effect.without_additions());
         let is_same = new == *stored && effect.is_nothing();
-        full.settle(mutation, &format!("group {}", old.id), members.removes() || !is_same)?;
+        full.settle_request(mutation, &format!("group {}", old.id), members.removes_members() || !is_same)?;
         if is_same {
             return Ok(old);
         }
@@ -223,36 +227,36 @@ fn store_changed(
     if names(&content) != names(&old.content) {
         check_free(mutation.sql, &content, Some(&old))?;
     }
-    mutation.lose(effect.removed())?;
-    let last = mutation.next_seq() - 1 + Seq::from(changes) + effect.changes();
-    store::update(mutation.sql, &old, &content, last, mutation.at())?;
+    mutation.count_deprovisioned(effect.count_removed())?;
+    let last = mutation.next_seq() - 1 + Seq::from(changes) + effect.count_changes();
+    store::update(mutation.sql, &old, &content, last, mutation.changed_at())?;
     if changes {
-        mutation.change(
+        mutation.add_change(
             ChangeKind::Updated,
             "Group",
             old.id.as_str(),
             Some(difference(stored, &new, mutation.budget)?),
         );
     }
-    membership::write(mutation, old.key, old.id.as_str(), &effect)?;
-    Ok(Group { content, version: old.version + 1, seq: last, modified: mutation.at(), ..old })
+    membership::write_effect(mutation, old.key, old.id.as_str(), &effect)?;
+    Ok(Group { content, version: old.version + 1, seq: last, modified: mutation.changed_at(), ..old })
 }
 
 /// Returns 409 if another group than `old` has the name or the `externalId`.
 fn check_free(sql: &dyn Sql, content: &Content, old: Option<&Group>) -> Result<()> {
     let other = |found: Option<Group>| found.filter(|group| old.is_none_or(|old| old.key != group.key));
     if let Some(taken) = other(store::by_display_name(sql, &content.display_name_key)?) {
-        return Err(conflict(Code::GroupNameTaken, "displayName", &content.display_name, &taken));
+        return Err(already_taken(Code::GroupNameTaken, "displayName", &content.display_name, &taken));
     }
     if let Some(external_id) = &content.external_id
         && let Some(taken) = other(store::by_external_id(sql, external_id)?)
     {
-        return Err(conflict(Code::ExternalIdTaken, "externalId", external_id, &taken));
+        return Err(already_taken(Code::ExternalIdTaken, "externalId", external_id, &taken));
     }
     Ok(())
 }
 
-pub(crate) fn content(kind: &ResourceType, attributes: &Map<String, Value>) -> Content {
+pub(crate) fn group_content(kind: &ResourceType, attributes: &Attributes) -> Content {
     let mut doc = attributes.clone();
     doc.insert("schemas".to_owned(), schemas(kind, attributes));
     let text = |name: &str| attributes.get(name).and_then(Value::as_str);
@@ -266,15 +270,15 @@ pub(crate) fn content(kind: &ResourceType, attributes: &Map<String, Value>) -> C
     }
 }
 
-fn one(sql: &dyn Sql, group: Group, shown: Members) -> Result<Stored> {
+fn load_shown(sql: &dyn Sql, group: Group, shown: Members) -> Result<Stored> {
     match (shown, group.key) {
-        (Members::Hidden, _) => stored(group),
-        (Members::Shown, key) => related::with_members(sql, key, stored(group)?),
+        (Members::Hidden, _) => to_stored(group),
+        (Members::Shown, key) => related::with_members(sql, key, to_stored(group)?),
     }
 }
 
 /// Returns a group as it travels, without its members.
-pub(crate) fn stored(group: Group) -> Result<Stored> {
+pub(crate) fn to_stored(group: Group) -> Result<Stored> {
     Ok(Stored {
         id: group.id.to_string(),
         doc: json::raw(group.content.doc)?,
@@ -288,7 +292,7 @@ pub(crate) fn stored(group: Group) -> Result<Stored> {
     })
 }
 
-fn conflict(code: Code, attribute: &str, value: &str, taken: &Group) -> Error {
+fn already_taken(code: Code, attribute: &str, value: &str, taken: &Group) -> Error {
     let detail = format!(
         "{attribute} {value} is taken by group {}. Rename one of the two, or link the pushed group to that one.",
         taken.id,

@@ -6,7 +6,7 @@
 //! Every change is kept for a while, so where the history is full ([`crate::org::provision::history`]) a resource
 //! changes only by removals.
 //!
-//! [`full`] is the one place that decides whether stored bytes may grow, for every reason there is.
+//! [`limit_reached`] is the one place that decides whether stored bytes may grow, for every reason there is.
 
 use super::mutation::Mutation;
 use crate::directory::quota::Quota;
@@ -39,9 +39,9 @@ pub(crate) struct Full {
 ///
 /// # Errors
 /// Internal only.
-pub(crate) fn full(mutation: &Mutation<'_>, grows: bool) -> Result<Option<Full>> {
-    match history(mutation)? {
-        None if grows => bytes(mutation.sql, mutation.options.quota(), mutation.org()),
+pub(crate) fn limit_reached(mutation: &Mutation<'_>, grows: bool) -> Result<Option<Full>> {
+    match history_limit(mutation)? {
+        None if grows => bytes_limit(mutation.sql, mutation.options.quota(), mutation.org()),
         full => Ok(full),
     }
 }
@@ -57,7 +57,7 @@ fn history_full(org: &OrgId) -> String {
 }
 
 /// Returns why the history takes no more, or no more from the token for now.
-fn history(mutation: &Mutation<'_>) -> Result<Option<Full>> {
+fn history_limit(mutation: &Mutation<'_>) -> Result<Option<Full>> {
     let full = |code, why, retry_after| Some(Full { code, why, taken: Vec::new(), only_removals: true, retry_after });
     if mutation.wait.is_some() {
         let why = "This token adds changes faster than is allowed: 256 MiB at once, then 75 KB a second. Until it has \
@@ -70,16 +70,16 @@ fn history(mutation: &Mutation<'_>) -> Result<Option<Full>> {
 /// Judges the return of a user.
 ///
 /// # Errors
-/// As [`full`] for the history.
+/// As [`limit_reached`] for the history.
 pub(crate) fn may_return(mutation: &Mutation<'_>) -> Result<()> {
-    history(mutation)?.map_or(Ok(()), |full| Err(full.refusal()))
+    history_limit(mutation)?.map_or(Ok(()), |full| Err(full.refusal()))
 }
 
 /// Judges the stored bytes of a call that is no SCIM request.
 ///
 /// # Errors
 /// Internal only.
-pub(crate) fn bytes(sql: &dyn Sql, quota: Quota, org: &OrgId) -> Result<Option<Full>> {
+pub(crate) fn bytes_limit(sql: &dyn Sql, quota: Quota, org: &OrgId) -> Result<Option<Full>> {
     let Some(most) = quota.bytes else { return Ok(None) };
     let used = sql.size()?;
     Ok((used >= most).then(|| {
@@ -98,7 +98,7 @@ const IMPORT_ROOM: i64 = 512 << 20;
 /// 400 `quota-bytes`.
 pub(crate) fn may_send_part(sql: &dyn Sql, quota: Quota, org: &OrgId) -> Result<()> {
     let quota = Quota { bytes: quota.bytes.map(|most| most.saturating_add(IMPORT_ROOM)), ..quota };
-    bytes(sql, quota, org)?.map_or(Ok(()), |full| Err(full.refusal()))
+    bytes_limit(sql, quota, org)?.map_or(Ok(()), |full| Err(full.refusal()))
 }
 
 /// Judges an import of so many users and groups, all of which is stored already.
@@ -114,7 +114,7 @@ pub(crate) fn may_import(sql: &dyn Sql, quota: Quota, (users, groups): (i64, i64
             return Err(Full::new(code, &held, (name, most), then, org).refusal());
         }
     }
-    bytes(sql, quota, org)?.map_or(Ok(()), |full| Err(full.refusal()))
+    bytes_limit(sql, quota, org)?.map_or(Ok(()), |full| Err(full.refusal()))
 }
 
 /// The percentage of a quota from which on the organisation's health warns.
@@ -124,7 +124,7 @@ const WARNED: i64 = 80;
 ///
 /// # Errors
 /// Internal only.
-pub(crate) fn warnings(sql: &dyn Sql, quota: Quota, head: &Head, org: &OrgId) -> Result<Vec<String>> {
+pub(crate) fn quota_warnings(sql: &dyn Sql, quota: Quota, head: &Head, org: &OrgId) -> Result<Vec<String>> {
     let totals = head.totals;
     let all = [
         ("users", totals.users, quota.users, "no more users can be created"),
@@ -151,16 +151,16 @@ pub(crate) fn warnings(sql: &dyn Sql, quota: Quota, head: &Head, org: &OrgId) ->
 /// Judges creating a user or a group.
 ///
 /// # Errors
-/// 400 `quota-users`, `quota-groups` or as [`full`].
+/// 400 `quota-users`, `quota-groups` or as [`limit_reached`].
 pub(crate) fn may_create(mutation: &Mutation<'_>, kind: Kinds) -> Result<()> {
-    match count(mutation.options.quota(), mutation.totals, kind, mutation.org()) {
+    match count_limit(mutation.options.quota(), mutation.totals, kind, mutation.org()) {
         Some(full) => Err(full.refusal()),
-        None => full(mutation, true)?.map_or(Ok(()), |full| Err(full.refusal())),
+        None => limit_reached(mutation, true)?.map_or(Ok(()), |full| Err(full.refusal())),
     }
 }
 
 /// Returns why one more user or group is beyond the quota.
-fn count(quota: Quota, totals: Totals, kind: Kinds, org: &OrgId) -> Option<Full> {
+fn count_limit(quota: Quota, totals: Totals, kind: Kinds, org: &OrgId) -> Option<Full> {
     let (code, used, most, name) = match kind {
         Kinds::Users => (Code::QuotaUsers, totals.users, quota.users?, "users"),
         Kinds::Groups => (Code::QuotaGroups, totals.groups, quota.groups?, "groups"),
@@ -184,12 +184,12 @@ impl Full {
 
     /// Returns the refusal of a request of which nothing is left.
     pub(crate) fn refusal(&self) -> Error {
-        let taken = if self.taken.is_empty() { String::new() } else { format!(" It would add: {}.", self.listed()) };
+        let taken = if self.taken.is_empty() { String::new() } else { format!(" It would add: {}.", self.left_out()) };
         let error = Error::new(self.code, format!("{}{taken} Nothing was changed.", self.why));
         Error { retry_after: self.retry_after, ..error }
     }
 
-    fn listed(&self) -> String {
+    fn left_out(&self) -> String {
         listed(&self.taken.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
@@ -197,7 +197,7 @@ impl Full {
     ///
     /// # Errors
     /// 400 `tooMany` beyond the call's budget.
-    pub(crate) fn fitted(
+    pub(crate) fn fit_attributes(
         &mut self,
         mutation: &Mutation<'_>,
         stored: &Map<String, Value>,
@@ -230,14 +230,14 @@ impl Full {
     ///
     /// # Errors
     /// 400, if nothing is left.
-    pub(crate) fn settle(self, mutation: &mut Mutation<'_>, about: &str, is_left: bool) -> Result<()> {
+    pub(crate) fn settle_request(self, mutation: &mut Mutation<'_>, about: &str, is_left: bool) -> Result<()> {
         if self.taken.is_empty() {
             return Ok(());
         }
         if !is_left {
             return Err(self.refusal());
         }
-        mutation.notes.push(format!("{} Taken out of the request about {about}: {}.", self.why, self.listed()));
+        mutation.notes.push(format!("{} Taken out of the request about {about}: {}.", self.why, self.left_out()));
         Ok(())
     }
 }

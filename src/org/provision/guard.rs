@@ -30,7 +30,7 @@ pub(crate) struct Lately {
 impl Lately {
     /// Returns the losses in a guard's window, read from the changes if they are not remembered, or if the clock went
     /// back: its earlier time may have moved them out of the window.
-    pub(crate) fn of<'a>(
+    pub(crate) fn remembered<'a>(
         remembered: &'a mut Option<Self>,
         sql: &dyn Sql,
         guard: Guard,
@@ -48,7 +48,7 @@ impl Lately {
             .losses
             .iter()
             .rev()
-            .map(|loss| (made(*loss, &mut later, now), loss))
+            .map(|loss| (made_at_latest(*loss, &mut later, now), loss))
             .take_while(|(made, _)| *made > since)
             // It ages from now on, also if no change follows.
             .map(|(made, loss)| Loss { clock: if loss.at > now { made } else { loss.clock }, ..*loss })
@@ -61,15 +61,15 @@ impl Lately {
         let (mut all, mut later) = (Vec::new(), now);
         changes::losses(sql, &mut |loss| {
             all.push(loss);
-            made(loss, &mut later, now) > now.plus(-window)
+            made_at_latest(loss, &mut later, now) > now.plus(-window)
         })?;
         let mut lately = Self { window, asked: now, losses: Vec::new() };
-        all.into_iter().rev().for_each(|loss| lately.add(loss));
+        all.into_iter().rev().for_each(|loss| lately.add_loss(loss));
         Ok(lately)
     }
 
     /// Counts the loss of a change. One without a loss says when those before it were made at the latest.
-    pub(crate) fn add(&mut self, loss: Loss) {
+    pub(crate) fn add_loss(&mut self, loss: Loss) {
         let part = (self.window / PARTS).max(1);
         let part = |loss: &Loss| (loss.at.0 / part, loss.clock.0 / part);
         match self.losses.last_mut() {
@@ -83,13 +83,13 @@ impl Lately {
         }
     }
 
-    fn sum(&self) -> i64 {
+    fn count_lost(&self) -> i64 {
         self.losses.iter().map(|loss| loss.lost).sum()
     }
 
     /// Returns the seconds until `lost` more fit below the limit; the whole window if they never do, and never longer.
-    fn seconds(&self, guard: Guard, lost: i64, now: Timestamp) -> i64 {
-        let mut excess = self.sum() + lost - guard.limit;
+    fn seconds_to_wait(&self, guard: Guard, lost: i64, now: Timestamp) -> i64 {
+        let mut excess = self.count_lost() + lost - guard.limit;
         let free = self.losses.iter().find(|loss| {
             excess -= loss.lost;
             excess <= 0
@@ -104,7 +104,7 @@ impl Lately {
 
 /// Returns when a change counts as made. Called for the newest change first; `later` begins as now and is when the
 /// changes after it were made at the latest.
-fn made(loss: Loss, later: &mut Timestamp, now: Timestamp) -> Timestamp {
+fn made_at_latest(loss: Loss, later: &mut Timestamp, now: Timestamp) -> Timestamp {
     if loss.at <= now {
         return loss.at;
     }
@@ -125,9 +125,9 @@ impl Watch<'_> {
     ///
     /// # Errors
     /// 429 if it does not.
-    pub(crate) fn check(&self, lost: i64) -> Result<()> {
+    pub(crate) fn check_loss(&self, lost: i64) -> Result<()> {
         let Self { guard, lately, now, org } = self;
-        if lost == 0 || lately.sum() + lost <= guard.limit {
+        if lost == 0 || lately.count_lost() + lost <= guard.limit {
             return Ok(());
         }
         // The sentence is the same each time, so that a provider that repeats itself is one row of the journal.
@@ -137,6 +137,6 @@ impl Watch<'_> {
          Console (POST /v1/orgs/{org}/guard/release) or raise its limit; the identity provider may then try again.",
             guard.limit, guard.window_seconds
         );
-        Err(Error { retry_after: Some(lately.seconds(*guard, lost, *now)), ..Error::new(Code::Guard, detail) })
+        Err(Error { retry_after: Some(lately.seconds_to_wait(*guard, lost, *now)), ..Error::new(Code::Guard, detail) })
     }
 }

@@ -21,8 +21,8 @@ pub struct Added(BTreeMap<String, Level>);
 
 impl Added {
     /// Returns the seconds until a token may add more; `None` if it may now.
-    pub fn wait(&self, token: &str, now: Timestamp) -> Option<i64> {
-        self.0.get(token).and_then(|level| level.seconds(RATE, now))
+    pub fn seconds_to_wait(&self, token: &str, now: Timestamp) -> Option<i64> {
+        self.0.get(token).and_then(|level| level.seconds_to_wait(RATE, now))
     }
 
     /// Takes out the bytes that a request has added, whatever it was.
@@ -53,17 +53,17 @@ mod tests {
     fn a_burst_and_then_a_rate() {
         let mut added = Added::default();
         added.charge("t", BURST, at(0));
-        assert_eq!(added.wait("t", at(0)), None, "at zero, not below it");
+        assert_eq!(added.seconds_to_wait("t", at(0)), None, "at zero, not below it");
         added.charge("t", 75_000 * 60, at(0));
-        assert_eq!(added.wait("t", at(0)), Some(60));
-        assert_eq!(added.wait("t", at(59)), Some(1));
-        assert_eq!(added.wait("t", at(60)), None);
-        assert_eq!(added.wait("other", at(0)), None);
+        assert_eq!(added.seconds_to_wait("t", at(0)), Some(60));
+        assert_eq!(added.seconds_to_wait("t", at(59)), Some(1));
+        assert_eq!(added.seconds_to_wait("t", at(60)), None);
+        assert_eq!(added.seconds_to_wait("other", at(0)), None);
         // It is full again after an hour, and no fuller.
         added.charge("t", BURST, at(4_000));
-        assert_eq!(added.wait("t", at(4_000)), None);
+        assert_eq!(added.seconds_to_wait("t", at(4_000)), None);
         added.charge("t", 1, at(4_000));
-        assert_eq!(added.wait("t", at(4_000)), Some(1));
+        assert_eq!(added.seconds_to_wait("t", at(4_000)), Some(1));
     }
 
     /// A token that adds whenever it may: in a day it adds the burst and the rate, and one request more.
@@ -71,7 +71,7 @@ mod tests {
     fn the_rate_holds_for_a_day() {
         let (mut added, mut sum, request) = (Added::default(), 0, 8 << 20);
         for seconds in 0..86_400 {
-            if added.wait("t", at(seconds)).is_none() {
+            if added.seconds_to_wait("t", at(seconds)).is_none() {
                 added.charge("t", request, at(seconds));
                 sum += request;
             }
@@ -84,8 +84,8 @@ mod tests {
     fn a_clock_that_was_ahead_and_tokens_that_wait_no_longer() {
         let mut added = Added::default();
         added.charge("t", 4 * BURST, at(365 * 86_400));
-        assert!(added.wait("t", at(365 * 86_400)).is_some());
-        assert_eq!(added.wait("t", at(0)), None);
+        assert!(added.seconds_to_wait("t", at(365 * 86_400)).is_some());
+        assert_eq!(added.seconds_to_wait("t", at(0)), None);
         for n in 0..=(TOKENS as i64) {
             added.charge(&n.to_string(), 1, at(n));
         }

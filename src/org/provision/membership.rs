@@ -33,7 +33,7 @@ pub(crate) struct Delta<'a> {
     /// must go.
     whole: Option<u32>,
     /// The ids that operations named; a request may name very many, in many operations.
-    said: BTreeMap<&'a str, Said>,
+    said: BTreeMap<&'a str, NamedMember>,
     /// Filters that remove stored members which were not named.
     unwanted: Vec<Judge<'a>>,
     /// Questions that only the storage can answer.
@@ -41,7 +41,7 @@ pub(crate) struct Delta<'a> {
 }
 
 #[derive(Debug)]
-struct Said {
+struct NamedMember {
     /// The first operation that named the id, and the last.
     first: u32,
     last: u32,
@@ -62,18 +62,18 @@ struct Question<'a> {
 }
 
 impl<'a> Delta<'a> {
-    pub(crate) fn add(&mut self, ids: &'a [MemberId]) {
+    pub(crate) fn add_members(&mut self, ids: &'a [MemberId]) {
         self.step += 1;
-        ids.iter().for_each(|id| self.say(id.as_str(), true));
+        ids.iter().for_each(|id| self.note_id(id.as_str(), true));
     }
 
-    pub(crate) fn remove(&mut self, ids: &'a [MemberId]) {
+    pub(crate) fn remove_members(&mut self, ids: &'a [MemberId]) {
         self.step += 1;
-        ids.iter().for_each(|id| self.say(id.as_str(), false));
+        ids.iter().for_each(|id| self.note_id(id.as_str(), false));
     }
 
-    pub(crate) fn replace(&mut self, ids: &'a [MemberId]) {
-        self.add(ids);
+    pub(crate) fn replace_members(&mut self, ids: &'a [MemberId]) {
+        self.add_members(ids);
         self.whole = Some(self.step);
         if self.questions.is_empty() {
             self.unwanted.clear();
@@ -87,14 +87,14 @@ impl<'a> Delta<'a> {
     pub(crate) fn remove_matching(&mut self, filter: &'a Filter, budget: &Budget) -> Result<()> {
         self.step += 1;
         if let Some(ids) = member::named(filter) {
-            ids.into_iter().for_each(|id| self.say(id, false));
+            ids.into_iter().for_each(|id| self.note_id(id, false));
             return Ok(());
         }
         let judge = Judge::new(filter);
         budget.spend_each(self.said.len(), judge.terms())?;
         let (step, whole) = (self.step, self.whole);
         for (id, said) in &mut self.said {
-            if said.holds(whole) && said.wanted && judge.fits(id) {
+            if said.still_counts(whole) && said.wanted && judge.fits(id) {
                 (said.last, said.wanted) = (step, false);
             }
         }
@@ -104,13 +104,13 @@ impl<'a> Delta<'a> {
         Ok(())
     }
 
-    /// Replaces the members that a filter finds; [`find`] refuses if there are none.
+    /// Replaces the members that a filter finds; [`judge_delta`] refuses if there are none.
     ///
     /// # Errors
     /// 400 `tooMany` beyond the budget.
     pub(crate) fn replace_matching(&mut self, filter: &'a Filter, ids: &'a [MemberId], budget: &Budget) -> Result<()> {
         let (named, judge) = (member::named(filter), Judge::new(filter));
-        let is_member = |said: &Said| said.holds(self.whole) && said.wanted;
+        let is_member = |said: &NamedMember| said.still_counts(self.whole) && said.wanted;
         let found = match &named {
             Some(ids) => ids.iter().any(|id| self.said.get(id).is_some_and(is_member)),
             None => {
@@ -124,13 +124,13 @@ impl<'a> Delta<'a> {
             self.questions.push(Question { step: self.step + 1, filter, named, before: self.unwanted.len() });
         }
         self.remove_matching(filter, budget)?;
-        ids.iter().for_each(|id| self.say(id.as_str(), true));
+        ids.iter().for_each(|id| self.note_id(id.as_str(), true));
         Ok(())
     }
 
-    fn say(&mut self, id: &'a str, wanted: bool) {
+    fn note_id(&mut self, id: &'a str, wanted: bool) {
         let step = self.step;
-        let said = self.said.entry(id).or_insert(Said { first: step, last: step, wanted, added: false });
+        let said = self.said.entry(id).or_insert(NamedMember { first: step, last: step, wanted, added: false });
         (said.last, said.wanted, said.added) = (step, wanted, said.added || wanted);
     }
 
@@ -140,9 +140,9 @@ impl<'a> Delta<'a> {
     }
 }
 
-impl Said {
+impl NamedMember {
     /// Returns false if an operation named the whole list since.
-    fn holds(&self, whole: Option<u32>) -> bool {
+    fn still_counts(&self, whole: Option<u32>) -> bool {
         whole.is_none_or(|whole| self.last >= whole)
     }
 }
@@ -162,7 +162,7 @@ pub(crate) struct Judged<'a> {
 /// # Errors
 /// 400 `noTarget` for a filter that found no member at its turn; `tooMany` beyond the budget, or for a filter that
 /// names no ids on a group above [`MEMBERSHIPS_MAX`].
-pub(crate) fn find<'a>(
+pub(crate) fn judge_delta<'a>(
     mutation: &Mutation<'_>,
     key: Option<i64>,
     group: &str,
@@ -174,7 +174,7 @@ pub(crate) fn find<'a>(
     let passes = delta.questions.iter().any(|question| question.named.is_none());
     let removes = delta.whole.is_none() && !delta.unwanted.is_empty();
     let (dropped, met) = match key {
-        Some(key) if passes || removes => pass(mutation, key, group, delta)?,
+        Some(key) if passes || removes => try_filters(mutation, key, group, delta)?,
         _ => Default::default(),
     };
     for question in &delta.questions {
@@ -210,7 +210,7 @@ pub(crate) fn is_large(sql: &dyn Sql, group: i64) -> Result<bool> {
 
 /// Tries all filters on every stored member, once. Returns the keys of the members to remove, and the operations whose
 /// filter found one.
-fn pass(mutation: &Mutation<'_>, key: i64, group: &str, delta: &Delta<'_>) -> Result<(Vec<i64>, Vec<u32>)> {
+fn try_filters(mutation: &Mutation<'_>, key: i64, group: &str, delta: &Delta<'_>) -> Result<(Vec<i64>, Vec<u32>)> {
     if is_large(mutation.sql, key)? {
         let detail = format!(
             "Group {group} has more than {MEMBERSHIPS_MAX} members; on so large a group a filter must name the ids, \
@@ -249,17 +249,17 @@ pub(crate) struct Effect {
 
 impl Effect {
     /// Returns the number of members that are removed.
-    pub(crate) fn removed(&self) -> usize {
+    pub(crate) fn count_removed(&self) -> usize {
         self.remove.len()
     }
 
-    /// Returns the number of changes that [`write`] adds.
-    pub(crate) fn changes(&self) -> Seq {
+    /// Returns the number of changes that [`write_effect`] adds.
+    pub(crate) fn count_changes(&self) -> Seq {
         (self.add.len() + self.remove.len()).div_ceil(MEMBERS_A_CHANGE) as Seq
     }
 
     /// Returns true if members are added.
-    pub(crate) fn adds(&self) -> bool {
+    pub(crate) fn adds_members(&self) -> bool {
         !self.add.is_empty()
     }
 
@@ -276,7 +276,7 @@ impl Effect {
 impl Judged<'_> {
     /// Returns true if an operation removes members, whether they are members or not. One that names the whole list
     /// only replaces.
-    pub(crate) fn removes(&self) -> bool {
+    pub(crate) fn removes_members(&self) -> bool {
         !self.delta.unwanted.is_empty() || self.delta.said.values().any(|said| !said.wanted)
     }
 
@@ -285,12 +285,12 @@ impl Judged<'_> {
     /// # Errors
     /// 400 `invalidValue` if an id that was to be added is a group's or unknown; `tooMany` if more than
     /// [`MEMBERSHIPS_MAX`] memberships would change.
-    pub(crate) fn effect(&self, mutation: &mut Mutation<'_>, key: Option<i64>, group: &str) -> Result<Effect> {
+    pub(crate) fn net_effect(&self, mutation: &mut Mutation<'_>, key: Option<i64>, group: &str) -> Result<Effect> {
         let delta = self.delta;
-        self.check(mutation, group)?;
+        self.check_added(mutation, group)?;
         let mut effect = Effect { add: Vec::new(), remove: self.dropped.clone() };
         let mut wanted = Vec::new();
-        for (said, found) in delta.said.values().zip(&self.found).filter(|(said, _)| said.holds(delta.whole)) {
+        for (said, found) in delta.said.values().zip(&self.found).filter(|(said, _)| said.still_counts(delta.whole)) {
             match found {
                 Found::User { key, member } if said.wanted => {
                     wanted.push(*key);
@@ -326,16 +326,16 @@ impl Judged<'_> {
     }
 
     /// Refuses ids that cannot be members, and notes deleted ones.
-    fn check(&self, mutation: &mut Mutation<'_>, group: &str) -> Result<()> {
-        let groups = self.added(Found::Group);
+    fn check_added(&self, mutation: &mut Mutation<'_>, group: &str) -> Result<()> {
+        let groups = self.added_ids(Found::Group);
         if !groups.is_empty() {
             return Err(nested(group, &groups));
         }
-        let unknown = self.added(Found::Unknown);
+        let unknown = self.added_ids(Found::Unknown);
         if !unknown.is_empty() {
             return Err(unknown_members(group, &unknown));
         }
-        let deleted = self.added(Found::Deleted);
+        let deleted = self.added_ids(Found::Deleted);
         for id in deleted.iter().take(DELETED_NOTED) {
             mutation.notes.push(format!("Member {id} of group {group} was deleted here and is skipped."));
         }
@@ -346,7 +346,7 @@ impl Judged<'_> {
     }
 
     /// Returns the ids to add whose resource is of `kind`.
-    fn added(&self, kind: Found) -> Vec<&str> {
+    fn added_ids(&self, kind: Found) -> Vec<&str> {
         let all = self.ids.iter().zip(self.delta.said.values()).zip(&self.found);
         all.filter(|((_, said), found)| said.added && **found == kind).map(|((id, _), _)| *id).collect()
     }
@@ -356,7 +356,7 @@ impl Judged<'_> {
 ///
 /// # Errors
 /// 400 `tooMany` beyond the budget.
-pub(crate) fn write(mutation: &mut Mutation<'_>, key: i64, id: &str, effect: &Effect) -> Result<()> {
+pub(crate) fn write_effect(mutation: &mut Mutation<'_>, key: i64, id: &str, effect: &Effect) -> Result<()> {
     mutation.budget.spend_each(effect.add.len() + effect.remove.len(), ROW_UNITS)?;
     members::remove(mutation.sql, key, &effect.remove)?;
     members::add(mutation.sql, key, &effect.add)?;

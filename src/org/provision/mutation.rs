@@ -34,7 +34,7 @@ const MEMBERS_IN_MEMORY: usize = 100;
 /// The time for which a repeated POST gets its first answer, in milliseconds.
 const REPEATED_FOR: i64 = 10 * 60_000;
 
-/// The request that is being applied. None of it is kept unless [`run`] ends without an error.
+/// The request that is being applied. None of it is kept unless the transaction ends without an error.
 pub(crate) struct Mutation<'a> {
     pub(super) sql: &'a dyn Sql,
     /// The budget of the call.
@@ -93,7 +93,7 @@ impl Mutation<'_> {
     }
 
     /// Returns the time of the request's changes: never before the last change, nor before a made id.
-    pub(crate) fn at(&self) -> Timestamp {
+    pub(crate) fn changed_at(&self) -> Timestamp {
         self.now.max(self.head.at).max(self.ids.last())
     }
 
@@ -103,7 +103,7 @@ impl Mutation<'_> {
     }
 
     /// Sets the next [`Mutation::new_id`] to this one, which was made before.
-    pub(crate) fn reserve(&mut self, id: &str) {
+    pub(crate) fn reserve_id(&mut self, id: &str) {
         self.reserved = Some(id.to_owned());
     }
 
@@ -132,7 +132,7 @@ impl Mutation<'_> {
     /// Returns true if the current POST repeats the one that made this resource: within minutes, with the same token,
     /// and either under the same `Idempotency-Key` or from a provider that repeats requests without an answer
     /// (Rippling). The caller checks whether the resource still is what was posted.
-    pub(crate) fn made(&self, id: &str) -> Result<bool> {
+    pub(crate) fn is_repeat_of(&self, id: &str) -> Result<bool> {
         let key = self.call.idempotency_key.as_deref();
         let repeats = matches!(&self.call.actor, Actor::Token { dialect, .. } if dialect.habits().repeats_posts);
         if key.is_none() && !repeats {
@@ -147,7 +147,7 @@ impl Mutation<'_> {
 
     /// Returns true if white space around a new name is removed. The edge says so with the name of the repair, which a
     /// dialect without repairs never has.
-    pub(crate) fn cuts(&self) -> bool {
+    pub(crate) fn trims_names(&self) -> bool {
         self.call.repairs.iter().any(|name| name == "outer_blanks")
     }
 
@@ -177,7 +177,7 @@ impl Mutation<'_> {
     }
 
     /// Runs one of several operations in a transaction inside the request's: if it fails, none of it stays.
-    pub(crate) fn nested<T>(&mut self, mut body: impl FnMut(&mut Self) -> Result<T>) -> Result<T> {
+    pub(crate) fn in_savepoint<T>(&mut self, mut body: impl FnMut(&mut Self) -> Result<T>) -> Result<T> {
         let (sql, totals, lost, told) = (self.sql, self.totals, self.lost, self.told);
         let (changes, notes) = (self.changes.len(), self.notes.len());
         let repairs = self.repairs.len();
@@ -206,22 +206,22 @@ impl Mutation<'_> {
     }
 
     /// Notes for the journal that the request needed this repair.
-    pub(crate) fn repaired(&mut self, name: &'static str) {
+    pub(crate) fn note_repair(&mut self, name: &'static str) {
         if !self.repairs.contains(&name) {
             self.repairs.push(name);
         }
     }
 
     /// Notes what became of the operations of a PATCH beside the change.
-    pub(super) fn patched(&mut self, applied: Applied) {
+    pub(super) fn note_patched(&mut self, applied: Applied) {
         if applied.made {
-            self.repaired("create_missing_element");
+            self.note_repair("create_missing_element");
         }
-        self.dropped(&applied.dropped);
+        self.note_dropped(&applied.dropped);
     }
 
     /// Notes the names that no schema knows.
-    pub(super) fn dropped(&mut self, names: &[String]) {
+    pub(super) fn note_dropped(&mut self, names: &[String]) {
         self.notes.extend(names.iter().map(|name| format!("The attribute {name} is unknown and was dropped.")));
     }
 
@@ -230,9 +230,9 @@ impl Mutation<'_> {
     ///
     /// # Errors
     /// 429, if the guard does not allow so many.
-    pub(crate) fn lose(&mut self, count: usize) -> Result<()> {
+    pub(crate) fn count_deprovisioned(&mut self, count: usize) -> Result<()> {
         self.lost += count as i64;
-        self.guard.as_ref().map_or(Ok(()), |watch| watch.check(self.lost))
+        self.guard.as_ref().map_or(Ok(()), |watch| watch.check_loss(self.lost))
     }
 
     /// Notes that a stored resource is about to be changed, whose last change was at that position.
@@ -242,13 +242,19 @@ impl Mutation<'_> {
 
     /// Adds a change; [`Mutation::totals`] already counts it. It names the resource's previous change: one of this request,
     /// or that of [`Mutation::changes_at`]; without either the change creates the resource.
-    pub(crate) fn change(&mut self, kind: Kind, resource: &'static str, id: &str, before: Option<Map<String, Value>>) {
+    pub(crate) fn add_change(
+        &mut self,
+        kind: Kind,
+        resource: &'static str,
+        id: &str,
+        before: Option<Map<String, Value>>,
+    ) {
         // It is kept as text: a Bulk request may keep very many until its end.
         let before = before.map_or(Before::Nothing, |told| Before::Attributes(Value::Object(told).to_string()));
-        self.push(kind, resource, id, before);
+        self.push_change(kind, resource, id, before);
     }
 
-    fn push(&mut self, kind: Kind, resource: &'static str, id: &str, before: Before) {
+    fn push_change(&mut self, kind: Kind, resource: &'static str, id: &str, before: Before) {
         let previous = self.last.take().filter(|(last, _)| last == id).map(|(_, seq)| seq);
         self.last = Some((id.to_owned(), self.next_seq()));
         let lost = self.lost - std::mem::replace(&mut self.told, self.lost);
@@ -261,7 +267,7 @@ impl Mutation<'_> {
     /// Internal only.
     pub(crate) fn left_change(&mut self, user: &str, groups: &[i64]) -> Result<()> {
         let bytes = memberships::write_change(self.sql, self.next_seq(), user, groups)?;
-        self.push(Kind::Updated, "User", user, Before::Written(bytes));
+        self.push_change(Kind::Updated, "User", user, Before::Written(bytes));
         Ok(())
     }
 
@@ -279,7 +285,7 @@ impl Mutation<'_> {
             // One more row is written for it, so the ids of a large change do not pass through this memory.
             Before::Written(members::write_change(self.sql, self.next_seq(), group, added, removed)?)
         };
-        self.push(Kind::Members, "Group", group, before);
+        self.push_change(Kind::Members, "Group", group, before);
         Ok(())
     }
 }

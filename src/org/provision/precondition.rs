@@ -11,7 +11,7 @@ use serde_json::Value;
 
 /// Returns 412 unless the condition holds. For a resource that does not exist the command decides: its 404 comes first
 /// (RFC 9110 section 13.2.1).
-pub(crate) fn check(sql: &dyn Sql, command: &Command, wanted: &Precondition) -> Result<()> {
+pub(crate) fn check_precondition(sql: &dyn Sql, command: &Command, wanted: &Precondition) -> Result<()> {
     if wanted.is_empty() {
         return Ok(());
     }
@@ -56,20 +56,22 @@ fn only_create(kind: &str, existing: Option<(&str, String)>) -> Result<()> {
 }
 
 fn existing_user(sql: &dyn Sql, user: &Resource) -> Result<Option<(&'static str, String)>> {
-    if let Some(found) = users::by_user_name(sql, &fold(text(user, "userName")))? {
+    if let Some(found) = users::by_user_name(sql, &fold(text_attribute(user, "userName")))? {
         return Ok(Some(("userName", found.id.to_string())));
     }
-    Ok(users::by_external_id(sql, text(user, "externalId"))?.map(|found| ("externalId", found.id.to_string())))
+    Ok(users::by_external_id(sql, text_attribute(user, "externalId"))?
+        .map(|found| ("externalId", found.id.to_string())))
 }
 
 fn existing_group(sql: &dyn Sql, group: &Resource) -> Result<Option<(&'static str, String)>> {
-    if let Some(found) = groups::by_display_name(sql, &fold(text(group, "displayName")))? {
+    if let Some(found) = groups::by_display_name(sql, &fold(text_attribute(group, "displayName")))? {
         return Ok(Some(("displayName", found.id.to_string())));
     }
-    Ok(groups::by_external_id(sql, text(group, "externalId"))?.map(|found| ("externalId", found.id.to_string())))
+    Ok(groups::by_external_id(sql, text_attribute(group, "externalId"))?
+        .map(|found| ("externalId", found.id.to_string())))
 }
 
 /// Returns an attribute; empty where it is absent, which no stored resource has.
-fn text<'a>(resource: &'a Resource, name: &str) -> &'a str {
+fn text_attribute<'a>(resource: &'a Resource, name: &str) -> &'a str {
     resource.attributes.get(name).and_then(Value::as_str).unwrap_or_default()
 }

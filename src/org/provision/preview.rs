@@ -1,7 +1,7 @@
 //! A SCIM request that is not executed: it runs as it would, in a transaction that is always rolled back. Nothing of it
 //! is written, counted or remembered.
 
-use super::run::{self, Applied};
+use super::run::{self, CommandOutcome};
 use crate::budget::Budget;
 use crate::directory::call::Call;
 use crate::directory::reply::Answer;
@@ -21,7 +21,7 @@ const SHOWN: i64 = 1000;
 const SHOWN_BYTES: usize = 1024 * 1024;
 
 /// Returns the preview of a command, or the first step towards it.
-pub(crate) fn begin(
+pub(crate) fn begin_preview(
     sql: &dyn Sql,
     memory: &mut Memory,
     command: &Command,
@@ -40,12 +40,12 @@ pub(crate) fn begin(
         Some(Ok(Searched::At(answer))) => nothing_changed(Ok(answer), call).map(Searched::At),
         Some(Ok(scan)) => Ok(scan),
         Some(Err(error)) => nothing_changed(Err(error), call).map(Searched::At),
-        None => taken_back(sql, memory, command, call, caller, context, budget).map(Searched::At),
+        None => run_and_roll_back(sql, memory, command, call, caller, context, budget).map(Searched::At),
     }
 }
 
 /// Runs the command, reads its effects, and fails, so that the transaction rolls back.
-fn taken_back(
+fn run_and_roll_back(
     sql: &dyn Sql,
     memory: &Memory,
     command: &Command,
@@ -58,7 +58,7 @@ fn taken_back(
     let mut seen = None;
     let result = sql.transaction(&mut || {
         let before = changes::head(sql)?.seq;
-        let outcome = run::attempt(sql, &mut scratch, command, call, caller, context, budget);
+        let outcome = run::attempt_command(sql, &mut scratch, command, call, caller, context, budget);
         let count = changes::head(sql)?.seq - before;
         seen = Some((outcome, feed::shown(sql, before, SHOWN, SHOWN_BYTES)?.0, count));
         Err(Error::internal("a preview is taken back"))
@@ -68,8 +68,8 @@ fn taken_back(
     };
     match outcome {
         Err(error) => nothing_changed(Err(error), call),
-        Ok(Applied { mut answer, mut notes, repairs, .. }) => {
-            cut(&mut answer, &mut notes);
+        Ok(CommandOutcome { mut answer, mut notes, repairs, .. }) => {
+            cut_unread(&mut answer, &mut notes);
             let repairs = call.repairs.iter().cloned().chain(repairs.iter().map(|name| (*name).to_owned())).collect();
             Ok(Answer::Preview { outcome: Box::new(Ok(answer)), repairs, notes, changes, count })
         }
@@ -77,7 +77,7 @@ fn taken_back(
 }
 
 /// Removes the parts of the answer that are read later: then the transaction is rolled back.
-fn cut(answer: &mut Answer, notes: &mut Vec<String>) {
+fn cut_unread(answer: &mut Answer, notes: &mut Vec<String>) {
     if related::cut(answer) {
         notes.push(format!(
             "The answer is shown with the first {HELD} members or groups of a resource; the request would be answered \
@@ -96,6 +96,6 @@ pub(crate) fn nothing_changed(mut outcome: Result<Answer>, call: &Call) -> Resul
     }
     let changes = json::raw("[]".to_owned())?;
     let (repairs, mut notes) = (call.repairs.clone(), call.notes.clone());
-    outcome.iter_mut().for_each(|answer| cut(answer, &mut notes));
+    outcome.iter_mut().for_each(|answer| cut_unread(answer, &mut notes));
     Ok(Answer::Preview { outcome: Box::new(outcome), repairs, notes, changes, count: 0 })
 }

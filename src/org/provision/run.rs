@@ -1,6 +1,6 @@
 //! One SCIM request: its transaction, from the conditions to the change that is appended.
 
-use super::apply::apply;
+use super::apply::apply_command;
 use super::guard::{Lately, Watch};
 use super::mutation::Mutation;
 use super::{bulk, groups, precondition, users};
@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::id::{Ids, Timestamp};
 use crate::org::access::Caller;
 use crate::org::context::Context;
-use crate::org::journal::target::{BULK, target};
+use crate::org::journal::target::{BULK, command_target};
 use crate::org::journal::traffic::Outcome;
 use crate::org::journal::write;
 use crate::org::memory::Memory;
@@ -24,7 +24,7 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 
 /// The outcome of a command.
-pub(crate) struct Applied {
+pub(crate) struct CommandOutcome {
     pub(crate) answer: Answer,
     /// The skipped parts.
     pub(crate) notes: Vec<String>,
@@ -38,15 +38,15 @@ pub(crate) struct Applied {
     bytes: i64,
 }
 
-impl Applied {
+impl CommandOutcome {
     /// Makes the outcome of an answer without notes.
-    fn read(answer: Answer) -> Self {
+    fn without_notes(answer: Answer) -> Self {
         Self { answer, notes: Vec::new(), repairs: Vec::new(), loss: None, outcome: None, bytes: 0 }
     }
 }
 
 /// Runs one SCIM command, and writes down the skipped parts of one that changed nothing.
-pub(crate) fn run(
+pub(crate) fn run_command(
     sql: &dyn Sql,
     memory: &mut Memory,
     command: &Command,
@@ -55,18 +55,18 @@ pub(crate) fn run(
     context: &Context<'_>,
     budget: &Budget,
 ) -> Result<Answer> {
-    let Applied { answer, notes, loss, outcome, bytes, .. } =
-        attempt(sql, memory, command, call, caller, context, budget)?;
+    let CommandOutcome { answer, notes, loss, outcome, bytes, .. } =
+        attempt_command(sql, memory, command, call, caller, context, budget)?;
     // Losses while the guard is released count too; without a guard nothing is counted.
     match (&mut memory.guard, caller.settings.options.guard()) {
-        (Some(lately), Some(_)) => loss.into_iter().for_each(|loss| lately.add(loss)),
+        (Some(lately), Some(_)) => loss.into_iter().for_each(|loss| lately.add_loss(loss)),
         (remembered, _) => *remembered = None,
     }
     if let Some(token) = &caller.token {
         memory.added.charge(token, bytes, context.now);
     }
     if let Some(outcome) = outcome {
-        memory.unsaved.counted(&call.idp, outcome, context.now);
+        memory.unsaved.count_request(&call.idp, outcome, context.now);
     }
     if outcome != Some(Outcome::Applied)
         && !notes.is_empty()
@@ -81,7 +81,7 @@ pub(crate) fn run(
 ///
 /// All statements run synchronously inside one `transactionSync`, so no other event of the object comes between a check
 /// and the write that relies on it, and an error or a panic takes every row back.
-pub(crate) fn attempt(
+pub(crate) fn attempt_command(
     sql: &dyn Sql,
     memory: &mut Memory,
     command: &Command,
@@ -89,26 +89,30 @@ pub(crate) fn attempt(
     caller: &Caller,
     context: &Context<'_>,
     budget: &Budget,
-) -> Result<Applied> {
+) -> Result<CommandOutcome> {
     match command {
-        Command::Discover => return Ok(Applied::read(Answer::Allowed)),
-        Command::GetUser { .. } | Command::GetGroup { .. } => precondition::check(sql, command, &call.precondition)?,
+        Command::Discover => return Ok(CommandOutcome::without_notes(Answer::Allowed)),
+        Command::GetUser { .. } | Command::GetGroup { .. } => {
+            precondition::check_precondition(sql, command, &call.precondition)?
+        }
         _ => {}
     }
     match command {
-        Command::GetUser { id } => return users::get(sql, id, budget).map(Applied::read),
-        Command::GetGroup { id, members } => return groups::get(sql, id, *members).map(Applied::read),
+        Command::GetUser { id } => return users::get_user(sql, id, budget).map(CommandOutcome::without_notes),
+        Command::GetGroup { id, members } => {
+            return groups::get_group(sql, id, *members).map(CommandOutcome::without_notes);
+        }
         _ => {}
     }
     let types = Rc::clone(&memory.types);
-    let guard = guarding(&caller.settings, command, context.now);
+    let guard = guard_for(&caller.settings, command, context.now);
     transact(sql, || {
         let mut refused = Vec::new();
         let head = changes::head(sql)?;
         let ids = memory.ids.get_or_insert_with(|| Ids::after(head.at));
         let guard = match guard {
             Some(guard) => {
-                let lately = Lately::of(&mut memory.guard, sql, guard, context.now)?;
+                let lately = Lately::remembered(&mut memory.guard, sql, guard, context.now)?;
                 Some(Watch { guard, lately, now: context.now, org: &call.org })
             }
             None => None,
@@ -131,19 +135,19 @@ pub(crate) fn attempt(
             random: context.random,
             now: context.now,
             head,
-            wait: caller.token.as_deref().and_then(|token| memory.added.wait(token, context.now)),
+            wait: caller.token.as_deref().and_then(|token| memory.added.seconds_to_wait(token, context.now)),
             changes: Vec::new(),
             last: None,
             lost: 0,
             told: 0,
         };
-        precondition::check(sql, command, &call.precondition)?;
+        precondition::check_precondition(sql, command, &call.precondition)?;
         let answer = match command {
-            Command::Bulk(bulk) => bulk::run(&mut mutation, bulk, &call.request, &mut refused)?,
-            _ => apply(&mut mutation, command)?,
+            Command::Bulk(bulk) => bulk::run_bulk(&mut mutation, bulk, &call.request, &mut refused)?,
+            _ => apply_command(&mut mutation, command)?,
         };
         mutation.bound_notes();
-        let loss = Loss { at: mutation.at(), clock: mutation.now, lost: mutation.lost };
+        let loss = Loss { at: mutation.changed_at(), clock: mutation.now, lost: mutation.lost };
         let loss = (!mutation.changes.is_empty()).then_some(loss);
         let mut bytes = 0;
         let mut outcome = refused.is_empty().then_some(Outcome::Unchanged);
@@ -157,32 +161,32 @@ pub(crate) fn attempt(
                 idp: &call.idp,
                 method: match command {
                     Command::Bulk(_) => BULK,
-                    one => target(one, &call.org).0,
+                    one => command_target(one, &call.org).0,
                 },
-                status: status(&answer),
+                status: status_of(&answer),
                 repairs: {
                     let own = mutation.repairs.iter().map(|name| (*name).to_owned());
                     call.repairs.iter().cloned().chain(own).chain(mutation.notes.iter().cloned()).collect()
                 },
             };
-            bytes = changes::append(sql, &mutation.head, mutation.at(), &facts, &mutation.changes)?;
+            bytes = changes::append(sql, &mutation.head, mutation.changed_at(), &facts, &mutation.changes)?;
         }
         let (notes, repairs) = (mutation.notes, mutation.repairs);
         // A failed operation is written down together with the effects of the others: either all of it is stored or
         // nothing.
         write::write_operation_refusals(sql, memory, &refused, call, caller, context.now)?;
-        Ok(Applied { answer, notes, repairs, loss, outcome, bytes })
+        Ok(CommandOutcome { answer, notes, repairs, loss, outcome, bytes })
     })
 }
 
 /// Returns the guard, for a request that may remove a user or member. A created user may be one who comes back.
-fn guarding(settings: &Settings, command: &Command, now: Timestamp) -> Option<Guard> {
+fn guard_for(settings: &Settings, command: &Command, now: Timestamp) -> Option<Guard> {
     let harmless = matches!(command, Command::CreateGroup { .. });
     settings.options.guard().filter(|_| !harmless && !settings.guard_is_released(now))
 }
 
 /// Returns the status of the answer that a change stores.
-fn status(answer: &Answer) -> i64 {
+fn status_of(answer: &Answer) -> i64 {
     match answer {
         Answer::Created(_) => 201,
         Answer::Nothing => 204,

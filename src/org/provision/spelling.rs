@@ -31,7 +31,7 @@ const IMPORT_PAUSE: i64 = 60_000;
 ///
 /// # Errors
 /// Internal only.
-pub(crate) fn begin(sql: &dyn Sql, now: Timestamp) -> Result<()> {
+pub(crate) fn begin_spelling(sql: &dyn Sql, now: Timestamp) -> Result<()> {
     settings::put(sql, SPELL, "")?;
     due::set(sql, SPELL, Some(now))
 }
@@ -48,7 +48,7 @@ pub(crate) fn begin_again(sql: &dyn Sql, now: Timestamp) -> Result<()> {
     }
     transact(sql, || {
         settings::put(sql, SPELLED_UP_TO, &last)?;
-        begin(sql, now)
+        begin_spelling(sql, now)
     })
 }
 
@@ -91,7 +91,7 @@ pub(crate) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result
             key = document.key;
             rows += 1;
             bytes += document.doc.len();
-            if let Some(spelled) = spelled(memory, kinds, document)? {
+            if let Some(spelled) = spell_document(memory, kinds, document)? {
                 store::write(sql, kinds, &spelled)?;
             }
         }
@@ -110,16 +110,16 @@ pub(crate) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result
 }
 
 /// Returns the document as it would be written today; `None` if it is stored so.
-fn spelled(memory: &Memory, kinds: Kinds, stored: &Document) -> Result<Option<Document>> {
+fn spell_document(memory: &Memory, kinds: Kinds, stored: &Document) -> Result<Option<Document>> {
     let kind = memory.types.of(kinds);
-    let attributes = gate::stored(kind, &stored.doc)?;
+    let attributes = gate::stored_attributes(kind, &stored.doc)?;
     let (doc, folded) = match kinds {
         Kinds::Users => {
-            let content = users::content(kind, &attributes, true);
+            let content = users::user_content(kind, &attributes, true);
             (content.doc, content.folded)
         }
         Kinds::Groups => {
-            let content = groups::content(kind, &attributes);
+            let content = groups::group_content(kind, &attributes);
             (content.doc, content.folded)
         }
     };

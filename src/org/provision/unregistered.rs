@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 ///
 /// # Errors
 /// As [`unregistered::apply`] and [`echo::apply`].
-pub(crate) fn proposed(
+pub(crate) fn proposed_attributes(
     mutation: &mut Mutation<'_>,
     kind: &ResourceType,
     resource: &Resource,
@@ -22,9 +22,9 @@ pub(crate) fn proposed(
     let mut new = resource.attributes.clone();
     if let Some(old) = old {
         let dropped = echo::apply(&resource.echoes, old, &mut new)?;
-        mutation.dropped(&dropped);
+        mutation.note_dropped(&dropped);
     }
-    apply(mutation, kind, old.unwrap_or(&Map::new()), &mut new, &resource.unresolved)?;
+    apply_unregistered(mutation, kind, old.unwrap_or(&Map::new()), &mut new, &resource.unresolved)?;
     Ok(new)
 }
 
@@ -37,7 +37,7 @@ pub(super) fn may_change(kind: &ResourceType, operation: &Unresolved) -> bool {
 ///
 /// # Errors
 /// As [`unregistered::apply`].
-pub(crate) fn apply(
+pub(crate) fn apply_unregistered(
     mutation: &mut Mutation<'_>,
     kind: &ResourceType,
     old: &Map<String, Value>,

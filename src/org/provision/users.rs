@@ -2,7 +2,7 @@
 //! `active` changes only when a request mentions it, and a request that changes nothing writes nothing.
 
 use super::clearing::CLEAR;
-use super::gate::{self, Passed, Proposal, Said};
+use super::gate::{self, Attributes, Mentions, Passed, Proposal};
 use super::growth;
 use super::membership::MEMBERSHIPS_MAX;
 use super::mutation::Mutation;
@@ -23,9 +23,7 @@ use crate::store::changes::Kind as ChangeKind;
 use crate::store::folded::folded;
 use crate::store::users::{self as store, Content, User};
 use crate::store::{Sql, due, memberships, tombstones};
-use serde_json::{Map, Value, json};
-
-type Attributes = Map<String, Value>;
+use serde_json::{Value, json};
 
 /// The most groups in one change row; an id has at most 128 bytes, the document 256 KiB, and a row 1 MiB.
 const GROUPS_A_CHANGE: i64 = 5_000;
@@ -33,23 +31,23 @@ const GROUPS_A_CHANGE: i64 = 5_000;
 const GROUP_UNITS: usize = 20;
 
 /// Answers GET /Users/{id}.
-pub(crate) fn get(sql: &dyn Sql, id: &UserId, budget: &Budget) -> Result<Answer> {
+pub(crate) fn get_user(sql: &dyn Sql, id: &UserId, budget: &Budget) -> Result<Answer> {
     let user = store::by_id(sql, id)?.ok_or_else(|| not_found(id))?;
-    Ok(Answer::Resource(Box::new(one(sql, user, budget)?)))
+    Ok(Answer::Resource(Box::new(load_with_groups(sql, user, budget)?)))
 }
 
 /// Executes POST /Users. A user who comes back is revived: an inactive user whose `externalId` and folded `userName`
 /// both equal the request's gets its id again. A repeated request gets its first answer. Every other taken value is a
 /// conflict.
-pub(crate) fn create(mutation: &mut Mutation<'_>, user: &Resource) -> Result<Answer> {
+pub(crate) fn create_user(mutation: &mut Mutation<'_>, user: &Resource) -> Result<Answer> {
     gate::may_create(mutation.options)?;
     let kind = &mutation.types.user;
-    let proposed = &unregistered::proposed(mutation, kind, user, None)?;
+    let proposed = &unregistered::proposed_attributes(mutation, kind, user, None)?;
     let text = |name: &str| proposed.get(name).and_then(Value::as_str);
     // A name with white space around it may belong to a user who was stored with it, or without it.
     let name = text("userName").unwrap_or_default();
     let mut by_name = store::by_user_name(mutation.sql, &fold(name))?;
-    if by_name.is_none() && names::has_outer_blanks(name) && mutation.cuts() {
+    if by_name.is_none() && names::has_outer_blanks(name) && mutation.trims_names() {
         by_name = store::by_user_name(mutation.sql, &fold(name.trim()))?;
     }
     let by_external = by_external_id(mutation.sql, text("externalId"))?;
@@ -58,45 +56,47 @@ pub(crate) fn create(mutation: &mut Mutation<'_>, user: &Resource) -> Result<Ans
         mutation.spend_document(&found.content.doc)?;
     }
     match (&by_name, &by_external) {
-        (Some(same), _) if attributes(&same.content.doc)? == *proposed && mutation.made(same.id.as_str())? => {
-            return Ok(Answer::Created(Box::new(stored(same.clone())?)));
+        (Some(same), _)
+            if parse_attributes(&same.content.doc)? == *proposed && mutation.is_repeat_of(same.id.as_str())? =>
+        {
+            return Ok(Answer::Created(Box::new(to_stored(same.clone())?)));
         }
         (Some(name), Some(external)) if name.key == external.key && !name.content.active => {
-            return revive(mutation, name.clone(), proposed.clone());
+            return revive_user(mutation, name.clone(), proposed.clone());
         }
         _ => {}
     }
-    let said = Said::whole(proposed);
-    let passed = gate::pass(mutation, Proposal { kind, old: None, new: proposed.clone(), said })?;
-    let content = content(kind, &passed.attributes, true);
+    let said = Mentions::of_whole(proposed);
+    let passed = gate::pass_gate(mutation, Proposal { kind, old: None, new: proposed.clone(), said })?;
+    let content = user_content(kind, &passed.attributes, true);
     mutation.spend_document(&content.doc)?;
     mutation.spend_folded(content.folded.as_deref())?;
     if let Some(taken) = by_name {
-        return Err(conflict(Code::UserNameTaken, "userName", &content.user_name, &taken));
+        return Err(already_taken(Code::UserNameTaken, "userName", &content.user_name, &taken));
     }
     if let Some(taken) = by_external {
         let external_id = content.external_id.as_deref().unwrap_or_default();
-        return Err(conflict(Code::ExternalIdTaken, "externalId", external_id, &taken));
+        return Err(already_taken(Code::ExternalIdTaken, "externalId", external_id, &taken));
     }
     growth::may_create(mutation, Kinds::Users)?;
     mutation.notes.extend(passed.notes);
     let id = UserId::parse(&mutation.new_id()).ok_or_else(|| Error::internal("generated an invalid id"))?;
-    store::insert(mutation.sql, &id, &content, mutation.next_seq(), mutation.at())?;
+    store::insert(mutation.sql, &id, &content, mutation.next_seq(), mutation.changed_at())?;
     mutation.totals.users += 1;
     mutation.totals.active_users += i64::from(content.active);
-    mutation.change(ChangeKind::Created, "User", id.as_str(), None);
-    let created = mutation.at();
+    mutation.add_change(ChangeKind::Created, "User", id.as_str(), None);
+    let created = mutation.changed_at();
     let user = User { key: 0, id, content, version: 1, seq: 0, created, modified: created };
-    Ok(Answer::Created(Box::new(stored(user)?)))
+    Ok(Answer::Created(Box::new(to_stored(user)?)))
 }
 
-fn revive(mutation: &mut Mutation<'_>, user: User, mut new: Attributes) -> Result<Answer> {
+fn revive_user(mutation: &mut Mutation<'_>, user: User, mut new: Attributes) -> Result<Answer> {
     growth::may_return(mutation)?;
     mutation.changes_at(user.id.as_str(), user.seq);
     new.entry("active").or_insert(Value::Bool(true));
-    let old = gate::stored(&mutation.types.user, &user.content.doc)?;
-    let said = Said::whole(&new);
-    let passed = gate::pass(mutation, Proposal { kind: &mutation.types.user, old: Some(&old), new, said })?;
+    let old = gate::stored_attributes(&mutation.types.user, &user.content.doc)?;
+    let said = Mentions::of_whole(&new);
+    let passed = gate::pass_gate(mutation, Proposal { kind: &mutation.types.user, old: Some(&old), new, said })?;
     let memberships = memberships::count(mutation.sql, user.key, Some(MEMBERSHIPS_MAX as i64))?;
     if memberships > MEMBERSHIPS_MAX as i64 {
         let detail = format!(
@@ -106,8 +106,8 @@ fn revive(mutation: &mut Mutation<'_>, user: User, mut new: Attributes) -> Resul
         );
         return Err(Error::new(Code::TooManyMemberships, detail));
     }
-    mutation.lose(usize::try_from(memberships).unwrap_or(usize::MAX))?;
-    let left = leave(mutation, &user)?;
+    mutation.count_deprovisioned(usize::try_from(memberships).unwrap_or(usize::MAX))?;
+    let left = leave_groups(mutation, &user)?;
     match store_changed(mutation, user, &old, passed, &left)? {
         Answer::Resource(stored) => Ok(Answer::Created(stored)),
         other => Ok(other),
@@ -116,7 +116,7 @@ fn revive(mutation: &mut Mutation<'_>, user: User, mut new: Attributes) -> Resul
 
 /// Executes PUT /Users/{id} (RFC 7644 section 3.5.1). Omitted attributes are cleared, except `externalId` and `active`:
 /// clearing them by omission would break the provider's matching, or reactivate a user.
-pub(crate) fn replace(
+pub(crate) fn replace_user(
     mutation: &mut Mutation<'_>,
     id: &UserId,
     user: &Resource,
@@ -126,8 +126,8 @@ pub(crate) fn replace(
     let old = store::by_id(mutation.sql, id)?.ok_or_else(|| not_found(id))?;
     mutation.changes_at(id.as_str(), old.seq);
     mutation.spend_document(&old.content.doc)?;
-    let stored = gate::stored(&mutation.types.user, &old.content.doc)?;
-    let mut new = unregistered::proposed(mutation, &mutation.types.user, user, Some(&stored))?;
+    let stored = gate::stored_attributes(&mutation.types.user, &old.content.doc)?;
+    let mut new = unregistered::proposed_attributes(mutation, &mutation.types.user, user, Some(&stored))?;
     if null_keeps {
         keep_nulls(&mutation.types.user, &user.nulls, &stored, &mut new);
     }
@@ -141,16 +141,16 @@ pub(crate) fn replace(
     if mend_formatted && new.get("name").is_some_and(|name| name.get("formatted").is_some()) {
         let before = mutation.attribute_before(old.seq, "name", stored.get("name"))?;
         if drop_stale_formatted(&[stored.get("name"), before.as_ref()], &mut new) {
-            mutation.repaired("stale_formatted");
+            mutation.note_repair("stale_formatted");
         }
     }
-    let said = Said::whole(&user.attributes);
-    let passed = gate::pass(mutation, Proposal { kind: &mutation.types.user, old: Some(&stored), new, said })?;
+    let said = Mentions::of_whole(&user.attributes);
+    let passed = gate::pass_gate(mutation, Proposal { kind: &mutation.types.user, old: Some(&stored), new, said })?;
     store_changed(mutation, old, &stored, passed, &[])
 }
 
 /// Executes PATCH /Users/{id} (RFC 7644 section 3.5.2).
-pub(crate) fn patch(
+pub(crate) fn patch_user(
     mutation: &mut Mutation<'_>,
     id: &UserId,
     operations: &[Operation],
@@ -159,37 +159,37 @@ pub(crate) fn patch(
     let old = store::by_id(mutation.sql, id)?.ok_or_else(|| not_found(id))?;
     mutation.changes_at(id.as_str(), old.seq);
     mutation.spend_document(&old.content.doc)?;
-    let (kind, stored) = (&mutation.types.user, gate::stored(&mutation.types.user, &old.content.doc)?);
+    let (kind, stored) = (&mutation.types.user, gate::stored_attributes(&mutation.types.user, &old.content.doc)?);
     let mut new = stored.clone();
     let operations: Vec<&Operation> = operations.iter().collect();
     let applied = patch::apply(kind, &mut new, &operations, mutation.budget)?;
-    mutation.patched(applied);
-    unregistered::apply(mutation, kind, &stored, &mut new, unresolved)?;
+    mutation.note_patched(applied);
+    unregistered::apply_unregistered(mutation, kind, &stored, &mut new, unresolved)?;
     let active =
         operations.iter().filter(|one| one.path.target.urn.is_none() && one.path.target.name == "active").count();
     let removal = operations.iter().any(|one| one.op == Op::Remove);
     let unresolved = unresolved.iter().filter(|one| unregistered::may_change(kind, one)).count();
     let profile = active < operations.len() + unresolved;
-    let said = Said { whole: false, active: active > 0, profile, removal };
-    let passed = gate::pass(mutation, Proposal { kind, old: Some(&stored), new, said })?;
+    let said = Mentions { whole: false, active: active > 0, profile, removal };
+    let passed = gate::pass_gate(mutation, Proposal { kind, old: Some(&stored), new, said })?;
     store_changed(mutation, old, &stored, passed, &[])
 }
 
 /// Executes DELETE /Users/{id} (RFC 7644 section 3.6): the id is remembered and never used again.
-pub(crate) fn delete(mutation: &mut Mutation<'_>, id: &UserId) -> Result<Answer> {
+pub(crate) fn delete_user(mutation: &mut Mutation<'_>, id: &UserId) -> Result<Answer> {
     gate::may_delete(mutation.options)?;
     let user = store::by_id(mutation.sql, id)?.ok_or_else(|| not_found(id))?;
     mutation.changes_at(id.as_str(), user.seq);
-    mutation.lose(1)?;
+    mutation.count_deprovisioned(1)?;
     let most = MEMBERSHIPS_MAX as i64;
     let (left, gone_with) = if memberships::count(mutation.sql, user.key, Some(most))? > most {
         let count = memberships::count(mutation.sql, user.key, None)?;
         mutation.totals.memberships -= count;
         store::make_gone(mutation.sql, user.key, mutation.next_seq())?;
-        due::set(mutation.sql, CLEAR, Some(mutation.at()))?;
+        due::set(mutation.sql, CLEAR, Some(mutation.changed_at()))?;
         (Vec::new(), Some(count))
     } else {
-        let left = leave(mutation, &user)?;
+        let left = leave_groups(mutation, &user)?;
         memberships::clear(mutation.sql, user.key)?;
         store::delete(mutation.sql, user.key)?;
         (left, None)
@@ -198,18 +198,18 @@ pub(crate) fn delete(mutation: &mut Mutation<'_>, id: &UserId) -> Result<Answer>
     mutation.totals.users -= 1;
     mutation.totals.active_users -= i64::from(user.content.active);
     mutation.spend_document(&user.content.doc)?;
-    let mut before = attributes(&user.content.doc)?;
+    let mut before = parse_attributes(&user.content.doc)?;
     before.insert("groups".to_owned(), json!(left));
     if let Some(count) = gone_with {
         before.insert("memberships".to_owned(), json!(count));
     }
-    mutation.change(ChangeKind::Deleted, "User", id.as_str(), Some(before));
+    mutation.add_change(ChangeKind::Deleted, "User", id.as_str(), Some(before));
     Ok(Answer::Nothing)
 }
 
 /// Removes a user from all groups. The request's last change of that user names them. If there are very many, each full
 /// piece has a change of its own before it.
-fn leave(mutation: &mut Mutation<'_>, user: &User) -> Result<Vec<String>> {
+fn leave_groups(mutation: &mut Mutation<'_>, user: &User) -> Result<Vec<String>> {
     loop {
         let mut left = memberships::some(mutation.sql, user.key, GROUPS_A_CHANGE + 1)?;
         let more = left.len() as i64 > GROUPS_A_CHANGE;
@@ -218,7 +218,7 @@ fn leave(mutation: &mut Mutation<'_>, user: &User) -> Result<Vec<String>> {
             return Ok(Vec::new());
         }
         mutation.budget.spend_each(left.len(), GROUP_UNITS)?;
-        memberships::leave(mutation.sql, user.key, &left, mutation.at())?;
+        memberships::leave(mutation.sql, user.key, &left, mutation.changed_at())?;
         mutation.totals.memberships -= left.len() as i64;
         if !more {
             return memberships::ids(mutation.sql, &left);
@@ -238,32 +238,32 @@ fn store_changed(
 ) -> Result<Answer> {
     let Passed { attributes: mut new, notes, said } = passed;
     mutation.notes.extend(notes);
-    let mut content = content(&mutation.types.user, &new, old.content.active);
+    let mut content = user_content(&mutation.types.user, &new, old.content.active);
     mutation.spend_document(&content.doc)?;
     mutation.spend_folded(content.folded.as_deref())?;
     if new == *stored && left.is_empty() {
-        return Ok(Answer::Resource(Box::new(one(mutation.sql, old, mutation.budget)?)));
+        return Ok(Answer::Resource(Box::new(load_with_groups(mutation.sql, old, mutation.budget)?)));
     }
-    if let Some(mut full) = growth::full(mutation, content.doc.len() > old.content.doc.len())? {
+    if let Some(mut full) = growth::limit_reached(mutation, content.doc.len() > old.content.doc.len())? {
         // A deactivation is never left out of a request.
         let says_active = full.takes_active(said.active, content.active);
-        new = full.fitted(mutation, stored, &new, &content.doc)?;
-        content = self::content(&mutation.types.user, &new, old.content.active);
+        new = full.fit_attributes(mutation, stored, &new, &content.doc)?;
+        content = user_content(&mutation.types.user, &new, old.content.active);
         let is_same = new == *stored && left.is_empty();
-        full.settle(mutation, &format!("user {}", old.id), says_active || !is_same)?;
+        full.settle_request(mutation, &format!("user {}", old.id), says_active || !is_same)?;
         if is_same {
-            return Ok(Answer::Resource(Box::new(one(mutation.sql, old, mutation.budget)?)));
+            return Ok(Answer::Resource(Box::new(load_with_groups(mutation.sql, old, mutation.budget)?)));
         }
     }
     if content.user_name_key != old.content.user_name_key
         && let Some(taken) = store::by_user_name(mutation.sql, &content.user_name_key)?
     {
-        return Err(conflict(Code::UserNameTaken, "userName", &content.user_name, &taken));
+        return Err(already_taken(Code::UserNameTaken, "userName", &content.user_name, &taken));
     }
     if content.external_id != old.content.external_id
         && let Some(taken) = by_external_id(mutation.sql, content.external_id.as_deref())?
     {
-        return Err(conflict(
+        return Err(already_taken(
             Code::ExternalIdTaken,
             "externalId",
             content.external_id.as_deref().unwrap_or_default(),
@@ -273,8 +273,8 @@ fn store_changed(
     // A linked account's name then finds another user: the user counts as lost.
     let renamed = content.user_name_key != old.content.user_name_key && old.content.external_id.is_some();
     let deactivated = old.content.active && !content.active;
-    mutation.lose(usize::from(deactivated) + usize::from(renamed))?;
-    store::update(mutation.sql, &old, &content, mutation.next_seq(), mutation.at())?;
+    mutation.count_deprovisioned(usize::from(deactivated) + usize::from(renamed))?;
+    store::update(mutation.sql, &old, &content, mutation.next_seq(), mutation.changed_at())?;
     let what = match (old.content.active, content.active) {
         (true, false) => ChangeKind::Deactivated,
         (false, true) => ChangeKind::Reactivated,
@@ -285,10 +285,10 @@ fn store_changed(
     if !left.is_empty() {
         before.insert("groups".to_owned(), json!(left));
     }
-    mutation.change(what, "User", old.id.as_str(), Some(before));
-    let modified = mutation.at();
+    mutation.add_change(what, "User", old.id.as_str(), Some(before));
+    let modified = mutation.changed_at();
     let user = User { content, version: old.version + 1, modified, ..old };
-    Ok(Answer::Resource(Box::new(one(mutation.sql, user, mutation.budget)?)))
+    Ok(Answer::Resource(Box::new(load_with_groups(mutation.sql, user, mutation.budget)?)))
 }
 
 /// Drops a `name.formatted` that repeats the earlier name: the new parts count. `earlier` are the name as it is stored
@@ -313,7 +313,7 @@ fn drop_stale_formatted(earlier: &[Option<&Value>], new: &mut Attributes) -> boo
 
 /// Returns the columns and the canonical document of these attributes. Without a value for `active` the user keeps its
 /// own, `active`.
-pub(crate) fn content(kind: &ResourceType, attributes: &Attributes, active: bool) -> Content {
+pub(crate) fn user_content(kind: &ResourceType, attributes: &Attributes, active: bool) -> Content {
     let mut doc = attributes.clone();
     doc.insert("schemas".to_owned(), schemas(kind, attributes));
     let text = |name: &str| attributes.get(name).and_then(Value::as_str);
@@ -335,18 +335,18 @@ pub(crate) fn content(kind: &ResourceType, attributes: &Attributes, active: bool
 }
 
 /// Returns the attributes of a stored document, without `schemas`, which follows from them.
-pub(crate) fn attributes(doc: &str) -> Result<Attributes> {
+pub(crate) fn parse_attributes(doc: &str) -> Result<Attributes> {
     let mut map: Attributes = json::own(doc)?;
     map.remove("schemas");
     Ok(map)
 }
 
-fn one(sql: &dyn Sql, user: User, budget: &Budget) -> Result<Stored> {
-    related::with_groups(sql, user.key, stored(user)?, budget)
+fn load_with_groups(sql: &dyn Sql, user: User, budget: &Budget) -> Result<Stored> {
+    related::with_groups(sql, user.key, to_stored(user)?, budget)
 }
 
 /// Returns a user as it travels, without its groups.
-pub(crate) fn stored(user: User) -> Result<Stored> {
+pub(crate) fn to_stored(user: User) -> Result<Stored> {
     Ok(Stored {
         id: user.id.to_string(),
         doc: json::raw(user.content.doc)?,
@@ -364,7 +364,7 @@ fn by_external_id(sql: &dyn Sql, external_id: Option<&str>) -> Result<Option<Use
     external_id.map_or(Ok(None), |external_id| store::by_external_id(sql, external_id))
 }
 
-fn conflict(code: Code, attribute: &str, value: &str, taken: &User) -> Error {
+fn already_taken(code: Code, attribute: &str, value: &str, taken: &User) -> Error {
     let (state, way) = if taken.content.active {
         ("the active", "Link to that user, or change one of the two.")
     } else {

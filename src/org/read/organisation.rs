@@ -12,9 +12,9 @@ use crate::store::{Sql, changes};
 
 /// Answers the organisation's settings and the end of its sequence.
 pub(crate) fn organisation(sql: &dyn Sql, org: &OrgId, now: Timestamp) -> Result<Answer> {
-    let (settings, head) = (settings::read(sql)?, changes::head(sql)?);
-    let full = growth::warnings(sql, settings.options.quota(), &head, org)?;
-    let (health, last_push) = tokens::health(sql, org, settings.scim_enabled, full, now)?;
+    let (settings, head) = (settings::read_settings(sql)?, changes::head(sql)?);
+    let full = growth::quota_warnings(sql, settings.options.quota(), &head, org)?;
+    let (health, last_push) = tokens::connection_health(sql, org, settings.scim_enabled, full, now)?;
     let released = settings.guard_is_released(now).then_some(settings.guard_released_until.into());
     Answer::of(&Organisation {
         id: org,

@@ -80,7 +80,7 @@ pub(crate) fn show_user(
         active: user.content.active,
         created: user.created.into(),
         modified: user.modified.into(),
-        attributes: &json::to_raw(&users::attributes(&user.content.doc)?)?,
+        attributes: &json::to_raw(&users::parse_attributes(&user.content.doc)?)?,
         groups,
         more_groups: has_more_groups.then_some(True),
     })
@@ -93,6 +93,6 @@ pub(crate) fn show_group(group: &group_rows::Group) -> Result<Box<RawValue>> {
         version: group.version,
         created: group.created.into(),
         modified: group.modified.into(),
-        attributes: &json::to_raw(&users::attributes(&group.content.doc)?)?,
+        attributes: &json::to_raw(&users::parse_attributes(&group.content.doc)?)?,
     })
 }

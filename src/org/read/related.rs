@@ -38,7 +38,7 @@ pub(crate) fn with_groups(sql: &dyn Sql, key: i64, stored: Stored, budget: &Budg
         tag.add(&group);
         read += 1;
     })?;
-    budget.charge(bucket::naming(read));
+    budget.charge(bucket::naming_units(read));
     let rest = Some(Rest::Groups { user: key, id: stored.id.clone(), after, tag: tag.finish() });
     Ok(Stored { groups, rest, ..stored })
 }

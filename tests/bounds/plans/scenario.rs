@@ -190,8 +190,8 @@ fn console(server: &mut Native) {
     ] {
         server.call(Actor::Root, Ask::Admin(admin)).outcome.unwrap();
     }
-    let due = records::due(&server.sql, &server.org, server.now, 50, server.now).unwrap();
-    due.iter().for_each(|due| records::written(&server.sql, due).unwrap());
+    let due = records::take_due_records(&server.sql, &server.org, server.now, 50, server.now).unwrap();
+    due.iter().for_each(|due| records::note_written(&server.sql, due).unwrap());
     server.admin("DELETE", "/schemas/urn:example:a:2.0:User", &json!(null));
 }
 

@@ -126,7 +126,7 @@ impl Judging {
                     (view::members(&ids, base), last, ids.len())
                 }
             };
-            budget.charge(bucket::judging_related(count, self.terms));
+            budget.charge(bucket::related_judging_units(count, self.terms));
             if let Some(last) = last {
                 self.after = last;
                 let piece = Map::from_iter([(name.to_owned(), piece)]);

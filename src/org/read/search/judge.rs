@@ -73,7 +73,10 @@ impl Scan {
             let Some(one) = one else { continue };
             let related = one.stored.groups.len() + one.stored.members.as_ref().map_or(0, Vec::len);
             let terms = if judged { terms } else { 0 };
-            budget.charge(bucket::judging(one.stored.doc.get().len(), terms) + bucket::judging_related(related, terms));
+            budget.charge(
+                bucket::judging_units(one.stored.doc.get().len(), terms)
+                    + bucket::related_judging_units(related, terms),
+            );
             let whole = view::whole(&one.stored, kinds, &self.base)?;
             let sorted = self.sort.as_ref().map_or(Value::Null, |sort| sort::key(&sort.by, kind, &whole));
             let filter = self.sources.get(self.candidates.source).and_then(|source| source.filter.as_ref());

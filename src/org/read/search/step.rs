@@ -68,7 +68,7 @@ impl Scan {
                 let known = pages.end(token, &self.query, *start);
                 range.after = known.as_deref();
                 let skip = if known.is_some() { 0 } else { start - 1 };
-                budget.charge(bucket::skipping(skip.min(total)));
+                budget.charge(bucket::skipping_units(skip.min(total)));
                 (store::page(sql, &range, skip, *count)?, *start)
             }
             Window::Keyset { .. } => return Ok(None),
@@ -131,14 +131,14 @@ impl Scan {
                     related: bucket::related_weight(source.condition.passes, source.terms()),
                 };
                 let piece = store::piece(sql, &range, most)?;
-                budget.charge(bucket::looking(piece.rows, piece.weight, source.terms()));
+                budget.charge(bucket::looking_units(piece.rows, piece.weight, source.terms()));
                 self.rows = piece.rows * 4;
                 piece.until
             }
         };
         let found = store::places(sql, &range, until.as_deref(), &source.condition)?;
         if source.look_up {
-            budget.charge(bucket::looking(source.addressed + found.len() as i64, 0, source.terms()));
+            budget.charge(bucket::looking_units(source.addressed + found.len() as i64, 0, source.terms()));
         }
         let (exact, sorted) = (source.condition.exact, self.sort.is_some());
         self.candidates.source = self.at;
