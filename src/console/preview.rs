@@ -141,14 +141,16 @@ impl Preview {
         Ok((ingested, Shown { command, projection }))
     }
 
-    /// Writes the answer to the preview.
+    /// Writes the answer to the preview. `types` are those that the edge knows.
     ///
     /// # Errors
     /// Internal only.
     pub fn answer(&self, answer: Answer, shown: Shown, id: &RequestId, base: &str, types: &Types) -> Result<Response> {
-        let Answer::Preview { outcome, repairs, mut notes, changes, count } = answer else {
+        let Answer::Preview { outcome, repairs, mut notes, changes, count, spelled_on_reading } = answer else {
             return Err(Error::internal("not the answer to a preview"));
         };
+        let types = &mut types.clone();
+        types.spell_on_reading(spelled_on_reading);
         let response = match (*outcome, &self.route) {
             (Err(error), _) => render::error(&error, id),
             (Ok(Answer::Allowed), Ok(route)) => {

@@ -64,6 +64,9 @@ pub enum Answer {
         notes: Vec<String>,
         changes: Box<RawValue>,
         count: i64,
+        /// True if the edge must spell the stored resources as their schemas do.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        spelled_on_reading: bool,
     },
     /// The request was read under another generation of the registered schemas than this one: nothing was done, and the
     /// edge reads it once more under these documents, an array.

@@ -17,6 +17,7 @@ use crate::org::read::search::scan::Scan;
 use crate::org::read::{feed, organisation, search, snapshot, state};
 use crate::org::{access, address, bucket, import, journal, start};
 use crate::scim::json;
+use crate::scim::schema::Types;
 use crate::store::{Sql, schema};
 use std::rc::Rc;
 
@@ -136,7 +137,7 @@ fn run_call(
     let budget = Budget::new();
     budget.charge(bucket::reading_units(context.bytes));
     let outcome = match &call.ask {
-        Ask::Read(Query::Changes { after, limit, .. }) => match feed::page(sql, *after, *limit) {
+        Ask::Read(Query::Changes { after, limit, .. }) => match feed::page(sql, &memory.types, *after, *limit) {
             Ok((_, true)) if context.now < until => {
                 return Progress::Wait(Box::new(feed::Waiting { after: *after, until, call }));
             }
@@ -146,7 +147,7 @@ fn run_call(
         Ask::Read(query) => {
             match state::begin(sql, &memory.types, query, call.precondition.if_none_match.as_ref(), &call.base, &budget)
             {
-                None => read_query(sql, &call.org, query, context.now),
+                None => read_query(sql, &memory.types, &call.org, query, context.now),
                 Some(Ok(Searched::At(answer))) => Ok(answer),
                 Some(Ok(Searched::Scan(scan))) => {
                     return take_step(sql, memory, Pending { scan, call, caller, budget }, context.now);
@@ -197,11 +198,11 @@ fn run_call(
 }
 
 /// Answers a query that needs no search and no wait.
-fn read_query(sql: &dyn Sql, org: &OrgId, query: &Query, now: Timestamp) -> Result<Answer> {
+fn read_query(sql: &dyn Sql, types: &Types, org: &OrgId, query: &Query, now: Timestamp) -> Result<Answer> {
     match query {
         Query::Organisation => organisation::organisation(sql, org, now),
         Query::Tokens => tokens::list_tokens(sql, now),
-        Query::Snapshot { position } => snapshot::piece(sql, position.as_deref(), snapshot::WORK),
+        Query::Snapshot { position } => snapshot::piece(sql, types, position.as_deref(), snapshot::WORK),
         Query::Import => import::state::import_status(sql, org),
         Query::Schemas => schemas::list_schemas(sql),
         Query::Schema { urn } => schemas::get_schema(sql, urn),
@@ -234,7 +235,7 @@ fn take_step(sql: &dyn Sql, memory: &mut Memory, mut pending: Pending, now: Time
     };
     memory.charge(&pending.call, &pending.caller, &pending.budget, &outcome, now);
     if let Ask::Preview(_) = pending.call.ask {
-        return answer_with(preview::nothing_changed(outcome, &pending.call));
+        return answer_with(preview::nothing_changed(&memory.types, outcome, &pending.call));
     }
     answer_with(note_refusal(sql, memory, outcome, &pending.call, &pending.caller, now))
 }

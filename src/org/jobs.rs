@@ -67,8 +67,8 @@ const JOBS: [Job; 5] = [
         furthest: REST,
         step: spelling::step,
         set_aside: |_, _, now| {
-            let then = "Values of registered extensions that were stored before their schema, in another spelling, \
-                        are not found by filters. Writing them in the schema's spelling is tried again in a day.";
+            let then = "Values that were stored in another spelling than the registered schemas' are spelled whenever \
+                        they are read, so filters are slow. Writing them anew is tried again in a day.";
             Ok((then.to_owned(), Some(now.plus(REST))))
         },
     },

@@ -8,4 +8,5 @@ pub(crate) mod pages;
 pub(crate) mod related;
 pub(crate) mod search;
 pub mod snapshot;
+pub(crate) mod spelled;
 pub(crate) mod state;

@@ -1,13 +1,14 @@
-//! One resource as text. Its document goes out as it is stored; it is parsed only if a part of it must be hidden. Its
+//! One resource as text. Its document goes out as it is stored; it is parsed only if a part of it must be hidden, or
+//! may be stored in another spelling. Its
 //! groups or members are written one after the other.
 
 use super::body::{Body, Shape, escaped};
 use crate::directory::reply::Stored;
 use crate::directory::view;
 use crate::error::Result;
-use crate::scim::json;
 use crate::scim::projection::Projection;
 use crate::scim::schema::{Kinds, ResourceType};
+use crate::scim::{extension, json};
 use serde_json::{Map, Value, json};
 
 /// The sub-attributes of a member and of a user's group, in the order of their names.
@@ -25,7 +26,7 @@ pub(super) fn write(
     base: &str,
     projection: &Projection,
 ) -> Result<()> {
-    if !projection.is_whole(kind) {
+    if kind.spelled_on_reading || !projection.is_whole(kind) {
         return write_part(body, stored, (kinds, kind), base, projection);
     }
     body.put(&format!("{{\"id\":\"{}\",", escaped(&stored.id)));
@@ -51,7 +52,7 @@ fn write_part(
     base: &str,
     projection: &Projection,
 ) -> Result<()> {
-    let mut map: Map<String, Value> = json::own(stored.doc.get())?;
+    let mut map = extension::read(kind, json::own(stored.doc.get())?);
     map.insert("id".to_owned(), Value::from(stored.id.as_str()));
     map.insert("meta".to_owned(), json::own(&meta_text(&stored, kinds, base))?);
     let list = List::of(&stored);

@@ -1,6 +1,6 @@
 //! The values of registered extensions that were stored before their schema was registered, or under another spelling.
 
-use super::resource::{canonical, single, wrong_type};
+use super::resource::{canonical, schemas, single, wrong_type};
 use super::schema::{Attribute, ResourceType, Schema, Type};
 use crate::error::{Code, Error};
 use serde_json::{Map, Value};
@@ -23,6 +23,22 @@ pub fn adopted(kind: &ResourceType, mut attributes: Attributes) -> Attributes {
         attributes.insert(schema.id.to_string(), value);
     }
     attributes
+}
+
+/// Returns a stored document, or the attributes of one, as it is to be read: in the schemas' spelling where it may not be
+/// stored so yet.
+#[must_use]
+pub fn read(kind: &ResourceType, mut document: Attributes) -> Attributes {
+    if !kind.spelled_on_reading {
+        return document;
+    }
+    let is_whole = document.remove("schemas").is_some();
+    let mut document = adopted(kind, document);
+    if is_whole {
+        let schemas = schemas(kind, &document);
+        document.insert("schemas".to_owned(), schemas);
+    }
+    document
 }
 
 fn canonical_if_fitting(schema: &Schema, key: String, value: Value) -> (String, Value) {

@@ -171,6 +171,9 @@ pub struct ResourceType {
     pub common: &'static [Attribute],
     /// Schema extensions (section 3.3). An extension with a required attribute is still optional as a whole.
     pub extensions: Vec<Cow<'static, Schema>>,
+    /// Stored values may still be in another spelling than the schemas', from before their registration: until they are
+    /// written anew, they are spelled when they are read.
+    pub spelled_on_reading: bool,
 }
 
 impl ResourceType {
@@ -236,6 +239,12 @@ impl Types {
     /// Returns both types.
     pub fn all(&self) -> [&ResourceType; 2] {
         [&self.user, &self.group]
+    }
+
+    /// Sets whether stored values are to be spelled when they are read.
+    pub fn spell_on_reading(&mut self, spells: bool) {
+        self.user.spelled_on_reading = spells;
+        self.group.spelled_on_reading = spells;
     }
 
     /// Returns the type of one kind.

@@ -162,7 +162,7 @@ impl Compiler<'_> {
                 return self.chain(joined.as_deref().unwrap_or(parts), OR, scope, negated, height);
             }
             Filter::Not(inner) => return format!("NOT ({})", self.node(inner, scope, !negated, height - 1)),
-            Filter::Present(target) => self.present(target, scope),
+            Filter::Present(target) => self.present(target, scope, negated),
             Filter::Compare { target, op, value } => self.compare(target, *op, value, scope, negated),
             Filter::Has { target, filter: inner } => self.has(filter, target, inner, negated, height),
         };
@@ -281,7 +281,7 @@ impl Compiler<'_> {
         })
     }
 
-    fn present(&mut self, target: &Target, scope: &Scope<'_>) -> String {
+    fn present(&mut self, target: &Target, scope: &Scope<'_>, negated: bool) -> String {
         match scope {
             Scope::Relation(_) => "1".to_owned(),
             Scope::Element(elements) => self.element_present(elements, target),
@@ -289,6 +289,7 @@ impl Compiler<'_> {
                 (Some(relation), ..) => format!("EXISTS ({})", relation.rows()),
                 (None, "externalId", None) => "r.external_id IS NOT NULL".to_owned(),
                 (None, "id" | "meta" | "schemas", None) => "1".to_owned(),
+                _ if self.kind.spelled_on_reading => self.open(negated),
                 _ => self.document_present(target),
             },
         }
@@ -313,6 +314,8 @@ impl Compiler<'_> {
                     Some(column) => self.compare_column(&column, op, value, negated),
                     // A version names the groups that are shown with a user.
                     None if target.urn.is_none() && target.name == "meta" => self.open(negated),
+                    // The folded document may be older than the document, too.
+                    None if self.kind.spelled_on_reading => self.open(negated),
                     None => self.document_compare(target, op, value, negated),
                 }
             }
@@ -324,7 +327,7 @@ impl Compiler<'_> {
             let fits = self.node(inner, &Scope::Relation(relation), negated, height - 4);
             return self.any_related(format!("EXISTS ({} AND {fits})", relation.rows()), is_one(inner), negated);
         }
-        if target.urn.is_none() && target.name == "meta" {
+        if target.urn.is_none() && target.name == "meta" || self.kind.spelled_on_reading && work_mail(whole).is_none() {
             return self.open(negated);
         }
         let exact = self.document_has(target, inner, negated, height - 4);

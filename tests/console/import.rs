@@ -79,7 +79,8 @@ fn a_snapshot_with_changes() {
         let (mut lines, mut position) = (Vec::new(), None);
         loop {
             let Answer::Piece { lines: more, next } =
-                scim_edge::org::read::snapshot::piece(&from.sql, position.as_deref(), 20).unwrap()
+                scim_edge::org::read::snapshot::piece(&from.sql, &from.memory.types(), position.as_deref(), 20)
+                    .unwrap()
             else {
                 panic!("not a piece")
             };

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 /// The lines of a piece, and where the next one begins.
 fn piece(server: &Native, position: Option<&str>, work: i64) -> (Vec<Value>, Option<String>) {
-    match snapshot::piece(&server.sql, position, work).unwrap() {
+    match snapshot::piece(&server.sql, &server.memory.types(), position, work).unwrap() {
         Answer::Piece { lines, next } => {
             (lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect(), next)
         }
@@ -224,7 +224,7 @@ fn without_its_changes_a_snapshot_has_no_end() {
     server.sql.connection.execute_batch("DELETE FROM changes WHERE seq < 3").unwrap();
     let mut position = position;
     let error = loop {
-        match snapshot::piece(&server.sql, position.as_deref(), 1) {
+        match snapshot::piece(&server.sql, &server.memory.types(), position.as_deref(), 1) {
             Ok(Answer::Piece { next, .. }) => position = next,
             Ok(other) => panic!("{other:?}"),
             Err(error) => break error,

@@ -18,10 +18,12 @@ use std::rc::Rc;
 
 /// Reads the resource types with the registered extensions.
 pub(crate) fn read_types(sql: &dyn Sql) -> Result<Types> {
-    match store::generation(sql)? {
-        0 => Ok(Types::default()),
-        generation => Types::read(generation, &documents_text(sql)?),
-    }
+    let mut types = match store::generation(sql)? {
+        0 => Types::default(),
+        generation => Types::read(generation, &documents_text(sql)?)?,
+    };
+    types.spell_on_reading(spelling::is_due(sql)?);
+    Ok(types)
 }
 
 /// Returns the answer for an edge that read a request under another generation.

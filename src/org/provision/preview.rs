@@ -14,6 +14,7 @@ use crate::org::read::feed;
 use crate::org::read::related::{self, HELD};
 use crate::org::read::search::{self, Searched};
 use crate::scim::json;
+use crate::scim::schema::Types;
 use crate::store::{Sql, changes};
 
 /// The most changes that are shown, and their total length in bytes.
@@ -31,15 +32,15 @@ pub(crate) fn begin_preview(
     budget: &Budget,
 ) -> Result<Searched> {
     if !caller.settings.scim_enabled {
-        return nothing_changed(Err(access::switched_off(&call.org)), call).map(Searched::At);
+        return nothing_changed(&memory.types, Err(access::switched_off(&call.org)), call).map(Searched::At);
     }
     if let Command::Refused { error, .. } = command {
-        return nothing_changed(Err(error.clone()), call).map(Searched::At);
+        return nothing_changed(&memory.types, Err(error.clone()), call).map(Searched::At);
     }
     match search::begin(sql, &mut memory.pages, &memory.types, command, &call.base, caller.token.as_deref(), budget) {
-        Some(Ok(Searched::At(answer))) => nothing_changed(Ok(answer), call).map(Searched::At),
+        Some(Ok(Searched::At(answer))) => nothing_changed(&memory.types, Ok(answer), call).map(Searched::At),
         Some(Ok(scan)) => Ok(scan),
-        Some(Err(error)) => nothing_changed(Err(error), call).map(Searched::At),
+        Some(Err(error)) => nothing_changed(&memory.types, Err(error), call).map(Searched::At),
         None => run_and_roll_back(sql, memory, command, call, caller, context, budget).map(Searched::At),
     }
 }
@@ -60,18 +61,19 @@ fn run_and_roll_back(
         let before = changes::head(sql)?.seq;
         let outcome = run::attempt_command(sql, &mut scratch, command, call, caller, context, budget);
         let count = changes::head(sql)?.seq - before;
-        seen = Some((outcome, feed::shown(sql, before, SHOWN, SHOWN_BYTES)?.0, count));
+        seen = Some((outcome, feed::shown(sql, &memory.types, before, (SHOWN, SHOWN_BYTES))?.0, count));
         Err(Error::internal("a preview is taken back"))
     });
     let Some((outcome, changes, count)) = seen else {
         return Err(result.err().unwrap_or_else(|| Error::internal("the transaction did not run")));
     };
     match outcome {
-        Err(error) => nothing_changed(Err(error), call),
+        Err(error) => nothing_changed(&memory.types, Err(error), call),
         Ok(CommandOutcome { mut answer, mut notes, repairs, .. }) => {
             cut_unread(&mut answer, &mut notes);
             let repairs = call.repairs.iter().cloned().chain(repairs.iter().map(|name| (*name).to_owned())).collect();
-            Ok(Answer::Preview { outcome: Box::new(Ok(answer)), repairs, notes, changes, count })
+            let spelled_on_reading = memory.types.user.spelled_on_reading;
+            Ok(Answer::Preview { outcome: Box::new(Ok(answer)), repairs, notes, changes, count, spelled_on_reading })
         }
     }
 }
@@ -88,7 +90,7 @@ fn cut_unread(answer: &mut Answer, notes: &mut Vec<String>) {
 
 /// Returns the preview of a request that changes nothing. A fault of the service is not an answer that the request
 /// would get.
-pub(crate) fn nothing_changed(mut outcome: Result<Answer>, call: &Call) -> Result<Answer> {
+pub(crate) fn nothing_changed(types: &Types, mut outcome: Result<Answer>, call: &Call) -> Result<Answer> {
     if let Err(error) = &outcome
         && error.code.is_fault()
     {
@@ -97,5 +99,6 @@ pub(crate) fn nothing_changed(mut outcome: Result<Answer>, call: &Call) -> Resul
     let changes = json::raw("[]".to_owned())?;
     let (repairs, mut notes) = (call.repairs.clone(), call.notes.clone());
     outcome.iter_mut().for_each(|answer| cut_unread(answer, &mut notes));
-    Ok(Answer::Preview { outcome: Box::new(outcome), repairs, notes, changes, count: 0 })
+    let spelled_on_reading = types.user.spelled_on_reading;
+    Ok(Answer::Preview { outcome: Box::new(outcome), repairs, notes, changes, count: 0, spelled_on_reading })
 }

@@ -1,6 +1,6 @@
 //! The job that writes stored values of registered extensions in their schemas' spelling, and the folded document of
-//! older rows. Filters and sorts look under that spelling, so values from before a schema was registered are found once
-//! the job is done, and every reader shows them so.
+//! older rows. Until it is done every reader spells the documents that it reads, and filters and sorts read documents
+//! instead of asking SQL: only the time that they take tells how far the job has come.
 //!
 //! The meaning of a document stays the same, so no version, no change and no time is written. A value that does not fit
 //! its schema stays as it is.
@@ -12,6 +12,7 @@ use crate::org::memory::Memory;
 use crate::scim::schema::Kinds;
 use crate::store::spelling::{self as store, Document};
 use crate::store::{Sql, changes, due, settings, transact};
+use std::rc::Rc;
 
 /// The job's row in `due`, and the setting that holds its progress.
 pub(crate) const SPELL: &str = "spelling";
@@ -101,12 +102,23 @@ pub(crate) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result
                 settings::put(sql, SPELL, "groups 0")?;
                 return Ok(Some(now));
             }
-            (true, Kinds::Groups) => return Ok(None),
+            (true, Kinds::Groups) => {
+                Rc::make_mut(&mut memory.types).spell_on_reading(false);
+                return Ok(None);
+            }
         }
     }
     let name = if kinds == Kinds::Users { "users" } else { "groups" };
     settings::put(sql, SPELL, &format!("{name} {key}"))?;
     Ok(Some(now))
+}
+
+/// Returns true until the job is done: stored values are to be spelled when they are read.
+///
+/// # Errors
+/// Internal only.
+pub(crate) fn is_due(sql: &dyn Sql) -> Result<bool> {
+    Ok(due::all(sql)?.iter().any(|due| due.what == SPELL))
 }
 
 /// Returns the document as it would be written today; `None` if it is stored so.

@@ -1,6 +1,7 @@
 //! The change feed: a page after a position, or a wait for the next change. A waiting request holds no transaction and
 //! no thread: the object wakes it after a commit.
 
+use super::spelled;
 use crate::directory::call::{Actor, Ask, Call};
 use crate::directory::console::Changes;
 use crate::directory::query::Query;
@@ -8,6 +9,7 @@ use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result};
 use crate::id::{Seq, Timestamp};
 use crate::scim::json;
+use crate::scim::schema::Types;
 use crate::store::{Sql, changes, feed};
 use serde_json::value::RawValue;
 
@@ -53,7 +55,7 @@ pub(crate) fn until(call: &Call, now: Timestamp) -> Timestamp {
 ///
 /// # Errors
 /// 410 for a position from which changes are no longer kept, 400 for one in the future.
-pub(crate) fn page(sql: &dyn Sql, after: Seq, limit: i64) -> Result<(Answer, bool)> {
+pub(crate) fn page(sql: &dyn Sql, types: &Types, after: Seq, limit: i64) -> Result<(Answer, bool)> {
     let head = changes::head(sql)?;
     if after > head.seq {
         let detail = format!("after={after} is beyond the last change, {}.", head.seq);
@@ -63,7 +65,7 @@ pub(crate) fn page(sql: &dyn Sql, after: Seq, limit: i64) -> Result<(Answer, boo
         let detail = format!("The changes after {after} are no longer kept. Take a snapshot and go on after it.");
         return Err(Error::new(Code::ChangesPruned, detail));
     }
-    let (shown, last) = shown(sql, after, limit, PAGE_BYTES)?;
+    let (shown, last) = shown(sql, types, after, (limit, PAGE_BYTES))?;
     let answer = Answer::of(&Changes { changes: &shown, next: last })?;
     Ok((answer, last == after))
 }
@@ -73,16 +75,22 @@ pub(crate) fn page(sql: &dyn Sql, after: Seq, limit: i64) -> Result<(Answer, boo
 ///
 /// # Errors
 /// Internal only.
-pub(crate) fn shown(sql: &dyn Sql, after: Seq, limit: i64, bytes: usize) -> Result<(Box<RawValue>, Seq)> {
+pub(crate) fn shown(
+    sql: &dyn Sql,
+    types: &Types,
+    after: Seq,
+    (limit, bytes): (i64, usize),
+) -> Result<(Box<RawValue>, Seq)> {
     let (mut shown, mut last) = ("[".to_owned(), after);
     feed::read(sql, after, limit, &mut |change| {
+        let text = spelled::change(types, &change.text)?;
         if last > after {
-            if shown.len() + change.text.len() > bytes {
+            if shown.len() + text.len() > bytes {
                 return Ok(false);
             }
             shown.push(',');
         }
-        shown.push_str(&change.text);
+        shown.push_str(&text);
         last = change.seq;
         Ok(true)
     })?;

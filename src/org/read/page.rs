@@ -4,8 +4,8 @@ use crate::directory::console::{self, Groups, True, UserGroup, Users};
 use crate::directory::reply::Answer;
 use crate::error::Result;
 use crate::org::provision::users;
-use crate::scim::json;
-use crate::scim::schema::Kinds;
+use crate::scim::schema::{Kinds, ResourceType};
+use crate::scim::{extension, json};
 use crate::store::search::Found;
 use crate::store::users::User;
 use crate::store::{Sql, groups as group_rows, users as user_rows};
@@ -21,7 +21,7 @@ const AT_ONCE: usize = 50;
 /// the place after which nothing was read.
 pub(crate) fn page(
     sql: &dyn Sql,
-    kinds: Kinds,
+    (kinds, kind): (Kinds, &ResourceType),
     found: &[Found],
     count: usize,
     rest: Option<&str>,
@@ -37,11 +37,13 @@ pub(crate) fn page(
         let resources: Vec<(String, Box<RawValue>)> = match kinds {
             Kinds::Users => {
                 let users = user_rows::by_keys(sql, &keys)?.into_iter();
-                users.map(|user| Ok((user.id.to_string(), show_user(&user, None, false)?))).collect::<Result<_>>()?
+                users
+                    .map(|user| Ok((user.id.to_string(), show_user(kind, &user, None, false)?)))
+                    .collect::<Result<_>>()?
             }
             Kinds::Groups => {
                 let groups = group_rows::by_keys(sql, &keys)?.into_iter();
-                groups.map(|group| Ok((group.id.to_string(), show_group(&group)?))).collect::<Result<_>>()?
+                groups.map(|group| Ok((group.id.to_string(), show_group(kind, &group)?))).collect::<Result<_>>()?
             }
         };
         for (id, resource) in resources.into_iter().filter(|(id, _)| is_meant(id)) {
@@ -70,6 +72,7 @@ pub(crate) fn tagged(etag: String, body: &impl Serialize) -> Result<Answer> {
 
 /// Returns a user as the Console sees it, with its groups where they are shown.
 pub(crate) fn show_user(
+    kind: &ResourceType,
     user: &User,
     groups: Option<Vec<UserGroup<'_>>>,
     has_more_groups: bool,
@@ -80,19 +83,19 @@ pub(crate) fn show_user(
         active: user.content.active,
         created: user.created.into(),
         modified: user.modified.into(),
-        attributes: &json::to_raw(&users::parse_attributes(&user.content.doc)?)?,
+        attributes: &json::to_raw(&extension::read(kind, users::parse_attributes(&user.content.doc)?))?,
         groups,
         more_groups: has_more_groups.then_some(True),
     })
 }
 
 /// Returns a group as the Console sees it.
-pub(crate) fn show_group(group: &group_rows::Group) -> Result<Box<RawValue>> {
+pub(crate) fn show_group(kind: &ResourceType, group: &group_rows::Group) -> Result<Box<RawValue>> {
     json::to_raw(&console::GroupAnswer {
         id: group.id.as_str(),
         version: group.version,
         created: group.created.into(),
         modified: group.modified.into(),
-        attributes: &json::to_raw(&users::parse_attributes(&group.content.doc)?)?,
+        attributes: &json::to_raw(&extension::read(kind, users::parse_attributes(&group.content.doc)?))?,
     })
 }

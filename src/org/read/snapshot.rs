@@ -3,11 +3,13 @@
 //! the last of them are read together with the last line. Applying the lines in order gives exactly the directory of
 //! that moment.
 
+use super::spelled;
 use crate::directory::console::{SnapshotCounts, SnapshotLine};
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result};
 use crate::id::Seq;
 use crate::scim::json;
+use crate::scim::schema::Types;
 use crate::store::changes::Totals;
 use crate::store::{Sql, changes, feed, snapshot as store};
 
@@ -83,7 +85,7 @@ struct Piece {
 ///
 /// # Errors
 /// 410 if changes that are still to come were forgotten meanwhile: then the snapshot cannot be completed.
-pub fn piece(sql: &dyn Sql, position: Option<&str>, work: i64) -> Result<Answer> {
+pub fn piece(sql: &dyn Sql, types: &Types, position: Option<&str>, work: i64) -> Result<Answer> {
     let mut position = match position {
         None => Position { from: changes::head(sql)?.seq, lines: 0, phase: USERS, late: 0, place: String::new() },
         Some(text) => Position::parse(text).ok_or_else(|| Error::internal("an invalid position"))?,
@@ -97,11 +99,11 @@ pub fn piece(sql: &dyn Sql, position: Option<&str>, work: i64) -> Result<Answer>
     }
     while piece.left > 0 {
         match piece.position.phase {
-            USERS => piece.users(sql)?,
-            GROUPS => piece.groups(sql)?,
+            USERS => piece.users(sql, types)?,
+            GROUPS => piece.groups(sql, types)?,
             MEMBERS => piece.members(sql)?,
             TOMBSTONES => piece.tombstones(sql)?,
-            CHANGES => piece.changes(sql)?,
+            CHANGES => piece.changes(sql, types)?,
             _ => break,
         }
     }
@@ -128,26 +130,25 @@ impl Piece {
         fits
     }
 
-    fn users(&mut self, sql: &dyn Sql) -> Result<()> {
+    fn users(&mut self, sql: &dyn Sql, types: &Types) -> Result<()> {
         let users = store::users(sql, self.position.number(0)?, DOCUMENTS)?;
-        self.documents(&users, GROUPS);
-        Ok(())
+        self.documents(&users, types, GROUPS)
     }
 
-    fn groups(&mut self, sql: &dyn Sql) -> Result<()> {
+    fn groups(&mut self, sql: &dyn Sql, types: &Types) -> Result<()> {
         let groups = store::groups(sql, self.position.number(0)?, DOCUMENTS)?;
-        self.documents(&groups, MEMBERS);
-        Ok(())
+        self.documents(&groups, types, MEMBERS)
     }
 
-    fn documents(&mut self, documents: &[(i64, String)], next: u8) {
+    fn documents(&mut self, documents: &[(i64, String)], types: &Types, next: u8) -> Result<()> {
         for (key, line) in documents {
-            if !self.fits(line, HEAVY) {
-                return;
+            if !self.fits(&spelled::line(types, line)?, HEAVY) {
+                return Ok(());
             }
             self.position.place = key.to_string();
         }
         self.read(documents.len() as i64, DOCUMENTS, next);
+        Ok(())
     }
 
     fn members(&mut self, sql: &dyn Sql) -> Result<()> {
@@ -188,7 +189,7 @@ impl Piece {
 
     /// Writes the changes since the beginning. Once all are read the last line follows in the same step, so that no
     /// change comes between.
-    fn changes(&mut self, sql: &dyn Sql) -> Result<()> {
+    fn changes(&mut self, sql: &dyn Sql, types: &Types) -> Result<()> {
         let (after, head) = (self.position.number(self.position.from)?, changes::head(sql)?);
         if after < head.seq && changes::oldest(sql)?.is_some_and(|oldest| after + 1 < oldest) {
             let detail = "The snapshot took longer than changes are kept. Take another one.";
@@ -206,7 +207,8 @@ impl Piece {
                 let detail = "The directory was replaced by an import meanwhile. Take another snapshot.";
                 return Err(Error::new(Code::SnapshotOutdated, detail));
             }
-            let fits = self.fits(&SnapshotLine::Change(json::own(&change.text)?).text()?, HEAVY);
+            let text = spelled::change(types, &change.text)?;
+            let fits = self.fits(&SnapshotLine::Change(json::own(&text)?).text()?, HEAVY);
             if fits {
                 last = change.seq;
             }

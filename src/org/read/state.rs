@@ -16,7 +16,7 @@ use crate::id::{GroupId, UserId, whole};
 use crate::org::provision::{groups, users};
 use crate::scim::etag::Tags;
 use crate::scim::filter::{self, Filter, Forms, Target};
-use crate::scim::schema::{Kinds, Types};
+use crate::scim::schema::{Kinds, ResourceType, Types};
 use crate::store::{Sql, changes, groups as group_rows, members, users as user_rows};
 use serde_json::value::RawValue;
 
@@ -33,8 +33,8 @@ pub(crate) fn begin(
     match query {
         Query::Users(page) => Some(list(sql, types, Kinds::Users, page, known, base)),
         Query::Groups(page) => Some(list(sql, types, Kinds::Groups, page, known, base)),
-        Query::User { id } => at_once(user(sql, id, known, budget)),
-        Query::Group { id } => at_once(group(sql, id, known)),
+        Query::User { id } => at_once(user(sql, &types.user, id, known, budget)),
+        Query::Group { id } => at_once(group(sql, &types.group, id, known)),
         Query::Members { id, after, limit } => at_once(crew(sql, types, id, after.as_deref(), *limit, known)),
         _ => None,
     }
@@ -66,23 +66,23 @@ fn list(sql: &dyn Sql, types: &Types, kinds: Kinds, page: &Page, known: Option<&
         (linked, filter) => linked.or(filter),
     };
     let scan = Scan::keyset(sql, kinds, filter, page, etag, base, types)?;
-    Ok(match scan.keyset_at_once(sql)? {
+    Ok(match scan.keyset_at_once(sql, kind)? {
         Some(answer) => Searched::At(answer),
         None => Searched::Scan(Box::new(scan)),
     })
 }
 
-fn user(sql: &dyn Sql, id: &UserId, known: Option<&Tags>, budget: &Budget) -> Result<Answer> {
+fn user(sql: &dyn Sql, kind: &ResourceType, id: &UserId, known: Option<&Tags>, budget: &Budget) -> Result<Answer> {
     let missing = || Error::new(Code::UserNotFound, format!("There is no user {id} in this organisation."));
     let user = user_rows::by_id(sql, id)?.ok_or_else(missing)?;
     let stored = related::with_groups(sql, user.key, users::to_stored(user.clone())?, budget)?;
     let groups = stored.groups.iter().map(|group| UserGroup { id: &group.id, display_name: &group.display }).collect();
-    one(&stored, show_user(&user, Some(groups), stored.rest.is_some()), known)
+    one(&stored, show_user(kind, &user, Some(groups), stored.rest.is_some()), known)
 }
 
-fn group(sql: &dyn Sql, id: &GroupId, known: Option<&Tags>) -> Result<Answer> {
+fn group(sql: &dyn Sql, kind: &ResourceType, id: &GroupId, known: Option<&Tags>) -> Result<Answer> {
     let group = group_rows::by_id(sql, id)?.ok_or_else(|| groups::not_found(id))?;
-    let shown = show_group(&group);
+    let shown = show_group(kind, &group);
     one(&groups::to_stored(group)?, shown, known)
 }
 

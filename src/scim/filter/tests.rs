@@ -90,6 +90,7 @@ pub(in crate::scim) fn user() -> ResourceType {
                 vec![attribute("number", Type::Integer), attribute("score", Type::Decimal), string("department")],
             )),
         ],
+        spelled_on_reading: false,
     }
 }
 
@@ -101,6 +102,7 @@ pub(in crate::scim) fn group() -> ResourceType {
         schema: &GROUPS,
         common: &COMMON,
         extensions: vec![],
+        spelled_on_reading: false,
     }
 }
 

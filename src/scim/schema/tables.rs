@@ -47,6 +47,7 @@ pub fn user_type() -> ResourceType {
         schema: &USER_SCHEMA,
         common: &COMMON,
         extensions: vec![Cow::Borrowed(&ENTERPRISE_SCHEMA)],
+        spelled_on_reading: false,
     }
 }
 
@@ -59,6 +60,7 @@ pub fn group_type() -> ResourceType {
         schema: &GROUP_SCHEMA,
         common: &COMMON,
         extensions: Vec::new(),
+        spelled_on_reading: false,
     }
 }
 

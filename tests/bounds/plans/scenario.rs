@@ -109,6 +109,12 @@ fn lists(server: &mut Native) {
         {"name": "many", "type": "complex", "multiValued": true, "subAttributes": [{"name": "text", "type": "string"}]},
     ]});
     assert_eq!(server.admin("PUT", &format!("/schemas/{BADGE}"), &schema).status, 201);
+    // While the job is due the documents are read instead.
+    assert_eq!(server.get(&format!("/Users?filter={BADGE}:texts+pr")).status, 200);
+    for _ in 0..20 {
+        server.alarm();
+        server.now = server.now.plus(1_000);
+    }
     for filter in ["texts eq %22a%22", "many.text ne %22a%22", "many%5Btext eq %22a%22%5D", "texts pr"] {
         let path = format!("/Users?filter={BADGE}:{}", filter.replace(' ', "+"));
         assert_eq!(server.get(&path).status, 200, "{path}");

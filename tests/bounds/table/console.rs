@@ -72,7 +72,7 @@ pub(super) fn rows() -> Vec<Row> {
         row("users with titles of 240 KB", Wide, 0, 200, [29_000, 6_200, 0, 4_800], |_| {
             get(&format!("{ORG}/users?limit=1000"))
         }),
-        row("snapshot, its first piece, of large users", Wide, 0, 200, [6_800, 570, 0, 850], |_| {
+        row("snapshot, its first piece, of large users", Wide, 0, 200, [6_800, 600, 0, 850], |_| {
             get(&format!("{ORG}/snapshot"))
         }),
         row("snapshot, its first piece, of small users", Large, 0, 200, [1_300, 16_000, 0, 240], |_| {
@@ -85,7 +85,7 @@ pub(super) fn rows() -> Vec<Row> {
             };
             preview("POST", "/Bulk", json!({"Operations": each(n, create)}))
         }),
-        row("preview of a removal of 15,000 absent roles of 15,000", Large, 15_000, 200, [68_000, 580, 0, 720], |n| {
+        row("preview of a removal of 15,000 absent roles of 15,000", Large, 15_000, 200, [68_000, 600, 0, 720], |n| {
             let number = stored::ROLES[usize::from(n != 15_000)].0;
             let roles = each(n, |n| json!({"value": format!("absent{n}")}));
             preview(

@@ -7,7 +7,7 @@ use crate::directory::view;
 use crate::error::{Error, Result};
 use crate::org::bucket;
 use crate::scim::schema::Types;
-use crate::scim::sort;
+use crate::scim::{extension, sort};
 use crate::store::Sql;
 use crate::store::search::Found;
 use serde_json::Value;
@@ -77,7 +77,7 @@ impl Scan {
                 bucket::judging_units(one.stored.doc.get().len(), terms)
                     + bucket::related_judging_units(related, terms),
             );
-            let whole = view::whole(&one.stored, kinds, &self.base)?;
+            let whole = extension::read(kind, view::whole(&one.stored, kinds, &self.base)?);
             let sorted = self.sort.as_ref().map_or(Value::Null, |sort| sort::key(&sort.by, kind, &whole));
             let filter = self.sources.get(self.candidates.source).and_then(|source| source.filter.as_ref());
             match filter.filter(|_| judged) {

@@ -9,7 +9,7 @@ use crate::id::{Timestamp, is_within};
 use crate::org::bucket;
 use crate::org::read::page;
 use crate::org::read::pages::Pages;
-use crate::scim::schema::{Kinds, Types};
+use crate::scim::schema::{Kinds, ResourceType, Types};
 use crate::store::search::{self as store, Found, Most, Order, Range};
 use crate::store::{Sql, changes};
 use serde_json::Value;
@@ -31,7 +31,7 @@ impl Scan {
     ///
     /// # Errors
     /// Internal only.
-    pub(crate) fn keyset_at_once(&self, sql: &dyn Sql) -> Result<Option<Answer>> {
+    pub(crate) fn keyset_at_once(&self, sql: &dyn Sql, kind: &ResourceType) -> Result<Option<Answer>> {
         let ([Source { kinds, filter: None, .. }], Window::Keyset { count, tag }) =
             (self.sources.as_slice(), &self.window)
         else {
@@ -39,7 +39,7 @@ impl Scan {
         };
         let range = Range { kinds: *kinds, order: Order::Id, descending: false, after: self.place.as_deref() };
         let found = store::page(sql, &range, 0, count + 1)?;
-        page::page(sql, *kinds, &found, bound(*count), None, tag).map(Some)
+        page::page(sql, (*kinds, kind), &found, bound(*count), None, tag).map(Some)
     }
 
     /// Returns the whole answer, if the query has no filter and an index has the order.
@@ -95,7 +95,7 @@ impl Scan {
     ) -> Result<Option<Answer>> {
         if !is_within(now, *self.started.get_or_insert(now), SCAN_MAX + 1) {
             if let Window::Keyset { .. } = self.window {
-                return self.finish(sql).map(Some);
+                return self.finish(sql, types).map(Some);
             }
             let detail =
                 "The search took longer than 10 seconds. Narrow the filter, best by eq on userName, externalId or id.";
@@ -106,7 +106,7 @@ impl Scan {
         }
         self.read_candidates(sql, types, budget)?;
         let is_over = self.has_enough() || self.candidates.is_empty() && self.at >= self.sources.len();
-        if is_over { self.finish(sql).map(Some) } else { Ok(None) }
+        if is_over { self.finish(sql, types).map(Some) } else { Ok(None) }
     }
 
     /// Finds the candidates of the next piece, and moves behind it.
@@ -156,7 +156,7 @@ impl Scan {
         Ok(())
     }
 
-    fn finish(&mut self, sql: &dyn Sql) -> Result<Answer> {
+    fn finish(&mut self, sql: &dyn Sql, types: &Types) -> Result<Answer> {
         let mut hits = std::mem::take(&mut self.hits);
         if let Window::Keyset { count, tag } = &self.window {
             let kinds = self.sources.first().map_or(Kinds::Users, |source| source.kinds);
@@ -164,7 +164,7 @@ impl Scan {
             let found: Vec<Found> = hits.into_iter().map(place).collect();
             let is_over = self.candidates.is_empty() && self.at >= self.sources.len();
             let rest = (!is_over).then(|| self.judged.as_deref().unwrap_or_default());
-            return page::page(sql, kinds, &found, bound(*count), rest, tag);
+            return page::page(sql, (kinds, types.of(kinds)), &found, bound(*count), rest, tag);
         }
         let mut total = self.total;
         if self.sort.is_some() {
