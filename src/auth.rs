@@ -54,9 +54,9 @@ impl Token {
     /// Makes a token from 32 random bytes.
     pub fn mint(kind: TokenKind, random: [u8; 32]) -> Self {
         let mut text = kind.prefix().to_owned();
-        text.push_str(&base62(&random, SECRET_LENGTH));
+        text.push_str(&write_base62(&random, SECRET_LENGTH));
         let check = CRC.checksum(text.as_bytes());
-        text.push_str(&base62(&check.to_be_bytes(), CHECK_LENGTH));
+        text.push_str(&write_base62(&check.to_be_bytes(), CHECK_LENGTH));
         Self { text, kind }
     }
 
@@ -67,7 +67,7 @@ impl Token {
         let length = kind.prefix().len() + SECRET_LENGTH + CHECK_LENGTH;
         let (body, check) = text.split_at_checked(length - CHECK_LENGTH)?;
         let letters = text.len() == length && body.get(kind.prefix().len()..)?.bytes().all(|b| BASE62.contains(&b));
-        let right = base62(&CRC.checksum(body.as_bytes()).to_be_bytes(), CHECK_LENGTH) == check;
+        let right = write_base62(&CRC.checksum(body.as_bytes()).to_be_bytes(), CHECK_LENGTH) == check;
         (letters && right).then(|| Self { text: text.to_owned(), kind })
     }
 
@@ -94,7 +94,7 @@ impl fmt::Debug for Token {
 }
 
 /// Writes big-endian bytes as exactly `length` base-62 digits, the most significant first.
-fn base62(bytes: &[u8], length: usize) -> String {
+fn write_base62(bytes: &[u8], length: usize) -> String {
     let mut number = bytes.to_vec();
     let mut digits = vec![b'0'; length];
     for digit in digits.iter_mut().rev() {
@@ -116,7 +116,7 @@ pub const HEADER_MAX: usize = 512;
 /// bare token, as some Okta apps send it. A repeated scheme counts once, because an admin may have typed it into a
 /// field to which the provider adds its own. Returns `None` for no header, for one above [`HEADER_MAX`], and for
 /// another scheme.
-pub fn credentials(header: Option<&str>) -> Option<&str> {
+pub fn bearer_credentials(header: Option<&str>) -> Option<&str> {
     let mut rest = header.filter(|header| header.len() <= HEADER_MAX)?.trim();
     // Each turn removes one scheme from the front, so the header's length bounds the loop.
     while let Some((scheme, more)) = rest.split_once(char::is_whitespace) {
@@ -169,7 +169,7 @@ pub fn is_root(presented: &str, keys: &[String]) -> bool {
 /// Fields are only added, and optional: records of every earlier build stay valid.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Record {
+pub struct TokenRecord {
     /// The version of the record: 1.
     pub v: u8,
     /// The organisation that minted the token.
@@ -204,15 +204,15 @@ pub enum Refusal {
     Outside,
 }
 
-impl Record {
+impl TokenRecord {
     /// Returns why the token is refused at `now` for a request from `address`. With `None` the object decides.
-    pub fn refuses(&self, now: Timestamp, address: Option<&str>) -> Option<Refusal> {
+    pub fn refusal_at(&self, now: Timestamp, address: Option<&str>) -> Option<Refusal> {
         let over = |end: Option<Timestamp>| end.is_some_and(|end| end <= now);
         // A revoked token is refused even if this location's clock is behind.
         if self.revoked_at.is_some() || over(self.end) || over(self.expires_at) {
             return Some(Refusal::Ended);
         }
-        (!range::allow(&self.ranges, address)).then_some(Refusal::Outside)
+        (!range::allows_address(&self.ranges, address)).then_some(Refusal::Outside)
     }
 
     /// Returns when KV may delete the record, in seconds: [`RECORD_GRACE_SECONDS`] after the token's end. Returns
@@ -242,7 +242,7 @@ const FOREIGN: &str = "This is a JSON Web Token of another service, not a scim-e
 
 /// Returns the refusal of credentials whose form alone is not that of a token of this service. An access token of
 /// OpenID Connect has a sentence of its own, because copying it again would not help.
-pub fn malformed(credentials: &str) -> Error {
+pub fn malformed_token(credentials: &str) -> Error {
     if is_json_web_token(credentials) {
         return Error::new(Code::TokenForeign, FOREIGN);
     }
@@ -321,24 +321,24 @@ mod tests {
             ("Bearer", None),
             ("", None),
         ] {
-            assert_eq!(credentials(Some(header)), found, "{header:?}");
+            assert_eq!(bearer_credentials(Some(header)), found, "{header:?}");
         }
-        assert_eq!(credentials(None), None);
+        assert_eq!(bearer_credentials(None), None);
     }
 
     #[test]
     fn the_record_is_pinned() {
         let text = r#"{"v":1,"org":"acme","kind":"scim","dialect":"auto"}"#;
-        let record: Record = serde_json::from_str(text).unwrap();
+        let record: TokenRecord = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&record).unwrap(), text);
         let text = r#"{"v":1,"org":"acme","jurisdiction":"eu","kind":"console","dialect":"wso2","expiresAt":5,"end":4,"revokedAt":4,"ranges":["203.0.113.0/24"]}"#;
-        assert_eq!(serde_json::to_string(&serde_json::from_str::<Record>(text).unwrap()).unwrap(), text);
+        assert_eq!(serde_json::to_string(&serde_json::from_str::<TokenRecord>(text).unwrap()).unwrap(), text);
         assert_eq!(record_key(&TokenHash([0; 32])), format!("t/{}", "0".repeat(64)));
     }
 
     #[test]
     fn what_a_record_refuses() {
-        let record = |more: &str| -> Record {
+        let record = |more: &str| -> TokenRecord {
             serde_json::from_str(&format!(r#"{{"v":1,"org":"acme","kind":"scim","dialect":"auto"{more}}}"#)).unwrap()
         };
         let (inside, outside) = (Some("203.0.113.7"), Some("198.51.100.7"));
@@ -355,7 +355,7 @@ mod tests {
             (r#","end":9,"ranges":["203.0.113.0/24"]"#, outside, Some(Refusal::Ended)),
             (r#","later":{"a":1}"#, inside, None),
         ] {
-            assert_eq!(record(more).refuses(Timestamp(10), address), expected, "{more} {address:?}");
+            assert_eq!(record(more).refusal_at(Timestamp(10), address), expected, "{more} {address:?}");
         }
         for (more, until) in [
             ("", None),

@@ -32,11 +32,11 @@ pub struct Budget {
 impl Budget {
     /// Returns the budget of one call: [`CALL_UNITS`].
     pub const fn new() -> Self {
-        Self::of(CALL_UNITS)
+        Self::with_limit(CALL_UNITS)
     }
 
     /// Returns a budget of `limit` units.
-    pub const fn of(limit: u64) -> Self {
+    pub const fn with_limit(limit: u64) -> Self {
         Self { limit, spent: Cell::new(0), exceeded: Cell::new(false) }
     }
 
@@ -72,7 +72,7 @@ impl Budget {
     }
 
     /// Returns the units spent so far and sets them to zero.
-    pub fn take(&self) -> u64 {
+    pub fn take_spent(&self) -> u64 {
         self.spent.take()
     }
 
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn what_would_cost_too_much_is_refused_before_it_is_done() {
-        let budget = Budget::of(10);
+        let budget = Budget::with_limit(10);
         assert_eq!(budget.spend(4), Ok(()));
         assert_eq!(budget.spend_each(2, 3), Ok(()));
         assert!(!budget.is_exceeded());

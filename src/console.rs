@@ -13,7 +13,7 @@ use crate::directory::quota::Quota;
 use crate::directory::registry;
 use crate::directory::residency::Residency;
 use crate::error::{Code, Error, Result, excerpt, quoted};
-use crate::id::{GroupId, MemberId, OrgId, Timestamp, TokenId, UserId, whole};
+use crate::id::{GroupId, MemberId, OrgId, Timestamp, TokenId, UserId, parse_number};
 use crate::render::{JSON, Response};
 use crate::route::Console;
 use crate::scim::schema::Kinds;
@@ -130,7 +130,7 @@ pub fn unauthorized(error: Error) -> Error {
         }
         _ => return error,
     };
-    error.saying(detail)
+    error.with_detail(detail)
 }
 
 /// Returns the refusal of a list of all organisations to a token, which belongs to one.
@@ -161,9 +161,9 @@ pub fn configure(body: &[u8]) -> Result<Admin> {
             sync: body.sync,
             guard: body.guard,
             reserved_group_names: body.reserved_group_names,
-            quota: body.quota.as_ref().map(Quota::read).transpose()?,
+            quota: body.quota.as_ref().map(Quota::read_quota).transpose()?,
         }
-        .checked()?,
+        .into_checked()?,
         residency: Residency { jurisdiction: body.jurisdiction, location_hint: body.location_hint },
     })
 }
@@ -220,7 +220,7 @@ pub fn mint(body: &[u8]) -> Result<TokenSettings> {
         dialect: body.dialect.unwrap_or_default(),
         scope: body.scope,
         expires_at: body.expires_at.as_deref().map(read_expiry).transpose()?,
-        address_ranges: range::canonical(&body.address_ranges.unwrap_or_default())?,
+        address_ranges: range::canonical_ranges(&body.address_ranges.unwrap_or_default())?,
     })
 }
 
@@ -294,7 +294,7 @@ pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<
     let parameter = |wanted: &str| parameters.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
     let number = |name: &str, default: i64| match parameter(name) {
         None => Ok(default),
-        Some(text) => whole(&text).ok_or_else(|| not_whole(name, &text)),
+        Some(text) => parse_number(&text).ok_or_else(|| not_whole(name, &text)),
     };
     let (after, limit) = (parameter("after"), number("limit", LIMIT_DEFAULT)?.clamp(1, LIMIT_MAX));
     let boolean = |name: &str| match parameter(name).as_deref() {
@@ -371,7 +371,7 @@ pub fn organisations(parameters: &[(String, String)]) -> Result<(Option<OrgId>, 
     };
     let limit = match parameter("limit") {
         None => registry::PAGE,
-        Some(text) => whole(text).ok_or_else(|| not_whole("limit", text))?.clamp(1, registry::PAGE),
+        Some(text) => parse_number(text).ok_or_else(|| not_whole("limit", text))?.clamp(1, registry::PAGE),
     };
     Ok((after, limit))
 }

@@ -12,8 +12,8 @@ mod path;
 mod repair;
 mod value;
 
-pub use caller::caller;
-pub use envelope::{op, operations};
-pub use path::{decoded, form, forms, urn_alias, with_names_cut};
+pub use caller::caller_name;
+pub use envelope::{patch_operations, read_op};
+pub use path::{allowed_forms, read_in_forms, urn_alias, with_decoded_texts, with_names_cut};
 pub use repair::{Repair, Repairs};
-pub use value::{body, elsewhere, repaired, repaired_one, repaired_removal};
+pub use value::{mend_body, mend_value, place_of_key, repaired_one, repaired_removal};

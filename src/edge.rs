@@ -19,7 +19,7 @@ mod tokens;
 use self::body::body;
 use self::limits::Limit;
 use self::objects::Came;
-use crate::auth::{self, Record, Refusal, Token, TokenKind};
+use crate::auth::{self, Refusal, Token, TokenKind, TokenRecord};
 use crate::console::cors;
 use crate::directory::call::{Actor, Ask, Call, Rendering, VERSION};
 use crate::directory::console::{Always, Running};
@@ -66,7 +66,7 @@ const PATH_MAX: usize = 300;
 /// A caller with a token that KV knows.
 struct Known {
     token: Token,
-    record: Record,
+    record: TokenRecord,
     /// Why the record alone refuses it.
     refusal: Option<Refusal>,
 }
@@ -207,7 +207,7 @@ impl Edge<'_> {
         if let (None, Ok(found)) = (&authorization, &route)
             && found.is_discovery()
         {
-            return render::discovery(found, query, &base, &Types::default());
+            return render::answer_discovery(found, query, &base, &Types::default());
         }
         let Known { token, record, refusal } = self.token(authorization.as_deref(), TokenKind::Scim).await?;
         if record.org != *org {
@@ -262,7 +262,7 @@ impl Edge<'_> {
                 request: self.request_id.clone(),
                 base: base.clone(),
                 actor: Actor::Token { hash: token.hash(), dialect: record.dialect },
-                idp: crate::dialect::caller(
+                idp: crate::dialect::caller_name(
                     record.dialect,
                     &user_agent,
                     has_adscim_version,
@@ -292,8 +292,10 @@ impl Edge<'_> {
                     schemas::learn(org, generation, schemas.get())?;
                     continue;
                 }
-                (Answer::Allowed, Ok(route)) => render::discovery(route, query, &base, &types),
-                (answer, Ok(route)) => render::answer(answer, route.kinds(), &base, &projection, &types)?.whole(),
+                (Answer::Allowed, Ok(route)) => render::answer_discovery(route, query, &base, &types),
+                (answer, Ok(route)) => {
+                    render::scim_answer(answer, route.kinds(), &base, &projection, &types)?.into_response()
+                }
                 (_, Err(_)) => Err(Error::internal("a refused request was answered")),
             };
         }
@@ -315,11 +317,11 @@ impl Edge<'_> {
     /// 401, 429, or internal.
     async fn token(&self, authorization: Option<&str>, kind: TokenKind) -> Result<Known> {
         let client = self.client();
-        let Some(credentials) = auth::credentials(authorization) else {
+        let Some(credentials) = auth::bearer_credentials(authorization) else {
             return Err(self.failed(Error::unauthorized(), true).await);
         };
         let Some(token) = Token::parse(credentials) else {
-            return Err(self.failed(auth::malformed(credentials), true).await);
+            return Err(self.failed(auth::malformed_token(credentials), true).await);
         };
         let hash = token.hash();
         let found = if token.kind() == kind {
@@ -330,7 +332,7 @@ impl Edge<'_> {
         let Some(record) = found.filter(|record| record.kind == kind) else {
             return Err(self.failed(Error::unauthorized(), false).await);
         };
-        let refusal = record.refuses(now(), self.address.as_deref());
+        let refusal = record.refusal_at(now(), self.address.as_deref());
         let ended = match refusal {
             Some(Refusal::Ended) => hash.hex(),
             Some(Refusal::Outside) | None => self.at_client(&hash),
@@ -357,7 +359,7 @@ impl Edge<'_> {
     /// Returns the key under which the client's address is counted. All clients whose address the platform does not say
     /// share one.
     fn client(&self) -> String {
-        self.address.as_deref().map_or_else(|| "unknown".to_owned(), auth::range::client)
+        self.address.as_deref().map_or_else(|| "unknown".to_owned(), auth::range::client_key)
     }
 
     /// Returns the key of a token that only this client may have used wrongly.
@@ -367,7 +369,7 @@ impl Edge<'_> {
 
     /// Lets the object count and note a token that KV refuses. The object gets nothing of the request's body, and the
     /// answer is 401 in any case.
-    async fn count_ended(&self, org: &OrgId, token: &Token, record: &Record, method: &str, path: &str) {
+    async fn count_ended(&self, org: &OrgId, token: &Token, record: &TokenRecord, method: &str, path: &str) {
         let home = Residency { jurisdiction: record.jurisdiction.clone(), location_hint: None };
         let actor = Actor::Token { hash: token.hash(), dialect: record.dialect };
         let refused = self.refused(Error::unauthorized(), method, path);
@@ -386,12 +388,12 @@ impl Edge<'_> {
 
     fn scim_error(&self, error: &Error) -> Response {
         self.log(error);
-        render::error(error, &self.request_id)
+        render::scim_error(error, &self.request_id)
     }
 
     fn problem(&self, error: &Error) -> Response {
         self.log(error);
-        render::problem(error, &self.request_id)
+        render::console_problem(error, &self.request_id)
     }
 
     fn log(&self, error: &Error) {
@@ -440,7 +442,7 @@ impl Edge<'_> {
 }
 
 fn health_response() -> Response {
-    let mut response = render::document(200, &Running { status: Always::Ok }, render::JSON);
+    let mut response = render::json_document(200, &Running { status: Always::Ok }, render::JSON);
     if cfg!(feature = "test-hooks") {
         response.headers.push(("X-Test-Isolate", measure::shown()));
     }
@@ -477,6 +479,6 @@ fn random<const N: usize>() -> Result<[u8; N]> {
 }
 
 fn new_request_id() -> RequestId {
-    let text = Ids::default().next(now(), random().unwrap_or_default());
+    let text = Ids::default().next_id(now(), random().unwrap_or_default());
     RequestId::parse(&text).unwrap_or_else(RequestId::nil)
 }

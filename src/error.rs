@@ -66,15 +66,15 @@ pub enum Kind {
 impl Kind {
     /// Returns the HTTP status (RFC 7644 section 3.12, tables 8 and 9).
     pub fn status(self) -> u16 {
-        self.answer().0
+        self.status_and_type().0
     }
 
     /// Returns the `scimType`, where RFC 7644 table 9 names one.
     pub fn scim_type(self) -> Option<&'static str> {
-        self.answer().1
+        self.status_and_type().1
     }
 
-    fn answer(self) -> (u16, Option<&'static str>) {
+    fn status_and_type(self) -> (u16, Option<&'static str>) {
         match self {
             Kind::InvalidFilter => (400, Some("invalidFilter")),
             Kind::TooMany => (400, Some("tooMany")),
@@ -151,12 +151,12 @@ pub struct Error {
 impl Error {
     /// Returns a refusal with its sentence, cut to [`SENTENCE_MAX`] characters.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: String::new(), names: Vec::new(), retry_after: None, nested_in: None }.saying(detail)
+        Self { code, detail: String::new(), names: Vec::new(), retry_after: None, nested_in: None }.with_detail(detail)
     }
 
     /// Replaces the sentence, cut as in [`Error::new`].
     #[must_use]
-    pub fn saying(mut self, detail: impl Into<String>) -> Self {
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         let detail = detail.into();
         self.detail = match cut(&detail, SENTENCE_MAX) {
             Cow::Borrowed(_) => detail,
@@ -168,7 +168,7 @@ impl Error {
     /// Adds the ids or names that the refusal is about: the first 1,000, because they are one row of the journal, each
     /// cut to [`QUOTED_MAX`] characters.
     #[must_use]
-    pub fn about(mut self, names: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+    pub fn with_names(mut self, names: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
         self.names = names.into_iter().take(NAMES_MAX).map(|name| excerpt(name.as_ref())).collect();
         self
     }
@@ -180,7 +180,7 @@ impl Error {
 
     /// Returns the sentence with the code in brackets at its end, as callers see it. Not for [`Kind::Internal`], whose
     /// cause is never shown.
-    pub fn shown(&self) -> String {
+    pub fn sentence_with_code(&self) -> String {
         format!("{} [{}]", self.detail, self.code)
     }
 
@@ -238,7 +238,7 @@ impl From<Wire> for Error {
     fn from(wire: Wire) -> Self {
         let known = wire.code.as_deref().and_then(Code::parse).filter(|code| code.kind() == wire.kind);
         let Wire { kind, detail, names, retry_after, nested_in, .. } = wire;
-        Self { code: known.unwrap_or(Code::of(kind)), detail, names, retry_after, nested_in }
+        Self { code: known.unwrap_or(Code::fallback_for(kind)), detail, names, retry_after, nested_in }
     }
 }
 
@@ -263,17 +263,17 @@ mod tests {
                     .all(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))
             );
             assert_eq!(Code::parse(text), Some(*code));
-            assert_eq!(Code::of(code.kind()).kind(), code.kind());
+            assert_eq!(Code::fallback_for(code.kind()).kind(), code.kind());
         }
     }
 
     #[test]
     fn what_a_client_sent_is_quoted_in_part_and_the_code_is_never_cut() {
         let long = "ü".repeat(5000);
-        let error = Error::new(Code::ScimOff, &long).about((0..2000).map(|_| long.as_str()));
+        let error = Error::new(Code::ScimOff, &long).with_names((0..2000).map(|_| long.as_str()));
         assert_eq!(error.detail.chars().count(), SENTENCE_MAX);
         assert_eq!((error.names.len(), error.names[0].chars().count()), (NAMES_MAX, QUOTED_MAX));
-        assert!(error.shown().ends_with("ü… [scim-off]"));
+        assert!(error.sentence_with_code().ends_with("ü… [scim-off]"));
         assert_eq!(quoted(&long).chars().count(), QUOTED_MAX + 2);
         assert_eq!((quoted("a\"b"), excerpt(5)), ("\"a\\\"b\"".to_owned(), "5".to_owned()));
     }
@@ -290,7 +290,7 @@ mod tests {
         ] {
             let text = format!(r#"{{"kind":"forbidden"{code},"detail":"x","names":["a"]}}"#);
             let error: Error = serde_json::from_str(&text).unwrap();
-            assert_eq!(error, Error::new(read, "x").about(["a"]), "{text}");
+            assert_eq!(error, Error::new(read, "x").with_names(["a"]), "{text}");
         }
     }
 }

@@ -150,7 +150,7 @@ impl<'de> Deserialize<'de> for TokenHash {
 pub const NUMBER_MAX: i64 = (1 << 53) - 1;
 
 /// Reads a whole number from 0 to [`NUMBER_MAX`], as parameters and positions have it.
-pub fn whole(text: &str) -> Option<i64> {
+pub fn parse_number(text: &str) -> Option<i64> {
     text.parse().ok().filter(|number| (0..=NUMBER_MAX).contains(number))
 }
 
@@ -176,12 +176,12 @@ impl Timestamp {
 
     /// Writes RFC 3339 in UTC with milliseconds, `2026-11-24T09:30:00.000Z`.
     pub fn rfc3339(self) -> String {
-        time::write(self.0)
+        time::write_rfc3339(self.0)
     }
 
     /// Reads RFC 3339 with any offset; parts of a millisecond are dropped.
     pub fn parse(text: &str) -> Option<Self> {
-        time::read(text).map(Self)
+        time::read_rfc3339(text).map(Self)
     }
 
     /// Returns the time `milliseconds` later.
@@ -206,7 +206,7 @@ impl Ids {
     }
 
     /// Makes the next id. `random` fills the bits that make it unguessable.
-    pub fn next(&mut self, now: Timestamp, random: [u8; 6]) -> String {
+    pub fn next_id(&mut self, now: Timestamp, random: [u8; 6]) -> String {
         if now.0 > self.milliseconds {
             (self.milliseconds, self.counter) = (now.0, 0);
         } else if self.counter < COUNTER_MAX {
@@ -223,7 +223,7 @@ impl Ids {
     }
 
     /// Returns the millisecond of the last id, which is never before the clock.
-    pub fn last(&self) -> Timestamp {
+    pub fn last_time(&self) -> Timestamp {
         Timestamp(self.milliseconds)
     }
 }
@@ -248,10 +248,10 @@ mod tests {
     #[test]
     fn ids_grow_whatever_the_clock_does() {
         let mut ids = Ids::default();
-        let mut made: Vec<String> = [5, 5, 9, 9, 3, 10].map(|ms| ids.next(Timestamp(ms), [0xff; 6])).into();
+        let mut made: Vec<String> = [5, 5, 9, 9, 3, 10].map(|ms| ids.next_id(Timestamp(ms), [0xff; 6])).into();
         assert_eq!(made[0], "00000000-0005-7000-8000-ffffffffffff");
-        let mut successor = Ids::after(ids.last());
-        made.push(successor.next(Timestamp(1), [0; 6]));
+        let mut successor = Ids::after(ids.last_time());
+        made.push(successor.next_id(Timestamp(1), [0; 6]));
         assert!(made.windows(2).all(|pair| pair[0] < pair[1]), "{made:?}");
         assert_eq!(made[6], "00000000-000b-7000-8000-000000000000");
     }
@@ -259,8 +259,8 @@ mod tests {
     #[test]
     fn a_full_counter_moves_to_the_next_millisecond() {
         let mut ids = Ids { milliseconds: 7, counter: COUNTER_MAX - 1 };
-        assert_eq!(ids.next(Timestamp(7), [0; 6]), "00000000-0007-7fff-bfff-000000000000");
-        assert_eq!(ids.next(Timestamp(7), [0; 6]), "00000000-0008-7000-8000-000000000000");
+        assert_eq!(ids.next_id(Timestamp(7), [0; 6]), "00000000-0007-7fff-bfff-000000000000");
+        assert_eq!(ids.next_id(Timestamp(7), [0; 6]), "00000000-0008-7000-8000-000000000000");
     }
 
     #[test]

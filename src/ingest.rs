@@ -25,8 +25,8 @@ use crate::scim::resource::{self, Resource};
 use crate::scim::schema::{Kinds, ResourceType, Types};
 use crate::scim::unregistered::{self, Unresolved};
 use crate::scim::{constraints, json, names, urn};
-use list::Parameters;
-use patch::Envelope;
+use list::ListParameters;
+use patch::PatchEnvelope;
 use serde_json::{Map, Value};
 use std::rc::Rc;
 
@@ -85,7 +85,7 @@ struct Reading {
 
 /// The place of a command's body.
 #[derive(Clone, Copy)]
-enum Body<'b> {
+enum CommandBody<'b> {
     /// The request, not read yet.
     Whole,
     /// An operation of a Bulk request.
@@ -94,34 +94,34 @@ enum Body<'b> {
 
 impl Reading {
     /// Returns true for every dialect but `rfc`: all repairs run, because one customer can send two dialects.
-    fn mends(&self) -> bool {
+    fn runs_repairs(&self) -> bool {
         self.forms != Forms::Strict
     }
 
     /// Skips missing or foreign `schemas`: the address says what the body is.
-    fn schemas(&mut self, checked: Result<()>) -> Result<()> {
+    fn accept_schemas(&mut self, checked: Result<()>) -> Result<()> {
         match checked {
-            Err(error) if !(self.mends() && self.repairs.need(Repair::ForeignSchemas)) => Err(error),
+            Err(error) if !(self.runs_repairs() && self.repairs.note_need(Repair::ForeignSchemas)) => Err(error),
             _ => Ok(()),
         }
     }
 
     /// Notes a skipped part for the journal; only the first notes are kept.
-    fn note(&mut self, sentence: String) {
+    fn add_note(&mut self, sentence: String) {
         if self.notes.len() < NOTES_MAX {
             self.notes.push(cut(&sentence, SENTENCE_MAX).into_owned());
         }
     }
 
     /// Notes that white space around a name is to be removed; the object does it, since it knows what is stored.
-    fn name(&mut self, name: Option<&Value>) {
-        if self.mends() && name.and_then(Value::as_str).is_some_and(names::has_outer_blanks) {
-            self.repairs.need(Repair::OuterBlanks);
+    fn note_outer_blanks(&mut self, name: Option<&Value>) {
+        if self.runs_repairs() && name.and_then(Value::as_str).is_some_and(names::has_outer_blanks) {
+            self.repairs.note_need(Repair::OuterBlanks);
         }
     }
 
-    fn dropped(&mut self, unknown: Vec<String>) {
-        unknown.iter().for_each(|name| self.note(format!("The attribute {name} is unknown and was dropped.")));
+    fn note_dropped(&mut self, unknown: Vec<String>) {
+        unknown.iter().for_each(|name| self.add_note(format!("The attribute {name} is unknown and was dropped.")));
     }
 }
 
@@ -138,16 +138,16 @@ const NOTES_MAX: usize = 50;
 /// # Errors
 /// 400, 413 or 415 with the attribute or parameter in the sentence.
 pub fn ingest(route: &Scim, request: &Request<'_>) -> Result<Ingested> {
-    let forms = dialect::forms(request.dialect);
+    let forms = dialect::allowed_forms(request.dialect);
     let texts = Rc::<InTexts>::default();
     let guide = guide_for(forms != Forms::Strict, &texts);
     let mut reading = Reading { forms, repairs: Repairs::default(), notes: Vec::new(), guide, texts };
-    let (precondition, known) = condition::read(route, request)?;
+    let (precondition, known) = condition::read_conditions(route, request)?;
     // The body of a search holds what the address of a list does. The address of the search counts where the body has no
     // value: an answer as if there were no filter would show every user.
     let body = match route {
         Scim::Search(_) => {
-            let said = list::search_request(&read_body(request, Body::Whole, &reading)?.1, &reading)?;
+            let said = list::search_request(&read_body(request, CommandBody::Whole, &reading)?.1, &reading)?;
             Some(said.into_iter().chain(request.query.iter().cloned()).collect::<Vec<_>>())
         }
         _ => None,
@@ -155,11 +155,11 @@ pub fn ingest(route: &Scim, request: &Request<'_>) -> Result<Ingested> {
     let query = body.as_deref().unwrap_or(request.query);
     let projection = Projection::parse(query).unless(known);
     projection.check()?;
-    let command = read_command(route, request, Body::Whole, query, &mut reading, &projection)?;
+    let command = read_command(route, request, CommandBody::Whole, query, &mut reading, &projection)?;
     if reading.texts.used.get() {
-        reading.repairs.need(Repair::JsonInText);
+        reading.repairs.note_need(Repair::JsonInText);
     }
-    Ok(Ingested { command, precondition, projection, repairs: reading.repairs.names(), notes: reading.notes })
+    Ok(Ingested { command, precondition, projection, repairs: reading.repairs.into_names(), notes: reading.notes })
 }
 
 /// Makes the guide for one request, or one operation of a Bulk request.
@@ -170,7 +170,7 @@ fn guide_for(mends: bool, texts: &Rc<InTexts>) -> Guide {
 fn read_command(
     route: &Scim,
     request: &Request<'_>,
-    data: Body<'_>,
+    data: CommandBody<'_>,
     query: &[(String, String)],
     reading: &mut Reading,
     projection: &Projection,
@@ -182,41 +182,42 @@ fn read_command(
             Command::Discover
         }
         Scim::List(kinds) | Scim::Search(Some(kinds)) => {
-            let list = Parameters::read(query)?.of(request.types.of(*kinds), reading)?;
+            let list = ListParameters::read_parameters(query)?.list_of(request.types.of(*kinds), reading)?;
             match kinds {
                 Kinds::Users => Command::ListUsers { list },
                 Kinds::Groups => Command::ListGroups { list, members },
             }
         }
         Scim::Search(None) | Scim::ListAll => {
-            let [users, groups] = Parameters::read(query)?.of_both(request.types.all(), reading)?;
+            let [users, groups] = ListParameters::read_parameters(query)?.of_both(request.types.all(), reading)?;
             Command::Search { users, groups, members }
         }
         Scim::Get(Kinds::Users, id) => Command::GetUser { id: user_id(id)? },
         Scim::Get(Kinds::Groups, id) => Command::GetGroup { id: group_id(id)?, members },
         Scim::Delete(Kinds::Users, id) => Command::DeleteUser { id: user_id(id)? },
         Scim::Delete(Kinds::Groups, id) => Command::DeleteGroup { id: group_id(id)? },
-        Scim::Bulk => Command::Bulk(bulk::read(request, reading)?),
+        Scim::Bulk => Command::Bulk(bulk::read_bulk(request, reading)?),
         Scim::Create(Kinds::Users) => {
             let mut user = read_user(None, request, data, reading)?;
-            if reading.mends() {
+            if reading.runs_repairs() {
                 // Providers that leave `active` out read it back; without it they take the user for deactivated.
                 user.attributes.entry("active").or_insert(Value::Bool(true));
             }
             Command::CreateUser { user }
         }
         Scim::Replace(kinds, id)
-            if request.dialect.habits().partial_put && reading.repairs.need(Repair::PartialPut) =>
+            if request.dialect.habits().partial_put && reading.repairs.note_need(Repair::PartialPut) =>
         {
             let (_, body) = read_body(request, data, reading)?;
             check_id(Some(id), &body)?;
-            reading.schemas(check_schemas(&request.types.of(*kinds).schema.id, &body))?;
-            read_patch(*kinds, id, Envelope::Changed(body), request, reading, Some(members))?
+            reading.accept_schemas(check_schemas(&request.types.of(*kinds).schema.id, &body))?;
+            read_patch(*kinds, id, PatchEnvelope::Changed(body), request, reading, Some(members))?
         }
         Scim::Replace(Kinds::Users, id) => {
             let user = read_user(Some(id), request, data, reading)?;
-            let null_keeps = reading.mends() && (user.nulls.is_empty() || reading.repairs.need(Repair::NullAsAbsent));
-            let mend_formatted = reading.mends() && Repair::StaleFormatted.is_on();
+            let null_keeps =
+                reading.runs_repairs() && (user.nulls.is_empty() || reading.repairs.note_need(Repair::NullAsAbsent));
+            let mend_formatted = reading.runs_repairs() && Repair::StaleFormatted.is_on();
             Command::ReplaceUser { id: user_id(id)?, user, mend_formatted, null_keeps }
         }
         Scim::Create(Kinds::Groups) => {
@@ -225,7 +226,8 @@ fn read_command(
         }
         Scim::Replace(Kinds::Groups, id) => {
             let (mut group, members) = read_group(Some(id), request, data, reading)?;
-            let keeps = !group.nulls.is_empty() && reading.mends() && reading.repairs.need(Repair::NullAsAbsent);
+            let keeps =
+                !group.nulls.is_empty() && reading.runs_repairs() && reading.repairs.note_need(Repair::NullAsAbsent);
             if !keeps {
                 group.nulls.clear();
             }
@@ -235,8 +237,8 @@ fn read_command(
             let shown = !request.dialect.habits().mends || !projection.is_default();
             let (whole, body) = read_body(request, data, reading)?;
             // "The body of each request MUST contain the "schemas" attribute with the URI value of PatchOp."
-            reading.schemas(check_schemas(MESSAGE, &body))?;
-            let envelope = Envelope::read(whole, &body, reading)?;
+            reading.accept_schemas(check_schemas(MESSAGE, &body))?;
+            let envelope = PatchEnvelope::read_envelope(whole, &body, reading)?;
             read_patch(*kinds, id, envelope, request, reading, shown.then_some(members))?
         }
     })
@@ -246,24 +248,29 @@ fn read_command(
 fn read_patch(
     kinds: Kinds,
     id: &str,
-    envelope: Envelope<'_>,
+    envelope: PatchEnvelope<'_>,
     request: &Request<'_>,
     reading: &mut Reading,
     answer: Option<Members>,
 ) -> Result<Command> {
     Ok(match kinds {
         Kinds::Users => {
-            let (operations, unresolved) = patch::user(&request.types.user, id, envelope, reading)?;
+            let (operations, unresolved) = patch::read_user_patch(&request.types.user, id, envelope, reading)?;
             Command::PatchUser { id: user_id(id)?, operations, unresolved }
         }
         Kinds::Groups => {
-            let (operations, unresolved) = patch::group(&request.types.group, id, envelope, reading)?;
+            let (operations, unresolved) = patch::read_group_patch(&request.types.group, id, envelope, reading)?;
             Command::PatchGroup { id: group_id(id)?, operations, answer, unresolved }
         }
     })
 }
 
-fn read_user(id: Option<&str>, request: &Request<'_>, data: Body<'_>, reading: &mut Reading) -> Result<Resource> {
+fn read_user(
+    id: Option<&str>,
+    request: &Request<'_>,
+    data: CommandBody<'_>,
+    reading: &mut Reading,
+) -> Result<Resource> {
     let (_, body) = read_body(request, data, reading)?;
     let body = body.with_inside(&request.types.user.schema.id);
     check_id(id, &body)?;
@@ -273,7 +280,7 @@ fn read_user(id: Option<&str>, request: &Request<'_>, data: Body<'_>, reading: &
 fn read_group(
     id: Option<&str>,
     request: &Request<'_>,
-    data: Body<'_>,
+    data: CommandBody<'_>,
     reading: &mut Reading,
 ) -> Result<(Resource, Option<Vec<MemberId>>)> {
     let kind = &request.types.group;
@@ -284,11 +291,15 @@ fn read_group(
     let resource = resource_of(kind, &body, id.is_some(), reading)?;
     let name = resource.attributes.get("displayName").and_then(Value::as_str).unwrap_or_default();
     let label = id.map_or_else(|| quoted(name), str::to_owned);
-    let members = match sent.map(|value| members::read(kind, value, reading)).transpose()? {
+    let members = match sent.map(|value| members::read_members(kind, value, reading)).transpose()? {
         None => None,
-        Some(members::Said::Null) if reading.mends() && reading.repairs.need(Repair::NullAsAbsent) => None,
-        Some(members::Said::Null) => Some(Vec::new()),
-        Some(said) => Some(said.wanted(&label)?),
+        Some(members::MembersValue::Null)
+            if reading.runs_repairs() && reading.repairs.note_need(Repair::NullAsAbsent) =>
+        {
+            None
+        }
+        Some(members::MembersValue::Null) => Some(Vec::new()),
+        Some(said) => Some(said.ids_to_add(&label)?),
     };
     Ok((resource, members))
 }
@@ -296,25 +307,25 @@ fn read_group(
 /// Reads the body of a POST or of a PUT.
 fn resource_of(kind: &ResourceType, body: &Object<'_>, is_put: bool, reading: &mut Reading) -> Result<Resource> {
     let (sent, (body, unresolved)) = (body, split_known(kind, body, reading)?);
-    let mut repairs = reading.repairs.apart();
-    let body = if reading.mends() { dialect::body(kind, body, &mut repairs) } else { body };
+    let mut repairs = reading.repairs.for_part();
+    let body = if reading.runs_repairs() { dialect::mend_body(kind, body, &mut repairs) } else { body };
     let is_mended = reading.repairs.take_in(repairs);
     let named = body.iter().find(|(key, _)| key.eq_ignore_ascii_case("schemas")).map(|(_, value)| value);
     let urns = named.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-    reading.schemas(check_named(&kind.schema.id, urns))?;
+    reading.accept_schemas(check_named(&kind.schema.id, urns))?;
     let mut read = resource::read(kind, body)?;
     if !is_put {
         read = read.whole()?;
     } else if is_mended || !read.refused.is_empty() || !read.unknown.is_empty() {
         // A PUT sends back what was read, and for that no rule is asked.
         let echoes = echo::of_body(kind, sent, &read.refused, reading)?;
-        read.unknown = echo::untold(&echoes, read.unknown);
+        read.unknown = echo::names_without_echo(&echoes, read.unknown);
         read.resource.echoes = echoes;
     }
     read.resource.unresolved = unresolved;
     constraints::check_core(kind, &read.resource.attributes)?;
-    reading.name(read.resource.attributes.get(names::attribute(kind)));
-    reading.dropped(read.unknown);
+    reading.note_outer_blanks(read.resource.attributes.get(names::attribute(kind)));
+    reading.note_dropped(read.unknown);
     Ok(read.resource)
 }
 
@@ -341,7 +352,7 @@ fn keep_value(
     map: &mut Map<String, Value>,
     unresolved: &mut Vec<Unresolved>,
 ) -> Result<()> {
-    let key = match reading.mends() {
+    let key = match reading.runs_repairs() {
         true => dialect::urn_alias(name.to_owned(), &mut Repairs::default()),
         false => name.to_owned(),
     };
@@ -355,7 +366,7 @@ fn keep_value(
         reading.guide.kept(sub.unwrap_or(attribute), value)?
     } else if value.shape() == Shape::Object && urn::is_extension(&key) {
         reading.guide.whole(value)?
-    } else if reading.mends() && unregistered::is_unregistered(kind, &key) {
+    } else if reading.runs_repairs() && unregistered::is_unregistered(kind, &key) {
         if !value.is_null() {
             reading.guide.look_up()?;
             let value = reading.guide.whole(value)?;
@@ -372,11 +383,11 @@ fn keep_value(
 
 /// Returns the place of an attribute whose name is a path, which is a repair.
 fn place_of_path(kind: &ResourceType, key: &str, reading: &Reading) -> Result<Option<Resolved>> {
-    if !reading.mends() || !kind.may_name(key) {
+    if !reading.runs_repairs() || !kind.may_name(key) {
         return Ok(None);
     }
     reading.guide.look_up()?;
-    Ok(dialect::elsewhere(kind, key, &mut Repairs::default()))
+    Ok(dialect::place_of_key(kind, key, &mut Repairs::default()))
 }
 
 /// Checks that `schemas` names what the body is (RFC 7643 section 3).
@@ -393,8 +404,8 @@ fn check_named(wanted: &str, urns: impl IntoIterator<Item = impl AsRef<str>>) ->
 }
 
 /// Returns the checked body and its first level.
-fn read_body<'b>(request: &Request<'b>, data: Body<'b>, reading: &Reading) -> Result<(Checked<'b>, Object<'b>)> {
-    if let Body::Data(data) = data {
+fn read_body<'b>(request: &Request<'b>, data: CommandBody<'b>, reading: &Reading) -> Result<(Checked<'b>, Object<'b>)> {
+    if let CommandBody::Data(data) = data {
         return Ok((data, data.object().unwrap_or_default()));
     }
     let encoding = request.content_encoding.unwrap_or_default().trim();

@@ -14,10 +14,12 @@ pub fn execute(sql: &dyn Sql, call: &RegistryCall, now: Timestamp) -> RegistryRe
     store::create_table(sql)?;
     match call {
         RegistryCall::Put { org, display_name, residency } => transact(sql, || {
-            store::insert(sql, org, display_name.as_deref(), residency, now)?;
+            store::insert_organisation(sql, org, display_name.as_deref(), residency, now)?;
             get(sql, org)
         }),
-        RegistryCall::Rename { org, display_name } => store::rename(sql, org, display_name).map(|()| Vec::new()),
+        RegistryCall::Rename { org, display_name } => {
+            store::rename_organisation(sql, org, display_name).map(|()| Vec::new())
+        }
         RegistryCall::Get { org } => get(sql, org),
         RegistryCall::Erase { org } => transact(sql, || {
             store::mark_erasing(sql, org)?;

@@ -6,8 +6,8 @@ mod bulk;
 mod discovery;
 mod resource;
 
-pub use body::Body;
-pub use discovery::{check_query, discovery};
+pub use body::BodyWriter;
+pub use discovery::{answer_discovery, check_query};
 
 use crate::directory::console::Problem;
 use crate::directory::reply::{Answer, Stored};
@@ -47,25 +47,25 @@ pub const ALWAYS: [(&str, &str); 2] = [("Cache-Control", "no-store"), ("X-Conten
 
 /// The answer to a SCIM request, its body still in pieces.
 #[derive(Debug)]
-pub struct Shown {
+pub struct RenderedAnswer {
     /// The status.
     pub status: u16,
     /// The headers besides content type and request id.
     pub headers: Vec<(&'static str, String)>,
     /// The body; empty for 204 and 304.
-    pub body: Body,
+    pub body: BodyWriter,
 }
 
-impl Shown {
-    fn of(status: u16, headers: Vec<(&'static str, String)>) -> Self {
-        Self { status, headers, body: Body::default() }
+impl RenderedAnswer {
+    fn with_headers(status: u16, headers: Vec<(&'static str, String)>) -> Self {
+        Self { status, headers, body: BodyWriter::default() }
     }
 
     /// Returns the answer as it is sent at once.
     ///
     /// # Errors
     /// Internal, if a part of it is still to be read from the storage.
-    pub fn whole(self) -> Result<Response> {
+    pub fn into_response(self) -> Result<Response> {
         let Self { status, headers, body } = self;
         Ok(Response { status, headers, body: body.into_text()?.into_bytes(), content_type: SCIM_JSON })
     }
@@ -75,39 +75,45 @@ impl Shown {
 ///
 /// # Errors
 /// Internal only.
-pub fn answer(answer: Answer, kinds: Kinds, base: &str, projection: &Projection, types: &Types) -> Result<Shown> {
+pub fn scim_answer(
+    answer: Answer,
+    kinds: Kinds,
+    base: &str,
+    projection: &Projection,
+    types: &Types,
+) -> Result<RenderedAnswer> {
     match answer {
         Answer::Created(stored) => shown_resource(201, *stored, kinds, base, projection, types),
         Answer::Resource(stored) if projection.known.as_ref().is_some_and(|known| known.has(&view::etag(&stored))) => {
-            Ok(Shown::of(304, vec![("ETag", view::etag(&stored))]))
+            Ok(RenderedAnswer::with_headers(304, vec![("ETag", view::etag(&stored))]))
         }
         Answer::Resource(stored) => shown_resource(200, *stored, kinds, base, projection, types),
         Answer::List { total, start_index, resources, next_cursor, groups_left_out } => {
-            let mut shown = Shown::of(200, Vec::new());
+            let mut shown = RenderedAnswer::with_headers(200, Vec::new());
             if groups_left_out && projection.shows("groups") {
                 shown.headers.push((NOTE, GROUPS_LEFT_OUT.to_owned()));
             }
             let next = next_cursor.map_or_else(String::new, |cursor| format!(r#""nextCursor":"{cursor}","#));
-            shown.body.put(&format!(
+            shown.body.push_text(&format!(
                 r#"{{"schemas":["{LIST_RESPONSE}"],"totalResults":{total},"startIndex":{start_index},"itemsPerPage":{},{next}"Resources":["#,
                 resources.len(),
             ));
             for (at, stored) in resources.into_iter().enumerate() {
                 if at > 0 {
-                    shown.body.put(",");
+                    shown.body.push_text(",");
                 }
                 let kinds = if stored.group { Kinds::Groups } else { kinds };
-                resource::write(&mut shown.body, stored, (kinds, types.of(kinds)), base, projection)?;
+                resource::write_resource(&mut shown.body, stored, (kinds, types.of(kinds)), base, projection)?;
             }
-            shown.body.put("]}");
+            shown.body.push_text("]}");
             Ok(shown)
         }
         Answer::Bulk(operations) => {
-            let mut shown = Shown::of(200, Vec::new());
-            bulk::write(&mut shown.body, operations, base);
+            let mut shown = RenderedAnswer::with_headers(200, Vec::new());
+            bulk::write_bulk(&mut shown.body, operations, base);
             Ok(shown)
         }
-        Answer::Nothing => Ok(Shown::of(204, Vec::new())),
+        Answer::Nothing => Ok(RenderedAnswer::with_headers(204, Vec::new())),
         Answer::Allowed
         | Answer::Json(_)
         | Answer::New(_)
@@ -129,10 +135,10 @@ fn shown_resource(
     base: &str,
     projection: &Projection,
     types: &Types,
-) -> Result<Shown> {
-    let headers = vec![("Location", view::location(&stored.id, kinds, base)), ("ETag", view::etag(&stored))];
-    let mut shown = Shown::of(status, headers);
-    resource::write(&mut shown.body, stored, (kinds, types.of(kinds)), base, projection)?;
+) -> Result<RenderedAnswer> {
+    let headers = vec![("Location", view::location_of(&stored.id, kinds, base)), ("ETag", view::etag(&stored))];
+    let mut shown = RenderedAnswer::with_headers(status, headers);
+    resource::write_resource(&mut shown.body, stored, (kinds, types.of(kinds)), base, projection)?;
     Ok(shown)
 }
 
@@ -148,7 +154,7 @@ pub fn is_for_the_edge(answer: &Answer) -> bool {
 ///
 /// # Errors
 /// Internal only.
-pub fn console(answer: Answer) -> Result<Response> {
+pub fn console_response(answer: Answer) -> Result<Response> {
     let mut headers = Vec::new();
     let (status, body) = match &answer {
         Answer::Json(text) => (200, text.get()),
@@ -164,17 +170,17 @@ pub fn console(answer: Answer) -> Result<Response> {
 }
 
 /// Writes a document of this service itself, of a type that can always be written.
-pub fn document(status: u16, body: &impl Serialize, content_type: &'static str) -> Response {
+pub fn json_document(status: u16, body: &impl Serialize, content_type: &'static str) -> Response {
     let body = serde_json::to_vec(body).unwrap_or_default();
     Response { status, headers: Vec::new(), body, content_type }
 }
 
 /// Writes a refusal in SCIM's form (RFC 7644 section 3.12). For a fault of the service it says the request id and
 /// nothing else.
-pub fn error(error: &Error, request: &RequestId) -> Response {
+pub fn scim_error(error: &Error, request: &RequestId) -> Response {
     let status = error.kind().status();
     let body = error_body(error, &shown_detail(error, request));
-    Response { headers: error_headers(error), ..document(status, &body, SCIM_JSON) }
+    Response { headers: error_headers(error), ..json_document(status, &body, SCIM_JSON) }
 }
 
 fn error_body(error: &Error, detail: &str) -> Value {
@@ -190,7 +196,7 @@ fn error_body(error: &Error, detail: &str) -> Value {
 }
 
 /// Writes a refusal of the Console's API (RFC 9457).
-pub fn problem(error: &Error, request: &RequestId) -> Response {
+pub fn console_problem(error: &Error, request: &RequestId) -> Response {
     let status = error.kind().status();
     let body = Problem {
         kind: format!("urn:scim-edge:error:{}", error.code),
@@ -200,13 +206,13 @@ pub fn problem(error: &Error, request: &RequestId) -> Response {
         detail: shown_detail(error, request),
         request_id: request,
     };
-    Response { headers: error_headers(error), ..document(status, &body, PROBLEM_JSON) }
+    Response { headers: error_headers(error), ..json_document(status, &body, PROBLEM_JSON) }
 }
 
 fn shown_detail(error: &Error, request: &RequestId) -> String {
     match error.kind() {
         Kind::Internal => format!("Internal error. Give support the request id {request}. [{}]", error.code),
-        _ => error.shown(),
+        _ => error.sentence_with_code(),
     }
 }
 
@@ -269,7 +275,7 @@ mod tests {
             let projection = Projection::parse(&crate::route::query(query));
             let types = Types::default();
             let stored = Answer::Resource(Box::new(stored()));
-            let found = answer(stored, Kinds::Users, "https://h", &projection, &types).unwrap();
+            let found = scim_answer(stored, Kinds::Users, "https://h", &projection, &types).unwrap();
             assert_eq!(found.body.into_text().unwrap(), expected, "{query}");
         }
     }
@@ -279,14 +285,15 @@ mod tests {
         let request = RequestId::parse("r-1").unwrap();
         let text = |response: Response| String::from_utf8(response.body).unwrap();
         assert_eq!(
-            text(error(&Error::new(Code::WrongType, "x"), &request)),
+            text(scim_error(&Error::new(Code::WrongType, "x"), &request)),
             r#"{"detail":"x [wrong-type]","schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"scimType":"invalidValue","status":"400"}"#
         );
-        let ours = text(error(&Error::internal("secret cause"), &request));
+        let ours = text(scim_error(&Error::internal("secret cause"), &request));
         assert!(ours.contains("r-1") && !ours.contains("secret"), "{ours}");
         let headers = [("X-Error-Code", "unauthorized".to_owned()), ("WWW-Authenticate", "Bearer".to_owned())];
-        assert_eq!(error(&Error::unauthorized(), &request).headers, headers);
-        let problem: Value = serde_json::from_slice(&problem(&Error::new(Code::ScimOff, "x"), &request).body).unwrap();
+        assert_eq!(scim_error(&Error::unauthorized(), &request).headers, headers);
+        let problem: Value =
+            serde_json::from_slice(&console_problem(&Error::new(Code::ScimOff, "x"), &request).body).unwrap();
         let expected = json!({
             "type": "urn:scim-edge:error:scim-off", "title": "forbidden", "status": 403, "code": "scim-off",
             "detail": "x [scim-off]", "requestId": "r-1",

@@ -343,7 +343,7 @@ fn check_method(method: &str, allowed: &[&str]) -> Result<()> {
     }
     let list = allowed.join(", ");
     Err(Error::new(Code::MethodNotAllowed, format!("{method} is not allowed at this address. Use {list}."))
-        .about([list]))
+        .with_names([list]))
 }
 
 fn not_offered(what: &str, instead: &str) -> Error {
@@ -375,7 +375,7 @@ fn no_organisation(name: &str, path: &str) -> Error {
             name = quoted(name)
         ),
     )
-    .about([name])
+    .with_names([name])
 }
 
 /// Returns 404 for an address under `/v1` that the Console's API does not have.

@@ -93,7 +93,7 @@ pub enum Cell {
 ///
 /// # Errors
 /// As `read`.
-pub fn each<T>(rows: Vec<Row>, read: impl Fn(Row) -> Result<T>) -> Result<Vec<T>> {
+pub fn read_rows<T>(rows: Vec<Row>, read: impl Fn(Row) -> Result<T>) -> Result<Vec<T>> {
     let mut all = Vec::with_capacity(rows.len());
     for row in rows {
         all.push(read(row)?);
@@ -184,12 +184,12 @@ pub fn transact<T>(sql: &dyn Sql, mut body: impl FnMut() -> Result<T>) -> Result
 }
 
 /// Returns the first row, if any.
-pub fn first(sql: &dyn Sql, text: &str, params: &[Param<'_>]) -> Result<Option<Row>> {
+pub fn first_row(sql: &dyn Sql, text: &str, params: &[Param<'_>]) -> Result<Option<Row>> {
     Ok(sql.query(text, params)?.into_iter().next())
 }
 
 /// Writes many values as JSON parameters, in pieces that stay below [`TEXT_MAX`].
-pub fn pieces<T: serde::Serialize>(values: &[T]) -> Result<Vec<String>> {
+pub fn json_pieces<T: serde::Serialize>(values: &[T]) -> Result<Vec<String>> {
     // An id has at most 128 bytes: 131 with its quotes and comma.
     values.chunks(TEXT_MAX / 140).map(|chunk| serde_json::to_string(chunk).map_err(Error::internal)).collect()
 }

@@ -12,7 +12,7 @@ pub const RANGES_MAX: usize = 50;
 ///
 /// # Errors
 /// 400 that names the entry, if it is not a range or has bits beyond its prefix: the admin meant another range.
-pub fn canonical(entries: &[String]) -> Result<Vec<String>> {
+pub fn canonical_ranges(entries: &[String]) -> Result<Vec<String>> {
     if entries.len() > RANGES_MAX {
         let detail = format!("addressRanges has {} entries; at most {RANGES_MAX} are allowed.", entries.len());
         return Err(Error::new(Code::InvalidAddressRange, detail));
@@ -20,7 +20,7 @@ pub fn canonical(entries: &[String]) -> Result<Vec<String>> {
     let mut kept = Vec::new();
     for entry in entries {
         let shown: String = entry.chars().take(64).collect();
-        let range = Range::parse(entry.trim()).ok_or_else(|| {
+        let range = AddressRange::parse(entry.trim()).ok_or_else(|| {
             Error::new(
                 Code::InvalidAddressRange,
                 format!(
@@ -30,21 +30,21 @@ pub fn canonical(entries: &[String]) -> Result<Vec<String>> {
                 ),
             )
         })?;
-        let whole = Range { address: range.address & range.mask(), ..range };
+        let whole = AddressRange { address: range.address & range.mask(), ..range };
         if whole.address != range.address {
-            let one = Range { bits: 128, ..range };
+            let one = AddressRange { bits: 128, ..range };
             return Err(Error::new(
                 Code::InvalidAddressRange,
                 format!(
                     "addressRanges: {shown} has bits beyond its prefix. Write {} for the whole range, or {} for the \
                      single address.",
-                    whole.text(),
-                    one.text(),
+                    whole.to_text(),
+                    one.to_text(),
                     shown = quoted(&shown)
                 ),
             ));
         }
-        let text = range.text();
+        let text = range.to_text();
         if !kept.contains(&text) {
             kept.push(text);
         }
@@ -54,36 +54,39 @@ pub fn canonical(entries: &[String]) -> Result<Vec<String>> {
 
 /// Returns true if one of the ranges has the address. Without ranges every address is allowed; with ranges an unknown
 /// one is not.
-pub fn allow(ranges: &[String], address: Option<&str>) -> bool {
+pub fn allows_address(ranges: &[String], address: Option<&str>) -> bool {
     let address = address.and_then(|text| address_bits(text.trim()));
     ranges.is_empty()
-        || address
-            .is_some_and(|address| ranges.iter().filter_map(|text| Range::parse(text)).any(|range| range.has(address)))
+        || address.is_some_and(|address| {
+            ranges.iter().filter_map(|text| AddressRange::parse(text)).any(|range| range.contains_address(address))
+        })
 }
 
 /// Returns true if each of the ranges is inside one of `outer`. An empty list allows every address, so it is inside an
 /// empty list only.
 pub fn is_within(inner: &[String], outer: &[String]) -> bool {
-    let parsed = |ranges: &[String]| ranges.iter().filter_map(|text| Range::parse(text)).collect::<Vec<_>>();
+    let parsed = |ranges: &[String]| ranges.iter().filter_map(|text| AddressRange::parse(text)).collect::<Vec<_>>();
     let (all, around) = (parsed(inner), parsed(outer));
     // At most RANGES_MAX of each.
     outer.is_empty()
         || (!inner.is_empty()
             && all.len() == inner.len()
-            && all.iter().all(|one| around.iter().any(|range| one.bits >= range.bits && range.has(one.address))))
+            && all
+                .iter()
+                .all(|one| around.iter().any(|range| one.bits >= range.bits && range.contains_address(one.address))))
 }
 
 /// Returns the key under which an address is counted: IPv4 as it is, IPv6 by its first 64 bits, because one client has
 /// all addresses below them.
-pub fn client(address: &str) -> String {
+pub fn client_key(address: &str) -> String {
     let Some(address) = address_bits(address.trim()) else { return address.to_owned() };
-    let range = Range { address, bits: if address >> 32 == MAPPED { 128 } else { 64 } };
-    Range { address: address & range.mask(), ..range }.text()
+    let range = AddressRange { address, bits: if address >> 32 == MAPPED { 128 } else { 64 } };
+    AddressRange { address: address & range.mask(), ..range }.to_text()
 }
 
 /// The addresses that share the first `bits` bits of `address`.
 #[derive(Clone, Copy)]
-struct Range {
+struct AddressRange {
     address: u128,
     bits: u32,
 }
@@ -99,7 +102,7 @@ fn address_bits(text: &str) -> Option<u128> {
 /// The 96 bits before a mapped IPv4 address.
 const MAPPED: u128 = 0xffff;
 
-impl Range {
+impl AddressRange {
     fn parse(text: &str) -> Option<Self> {
         let (address, prefix) = text.split_once('/').unwrap_or((text, ""));
         let number = address_bits(address)?;
@@ -119,7 +122,7 @@ impl Range {
 
     /// Returns true if the range has the address. An IPv4 address is only in a range of IPv4 addresses: `::/0` means
     /// IPv6.
-    fn has(self, address: u128) -> bool {
+    fn contains_address(self, address: u128) -> bool {
         address & self.mask() == self.address && (address >> 32 != MAPPED || self.is_v4())
     }
 
@@ -127,7 +130,7 @@ impl Range {
         self.address >> 32 == MAPPED && self.bits >= 96
     }
 
-    fn text(self) -> String {
+    fn to_text(self) -> String {
         if self.is_v4() {
             // The lower half is the address.
             format!("{}/{}", Ipv4Addr::from(self.address as u32), self.bits - 96)
@@ -174,17 +177,17 @@ mod tests {
             ("example.com", Err("\"example.com\" is not an address range")),
             ("", Err("\"\" is not an address range")),
         ] {
-            match (canonical(&["192.0.2.1".to_owned(), entry.to_owned()]), expected) {
+            match (canonical_ranges(&["192.0.2.1".to_owned(), entry.to_owned()]), expected) {
                 (Ok(kept), Ok(text)) => assert_eq!(kept, ["192.0.2.1/32", text]),
                 (Err(error), Err(part)) => assert!(error.detail.contains(part), "{entry}: {error}"),
                 (found, expected) => panic!("{entry}: {found:?}, wanted {expected:?}"),
             }
         }
         let twice = ["10.0.0.0/8", "::ffff:a00:0/104"].map(str::to_owned);
-        assert_eq!(canonical(&twice).unwrap(), ["10.0.0.0/8"]);
+        assert_eq!(canonical_ranges(&twice).unwrap(), ["10.0.0.0/8"]);
         let many: Vec<String> = (0..51).map(|n| format!("10.0.0.{n}")).collect();
-        assert!(canonical(&many).unwrap_err().detail.contains("51 entries"));
-        assert_eq!(canonical(&many[..50]).unwrap().len(), 50);
+        assert!(canonical_ranges(&many).unwrap_err().detail.contains("51 entries"));
+        assert_eq!(canonical_ranges(&many[..50]).unwrap().len(), 50);
     }
 
     #[test]
@@ -208,7 +211,7 @@ mod tests {
             (&["10.0.0.0/8", "2001:db8::/33"], Some("10.255.255.255"), true),
         ] {
             let ranges: Vec<String> = ranges.iter().map(|range| (*range).to_owned()).collect();
-            assert_eq!(allow(&ranges, address), expected, "{address:?} in {ranges:?}");
+            assert_eq!(allows_address(&ranges, address), expected, "{address:?} in {ranges:?}");
         }
     }
 
@@ -221,7 +224,7 @@ mod tests {
             ("2001:db8:1:2::", "2001:db8:1:2::/64"),
             ("unknown", "unknown"),
         ] {
-            assert_eq!(client(address), expected, "{address}");
+            assert_eq!(client_key(address), expected, "{address}");
         }
     }
 
@@ -239,11 +242,11 @@ mod tests {
                 false => Ipv6Addr::from(number).to_string(),
             };
             let written = format!("{}/{bits}", text(first));
-            let kept = canonical(std::slice::from_ref(&written)).unwrap();
+            let kept = canonical_ranges(std::slice::from_ref(&written)).unwrap();
             prop_assert_eq!(&kept, std::slice::from_ref(&written));
             let same = format!("{range:0width$b}", width = width as usize)[..bits as usize]
                 == format!("{address:0width$b}", width = width as usize)[..bits as usize];
-            prop_assert_eq!(allow(&kept, Some(&text(address))), same, "{} in {}", text(address), written);
+            prop_assert_eq!(allows_address(&kept, Some(&text(address))), same, "{} in {}", text(address), written);
         }
     }
 }

@@ -7,20 +7,20 @@ use std::collections::BTreeMap;
 /// has ended, then the one least worth keeping, among equals the oldest.
 #[derive(Debug)]
 pub struct Remembered<K, V> {
-    entries: BTreeMap<K, Entry<V>>,
+    entries: BTreeMap<K, TimedEntry<V>>,
     most: usize,
 }
 
 #[derive(Debug)]
-struct Entry<V> {
+struct TimedEntry<V> {
     since: Timestamp,
     until: Timestamp,
     keep: bool,
     value: V,
 }
 
-impl<V> Entry<V> {
-    fn lives(&self, now: Timestamp) -> bool {
+impl<V> TimedEntry<V> {
+    fn is_alive(&self, now: Timestamp) -> bool {
         self.since <= now && now < self.until
     }
 }
@@ -34,20 +34,20 @@ impl<K: Ord + Clone, V> Remembered<K, V> {
     /// Returns the value of the key, if its time is not over at `now`. An entry that was inserted later than `now` is
     /// over: the clock went back.
     pub fn get(&self, key: &K, now: Timestamp) -> Option<&V> {
-        self.entries.get(key).filter(|entry| entry.lives(now)).map(|entry| &entry.value)
+        self.entries.get(key).filter(|entry| entry.is_alive(now)).map(|entry| &entry.value)
     }
 
     /// Inserts a value until a time. An entry that is not worth keeping (`keep`) is replaced before all that are.
     pub fn insert(&mut self, key: K, value: V, keep: bool, now: Timestamp, until: Timestamp) {
         if self.entries.len() >= self.most && !self.entries.contains_key(&key) {
             // This looks once at each of at most `most` entries.
-            let rank = |entry: &Entry<V>| (entry.lives(now), entry.keep, entry.since);
+            let rank = |entry: &TimedEntry<V>| (entry.is_alive(now), entry.keep, entry.since);
             let first = self.entries.iter().min_by_key(|(_, entry)| rank(entry)).map(|(key, _)| key.clone());
             if let Some(first) = first {
                 self.entries.remove(&first);
             }
         }
-        self.entries.insert(key, Entry { since: now, until, keep, value });
+        self.entries.insert(key, TimedEntry { since: now, until, keep, value });
     }
 
     /// Removes one entry.

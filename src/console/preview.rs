@@ -152,12 +152,11 @@ impl Preview {
         let types = &mut types.clone();
         types.spell_on_reading(spelled_on_reading);
         let response = match (*outcome, &self.route) {
-            (Err(error), _) => render::error(&error, id),
-            (Ok(Answer::Allowed), Ok(route)) => {
-                render::discovery(route, &self.query, base, types).unwrap_or_else(|error| render::error(&error, id))
-            }
+            (Err(error), _) => render::scim_error(&error, id),
+            (Ok(Answer::Allowed), Ok(route)) => render::answer_discovery(route, &self.query, base, types)
+                .unwrap_or_else(|error| render::scim_error(&error, id)),
             (Ok(answer), Ok(route)) => {
-                render::answer(answer, route.kinds(), base, &shown.projection, types)?.whole()?
+                render::scim_answer(answer, route.kinds(), base, &shown.projection, types)?.into_response()?
             }
             (Ok(_), Err(_)) => return Err(Error::internal("a refused request was answered")),
         };
@@ -179,6 +178,6 @@ impl Preview {
             changes: &changes,
             change_count: count,
         };
-        Ok(render::document(200, &answer, render::JSON))
+        Ok(render::json_document(200, &answer, render::JSON))
     }
 }

@@ -21,7 +21,7 @@ const SIGNS: [(&str, &str); 9] = [
 
 /// Returns the caller's name for the journal: the dialect that the admin chose; else the client that the User-Agent,
 /// Entra ID's own header or the beginning of the body tell; empty if none of them does.
-pub fn caller(dialect: Dialect, user_agent: &str, has_adscim_version: bool, body: &[u8]) -> String {
+pub fn caller_name(dialect: Dialect, user_agent: &str, has_adscim_version: bool, body: &[u8]) -> String {
     let name = match dialect {
         Dialect::Auto if user_agent.get(..4).is_some_and(|name| name.eq_ignore_ascii_case("okta")) => "Okta",
         Dialect::Auto if has_adscim_version => "Entra",
@@ -82,9 +82,9 @@ mod tests {
             (Dialect::Entra, "Okta SCIM Client 1.0.0", false, "", "Entra"),
             (Dialect::Ping, "", true, "", "Ping"),
         ] {
-            assert_eq!(caller(dialect, user_agent, adscim, body.as_bytes()), expected, "{user_agent} {body}");
+            assert_eq!(caller_name(dialect, user_agent, adscim, body.as_bytes()), expected, "{user_agent} {body}");
         }
         let late = format!("{}{}", " ".repeat(LOOKED_AT), hex(24));
-        assert_eq!(caller(Dialect::Auto, "", false, late.as_bytes()), "", "only the beginning is read");
+        assert_eq!(caller_name(Dialect::Auto, "", false, late.as_bytes()), "", "only the beginning is read");
     }
 }

@@ -6,23 +6,23 @@ use crate::scim::patch::Op;
 
 /// Returns the operations of a PATCH: `operations` for `Operations`, a bare operation without the list around it, and
 /// one operation in place of a list. `whole` is the body.
-pub fn operations<'a>(whole: Checked<'a>, body: &Object<'a>, repairs: &mut Repairs) -> Option<Vec<Checked<'a>>> {
+pub fn patch_operations<'a>(whole: Checked<'a>, body: &Object<'a>, repairs: &mut Repairs) -> Option<Vec<Checked<'a>>> {
     match body.entry("Operations") {
         Some((name, list)) if list.shape() == Shape::Array => {
-            (name == "Operations" || repairs.need(Repair::OperationsCase)).then(|| list.elements()).flatten()
+            (name == "Operations" || repairs.note_need(Repair::OperationsCase)).then(|| list.elements()).flatten()
         }
-        Some((_, one)) if one.shape() == Shape::Object => repairs.need(Repair::SingleOperation).then(|| vec![one]),
+        Some((_, one)) if one.shape() == Shape::Object => repairs.note_need(Repair::SingleOperation).then(|| vec![one]),
         Some(_) => None,
-        None => (body.get("op").is_some() && repairs.need(Repair::BareOperation)).then(|| vec![whole]),
+        None => (body.get("op").is_some() && repairs.note_need(Repair::BareOperation)).then(|| vec![whole]),
     }
 }
 
 /// Reads `op` in any case, in every dialect.
-pub fn op(text: &str, repairs: &mut Repairs) -> Option<Op> {
+pub fn read_op(text: &str, repairs: &mut Repairs) -> Option<Op> {
     let (op, name) = [(Op::Add, "add"), (Op::Remove, "remove"), (Op::Replace, "replace")]
         .into_iter()
         .find(|(_, name)| text.eq_ignore_ascii_case(name))?;
-    (text == name || repairs.need(Repair::OpCase)).then_some(op)
+    (text == name || repairs.note_need(Repair::OpCase)).then_some(op)
 }
 
 #[cfg(test)]
@@ -42,11 +42,11 @@ mod tests {
             let mut repairs = Repairs::default();
             let text = sent.to_string();
             let whole = Checked::new(&text);
-            let found = operations(whole, &whole.object().unwrap_or_default(), &mut repairs).unwrap_or_default();
+            let found = patch_operations(whole, &whole.object().unwrap_or_default(), &mut repairs).unwrap_or_default();
             assert_eq!(found.first().map(|one| one.value()).as_ref(), Some(&op), "{sent}");
-            assert_eq!(repairs.names().join(" "), needed);
+            assert_eq!(repairs.into_names().join(" "), needed);
         }
-        assert_eq!(operations(Checked::NULL, &Object::default(), &mut Repairs::default()), None);
+        assert_eq!(patch_operations(Checked::NULL, &Object::default(), &mut Repairs::default()), None);
     }
 
     #[test]
@@ -59,7 +59,11 @@ mod tests {
             ("", None, ""),
         ] {
             let mut repairs = Repairs::default();
-            assert_eq!((op(text, &mut repairs), repairs.names().join(" ")), (expected, needed.to_owned()), "{text}");
+            assert_eq!(
+                (read_op(text, &mut repairs), repairs.into_names().join(" ")),
+                (expected, needed.to_owned()),
+                "{text}"
+            );
         }
     }
 }

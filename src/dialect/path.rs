@@ -9,7 +9,7 @@ use crate::scim::schema::ENTERPRISE;
 use percent_encoding::percent_decode_str;
 
 /// Returns the forms that a dialect's paths and filters may have.
-pub fn forms(dialect: Dialect) -> Forms {
+pub fn allowed_forms(dialect: Dialect) -> Forms {
     match Form::ALL.into_iter().find(|form| !repair_of_form(*form).is_on()) {
         _ if !dialect.habits().mends => Forms::Strict,
         None => Forms::Lenient,
@@ -22,16 +22,16 @@ pub fn forms(dialect: Dialect) -> Forms {
 ///
 /// # Errors
 /// The error that is left with all forms allowed.
-pub fn form<T, E>(forms: Forms, repairs: &mut Repairs, read: impl Fn(Forms) -> Result<T, E>) -> Result<T, E> {
+pub fn read_in_forms<T, E>(forms: Forms, repairs: &mut Repairs, read: impl Fn(Forms) -> Result<T, E>) -> Result<T, E> {
     let strict = read(Forms::Strict);
     if strict.is_ok() || forms == Forms::Strict {
         return strict;
     }
     let found = read(forms)?;
     if repairs.may_look() {
-        let unknown = Form::ALL.into_iter().filter(|form| !repairs.has(repair_of_form(*form)));
+        let unknown = Form::ALL.into_iter().filter(|form| !repairs.was_noted(repair_of_form(*form)));
         let needed: Vec<Form> = unknown.filter(|form| read(Forms::Without(*form)).is_err()).collect();
-        needed.into_iter().for_each(|form| _ = repairs.need(repair_of_form(form)));
+        needed.into_iter().for_each(|form| _ = repairs.note_need(repair_of_form(form)));
     }
     Ok(found)
 }
@@ -64,7 +64,7 @@ pub fn urn_alias(text: String, repairs: &mut Repairs) -> String {
         (head.eq_ignore_ascii_case(urn) && (rest.is_empty() || rest.starts_with([':', '.']))).then_some(rest)
     };
     match ENTERPRISE_ALIASES.iter().find_map(|alias| rest(alias)) {
-        Some(rest) if rest_of_the_true_one(&text).is_none() && repairs.need(Repair::UrnAliases) => {
+        Some(rest) if rest_of_the_true_one(&text).is_none() && repairs.note_need(Repair::UrnAliases) => {
             format!("{ENTERPRISE}{rest}")
         }
         _ => text,
@@ -79,10 +79,12 @@ fn rest_of_the_true_one(text: &str) -> Option<&str> {
 
 /// Lets equality with an encoded text also find the decoded one. Not below an `or`: that may be the work of this very
 /// function.
-pub fn decoded(filter: Filter, repairs: &mut Repairs) -> Filter {
+pub fn with_decoded_texts(filter: Filter, repairs: &mut Repairs) -> Filter {
     match filter {
-        Filter::And(parts) => Filter::And(parts.into_iter().map(|part| decoded(part, repairs)).collect()),
-        Filter::Has { target, filter } => Filter::Has { target, filter: Box::new(decoded(*filter, repairs)) },
+        Filter::And(parts) => Filter::And(parts.into_iter().map(|part| with_decoded_texts(part, repairs)).collect()),
+        Filter::Has { target, filter } => {
+            Filter::Has { target, filter: Box::new(with_decoded_texts(*filter, repairs)) }
+        }
         Filter::Compare { target, op: Op::Eq, value } => {
             let plain = match &value {
                 Value::Exact(text) => percent_decoded(text).map(Value::Exact),
@@ -91,7 +93,7 @@ pub fn decoded(filter: Filter, repairs: &mut Repairs) -> Filter {
             };
             let compare = |value| Filter::Compare { target: target.clone(), op: Op::Eq, value };
             match plain {
-                Some(plain) if repairs.need(Repair::EncodedFilterValue) => {
+                Some(plain) if repairs.note_need(Repair::EncodedFilterValue) => {
                     Filter::Or(vec![compare(value), compare(plain)])
                 }
                 _ => compare(value),
@@ -108,7 +110,7 @@ pub fn with_names_cut(filter: Filter, repairs: &mut Repairs) -> Filter {
         Filter::And(parts) => Filter::And(parts.into_iter().map(|part| with_names_cut(part, repairs)).collect()),
         Filter::Or(parts) => {
             let cuts: Vec<Filter> = parts.iter().filter_map(name_cut).filter(|cut| !parts.contains(cut)).collect();
-            let more = if !cuts.is_empty() && repairs.need(Repair::OuterBlanks) { cuts } else { Vec::new() };
+            let more = if !cuts.is_empty() && repairs.note_need(Repair::OuterBlanks) { cuts } else { Vec::new() };
             let inner = |part| match part {
                 Filter::Compare { .. } => part,
                 part => with_names_cut(part, repairs),
@@ -117,7 +119,7 @@ pub fn with_names_cut(filter: Filter, repairs: &mut Repairs) -> Filter {
         }
         Filter::Not(inner) => Filter::Not(Box::new(with_names_cut(*inner, repairs))),
         filter => match name_cut(&filter) {
-            Some(cut) if repairs.need(Repair::OuterBlanks) => Filter::Or(vec![filter, cut]),
+            Some(cut) if repairs.note_need(Repair::OuterBlanks) => Filter::Or(vec![filter, cut]),
             _ => filter,
         },
     }
@@ -157,7 +159,10 @@ mod tests {
         ] {
             let mut repairs = Repairs::default();
             let mended = urn_alias(sent.to_owned(), &mut repairs);
-            assert_eq!((mended, repairs.names().join(" ")), (format!("{ENTERPRISE}{meant}"), "urn_aliases".to_owned()));
+            assert_eq!(
+                (mended, repairs.into_names().join(" ")),
+                (format!("{ENTERPRISE}{meant}"), "urn_aliases".to_owned())
+            );
         }
         for same in [ENTERPRISE, "urn:scim:schemas:extension:enterprise:3.0", "urn:x", "userName"]
             .into_iter()
@@ -179,9 +184,9 @@ mod tests {
                 readings.set(readings.get() + 1);
                 if forms.allow(form) { Ok(()) } else { Err(()) }
             };
-            assert_eq!(super::form(Forms::Lenient, &mut repairs, read), Ok(()));
+            assert_eq!(super::read_in_forms(Forms::Lenient, &mut repairs, read), Ok(()));
         }
-        assert_eq!(repairs.names(), ["string_booleans", "unquoted_filter_value"]);
+        assert_eq!(repairs.into_names(), ["string_booleans", "unquoted_filter_value"]);
         assert!(readings.get() < 2 * 2_000 + 100 * 7, "{}", readings.get());
     }
 
@@ -197,9 +202,9 @@ mod tests {
             let user = user_type();
             let parsed =
                 |text: &str| filter::parse(text, Forms::Strict).unwrap().resolve(&user, Forms::Strict).unwrap();
-            let mended = decoded(parsed(sent), &mut Repairs::default());
+            let mended = with_decoded_texts(parsed(sent), &mut Repairs::default());
             assert_eq!(mended, parsed(meant), "{sent}");
-            assert_eq!(decoded(mended.clone(), &mut Repairs::default()), mended, "{sent}, twice");
+            assert_eq!(with_decoded_texts(mended.clone(), &mut Repairs::default()), mended, "{sent}, twice");
         }
     }
 

@@ -164,13 +164,13 @@ impl Repairs {
     }
 
     /// Returns true if it was noted before.
-    pub(super) fn has(self, repair: Repair) -> bool {
+    pub(super) fn was_noted(self, repair: Repair) -> bool {
         self.needed & 1 << repair as u64 != 0
     }
 
     /// Returns the repairs of a part of the request, to be noted apart: none yet, and as many texts may be looked through.
     #[must_use]
-    pub fn apart(self) -> Self {
+    pub fn for_part(self) -> Self {
         Self { needed: 0, ..self }
     }
 
@@ -181,7 +181,7 @@ impl Repairs {
     }
 
     /// Notes that a repair is needed. Returns true if it is switched on, and is to be made.
-    pub fn need(&mut self, repair: Repair) -> bool {
+    pub fn note_need(&mut self, repair: Repair) -> bool {
         if repair.is_on() {
             self.needed |= 1 << repair as u64;
         }
@@ -189,8 +189,8 @@ impl Repairs {
     }
 
     /// Returns their names, each once, for the journal.
-    pub fn names(self) -> Vec<String> {
-        Repair::ALL.iter().filter(|(repair, _)| self.has(*repair)).map(|(_, name)| (*name).to_owned()).collect()
+    pub fn into_names(self) -> Vec<String> {
+        Repair::ALL.iter().filter(|(repair, _)| self.was_noted(*repair)).map(|(_, name)| (*name).to_owned()).collect()
     }
 }
 
@@ -207,8 +207,8 @@ mod tests {
         for (index, (repair, name)) in Repair::ALL.into_iter().enumerate() {
             assert_eq!((snake(format!("{repair:?}")).as_str(), repair as usize), (name, index));
             let mut repairs = Repairs::default();
-            assert!(repairs.need(repair));
-            assert_eq!(repairs.names(), [name]);
+            assert!(repairs.note_need(repair));
+            assert_eq!(repairs.into_names(), [name]);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Repairs of values, guided by the attribute's definition.
 
-use super::path::{form, forms, urn_alias};
+use super::path::{allowed_forms, read_in_forms, urn_alias};
 use super::{Repair, Repairs};
 use crate::auth::Dialect;
 use crate::scim::json;
@@ -14,19 +14,19 @@ use std::collections::BTreeMap;
 const PATHS_MAX: usize = 1000;
 
 /// Repairs the body of a POST or PUT.
-pub fn body(kind: &ResourceType, body: Map<String, Value>, repairs: &mut Repairs) -> Map<String, Value> {
+pub fn mend_body(kind: &ResourceType, body: Map<String, Value>, repairs: &mut Repairs) -> Map<String, Value> {
     let mut mended = Map::new();
-    let mut names = Names::default();
+    let mut names = SearchedNames::default();
     let mut others = Vec::new();
     for (key, value) in body {
         let key = urn_alias(key, repairs);
         match (kind.attribute(&key), kind.extension(&key), value) {
             (Some(attribute), _, value) => {
-                merge_value(&mut mended, &mut names, key, repaired(attribute, value, repairs))
+                merge_value(&mut mended, &mut names, key, mend_value(attribute, value, repairs))
             }
             (None, Some(schema), Value::Object(inner)) => {
                 let inner = inner.into_iter().map(|(key, value)| match schema.attribute(&key) {
-                    Some(attribute) => (key, repaired(attribute, value, repairs)),
+                    Some(attribute) => (key, mend_value(attribute, value, repairs)),
                     None => (key, value),
                 });
                 let inner = Value::Object(inner.collect());
@@ -37,7 +37,7 @@ pub fn body(kind: &ResourceType, body: Map<String, Value>, repairs: &mut Repairs
     }
     // They come last, because the value in the proper place wins.
     for (number, (key, value)) in others.into_iter().enumerate() {
-        let path = if number < PATHS_MAX { elsewhere(kind, &key, repairs) } else { None };
+        let path = if number < PATHS_MAX { place_of_key(kind, &key, repairs) } else { None };
         let (key, value) = match path {
             Some(path) => folded_path(kind, path, value, repairs),
             None => (key, value),
@@ -50,13 +50,13 @@ pub fn body(kind: &ResourceType, body: Map<String, Value>, repairs: &mut Repairs
 /// The names in an object in lower case, each with its spelling there, and those in the objects that it holds, as far
 /// as they were searched: a body may have very many.
 #[derive(Default)]
-struct Names {
+struct SearchedNames {
     known: Option<BTreeMap<String, String>>,
-    inner: BTreeMap<String, Names>,
+    inner: BTreeMap<String, SearchedNames>,
 }
 
 /// Inserts a value if the name has no value yet. If both are objects, the names that the first lacks are inserted.
-fn merge_value(map: &mut Map<String, Value>, names: &mut Names, key: String, value: Value) {
+fn merge_value(map: &mut Map<String, Value>, names: &mut SearchedNames, key: String, value: Value) {
     let lower = |name: &String| (name.to_ascii_lowercase(), name.clone());
     let known = names.known.get_or_insert_with(|| map.keys().rev().map(lower).collect());
     let spelled = known.entry(key.to_ascii_lowercase()).or_insert_with(|| key.clone());
@@ -73,8 +73,8 @@ fn merge_value(map: &mut Map<String, Value>, names: &mut Names, key: String, val
 }
 
 /// Returns the place of an attribute whose name is a path: `name.givenName`, `urn:...:User:department`, `manager`.
-pub fn elsewhere(kind: &ResourceType, key: &str, repairs: &mut Repairs) -> Option<Resolved> {
-    let path = form(forms(Dialect::Auto), repairs, |forms| {
+pub fn place_of_key(kind: &ResourceType, key: &str, repairs: &mut Repairs) -> Option<Resolved> {
+    let path = read_in_forms(allowed_forms(Dialect::Auto), repairs, |forms| {
         let path = path::parse(key, forms).ok().and_then(|path| path.resolve(kind, forms).ok()).ok_or(())?;
         match path.attributes(kind) {
             Some((attribute, sub)) if path.filter.is_none() && !(attribute.multi && sub.is_some()) => Ok(path),
@@ -82,15 +82,15 @@ pub fn elsewhere(kind: &ResourceType, key: &str, repairs: &mut Repairs) -> Optio
         }
     })
     .ok()?;
-    let dotted = path.target.sub.is_none() || repairs.need(Repair::DottedKeys);
-    let prefixed = !key.contains(':') || repairs.need(Repair::UrnPrefixedKeys);
+    let dotted = path.target.sub.is_none() || repairs.note_need(Repair::DottedKeys);
+    let prefixed = !key.contains(':') || repairs.note_need(Repair::UrnPrefixedKeys);
     (dotted && prefixed).then_some(path)
 }
 
 /// Returns the top-level key, and the value with its path folded around it.
 fn folded_path(kind: &ResourceType, path: Resolved, value: Value, repairs: &mut Repairs) -> (String, Value) {
     let value = match path.attributes(kind) {
-        Some((attribute, sub)) => repaired(sub.unwrap_or(attribute), value, repairs),
+        Some((attribute, sub)) => mend_value(sub.unwrap_or(attribute), value, repairs),
         None => value,
     };
     let (urn, name, sub) = (path.target.urn, path.target.name, path.target.sub);
@@ -102,7 +102,7 @@ fn folded_path(kind: &ResourceType, path: Resolved, value: Value, repairs: &mut 
 }
 
 /// Repairs one value of an attribute.
-pub fn repaired(attribute: &Attribute, value: Value, repairs: &mut Repairs) -> Value {
+pub fn mend_value(attribute: &Attribute, value: Value, repairs: &mut Repairs) -> Value {
     if attribute.multi {
         let items = match repair_list(attribute, value, repairs) {
             Value::Array(items) => items,
@@ -131,18 +131,18 @@ pub fn repaired_one(attribute: &Attribute, value: Value, repairs: &mut Repairs) 
 fn repair_list(attribute: &Attribute, value: Value, repairs: &mut Repairs) -> Value {
     match value {
         Value::Null | Value::Array(_) => value,
-        Value::String(text) if text.is_empty() || text == "[]" => match repairs.need(Repair::TextForArray) {
+        Value::String(text) if text.is_empty() || text == "[]" => match repairs.note_need(Repair::TextForArray) {
             true => json!([]),
             false => Value::String(text),
         },
         Value::Object(mut map)
             if map.len() == 1
                 && map.get(attribute.name.as_ref()).is_some_and(Value::is_array)
-                && repairs.need(Repair::NestedList) =>
+                && repairs.note_need(Repair::NestedList) =>
         {
             map.remove(attribute.name.as_ref()).unwrap_or_default()
         }
-        one if repairs.need(Repair::ObjectForArray) => match one {
+        one if repairs.note_need(Repair::ObjectForArray) => match one {
             Value::Object(map) if map.is_empty() => json!([]),
             one => json!([one]),
         },
@@ -154,7 +154,7 @@ fn repair_list(attribute: &Attribute, value: Value, repairs: &mut Repairs) -> Va
 fn single_for_array(value: Value, repairs: &mut Repairs) -> Value {
     match value {
         Value::Array(mut items)
-            if items.len() <= 1 && !items.iter().any(Value::is_array) && repairs.need(Repair::ArrayForObject) =>
+            if items.len() <= 1 && !items.iter().any(Value::is_array) && repairs.note_need(Repair::ArrayForObject) =>
         {
             items.pop().unwrap_or_default()
         }
@@ -166,7 +166,7 @@ fn repair_element(attribute: &Attribute, value: Value, repairs: &mut Repairs) ->
     match (attribute.kind, value) {
         (Type::Complex, Value::Object(map)) => {
             let inner = manager_id(attribute, map, repairs).into_iter().map(|(key, value)| match attribute.sub(&key) {
-                Some(sub) => (key, repaired(sub, value, repairs)),
+                Some(sub) => (key, mend_value(sub, value, repairs)),
                 None => (key, value),
             });
             Value::Object(inner.collect())
@@ -175,10 +175,10 @@ fn repair_element(attribute: &Attribute, value: Value, repairs: &mut Repairs) ->
         (Type::Boolean, Value::String(text)) => string_boolean(text, repairs),
         (Type::Integer | Type::Decimal, Value::String(text)) => string_number(text, repairs),
         (Type::String | Type::Reference, value @ (Value::Number(_) | Value::Bool(_))) => {
-            if repairs.need(Repair::NumberForString) { Value::String(value.to_string()) } else { value }
+            if repairs.note_need(Repair::NumberForString) { Value::String(value.to_string()) } else { value }
         }
         (Type::Reference, Value::String(text)) if !text.is_empty() && text.trim().is_empty() => {
-            if repairs.need(Repair::BlankReference) { Value::Null } else { Value::String(text) }
+            if repairs.note_need(Repair::BlankReference) { Value::Null } else { Value::String(text) }
         }
         (_, Value::Object(map)) => object_for_string(attribute, map, repairs),
         (_, value) => value,
@@ -190,7 +190,7 @@ fn manager_id(attribute: &Attribute, mut map: Map<String, Value>, repairs: &mut 
     if attribute.name == "manager"
         && !map.contains_key("value")
         && map.contains_key("managerId")
-        && repairs.need(Repair::ManagerId)
+        && repairs.note_need(Repair::ManagerId)
         && let Some(id) = map.remove("managerId")
     {
         map.insert("value".to_owned(), id);
@@ -203,7 +203,7 @@ fn string_for_object(attribute: &Attribute, text: String, repairs: &mut Repairs)
     if text.is_empty() {
         return Value::Null;
     }
-    if attribute.sub("value").is_none() || !repairs.need(Repair::StringForObject) {
+    if attribute.sub("value").is_none() || !repairs.note_need(Repair::StringForObject) {
         return Value::String(text);
     }
     repair_element(attribute, json!({ "value": text }), repairs)
@@ -212,7 +212,7 @@ fn string_for_object(attribute: &Attribute, text: String, repairs: &mut Repairs)
 /// Makes [`Repair::ObjectForString`].
 fn object_for_string(attribute: &Attribute, mut map: Map<String, Value>, repairs: &mut Repairs) -> Value {
     match map.get("value") {
-        Some(value) if !value.is_array() && repairs.need(Repair::ObjectForString) => {
+        Some(value) if !value.is_array() && repairs.note_need(Repair::ObjectForString) => {
             repair_element(attribute, map.remove("value").unwrap_or_default(), repairs)
         }
         _ => Value::Object(map),
@@ -222,7 +222,7 @@ fn object_for_string(attribute: &Attribute, mut map: Map<String, Value>, repairs
 /// Makes [`Repair::EmptyElement`].
 fn drop_empty_element(attribute: &Attribute, item: Value, repairs: &mut Repairs) -> Option<Value> {
     let item = repair_element(attribute, item, repairs);
-    (!(is_label(attribute, &item) && repairs.need(Repair::EmptyElement))).then_some(item)
+    (!(is_label(attribute, &item) && repairs.note_need(Repair::EmptyElement))).then_some(item)
 }
 
 /// Makes [`Repair::StringBooleans`].
@@ -232,13 +232,13 @@ fn string_boolean(text: String, repairs: &mut Repairs) -> Value {
         no if no.eq_ignore_ascii_case("false") => false,
         _ => return Value::String(text),
     };
-    if repairs.need(Repair::StringBooleans) { Value::Bool(value) } else { Value::String(text) }
+    if repairs.note_need(Repair::StringBooleans) { Value::Bool(value) } else { Value::String(text) }
 }
 
 /// Makes [`Repair::StringNumbers`].
 fn string_number(text: String, repairs: &mut Repairs) -> Value {
     match json::number(text.trim()) {
-        Some(number) if repairs.need(Repair::StringNumbers) => Value::Number(number),
+        Some(number) if repairs.note_need(Repair::StringNumbers) => Value::Number(number),
         _ => Value::String(text),
     }
 }
@@ -283,11 +283,11 @@ mod tests {
         ] {
             let mut repairs = Repairs::default();
             let map = |value: Value| if let Value::Object(map) = value { map } else { Map::new() };
-            let mended = body(&user_type(), map(sent), &mut repairs);
-            assert_eq!((Value::Object(mended.clone()), repairs.names().join(" ")), (meant, needed.to_owned()));
+            let mended = mend_body(&user_type(), map(sent), &mut repairs);
+            assert_eq!((Value::Object(mended.clone()), repairs.into_names().join(" ")), (meant, needed.to_owned()));
             let mut again = Repairs::default();
-            assert_eq!(body(&user_type(), mended.clone(), &mut again), mended, "mending twice");
-            assert_eq!(again.names(), Vec::<String>::new(), "a canonical body needs nothing");
+            assert_eq!(mend_body(&user_type(), mended.clone(), &mut again), mended, "mending twice");
+            assert_eq!(again.into_names(), Vec::<String>::new(), "a canonical body needs nothing");
         }
     }
 
@@ -309,7 +309,7 @@ mod tests {
         fn names_are_found_as_if_each_were_asked(
             sent in proptest::collection::vec(("[aAbB]", proptest::collection::vec(("[aAbB]", 0..3u8), 0..3)), 0..6),
         ) {
-            let (mut merged, mut plain, mut names) = (Map::new(), Map::new(), Names::default());
+            let (mut merged, mut plain, mut names) = (Map::new(), Map::new(), SearchedNames::default());
             for (n, (key, inner)) in sent.into_iter().enumerate() {
                 let inner = inner.into_iter().map(|(key, value)| (key, Value::from(value))).collect();
                 let value = if n % 3 == 2 { Value::Null } else { Value::Object(inner) };
@@ -331,7 +331,7 @@ mod tests {
             (json!(["x"]), json!([{"value": "x"}])),
         ] {
             let attribute = kind.attribute("members");
-            let mended = attribute.map(|a| repaired(a, sent.clone(), &mut Repairs::default()));
+            let mended = attribute.map(|a| mend_value(a, sent.clone(), &mut Repairs::default()));
             assert_eq!(mended, Some(meant), "{sent}");
         }
     }

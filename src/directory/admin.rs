@@ -202,7 +202,7 @@ pub struct TokenSettings {
     /// The end of the token, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// The address ranges from which it may be used, [canonical](crate::auth::range::canonical); empty for any address.
+    /// The address ranges from which it may be used, [canonical](crate::auth::range::canonical_ranges); empty for any address.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub address_ranges: Vec<String>,
 }

@@ -29,7 +29,7 @@ use serde_json::value::RawValue;
 /// that understands it, [`Call::lowest_version`], so while a deploy rolls only what is new is 503 at an object of before.
 pub const VERSION: u8 = 6;
 
-/// One call of an organisation's object. `A` is the request: an [`Ask`], or its text in an [`Envelope`].
+/// One call of an organisation's object. `A` is the request: an [`Ask`], or its text in an [`CallEnvelope`].
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub struct Call<A = Ask> {
     /// The lowest version that understands it.
@@ -82,14 +82,14 @@ pub struct Call<A = Ask> {
 }
 
 /// A call of which only the outside was read: enough to judge its token.
-pub type Envelope<'a> = Call<&'a RawValue>;
+pub type CallEnvelope<'a> = Call<&'a RawValue>;
 
-impl<'a> Envelope<'a> {
+impl<'a> CallEnvelope<'a> {
     /// Reads the outside of a call.
     ///
     /// # Errors
     /// 503 for a call of a later build, or internal.
-    pub fn read(text: &'a [u8]) -> Result<Self> {
+    pub fn read_envelope(text: &'a [u8]) -> Result<Self> {
         json::of_any_build(text)
     }
 
@@ -97,7 +97,7 @@ impl<'a> Envelope<'a> {
     ///
     /// # Errors
     /// 503 for a call of a later build, or internal.
-    pub fn open(self) -> Result<Call> {
+    pub fn open_request(self) -> Result<Call> {
         let ask = json::of_any_build(self.ask.get().as_bytes())?;
         Ok(Call {
             v: self.v,

@@ -33,16 +33,16 @@ macro_rules! describe {
 }
 
 /// Describes an id that was made here or imported.
-fn id() -> JsonSchemaOf {
+fn describe_id() -> JsonSchemaOf {
     json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9._~-]{1,128}$", "description": "An id." })
 }
 
 describe! {
-    UserId, "Id" => id();
-    GroupId, "Id" => id();
-    MemberId, "Id" => id();
-    TokenId, "Id" => id();
-    RequestId, "Id" => id();
+    UserId, "Id" => describe_id();
+    GroupId, "Id" => describe_id();
+    MemberId, "Id" => describe_id();
+    TokenId, "Id" => describe_id();
+    RequestId, "Id" => describe_id();
     OrgId, "OrganisationName" => json_schema!({
         "type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,62}$",
         "description": "An organisation's name in every address.",
@@ -56,8 +56,8 @@ describe! {
     AnyObject, "AnyObject" => json_schema!({
         "type": "object", "additionalProperties": true, "description": "An object that is described elsewhere.",
     });
-    UserAttributes, "UserAttributes" => attributes(&Types::default().user, USER);
-    GroupAttributes, "GroupAttributes" => attributes(&Types::default().group, GROUP);
+    UserAttributes, "UserAttributes" => describe_attributes(&Types::default().user, USER);
+    GroupAttributes, "GroupAttributes" => describe_attributes(&Types::default().group, GROUP);
 }
 
 impl JsonSchema for True {
@@ -101,20 +101,21 @@ pub enum ChangedResource {
 }
 
 /// Describes the attributes that are kept of a resource, from their tables. More are allowed: those of extensions.
-fn attributes(kind: &ResourceType, urn: &str) -> JsonSchemaOf {
+fn describe_attributes(kind: &ResourceType, urn: &str) -> JsonSchemaOf {
     let kept = kind.common.iter().filter(|one| ["schemas", "externalId"].contains(&one.name.as_ref()));
-    let mut properties = properties(kept.chain(kind.schema.attributes.iter()).filter(|one| one.name != "members"));
+    let mut properties =
+        property_schemas(kept.chain(kind.schema.attributes.iter()).filter(|one| one.name != "members"));
     for extension in &kind.extensions {
-        let schema = object(&extension.description, self::properties(extension.attributes.iter()), &[]);
+        let schema = object_schema(&extension.description, self::property_schemas(extension.attributes.iter()), &[]);
         properties.insert(extension.id.to_string(), schema);
     }
     let required: Vec<&str> =
         kind.schema.attributes.iter().filter(|one| one.required).map(|one| one.name.as_ref()).collect();
     let description = format!("Attributes as {urn} describes them, and those of extensions, each under its URN.");
-    JsonSchemaOf::try_from(object(&description, properties, &required)).unwrap_or_default()
+    JsonSchemaOf::try_from(object_schema(&description, properties, &required)).unwrap_or_default()
 }
 
-fn object(description: &str, properties: Map<String, Value>, required: &[&str]) -> Value {
+fn object_schema(description: &str, properties: Map<String, Value>, required: &[&str]) -> Value {
     let mut schema = json!({
         "type": "object", "description": description, "properties": properties, "additionalProperties": true,
     });
@@ -124,21 +125,21 @@ fn object(description: &str, properties: Map<String, Value>, required: &[&str]) 
     schema
 }
 
-fn properties<'a>(attributes: impl Iterator<Item = &'a Attribute>) -> Map<String, Value> {
+fn property_schemas<'a>(attributes: impl Iterator<Item = &'a Attribute>) -> Map<String, Value> {
     // `$ref` is left to the additional ones: among properties it looks like a reference.
     let is_kept = |one: &&Attribute| {
         one.mutability != Mutability::ReadOnly && one.returned != Returned::Never && one.name != "$ref"
     };
-    attributes.filter(is_kept).map(|one| (one.name.to_string(), value(one))).collect()
+    attributes.filter(is_kept).map(|one| (one.name.to_string(), value_schema(one))).collect()
 }
 
-fn value(attribute: &Attribute) -> Value {
+fn value_schema(attribute: &Attribute) -> Value {
     let one = match attribute.kind {
         Type::String | Type::DateTime | Type::Binary | Type::Reference => json!({ "type": "string" }),
         Type::Boolean => json!({ "type": "boolean" }),
         Type::Decimal => json!({ "type": "number" }),
         Type::Integer => json!({ "type": "integer", "minimum": i64::MIN }),
-        Type::Complex => object(&attribute.description, properties(attribute.sub.iter()), &[]),
+        Type::Complex => object_schema(&attribute.description, property_schemas(attribute.sub.iter()), &[]),
     };
     if attribute.multi { json!({ "type": "array", "items": one }) } else { one }
 }

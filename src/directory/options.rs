@@ -80,7 +80,7 @@ impl Options {
 
     /// Returns these options with the changes of `new`.
     #[must_use]
-    pub fn changed(self, new: &Self) -> Self {
+    pub fn with_changes(self, new: &Self) -> Self {
         let sync = match (self.sync, new.sync) {
             (Some(old), Some(new)) => Some(Sync {
                 create_users: new.create_users.or(old.create_users),
@@ -117,7 +117,7 @@ impl Options {
     ///
     /// # Errors
     /// 400 that names the field.
-    pub fn checked(self) -> Result<Self> {
+    pub fn into_checked(self) -> Result<Self> {
         if let Some(Guard { limit, window_seconds }) = self.guard() {
             if !(1..=LIMIT_MAX).contains(&limit) {
                 return Err(Error::new(

@@ -39,7 +39,7 @@ impl Quota {
     ///
     /// # Errors
     /// 400 that names the member.
-    pub fn read(value: &Value) -> Result<Self> {
+    pub fn read_quota(value: &Value) -> Result<Self> {
         let refuse = |detail: String| Err(Error::new(Code::InvalidField, detail));
         let members = match value {
             Value::Null => return Ok(Self::default()),
@@ -101,7 +101,7 @@ mod tests {
             (json!([]), Err("quota must be an object")),
             (json!("null"), Err("quota must be an object")),
         ] {
-            match (Quota::read(&said), expected) {
+            match (Quota::read_quota(&said), expected) {
                 (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{said}"),
                 (Err(error), Err(part)) => assert!(error.detail.contains(part), "{said}: {error}"),
                 (found, expected) => panic!("{said}: {found:?}, not {expected:?}"),

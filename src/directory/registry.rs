@@ -72,7 +72,7 @@ pub enum RegistryForm<'a, T> {
 
 impl<'a, T> RegistryForm<'a, T> {
     /// Returns the form of a message of version `v`.
-    pub fn of(v: u8, message: &'a T) -> Self {
+    pub fn with_version(v: u8, message: &'a T) -> Self {
         if v == 1 { Self::Plain(message) } else { Self::Versioned(RegistryMessage { v, message }) }
     }
 }

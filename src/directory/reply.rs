@@ -81,7 +81,7 @@ impl Answer {
     ///
     /// # Errors
     /// Internal only.
-    pub fn of(answer: &impl Serialize) -> Result<Self, Error> {
+    pub fn console_answer(answer: &impl Serialize) -> Result<Self, Error> {
         json::to_raw(answer).map(Self::Json)
     }
 }
@@ -110,14 +110,14 @@ pub struct Stored {
     pub members: Option<Vec<String>>,
     /// The groups or members that follow. They are read from the storage when they are written, so this never travels.
     #[serde(skip)]
-    pub rest: Option<Rest>,
+    pub rest: Option<UnreadEntries>,
 }
 
 /// Groups of a user, or members of a group, that are too many to be held: those with a higher key than `after`. The
 /// `id` is that of the user or group: once it is gone, another one may have its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it")]
-pub enum Rest {
+pub enum UnreadEntries {
     Members {
         group: i64,
         id: String,

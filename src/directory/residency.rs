@@ -33,7 +33,7 @@ impl Residency {
     ///
     /// # Errors
     /// 400 that names the field and its possible values.
-    pub fn check(&self, offered: &str) -> Result<()> {
+    pub fn check_offered(&self, offered: &str) -> Result<()> {
         if let Some(hint) = &self.location_hint
             && !HINTS.contains(&hint.as_str())
         {
@@ -63,7 +63,7 @@ impl Residency {
     ///
     /// # Errors
     /// 409 that names the fixed part.
-    pub fn agrees(&self, asked: &Self, org: &OrgId) -> Result<()> {
+    pub fn check_agrees(&self, asked: &Self, org: &OrgId) -> Result<()> {
         for (field, fixed, asked) in [
             ("jurisdiction", &self.jurisdiction, &asked.jurisdiction),
             ("locationHint", &self.location_hint, &asked.location_hint),
@@ -104,7 +104,7 @@ mod tests {
             ("", "europe", "eu", "locationHint must be one of wnam"),
             ("eu", "europe", "eu", "locationHint"),
         ] {
-            match at(jurisdiction, hint).check(offered) {
+            match at(jurisdiction, hint).check_offered(offered) {
                 Ok(()) => assert_eq!(says, "", "{jurisdiction} {hint} {offered}"),
                 Err(error) => assert!(!says.is_empty() && error.detail.contains(says), "{error}"),
             }
@@ -123,7 +123,7 @@ mod tests {
             (("eu", "weur"), ("eu", "eeur"), "locationHint of acme is \"weur\""),
             (("", ""), ("", "weur"), "locationHint of acme is none"),
         ] {
-            match at(fixed.0, fixed.1).agrees(&at(asked.0, asked.1), &org) {
+            match at(fixed.0, fixed.1).check_agrees(&at(asked.0, asked.1), &org) {
                 Ok(()) => assert_eq!(says, "", "{fixed:?} {asked:?}"),
                 Err(error) => assert!(!says.is_empty() && error.detail.contains(says), "{error}"),
             }

@@ -46,7 +46,7 @@ pub enum Command {
         id: UserId,
     },
     ListUsers {
-        list: List,
+        list: ListQuery,
     },
     CreateGroup {
         group: Resource,
@@ -75,13 +75,13 @@ pub enum Command {
         id: GroupId,
     },
     ListGroups {
-        list: List,
+        list: ListQuery,
         members: Members,
     },
     /// `POST /.search` at the root: users, then groups.
     Search {
-        users: Box<List>,
-        groups: Box<List>,
+        users: Box<ListQuery>,
+        groups: Box<ListQuery>,
         members: Members,
     },
     Bulk(Bulk),
@@ -171,7 +171,7 @@ pub enum Members {
 /// A page of a list (RFC 7644 section 3.4.2).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct List {
+pub struct ListQuery {
     /// The filter; `None` for all resources.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<Filter>,
@@ -205,7 +205,7 @@ pub enum GroupOperation {
     },
 }
 
-fn version_of_page(list: &List) -> u8 {
+fn version_of_page(list: &ListQuery) -> u8 {
     let filter = list.filter.as_ref().map_or(1, version_of_filter);
     filter.max(if list.sort.is_none() && list.cursor.is_none() { 1 } else { 2 })
 }

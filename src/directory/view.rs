@@ -1,6 +1,6 @@
 //! A stored resource as SCIM shows it: its address, its entity tag, and the computed attributes beside the document.
 
-use super::reply::{GroupRef, Rest, Stored};
+use super::reply::{GroupRef, Stored, UnreadEntries};
 use crate::error::Result;
 use crate::scim::json;
 use crate::scim::schema::Kinds;
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 /// Returns the address of a resource. Here and below `base` is the SCIM base URL without a slash at its end.
-pub fn location(id: &str, kinds: Kinds, base: &str) -> String {
+pub fn location_of(id: &str, kinds: Kinds, base: &str) -> String {
     format!("{base}/{}/{id}", kinds.endpoint())
 }
 
@@ -16,11 +16,11 @@ pub fn location(id: &str, kinds: Kinds, base: &str) -> String {
 /// they are part of the answer and not of the user's version.
 pub fn etag(stored: &Stored) -> String {
     let tag = match &stored.rest {
-        Some(Rest::Groups { tag, .. }) => tag.clone(),
+        Some(UnreadEntries::Groups { tag, .. }) => tag.clone(),
         _ if stored.groups.is_empty() => return format!("W/\"{}\"", stored.version),
         _ => {
             let mut all = GroupsTag::default();
-            stored.groups.iter().for_each(|group| all.add(group));
+            stored.groups.iter().for_each(|group| all.add_group(group));
             all.finish()
         }
     };
@@ -33,7 +33,7 @@ pub struct GroupsTag(Sha256);
 
 impl GroupsTag {
     /// Adds the next group.
-    pub fn add(&mut self, group: &GroupRef) {
+    pub fn add_group(&mut self, group: &GroupRef) {
         for text in [group.id.as_str(), &group.display] {
             self.0.update(text);
             self.0.update([0]);
@@ -48,37 +48,38 @@ impl GroupsTag {
 }
 
 /// Returns `meta`, and the held part of a user's `groups` or a group's `members`.
-pub fn computed(stored: &Stored, kinds: Kinds, base: &str) -> Map<String, Value> {
+pub fn computed_parts(stored: &Stored, kinds: Kinds, base: &str) -> Map<String, Value> {
     let meta = json!({
         "resourceType": kinds.name(),
         "created": stored.created.rfc3339(),
         "lastModified": stored.modified.rfc3339(),
-        "location": location(&stored.id, kinds, base),
+        "location": location_of(&stored.id, kinds, base),
         "version": etag(stored),
     });
     let mut computed = Map::new();
     computed.insert("meta".to_owned(), meta);
     if !stored.groups.is_empty() {
-        computed.insert("groups".to_owned(), groups(stored.groups.iter(), base));
+        computed.insert("groups".to_owned(), groups_value(stored.groups.iter(), base));
     }
     if let Some(ids) = stored.members.as_ref().filter(|members| !members.is_empty()) {
-        computed.insert("members".to_owned(), members(ids, base));
+        computed.insert("members".to_owned(), members_value(ids, base));
     }
     computed
 }
 
 /// Returns a user's `groups`.
-pub fn groups<'a>(groups: impl Iterator<Item = &'a GroupRef>, base: &str) -> Value {
+pub fn groups_value<'a>(groups: impl Iterator<Item = &'a GroupRef>, base: &str) -> Value {
     let shown = groups.map(|group| {
-        let reference = location(group.id.as_str(), Kinds::Groups, base);
+        let reference = location_of(group.id.as_str(), Kinds::Groups, base);
         json!({ "value": group.id, "$ref": reference, "display": group.display, "type": "direct" })
     });
     shown.collect()
 }
 
 /// Returns a group's `members`.
-pub fn members(ids: &[String], base: &str) -> Value {
-    let shown = ids.iter().map(|id| json!({ "value": id, "$ref": location(id, Kinds::Users, base), "type": "User" }));
+pub fn members_value(ids: &[String], base: &str) -> Value {
+    let shown =
+        ids.iter().map(|id| json!({ "value": id, "$ref": location_of(id, Kinds::Users, base), "type": "User" }));
     shown.collect()
 }
 
@@ -86,9 +87,9 @@ pub fn members(ids: &[String], base: &str) -> Value {
 ///
 /// # Errors
 /// Internal, if the document is invalid.
-pub fn whole(stored: &Stored, kinds: Kinds, base: &str) -> Result<Map<String, Value>> {
+pub fn whole_resource(stored: &Stored, kinds: Kinds, base: &str) -> Result<Map<String, Value>> {
     let mut map: Map<String, Value> = json::own(stored.doc.get())?;
     map.insert("id".to_owned(), Value::from(stored.id.as_str()));
-    map.extend(computed(stored, kinds, base));
+    map.extend(computed_parts(stored, kinds, base));
     Ok(map)
 }

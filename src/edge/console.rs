@@ -3,7 +3,7 @@
 use super::limits::{self, Limit};
 use super::organisations::{self, home};
 use super::{Edge, Known, body, header_text, import, now, preview, random, snapshot, spent, tokens};
-use crate::auth::{self, Record, Token, TokenKind};
+use crate::auth::{self, Token, TokenKind, TokenRecord};
 use crate::console;
 use crate::directory::admin::{Admin, Rotation, TokenSettings};
 use crate::directory::call::{Actor, Ask, Call, VERSION};
@@ -88,12 +88,14 @@ fn organisation(route: &Console) -> Option<&OrgId> {
 
 /// Returns the caller: the root key, or a Console token with its record in KV. From an address with too many failures
 /// no root key is compared.
-async fn authenticate(edge: &Edge<'_>, request: &Request) -> Result<(Actor, Option<Record>)> {
+async fn authenticate(edge: &Edge<'_>, request: &Request) -> Result<(Actor, Option<TokenRecord>)> {
     let secret = |name| edge.env.secret(name).map(|key| key.to_string()).unwrap_or_default();
     let keys = auth::root_keys(&secret("CONSOLE_KEY"), &secret("CONSOLE_KEY_NEXT"))?;
     let authorization = header_text(request, "Authorization");
     let over = limits::is_over(edge.env, Limit::Failures, &edge.client());
-    if !over && auth::credentials(authorization.as_deref()).is_some_and(|presented| auth::is_root(presented, &keys)) {
+    if !over
+        && auth::bearer_credentials(authorization.as_deref()).is_some_and(|presented| auth::is_root(presented, &keys))
+    {
         return Ok((Actor::Root, None));
     }
     let Known { token, record, refusal } = edge.token(authorization.as_deref(), TokenKind::Console).await?;
@@ -107,7 +109,7 @@ async fn authenticate(edge: &Edge<'_>, request: &Request) -> Result<(Actor, Opti
 async fn run_route(
     edge: &Edge<'_>,
     route: Console,
-    (actor, own): (Actor, Option<Record>),
+    (actor, own): (Actor, Option<TokenRecord>),
     mut request: Request,
     query: &str,
 ) -> Result<Response> {
@@ -127,7 +129,7 @@ async fn run_route(
     let Some(org) = org else {
         let (after, limit) = console::organisations(&route::query(query))?;
         let entries = edge.registry(&registry::page_call(after, limit)).await?;
-        return Ok(render::document(200, &Organisations::page(entries, limit), render::JSON));
+        return Ok(render::json_document(200, &Organisations::page(entries, limit), render::JSON));
     };
     let accepted = matches!(route, Console::FinishImport(_));
     let ask = match asked {
@@ -180,8 +182,8 @@ async fn run_route(
                 let ended: EndedToken = json::own(ended.get())?;
                 tokens::forget_one(&ended.hash);
                 return match ended.children {
-                    Some(children) => Ok(render::document(200, &RemainingTokens { children }, render::JSON)),
-                    None => render::console(Answer::Nothing),
+                    Some(children) => Ok(render::json_document(200, &RemainingTokens { children }, render::JSON)),
+                    None => render::console_response(Answer::Nothing),
                 };
             }
             Console::PutSchema(_, urn) => Ask::Admin(console::schema(&urn, &body(&mut request).await?)?),
@@ -197,8 +199,8 @@ async fn run_route(
     match edge.object(&mut call).await? {
         Answer::Piece { lines, next } => Ok(snapshot::answer(edge, call, lines, next)),
         // The job has begun, and continues by itself.
-        answer if accepted => Ok(Response { status: 202, ..render::console(answer)? }),
-        answer => render::console(answer),
+        answer if accepted => Ok(Response { status: 202, ..render::console_response(answer)? }),
+        answer => render::console_response(answer),
     }
 }
 
@@ -214,7 +216,7 @@ async fn mint(
     rotation: Option<Rotation>,
 ) -> Result<Response> {
     let token = Token::mint(settings.kind, random()?);
-    let id = Ids::default().next(now(), random()?);
+    let id = Ids::default().next_id(now(), random()?);
     let id = TokenId::parse(&id).ok_or_else(|| Error::internal("generated an invalid id"))?;
     let record = records::record_of(org, home.jurisdiction.as_deref(), &settings, None);
     let replaces = rotation.as_ref().map(|rotation| rotation.id.clone());
@@ -244,7 +246,7 @@ async fn mint(
         edge.administer(org, home, &Actor::Root, Admin::RevokeToken { id, children: false }).await?;
         return Err(error);
     }
-    Ok(render::document(201, &MintedToken { shown, token: token.reveal(), replaces }, render::JSON))
+    Ok(render::json_document(201, &MintedToken { shown, token: token.reveal(), replaces }, render::JSON))
 }
 
 fn token_id(text: &str) -> Result<TokenId> {

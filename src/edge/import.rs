@@ -59,7 +59,7 @@ pub(super) async fn part(
     }
     match failed {
         Some(error) => Err(error),
-        None => render::console(send_piece(edge, &call, lines_ask(part, line, piece, true)).await?),
+        None => render::console_response(send_piece(edge, &call, lines_ask(part, line, piece, true)).await?),
     }
 }
 

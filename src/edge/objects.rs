@@ -6,7 +6,7 @@ use super::platform::{self, failed};
 use super::respond::{self, Wanted};
 use super::sql::Storage;
 use super::{Edge, now, random, spent, tokens};
-use crate::directory::call::{Actor, Call, Envelope, VERSION};
+use crate::directory::call::{Actor, Call, CallEnvelope, VERSION};
 use crate::directory::registry::{RegistryCall, RegistryEntry, RegistryForm, RegistryReply, read_message};
 use crate::directory::reply::{Answer, Reply};
 use crate::directory::residency::Residency;
@@ -72,7 +72,7 @@ impl Edge<'_> {
 
     /// Calls the registry.
     pub(super) async fn registry(&self, ask: &RegistryCall) -> Result<Vec<RegistryEntry>> {
-        let form = RegistryForm::of(ask.lowest_version(), ask);
+        let form = RegistryForm::with_version(ask.lowest_version(), ask);
         let response = self.call("REGISTRY", REGISTRY, &Residency::default(), &form).await?;
         let reply: (_, RegistryReply) = read_answer(&response, "REGISTRY", REGISTRY, read_message).await?;
         reply.1
@@ -411,7 +411,7 @@ impl Org {
     }
 
     fn execute(&self, body: &[u8], wanted: &Cell<Option<Wanted>>) -> Result<Progress> {
-        let mut call = Envelope::read(body)?;
+        let mut call = CallEnvelope::read_envelope(body)?;
         wanted.set(call.render.take().map(|rendering| Wanted {
             rendering,
             base: call.base.clone(),
@@ -571,7 +571,7 @@ impl DurableObject for Registry {
             registry::execute(&self.storage, &call, now())
         }));
         let reply: RegistryReply = reply.unwrap_or_else(|_| Err(Error::internal("a panic in the registry")));
-        answer(&RegistryForm::of(v, &reply), self.storage.rows())
+        answer(&RegistryForm::with_version(v, &reply), self.storage.rows())
     }
 }
 

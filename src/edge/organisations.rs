@@ -1,7 +1,7 @@
 //! Organisations over HTTP: registered, configured, found, erased.
 
 use super::{Edge, objects, tokens, variable_text};
-use crate::auth::Record;
+use crate::auth::TokenRecord;
 use crate::console;
 use crate::directory::admin::Admin;
 use crate::directory::call::{Actor, Ask};
@@ -15,7 +15,7 @@ use crate::render::{self, Response};
 
 /// Returns where the organisation's object is. The root key may name any organisation, so the registry is asked before
 /// an object is called into being; a Console token's record says it.
-pub(super) async fn home(edge: &Edge<'_>, own: Option<&Record>, org: &OrgId) -> Result<Residency> {
+pub(super) async fn home(edge: &Edge<'_>, own: Option<&TokenRecord>, org: &OrgId) -> Result<Residency> {
     match own {
         Some(record) => Ok(Residency { jurisdiction: record.jurisdiction.clone(), location_hint: None }),
         None => residency_of(edge, &RegistryCall::Get { org: org.clone() }).await,
@@ -31,7 +31,7 @@ async fn residency_of(edge: &Edge<'_>, ask: &RegistryCall) -> Result<Residency> 
 /// yet. Everything that could refuse that is checked before, so that a refusal leaves no organisation behind.
 pub(super) async fn configure(
     edge: &Edge<'_>,
-    (actor, own): (Actor, Option<Record>),
+    (actor, own): (Actor, Option<TokenRecord>),
     org: OrgId,
     mut admin: Admin,
     registers: bool,
@@ -42,7 +42,7 @@ pub(super) async fn configure(
     let mut is_new = false;
     let home = match home(edge, own.as_ref(), &org).await {
         Err(error) if registers && error.kind() == Kind::NotFound => {
-            residency.check(&variable_text(edge.env, "JURISDICTIONS"))?;
+            residency.check_offered(&variable_text(edge.env, "JURISDICTIONS"))?;
             check_saml_first(*scim == Some(true), *saml == Some(true))?;
             objects::stub(edge.env, "ORG", org.as_str(), residency)?;
             let (display_name, residency) = (display_name.clone(), residency.clone());
@@ -52,7 +52,7 @@ pub(super) async fn configure(
         home => home?,
     };
     if own.is_none() {
-        home.agrees(residency, &org)?;
+        home.check_agrees(residency, &org)?;
         *residency = home.clone();
     }
     let renamed = display_name.clone();
@@ -61,7 +61,7 @@ pub(super) async fn configure(
     if let Some(display_name) = renamed {
         edge.registry(&RegistryCall::Rename { org, display_name }).await?;
     }
-    let mut response = render::console(answer)?;
+    let mut response = render::console_response(answer)?;
     if is_new {
         // RFC 9110 section 9.3.4: a PUT that "has created" is answered with 201.
         response.status = 201;
@@ -74,7 +74,7 @@ pub(super) async fn configure(
 /// itself, the registry forgets it. Each step may come twice, so an interrupted caller asks again.
 pub(super) async fn erase(
     edge: &Edge<'_>,
-    (actor, own): (Actor, Option<Record>),
+    (actor, own): (Actor, Option<TokenRecord>),
     org: OrgId,
     parameters: &[(String, String)],
 ) -> Result<Response> {
@@ -92,5 +92,5 @@ pub(super) async fn erase(
     edge.tested("forget");
     edge.registry(&RegistryCall::Forget { org: org.clone() }).await?;
     tokens::forget(&org);
-    render::console(Answer::Nothing)
+    render::console_response(Answer::Nothing)
 }

@@ -9,7 +9,7 @@ use crate::directory::reply::Answer;
 use crate::error::{Error, Result};
 use crate::id::RequestId;
 use crate::org::{Charged, Memory};
-use crate::render::{self, Body, Shown};
+use crate::render::{self, BodyWriter, RenderedAnswer};
 use crate::scim::schema::Types;
 use futures_util::stream::{StreamExt, try_unfold};
 use std::cell::RefCell;
@@ -60,11 +60,12 @@ pub(super) fn write(
     wanted: &Wanted,
 ) -> Result<Response> {
     let Rendering { kinds, projection } = &wanted.rendering;
-    let Shown { status, headers: shown, mut body } = render::answer(answer, *kinds, &wanted.base, projection, types)?;
+    let RenderedAnswer { status, headers: shown, mut body } =
+        render::scim_answer(answer, *kinds, &wanted.base, projection, types)?;
     let mut pieces: Vec<String> = Vec::new();
     let parts = Array::new();
-    while body.read() <= AT_ONCE {
-        let Some(piece) = body.next(storage)? else { break };
+    while body.entries_read() <= AT_ONCE {
+        let Some(piece) = body.next_piece(storage)? else { break };
         // The first piece waits for a second one: most answers have one.
         pieces.push(piece);
         if parts.length() > 0 || pieces.len() > 1 {
@@ -88,7 +89,7 @@ pub(super) fn write(
     }
     set("Content-Type", render::SCIM_JSON)?;
     let builder = builder.with_headers(headers);
-    let charged = memory.borrow_mut().charge_written(body.read(), now());
+    let charged = memory.borrow_mut().charge_written(body.entries_read(), now());
     Ok(match pieces.pop() {
         Some(only) => builder.fixed(only.into_bytes()),
         None if streamed => {
@@ -110,15 +111,15 @@ fn bytes(piece: &str) -> Uint8Array {
 fn rest(
     storage: &Storage,
     charged: (Rc<RefCell<Memory>>, Option<Charged>),
-    body: Body,
+    body: BodyWriter,
     read: Array,
 ) -> impl futures_util::Stream<Item = worker::Result<Vec<u8>>> + 'static {
     let read = futures_util::stream::iter(read.to_vec().into_iter().map(|piece| Ok(Uint8Array::from(piece).to_vec())));
     let more = try_unfold((storage.again(), charged, body), |(storage, charged, mut body)| async move {
-        let before = body.read();
-        let piece = catch_unwind(AssertUnwindSafe(|| body.next(&storage)));
+        let before = body.entries_read();
+        let piece = catch_unwind(AssertUnwindSafe(|| body.next_piece(&storage)));
         if let (memory, Some(caller)) = &charged {
-            memory.borrow_mut().charge_piece(caller, body.read() - before, now());
+            memory.borrow_mut().charge_piece(caller, body.entries_read() - before, now());
         }
         let piece = piece.unwrap_or_else(|_| Err(Error::internal("a panic in the object")));
         match piece {

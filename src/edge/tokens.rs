@@ -4,7 +4,7 @@ use super::limits::{self, Limit};
 use super::now;
 use super::platform::kv_failed;
 use crate::auth::remembered::Remembered;
-use crate::auth::{Record, record_key};
+use crate::auth::{TokenRecord, record_key};
 use crate::error::{Error, Result};
 use crate::id::{OrgId, Timestamp, TokenHash};
 use crate::scim::json;
@@ -27,7 +27,7 @@ const CACHED: usize = 1000;
 #[derive(Clone)]
 struct Cached {
     /// `None` if KV has no record.
-    record: Option<Record>,
+    record: Option<TokenRecord>,
     /// The time of the answer.
     read: Timestamp,
     /// The time until which KV is not asked again.
@@ -52,7 +52,7 @@ thread_local! {
 ///
 /// # Errors
 /// 429 for a client with too many of those; 503 if KV fails and the token is unknown here.
-pub(super) async fn look_up(env: &Env, hash: &TokenHash, client: &str, fails: bool) -> Result<Option<Record>> {
+pub(super) async fn look_up(env: &Env, hash: &TokenHash, client: &str, fails: bool) -> Result<Option<TokenRecord>> {
     let known = CACHE.with_borrow(|cache| cache.get(hash, now()).cloned());
     let known = match known {
         Some(known) if known.fresh > now() && !fails => return Ok(known.record),
@@ -72,7 +72,7 @@ pub(super) async fn look_up(env: &Env, hash: &TokenHash, client: &str, fails: bo
         (Err(error), None) => return Err(error),
     };
     // A record that cannot be read, or is of a later version, counts as absent.
-    let record = text.and_then(|text| json::own::<Record>(&text).ok()).filter(|record| record.v == 1);
+    let record = text.and_then(|text| json::own::<TokenRecord>(&text).ok()).filter(|record| record.v == 1);
     let fresh = now().plus(if record.is_some() { KNOWN } else { UNKNOWN });
     Cached { record: record.clone(), read: now(), fresh }.keep(hash);
     Ok(record)
@@ -91,7 +91,7 @@ async fn read_record(env: &Env, hash: &TokenHash, fails: bool) -> Result<Option<
 ///
 /// # Errors
 /// 503: KV failed, or takes no second write of one key within a second.
-pub(super) async fn put(env: &Env, hash: &TokenHash, record: &Record) -> Result<()> {
+pub(super) async fn put(env: &Env, hash: &TokenHash, record: &TokenRecord) -> Result<()> {
     let text = serde_json::to_string(record).map_err(Error::internal)?;
     let failed = |error: worker::Error| kv_failed(error, "The token's record cannot be written");
     let kv = env.kv("TOKENS").map_err(failed)?;

@@ -446,7 +446,7 @@ impl Code {
     }
 
     /// Returns the code for a refusal that another build made, whose own code is missing or unknown here.
-    pub const fn of(kind: Kind) -> Self {
+    pub const fn fallback_for(kind: Kind) -> Self {
         match kind {
             Kind::InvalidFilter => Code::InvalidFilter,
             Kind::TooMany => Code::TooMany,

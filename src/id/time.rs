@@ -7,7 +7,7 @@ use time::format_description::well_known::Rfc3339;
 pub(super) const RANGE: std::ops::RangeInclusive<i64> = -377_705_116_800_000..=253_402_300_799_999;
 
 /// Writes a time in UTC with exactly three digits after the second. Stored texts and sort keys rely on that width.
-pub(super) fn write(milliseconds: i64) -> String {
+pub(super) fn write_rfc3339(milliseconds: i64) -> String {
     let second = OffsetDateTime::from_unix_timestamp(milliseconds.div_euclid(1000));
     let (at, part) = second.map_or((OffsetDateTime::UNIX_EPOCH, 0), |at| (at, milliseconds.rem_euclid(1000)));
     let (year, month, day) = at.to_calendar_date();
@@ -17,20 +17,20 @@ pub(super) fn write(milliseconds: i64) -> String {
 
 /// Reads a time with any offset. A part of a millisecond is dropped, and a leap second, which ends a month in UTC, is the
 /// millisecond before it.
-pub(super) fn read(text: &str) -> Option<i64> {
+pub(super) fn read_rfc3339(text: &str) -> Option<i64> {
     let at = OffsetDateTime::parse(text, &Rfc3339).ok()?;
     Some(at.unix_timestamp() * 1000 + i64::from(at.millisecond()))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{RANGE, read, write};
+    use super::{RANGE, read_rfc3339, write_rfc3339};
 
     #[test]
     fn what_is_written_is_read() {
         const YEAR_0: i64 = -62_167_219_200_000;
         for time in (YEAR_0..=*RANGE.end()).step_by(53 * 86_399_999) {
-            assert_eq!(read(&write(time)), Some(time));
+            assert_eq!(read_rfc3339(&write_rfc3339(time)), Some(time));
         }
         for (time, text) in [
             (-1, "1969-12-31T23:59:59.999Z"),
@@ -42,7 +42,7 @@ mod tests {
             (i64::MIN, "1970-01-01T00:00:00.000Z"),
             (i64::MAX, "1970-01-01T00:00:00.000Z"),
         ] {
-            assert_eq!(write(time), text);
+            assert_eq!(write_rfc3339(time), text);
         }
     }
 
@@ -83,7 +83,7 @@ mod tests {
             ("0000-01-01T00:00:00Z", Some("0000-01-01T00:00:00.000Z")),
             ("9999-12-31T23:59:59.999Z", Some("9999-12-31T23:59:59.999Z")),
         ] {
-            assert_eq!(read(text).map(write).as_deref(), time, "{text}");
+            assert_eq!(read_rfc3339(text).map(write_rfc3339).as_deref(), time, "{text}");
         }
     }
 }

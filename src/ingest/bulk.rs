@@ -1,7 +1,7 @@
 //! A Bulk request (RFC 7644 section 3.7) to one command: every operation is read as a request of its own would be, with
 //! placeholders for the ids that operations of the same request are yet to make.
 
-use super::{Body, Reading, Request, read_command};
+use super::{CommandBody, Reading, Request, read_command};
 use crate::dialect::Repair;
 use crate::directory::bulk::{Bulk, BulkOperation};
 use crate::directory::precondition::Precondition;
@@ -13,7 +13,7 @@ use crate::scim::etag::Tags;
 use crate::scim::json::{self, Checked, Shape, Step};
 use crate::scim::patch::MESSAGE;
 use crate::scim::projection::Projection;
-use references::{Place, Places};
+use references::{Places, ReferencePlace};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -25,9 +25,9 @@ mod references;
 /// 2. The operation that makes the id for each `bulkId`.
 /// 3. Each operation: an error in one is its own result.
 /// 4. The order in which they run.
-pub(super) fn read(request: &Request<'_>, reading: &mut Reading) -> Result<Bulk> {
-    let (_, body) = super::read_body(request, Body::Whole, reading)?;
-    if !reading.mends() {
+pub(super) fn read_bulk(request: &Request<'_>, reading: &mut Reading) -> Result<Bulk> {
+    let (_, body) = super::read_body(request, CommandBody::Whole, reading)?;
+    if !reading.runs_repairs() {
         super::check_schemas(BULK_REQUEST, &body)?;
     }
     let fail_on_errors = match body.get("failOnErrors").filter(|value| !value.is_null()) {
@@ -51,7 +51,11 @@ pub(super) fn read(request: &Request<'_>, reading: &mut Reading) -> Result<Bulk>
             format!("The Bulk request has {} operations; at most {OPERATIONS_MAX} are allowed. Split it.", items.len());
         return Err(Error::new(Code::TooManyOperations, detail));
     }
-    let sent = items.into_iter().zip(1..).map(|(item, number)| Sent::read(item, number)).collect::<Result<Vec<_>>>()?;
+    let sent = items
+        .into_iter()
+        .zip(1..)
+        .map(|(item, number)| SentOperation::read_sent(item, number))
+        .collect::<Result<Vec<_>>>()?;
     let mut references = References {
         made: operations_by_bulk_id(&sent)?,
         names: sent.iter().map(|one| one.bulk_id.clone()).collect(),
@@ -59,8 +63,10 @@ pub(super) fn read(request: &Request<'_>, reading: &mut Reading) -> Result<Bulk>
         found: vec![false; sent.len()],
         unknown: None,
     };
-    let operations =
-        sent.into_iter().map(|one| one.operation(request, reading, &mut references)).collect::<Result<Vec<_>>>()?;
+    let operations = sent
+        .into_iter()
+        .map(|one| one.into_operation(request, reading, &mut references))
+        .collect::<Result<Vec<_>>>()?;
     let refers: Vec<Vec<usize>> = operations.iter().map(|one| one.refers.clone()).collect();
     Ok(Bulk { steps: order(&refers), operations, fail_on_errors })
 }
@@ -71,7 +77,7 @@ const BULK_ID_MAX: usize = 256;
 const METHOD_MAX: usize = 16;
 
 /// One operation as it was sent.
-struct Sent<'b> {
+struct SentOperation<'b> {
     method: String,
     bulk_id: Option<String>,
     path: String,
@@ -80,8 +86,8 @@ struct Sent<'b> {
     data: Checked<'b>,
 }
 
-impl<'b> Sent<'b> {
-    fn read(item: Checked<'b>, number: usize) -> Result<Self> {
+impl<'b> SentOperation<'b> {
+    fn read_sent(item: Checked<'b>, number: usize) -> Result<Self> {
         let Some(item) = item.object() else {
             let detail = format!("Operation {number} must be an object, not {}.", item.shape().name());
             return Err(Error::new(Code::OperationNotObject, detail));
@@ -102,24 +108,29 @@ impl<'b> Sent<'b> {
         })
     }
 
-    fn operation(self, request: &Request<'_>, reading: &mut Reading, known: &mut References) -> Result<BulkOperation> {
+    fn into_operation(
+        self,
+        request: &Request<'_>,
+        reading: &mut Reading,
+        known: &mut References,
+    ) -> Result<BulkOperation> {
         let (method, bulk_id) = (self.method.clone(), self.bulk_id.clone());
         let resource = cut_address(&self.path);
         let notes = reading.notes.len();
         known.found.fill(false);
         known.unknown = None;
-        reading.guide = super::guide_for(reading.mends(), &reading.texts);
+        reading.guide = super::guide_for(reading.runs_repairs(), &reading.texts);
         let mut path = None;
-        let read = self.command(request, reading, known, &mut path);
+        let read = self.into_command(request, reading, known, &mut path);
         // An operation that is refused here needs no other: its own sentence says more than that another one failed.
         let found = known.found.iter().enumerate().filter(|(_, found)| **found && read.is_ok());
         let refers = found.map(|(at, _)| at).collect();
-        let shown = |text: &str| known.placeholders.replace(text, |other| known.name(other));
+        let shown = |text: &str| known.placeholders.replace(text, |other| known.bulk_id_of(other));
         let (command, precondition) = read.unwrap_or_else(|error| {
             reading.notes.truncate(notes);
             let names: Vec<String> = error.names.iter().map(|name| shown(name)).collect();
             let detail = shown(&error.detail);
-            let error = error.saying(detail).about(names);
+            let error = error.with_detail(detail).with_names(names);
             (Command::Refused { error, method: method.clone(), resource }, Precondition::default())
         });
         reading.notes.iter_mut().skip(notes).for_each(|note| *note = shown(note));
@@ -127,14 +138,14 @@ impl<'b> Sent<'b> {
     }
 
     /// Reads the operation as a request of its own; `path` is set as soon as its address is known.
-    fn command(
+    fn into_command(
         self,
         request: &Request<'_>,
         reading: &mut Reading,
         known: &mut References,
         path: &mut Option<String>,
     ) -> Result<(Command, Precondition)> {
-        let route = self.route(request.base, known)?;
+        let route = self.parse_route(request.base, known)?;
         let endpoint = route.kinds().endpoint();
         *path = Some(match &route {
             Scim::Replace(_, id) | Scim::Patch(_, id) | Scim::Delete(_, id) => {
@@ -152,8 +163,8 @@ impl<'b> Sent<'b> {
             Shape::Object => known.put_placeholders(self.data, &places)?,
             Shape::Array
                 if matches!(route, Scim::Patch(..))
-                    && reading.mends()
-                    && reading.repairs.need(Repair::BareOperations) =>
+                    && reading.runs_repairs()
+                    && reading.repairs.note_need(Repair::BareOperations) =>
             {
                 let list = known.put_placeholders(self.data, &places)?;
                 let list = list.as_deref().unwrap_or(self.data.as_str());
@@ -167,7 +178,7 @@ impl<'b> Sent<'b> {
         let data = placed.as_deref().map_or(self.data, Checked::new);
         if let Some(name) = known.unknown.take() {
             let detail = format!("There is no POST with the bulkId {name} in this request.", name = quoted(&name));
-            return Err(Error::new(Code::BulkUnknownReference, detail).about([name]));
+            return Err(Error::new(Code::BulkUnknownReference, detail).with_names([name]));
         }
         let if_match = match self.version.text() {
             _ if creates || self.version.is_null() => None,
@@ -178,11 +189,11 @@ impl<'b> Sent<'b> {
         };
         // A result has no resource in it (RFC 7644 section 3.7), so no members are read for it.
         let brief = [("excludedAttributes".to_owned(), "members".to_owned())];
-        let command = read_command(&route, request, Body::Data(data), &[], reading, &Projection::parse(&brief))?;
+        let command = read_command(&route, request, CommandBody::Data(data), &[], reading, &Projection::parse(&brief))?;
         Ok((command, Precondition { if_match, if_none_match: None }))
     }
 
-    fn route(&self, base: &str, known: &mut References) -> Result<Scim> {
+    fn parse_route(&self, base: &str, known: &mut References) -> Result<Scim> {
         let route = match route::relative(&self.method, &self.path, base).0 {
             Ok(route @ (Scim::Create(_) | Scim::Replace(..) | Scim::Patch(..) | Scim::Delete(..))) => route,
             _ => {
@@ -198,7 +209,7 @@ impl<'b> Sent<'b> {
                 ));
             }
         };
-        let mut id = |id: String| known.placed(&id).unwrap_or(id);
+        let mut id = |id: String| known.resolve_reference(&id).unwrap_or(id);
         Ok(match route {
             Scim::Replace(kinds, at) => Scim::Replace(kinds, id(at)),
             Scim::Patch(kinds, at) => Scim::Patch(kinds, id(at)),
@@ -223,7 +234,7 @@ struct References {
 
 impl References {
     /// Returns `bulkId:NAME` for the operation at that position.
-    fn name(&self, operation: usize) -> String {
+    fn bulk_id_of(&self, operation: usize) -> String {
         let name = self.names.get(operation).and_then(Option::as_deref);
         format!("bulkId:{}", name.unwrap_or_default())
     }
@@ -234,20 +245,20 @@ impl References {
         if !data.as_str().contains("bulkId:") && !data.as_str().contains('\\') {
             return Ok(None);
         }
-        let mut place = |steps: &[Step], text: &str| match places.of(steps) {
-            Place::None => None,
-            Place::Path => {
+        let mut place = |steps: &[Step], text: &str| match places.place_of(steps) {
+            ReferencePlace::None => None,
+            ReferencePlace::Path => {
                 // A path has references inside quotes: members[value eq "bulkId:x"].
-                let parts = text.split('"').map(|part| self.placed(part).unwrap_or_else(|| part.to_owned()));
+                let parts = text.split('"').map(|part| self.resolve_reference(part).unwrap_or_else(|| part.to_owned()));
                 Some(parts.collect::<Vec<_>>().join("\""))
             }
-            Place::Value => self.placed(text),
+            ReferencePlace::Value => self.resolve_reference(text),
         };
         json::rewritten(data, &mut place).map(Some)
     }
 
     /// Returns the text with a placeholder, if it is `bulkId:NAME` or an address that ends in it.
-    fn placed(&mut self, text: &str) -> Option<String> {
+    fn resolve_reference(&mut self, text: &str) -> Option<String> {
         let (address, name) = match text.rsplit_once("/bulkId:") {
             Some((address, name)) => (Some(address), name),
             None => (None, text.strip_prefix("bulkId:")?),
@@ -265,14 +276,14 @@ impl References {
 }
 
 /// Returns the operation of each `bulkId`.
-fn operations_by_bulk_id(sent: &[Sent<'_>]) -> Result<BTreeMap<String, (usize, bool)>> {
+fn operations_by_bulk_id(sent: &[SentOperation<'_>]) -> Result<BTreeMap<String, (usize, bool)>> {
     let mut made = BTreeMap::new();
     for (position, one) in sent.iter().enumerate() {
         let Some(bulk_id) = &one.bulk_id else { continue };
         if made.insert(bulk_id.clone(), (position, one.method == "POST")).is_some() {
             let detail =
                 format!("Two operations have the bulkId {bulk_id}; each needs its own.", bulk_id = quoted(bulk_id));
-            return Err(Error::new(Code::BulkIdTwice, detail).about([bulk_id.as_str()]));
+            return Err(Error::new(Code::BulkIdTwice, detail).with_names([bulk_id.as_str()]));
         }
     }
     Ok(made)

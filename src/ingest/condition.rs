@@ -8,7 +8,7 @@ use crate::scim::etag::Tags;
 
 /// Reads the condition that the object must check, and for a GET the tags that the client has: only the answer knows
 /// its whole tag.
-pub(super) fn read(route: &Scim, request: &Request<'_>) -> Result<(Precondition, Option<Tags>)> {
+pub(super) fn read_conditions(route: &Scim, request: &Request<'_>) -> Result<(Precondition, Option<Tags>)> {
     let tags = |name: &str, text: Option<&str>| text.map(|text| Tags::parse(name, text)).transpose();
     let if_match = || tags("If-Match", request.if_match);
     let if_none_match = || tags("If-None-Match", request.if_none_match);

@@ -23,16 +23,19 @@ pub(super) fn of_body(
 ) -> Result<Vec<Echo>> {
     let mut search = Search { reading, refused, found: Vec::new() };
     for (name, value) in body.iter() {
-        let name =
-            if reading.mends() { dialect::urn_alias(name.to_owned(), &mut Repairs::default()) } else { name.into() };
+        let name = if reading.runs_repairs() {
+            dialect::urn_alias(name.to_owned(), &mut Repairs::default())
+        } else {
+            name.into()
+        };
         if let Some(attribute) = kind.attribute(&name) {
-            search.attribute(None, Some(attribute), &name, value);
+            search.compare_attribute(None, Some(attribute), &name, value);
         } else if let Some(schema) = kind.extension(&name) {
             match value.object() {
-                Some(object) => object
-                    .iter()
-                    .for_each(|(name, value)| search.attribute(Some(&schema.id), schema.attribute(name), name, value)),
-                None => search.whole(&schema.id, value),
+                Some(object) => object.iter().for_each(|(name, value)| {
+                    search.compare_attribute(Some(&schema.id), schema.attribute(name), name, value)
+                }),
+                None => search.find_misplaced(&schema.id, value),
             }
         }
     }
@@ -60,7 +63,7 @@ pub(super) fn of_value(
     if in_parts {
         let path = target.to_string();
         let prefix = path.strip_suffix(attribute.name.as_ref()).unwrap_or_default();
-        search.value(attribute, target.clone(), prefix, sent, read.is_err());
+        search.compare_value(attribute, target.clone(), prefix, sent, read.is_err());
     } else if !is_unassigned(&sent) {
         let otherwise = match read {
             Ok(value) => Otherwise::Read(value.clone()),
@@ -73,7 +76,7 @@ pub(super) fn of_value(
 }
 
 /// Returns the unknown names that no echo tells the object, which notes those of what is dropped.
-pub(super) fn untold(echoes: &[Echo], mut unknown: Vec<String>) -> Vec<String> {
+pub(super) fn names_without_echo(echoes: &[Echo], mut unknown: Vec<String>) -> Vec<String> {
     let told: BTreeSet<&String> = echoes.iter().flat_map(|echo| &echo.parts).flat_map(|part| &part.unknown).collect();
     unknown.retain(|name| !told.contains(name));
     unknown
@@ -93,12 +96,12 @@ struct Search<'a, 'r> {
 
 impl Search<'_, '_> {
     /// Looks at an attribute of the core or of an extension.
-    fn attribute(&mut self, urn: Option<&str>, attribute: Option<&Attribute>, name: &str, value: Checked<'_>) {
+    fn compare_attribute(&mut self, urn: Option<&str>, attribute: Option<&Attribute>, name: &str, value: Checked<'_>) {
         let prefix = urn.map(|urn| format!("{urn}:")).unwrap_or_default();
         let target = |name: &str| Target { urn: urn.map(str::to_owned), name: name.to_owned(), sub: None };
         let Some(attribute) = attribute else {
             if let Some(sent) = self.reading.guide.again(value) {
-                self.unknown(target(name), format!("{prefix}{name}"), sent);
+                self.push_unknown(target(name), format!("{prefix}{name}"), sent);
             }
             return;
         };
@@ -108,12 +111,12 @@ impl Search<'_, '_> {
             && (urn.is_some() || is_refused && has_parts(attribute))
             && let Some(sent) = self.reading.guide.again(value)
         {
-            self.value(attribute, target, &prefix, sent, is_refused);
+            self.compare_value(attribute, target, &prefix, sent, is_refused);
         }
     }
 
     /// Finds a value under the URN of a registered extension that is no object.
-    fn whole(&mut self, urn: &str, value: Checked<'_>) {
+    fn find_misplaced(&mut self, urn: &str, value: Checked<'_>) {
         let refused = self.refused.iter().find(|one| one.urn.is_none() && one.name == urn);
         if let (Some(refused), Some(sent)) = (refused, self.reading.guide.again(value)) {
             let target = Target { urn: None, name: urn.to_owned(), sub: None };
@@ -123,17 +126,23 @@ impl Search<'_, '_> {
     }
 
     /// Looks at a value. With `is_refused` nothing of the attribute was read, so its valid parts belong to the result too.
-    fn value(&mut self, attribute: &Attribute, target: Target, prefix: &str, sent: Value, is_refused: bool) {
+    fn compare_value(&mut self, attribute: &Attribute, target: Target, prefix: &str, sent: Value, is_refused: bool) {
         let (list, parts) = match sent {
             Value::Object(map) if !attribute.multi && attribute.kind == Type::Complex => {
-                return self.object(attribute, &target, &format!("{prefix}{}.", attribute.name), map, is_refused);
+                return self.compare_object(
+                    attribute,
+                    &target,
+                    &format!("{prefix}{}.", attribute.name),
+                    map,
+                    is_refused,
+                );
             }
             Value::Array(items) if attribute.multi => {
                 let items = items.into_iter().filter(|item| !is_unassigned(item));
-                (true, items.map(|item| self.part(attribute, prefix, item, true)).collect())
+                (true, items.map(|item| self.read_part(attribute, prefix, item, true)).collect())
             }
             sent if is_unassigned(&sent) => return,
-            sent => (false, vec![self.part(attribute, prefix, sent, false)]),
+            sent => (false, vec![self.read_part(attribute, prefix, sent, false)]),
         };
         if is_refused || parts.iter().any(|part: &Part| part.otherwise != Otherwise::Same) {
             self.found.push(Echo { target, list, parts });
@@ -141,7 +150,7 @@ impl Search<'_, '_> {
     }
 
     /// Looks at each part of a complex value.
-    fn object(
+    fn compare_object(
         &mut self,
         attribute: &Attribute,
         target: &Target,
@@ -152,14 +161,16 @@ impl Search<'_, '_> {
         for (name, value) in map {
             let target = |name: String| Target { sub: Some(name), ..target.clone() };
             match attribute.sub(&name) {
-                Some(sub) if is_kept(sub) => self.value(sub, target(sub.name.to_string()), prefix, value, is_refused),
+                Some(sub) if is_kept(sub) => {
+                    self.compare_value(sub, target(sub.name.to_string()), prefix, value, is_refused)
+                }
                 Some(_) => {}
-                None => self.unknown(target(name.clone()), format!("{prefix}{name}"), value),
+                None => self.push_unknown(target(name.clone()), format!("{prefix}{name}"), value),
             }
         }
     }
 
-    fn unknown(&mut self, target: Target, path: String, sent: Value) {
+    fn push_unknown(&mut self, target: Target, path: String, sent: Value) {
         if !sent.is_null() {
             let part = Part { sent, otherwise: Otherwise::Read(Value::Null), unknown: vec![path] };
             self.found.push(Echo { target, list: false, parts: vec![part] });
@@ -167,11 +178,14 @@ impl Search<'_, '_> {
     }
 
     /// Reads one value, or with `listed` one element, as the body was read.
-    fn part(&self, attribute: &Attribute, prefix: &str, sent: Value, listed: bool) -> Part {
+    fn read_part(&self, attribute: &Attribute, prefix: &str, sent: Value, listed: bool) -> Part {
         let mut unknown = Vec::new();
         let value = if listed { Value::Array(vec![sent.clone()]) } else { sent.clone() };
-        let value =
-            if self.reading.mends() { dialect::repaired(attribute, value, &mut Repairs::default()) } else { value };
+        let value = if self.reading.runs_repairs() {
+            dialect::mend_value(attribute, value, &mut Repairs::default())
+        } else {
+            value
+        };
         let otherwise = match canonical(attribute, value, prefix, &mut unknown) {
             Err(error) => Otherwise::Refusal(error),
             Ok(read) => {

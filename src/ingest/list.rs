@@ -3,7 +3,7 @@
 
 use super::Reading;
 use crate::dialect;
-use crate::directory::scim::List;
+use crate::directory::scim::ListQuery;
 use crate::error::{Code, Error, Result, quoted};
 use crate::id::NUMBER_MAX;
 use crate::scim::discovery::{PAGE_DEFAULT, PAGE_MAX};
@@ -17,13 +17,13 @@ use std::borrow::Cow;
 const SEARCH_REQUEST: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
 
 /// The parameters of a list, before any attribute is looked up.
-pub(super) struct Parameters<'a> {
+pub(super) struct ListParameters<'a> {
     filter: Option<&'a str>,
     sort_by: Option<&'a str>,
-    page: List,
+    page: ListQuery,
 }
 
-impl<'a> Parameters<'a> {
+impl<'a> ListParameters<'a> {
     /// Reads the parameters.
     ///
     /// Reads the parameters.
@@ -34,7 +34,7 @@ impl<'a> Parameters<'a> {
     ///
     /// # Errors
     /// 400 that names the parameter.
-    pub(super) fn read(query: &'a [(String, String)]) -> Result<Self> {
+    pub(super) fn read_parameters(query: &'a [(String, String)]) -> Result<Self> {
         let parameter = |wanted: &str| {
             query.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.trim())
         };
@@ -70,7 +70,7 @@ impl<'a> Parameters<'a> {
         Ok(Self {
             filter: filter::stated(filters.map(|(_, text)| text.as_str()))?,
             sort_by: stated("sortBy"),
-            page: List {
+            page: ListQuery {
                 filter: None,
                 // RFC 7644 section 3.4.2.4: less than 1 is 1, a negative count is 0.
                 start_index: number("startIndex", 1)?.clamp(1, NUMBER_MAX),
@@ -85,10 +85,10 @@ impl<'a> Parameters<'a> {
     ///
     /// # Errors
     /// 400 that names an attribute which it does not have.
-    pub(super) fn of(&self, kind: &ResourceType, reading: &mut Reading) -> Result<List> {
-        let filter = self.filter(reading, |filter, forms| filter.resolve(kind, forms))?;
+    pub(super) fn list_of(&self, kind: &ResourceType, reading: &mut Reading) -> Result<ListQuery> {
+        let filter = self.resolve_filter(reading, |filter, forms| filter.resolve(kind, forms))?;
         let by = self.sort_by.map(|text| sort::resolve(text, kind, reading.forms)).transpose()?;
-        self.list(filter, by.map(|found| found.ok_or_else(|| self.unsorted(kind.name.as_ref()))).transpose()?)
+        self.to_list(filter, by.map(|found| found.ok_or_else(|| self.unsorted_error(kind.name.as_ref()))).transpose()?)
     }
 
     /// Returns the lists of both kinds for one search (RFC 7644 section 3.4.2.1). An attribute that only one of them
@@ -96,51 +96,51 @@ impl<'a> Parameters<'a> {
     ///
     /// # Errors
     /// 400 that names an attribute which neither has.
-    pub(super) fn of_both(&self, kinds: [&ResourceType; 2], reading: &mut Reading) -> Result<[Box<List>; 2]> {
+    pub(super) fn of_both(&self, kinds: [&ResourceType; 2], reading: &mut Reading) -> Result<[Box<ListQuery>; 2]> {
         let mut by = None;
         if let Some(text) = self.sort_by {
             for kind in kinds {
                 by = by.or(sort::resolve(text, kind, reading.forms)?);
             }
-            by = Some(by.ok_or_else(|| self.unsorted("resource"))?);
+            by = Some(by.ok_or_else(|| self.unsorted_error("resource"))?);
         }
         let of = |kind: &ResourceType| {
-            let resolved = self.filter(reading, |filter, forms| filter.resolve_among(kind, &kinds, forms))?;
-            self.list(resolved, by.clone()).map(Box::new)
+            let resolved = self.resolve_filter(reading, |filter, forms| filter.resolve_among(kind, &kinds, forms))?;
+            self.to_list(resolved, by.clone()).map(Box::new)
         };
         let [users, groups] = kinds.map(of);
         Ok([users?, groups?])
     }
 
-    fn filter(
+    fn resolve_filter(
         &self,
         reading: &mut Reading,
         resolve: impl Fn(&Expression, Forms) -> Result<Filter>,
     ) -> Result<Option<Filter>> {
         let Some(text) = self.filter else { return Ok(None) };
-        let found = dialect::form(reading.forms, &mut reading.repairs, |forms| {
+        let found = dialect::read_in_forms(reading.forms, &mut reading.repairs, |forms| {
             let expression = filter::parse(text, forms)?;
             resolve(&expression, forms)
         })?;
-        if !reading.mends() {
+        if !reading.runs_repairs() {
             return Ok(Some(found));
         }
-        let found = dialect::decoded(found, &mut reading.repairs);
+        let found = dialect::with_decoded_texts(found, &mut reading.repairs);
         Ok(Some(dialect::with_names_cut(found, &mut reading.repairs)))
     }
 
-    fn list(&self, filter: Option<Filter>, by: Option<filter::Target>) -> Result<List> {
+    fn to_list(&self, filter: Option<Filter>, by: Option<filter::Target>) -> Result<ListQuery> {
         let descending = self.page.sort.as_ref().is_some_and(|sort| sort.descending);
-        Ok(List { filter, sort: by.map(|by| Sort { by, descending }), ..self.page.clone() })
+        Ok(ListQuery { filter, sort: by.map(|by| Sort { by, descending }), ..self.page.clone() })
     }
 
-    fn unsorted(&self, what: &str) -> Error {
+    fn unsorted_error(&self, what: &str) -> Error {
         let text = self.sort_by.unwrap_or_default();
         Error::new(
             Code::SortUnknownAttribute,
             format!("sortBy names {text}, which no {what} has.", text = quoted(text)),
         )
-        .about([text])
+        .with_names([text])
     }
 }
 
@@ -150,7 +150,7 @@ impl<'a> Parameters<'a> {
 /// 400 that names the member.
 pub(super) fn search_request(body: &Object<'_>, reading: &Reading) -> Result<Vec<(String, String)>> {
     let urns = body.get("schemas").and_then(Checked::elements).unwrap_or_default();
-    if !reading.mends()
+    if !reading.runs_repairs()
         && !urns.into_iter().any(|urn| urn.text().is_some_and(|urn| urn.eq_ignore_ascii_case(SEARCH_REQUEST)))
     {
         return Err(Error::new(Code::SchemasMissing, format!("schemas must name {SEARCH_REQUEST}.")));
@@ -164,12 +164,12 @@ pub(super) fn search_request(body: &Object<'_>, reading: &Reading) -> Result<Vec
                 let texts: Option<Vec<Cow<'_, str>>> = texts.collect();
                 texts.map(|texts| texts.join(",")).ok_or_else(|| wrong_type(key, "an array of strings", value))?
             }
-            ("attributes" | "excludedattributes", Shape::Text) if reading.mends() => shown_value(value),
+            ("attributes" | "excludedattributes", Shape::Text) if reading.runs_repairs() => shown_value(value),
             ("attributes" | "excludedattributes", _) => return Err(wrong_type(key, "an array of strings", value)),
             ("filter" | "sortby" | "sortorder" | "cursor", Shape::Text) => shown_value(value),
             ("filter" | "sortby" | "sortorder" | "cursor", _) => return Err(wrong_type(key, "a string", value)),
             ("startindex" | "count", Shape::Number) => value.value().to_string(),
-            ("startindex" | "count", Shape::Text) if reading.mends() => shown_value(value),
+            ("startindex" | "count", Shape::Text) if reading.runs_repairs() => shown_value(value),
             ("startindex" | "count", _) => return Err(wrong_type(key, "a whole number", value)),
             _ => continue,
         };

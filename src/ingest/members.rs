@@ -13,7 +13,7 @@ use serde_json::Value;
 use std::borrow::Cow;
 
 /// The value of `members` in a request.
-pub(super) enum Said<'b> {
+pub(super) enum MembersValue<'b> {
     /// `null`.
     Null,
     /// A list, which may be empty.
@@ -24,15 +24,15 @@ pub(super) enum Said<'b> {
     Other(&'static str),
 }
 
-impl Said<'_> {
+impl MembersValue<'_> {
     /// Returns the ids of all members that are named.
     ///
     /// # Errors
     /// 400 as [`member::wanted`], and for a value that is no list.
-    pub(super) fn wanted(&self, group: &str) -> Result<Vec<MemberId>> {
+    pub(super) fn ids_to_add(&self, group: &str) -> Result<Vec<MemberId>> {
         match self {
-            Said::Empty => Ok(Vec::new()),
-            said => member::wanted(said.listed()?, group),
+            MembersValue::Empty => Ok(Vec::new()),
+            said => member::wanted(said.listed_members()?, group),
         }
     }
 
@@ -40,16 +40,16 @@ impl Said<'_> {
     ///
     /// # Errors
     /// 400 as [`member::leaving`], and for a value that is no list.
-    pub(super) fn leaving(&self) -> Result<Vec<MemberId>> {
-        member::leaving(self.listed()?)
+    pub(super) fn ids_to_remove(&self) -> Result<Vec<MemberId>> {
+        member::leaving(self.listed_members()?)
     }
 
-    fn listed(&self) -> Result<&[Member<'_>]> {
+    fn listed_members(&self) -> Result<&[Member<'_>]> {
         let what = match self {
-            Said::List(members) => return Ok(members),
-            Said::Other(what) => what,
-            Said::Null => "null",
-            Said::Empty => "an empty object",
+            MembersValue::List(members) => return Ok(members),
+            MembersValue::Other(what) => what,
+            MembersValue::Null => "null",
+            MembersValue::Empty => "an empty object",
         };
         Err(Error::new(Code::InvalidMember, format!("members must be an array, not {what}. Nothing was changed.")))
     }
@@ -59,39 +59,47 @@ impl Said<'_> {
 ///
 /// # Errors
 /// 413 for an element that holds more than any resource can keep.
-pub(super) fn read<'b>(kind: &ResourceType, text: Checked<'b>, reading: &mut Reading) -> Result<Said<'b>> {
+pub(super) fn read_members<'b>(
+    kind: &ResourceType,
+    text: Checked<'b>,
+    reading: &mut Reading,
+) -> Result<MembersValue<'b>> {
     let attribute = members_attribute(kind)?;
     if text.is_null() {
-        return Ok(Said::Null);
+        return Ok(MembersValue::Null);
     }
     if let Some(members) = in_text(attribute, text, reading)? {
-        return Ok(Said::List(members));
+        return Ok(MembersValue::List(members));
     }
     let elements = text.elements().or_else(|| inside_its_name(text, attribute, reading));
     let Some(elements) = elements else {
         if text.text().is_some_and(|text| text.is_empty()) {
-            return Ok(Said::Other("an empty text"));
+            return Ok(MembersValue::Other("an empty text"));
         }
         return Ok(match build_repaired(attribute, text, reading)? {
-            Value::Array(items) if items.is_empty() && text.shape() == Shape::Object => Said::Empty,
-            Value::Array(items) => Said::List(items.iter().map(from_built).collect()),
-            Value::Null => Said::Null,
-            value => Said::Other(name(&value)),
+            Value::Array(items) if items.is_empty() && text.shape() == Shape::Object => MembersValue::Empty,
+            Value::Array(items) => MembersValue::List(items.iter().map(from_built).collect()),
+            Value::Null => MembersValue::Null,
+            value => MembersValue::Other(name(&value)),
         });
     };
     let mut members = Vec::with_capacity(elements.len());
     for element in elements {
         members.extend(read_element(attribute, element, reading)?);
     }
-    Ok(Said::List(members))
+    Ok(MembersValue::List(members))
 }
 
 /// Reads one member that stands in the place of a list.
 ///
 /// # Errors
-/// As [`read`].
-pub(super) fn lone<'b>(kind: &ResourceType, text: Checked<'b>, reading: &mut Reading) -> Result<Said<'b>> {
-    Ok(Said::List(read_element(members_attribute(kind)?, text, reading)?.into_iter().collect()))
+/// As [`read_members`].
+pub(super) fn read_lone_member<'b>(
+    kind: &ResourceType,
+    text: Checked<'b>,
+    reading: &mut Reading,
+) -> Result<MembersValue<'b>> {
+    Ok(MembersValue::List(read_element(members_attribute(kind)?, text, reading)?.into_iter().collect()))
 }
 
 fn members_attribute(kind: &ResourceType) -> Result<&Attribute> {
@@ -101,7 +109,7 @@ fn members_attribute(kind: &ResourceType) -> Result<&Attribute> {
 /// Makes [`Repair::JsonInText`]: one member, or a list of them.
 fn in_text(attribute: &Attribute, text: Checked<'_>, reading: &mut Reading) -> Result<Option<Vec<Member<'static>>>> {
     let texts = reading.texts.clone();
-    if !reading.mends() || !Repair::JsonInText.is_on() {
+    if !reading.runs_repairs() || !Repair::JsonInText.is_on() {
         return Ok(None);
     }
     let Some(inner) = texts.read(text, Wanted::Members, |name| attribute.sub(name).is_some())? else { return Ok(None) };
@@ -115,15 +123,15 @@ fn in_text(attribute: &Attribute, text: Checked<'_>, reading: &mut Reading) -> R
 
 /// Makes [`Repair::NestedList`].
 fn inside_its_name<'b>(text: Checked<'b>, attribute: &Attribute, reading: &mut Reading) -> Option<Vec<Checked<'b>>> {
-    let object = text.object().filter(|object| reading.mends() && object.len() == 1)?;
+    let object = text.object().filter(|object| reading.runs_repairs() && object.len() == 1)?;
     let (_, inner) = object.iter().next().filter(|(name, _)| *name == attribute.name)?;
-    inner.elements().filter(|_| reading.repairs.need(Repair::NestedList))
+    inner.elements().filter(|_| reading.repairs.note_need(Repair::NestedList))
 }
 
 /// Builds and repairs a value that is no list.
 fn build_repaired(attribute: &Attribute, text: Checked<'_>, reading: &mut Reading) -> Result<Value> {
     let value = reading.guide.attribute(attribute, text)?;
-    Ok(if reading.mends() { dialect::repaired(attribute, value, &mut reading.repairs) } else { value })
+    Ok(if reading.runs_repairs() { dialect::mend_value(attribute, value, &mut reading.repairs) } else { value })
 }
 
 /// Reads one element; `None` if a repair drops it.
@@ -132,19 +140,19 @@ fn read_element<'b>(attribute: &Attribute, text: Checked<'b>, reading: &mut Read
         return Ok(Some(member));
     }
     let value = reading.guide.dropped_at_once(|guide| guide.element(attribute, text))?;
-    if !reading.mends() {
+    if !reading.runs_repairs() {
         return Ok(Some(from_built(&value)));
     }
-    let mended = dialect::repaired(attribute, Value::Array(vec![value]), &mut reading.repairs);
+    let mended = dialect::mend_value(attribute, Value::Array(vec![value]), &mut reading.repairs);
     Ok(mended.as_array().and_then(|items| items.first()).map(from_built))
 }
 
 /// Reads a text, or an object whose known parts are texts; `None` for any other value, or one that needs a repair.
 fn read_usual_form<'b>(attribute: &Attribute, text: Checked<'b>, reading: &mut Reading) -> Option<Member<'b>> {
     if let Some(id) = text.text() {
-        let bare = !reading.mends();
+        let bare = !reading.runs_repairs();
         let may_be_json = id.trim_start().starts_with('{');
-        let is_usual = bare || !id.is_empty() && !may_be_json && reading.repairs.need(Repair::StringForObject);
+        let is_usual = bare || !id.is_empty() && !may_be_json && reading.repairs.note_need(Repair::StringForObject);
         return is_usual
             .then(|| Member::new(if bare { Shape::Text } else { Shape::Object }.name(), Some(id), None, None));
     }

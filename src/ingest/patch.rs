@@ -18,7 +18,7 @@ use crate::scim::unregistered::{self, Unresolved};
 use serde_json::Value;
 
 /// One operation with its path resolved and its value still as sent.
-struct Sent<'b> {
+struct ResolvedOperation<'b> {
     op: Op,
     path: Resolved,
     value: Checked<'b>,
@@ -27,7 +27,7 @@ struct Sent<'b> {
 }
 
 /// The operations of a PATCH, each still as it was sent.
-pub(super) enum Envelope<'b> {
+pub(super) enum PatchEnvelope<'b> {
     /// A list of operations.
     Operations(Vec<Checked<'b>>),
     /// One operation that replaces the values of this object, except where it has `null`: a PUT of the changed
@@ -35,11 +35,11 @@ pub(super) enum Envelope<'b> {
     Changed(Object<'b>),
 }
 
-impl<'b> Envelope<'b> {
+impl<'b> PatchEnvelope<'b> {
     /// Reads the envelope of a PATCH.
-    pub(super) fn read(whole: Checked<'b>, body: &Object<'b>, reading: &mut Reading) -> Result<Self> {
-        let items = if reading.mends() {
-            dialect::operations(whole, body, &mut reading.repairs)
+    pub(super) fn read_envelope(whole: Checked<'b>, body: &Object<'b>, reading: &mut Reading) -> Result<Self> {
+        let items = if reading.runs_repairs() {
+            dialect::patch_operations(whole, body, &mut reading.repairs)
         } else {
             body.get("Operations").and_then(Checked::elements)
         };
@@ -54,26 +54,26 @@ impl<'b> Envelope<'b> {
 }
 
 /// Reads the operations of a user's PATCH. `id` is the address's.
-pub(super) fn user(
+pub(super) fn read_user_patch(
     kind: &ResourceType,
     id: &str,
-    envelope: Envelope<'_>,
+    envelope: PatchEnvelope<'_>,
     reading: &mut Reading,
 ) -> Result<(Vec<Operation>, Vec<Unresolved>)> {
     let (mut operations, kept, texts) = (Vec::new(), Texts::default(), reading.texts.clone());
     let (sent, unresolved) = resolve_paths(kind, id, envelope, reading, &kept)?;
     for sent in sent {
-        operations.extend(texts.inside(sent.from_text, || value::operation(kind, sent, reading))?);
+        operations.extend(texts.inside(sent.from_text, || value::to_operation(kind, sent, reading))?);
     }
     check_count(operations, unresolved)
 }
 
 /// Reads the operations of a group's PATCH. Neighbouring ones on members are joined before they are counted: some
 /// providers send one for each member.
-pub(super) fn group(
+pub(super) fn read_group_patch(
     kind: &ResourceType,
     id: &str,
-    envelope: Envelope<'_>,
+    envelope: PatchEnvelope<'_>,
     reading: &mut Reading,
 ) -> Result<(Vec<GroupOperation>, Vec<Unresolved>)> {
     let (mut operations, kept, texts) = (Vec::<GroupOperation>::new(), Texts::default(), reading.texts.clone());
@@ -81,11 +81,11 @@ pub(super) fn group(
     for sent in sent {
         let from_text = sent.from_text;
         if sent.path.target.urn.is_some() || sent.path.target.name != "members" {
-            let operation = texts.inside(from_text, || value::operation(kind, sent, reading))?;
+            let operation = texts.inside(from_text, || value::to_operation(kind, sent, reading))?;
             operations.extend(operation.map(Box::new).map(GroupOperation::Attribute));
             continue;
         }
-        for step in texts.inside(from_text, || members::steps(kind, id, sent, reading))? {
+        for step in texts.inside(from_text, || members::member_steps(kind, id, sent, reading))? {
             match (operations.last_mut(), step) {
                 (Some(GroupOperation::AddMembers(ids)), GroupOperation::AddMembers(more))
                 | (Some(GroupOperation::RemoveMembers(ids)), GroupOperation::RemoveMembers(more)) => ids.extend(more),
@@ -116,23 +116,25 @@ const FROM_BEFORE_MAX: usize = 100;
 fn resolve_paths<'b>(
     kind: &ResourceType,
     id: &str,
-    envelope: Envelope<'b>,
+    envelope: PatchEnvelope<'b>,
     reading: &mut Reading,
     texts: &'b Texts,
-) -> Result<(Vec<Sent<'b>>, Vec<Unresolved>)> {
+) -> Result<(Vec<ResolvedOperation<'b>>, Vec<Unresolved>)> {
     let (sent, unresolved) = (Vec::new(), Vec::new());
-    let partial = matches!(envelope, Envelope::Changed(_));
+    let partial = matches!(envelope, PatchEnvelope::Changed(_));
     let mut paths =
         Paths { kind, id, reading, texts, from_text: false, partial, sent, unresolved, number: None, read: 0 };
     match envelope {
-        Envelope::Changed(values) => paths.keys(Op::Replace, values.iter().filter(|(_, value)| !value.is_null()))?,
-        Envelope::Operations(items) => {
+        PatchEnvelope::Changed(values) => {
+            paths.read_keys(Op::Replace, values.iter().filter(|(_, value)| !value.is_null()))?
+        }
+        PatchEnvelope::Operations(items) => {
             for (number, item) in (1..).zip(items) {
                 let Some(operation) = item.object() else {
                     let detail = format!("Operation {number} must be an object, not {}.", item.shape().name());
                     return Err(Error::new(Code::OperationNotObject, detail));
                 };
-                paths.operation(number, &operation)?;
+                paths.read_operation(number, &operation)?;
             }
         }
     }
@@ -172,7 +174,7 @@ struct Paths<'a, 'b> {
     from_text: bool,
     /// True if the body holds only changed attributes: a `null` in it means not mentioned.
     partial: bool,
-    sent: Vec<Sent<'b>>,
+    sent: Vec<ResolvedOperation<'b>>,
     /// The operations whose attribute only the object can find.
     unresolved: Vec<Unresolved>,
     /// The number of the operation whose path is resolved; none for a key.
@@ -182,9 +184,9 @@ struct Paths<'a, 'b> {
 }
 
 impl<'b> Paths<'_, 'b> {
-    fn operation(&mut self, number: usize, item: &Object<'b>) -> Result<()> {
+    fn read_operation(&mut self, number: usize, item: &Object<'b>) -> Result<()> {
         let op = item.get("op").and_then(Checked::text);
-        let Some(op) = op.and_then(|text| dialect::op(&text, &mut self.reading.repairs)) else {
+        let Some(op) = op.and_then(|text| dialect::read_op(&text, &mut self.reading.repairs)) else {
             let detail = format!("Operation {number} must have an op: add, remove or replace.");
             return Err(Error::new(Code::OperationOp, detail));
         };
@@ -193,7 +195,9 @@ impl<'b> Paths<'_, 'b> {
             None => None,
             // An empty path is no path of RFC 7644 figure 7.
             Some(Ok(text))
-                if text.trim().is_empty() && self.reading.mends() && self.reading.repairs.need(Repair::EmptyPath) =>
+                if text.trim().is_empty()
+                    && self.reading.runs_repairs()
+                    && self.reading.repairs.note_need(Repair::EmptyPath) =>
             {
                 None
             }
@@ -216,7 +220,7 @@ impl<'b> Paths<'_, 'b> {
             (Some(text), value) => {
                 let shown = cut(&text, PATH_SHOWN).into_owned();
                 self.number = Some(number);
-                let placed = self.place(op, text, value, Written::AsPath);
+                let placed = self.resolve_path(op, text, value, Written::AsPath);
                 self.number = None;
                 placed.map_err(|error| about_path(error, Some(number), &shown))
             }
@@ -225,8 +229,8 @@ impl<'b> Paths<'_, 'b> {
                 let detail = format!("Operation {number} is a remove without a path. Name in path what to remove.");
                 Err(Error::new(Code::PathMissing, detail))
             }
-            (None, value) => match self.object(value, is_known)? {
-                Some(values) => self.inside(values, |paths, values| paths.keys(op, values.iter())),
+            (None, value) => match self.object_in(value, is_known)? {
+                Some(values) => self.read_from_text(values, |paths, values| paths.read_keys(op, values.iter())),
                 None => Err(Error::new(
                     Code::OperationValueNotObject,
                     format!(
@@ -239,7 +243,7 @@ impl<'b> Paths<'_, 'b> {
     }
 
     /// Returns the object that a value is, or that it holds as JSON in a text: then with true.
-    fn object(
+    fn object_in(
         &mut self,
         value: Checked<'b>,
         knows: impl Fn(&ResourceType, &str) -> bool,
@@ -247,7 +251,7 @@ impl<'b> Paths<'_, 'b> {
         if let Some(object) = value.object() {
             return Ok(Some((object, self.from_text)));
         }
-        if self.from_text || !self.reading.mends() || !Repair::JsonInText.is_on() {
+        if self.from_text || !self.reading.runs_repairs() || !Repair::JsonInText.is_on() {
             return Ok(None);
         }
         let Some(inner) = self.reading.texts.read(value, Wanted::Object, |name| knows(self.kind, name))? else {
@@ -261,7 +265,7 @@ impl<'b> Paths<'_, 'b> {
     }
 
     /// Reads values that came out of a text, if they did.
-    fn inside(
+    fn read_from_text(
         &mut self,
         (values, from_text): (Object<'b>, bool),
         read: impl FnOnce(&mut Self, Object<'b>) -> Result<()>,
@@ -273,20 +277,20 @@ impl<'b> Paths<'_, 'b> {
     }
 
     /// Reads values under the names of their attributes.
-    fn keys<'k>(&mut self, op: Op, mut values: impl Iterator<Item = (&'k str, Checked<'b>)>) -> Result<()> {
+    fn read_keys<'k>(&mut self, op: Op, mut values: impl Iterator<Item = (&'k str, Checked<'b>)>) -> Result<()> {
         values.try_for_each(|(key, value)| {
-            if self.reading.mends() && !self.kind.may_name(key) {
-                return self.unknown(key.to_owned());
+            if self.reading.runs_repairs() && !self.kind.may_name(key) {
+                return self.skip_unknown(key.to_owned());
             }
             self.reading.guide.look_up()?;
-            self.place(op, key.to_owned(), value, Written::AsKey)
+            self.resolve_path(op, key.to_owned(), value, Written::AsKey)
         })
     }
 
     /// Resolves one path, which may be a key of a value: dotted and URN-qualified keys are paths too. An unknown one is
     /// skipped and noted, because a refusal would block all other values that the provider sends with it; the dialect
     /// `rfc` refuses it.
-    fn place(&mut self, op: Op, text: String, value: Checked<'b>, written: Written) -> Result<()> {
+    fn resolve_path(&mut self, op: Op, text: String, value: Checked<'b>, written: Written) -> Result<()> {
         // Operations on members are joined, and each is little work; the keys of a value are counted as they are looked
         // up.
         self.read += usize::from(written == Written::AsPath && !text.eq_ignore_ascii_case("members"));
@@ -294,24 +298,24 @@ impl<'b> Paths<'_, 'b> {
             return Err(too_many(self.read));
         }
         let explicit = written == Written::AsPath;
-        let text = if self.reading.mends() { dialect::urn_alias(text, &mut self.reading.repairs) } else { text };
+        let text = if self.reading.runs_repairs() { dialect::urn_alias(text, &mut self.reading.repairs) } else { text };
         if text.trim().eq_ignore_ascii_case(&self.kind.schema.id) {
-            return self.schema(op, &self.kind.schema.id, value);
+            return self.read_schema_object(op, &self.kind.schema.id, value);
         }
-        if self.reading.mends() && unregistered::is_unregistered(self.kind, text.trim()) {
+        if self.reading.runs_repairs() && unregistered::is_unregistered(self.kind, text.trim()) {
             let value =
                 if op == Op::Remove && value.is_null() { Value::Null } else { self.reading.guide.whole(value)? };
             self.unresolved.push(Unresolved { op, path: text.trim().to_owned(), value, number: self.number });
             return Ok(());
         }
-        let resolved = dialect::form(self.reading.forms, &mut self.reading.repairs, |forms| {
+        let resolved = dialect::read_in_forms(self.reading.forms, &mut self.reading.repairs, |forms| {
             parse_path(&text, &text, explicit, forms)?.resolve(self.kind, forms)
         });
-        self.resolved(op, text, resolved, value, written)
+        self.take_resolved(op, text, resolved, value, written)
     }
 
     /// Takes the value of an attribute whose name, `text`, was looked up.
-    fn resolved(
+    fn take_resolved(
         &mut self,
         op: Op,
         text: String,
@@ -322,22 +326,23 @@ impl<'b> Paths<'_, 'b> {
         let explicit = written == Written::AsPath;
         let path = match resolved {
             Ok(path) if explicit || self.may_be_key(&path, &text, written) => path,
-            Ok(_) => return self.unknown(text),
+            Ok(_) => return self.skip_unknown(text),
             Err(ResolveError::Unknown(name)) => {
-                return if self.may_be_stored(op, &text, value) { Ok(()) } else { self.unknown(name) };
+                return if self.may_be_stored(op, &text, value) { Ok(()) } else { self.skip_unknown(name) };
             }
             // To skip a removal would tell the client that what is stored is gone; to replace members removes some.
             Err(ResolveError::UnknownInFilter(name))
-                if self.reading.mends() && (op == Op::Add || op == Op::Replace && !name.starts_with("members.")) =>
+                if self.reading.runs_repairs()
+                    && (op == Op::Add || op == Op::Replace && !name.starts_with("members.")) =>
             {
-                return self.unknown(name);
+                return self.skip_unknown(name);
             }
             Err(error) => return Err(error.into_error(Code::PathUnknownAttribute, self.kind)),
         };
         if let (Some(urn), "", Op::Add | Op::Replace) = (&path.target.urn, path.target.name.as_str(), op)
             && !(value.is_null() && op == Op::Replace)
         {
-            return self.schema(op, urn, value);
+            return self.read_schema_object(op, urn, value);
         }
         let (op, value) = if path.target.name.is_empty() { (Op::Remove, Checked::NULL) } else { (op, value) };
         if let Some((attribute, sub)) = path.attributes(self.kind) {
@@ -359,7 +364,7 @@ impl<'b> Paths<'_, 'b> {
                 return Ok(());
             }
         }
-        self.sent.push(Sent { op, path, value, from_text: self.from_text });
+        self.sent.push(ResolvedOperation { op, path, value, from_text: self.from_text });
         Ok(())
     }
 
@@ -368,18 +373,18 @@ impl<'b> Paths<'_, 'b> {
     fn may_be_key(&mut self, path: &Resolved, text: &str, written: Written) -> bool {
         let dotted = path.target.sub.is_some() || path.filter.is_some();
         let prefixed = written == Written::AsKey && text.contains(':') && !path.target.name.is_empty();
-        if !self.reading.mends() {
+        if !self.reading.runs_repairs() {
             return !dotted;
         }
         let repairs = &mut self.reading.repairs;
-        (!dotted || repairs.need(Repair::DottedKeys)) && (!prefixed || repairs.need(Repair::UrnPrefixedKeys))
+        (!dotted || repairs.note_need(Repair::DottedKeys)) && (!prefixed || repairs.note_need(Repair::UrnPrefixedKeys))
     }
 
     /// Passes on an operation on an attribute that a registered schema does not know: only the object can tell whether
     /// something of it is stored, from before the schema was registered. True if that was done.
     fn may_be_stored(&mut self, op: Op, path: &str, value: Checked<'b>) -> bool {
         let path = path.trim();
-        let is_possible = self.reading.mends()
+        let is_possible = self.reading.runs_repairs()
             && self.unresolved.len() < FROM_BEFORE_MAX
             && unregistered::in_registered(self.kind, path).is_some_and(|(_, rest)| !rest.is_empty());
         let Some(value) = is_possible.then(|| self.reading.guide.again(value)).flatten() else { return false };
@@ -387,11 +392,11 @@ impl<'b> Paths<'_, 'b> {
         true
     }
 
-    fn unknown(&mut self, name: String) -> Result<()> {
-        if !self.reading.mends() {
+    fn skip_unknown(&mut self, name: String) -> Result<()> {
+        if !self.reading.runs_repairs() {
             return Err(ResolveError::Unknown(name).into_error(Code::PathUnknownAttribute, self.kind));
         }
-        self.reading.note(format!("The path {name} is unknown and was skipped."));
+        self.reading.add_note(format!("The path {name} is unknown and was skipped."));
         Ok(())
     }
 
@@ -399,14 +404,14 @@ impl<'b> Paths<'_, 'b> {
     fn attribute_of(&mut self, urn: &str, op: Op, key: &str, value: Checked<'b>) -> Result<()> {
         self.reading.guide.look_up()?;
         let text = format!("{urn}:{key}");
-        let resolved = dialect::form(self.reading.forms, &mut self.reading.repairs, |forms| {
+        let resolved = dialect::read_in_forms(self.reading.forms, &mut self.reading.repairs, |forms| {
             parse_path(key, &text, false, forms)?.resolve_inside(urn, self.kind, forms)
         });
-        self.resolved(op, text, resolved, value, Written::Inside)
+        self.take_resolved(op, text, resolved, value, Written::Inside)
     }
 
     /// Resolves the attributes of one schema, in an object under its URN.
-    fn schema(&mut self, op: Op, urn: &str, value: Checked<'b>) -> Result<()> {
+    fn read_schema_object(&mut self, op: Op, urn: &str, value: Checked<'b>) -> Result<()> {
         if op == Op::Remove {
             let detail =
                 format!("{urn} is the whole {}. Name the attribute to remove, or DELETE the resource.", self.kind.name);
@@ -417,9 +422,9 @@ impl<'b> Paths<'_, 'b> {
             Some(schema) => schema.attribute(name).is_some(),
             None => kind.attribute(name).is_some(),
         };
-        match self.object(value, schema)? {
+        match self.object_in(value, schema)? {
             // `schemas` of an extension follows from its attributes, as that of the resource does.
-            Some(values) => self.inside(values, |paths, values| {
+            Some(values) => self.read_from_text(values, |paths, values| {
                 let said = |value: Checked<'_>| !(paths_are_partial && value.is_null());
                 let mut named =
                     values.iter().filter(|(key, value)| !key.eq_ignore_ascii_case("schemas") && said(*value));

@@ -14,14 +14,14 @@ pub(crate) struct Caller {
     /// The token's public id; `None` for the root key.
     pub(crate) token: Option<String>,
     /// The Console token that changes something; `None` for the root key, and where nothing is administered.
-    pub(crate) console: Option<tokens::Token>,
+    pub(crate) console: Option<tokens::StoredToken>,
     /// The settings of the organisation.
     pub(crate) settings: Settings,
 }
 
 /// A caller whose token is alive. Its request is not judged yet.
 pub(crate) struct KnownCaller {
-    token: Option<tokens::Token>,
+    token: Option<tokens::StoredToken>,
     settings: Settings,
 }
 
@@ -59,17 +59,17 @@ pub(crate) fn check_request(known: KnownCaller, ask: &Ask) -> Result<Caller> {
 }
 
 /// Returns true for the token of an identity provider.
-pub(crate) fn is_for_scim(token: &tokens::Token) -> bool {
+pub(crate) fn is_for_scim(token: &tokens::StoredToken) -> bool {
     token.settings.kind == TokenKind::Scim
 }
 
 /// Returns true if the token may be used from the address of the call.
-pub(crate) fn is_inside<A>(token: &tokens::Token, call: &Call<A>) -> bool {
-    range::allow(&token.settings.address_ranges, call.address.as_deref())
+pub(crate) fn is_inside<A>(token: &tokens::StoredToken, call: &Call<A>) -> bool {
+    range::allows_address(&token.settings.address_ranges, call.address.as_deref())
 }
 
 /// Returns why a token is refused, for the admin who reads the journal; the caller gets the one sentence for all.
-pub(crate) fn why_not<A>(token: &tokens::Token, call: &Call<A>, now: Timestamp) -> Error {
+pub(crate) fn why_not<A>(token: &tokens::StoredToken, call: &Call<A>, now: Timestamp) -> Error {
     let revoked = token.revoked.map(Timestamp::rfc3339);
     let expired = token.settings.expires_at.filter(|end| *end <= now).map(Timestamp::rfc3339);
     let instead = "mint a new one and paste it into the identity provider";

@@ -18,5 +18,5 @@ pub(crate) fn sentence_with_org(sentence: &str, org: &OrgId) -> String {
 /// Returns the refusal with the organisation's name in its sentence.
 pub(crate) fn error_with_org(error: Error, org: &OrgId) -> Error {
     let detail = sentence_with_org(&error.detail, org);
-    error.saying(detail)
+    error.with_detail(detail)
 }

@@ -59,7 +59,7 @@ fn configure_org(sql: &dyn Sql, admin: &Admin) -> Result<()> {
         residency: if residency.is_empty() { &old.residency } else { residency }.clone(),
         saml_configured: saml.unwrap_or(old.saml_configured),
         scim_enabled: scim.unwrap_or(old.scim_enabled),
-        options: old.options.clone().changed(options),
+        options: old.options.clone().with_changes(options),
         guard_released_until: old.guard_released_until,
     };
     check_saml_first(new.scim_enabled, new.saml_configured)?;

@@ -89,7 +89,7 @@ pub fn begin_alarm(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result
         return Ok((None, failure));
     }
     let pause = if made == 0 { PAUSES.0 } else { PAUSES.1 };
-    let made = transact(sql, || due::attempt(sql, job.name, now.plus(pause)))?;
+    let made = transact(sql, || due::count_attempt(sql, job.name, now.plus(pause)))?;
     Ok((Some(Attempt { job, made }), failure))
 }
 
@@ -107,14 +107,14 @@ impl Attempt {
         let stepped = catch_panic(|| {
             transact(sql, || {
                 let next = (job.step)(sql, memory, now)?;
-                due::set(sql, job.name, next)
+                due::set_due(sql, job.name, next)
             })
         });
         let error = stepped.err()?;
         // Only the stored state counts: the step may have noted in memory what was rolled back.
         memory.forget_stored();
         let again = start::load_memory(sql, memory, now).and_then(|()| match made >= ATTEMPTS {
-            _ if error.code.is_passing() => transact(sql, || due::withdraw(sql, job.name, now.plus(PAUSES.1))),
+            _ if error.code.is_passing() => transact(sql, || due::withdraw_attempt(sql, job.name, now.plus(PAUSES.1))),
             true => set_aside(sql, memory, job, "failed", now),
             false => Ok(()),
         });
@@ -131,7 +131,7 @@ fn set_aside(sql: &dyn Sql, memory: &mut Memory, job: &Job, how: &str, now: Time
     let (then, next) = noted.unwrap_or_else(|_| ("It is tried again in a day.".to_owned(), Some(now.plus(REST))));
     let sentence = format!("The job \"{}\" was set aside: {why}. {then}", job.name);
     transact(sql, || {
-        due::set(sql, job.name, next)?;
+        due::set_due(sql, job.name, next)?;
         warning::warn_of_job(sql, job.name, &sentence, now)
     })?;
     memory.importing = read_writing(sql)?;

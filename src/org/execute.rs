@@ -2,7 +2,7 @@
 
 use crate::budget::Budget;
 use crate::directory::admin::Admin;
-use crate::directory::call::{Actor, Ask, Call, Envelope, VERSION};
+use crate::directory::call::{Actor, Ask, Call, CallEnvelope, VERSION};
 use crate::directory::query::Query;
 use crate::directory::reply::{Answer, Reply};
 use crate::directory::scim::Command;
@@ -55,12 +55,12 @@ pub struct Pending {
 /// 8. A refusal, or a request that was skipped in part and changed nothing, is written down.
 /// 9. After a fault of the service or of the platform, memory is read anew: it may have noted data that the storage did
 ///    not keep.
-pub fn execute(sql: &dyn Sql, memory: &mut Memory, envelope: Envelope<'_>, context: &Context<'_>) -> Progress {
+pub fn execute(sql: &dyn Sql, memory: &mut Memory, envelope: CallEnvelope<'_>, context: &Context<'_>) -> Progress {
     let progress = begin_call(sql, memory, envelope, context);
     reread_after_fault(sql, memory, progress, context.now)
 }
 
-fn begin_call(sql: &dyn Sql, memory: &mut Memory, envelope: Envelope<'_>, context: &Context<'_>) -> Progress {
+fn begin_call(sql: &dyn Sql, memory: &mut Memory, envelope: CallEnvelope<'_>, context: &Context<'_>) -> Progress {
     // Only the edge can call an object, so the holder of the root key needs no row here.
     let known = match &envelope.actor {
         Actor::Root => None,
@@ -69,7 +69,7 @@ fn begin_call(sql: &dyn Sql, memory: &mut Memory, envelope: Envelope<'_>, contex
             Err(error) => return answer_with(Err(note_token_refusal(sql, memory, &envelope, context, error))),
         },
     };
-    match check_version(&envelope).and_then(|()| envelope.open()) {
+    match check_version(&envelope).and_then(|()| envelope.open_request()) {
         Ok(call) => {
             let until = feed::until(&call, context.now);
             run_call(sql, memory, known, call, until, context)

@@ -8,7 +8,7 @@ use crate::org::journal::{copying, prune};
 use crate::org::memory::Memory;
 use crate::org::provision::{clearing, spelling};
 use crate::store::Sql;
-use crate::store::due::{self, Due};
+use crate::store::due::{self, DueJob};
 
 /// The rest of a job that was set aside before it is tried again, in milliseconds.
 pub(crate) const REST: i64 = 24 * 3_600_000;
@@ -87,14 +87,14 @@ const JOBS: [Job; 5] = [
 
 impl Job {
     /// Returns the time that counts.
-    fn due_at(&self, due: &Due, now: Timestamp) -> Timestamp {
+    fn due_at(&self, due: &DueJob, now: Timestamp) -> Timestamp {
         if due.at > now.plus(self.furthest) { now } else { due.at }
     }
 }
 
 /// Returns the jobs that have a row, each with its due time. A row of another version's job is skipped.
 pub(crate) fn waiting_jobs(sql: &dyn Sql, now: Timestamp) -> Result<Vec<(&'static Job, Timestamp, i64)>> {
-    let all = due::all(sql)?;
+    let all = due::all_jobs(sql)?;
     let known = all.iter().filter_map(|due| {
         let job = JOBS.iter().find(|job| job.name == due.what)?;
         Some((job, job.due_at(due, now), due.attempts))
@@ -107,10 +107,10 @@ pub(crate) fn waiting_jobs(sql: &dyn Sql, now: Timestamp) -> Result<Vec<(&'stati
 /// # Errors
 /// Internal only.
 pub(crate) fn begin_periodic(sql: &dyn Sql, now: Timestamp) -> Result<()> {
-    let all = due::all(sql)?;
+    let all = due::all_jobs(sql)?;
     for job in JOBS.iter().filter(|job| !all.iter().any(|due| due.what == job.name)) {
         if let Some(first) = (job.first)(sql)? {
-            due::set(sql, job.name, Some(now.plus(first)))?;
+            due::set_due(sql, job.name, Some(now.plus(first)))?;
         }
     }
     Ok(())

@@ -99,7 +99,7 @@ impl Memory {
     /// Charges the cost of a call that continues, so that no number of simultaneous calls is free until they end.
     pub(crate) fn charge_step(&mut self, call: &Call, caller: &Caller, budget: &Budget, now: Timestamp) {
         if let (Some(buckets), Some(token)) = (&mut self.buckets, &caller.token) {
-            buckets.charge(charged_kind(call), token, budget.take(), now);
+            buckets.charge(charged_kind(call), token, budget.take_spent(), now);
         }
     }
 

@@ -43,7 +43,7 @@ const SETTINGS: &str = "organisation";
 /// # Errors
 /// Internal only.
 pub(crate) fn read_settings(sql: &dyn Sql) -> Result<Settings> {
-    match store::get(sql, SETTINGS)? {
+    match store::get_setting(sql, SETTINGS)? {
         Some(text) => json::own(&text),
         None => Ok(Settings::default()),
     }
@@ -54,5 +54,5 @@ pub(crate) fn read_settings(sql: &dyn Sql) -> Result<Settings> {
 /// # Errors
 /// Internal only.
 pub(crate) fn save_settings(sql: &dyn Sql, settings: &Settings) -> Result<()> {
-    store::put(sql, SETTINGS, &serde_json::to_string(settings).map_err(Error::internal)?)
+    store::put_setting(sql, SETTINGS, &serde_json::to_string(settings).map_err(Error::internal)?)
 }

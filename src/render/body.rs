@@ -1,7 +1,7 @@
 //! The text of an answer in pieces, so that no answer is held whole. Parts that are too large for memory are read from
 //! the storage when their turn comes.
 
-use crate::directory::reply::{GroupRef, Rest};
+use crate::directory::reply::{GroupRef, UnreadEntries};
 use crate::error::{Error, Result};
 use crate::id::{GroupId, UserId};
 use crate::store::{Sql, groups, members, users};
@@ -14,8 +14,8 @@ const PIECE: usize = 512 * 1024;
 
 /// The text of an answer.
 #[derive(Debug, Default)]
-pub struct Body {
-    parts: VecDeque<Part>,
+pub struct BodyWriter {
+    parts: VecDeque<BodyPart>,
     /// The piece that is being written.
     open: String,
     /// The number of groups and members that were read for it.
@@ -23,49 +23,49 @@ pub struct Body {
 }
 
 #[derive(Debug)]
-enum Part {
+enum BodyPart {
     Text(String),
-    Rest(Rest, Shape),
+    Rest(UnreadEntries, EntryShape),
 }
 
 /// The form of a group's members or a user's groups in an answer: the sub-attributes in their order, and the escaped
 /// beginning of addresses.
 #[derive(Clone, Debug)]
-pub(super) struct Shape {
+pub(super) struct EntryShape {
     pub(super) names: Vec<String>,
     pub(super) base: String,
 }
 
-impl Body {
-    pub(super) fn put(&mut self, text: &str) {
+impl BodyWriter {
+    pub(super) fn push_text(&mut self, text: &str) {
         if self.open.len() + text.len() > PIECE {
-            self.close();
+            self.close_piece();
         }
         self.open.push_str(text);
     }
 
-    fn close(&mut self) {
+    fn close_piece(&mut self) {
         if !self.open.is_empty() {
-            self.parts.push_back(Part::Text(std::mem::take(&mut self.open)));
+            self.parts.push_back(BodyPart::Text(std::mem::take(&mut self.open)));
         }
     }
 
     /// Writes an array of these members and of those that follow in `rest`.
-    pub(super) fn members(&mut self, ids: &[String], rest: Option<Rest>, shape: Shape) {
-        self.list(ids.iter(), rest, shape, |text, id, shape| shape.member(text, id));
+    pub(super) fn push_members(&mut self, ids: &[String], rest: Option<UnreadEntries>, shape: EntryShape) {
+        self.push_list(ids.iter(), rest, shape, |text, id, shape| shape.write_member(text, id));
     }
 
     /// Writes an array of these groups and of those that follow in `rest`.
-    pub(super) fn groups(&mut self, groups: &[GroupRef], rest: Option<Rest>, shape: Shape) {
-        self.list(groups.iter(), rest, shape, |text, group, shape| shape.group(text, group));
+    pub(super) fn push_groups(&mut self, groups: &[GroupRef], rest: Option<UnreadEntries>, shape: EntryShape) {
+        self.push_list(groups.iter(), rest, shape, |text, group, shape| shape.write_group(text, group));
     }
 
-    fn list<T>(
+    fn push_list<T>(
         &mut self,
         held: impl Iterator<Item = T>,
-        rest: Option<Rest>,
-        shape: Shape,
-        write: impl Fn(&mut String, T, &Shape),
+        rest: Option<UnreadEntries>,
+        shape: EntryShape,
+        write: impl Fn(&mut String, T, &EntryShape),
     ) {
         self.open.push('[');
         for (at, one) in held.enumerate() {
@@ -73,13 +73,13 @@ impl Body {
                 self.open.push(',');
             }
             if self.open.len() > PIECE {
-                self.close();
+                self.close_piece();
             }
             write(&mut self.open, one, &shape);
         }
         if let Some(rest) = rest {
-            self.close();
-            self.parts.push_back(Part::Rest(rest, shape));
+            self.close_piece();
+            self.parts.push_back(BodyPart::Rest(rest, shape));
         }
         self.open.push(']');
     }
@@ -88,17 +88,17 @@ impl Body {
     ///
     /// # Errors
     /// Internal only.
-    pub fn next(&mut self, sql: &dyn Sql) -> Result<Option<String>> {
-        self.close();
+    pub fn next_piece(&mut self, sql: &dyn Sql) -> Result<Option<String>> {
+        self.close_piece();
         loop {
             match self.parts.pop_front() {
                 None => return Ok(None),
-                Some(Part::Text(text)) => return Ok(Some(text)),
-                Some(Part::Rest(rest, shape)) => {
-                    let (text, count, rest) = shape.read(sql, rest)?;
+                Some(BodyPart::Text(text)) => return Ok(Some(text)),
+                Some(BodyPart::Rest(rest, shape)) => {
+                    let (text, count, rest) = shape.read_piece(sql, rest)?;
                     self.read += count;
                     if let Some(rest) = rest {
-                        self.parts.push_front(Part::Rest(rest, shape));
+                        self.parts.push_front(BodyPart::Rest(rest, shape));
                         return Ok(Some(text));
                     }
                 }
@@ -112,7 +112,7 @@ impl Body {
     }
 
     /// Returns the number of groups and members that were read from the storage for the pieces so far.
-    pub fn read(&self) -> usize {
+    pub fn entries_read(&self) -> usize {
         self.read
     }
 
@@ -121,70 +121,70 @@ impl Body {
     /// # Errors
     /// Internal, if a part of it is still to be read from the storage.
     pub fn into_text(mut self) -> Result<String> {
-        self.close();
+        self.close_piece();
         let mut whole = String::new();
         for part in self.parts {
             match part {
-                Part::Text(text) if whole.is_empty() => whole = text,
-                Part::Text(text) => whole.push_str(&text),
-                Part::Rest(..) => return Err(Error::internal("an answer that is not there whole")),
+                BodyPart::Text(text) if whole.is_empty() => whole = text,
+                BodyPart::Text(text) => whole.push_str(&text),
+                BodyPart::Rest(..) => return Err(Error::internal("an answer that is not there whole")),
             }
         }
         Ok(whole)
     }
 }
 
-impl Shape {
+impl EntryShape {
     /// Reads the next piece of `rest`, with a comma before each entry. Returns it, the number of its entries, and the
     /// new rest; at the end all three are empty.
-    fn read(&self, sql: &dyn Sql, rest: Rest) -> Result<(String, usize, Option<Rest>)> {
+    fn read_piece(&self, sql: &dyn Sql, rest: UnreadEntries) -> Result<(String, usize, Option<UnreadEntries>)> {
         let mut text = String::new();
         match rest {
-            Rest::Members { group, id, after } => {
+            UnreadEntries::Members { group, id, after } => {
                 if !is_group(sql, group, &id)? {
                     return Ok((text, 0, None));
                 }
-                let (ids, last) = members::ids(sql, group, after, members::IDS_PIECE)?;
+                let (ids, last) = members::member_ids(sql, group, after, members::IDS_PIECE)?;
                 for id in &ids {
                     text.push(',');
-                    self.member(&mut text, id);
+                    self.write_member(&mut text, id);
                 }
-                Ok((text, ids.len(), last.map(|after| Rest::Members { group, id, after })))
+                Ok((text, ids.len(), last.map(|after| UnreadEntries::Members { group, id, after })))
             }
-            Rest::Groups { user, id, after, tag } => {
+            UnreadEntries::Groups { user, id, after, tag } => {
                 if !is_user(sql, user, &id)? {
                     return Ok((text, 0, None));
                 }
-                let groups = members::groups(sql, user, after, members::GROUPS_PIECE)?;
+                let groups = members::groups_of_user(sql, user, after, members::GROUPS_PIECE)?;
                 for (_, group) in &groups {
                     text.push(',');
-                    self.group(&mut text, group);
+                    self.write_group(&mut text, group);
                 }
                 let last = groups.last().map(|(key, _)| *key);
-                Ok((text, groups.len(), last.map(|after| Rest::Groups { user, id, after, tag })))
+                Ok((text, groups.len(), last.map(|after| UnreadEntries::Groups { user, id, after, tag })))
             }
         }
     }
 
     /// Writes one member. Ids need no escape in JSON.
-    fn member(&self, text: &mut String, id: &str) {
-        self.object(text, |text, name| match name {
+    fn write_member(&self, text: &mut String, id: &str) {
+        self.write_object(text, |text, name| match name {
             "$ref" => [&self.base, "/Users/", id].iter().for_each(|part| text.push_str(part)),
             "type" => text.push_str("User"),
             _ => text.push_str(id),
         });
     }
 
-    fn group(&self, text: &mut String, group: &GroupRef) {
-        self.object(text, |text, name| match name {
+    fn write_group(&self, text: &mut String, group: &GroupRef) {
+        self.write_object(text, |text, name| match name {
             "$ref" => [&self.base, "/Groups/", group.id.as_str()].iter().for_each(|part| text.push_str(part)),
             "type" => text.push_str("direct"),
-            "display" => text.push_str(&escaped(&group.display)),
+            "display" => text.push_str(&escape_json(&group.display)),
             _ => text.push_str(group.id.as_str()),
         });
     }
 
-    fn object(&self, text: &mut String, value: impl Fn(&mut String, &str)) {
+    fn write_object(&self, text: &mut String, value: impl Fn(&mut String, &str)) {
         text.push('{');
         for (at, name) in self.names.iter().enumerate() {
             text.push_str(if at > 0 { ",\"" } else { "\"" });
@@ -210,7 +210,7 @@ fn is_user(sql: &dyn Sql, key: i64, id: &str) -> Result<bool> {
 }
 
 /// Returns a text as it stands between the quotes of JSON.
-pub(super) fn escaped(text: &str) -> String {
+pub(super) fn escape_json(text: &str) -> String {
     let quoted = Value::from(text).to_string();
     quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default().to_owned()
 }

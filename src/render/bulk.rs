@@ -1,20 +1,20 @@
 //! The answer to a Bulk request (RFC 7644 section 3.7).
 
-use super::{Body, error_body};
+use super::{BodyWriter, error_body};
 use crate::directory::bulk::OperationResult;
 use crate::scim::bulk::BULK_RESPONSE;
 use serde_json::{Map, Value};
 
 /// Writes `Operations` in the order of the request. Only a failed operation has a `response`.
-pub(super) fn write(body: &mut Body, operations: Vec<OperationResult>, base: &str) {
-    body.put(r#"{"Operations":["#);
+pub(super) fn write_bulk(body: &mut BodyWriter, operations: Vec<OperationResult>, base: &str) {
+    body.push_text(r#"{"Operations":["#);
     for (at, done) in operations.into_iter().enumerate() {
         if at > 0 {
-            body.put(",");
+            body.push_text(",");
         }
-        body.put(&bulk_operation(done, base).to_string());
+        body.push_text(&bulk_operation(done, base).to_string());
     }
-    body.put(&format!(r#"],"schemas":["{BULK_RESPONSE}"]}}"#));
+    body.push_text(&format!(r#"],"schemas":["{BULK_RESPONSE}"]}}"#));
 }
 
 fn bulk_operation(done: OperationResult, base: &str) -> Value {
@@ -35,6 +35,6 @@ fn bulk_operation(done: OperationResult, base: &str) -> Value {
     put("bulkId", done.bulk_id.map(Value::from));
     put("version", done.version.map(Value::from));
     put("status", Some(Value::from(status.to_string())));
-    put("response", done.error.map(|error| error_body(&error, &error.shown())));
+    put("response", done.error.map(|error| error_body(&error, &error.sentence_with_code())));
     Value::Object(shown)
 }

@@ -1,7 +1,7 @@
 //! The answers of the discovery endpoints (RFC 7644 section 4). Anonymous callers get the schemas that every
 //! organisation has, callers with a token also their organisation's own.
 
-use super::{Response, SCIM_JSON, document};
+use super::{Response, SCIM_JSON, json_document};
 use crate::error::{Code, Error, Result};
 use crate::route::Scim;
 use crate::scim::discovery;
@@ -25,7 +25,7 @@ pub fn check_query(query: &[(String, String)]) -> Result<()> {
 ///
 /// # Errors
 /// 404 for a resource type or a schema that does not exist; as [`check_query`].
-pub fn discovery(route: &Scim, query: &[(String, String)], base: &str, types: &Types) -> Result<Response> {
+pub fn answer_discovery(route: &Scim, query: &[(String, String)], base: &str, types: &Types) -> Result<Response> {
     check_query(query)?;
     let missing = |code: Code, what: &str, name: &str| {
         let shown: String = name.chars().take(200).collect();
@@ -42,5 +42,5 @@ pub fn discovery(route: &Scim, query: &[(String, String)], base: &str, types: &T
         }
         _ => return Err(Error::internal("not a discovery request")),
     };
-    Ok(document(200, &body, SCIM_JSON))
+    Ok(json_document(200, &body, SCIM_JSON))
 }

@@ -2,7 +2,7 @@
 //! may be stored in another spelling. Its
 //! groups or members are written one after the other.
 
-use super::body::{Body, Shape, escaped};
+use super::body::{BodyWriter, EntryShape, escape_json};
 use crate::directory::reply::Stored;
 use crate::directory::view;
 use crate::error::Result;
@@ -19,8 +19,8 @@ const OF_GROUPS: [&str; 4] = ["$ref", "display", "type", "value"];
 ///
 /// # Errors
 /// Internal, if a stored document is invalid.
-pub(super) fn write(
-    body: &mut Body,
+pub(super) fn write_resource(
+    body: &mut BodyWriter,
     stored: Stored,
     (kinds, kind): (Kinds, &ResourceType),
     base: &str,
@@ -29,24 +29,24 @@ pub(super) fn write(
     if kind.spelled_on_reading || !projection.is_whole(kind) {
         return write_part(body, stored, (kinds, kind), base, projection);
     }
-    body.put(&format!("{{\"id\":\"{}\",", escaped(&stored.id)));
-    body.put(between_braces(stored.doc.get()));
-    body.put(",");
+    body.push_text(&format!("{{\"id\":\"{}\",", escape_json(&stored.id)));
+    body.push_text(between_braces(stored.doc.get()));
+    body.push_text(",");
     let meta = meta_text(&stored, kinds, base);
-    if let Some(list) = List::of(&stored) {
-        body.put(&format!("\"{}\":", list.name()));
-        let names = list.names().iter().map(|name| (*name).to_owned()).collect();
-        list.write(body, stored, names, base);
-        body.put(",");
+    if let Some(list) = HeldList::list_of(&stored) {
+        body.push_text(&format!("\"{}\":", list.name()));
+        let names = list.sub_attributes().iter().map(|name| (*name).to_owned()).collect();
+        list.write_entries(body, stored, names, base);
+        body.push_text(",");
     }
-    body.put(&format!("\"meta\":{meta}}}"));
+    body.push_text(&format!("\"meta\":{meta}}}"));
     Ok(())
 }
 
 /// Writes the parts of a resource that the request names. All groups or members have the same sub-attributes, so one
 /// example tells which are written.
 fn write_part(
-    body: &mut Body,
+    body: &mut BodyWriter,
     stored: Stored,
     (kinds, kind): (Kinds, &ResourceType),
     base: &str,
@@ -55,39 +55,40 @@ fn write_part(
     let mut map = extension::read(kind, json::own(stored.doc.get())?);
     map.insert("id".to_owned(), Value::from(stored.id.as_str()));
     map.insert("meta".to_owned(), json::own(&meta_text(&stored, kinds, base))?);
-    let list = List::of(&stored);
+    let list = HeldList::list_of(&stored);
     if let Some(list) = &list {
-        let one: Map<String, Value> = list.names().iter().map(|name| ((*name).to_owned(), Value::from("a"))).collect();
+        let one: Map<String, Value> =
+            list.sub_attributes().iter().map(|name| ((*name).to_owned(), Value::from("a"))).collect();
         map.insert(list.name().to_owned(), json!([one]));
     }
     projection.apply(kind, &mut map);
     let (mut list, mut stored) = (list, Some(stored));
-    body.put("{");
+    body.push_text("{");
     for (at, (name, value)) in map.iter().enumerate() {
-        body.put(&format!("{}{}:", if at > 0 { "," } else { "" }, Value::from(name.as_str())));
+        body.push_text(&format!("{}{}:", if at > 0 { "," } else { "" }, Value::from(name.as_str())));
         match (list.take_if(|list| list.name() == name), value.pointer("/0").and_then(Value::as_object)) {
             (Some(list), one) => {
                 let names = one.into_iter().flat_map(Map::keys).cloned().collect();
                 if let Some(stored) = stored.take() {
-                    list.write(body, stored, names, base);
+                    list.write_entries(body, stored, names, base);
                 }
             }
-            (None, _) => body.put(&value.to_string()),
+            (None, _) => body.push_text(&value.to_string()),
         }
     }
-    body.put("}");
+    body.push_text("}");
     Ok(())
 }
 
 /// The attribute whose values are not in the document.
-enum List {
+enum HeldList {
     Members,
     Groups,
 }
 
-impl List {
+impl HeldList {
     /// Returns the list of the resource; `None` if it shows none.
-    fn of(stored: &Stored) -> Option<Self> {
+    fn list_of(stored: &Stored) -> Option<Self> {
         if stored.members.as_ref().is_some_and(|members| !members.is_empty()) {
             return Some(Self::Members);
         }
@@ -101,18 +102,18 @@ impl List {
         }
     }
 
-    fn names(&self) -> &'static [&'static str] {
+    fn sub_attributes(&self) -> &'static [&'static str] {
         match self {
             Self::Members => &OF_MEMBERS,
             Self::Groups => &OF_GROUPS,
         }
     }
 
-    fn write(self, body: &mut Body, stored: Stored, names: Vec<String>, base: &str) {
-        let shape = Shape { names, base: escaped(base) };
+    fn write_entries(self, body: &mut BodyWriter, stored: Stored, names: Vec<String>, base: &str) {
+        let shape = EntryShape { names, base: escape_json(base) };
         match self {
-            Self::Members => body.members(&stored.members.unwrap_or_default(), stored.rest, shape),
-            Self::Groups => body.groups(&stored.groups, stored.rest, shape),
+            Self::Members => body.push_members(&stored.members.unwrap_or_default(), stored.rest, shape),
+            Self::Groups => body.push_groups(&stored.groups, stored.rest, shape),
         }
     }
 }
@@ -123,9 +124,9 @@ fn meta_text(stored: &Stored, kinds: Kinds, base: &str) -> String {
         r#"{{"created":"{}","lastModified":"{}","location":"{}","resourceType":"{}","version":"{}"}}"#,
         stored.created.rfc3339(),
         stored.modified.rfc3339(),
-        escaped(&view::location(&stored.id, kinds, base)),
+        escape_json(&view::location_of(&stored.id, kinds, base)),
         kinds.name(),
-        escaped(&view::etag(stored))
+        escape_json(&view::etag(stored))
     )
 }
 

@@ -90,7 +90,7 @@ fn misfit_in(schema: &Schema, name: &str, value: &Value) -> Option<Error> {
         }
     }
     let name = unknown.first()?;
-    Some(Error::new(Code::WrongType, format!("{name} is not in the registered schema")).about([name.as_str()]))
+    Some(Error::new(Code::WrongType, format!("{name} is not in the registered schema")).with_names([name.as_str()]))
 }
 
 #[cfg(test)]

@@ -419,7 +419,7 @@ impl ResolveError {
         match self {
             ResolveError::Unknown(name) => {
                 Error::new(unknown, format!("{} has no attribute {name}", resource.name, name = quoted(&name)))
-                    .about([name])
+                    .with_names([name])
             }
             ResolveError::UnknownInFilter(name) => {
                 let detail = format!(
@@ -427,7 +427,7 @@ impl ResolveError {
                     resource.name,
                     quoted(&name)
                 );
-                Error::new(unknown, detail).about([name])
+                Error::new(unknown, detail).with_names([name])
             }
             ResolveError::Refused(error) => error,
         }

@@ -66,7 +66,7 @@ impl<'b> Member<'b> {
                 Code::InvalidMember,
                 format!("members holds {shown}, which cannot be the id of a user.", shown = quoted(&shown)),
             )
-            .about([shown])
+            .with_names([shown])
         })
     }
 }
@@ -107,7 +107,7 @@ pub fn nested(group: &str, ids: &[&str]) -> Error {
          or push it as a group of its own. Nothing was changed.",
         listed(ids)
     );
-    Error { nested_in: Some(group.to_owned()), ..Error::new(Code::NestedGroup, detail).about(ids.iter().copied()) }
+    Error { nested_in: Some(group.to_owned()), ..Error::new(Code::NestedGroup, detail).with_names(ids.iter().copied()) }
 }
 
 /// Lists ids for a sentence: the first ones, and how many more there are.

@@ -40,7 +40,7 @@ pub fn about_path(error: Error, number: Option<usize>, path: &str) -> Error {
         None => format!("The path {path:?} is refused"),
     };
     let detail = format!("{which}: {}", error.detail);
-    error.saying(detail)
+    error.with_detail(detail)
 }
 
 /// Returns the refusal of a removal whose list has an element that tells no value: skipping it would tell the client that

@@ -256,7 +256,10 @@ mod tests {
             unknown(USER, forms, USER);
         }
         let error = ResolveError::Unknown("nick".into()).into_error(Code::PathUnknownAttribute, &user());
-        assert_eq!(error, Error::new(Code::PathUnknownAttribute, "User has no attribute \"nick\"").about(["nick"]));
+        assert_eq!(
+            error,
+            Error::new(Code::PathUnknownAttribute, "User has no attribute \"nick\"").with_names(["nick"])
+        );
     }
 
     #[test]

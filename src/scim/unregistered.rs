@@ -59,7 +59,7 @@ pub fn check(kind: &ResourceType, old: &Attributes, new: &Attributes) -> Result<
                  allowed. Register them in the Cloud Console. Nothing was changed.",
                 quoted(urn)
             );
-            Err(Error::new(Code::TooManyExtensions, detail).about([urn]))
+            Err(Error::new(Code::TooManyExtensions, detail).with_names([urn]))
         }
         _ => Ok(()),
     }
@@ -336,7 +336,7 @@ fn change_attribute(
                 quoted(place.name),
                 quoted(&sub)
             );
-            Error::new(Code::PathUnknownAttribute, detail).about([sub])
+            Error::new(Code::PathUnknownAttribute, detail).with_names([sub])
         }
     })?;
     let is_value =
@@ -347,7 +347,7 @@ fn change_attribute(
             return Ok(());
         }
         let detail = format!("{} is stored without sub-attributes. Nothing was changed.", quoted(place.name));
-        return Err(Error::new(Code::PathUnknownAttribute, detail).about([sub.as_str()]));
+        return Err(Error::new(Code::PathUnknownAttribute, detail).with_names([sub.as_str()]));
     }
     let is_element = described.multi && filter.is_some();
     let value = match (value, op) {

@@ -1,6 +1,6 @@
 //! The organisation's one sequence of changes. The last row carries the running totals and is never pruned.
 
-use super::{Param, Sql, each, first};
+use super::{Param, Sql, first_row, read_rows};
 pub use crate::directory::console::{ChangeKind as Kind, Counts as Totals};
 use crate::error::{Error, Result};
 use crate::id::{RequestId, Seq, Timestamp};
@@ -35,7 +35,7 @@ pub struct Head {
 
 /// One change, not yet written.
 #[derive(Debug)]
-pub struct Change {
+pub struct PendingChange {
     /// The effect.
     pub kind: Kind,
     /// `User` or `Group`.
@@ -70,7 +70,7 @@ pub enum Before {
 
 /// The data of a request that each of its changes stores.
 #[derive(Debug)]
-pub struct Facts<'a> {
+pub struct RequestFacts<'a> {
     /// The id of the request.
     pub request: &'a RequestId,
     /// The time of the clock.
@@ -90,12 +90,12 @@ pub struct Facts<'a> {
 }
 
 /// Returns the last change.
-pub fn head(sql: &dyn Sql) -> Result<Head> {
+pub fn read_head(sql: &dyn Sql) -> Result<Head> {
     let text = format!(
         "SELECT seq, at, users, active_users, groups, memberships, coalesce(bytes, {OLDEST_BYTES}, 0) FROM changes \
          ORDER BY seq DESC LIMIT 1"
     );
-    let Some(mut row) = first(sql, &text, &[])? else {
+    let Some(mut row) = first_row(sql, &text, &[])? else {
         return Ok(Head { seq: 0, at: Timestamp(0), totals: Totals::default(), bytes: 0 });
     };
     let (seq, at) = (row.integer()?, Timestamp(row.integer()?));
@@ -112,9 +112,9 @@ pub fn head(sql: &dyn Sql) -> Result<Head> {
 ///
 /// # Errors
 /// Internal only.
-pub fn unspelled(sql: &dyn Sql) -> Result<Option<Seq>> {
+pub fn unspelled_head(sql: &dyn Sql) -> Result<Option<Seq>> {
     let last = "SELECT CASE WHEN spelled IS NULL THEN seq END FROM changes ORDER BY seq DESC LIMIT 1";
-    first(sql, last, &[])?.map_or(Ok(None), |mut row| row.optional_integer())
+    first_row(sql, last, &[])?.map_or(Ok(None), |mut row| row.optional_integer())
 }
 
 /// The running column of the oldest change. A build from before the column writes changes without it, which count 0: the sum
@@ -124,19 +124,25 @@ const OLDEST_BYTES: &str = "(SELECT bytes FROM changes ORDER BY seq LIMIT 1)";
 pub(super) const ROW_BYTES: i64 = 100;
 
 /// Returns the bytes of the kept changes. Changes from before they were counted have none.
-pub fn kept(sql: &dyn Sql, head: &Head) -> Result<i64> {
-    let oldest = first(sql, "SELECT coalesce(bytes, 0) FROM changes ORDER BY seq LIMIT 1", &[])?;
+pub fn kept_bytes(sql: &dyn Sql, head: &Head) -> Result<i64> {
+    let oldest = first_row(sql, "SELECT coalesce(bytes, 0) FROM changes ORDER BY seq LIMIT 1", &[])?;
     Ok(head.bytes - oldest.map_or(Ok(0), |mut row| row.integer())?)
 }
 
 /// Returns true if so much is kept that only removals are executed.
 pub fn is_full(sql: &dyn Sql, head: &Head) -> Result<bool> {
     // There was never so much: the oldest change need not be read.
-    Ok(head.bytes >= BYTES_MAX && kept(sql, head)? >= BYTES_MAX)
+    Ok(head.bytes >= BYTES_MAX && kept_bytes(sql, head)? >= BYTES_MAX)
 }
 
 /// Writes a request's changes after `head`. Returns their size in bytes.
-pub fn append(sql: &dyn Sql, head: &Head, at: Timestamp, facts: &Facts<'_>, changes: &[Change]) -> Result<i64> {
+pub fn append_changes(
+    sql: &dyn Sql,
+    head: &Head,
+    at: Timestamp,
+    facts: &RequestFacts<'_>,
+    changes: &[PendingChange],
+) -> Result<i64> {
     let insert = "INSERT INTO changes (seq, request_seq, at, request_id, idempotency_key, token, idp, repairs, kind, resource, \
                   id, before, users, active_users, groups, memberships, method, status, previous_seq, lost, clock, bytes, \
                   spelled) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)";
@@ -203,9 +209,9 @@ pub fn append(sql: &dyn Sql, head: &Head, at: Timestamp, facts: &Facts<'_>, chan
 
 /// Returns the earlier state that a change kept: [`Before::Attributes`] or [`Before::Whole`]. Nothing, if the change is
 /// gone, kept nothing, or was one of members.
-pub fn before(sql: &dyn Sql, seq: Seq) -> Result<Before> {
+pub fn load_before(sql: &dyn Sql, seq: Seq) -> Result<Before> {
     let text = "SELECT before, bytes FROM changes WHERE seq = ? AND kind <> 'members' AND before IS NOT NULL";
-    let Some(mut row) = first(sql, text, &[seq.into()])? else { return Ok(Before::Nothing) };
+    let Some(mut row) = first_row(sql, text, &[seq.into()])? else { return Ok(Before::Nothing) };
     let text = row.text()?;
     // The running column and the differences came together.
     Ok(if row.optional_integer()?.is_some() { Before::Attributes(text) } else { Before::Whole(text) })
@@ -224,7 +230,7 @@ pub struct Loss {
 
 /// Reads the losses, the newest first, until `each` returns false. For changes from before losses were noted, only
 /// members, deactivations and deletions are known.
-pub fn losses(sql: &dyn Sql, each: &mut dyn FnMut(Loss) -> bool) -> Result<()> {
+pub fn each_loss(sql: &dyn Sql, each: &mut dyn FnMut(Loss) -> bool) -> Result<()> {
     let text = "SELECT seq, at, coalesce(clock, at), CASE WHEN lost IS NOT NULL THEN lost \
                 WHEN kind = 'members' THEN json_array_length(before, '$.removed') \
                 WHEN resource = 'User' AND kind IN ('deactivated', 'deleted') THEN 1 \
@@ -260,7 +266,7 @@ pub struct Creation {
 }
 
 /// Returns the creation of a resource; `None` if a later request changed it, or if it is no longer kept.
-pub fn creation(sql: &dyn Sql, id: &str) -> Result<Option<Creation>> {
+pub fn find_creation(sql: &dyn Sql, id: &str) -> Result<Option<Creation>> {
     // A group that was created with members has changes of these after its creation, in the same request.
     let text = format!(
         "WITH RECURSIVE chain (seq) AS (SELECT {LAST_OF} UNION ALL SELECT p.seq FROM chain \
@@ -269,7 +275,7 @@ pub fn creation(sql: &dyn Sql, id: &str) -> Result<Option<Creation>> {
          SELECT c.at, c.token, c.idempotency_key FROM chain CROSS JOIN changes c ON c.seq = chain.seq \
          WHERE c.kind = 'created'"
     );
-    let row = first(sql, &text, &[id.into()])?;
+    let row = first_row(sql, &text, &[id.into()])?;
     row.map(|mut row| {
         let (at, token) = (Timestamp(row.integer()?), row.optional_text()?);
         Ok(Creation { at, token, idempotency_key: row.optional_text()? })
@@ -281,7 +287,7 @@ pub fn creation(sql: &dyn Sql, id: &str) -> Result<Option<Creation>> {
 pub fn last_repairs(sql: &dyn Sql, id: &str) -> Result<Vec<String>> {
     let text =
         format!("SELECT repairs FROM changes WHERE seq = (SELECT request_seq FROM changes WHERE seq = {LAST_OF})");
-    let row = first(sql, &text, &[id.into()])?;
+    let row = first_row(sql, &text, &[id.into()])?;
     let text = row.map(|mut row| row.text()).transpose()?;
     text.map_or(Ok(Vec::new()), |text| json::own(&text))
 }
@@ -291,20 +297,20 @@ const LAST_OF: &str =
     "coalesce((SELECT seq FROM users WHERE id = ?1 AND gone = 0), (SELECT seq FROM groups WHERE id = ?1 AND gone = 0))";
 
 /// Returns the oldest kept change; `None` if there is none.
-pub fn oldest(sql: &dyn Sql) -> Result<Option<Seq>> {
-    first(sql, "SELECT seq FROM changes ORDER BY seq LIMIT 1", &[])?.map(|mut row| row.integer()).transpose()
+pub fn oldest_seq(sql: &dyn Sql) -> Result<Option<Seq>> {
+    first_row(sql, "SELECT seq FROM changes ORDER BY seq LIMIT 1", &[])?.map(|mut row| row.integer()).transpose()
 }
 
 /// Forgets changes from the oldest on, at most `rows`, never the last one: those older than 30 days, and those older
 /// than 72 hours after which 2 GB are still kept. Returns true if there may be more.
-pub fn prune(sql: &dyn Sql, now: Timestamp, rows: i64) -> Result<bool> {
-    let head = head(sql)?;
+pub fn prune_changes(sql: &dyn Sql, now: Timestamp, rows: i64) -> Result<bool> {
+    let head = read_head(sql)?;
     let text = "SELECT seq, at, coalesce(clock, at), bytes, coalesce(length(before), 0) FROM changes \
                 WHERE seq > ? AND seq < ? ORDER BY seq LIMIT ?";
     let (mut last, mut forgotten, mut long, mut sum) = (0, 0, 0, 0);
     let mut corrected = None;
     let more = 'pieces: loop {
-        let piece = each(sql.query(text, &[last.into(), head.seq.into(), PRUNED_PIECE.into()])?, |mut row| {
+        let piece = read_rows(sql.query(text, &[last.into(), head.seq.into(), PRUNED_PIECE.into()])?, |mut row| {
             let (seq, at, clock) = (row.integer()?, Timestamp(row.integer()?), Timestamp(row.integer()?));
             Ok(Oldest { seq, made: at, clock, bytes: row.optional_integer()?, long: row.integer()? })
         })?;
@@ -348,7 +354,7 @@ struct Oldest {
 /// first change made since; no other code needs it.
 fn corrected_after(sql: &dyn Sql, seq: Seq) -> Result<Option<(Seq, Timestamp)>> {
     let text = "SELECT seq, clock FROM changes WHERE seq > ? AND clock IS NOT NULL ORDER BY seq LIMIT 1";
-    let row = first(sql, text, &[seq.into()])?;
+    let row = first_row(sql, text, &[seq.into()])?;
     row.map(|mut row| Ok((row.integer()?, Timestamp(row.integer()?)))).transpose()
 }
 

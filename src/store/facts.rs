@@ -5,7 +5,7 @@ use crate::error::Result;
 
 /// The caller of a request.
 #[derive(Debug)]
-pub struct Facts {
+pub struct CallerFacts {
     /// The request.
     pub request: String,
     /// The token's public id.
@@ -16,7 +16,12 @@ pub struct Facts {
     pub idp: String,
 }
 
-/// Reads the columns of [`Facts`], which come one after the other.
-pub(super) fn read_facts(row: &mut Row) -> Result<Facts> {
-    Ok(Facts { request: row.text()?, token: row.optional_text()?, token_name: row.optional_text()?, idp: row.text()? })
+/// Reads the columns of [`CallerFacts`], which come one after the other.
+pub(super) fn read_facts(row: &mut Row) -> Result<CallerFacts> {
+    Ok(CallerFacts {
+        request: row.text()?,
+        token: row.optional_text()?,
+        token_name: row.optional_text()?,
+        idp: row.text()?,
+    })
 }

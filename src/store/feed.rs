@@ -1,6 +1,6 @@
 //! Reading the sequence of changes: a page is bounded by its bytes, however large the changes are.
 
-use super::{Row, Sql, each};
+use super::{Row, Sql, read_rows};
 use crate::directory::console::{FeedChange, GroupVersion};
 use crate::error::{Error, Result};
 use crate::id::{Seq, Timestamp};
@@ -13,7 +13,7 @@ const PIECE: i64 = 8;
 
 /// A change as it is shown.
 #[derive(Debug)]
-pub struct Shown {
+pub struct FeedRow {
     /// Its position.
     pub seq: Seq,
     /// Its kind.
@@ -30,7 +30,12 @@ pub struct Shown {
 ///
 /// # Errors
 /// Internal only, or the error of `take`.
-pub fn read(sql: &dyn Sql, after: Seq, limit: i64, take: &mut dyn FnMut(&Shown) -> Result<bool>) -> Result<()> {
+pub fn read_changes(
+    sql: &dyn Sql,
+    after: Seq,
+    limit: i64,
+    take: &mut dyn FnMut(&FeedRow) -> Result<bool>,
+) -> Result<()> {
     let text = "SELECT c.seq, c.at, c.kind, c.resource, c.id, CASE WHEN c.kind = 'members' THEN c.before END, \
                 CASE WHEN c.resource = 'User' THEN json_extract(c.before, '$.groups') END, \
                 CASE WHEN c.kind <> 'members' THEN coalesce(u.doc, g.doc) END, u.active, \
@@ -56,7 +61,7 @@ pub fn read(sql: &dyn Sql, after: Seq, limit: i64, take: &mut dyn FnMut(&Shown) 
 }
 
 /// Reads one change; documents and lists of ids stand in it as they are stored.
-fn read_change(sql: &dyn Sql, mut row: Row) -> Result<Shown> {
+fn read_change(sql: &dyn Sql, mut row: Row) -> Result<FeedRow> {
     let (seq, at) = (row.integer()?, Timestamp(row.integer()?));
     let (kind, resource_type, id) = (row.text()?, row.text()?, row.text()?);
     // The ids added and removed, for a change of members.
@@ -85,7 +90,7 @@ fn read_change(sql: &dyn Sql, mut row: Row) -> Result<Shown> {
         removed: ids.as_ref().map(|ids| ids.removed),
     };
     let text = serde_json::to_string(&shown).map_err(Error::internal)?;
-    Ok(Shown { seq, kind, memberships, text })
+    Ok(FeedRow { seq, kind, memberships, text })
 }
 
 /// The ids that a change of members keeps.
@@ -100,7 +105,7 @@ struct MemberIds<'a> {
 /// Returns the versions of these groups, which rose when a user left them.
 fn group_versions(sql: &dyn Sql, groups: &str) -> Result<Vec<GroupVersion>> {
     let text = "SELECT g.id, g.version, g.modified FROM json_each(?) j JOIN groups g ON g.id = j.value AND g.gone = 0";
-    each(sql.query(text, &[groups.into()])?, |mut row| {
+    read_rows(sql.query(text, &[groups.into()])?, |mut row| {
         Ok(GroupVersion { id: row.text()?, version: row.integer()?, modified: Timestamp(row.integer()?).into() })
     })
 }

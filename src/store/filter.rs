@@ -61,7 +61,7 @@ const TEXT_MAX: usize = 80_000;
 pub fn compile(filter: &Filter, kinds: Kinds, kind: &ResourceType, base: &str, looks_up: bool) -> Condition {
     let (constants, length, exact, passes) = (Vec::new(), 0, true, 0);
     let mut compiler = Compiler { kinds, kind, base, looks_up, constants, length, exact, passes };
-    let text = compiler.node(filter, &Scope::Row, false, HEIGHT_MAX);
+    let text = compiler.compile_node(filter, &ConditionScope::Row, false, HEIGHT_MAX);
     let Compiler { constants, exact, passes, .. } = compiler;
     Condition { text, constants: Json::Array(constants).to_string(), exact, passes }
 }
@@ -116,13 +116,13 @@ struct Compiler<'a> {
 }
 
 /// Where the targets of a filter are looked up.
-enum Scope<'a> {
+enum ConditionScope<'a> {
     /// The row.
     Row,
     /// A group of the user, or a member of the group.
     Relation(Relation),
     /// An element of a complex attribute, `e`.
-    Element(&'a document::Elements),
+    Element(&'a document::ElementRows),
 }
 
 /// Rows that stand for the elements of a computed attribute.
@@ -136,7 +136,7 @@ enum Relation {
 
 impl Relation {
     /// Returns the rows of `r`, up to a further condition.
-    fn rows(self) -> &'static str {
+    fn base_rows(self) -> &'static str {
         match self {
             Relation::Groups => {
                 "SELECT 1 FROM members m JOIN groups g ON g.key = m.group_key WHERE m.user_key = r.key AND g.gone = 0"
@@ -151,20 +151,20 @@ impl Relation {
 impl Compiler<'_> {
     /// Compiles one part. `negated` is true under an odd number of `not`: an open comparison must then find too few
     /// rows, not too many.
-    fn node(&mut self, filter: &Filter, scope: &Scope<'_>, negated: bool, height: usize) -> String {
+    fn compile_node(&mut self, filter: &Filter, scope: &ConditionScope<'_>, negated: bool, height: usize) -> String {
         if height < LEAF_HEIGHT || self.length > TEXT_MAX {
-            return self.open(negated);
+            return self.leave_open(negated);
         }
         let text = match filter {
-            Filter::And(parts) => return self.chain(parts, AND, scope, negated, height),
+            Filter::And(parts) => return self.join_chain(parts, AND, scope, negated, height),
             Filter::Or(parts) => {
-                let joined = self.joined(parts).filter(|_| matches!(scope, Scope::Row));
-                return self.chain(joined.as_deref().unwrap_or(parts), OR, scope, negated, height);
+                let joined = self.join_related(parts).filter(|_| matches!(scope, ConditionScope::Row));
+                return self.join_chain(joined.as_deref().unwrap_or(parts), OR, scope, negated, height);
             }
-            Filter::Not(inner) => return format!("NOT ({})", self.node(inner, scope, !negated, height - 1)),
-            Filter::Present(target) => self.present(target, scope, negated),
-            Filter::Compare { target, op, value } => self.compare(target, *op, value, scope, negated),
-            Filter::Has { target, filter: inner } => self.has(filter, target, inner, negated, height),
+            Filter::Not(inner) => return format!("NOT ({})", self.compile_node(inner, scope, !negated, height - 1)),
+            Filter::Present(target) => self.compile_present(target, scope, negated),
+            Filter::Compare { target, op, value } => self.compile_compare(target, *op, value, scope, negated),
+            Filter::Has { target, filter: inner } => self.compile_has(filter, target, inner, negated, height),
         };
         self.length += text.len();
         text
@@ -172,12 +172,12 @@ impl Compiler<'_> {
 
     /// Joins the parts of an `or` that are about groups or members into one, so that they are read once and not once
     /// for each part. Returns `None` if there are not two of them.
-    fn joined(&self, parts: &[Filter]) -> Option<Vec<Filter>> {
+    fn join_related(&self, parts: &[Filter]) -> Option<Vec<Filter>> {
         let (mut others, mut inner, mut related) = (Vec::new(), Vec::new(), None);
         for part in parts {
             match part {
                 Filter::Compare { target, op, value }
-                    if !matches!(op, Op::Eq | Op::Ne) && self.relation(target).is_some() =>
+                    if !matches!(op, Op::Eq | Op::Ne) && self.relation_of(target).is_some() =>
                 {
                     let name = target.sub.clone().unwrap_or_else(|| "value".to_owned());
                     inner.push(Filter::Compare {
@@ -187,7 +187,7 @@ impl Compiler<'_> {
                     });
                     related = Some(&target.name);
                 }
-                Filter::Has { target, filter } if self.relation(target).is_some() && !is_one(filter) => {
+                Filter::Has { target, filter } if self.relation_of(target).is_some() && !is_one(filter) => {
                     inner.push(filter.as_ref().clone());
                     related = Some(&target.name);
                 }
@@ -211,38 +211,45 @@ impl Compiler<'_> {
     }
 
     /// Joins a chain as a balanced tree: its height is the logarithm of its length.
-    fn chain(&mut self, parts: &[Filter], word: &str, scope: &Scope<'_>, negated: bool, height: usize) -> String {
+    fn join_chain(
+        &mut self,
+        parts: &[Filter],
+        word: &str,
+        scope: &ConditionScope<'_>,
+        negated: bool,
+        height: usize,
+    ) -> String {
         match parts.split_at_checked(parts.len() / 2) {
             Some((left, right)) if !left.is_empty() => {
                 let below = height.saturating_sub(1);
-                let left = self.chain(left, word, scope, negated, below);
-                format!("({left}{word}{})", self.chain(right, word, scope, negated, below))
+                let left = self.join_chain(left, word, scope, negated, below);
+                format!("({left}{word}{})", self.join_chain(right, word, scope, negated, below))
             }
             _ => match parts.first() {
-                Some(one) => self.node(one, scope, negated, height),
+                Some(one) => self.compile_node(one, scope, negated, height),
                 None => if word == AND { "1" } else { "0" }.to_owned(),
             },
         }
     }
 
     /// Leaves a comparison open: it finds too many rows rather than too few.
-    fn open(&mut self, negated: bool) -> String {
+    fn leave_open(&mut self, negated: bool) -> String {
         self.exact = false;
         if negated { "0" } else { "1" }.to_owned()
     }
 
-    fn constant(&mut self, value: impl Into<Json>) -> String {
+    fn add_constant(&mut self, value: impl Into<Json>) -> String {
         self.constants.push(value.into());
         format!("json_extract(?1, '$[{}]')", self.constants.len() - 1)
     }
 
     /// Returns the address of a resource; `id` is its column.
-    fn address(&mut self, kinds: Kinds, id: &str) -> String {
-        let prefix = self.constant(format!("{}/{}/", self.base, kinds.endpoint()));
+    fn address_text(&mut self, kinds: Kinds, id: &str) -> String {
+        let prefix = self.add_constant(format!("{}/{}/", self.base, kinds.endpoint()));
         format!("({prefix} || {id})")
     }
 
-    fn relation(&self, target: &Target) -> Option<Relation> {
+    fn relation_of(&self, target: &Target) -> Option<Relation> {
         match (self.kinds, &target.urn, target.name.as_str()) {
             (Kinds::Users, None, "groups") => Some(Relation::Groups),
             (Kinds::Groups, None, "members") => Some(Relation::Members),
@@ -251,20 +258,20 @@ impl Compiler<'_> {
     }
 
     /// Returns a sub-attribute of a computed attribute; its text is already folded.
-    fn related(&mut self, relation: Relation, sub: &str) -> String {
+    fn related_value(&mut self, relation: Relation, sub: &str) -> String {
         match (relation, sub) {
             (Relation::Groups, "value") => "g.id".to_owned(),
             (Relation::Groups, "display") => "g.display_name_key".to_owned(),
-            (Relation::Groups, "$ref") => self.address(Kinds::Groups, "g.id"),
-            (Relation::Groups, _) => self.constant("direct"),
+            (Relation::Groups, "$ref") => self.address_text(Kinds::Groups, "g.id"),
+            (Relation::Groups, _) => self.add_constant("direct"),
             (Relation::Members, "value") => "u.id".to_owned(),
-            (Relation::Members, "$ref") => self.address(Kinds::Users, "u.id"),
-            (Relation::Members, _) => self.constant(fold(Kinds::Users.name())),
+            (Relation::Members, "$ref") => self.address_text(Kinds::Users, "u.id"),
+            (Relation::Members, _) => self.add_constant(fold(Kinds::Users.name())),
         }
     }
 
     /// Returns the column of an attribute that has one, with its text folded where it is compared so.
-    fn column(&mut self, target: &Target) -> Option<String> {
+    fn column_of(&mut self, target: &Target) -> Option<String> {
         if target.urn.is_some() {
             return None;
         }
@@ -275,67 +282,74 @@ impl Compiler<'_> {
             (Kinds::Groups, "displayName", None) => "r.display_name_key".to_owned(),
             (_, "meta", Some("created")) => "r.created".to_owned(),
             (_, "meta", Some("lastModified")) => "r.modified".to_owned(),
-            (kinds, "meta", Some("location")) => self.address(kinds, "r.id"),
-            (kinds, "meta", Some("resourceType")) => self.constant(kinds.name()),
+            (kinds, "meta", Some("location")) => self.address_text(kinds, "r.id"),
+            (kinds, "meta", Some("resourceType")) => self.add_constant(kinds.name()),
             _ => return None,
         })
     }
 
-    fn present(&mut self, target: &Target, scope: &Scope<'_>, negated: bool) -> String {
+    fn compile_present(&mut self, target: &Target, scope: &ConditionScope<'_>, negated: bool) -> String {
         match scope {
-            Scope::Relation(_) => "1".to_owned(),
-            Scope::Element(elements) => self.element_present(elements, target),
-            Scope::Row => match (self.relation(target), target.name.as_str(), &target.urn) {
-                (Some(relation), ..) => format!("EXISTS ({})", relation.rows()),
+            ConditionScope::Relation(_) => "1".to_owned(),
+            ConditionScope::Element(elements) => self.element_present(elements, target),
+            ConditionScope::Row => match (self.relation_of(target), target.name.as_str(), &target.urn) {
+                (Some(relation), ..) => format!("EXISTS ({})", relation.base_rows()),
                 (None, "externalId", None) => "r.external_id IS NOT NULL".to_owned(),
                 (None, "id" | "meta" | "schemas", None) => "1".to_owned(),
-                _ if self.kind.spelled_on_reading => self.open(negated),
+                _ if self.kind.spelled_on_reading => self.leave_open(negated),
                 _ => self.document_present(target),
             },
         }
     }
 
-    fn compare(&mut self, target: &Target, op: Op, value: &Value, scope: &Scope<'_>, negated: bool) -> String {
+    fn compile_compare(
+        &mut self,
+        target: &Target,
+        op: Op,
+        value: &Value,
+        scope: &ConditionScope<'_>,
+        negated: bool,
+    ) -> String {
         match scope {
-            Scope::Element(elements) => self.element_compare(elements, target, op, value, negated),
-            Scope::Relation(relation) => {
-                let column = self.related(*relation, &target.name);
+            ConditionScope::Element(elements) => self.element_compare(elements, target, op, value, negated),
+            ConditionScope::Relation(relation) => {
+                let column = self.related_value(*relation, &target.name);
                 self.compare_column(&column, op, value, negated)
             }
-            Scope::Row => {
-                if let Some(relation) = self.relation(target) {
-                    let column = self.related(relation, target.sub.as_deref().unwrap_or("value"));
-                    let (rows, fits) = (relation.rows(), self.compare_column(&column, op, value, false));
+            ConditionScope::Row => {
+                if let Some(relation) = self.relation_of(target) {
+                    let column = self.related_value(relation, target.sub.as_deref().unwrap_or("value"));
+                    let (rows, fits) = (relation.base_rows(), self.compare_column(&column, op, value, false));
                     let none = if op == Op::Ne { format!("NOT EXISTS ({rows}) OR ") } else { String::new() };
                     let is_served = op == Op::Eq && is_related_key(target.sub.as_deref().unwrap_or("value"));
                     return self.any_related(format!("({none}EXISTS ({rows} AND {fits}))"), is_served, negated);
                 }
-                match self.column(target) {
+                match self.column_of(target) {
                     Some(column) => self.compare_column(&column, op, value, negated),
                     // A version names the groups that are shown with a user.
-                    None if target.urn.is_none() && target.name == "meta" => self.open(negated),
+                    None if target.urn.is_none() && target.name == "meta" => self.leave_open(negated),
                     // The folded document may be older than the document, too.
-                    None if self.kind.spelled_on_reading => self.open(negated),
+                    None if self.kind.spelled_on_reading => self.leave_open(negated),
                     None => self.document_compare(target, op, value, negated),
                 }
             }
         }
     }
 
-    fn has(&mut self, whole: &Filter, target: &Target, inner: &Filter, negated: bool, height: usize) -> String {
-        if let Some(relation) = self.relation(target) {
-            let fits = self.node(inner, &Scope::Relation(relation), negated, height - 4);
-            return self.any_related(format!("EXISTS ({} AND {fits})", relation.rows()), is_one(inner), negated);
+    fn compile_has(&mut self, whole: &Filter, target: &Target, inner: &Filter, negated: bool, height: usize) -> String {
+        if let Some(relation) = self.relation_of(target) {
+            let fits = self.compile_node(inner, &ConditionScope::Relation(relation), negated, height - 4);
+            return self.any_related(format!("EXISTS ({} AND {fits})", relation.base_rows()), is_one(inner), negated);
         }
         if target.urn.is_none() && target.name == "meta" || self.kind.spelled_on_reading && work_mail(whole).is_none() {
-            return self.open(negated);
+            return self.leave_open(negated);
         }
         let exact = self.document_has(target, inner, negated, height - 4);
         match work_mail(whole).filter(|_| self.kinds == Kinds::Users && self.looks_up && !negated) {
             None => exact,
             // The first work address has an index; users with other addresses are read.
             Some(key) => {
-                let key = self.constant(key);
+                let key = self.add_constant(key);
                 format!(
                     "(r.key IN (SELECT key FROM users WHERE mail_key = {key} UNION ALL \
                      SELECT key FROM users WHERE more_mail = 1) AND {exact})"
@@ -347,10 +361,10 @@ impl Compiler<'_> {
     /// Compares a column, or an expression like one: NULL where there is no value.
     fn compare_column(&mut self, column: &str, op: Op, value: &Value, negated: bool) -> String {
         let constant = match value {
-            Value::Exact(text) | Value::Folded { key: text, .. } => self.constant(text.as_str()),
-            Value::Instant { ms, .. } => self.constant(*ms),
-            Value::Boolean(boolean) => self.constant(i64::from(*boolean)),
-            Value::Number(number) => self.constant(Json::Number(number.clone())),
+            Value::Exact(text) | Value::Folded { key: text, .. } => self.add_constant(text.as_str()),
+            Value::Instant { ms, .. } => self.add_constant(*ms),
+            Value::Boolean(boolean) => self.add_constant(i64::from(*boolean)),
+            Value::Number(number) => self.add_constant(Json::Number(number.clone())),
         };
         match op {
             Op::Ne => format!("{column} IS NOT {constant}"),

@@ -1,6 +1,6 @@
 //! Rows of groups. Every read here leaves out groups that are `gone`.
 
-use super::{Param, Row, Sql, each, first};
+use super::{Param, Row, Sql, first_row, read_rows};
 use crate::error::{Error, Result};
 use crate::id::{GroupId, Seq, Timestamp, Version};
 
@@ -12,7 +12,7 @@ pub struct Group {
     /// Its `id`.
     pub id: GroupId,
     /// The document and the columns derived from it.
-    pub content: Content,
+    pub content: GroupContent,
     /// The version, from 1.
     pub version: Version,
     /// The position of its last change.
@@ -25,7 +25,7 @@ pub struct Group {
 
 /// The document of a group, without its members, with the columns that are derived from it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Content {
+pub struct GroupContent {
     /// The name as the client spells it.
     pub display_name: String,
     /// [`crate::fold::fold`] of it.
@@ -44,7 +44,7 @@ fn read_group(mut row: Row) -> Result<Group> {
     Ok(Group {
         key: row.integer()?,
         id: GroupId::parse(&row.text()?).ok_or_else(|| Error::internal("a stored id is invalid"))?,
-        content: Content {
+        content: GroupContent {
             display_name: row.text()?,
             display_name_key: row.text()?,
             external_id: row.optional_text()?,
@@ -74,7 +74,7 @@ pub fn by_external_id(sql: &dyn Sql, external_id: &str) -> Result<Option<Group>>
 }
 
 fn find_group(sql: &dyn Sql, condition: &str, param: Param<'_>) -> Result<Option<Group>> {
-    first(sql, &format!("SELECT {COLUMNS} FROM groups WHERE {condition} AND gone = 0"), &[param])?
+    first_row(sql, &format!("SELECT {COLUMNS} FROM groups WHERE {condition} AND gone = 0"), &[param])?
         .map(read_group)
         .transpose()
 }
@@ -84,13 +84,13 @@ pub fn by_keys(sql: &dyn Sql, keys: &[i64]) -> Result<Vec<Group>> {
     let keys = serde_json::to_string(keys).map_err(Error::internal)?;
     let text =
         format!("SELECT {COLUMNS} FROM (SELECT value FROM json_each(?)) CROSS JOIN groups ON key = value AND gone = 0");
-    let mut groups = each(sql.query(&text, &[Param::Text(&keys)])?, read_group)?;
+    let mut groups = read_rows(sql.query(&text, &[Param::Text(&keys)])?, read_group)?;
     groups.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(groups)
 }
 
 /// Inserts a row at version 1 and returns its key. Uniqueness is checked before; the indexes only hold it.
-pub fn insert(sql: &dyn Sql, id: &GroupId, content: &Content, seq: Seq, now: Timestamp) -> Result<i64> {
+pub fn insert_group(sql: &dyn Sql, id: &GroupId, content: &GroupContent, seq: Seq, now: Timestamp) -> Result<i64> {
     let text = "INSERT INTO groups (key, id, display_name, display_name_key, external_id, doc, folded, gone, version, seq, \
                 created, modified) VALUES ((SELECT min(coalesce(min(key), 0), 0) - 1 FROM groups), ?, ?, ?, ?, ?, ?, 0, 1, ?, ?, ?) \
                 RETURNING key";
@@ -105,11 +105,11 @@ pub fn insert(sql: &dyn Sql, id: &GroupId, content: &Content, seq: Seq, now: Tim
         now.0.into(),
         now.0.into(),
     ];
-    first(sql, text, &params)?.ok_or_else(|| Error::internal("INSERT returned no key"))?.integer()
+    first_row(sql, text, &params)?.ok_or_else(|| Error::internal("INSERT returned no key"))?.integer()
 }
 
 /// Writes a new document. With the old document it only raises the version: the members changed.
-pub fn update(sql: &dyn Sql, old: &Group, content: &Content, seq: Seq, now: Timestamp) -> Result<()> {
+pub fn update_group(sql: &dyn Sql, old: &Group, content: &GroupContent, seq: Seq, now: Timestamp) -> Result<()> {
     if old.content.doc == content.doc {
         let text = "UPDATE groups SET version = version + 1, seq = ?, modified = ? WHERE key = ?";
         return sql.query(text, &[seq.into(), now.0.into(), old.key.into()]).map(|_| ());
@@ -130,7 +130,7 @@ pub fn update(sql: &dyn Sql, old: &Group, content: &Content, seq: Seq, now: Time
 }
 
 /// Deletes the row; memberships must be gone.
-pub fn delete(sql: &dyn Sql, key: i64) -> Result<()> {
+pub fn delete_group(sql: &dyn Sql, key: i64) -> Result<()> {
     sql.query("DELETE FROM groups WHERE key = ?", &[key.into()]).map(|_| ())
 }
 

@@ -1,10 +1,10 @@
 //! The parts of the journal besides [`refused`](super::refused): the requests that were applied, from their changes,
 //! and counts by day.
 
-pub use super::facts::Facts;
+pub use super::facts::CallerFacts;
 use super::facts::read_facts;
-use super::refused::{Key, Position};
-use super::{Param, Row, Sql, each, first};
+use super::refused::{Key, RefusalPosition};
+use super::{Param, Row, Sql, first_row, read_rows};
 use crate::directory::query::Journal;
 use crate::error::Result;
 use crate::id::{NUMBER_MAX, Seq, Timestamp};
@@ -19,7 +19,7 @@ const PROVIDERS: i64 = 30;
 const WINDOW: i64 = 20_000;
 
 /// Forgets counts that are too old.
-pub fn prune(sql: &dyn Sql, now: Timestamp) -> Result<()> {
+pub fn prune_traffic(sql: &dyn Sql, now: Timestamp) -> Result<()> {
     let oldest = now.plus(-KEPT_MILLISECONDS).0;
     sql.query("DELETE FROM traffic WHERE day < ?", &[oldest.div_euclid(DAY).into()]).map(|_| ())
 }
@@ -55,39 +55,39 @@ pub fn add_traffic(sql: &dyn Sql, counted: &Traffic) -> Result<()> {
 }
 
 /// Returns all kept counts, the last day first.
-pub fn traffic(sql: &dyn Sql) -> Result<Vec<Traffic>> {
+pub fn all_traffic(sql: &dyn Sql) -> Result<Vec<Traffic>> {
     let text = "SELECT day, idp, applied, unchanged, refused FROM traffic ORDER BY day DESC, idp";
     let read = |mut row: Row| {
         let (day, idp) = (row.integer()?, row.text()?);
         Ok(Traffic { day, idp, applied: row.integer()?, unchanged: row.integer()?, refused: row.integer()? })
     };
-    each(sql.query(text, &[])?, read)
+    read_rows(sql.query(text, &[])?, read)
 }
 
 /// The place where a page ended.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct JournalPlace {
     /// Requests whose last change is before it.
     pub seq: Seq,
     /// The refusals after it.
-    pub refusal: Position,
+    pub refusal: RefusalPosition,
 }
 
-impl Place {
+impl JournalPlace {
     /// Returns the place before the newest entry.
-    pub fn start() -> Self {
+    pub fn before_newest() -> Self {
         let key = Key { code: String::new(), token: String::new(), fingerprint: String::new() };
-        Self { seq: NUMBER_MAX, refusal: Position { last: Timestamp(NUMBER_MAX), key } }
+        Self { seq: NUMBER_MAX, refusal: RefusalPosition { last: Timestamp(NUMBER_MAX), key } }
     }
 }
 
 /// A request that was applied, by the last of its changes.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the columns of the change")]
-pub struct Applied {
+pub struct AppliedRequest {
     pub seq: Seq,
     pub at: Timestamp,
-    pub facts: Facts,
+    pub facts: CallerFacts,
     /// `None` for a change that no request made.
     pub method: Option<String>,
     pub status: Option<i64>,
@@ -101,7 +101,12 @@ type At = (Seq, Timestamp);
 
 /// Returns the newest applied requests before `below` that fit, at most `limit`. If changes are left unread, also the
 /// last of them and its time.
-pub fn applied(sql: &dyn Sql, wanted: &Journal, below: Seq, limit: i64) -> Result<(Vec<Applied>, Option<At>)> {
+pub fn applied_below(
+    sql: &dyn Sql,
+    wanted: &Journal,
+    below: Seq,
+    limit: i64,
+) -> Result<(Vec<AppliedRequest>, Option<At>)> {
     let first_at = |time: Option<Timestamp>| time.map(|time| seq_before(sql, time)).transpose();
     let end = first_at(wanted.until)?.map_or(below, |seq| below.min(seq + 1));
     let Some((newest, _)) = last_below(sql, end)? else { return Ok((Vec::new(), None)) };
@@ -111,7 +116,7 @@ pub fn applied(sql: &dyn Sql, wanted: &Journal, below: Seq, limit: i64) -> Resul
         true => {
             let text = "SELECT seq, at FROM changes WHERE seq <= ? AND seq > ? AND seq = request_seq \
                         ORDER BY seq DESC LIMIT 1";
-            first(sql, text, &[(newest - WINDOW).into(), start.into()])?.map(change_position).transpose()?
+            first_row(sql, text, &[(newest - WINDOW).into(), start.into()])?.map(change_position).transpose()?
         }
         false => None,
     };
@@ -131,9 +136,18 @@ pub fn applied(sql: &dyn Sql, wanted: &Journal, below: Seq, limit: i64) -> Resul
         let (seq, at) = (row.integer()?, Timestamp(row.integer()?));
         let facts = read_facts(&mut row)?;
         let (method, status) = (row.optional_text()?, row.optional_integer()?);
-        Ok(Applied { seq, at, facts, method, status, resource: row.text()?, id: row.text()?, repairs: row.text()? })
+        Ok(AppliedRequest {
+            seq,
+            at,
+            facts,
+            method,
+            status,
+            resource: row.text()?,
+            id: row.text()?,
+            repairs: row.text()?,
+        })
     };
-    let rows = each(sql.query(text, &params)?, read)?;
+    let rows = read_rows(sql.query(text, &params)?, read)?;
     Ok((rows, cut))
 }
 
@@ -143,14 +157,14 @@ fn change_position(mut row: Row) -> Result<At> {
 
 /// Returns the last change below a position.
 fn last_below(sql: &dyn Sql, seq: Seq) -> Result<Option<At>> {
-    first(sql, "SELECT seq, at FROM changes WHERE seq < ? ORDER BY seq DESC LIMIT 1", &[seq.into()])?
+    first_row(sql, "SELECT seq, at FROM changes WHERE seq < ? ORDER BY seq DESC LIMIT 1", &[seq.into()])?
         .map(change_position)
         .transpose()
 }
 
 /// Returns the last change before that time, found by halves: the times of changes never go back.
 fn seq_before(sql: &dyn Sql, time: Timestamp) -> Result<Seq> {
-    let (mut low, mut high) = (0, last_below(sql, Place::start().seq)?.map_or(0, |(seq, _)| seq));
+    let (mut low, mut high) = (0, last_below(sql, JournalPlace::before_newest().seq)?.map_or(0, |(seq, _)| seq));
     while low < high {
         let middle = low + (high - low + 1) / 2;
         match last_below(sql, middle + 1)? {

@@ -1,6 +1,6 @@
 //! Memberships, and the resources that ids stand for. Many ids travel at once in one JSON parameter.
 
-use super::{Param, Row, Sql, TEXT_MAX, each, first};
+use super::{Param, Row, Sql, TEXT_MAX, first_row, read_rows};
 use crate::directory::reply::GroupRef;
 use crate::error::{Error, Result};
 use crate::id::{GroupId, Seq};
@@ -8,9 +8,9 @@ use crate::scim::json;
 
 /// A key below every key of a user or group.
 pub const BEFORE_ALL: i64 = -9_007_199_254_740_991;
-/// The most ids that [`ids`] returns well at once.
+/// The most ids that [`member_ids`] returns well at once.
 pub const IDS_PIECE: i64 = 1000;
-/// The most groups that [`groups`] returns well at once: a name may be long.
+/// The most groups that [`groups_of_user`] returns well at once: a name may be long.
 pub const GROUPS_PIECE: i64 = 100;
 /// The most keys that are bound at once: a key has at most 16 digits.
 const KEYS_AT_ONCE: usize = 50_000;
@@ -20,7 +20,7 @@ const MEMBERS_A_ROW: i64 = 5_000;
 /// The resource of an id that a group is to hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it")]
-pub enum Found {
+pub enum ResolvedId {
     /// A user, with its key; `member` if it is already in the group.
     User { key: i64, member: bool },
     /// A group: nested groups are refused.
@@ -32,7 +32,7 @@ pub enum Found {
 }
 
 /// Returns the resource of each id, in their order. Without a group, its key is 0.
-pub fn resolve(sql: &dyn Sql, group: i64, ids: &[&str]) -> Result<Vec<Found>> {
+pub fn resolve_ids(sql: &dyn Sql, group: i64, ids: &[&str]) -> Result<Vec<ResolvedId>> {
     // One number for each id: twice a user's key, one more for a member; 0 unknown, -1 a group, -2 deleted. The left
     // side of a LEFT JOIN is read first, so they come in the order of the ids.
     let text = "SELECT json_group_array(CASE WHEN u.key IS NOT NULL THEN u.key * 2 + EXISTS ( \
@@ -44,10 +44,10 @@ pub fn resolve(sql: &dyn Sql, group: i64, ids: &[&str]) -> Result<Vec<Found>> {
     let mut rest = ids;
     while let Some(piece) = ids_piece(&mut rest) {
         found.extend(keys_of(sql, text, &[piece.as_str().into(), group.into()])?.into_iter().map(|code| match code {
-            -2 => Found::Deleted,
-            -1 => Found::Group,
-            0 => Found::Unknown,
-            code => Found::User { key: code / 2, member: code % 2 == 1 },
+            -2 => ResolvedId::Deleted,
+            -1 => ResolvedId::Group,
+            0 => ResolvedId::Unknown,
+            code => ResolvedId::User { key: code / 2, member: code % 2 == 1 },
         }));
     }
     if found.len() != ids.len() {
@@ -77,7 +77,7 @@ fn ids_piece(ids: &mut &[&str]) -> Option<String> {
 
 /// Returns the integers that a statement yields as one JSON array.
 fn keys_of(sql: &dyn Sql, text: &str, params: &[Param<'_>]) -> Result<Vec<i64>> {
-    first(sql, text, params)?.map_or(Ok(Vec::new()), |mut row| json::own(&row.text()?))
+    first_row(sql, text, params)?.map_or(Ok(Vec::new()), |mut row| json::own(&row.text()?))
 }
 
 fn keys_text(keys: &[i64]) -> Result<String> {
@@ -112,7 +112,7 @@ pub fn ids_page(sql: &dyn Sql, group: i64, after: i64) -> Result<Option<IdsPage>
     let text = "SELECT json_group_array(key), json_group_array(id) FROM ( \
                 SELECT u.key, u.id FROM members m CROSS JOIN users u ON u.key = m.user_key AND u.gone = 0 \
                 WHERE m.group_key = ? AND m.user_key > ? ORDER BY m.user_key LIMIT ?)";
-    let Some(mut row) = first(sql, text, &[group.into(), after.into(), MEMBERS_A_ROW.into()])? else {
+    let Some(mut row) = first_row(sql, text, &[group.into(), after.into(), MEMBERS_A_ROW.into()])? else {
         return Ok(None);
     };
     let page = IdsPage { keys: json::own(&row.text()?)?, ids: row.text()? };
@@ -121,40 +121,40 @@ pub fn ids_page(sql: &dyn Sql, group: i64, after: i64) -> Result<Option<IdsPage>
 
 /// Returns members of the group as the Console sees them, after a key, at most `count`: each one's key, id, `userName`,
 /// and whether it is active.
-pub fn shown(sql: &dyn Sql, group: i64, after: i64, count: i64) -> Result<Vec<(i64, String, String, bool)>> {
+pub fn members_shown(sql: &dyn Sql, group: i64, after: i64, count: i64) -> Result<Vec<(i64, String, String, bool)>> {
     let text = "SELECT m.user_key, u.id, u.user_name, u.active FROM members m \
                 JOIN users u ON u.key = m.user_key AND u.gone = 0 \
                 WHERE m.group_key = ? AND m.user_key > ? ORDER BY m.user_key LIMIT ?";
     let rows = sql.query(text, &[group.into(), after.into(), count.into()])?;
-    each(rows, |mut row| Ok((row.integer()?, row.text()?, row.text()?, row.integer()? == 1)))
+    read_rows(rows, |mut row| Ok((row.integer()?, row.text()?, row.text()?, row.integer()? == 1)))
 }
 
 /// Returns the ids of a group's members after a key, at most `count`, in the order of the keys, and the key of the last
 /// one.
-pub fn ids(sql: &dyn Sql, group: i64, after: i64, count: i64) -> Result<(Vec<String>, Option<i64>)> {
+pub fn member_ids(sql: &dyn Sql, group: i64, after: i64, count: i64) -> Result<(Vec<String>, Option<i64>)> {
     // One text instead of a row for each: few crossings. An id has at most 131 bytes in it.
     let text = "SELECT json_group_array(id), max(key) FROM ( \
                 SELECT u.id AS id, m.user_key AS key FROM members m CROSS JOIN users u ON u.key = m.user_key AND u.gone = 0 \
                 WHERE m.group_key = ? AND m.user_key > ? ORDER BY m.user_key LIMIT ?)";
-    let row = first(sql, text, &[group.into(), after.into(), count.into()])?;
+    let row = first_row(sql, text, &[group.into(), after.into(), count.into()])?;
     let mut row = row.ok_or_else(|| Error::internal("an aggregate without a row"))?;
     let ids: Vec<String> = json::own(&row.text()?)?;
     Ok((ids, row.optional_integer()?))
 }
 
 /// Counts a group's members after a key, up to `most`.
-pub fn count(sql: &dyn Sql, group: i64, after: i64, most: i64) -> Result<i64> {
+pub fn count_members(sql: &dyn Sql, group: i64, after: i64, most: i64) -> Result<i64> {
     let text = "SELECT count(*) FROM (SELECT 1 FROM members WHERE group_key = ? AND user_key > ? \
                 AND user_key NOT IN (SELECT key FROM users WHERE gone = 1) LIMIT ?)";
-    let row = first(sql, text, &[group.into(), after.into(), most.into()])?;
+    let row = first_row(sql, text, &[group.into(), after.into(), most.into()])?;
     row.map_or(Ok(0), |mut row| row.integer())
 }
 
 /// Returns a user's groups after a key, at most `count`, each with its key and in the order of the keys.
-pub fn groups(sql: &dyn Sql, user: i64, after: i64, count: i64) -> Result<Vec<(i64, GroupRef)>> {
+pub fn groups_of_user(sql: &dyn Sql, user: i64, after: i64, count: i64) -> Result<Vec<(i64, GroupRef)>> {
     let text = "SELECT m.group_key, g.id, g.display_name FROM members m CROSS JOIN groups g ON g.key = m.group_key \
                 WHERE m.user_key = ? AND m.group_key > ? AND g.gone = 0 ORDER BY m.group_key LIMIT ?";
-    each(sql.query(text, &[user.into(), after.into(), count.into()])?, |mut row| {
+    read_rows(sql.query(text, &[user.into(), after.into(), count.into()])?, |mut row| {
         Ok((row.integer()?, group_ref(&mut row)?))
     })
 }
@@ -167,7 +167,9 @@ pub fn groups_of_users(sql: &dyn Sql, users: &[i64], most: i64) -> Result<Vec<(i
                 CROSS JOIN members m ON m.user_key = j.value CROSS JOIN groups g ON g.key = m.group_key \
                 WHERE g.gone = 0 LIMIT ?";
     let users = serde_json::to_string(users).map_err(Error::internal)?;
-    each(sql.query(text, &[users.as_str().into(), most.into()])?, |mut row| Ok((row.integer()?, group_ref(&mut row)?)))
+    read_rows(sql.query(text, &[users.as_str().into(), most.into()])?, |mut row| {
+        Ok((row.integer()?, group_ref(&mut row)?))
+    })
 }
 
 fn group_ref(row: &mut Row) -> Result<GroupRef> {
@@ -176,7 +178,7 @@ fn group_ref(row: &mut Row) -> Result<GroupRef> {
 }
 
 /// Adds users who are not members.
-pub fn add(sql: &dyn Sql, group: i64, users: &[i64]) -> Result<()> {
+pub fn add_members(sql: &dyn Sql, group: i64, users: &[i64]) -> Result<()> {
     for piece in users.chunks(KEYS_AT_ONCE) {
         let text = "INSERT INTO members (group_key, user_key) SELECT ?, value FROM json_each(?)";
         sql.query(text, &[group.into(), keys_text(piece)?.as_str().into()])?;
@@ -185,7 +187,7 @@ pub fn add(sql: &dyn Sql, group: i64, users: &[i64]) -> Result<()> {
 }
 
 /// Removes users who are members.
-pub fn remove(sql: &dyn Sql, group: i64, users: &[i64]) -> Result<()> {
+pub fn remove_members(sql: &dyn Sql, group: i64, users: &[i64]) -> Result<()> {
     for piece in users.chunks(KEYS_AT_ONCE) {
         let text = "DELETE FROM members WHERE group_key = ? AND user_key IN (SELECT value FROM json_each(?))";
         sql.query(text, &[group.into(), keys_text(piece)?.as_str().into()])?;
@@ -200,11 +202,11 @@ pub fn ids_text(sql: &dyn Sql, users: &[i64]) -> Result<String> {
         return Ok("[]".to_owned());
     }
     let text = "SELECT json_group_array(u.id) FROM json_each(?) j CROSS JOIN users u ON u.key = j.value";
-    let row = first(sql, text, &[keys_text(users)?.as_str().into()])?;
+    let row = first_row(sql, text, &[keys_text(users)?.as_str().into()])?;
     row.map_or_else(|| Ok("[]".to_owned()), |mut row| row.text())
 }
 
-/// Writes the known part of the change that tells of members added and removed: [`super::changes::append`] writes the
+/// Writes the known part of the change that tells of members added and removed: [`super::changes::append_changes`] writes the
 /// rest. The ids do not leave SQL. Returns their size in bytes.
 pub fn write_change(sql: &dyn Sql, seq: Seq, group: &str, added: &[i64], removed: &[i64]) -> Result<i64> {
     let text = "INSERT INTO changes (seq, request_seq, at, request_id, idp, repairs, kind, resource, id, before, users, \
@@ -214,11 +216,11 @@ pub fn write_change(sql: &dyn Sql, seq: Seq, group: &str, added: &[i64], removed
                 'removed', json((SELECT json_group_array(u.id) FROM json_each(?4) j CROSS JOIN users u ON u.key = j.value))), 0, 0, 0, 0) \
                 RETURNING length(before)";
     let (added, removed) = (keys_text(added)?, keys_text(removed)?);
-    let row = first(sql, text, &[seq.into(), group.into(), added.as_str().into(), removed.as_str().into()])?;
+    let row = first_row(sql, text, &[seq.into(), group.into(), added.as_str().into(), removed.as_str().into()])?;
     row.map_or(Ok(0), |mut row| row.integer())
 }
 
 /// Removes the remaining membership rows of a group before it is deleted: those of users who are gone.
-pub fn clear(sql: &dyn Sql, group: i64) -> Result<()> {
+pub fn clear_members(sql: &dyn Sql, group: i64) -> Result<()> {
     sql.query("DELETE FROM members WHERE group_key = ?", &[group.into()]).map(|_| ())
 }

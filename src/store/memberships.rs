@@ -1,30 +1,30 @@
 //! The groups of one user as rows: how it leaves them, at once or in steps, and how rows of gone users and groups are
 //! removed.
 
-use super::{Param, Sql, first, tombstones};
+use super::{Param, Sql, first_row, tombstones};
 use crate::error::{Error, Result};
 use crate::id::{Seq, Timestamp};
 use crate::scim::json;
 use crate::store::changes::{Head, ROW_BYTES};
 
 /// Counts a user's groups, up to `most`.
-pub fn count(sql: &dyn Sql, user: i64, most: Option<i64>) -> Result<i64> {
+pub fn count_groups(sql: &dyn Sql, user: i64, most: Option<i64>) -> Result<i64> {
     let text = "SELECT count(*) FROM (SELECT 1 FROM members WHERE user_key = ? \
                 AND group_key NOT IN (SELECT key FROM groups WHERE gone = 1) LIMIT ?)";
     let most = most.map_or(-1, |most| most + 1);
-    first(sql, text, &[user.into(), most.into()])?.map_or(Ok(0), |mut row| row.integer())
+    first_row(sql, text, &[user.into(), most.into()])?.map_or(Ok(0), |mut row| row.integer())
 }
 
 /// Returns the keys of a user's groups, at most `count`, in the order in which the groups were made.
-pub fn some(sql: &dyn Sql, user: i64, count: i64) -> Result<Vec<i64>> {
+pub fn some_groups(sql: &dyn Sql, user: i64, count: i64) -> Result<Vec<i64>> {
     let text = "SELECT json_group_array(group_key) FROM (SELECT group_key FROM members WHERE user_key = ? \
                 AND group_key NOT IN (SELECT key FROM groups WHERE gone = 1) ORDER BY group_key DESC LIMIT ?)";
-    let row = first(sql, text, &[user.into(), count.into()])?;
+    let row = first_row(sql, text, &[user.into(), count.into()])?;
     row.map_or(Ok(Vec::new()), |mut row| json::own(&row.text()?))
 }
 
 /// Removes a user from some groups, whose versions rise. Their `seq` stays: the change is the user's.
-pub fn leave(sql: &dyn Sql, user: i64, groups: &[i64], now: Timestamp) -> Result<()> {
+pub fn leave_groups(sql: &dyn Sql, user: i64, groups: &[i64], now: Timestamp) -> Result<()> {
     let keys = keys_text(groups)?;
     let text = "UPDATE groups SET version = version + 1, modified = ? WHERE key IN (SELECT value FROM json_each(?))";
     sql.query(text, &[now.0.into(), keys.as_str().into()])?;
@@ -33,25 +33,25 @@ pub fn leave(sql: &dyn Sql, user: i64, groups: &[i64], now: Timestamp) -> Result
 }
 
 /// Removes a user's remaining memberships: those in groups that are gone.
-pub fn clear(sql: &dyn Sql, user: i64) -> Result<()> {
+pub fn clear_memberships(sql: &dyn Sql, user: i64) -> Result<()> {
     sql.query("DELETE FROM members WHERE user_key = ?", &[user.into()]).map(|_| ())
 }
 
 /// Returns the ids of groups. For a few groups only: ids of many do not leave SQL.
-pub fn ids(sql: &dyn Sql, groups: &[i64]) -> Result<Vec<String>> {
+pub fn group_ids(sql: &dyn Sql, groups: &[i64]) -> Result<Vec<String>> {
     let text = "SELECT json_group_array(g.id) FROM json_each(?) j CROSS JOIN groups g ON g.key = j.value";
-    let row = first(sql, text, &[keys_text(groups)?.as_str().into()])?;
+    let row = first_row(sql, text, &[keys_text(groups)?.as_str().into()])?;
     row.map_or(Ok(Vec::new()), |mut row| json::own(&row.text()?))
 }
 
-/// Writes the known part of the change that tells which groups a user left: [`super::changes::append`] writes the rest.
+/// Writes the known part of the change that tells which groups a user left: [`super::changes::append_changes`] writes the rest.
 /// The ids do not leave SQL. Returns their size in bytes.
 pub fn write_change(sql: &dyn Sql, seq: Seq, user: &str, groups: &[i64]) -> Result<i64> {
     let text = "INSERT INTO changes (seq, request_seq, at, request_id, idp, repairs, kind, resource, id, before, users, \
                 active_users, groups, memberships) VALUES (?1, ?1, 0, '', '', '[]', 'updated', 'User', ?2, \
                 json_object('groups', json((SELECT json_group_array(g.id) \
                 FROM json_each(?3) j CROSS JOIN groups g ON g.key = j.value))), 0, 0, 0, 0) RETURNING length(before)";
-    let row = first(sql, text, &[seq.into(), user.into(), keys_text(groups)?.as_str().into()])?;
+    let row = first_row(sql, text, &[seq.into(), user.into(), keys_text(groups)?.as_str().into()])?;
     row.map_or(Ok(0), |mut row| row.integer())
 }
 
@@ -77,14 +77,14 @@ pub fn gone_user(sql: &dyn Sql) -> Result<Option<Gone>> {
 }
 
 fn gone_resource(sql: &dyn Sql, text: &str) -> Result<Option<Gone>> {
-    let row = first(sql, text, &[])?;
+    let row = first_row(sql, text, &[])?;
     row.map(|mut row| Ok(Gone { key: row.integer()?, id: row.text()?, seq: row.integer()? })).transpose()
 }
 
 /// Removes at most `count` members of a group that is gone; returns false if there were none.
 pub fn clear_group(sql: &dyn Sql, group: i64, count: i64) -> Result<bool> {
     let text = "SELECT max(user_key) FROM (SELECT user_key FROM members WHERE group_key = ? ORDER BY user_key LIMIT ?)";
-    let row = first(sql, text, &[group.into(), count.into()])?;
+    let row = first_row(sql, text, &[group.into(), count.into()])?;
     let Some(last) = row.map(|mut row| row.optional_integer()).transpose()?.flatten() else { return Ok(false) };
     sql.query("DELETE FROM members WHERE group_key = ? AND user_key <= ?", &[group.into(), last.into()])?;
     Ok(true)

@@ -7,9 +7,9 @@
 
 mod read;
 
-pub use read::{Position, Refused, forget_old, has_old, load, old, order};
+pub use read::{RefusalPosition, RefusalRow, forget_old, has_old, load_entries, old_entries, positions_after};
 
-use super::{Param, Row, Sql, each, first};
+use super::{Param, Row, Sql, first_row, read_rows};
 use crate::error::Result;
 use crate::id::Timestamp;
 
@@ -32,7 +32,7 @@ impl Key {
 
 /// One refused or skipped request, or a warning, which has neither request nor method nor resource.
 #[derive(Debug)]
-pub struct Entry<'a> {
+pub struct RefusalEntry<'a> {
     /// Its key.
     pub key: &'a Key,
     /// `refused`, `ignored` for a request that was accepted and changed nothing because of what it said, or `warning`.
@@ -53,27 +53,27 @@ pub struct Entry<'a> {
 
 /// Returns the names of an equal request that was written before, and whether some were left out for want of room;
 /// `None` if there was none.
-pub fn names(sql: &dyn Sql, key: &Key) -> Result<Option<(String, bool)>> {
+pub fn known_names(sql: &dyn Sql, key: &Key) -> Result<Option<(String, bool)>> {
     let text = "SELECT names, coalesce(json_extract(error, '$.cut'), 0) FROM refused \
                 WHERE code = ? AND token = ? AND fingerprint = ?";
-    let row = first(sql, text, &key.params())?;
+    let row = first_row(sql, text, &key.params())?;
     row.map(|mut row| Ok((row.text()?, row.integer()? != 0))).transpose()
 }
 
 /// Returns when such an entry was last seen.
 pub fn last_seen(sql: &dyn Sql, key: &Key) -> Result<Option<Timestamp>> {
     let text = "SELECT last_at FROM refused WHERE code = ? AND token = ? AND fingerprint = ?";
-    let row = first(sql, text, &key.params())?;
+    let row = first_row(sql, text, &key.params())?;
     Ok(row.map(|mut row| row.integer()).transpose()?.map(Timestamp))
 }
 
 /// Writes an entry that was seen once.
-pub fn insert(sql: &dyn Sql, entry: &Entry<'_>, at: Timestamp) -> Result<()> {
-    put(sql, entry, at, at, 1)
+pub fn insert_entry(sql: &dyn Sql, entry: &RefusalEntry<'_>, at: Timestamp) -> Result<()> {
+    put_entry(sql, entry, at, at, 1)
 }
 
 /// Writes an entry that was seen `count` times between `since` and `last`; an equal one counts them too.
-pub fn put(sql: &dyn Sql, entry: &Entry<'_>, since: Timestamp, last: Timestamp, count: i64) -> Result<()> {
+pub fn put_entry(sql: &dyn Sql, entry: &RefusalEntry<'_>, since: Timestamp, last: Timestamp, count: i64) -> Result<()> {
     let text = "INSERT INTO refused (code, token, fingerprint, outcome, first_at, last_at, request_id, idp, method, \
                 resource, error, names, count) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
                 ON CONFLICT (code, token, fingerprint) DO UPDATE SET count = count + excluded.count, \
@@ -98,7 +98,7 @@ pub fn put(sql: &dyn Sql, entry: &Entry<'_>, since: Timestamp, last: Timestamp, 
 }
 
 /// Overwrites an equal entry with more names.
-pub fn renew(sql: &dyn Sql, entry: &Entry<'_>, at: Timestamp) -> Result<()> {
+pub fn renew_names(sql: &dyn Sql, entry: &RefusalEntry<'_>, at: Timestamp) -> Result<()> {
     let text = "UPDATE refused SET last_at = max(last_at, ?), request_id = ?, idp = ?, method = ?, resource = ?, error = ?, \
                 names = ?, count = count + 1 WHERE code = ? AND token = ? AND fingerprint = ?";
     let [code, token, fingerprint] = entry.key.params();
@@ -118,7 +118,7 @@ pub fn renew(sql: &dyn Sql, entry: &Entry<'_>, at: Timestamp) -> Result<()> {
 }
 
 /// Counts repeats that were kept in memory.
-pub fn count(sql: &dyn Sql, key: &Key, repeats: i64, at: Timestamp) -> Result<()> {
+pub fn count_repeats(sql: &dyn Sql, key: &Key, repeats: i64, at: Timestamp) -> Result<()> {
     let text = "UPDATE refused SET count = count + ?, last_at = max(last_at, ?) \
                 WHERE code = ? AND token = ? AND fingerprint = ?";
     let [code, token, fingerprint] = key.params();
@@ -127,12 +127,12 @@ pub fn count(sql: &dyn Sql, key: &Key, repeats: i64, at: Timestamp) -> Result<()
 
 /// Counts the rows of the token for each code, at most `limit` of one. It jumps from code to code, so of other tokens
 /// it reads only the first row of each code.
-pub fn numbers(sql: &dyn Sql, token: &str, limit: i64) -> Result<Vec<(String, i64)>> {
+pub fn rows_by_code(sql: &dyn Sql, token: &str, limit: i64) -> Result<Vec<(String, i64)>> {
     let text = "WITH RECURSIVE codes (code) AS (SELECT min(code) FROM refused UNION ALL \
                 SELECT (SELECT min(r.code) FROM refused r WHERE r.code > codes.code) FROM codes WHERE codes.code IS NOT NULL) \
                 SELECT code, (SELECT count(*) FROM (SELECT 1 FROM refused r WHERE r.code = codes.code AND r.token = ?1 \
                 AND r.fingerprint > '' LIMIT ?2)) FROM codes WHERE code IS NOT NULL";
-    each(sql.query(text, &[token.into(), limit.into()])?, |mut row| Ok((row.text()?, row.integer()?)))
+    read_rows(sql.query(text, &[token.into(), limit.into()])?, |mut row| Ok((row.text()?, row.integer()?)))
 }
 
 fn read_key(row: &mut Row) -> Result<Key> {
@@ -140,28 +140,28 @@ fn read_key(row: &mut Row) -> Result<Key> {
 }
 
 /// Returns the key that is `count` rows further; `None` if fewer are left.
-pub fn further(sql: &dyn Sql, after: &Key, count: i64) -> Result<Option<Key>> {
+pub fn key_further(sql: &dyn Sql, after: &Key, count: i64) -> Result<Option<Key>> {
     let text = "SELECT code, token, fingerprint FROM refused WHERE (code, token, fingerprint) > (?1, ?2, ?3) \
                 ORDER BY code, token, fingerprint LIMIT 1 OFFSET ?4";
     let [code, token, fingerprint] = after.params();
-    let row = first(sql, text, &[code, token, fingerprint, (count - 1).into()])?;
+    let row = first_row(sql, text, &[code, token, fingerprint, (count - 1).into()])?;
     row.map(|mut row| read_key(&mut row)).transpose()
 }
 
 /// Forgets the rows of a range, its end included, that were last seen before `oldest`; returns the token of each.
-pub fn forget(sql: &dyn Sql, after: &Key, end: &Key, oldest: Timestamp) -> Result<Vec<String>> {
+pub fn forget_range(sql: &dyn Sql, after: &Key, end: &Key, oldest: Timestamp) -> Result<Vec<String>> {
     let text = "DELETE FROM refused WHERE (code, token, fingerprint) > (?1, ?2, ?3) \
                 AND (code, token, fingerprint) <= (?4, ?5, ?6) AND last_at < ?7 RETURNING token";
     let ([a, b, c], [d, e, f]) = (after.params(), end.params());
-    each(sql.query(text, &[a, b, c, d, e, f, oldest.0.into()])?, |mut row| row.text())
+    read_rows(sql.query(text, &[a, b, c, d, e, f, oldest.0.into()])?, |mut row| row.text())
 }
 
 /// Returns the bytes of the rows of a range, its end included, by code and token.
-pub fn bytes(sql: &dyn Sql, after: &Key, end: &Key) -> Result<Vec<((String, String), i64)>> {
+pub fn bytes_of_range(sql: &dyn Sql, after: &Key, end: &Key) -> Result<Vec<((String, String), i64)>> {
     let text = "SELECT code, token, sum(bytes) FROM refused WHERE (code, token, fingerprint) > (?1, ?2, ?3) \
                 AND (code, token, fingerprint) <= (?4, ?5, ?6) GROUP BY code, token";
     let ([a, b, c], [d, e, f]) = (after.params(), end.params());
-    each(sql.query(text, &[a, b, c, d, e, f])?, |mut row| Ok(((row.text()?, row.text()?), row.integer()?)))
+    read_rows(sql.query(text, &[a, b, c, d, e, f])?, |mut row| Ok(((row.text()?, row.text()?), row.integer()?)))
 }
 
 /// Forgets the rows of a code and token that were seen the longest ago, at most `count`, and never the row that only
@@ -169,10 +169,10 @@ pub fn bytes(sql: &dyn Sql, after: &Key, end: &Key) -> Result<Vec<((String, Stri
 pub fn forget_oldest(sql: &dyn Sql, code: &str, token: &str, count: i64) -> Result<Vec<i64>> {
     let text = "DELETE FROM refused WHERE code = ?1 AND token = ?2 AND fingerprint IN (SELECT fingerprint FROM refused \
                 WHERE code = ?1 AND token = ?2 AND fingerprint > '' ORDER BY last_at, fingerprint LIMIT ?3) RETURNING bytes";
-    each(sql.query(text, &[code.into(), token.into(), count.into()])?, |mut row| row.integer())
+    read_rows(sql.query(text, &[code.into(), token.into(), count.into()])?, |mut row| row.integer())
 }
 
 /// Counts the rows.
-pub fn number(sql: &dyn Sql) -> Result<i64> {
-    first(sql, "SELECT count(*) FROM refused", &[])?.map_or(Ok(0), |mut row| row.integer())
+pub fn count_rows(sql: &dyn Sql) -> Result<i64> {
+    first_row(sql, "SELECT count(*) FROM refused", &[])?.map_or(Ok(0), |mut row| row.integer())
 }

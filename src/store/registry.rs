@@ -1,6 +1,6 @@
 //! The registry's only table. It is in an object of its own, so it is no part of an organisation's schema.
 
-use super::{Param, Row, Sql, each, first};
+use super::{Param, Row, Sql, first_row, read_rows};
 use crate::directory::registry::{PAGE, RegistryEntry};
 use crate::directory::residency::Residency;
 use crate::error::{Error, Result};
@@ -26,7 +26,7 @@ pub fn create_table(sql: &dyn Sql) -> Result<()> {
 }
 
 /// Registers an organisation; one that is registered stays as it is. Without a name it is called by its id.
-pub fn insert(
+pub fn insert_organisation(
     sql: &dyn Sql,
     org: &OrgId,
     display_name: Option<&str>,
@@ -46,7 +46,7 @@ pub fn insert(
 }
 
 /// Gives a registered organisation another name.
-pub fn rename(sql: &dyn Sql, org: &OrgId, display_name: &str) -> Result<()> {
+pub fn rename_organisation(sql: &dyn Sql, org: &OrgId, display_name: &str) -> Result<()> {
     let text = "UPDATE organisations SET display_name = ?2 WHERE id = ?1 AND display_name <> ?2";
     sql.query(text, &[org.as_str().into(), display_name.into()]).map(drop)
 }
@@ -65,18 +65,18 @@ pub fn delete_erasing(sql: &dyn Sql, org: &OrgId) -> Result<()> {
 
 /// Reads the first organisations in the order of their ids: one more than [`PAGE`], which says that there are more.
 pub fn first_page(sql: &dyn Sql) -> Result<Vec<RegistryEntry>> {
-    each(sql.query(&format!("{ENTRY} ORDER BY id LIMIT ?"), &[(PAGE + 1).into()])?, to_entry)
+    read_rows(sql.query(&format!("{ENTRY} ORDER BY id LIMIT ?"), &[(PAGE + 1).into()])?, to_entry)
 }
 
 /// Reads so many organisations after that id.
 pub fn page_after(sql: &dyn Sql, after: &OrgId, limit: i64) -> Result<Vec<RegistryEntry>> {
     let text = format!("{ENTRY} WHERE id > ? ORDER BY id LIMIT ?");
-    each(sql.query(&text, &[after.as_str().into(), limit.into()])?, to_entry)
+    read_rows(sql.query(&text, &[after.as_str().into(), limit.into()])?, to_entry)
 }
 
 /// Reads one organisation.
 pub fn by_id(sql: &dyn Sql, org: &OrgId) -> Result<Option<RegistryEntry>> {
-    first(sql, &format!("{ENTRY} WHERE id = ?"), &[org.as_str().into()])?.map(to_entry).transpose()
+    first_row(sql, &format!("{ENTRY} WHERE id = ?"), &[org.as_str().into()])?.map(to_entry).transpose()
 }
 
 fn to_entry(mut row: Row) -> Result<RegistryEntry> {

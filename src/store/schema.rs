@@ -1,6 +1,6 @@
 //! The tables, as migrations that are only ever appended, and the ledger of the applied ones.
 
-use super::{Param, Sql, first, transact};
+use super::{Param, Sql, first_row, transact};
 use crate::error::Result;
 use crate::fold::FOLD_VERSION;
 use crate::id::Timestamp;
@@ -235,7 +235,7 @@ const MIGRATIONS: &[&[&str]] = &[
 
 /// Returns true once the object was registered: before that nothing is ever written, not even these tables.
 pub fn exists(sql: &dyn Sql) -> Result<bool> {
-    Ok(first(sql, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migrations'", &[])?.is_some())
+    Ok(first_row(sql, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migrations'", &[])?.is_some())
 }
 
 /// Applies the missing migrations, each with its line in the ledger in one transaction. If one fails, nothing of it is
@@ -244,7 +244,7 @@ pub fn migrate(sql: &dyn Sql, now: Timestamp) -> Result<()> {
     if !exists(sql)? {
         sql.query("CREATE TABLE migrations (version INTEGER PRIMARY KEY, at INTEGER NOT NULL) STRICT", &[])?;
     }
-    let applied = match first(sql, "SELECT coalesce(max(version), 0) FROM migrations", &[])? {
+    let applied = match first_row(sql, "SELECT coalesce(max(version), 0) FROM migrations", &[])? {
         Some(mut row) => row.integer()?,
         None => 0,
     };

@@ -2,7 +2,7 @@
 //! order's index, so it takes a bounded time whatever its condition leaves out.
 
 use super::filter::{Condition, count_related, has_many};
-use super::{Param, Row, Sql, each, first};
+use super::{Param, Row, Sql, first_row, read_rows};
 use crate::directory::reply::Stored;
 use crate::error::{Error, Result};
 use crate::id::Timestamp;
@@ -11,7 +11,7 @@ use crate::scim::schema::Kinds;
 
 /// The orders that an index serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
+pub enum IndexOrder {
     /// By `id`: the order of creation, for ids made here.
     Id,
     /// By the unique name, folded: `userName`, or a group's `displayName`.
@@ -20,11 +20,11 @@ pub enum Order {
 
 /// The rows of a kind in an order.
 #[derive(Clone, Copy, Debug)]
-pub struct Range<'a> {
+pub struct SearchRange<'a> {
     /// Users or groups.
     pub kinds: Kinds,
     /// The index.
-    pub order: Order,
+    pub order: IndexOrder,
     /// True to read from the end.
     pub descending: bool,
     /// The place after which it begins.
@@ -33,7 +33,7 @@ pub struct Range<'a> {
 
 /// A row of either kind.
 #[derive(Debug)]
-pub struct Record {
+pub struct ResourceRow {
     /// Its key.
     pub key: i64,
     /// Its place in the order of the read.
@@ -42,53 +42,53 @@ pub struct Record {
     pub stored: Stored,
 }
 
-impl Range<'_> {
-    fn table(&self) -> &'static str {
+impl SearchRange<'_> {
+    fn table_name(&self) -> &'static str {
         match self.kinds {
             Kinds::Users => "users",
             Kinds::Groups => "groups",
         }
     }
 
-    fn column(&self) -> &'static str {
+    fn key_column(&self) -> &'static str {
         match (self.order, self.kinds) {
-            (Order::Id, _) => "r.id",
-            (Order::Name, Kinds::Users) => "r.user_name_key",
-            (Order::Name, Kinds::Groups) => "r.display_name_key",
+            (IndexOrder::Id, _) => "r.id",
+            (IndexOrder::Name, Kinds::Users) => "r.user_name_key",
+            (IndexOrder::Name, Kinds::Groups) => "r.display_name_key",
         }
     }
 
-    /// Returns the columns of [`Found`].
+    /// Returns the columns of [`FoundRow`].
     fn place_columns(&self) -> &'static str {
         match (self.order, self.kinds) {
-            (Order::Id, _) => "r.key, r.id",
-            (Order::Name, Kinds::Users) => "r.key, r.user_name_key, r.id",
-            (Order::Name, Kinds::Groups) => "r.key, r.display_name_key, r.id",
+            (IndexOrder::Id, _) => "r.key, r.id",
+            (IndexOrder::Name, Kinds::Users) => "r.key, r.user_name_key, r.id",
+            (IndexOrder::Name, Kinds::Groups) => "r.key, r.display_name_key, r.id",
         }
     }
 
-    fn read_place(&self, row: &mut Row) -> Result<Found> {
+    fn read_place(&self, row: &mut Row) -> Result<FoundRow> {
         let (key, place) = (row.integer()?, row.text()?);
-        let id = if self.order == Order::Id { None } else { Some(row.text()?) };
-        Ok(Found { key, place, id, open: false })
+        let id = if self.order == IndexOrder::Id { None } else { Some(row.text()?) };
+        Ok(FoundRow { key, place, id, open: false })
     }
 
     /// Returns `ORDER BY`, and the condition that leaves out gone resources.
-    fn ends(&self) -> (&'static str, String) {
+    fn order_and_gone(&self) -> (&'static str, String) {
         let direction = if self.descending { " DESC" } else { "" };
-        (" AND r.gone = 0", format!(" ORDER BY {}{direction}", self.column()))
+        (" AND r.gone = 0", format!(" ORDER BY {}{direction}", self.key_column()))
     }
 
     /// Returns the comparison that continues in the order.
-    fn beyond(&self) -> &'static str {
+    fn comparison_sign(&self) -> &'static str {
         if self.descending { "<" } else { ">" }
     }
 }
 
 const COLUMNS: &str = "r.id, r.doc, r.version, r.created, r.modified";
 
-fn read_record(mut row: Row) -> Result<Record> {
-    Ok(Record {
+fn read_record(mut row: Row) -> Result<ResourceRow> {
+    Ok(ResourceRow {
         key: row.integer()?,
         place: row.text()?,
         stored: Stored {
@@ -118,7 +118,7 @@ pub struct Most {
 
 /// A piece of a range.
 #[derive(Debug)]
-pub struct Piece {
+pub struct RangePiece {
     /// The place of its last row; `None` if it reaches the range's end.
     pub until: Option<String>,
     /// The number of rows in it.
@@ -132,15 +132,15 @@ pub struct Piece {
 /// Most documents are small: one statement takes the sum of all the rows. Only where that is too much, running sums
 /// find the place; SQLite makes them row by row and ends with the first that is reached, but reads each row several
 /// times.
-pub fn piece(sql: &dyn Sql, range: &Range<'_>, most: Most) -> Result<Piece> {
-    let (column, (_, order)) = (range.column(), range.ends());
+pub fn find_piece(sql: &dyn Sql, range: &SearchRange<'_>, most: Most) -> Result<RangePiece> {
+    let (column, (_, order)) = (range.key_column(), range.order_and_gone());
     let mut params = vec![Param::from(most.rows), Param::from(most.weight)];
     let mut after = String::new();
     if let Some(place) = range.after {
         params.push(place.into());
-        after = format!(" AND {column} {} ?3", range.beyond());
+        after = format!(" AND {column} {} ?3", range.comparison_sign());
     }
-    let from = format!("FROM {} r WHERE {column} IS NOT NULL{after}", range.table());
+    let from = format!("FROM {} r WHERE {column} IS NOT NULL{after}", range.table_name());
     let weight = match most.related {
         0 => "length(r.doc)".to_owned(),
         one => format!("length(r.doc) + {one} * {}", count_related(range.kinds)),
@@ -150,10 +150,10 @@ pub fn piece(sql: &dyn Sql, range: &Range<'_>, most: Most) -> Result<Piece> {
         "SELECT count(*), {last}(place), coalesce(sum(weight), 0) FROM \
          (SELECT {column} AS place, {weight} AS weight {from}{order} LIMIT ?1) WHERE ?2 > 0"
     );
-    let mut row = first(sql, &text, &params)?.ok_or_else(|| Error::internal("a sum has no row"))?;
+    let mut row = first_row(sql, &text, &params)?.ok_or_else(|| Error::internal("a sum has no row"))?;
     let (rows, place, weight_of_all) = (row.integer()?, row.optional_text()?, row.integer()?);
     if weight_of_all <= most.weight {
-        return Ok(Piece { until: place.filter(|_| rows == most.rows), rows, weight: weight_of_all });
+        return Ok(RangePiece { until: place.filter(|_| rows == most.rows), rows, weight: weight_of_all });
     }
     let text = format!(
         "SELECT place, number, weight FROM (SELECT {column} AS place, \
@@ -161,15 +161,15 @@ pub fn piece(sql: &dyn Sql, range: &Range<'_>, most: Most) -> Result<Piece> {
          sum({weight}) OVER ({order} ROWS UNBOUNDED PRECEDING) AS weight {from}) \
          WHERE number >= ?1 OR weight >= ?2 LIMIT 1"
     );
-    match first(sql, &text, &params)? {
-        None => Ok(Piece { until: None, rows, weight: weight_of_all }),
-        Some(mut row) => Ok(Piece { until: Some(row.text()?), rows: row.integer()?, weight: row.integer()? }),
+    match first_row(sql, &text, &params)? {
+        None => Ok(RangePiece { until: None, rows, weight: weight_of_all }),
+        Some(mut row) => Ok(RangePiece { until: Some(row.text()?), rows: row.integer()?, weight: row.integer()? }),
     }
 }
 
 /// A row that was found, to be read in a later step: its key may belong to another row by then, its `id` never does.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct FoundRow {
     /// Its key.
     pub key: i64,
     /// Its place in the order of the read.
@@ -180,7 +180,7 @@ pub struct Found {
     pub open: bool,
 }
 
-impl Found {
+impl FoundRow {
     /// Returns its `id`.
     #[must_use]
     pub fn id(&self) -> &str {
@@ -189,30 +189,35 @@ impl Found {
 }
 
 /// Returns the rows up to `until` that meet the condition, at most `most` of them.
-pub fn places(sql: &dyn Sql, range: &Range<'_>, until: Option<&str>, condition: &Condition) -> Result<Vec<Found>> {
+pub fn find_matches(
+    sql: &dyn Sql,
+    range: &SearchRange<'_>,
+    until: Option<&str>,
+    condition: &Condition,
+) -> Result<Vec<FoundRow>> {
     let open = if condition.passes > 0 { has_many(range.kinds) } else { "0".to_owned() };
     let rows = select_piece(sql, &format!("{}, {open}", range.place_columns()), range, until, condition)?;
-    each(rows, |mut row| {
+    read_rows(rows, |mut row| {
         let found = range.read_place(&mut row)?;
-        Ok(Found { open: row.integer()? == 1, ..found })
+        Ok(FoundRow { open: row.integer()? == 1, ..found })
     })
 }
 
 fn select_piece(
     sql: &dyn Sql,
     columns: &str,
-    range: &Range<'_>,
+    range: &SearchRange<'_>,
     until: Option<&str>,
     condition: &Condition,
 ) -> Result<Vec<Row>> {
-    let (column, (gone, order)) = (range.column(), range.ends());
+    let (column, (gone, order)) = (range.key_column(), range.order_and_gone());
     let mut params = vec![Param::Text(&condition.constants)];
     // Every parameter must stand in the text, also of a condition without a constant.
     let mut text =
-        format!("SELECT {columns} FROM {} r WHERE ?1 IS NOT NULL AND {}{gone}", range.table(), condition.text);
+        format!("SELECT {columns} FROM {} r WHERE ?1 IS NOT NULL AND {}{gone}", range.table_name(), condition.text);
     if let Some(after) = range.after {
         params.push(after.into());
-        text.push_str(&format!(" AND {column} {} ?2", range.beyond()));
+        text.push_str(&format!(" AND {column} {} ?2", range.comparison_sign()));
     }
     if let Some(until) = until {
         params.push(until.into());
@@ -229,32 +234,32 @@ pub fn count_addressed(sql: &dyn Sql, addresses: &[&str], most: i64) -> Result<i
     let text = "SELECT (SELECT count(*) FROM (SELECT 1 FROM json_each(?1) j CROSS JOIN users u ON u.mail_key = j.value \
                 LIMIT ?2)) + (SELECT count(*) FROM (SELECT 1 FROM users WHERE more_mail = 1 LIMIT ?2))";
     let addresses = serde_json::to_string(addresses).map_err(Error::internal)?;
-    let row = first(sql, text, &[addresses.as_str().into(), most.into()])?;
+    let row = first_row(sql, text, &[addresses.as_str().into(), most.into()])?;
     row.map_or(Ok(0), |mut row| row.integer())
 }
 
 /// Returns a page of all rows: `count` of them after skipping `skip`.
-pub fn page(sql: &dyn Sql, range: &Range<'_>, skip: i64, count: i64) -> Result<Vec<Found>> {
-    let (column, (gone, order)) = (range.column(), range.ends());
+pub fn find_page(sql: &dyn Sql, range: &SearchRange<'_>, skip: i64, count: i64) -> Result<Vec<FoundRow>> {
+    let (column, (gone, order)) = (range.key_column(), range.order_and_gone());
     let mut params = vec![Param::from(count), Param::from(skip)];
     let columns = range.place_columns();
-    let mut text = format!("SELECT {columns} FROM {} r WHERE {column} IS NOT NULL{gone}", range.table());
+    let mut text = format!("SELECT {columns} FROM {} r WHERE {column} IS NOT NULL{gone}", range.table_name());
     if let Some(after) = range.after {
         params.push(after.into());
-        text.push_str(&format!(" AND {column} {} ?3", range.beyond()));
+        text.push_str(&format!(" AND {column} {} ?3", range.comparison_sign()));
     }
     text.push_str(&format!("{order} LIMIT ?1 OFFSET ?2"));
-    each(sql.query(&text, &params)?, |mut row| range.read_place(&mut row))
+    read_rows(sql.query(&text, &params)?, |mut row| range.read_place(&mut row))
 }
 
 /// Returns the rows with these keys, in no order; gone resources are left out.
-pub fn by_keys(sql: &dyn Sql, kinds: Kinds, keys: &[i64]) -> Result<Vec<Record>> {
-    let range = Range { kinds, order: Order::Id, descending: false, after: None };
-    let (gone, _) = range.ends();
+pub fn by_keys(sql: &dyn Sql, kinds: Kinds, keys: &[i64]) -> Result<Vec<ResourceRow>> {
+    let range = SearchRange { kinds, order: IndexOrder::Id, descending: false, after: None };
+    let (gone, _) = range.order_and_gone();
     let text = format!(
         "SELECT r.key, r.id, {COLUMNS} FROM json_each(?) j JOIN {} r ON r.key = j.value WHERE 1{gone}",
-        range.table()
+        range.table_name()
     );
     let keys = serde_json::to_string(keys).map_err(Error::internal)?;
-    each(sql.query(&text, &[Param::Text(&keys)])?, read_record)
+    read_rows(sql.query(&text, &[Param::Text(&keys)])?, read_record)
 }

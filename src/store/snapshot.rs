@@ -1,13 +1,13 @@
 //! The directory in the order of its keys, as the lines of a snapshot.
 
-use super::{Row, Sql, first};
+use super::{Row, Sql, first_row};
 use crate::directory::console::{GroupAnswer, Membership, SnapshotLine, Tombstone, UserAnswer};
 use crate::error::Result;
 use crate::id::{Timestamp, Version};
 use crate::scim::json;
 
 /// Returns users after a key, at most `count`, in the order of the keys: each one's key and line.
-pub fn users(sql: &dyn Sql, after: i64, count: i64) -> Result<Vec<(i64, String)>> {
+pub fn users_page(sql: &dyn Sql, after: i64, count: i64) -> Result<Vec<(i64, String)>> {
     let text = "SELECT key, id, version, created, modified, json_remove(doc, '$.schemas'), active FROM users \
                 WHERE key > ? AND gone = 0 ORDER BY key LIMIT ?";
     let rows = sql.query(text, &[after.into(), count.into()])?;
@@ -15,26 +15,26 @@ pub fn users(sql: &dyn Sql, after: i64, count: i64) -> Result<Vec<(i64, String)>
         .map(|mut row| {
             let (key, found) = read_resource(&mut row)?;
             let active = row.integer()? == 1;
-            Ok((key, SnapshotLine::User(found.user(active)?).text()?))
+            Ok((key, SnapshotLine::User(found.user_answer(active)?).text()?))
         })
         .collect()
 }
 
 /// Returns groups below a key, from the highest key down: the order in which they were made.
-pub fn groups(sql: &dyn Sql, below: i64, count: i64) -> Result<Vec<(i64, String)>> {
+pub fn groups_page(sql: &dyn Sql, below: i64, count: i64) -> Result<Vec<(i64, String)>> {
     let text = "SELECT key, id, version, created, modified, json_remove(doc, '$.schemas') FROM groups \
                 WHERE key < ? AND gone = 0 ORDER BY key DESC LIMIT ?";
     let rows = sql.query(text, &[below.into(), count.into()])?;
     rows.into_iter()
         .map(|mut row| {
             let (key, found) = read_resource(&mut row)?;
-            Ok((key, SnapshotLine::Group(found.group()?).text()?))
+            Ok((key, SnapshotLine::Group(found.group_answer()?).text()?))
         })
         .collect()
 }
 
 /// A user or group, with its document as it is stored.
-struct Found {
+struct SnapshotRow {
     id: String,
     version: Version,
     created: Timestamp,
@@ -42,13 +42,13 @@ struct Found {
     attributes: String,
 }
 
-impl Found {
-    fn user(&self, active: bool) -> Result<UserAnswer<'_>> {
-        let GroupAnswer { id, version, created, modified, attributes } = self.group()?;
+impl SnapshotRow {
+    fn user_answer(&self, active: bool) -> Result<UserAnswer<'_>> {
+        let GroupAnswer { id, version, created, modified, attributes } = self.group_answer()?;
         Ok(UserAnswer { id, version, active, created, modified, attributes, groups: None, more_groups: None })
     }
 
-    fn group(&self) -> Result<GroupAnswer<'_>> {
+    fn group_answer(&self) -> Result<GroupAnswer<'_>> {
         Ok(GroupAnswer {
             id: &self.id,
             version: self.version,
@@ -60,10 +60,10 @@ impl Found {
 }
 
 /// Returns a key, and the fields that users and groups share.
-fn read_resource(row: &mut Row) -> Result<(i64, Found)> {
+fn read_resource(row: &mut Row) -> Result<(i64, SnapshotRow)> {
     let (key, id, version) = (row.integer()?, row.text()?, row.integer()?);
     let (created, modified) = (Timestamp(row.integer()?), Timestamp(row.integer()?));
-    Ok((key, Found { id, version, created, modified, attributes: row.text()? }))
+    Ok((key, SnapshotRow { id, version, created, modified, attributes: row.text()? }))
 }
 
 /// Some members of one group.
@@ -78,7 +78,7 @@ pub struct Crew {
 }
 
 /// Returns the memberships after one of them, at most `count`, in the order of the keys.
-pub fn members(sql: &dyn Sql, (group, user): (i64, i64), count: i64) -> Result<Vec<Crew>> {
+pub fn memberships_page(sql: &dyn Sql, (group, user): (i64, i64), count: i64) -> Result<Vec<Crew>> {
     let text = "SELECT m.group_key, max(m.user_key), count(*), g.gone, g.id, \
                 json_group_array(u.id) FILTER (WHERE u.gone = 0) FROM ( \
                 SELECT group_key, user_key FROM members WHERE (group_key, user_key) > (?, ?) \
@@ -100,7 +100,7 @@ pub fn members(sql: &dyn Sql, (group, user): (i64, i64), count: i64) -> Result<V
 }
 
 /// Returns the tombstones after an id, at most `count`, in the order of the ids: each with its line.
-pub fn tombstones(sql: &dyn Sql, after: &str, count: i64) -> Result<Vec<(String, String)>> {
+pub fn tombstones_page(sql: &dyn Sql, after: &str, count: i64) -> Result<Vec<(String, String)>> {
     let text = "SELECT id, kind FROM tombstones WHERE id > ? ORDER BY id LIMIT ?";
     let rows = sql.query(text, &[after.into(), count.into()])?;
     rows.into_iter()
@@ -114,5 +114,5 @@ pub fn tombstones(sql: &dyn Sql, after: &str, count: i64) -> Result<Vec<(String,
 
 /// Counts the tombstones.
 pub fn count_tombstones(sql: &dyn Sql) -> Result<i64> {
-    first(sql, "SELECT count(*) FROM tombstones", &[])?.map_or(Ok(0), |mut row| row.integer())
+    first_row(sql, "SELECT count(*) FROM tombstones", &[])?.map_or(Ok(0), |mut row| row.integer())
 }

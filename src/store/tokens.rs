@@ -1,6 +1,6 @@
 //! The tokens of an organisation. Only this table decides whether one is alive.
 
-use super::{Param, Row, Sql, each, first};
+use super::{Param, Row, Sql, first_row, read_rows};
 use crate::auth::{Dialect, TokenKind};
 use crate::directory::admin::{Scope, TokenSettings};
 use crate::error::{Error, Result};
@@ -11,7 +11,7 @@ use serde_json::json;
 
 /// A stored token, without its secret, which is never stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Token {
+pub struct StoredToken {
     /// Its key.
     pub hash: TokenHash,
     /// Its public name in the Console's API.
@@ -33,7 +33,7 @@ pub struct Token {
 /// The minter of a token that was minted with the root key.
 pub const ROOT: &str = "root";
 
-impl Token {
+impl StoredToken {
     /// Returns true if it is valid at `now`. Revoked is a state, whatever the clock says; expired is a time.
     pub fn is_alive(&self, now: Timestamp) -> bool {
         self.revoked.is_none() && self.settings.expires_at.is_none_or(|end| end > now)
@@ -43,7 +43,7 @@ impl Token {
 const COLUMNS: &str = "hash, id, name, kind, dialect, scope, created, expires, revoked, last_used, \
                        address_ranges, replaced_by, minted_by";
 
-fn read_token(mut row: Row) -> Result<Token> {
+fn read_token(mut row: Row) -> Result<StoredToken> {
     let broken = || Error::internal("a stored token is invalid");
     let hash = TokenHash::parse(&row.text()?).ok_or_else(broken)?;
     let id = TokenId::parse(&row.text()?).ok_or_else(broken)?;
@@ -56,7 +56,7 @@ fn read_token(mut row: Row) -> Result<Token> {
     let address_ranges = row.optional_text()?.map(|text| json::own(&text)).transpose()?.unwrap_or_default();
     let settings = TokenSettings { name, kind, dialect, scope, expires_at, address_ranges };
     let (replaced_by, minted_by) = (row.optional_text()?, row.optional_text()?);
-    Ok(Token { hash, id, settings, created, revoked, last_used, replaced_by, minted_by })
+    Ok(StoredToken { hash, id, settings, created, revoked, last_used, replaced_by, minted_by })
 }
 
 /// Reads an enumeration's name, as serde spells it.
@@ -70,26 +70,26 @@ fn spell_word(value: impl Serialize) -> Result<String> {
 }
 
 /// Returns the token with that hash.
-pub fn by_hash(sql: &dyn Sql, hash: &TokenHash) -> Result<Option<Token>> {
+pub fn by_hash(sql: &dyn Sql, hash: &TokenHash) -> Result<Option<StoredToken>> {
     let text = format!("SELECT {COLUMNS} FROM tokens WHERE hash = ?");
-    first(sql, &text, &[hash.hex().as_str().into()])?.map(read_token).transpose()
+    first_row(sql, &text, &[hash.hex().as_str().into()])?.map(read_token).transpose()
 }
 
 /// Returns the token with that public id.
-pub fn by_id(sql: &dyn Sql, id: &TokenId) -> Result<Option<Token>> {
-    first(sql, &format!("SELECT {COLUMNS} FROM tokens WHERE id = ?"), &[id.as_str().into()])?
+pub fn by_id(sql: &dyn Sql, id: &TokenId) -> Result<Option<StoredToken>> {
+    first_row(sql, &format!("SELECT {COLUMNS} FROM tokens WHERE id = ?"), &[id.as_str().into()])?
         .map(read_token)
         .transpose()
 }
 
 /// Returns all tokens, the oldest first.
-pub fn all(sql: &dyn Sql) -> Result<Vec<Token>> {
-    each(sql.query(&format!("SELECT {COLUMNS} FROM tokens ORDER BY created, id"), &[])?, read_token)
+pub fn all_tokens(sql: &dyn Sql) -> Result<Vec<StoredToken>> {
+    read_rows(sql.query(&format!("SELECT {COLUMNS} FROM tokens ORDER BY created, id"), &[])?, read_token)
 }
 
 /// Counts the tokens.
-pub fn count(sql: &dyn Sql) -> Result<i64> {
-    first(sql, "SELECT count(*) FROM tokens ", &[])?.map_or(Ok(0), |mut row| row.integer())
+pub fn count_tokens(sql: &dyn Sql) -> Result<i64> {
+    first_row(sql, "SELECT count(*) FROM tokens ", &[])?.map_or(Ok(0), |mut row| row.integer())
 }
 
 /// Forgets the tokens that ended before a time.
@@ -98,7 +98,7 @@ pub fn forget_ended(sql: &dyn Sql, before: Timestamp) -> Result<()> {
 }
 
 /// Stores a new token that the token `minter` made, or [`ROOT`].
-pub fn insert(
+pub fn insert_token(
     sql: &dyn Sql,
     id: &TokenId,
     hash: &TokenHash,
@@ -128,7 +128,7 @@ pub fn insert(
 
 /// Ends a token at that time, and names the one to use instead. Its record in KV is due from `now` on. A token that ends at
 /// once is revoked, so that it stays ended whatever the clock says.
-pub fn replace(sql: &dyn Sql, id: &TokenId, by: &TokenId, end: Timestamp, now: Timestamp) -> Result<()> {
+pub fn replace_token(sql: &dyn Sql, id: &TokenId, by: &TokenId, end: Timestamp, now: Timestamp) -> Result<()> {
     sql.due_changed();
     let text = "UPDATE tokens SET expires = ?1, replaced_by = ?2, record_due = ?3, \
                 revoked = CASE WHEN ?1 <= ?3 THEN ?1 ELSE revoked END WHERE id = ?4";
@@ -136,14 +136,14 @@ pub fn replace(sql: &dyn Sql, id: &TokenId, by: &TokenId, end: Timestamp, now: T
 }
 
 /// Revokes a token; one that was revoked before stays as it is. Its record in KV is due from `now` on.
-pub fn revoke(sql: &dyn Sql, id: &TokenId, now: Timestamp) -> Result<()> {
+pub fn revoke_token(sql: &dyn Sql, id: &TokenId, now: Timestamp) -> Result<()> {
     sql.due_changed();
     let text = "UPDATE tokens SET revoked = ?, record_due = ? WHERE id = ? AND revoked IS NULL";
     sql.query(text, &[now.0.into(), now.0.into(), id.as_str().into()]).map(|_| ())
 }
 
 /// Returns the tokens that a token minted, those that they minted, and so on, without revoked ones: the oldest first.
-pub fn descendants(sql: &dyn Sql, id: &TokenId) -> Result<Vec<Token>> {
+pub fn descendants(sql: &dyn Sql, id: &TokenId) -> Result<Vec<StoredToken>> {
     // UNION leaves out tokens that were found before, so a token that names itself ends the search.
     let text = format!(
         "WITH RECURSIVE minted (child) AS (SELECT id FROM tokens WHERE minted_by = ?1 AND minted_by <> 'root' \
@@ -151,7 +151,7 @@ pub fn descendants(sql: &dyn Sql, id: &TokenId) -> Result<Vec<Token>> {
          SELECT {COLUMNS} FROM tokens WHERE id IN (SELECT child FROM minted) AND id <> ?1 AND revoked IS NULL \
          ORDER BY created, id"
     );
-    each(sql.query(&text, &[id.as_str().into()])?, read_token)
+    read_rows(sql.query(&text, &[id.as_str().into()])?, read_token)
 }
 
 /// Ends all tokens now; those that have ended stay as they are. No record is due: KV's are about to be deleted.
@@ -163,11 +163,16 @@ pub fn revoke_all(sql: &dyn Sql, now: Timestamp) -> Result<()> {
 
 /// Returns the tokens whose records in KV are due at `now`, at most `count`, each with the time since when: the oldest
 /// first. A record that is due after `furthest` was put off while the clock was wrong, and counts as due.
-pub fn records_due(sql: &dyn Sql, now: Timestamp, furthest: Timestamp, count: i64) -> Result<Vec<(Token, Timestamp)>> {
+pub fn records_due(
+    sql: &dyn Sql,
+    now: Timestamp,
+    furthest: Timestamp,
+    count: i64,
+) -> Result<Vec<(StoredToken, Timestamp)>> {
     let text = format!(
         "SELECT record_due, {COLUMNS} FROM tokens WHERE record_due <= ? OR record_due > ? ORDER BY record_due LIMIT ?"
     );
-    each(sql.query(&text, &[now.0.into(), furthest.0.into(), count.into()])?, |mut row| {
+    read_rows(sql.query(&text, &[now.0.into(), furthest.0.into(), count.into()])?, |mut row| {
         let due = Timestamp(row.integer()?);
         read_token(row).map(|token| (token, due))
     })
@@ -175,7 +180,7 @@ pub fn records_due(sql: &dyn Sql, now: Timestamp, furthest: Timestamp, count: i6
 
 /// Returns when the next record in KV is due.
 pub fn next_record_due(sql: &dyn Sql) -> Result<Option<Timestamp>> {
-    let row = first(sql, "SELECT min(record_due) FROM tokens WHERE record_due IS NOT NULL", &[])?;
+    let row = first_row(sql, "SELECT min(record_due) FROM tokens WHERE record_due IS NOT NULL", &[])?;
     Ok(row.map(|mut row| row.optional_integer()).transpose()?.flatten().map(Timestamp))
 }
 
@@ -187,18 +192,18 @@ pub fn set_record_due(sql: &dyn Sql, hash: &TokenHash, due: Timestamp, next: Opt
 }
 
 /// Returns some of the tokens' hashes, at most `count`.
-pub fn hashes(sql: &dyn Sql, count: i64) -> Result<Vec<TokenHash>> {
+pub fn token_hashes(sql: &dyn Sql, count: i64) -> Result<Vec<TokenHash>> {
     let rows = sql.query("SELECT hash FROM tokens LIMIT ?", &[count.into()])?;
     let broken = || Error::internal("a stored token is invalid");
-    each(rows, |mut row| TokenHash::parse(&row.text()?).ok_or_else(broken))
+    read_rows(rows, |mut row| TokenHash::parse(&row.text()?).ok_or_else(broken))
 }
 
 /// Forgets a token.
-pub fn delete(sql: &dyn Sql, hash: &TokenHash) -> Result<()> {
+pub fn delete_token(sql: &dyn Sql, hash: &TokenHash) -> Result<()> {
     sql.query("DELETE FROM tokens WHERE hash = ?", &[hash.hex().as_str().into()]).map(|_| ())
 }
 
 /// Notes that a token was used.
-pub fn used(sql: &dyn Sql, id: &str, at: Timestamp) -> Result<()> {
+pub fn note_used(sql: &dyn Sql, id: &str, at: Timestamp) -> Result<()> {
     sql.query("UPDATE tokens SET last_used = ? WHERE id = ?", &[at.0.into(), id.into()]).map(|_| ())
 }

@@ -4,7 +4,7 @@
 //! `settings`, so no request writes or reads it. Ids from before their change was noted, or from an import, count as
 //! deleted before all others.
 
-use super::{Param, Sql, first, settings};
+use super::{Param, Sql, first_row, settings};
 use crate::error::{Error, Result};
 use crate::id::Seq;
 use crate::scim::json;
@@ -27,7 +27,7 @@ struct Counted {
 
 /// Remembers a deleted id, and the position of the change that deleted it. The id is never used again, and requests
 /// that still name it are not refused.
-pub fn bury(sql: &dyn Sql, id: &str, kind: &str, seq: Seq) -> Result<()> {
+pub fn bury_id(sql: &dyn Sql, id: &str, kind: &str, seq: Seq) -> Result<()> {
     let text = "INSERT INTO tombstones (id, kind, seq) VALUES (?, ?, ?)";
     sql.query(text, &[id.into(), kind.into(), seq.into()]).map(|_| ())
 }
@@ -44,14 +44,14 @@ pub fn move_to(sql: &dyn Sql, id: &str, old: Seq, seq: Seq) -> Result<()> {
     }
 }
 
-/// Resets the count: an import changed tombstones without [`bury`].
+/// Resets the count: an import changed tombstones without [`bury_id`].
 pub fn forget_count(sql: &dyn Sql) -> Result<()> {
     sql.query("DELETE FROM settings WHERE name = ?", &[COUNT.into()]).map(|_| ())
 }
 
 /// Counts at most `rows` tombstones that were not counted yet. Once all are, forgets at most so many of the oldest
 /// beyond `kept`. Returns true if there may be more to do.
-pub fn prune(sql: &dyn Sql, kept: i64, rows: i64) -> Result<bool> {
+pub fn prune_tombstones(sql: &dyn Sql, kept: i64, rows: i64) -> Result<bool> {
     let counted = stored_count(sql)?;
     // Those without a position come first, in the order of their ids; the others have one each.
     let mut found = (0, counted.seq, String::new());
@@ -81,16 +81,16 @@ pub fn prune(sql: &dyn Sql, kept: i64, rows: i64) -> Result<bool> {
 
 /// Returns the number of rows that a statement found, and the last of them.
 fn last_place(sql: &dyn Sql, text: &str, params: &[Param<'_>]) -> Result<(i64, Seq, String)> {
-    match first(sql, text, params)? {
+    match first_row(sql, text, params)? {
         Some(mut row) => Ok((row.integer()?, row.integer()?, row.text()?)),
         None => Ok((0, 0, String::new())),
     }
 }
 
 fn stored_count(sql: &dyn Sql) -> Result<Counted> {
-    settings::get(sql, COUNT)?.map_or(Ok(Counted::default()), |text| json::own(&text))
+    settings::get_setting(sql, COUNT)?.map_or(Ok(Counted::default()), |text| json::own(&text))
 }
 
 fn save_count(sql: &dyn Sql, counted: &Counted) -> Result<()> {
-    settings::put(sql, COUNT, &serde_json::to_string(counted).map_err(Error::internal)?)
+    settings::put_setting(sql, COUNT, &serde_json::to_string(counted).map_err(Error::internal)?)
 }

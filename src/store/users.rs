@@ -1,6 +1,6 @@
 //! Rows of users. Every read here leaves out users who are `gone`.
 
-use super::{Param, Row, Sql, each, first};
+use super::{Param, Row, Sql, first_row, read_rows};
 use crate::error::{Error, Result};
 use crate::id::{Seq, Timestamp, UserId, Version};
 
@@ -12,7 +12,7 @@ pub struct User {
     /// Its `id`.
     pub id: UserId,
     /// The document and the columns derived from it.
-    pub content: Content,
+    pub content: UserContent,
     /// The version, from 1.
     pub version: Version,
     /// The position of its last change.
@@ -25,7 +25,7 @@ pub struct User {
 
 /// The document of a user, with the columns that are derived from it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Content {
+pub struct UserContent {
     /// The name as the client spells it.
     pub user_name: String,
     /// [`crate::fold::fold`] of it.
@@ -51,7 +51,7 @@ fn read_user(mut row: Row) -> Result<User> {
     Ok(User {
         key: row.integer()?,
         id: UserId::parse(&row.text()?).ok_or_else(|| Error::internal("a stored id is invalid"))?,
-        content: Content {
+        content: UserContent {
             user_name: row.text()?,
             user_name_key: row.text()?,
             external_id: row.optional_text()?,
@@ -84,7 +84,7 @@ pub fn by_external_id(sql: &dyn Sql, external_id: &str) -> Result<Option<User>> 
 }
 
 fn find_user(sql: &dyn Sql, condition: &str, param: Param<'_>) -> Result<Option<User>> {
-    first(sql, &format!("SELECT {COLUMNS} FROM users WHERE {condition} AND gone = 0"), &[param])?
+    first_row(sql, &format!("SELECT {COLUMNS} FROM users WHERE {condition} AND gone = 0"), &[param])?
         .map(read_user)
         .transpose()
 }
@@ -94,13 +94,13 @@ pub fn by_keys(sql: &dyn Sql, keys: &[i64]) -> Result<Vec<User>> {
     let keys = serde_json::to_string(keys).map_err(Error::internal)?;
     let text =
         format!("SELECT {COLUMNS} FROM (SELECT value FROM json_each(?)) CROSS JOIN users ON key = value AND gone = 0");
-    let mut users = each(sql.query(&text, &[Param::Text(&keys)])?, read_user)?;
+    let mut users = read_rows(sql.query(&text, &[Param::Text(&keys)])?, read_user)?;
     users.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(users)
 }
 
 /// Inserts a row at version 1. Uniqueness is checked before; the indexes only hold it.
-pub fn insert(sql: &dyn Sql, id: &UserId, content: &Content, seq: Seq, now: Timestamp) -> Result<()> {
+pub fn insert_user(sql: &dyn Sql, id: &UserId, content: &UserContent, seq: Seq, now: Timestamp) -> Result<()> {
     let text = "INSERT INTO users (id, user_name, user_name_key, external_id, mail_key, more_mail, active, doc, folded, \
                 version, seq, created, modified) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?)";
     let mut params = vec![Param::Text(id.as_str())];
@@ -110,9 +110,9 @@ pub fn insert(sql: &dyn Sql, id: &UserId, content: &Content, seq: Seq, now: Time
 }
 
 /// Writes a new document; columns that stay as they are leave their indexes alone.
-pub fn update(sql: &dyn Sql, old: &User, content: &Content, seq: Seq, now: Timestamp) -> Result<()> {
+pub fn update_user(sql: &dyn Sql, old: &User, content: &UserContent, seq: Seq, now: Timestamp) -> Result<()> {
     // An UPDATE writes an index only if its columns are named; so the common change names the document alone.
-    if old.content.keys() == content.keys() {
+    if old.content.unique_keys() == content.unique_keys() {
         let text = "UPDATE users SET user_name = ?, active = ?, doc = ?, folded = ?, version = version + 1, seq = ?, modified = ? \
                     WHERE key = ?";
         let params = [
@@ -134,7 +134,7 @@ pub fn update(sql: &dyn Sql, old: &User, content: &Content, seq: Seq, now: Times
 }
 
 /// Deletes the row; memberships must be gone.
-pub fn delete(sql: &dyn Sql, key: i64) -> Result<()> {
+pub fn delete_user(sql: &dyn Sql, key: i64) -> Result<()> {
     sql.query("DELETE FROM users WHERE key = ?", &[key.into()]).map(|_| ())
 }
 
@@ -146,8 +146,8 @@ pub fn make_gone(sql: &dyn Sql, key: i64, seq: Seq) -> Result<()> {
     sql.query(text, &[seq.into(), key.into()]).map(|_| ())
 }
 
-impl Content {
-    fn keys(&self) -> (&str, Option<&str>, Option<&str>, bool) {
+impl UserContent {
+    fn unique_keys(&self) -> (&str, Option<&str>, Option<&str>, bool) {
         (&self.user_name_key, self.external_id.as_deref(), self.mail_key.as_deref(), self.more_mail)
     }
 

@@ -8,7 +8,7 @@ use crate::work::{patch, removal, with_roles};
 use scim_edge::auth::{Dialect, Token, TokenKind};
 use scim_edge::console::preview::Preview;
 use scim_edge::directory::admin::{Admin, Scope, TokenSettings};
-use scim_edge::directory::call::{Actor, Ask, Envelope};
+use scim_edge::directory::call::{Actor, Ask, CallEnvelope};
 use scim_edge::directory::options::Options;
 use scim_edge::directory::query::{Journal, Query};
 use scim_edge::directory::reply::Answer;
@@ -291,7 +291,7 @@ fn lists_are_charged_by_what_they_go_through() {
 #[test]
 fn a_search_that_goes_on_is_charged_for_each_step() {
     let mut server = with_users(20_000);
-    let list = scim_edge::directory::scim::List {
+    let list = scim_edge::directory::scim::ListQuery {
         filter: Some(Filter::Present(Target { urn: None, name: "nickName".into(), sub: None })),
         start_index: 1,
         count: 1,
@@ -302,7 +302,8 @@ fn a_search_that_goes_on_is_charged_for_each_step() {
     let call = server.made(actor, Ask::Scim(Command::ListUsers { list }));
     let sent = serde_json::to_vec(&call).unwrap();
     let context = Context { org: Some(&server.org), now: server.now, random: &|| [0; 6], bytes: sent.len() };
-    let mut progress = org::execute(&server.sql, &mut server.memory, Envelope::read(&sent).unwrap(), &context);
+    let mut progress =
+        org::execute(&server.sql, &mut server.memory, CallEnvelope::read_envelope(&sent).unwrap(), &context);
     let (mut steps, mut before) = (0, 5.0);
     while let Progress::Scan(pending) = progress {
         assert!(left(&server, TokenKind::Scim) < before, "step {steps}");

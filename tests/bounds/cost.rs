@@ -75,7 +75,7 @@ pub(super) fn cost(server: &mut Native, request: &Request) -> (Cost, String) {
 /// A Console request with the root key, as the edge handles it.
 fn console(server: &mut Native, request: Request) -> render::Response {
     let id = RequestId::parse("r-1").unwrap();
-    asked(server, request, &id).unwrap_or_else(|error| render::problem(&error, &id))
+    asked(server, request, &id).unwrap_or_else(|error| render::console_problem(&error, &id))
 }
 
 fn asked(server: &mut Native, request: Request, id: &RequestId) -> error::Result<render::Response> {
@@ -87,7 +87,7 @@ fn asked(server: &mut Native, request: Request, id: &RequestId) -> error::Result
     let ask = match (query, route) {
         (Some(query), _) => Ask::Read(query),
         (_, Console::Preview(_)) => return server.previewed(&Preview::read(&body, crate::support::native::BASE)?, id),
-        (_, Console::PutImport(_, part)) => return render::console(import(server, part, &body)?),
+        (_, Console::PutImport(_, part)) => return render::console_response(import(server, part, &body)?),
         (_, Console::PutOrg(_)) => Ask::Admin(console::configure(&body)?),
         (_, Console::PutSchema(_, urn)) => Ask::Admin(console::schema(&urn, &body)?),
         (_, Console::BeginImport(_)) => Ask::Admin(Admin::BeginImport),
@@ -107,7 +107,7 @@ fn asked(server: &mut Native, request: Request, id: &RequestId) -> error::Result
             body: lines.into_bytes(),
             content_type: render::NDJSON,
         }),
-        answer => render::console(answer),
+        answer => render::console_response(answer),
     }
 }
 

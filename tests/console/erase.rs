@@ -6,7 +6,7 @@ use crate::support::native::Native;
 use crate::support::sqlite::Sqlite;
 use scim_edge::auth::{Dialect, Token, TokenKind};
 use scim_edge::directory::admin::{Admin, Scope, TokenSettings};
-use scim_edge::directory::call::{Actor, Ask, Envelope};
+use scim_edge::directory::call::{Actor, Ask, CallEnvelope};
 use scim_edge::directory::console::Organisations;
 use scim_edge::directory::query::Query;
 use scim_edge::directory::registry::{self as messages, RegistryCall};
@@ -22,7 +22,7 @@ fn erase(server: &mut Native, actor: Actor) -> Progress {
     let call = server.made(actor, Ask::Admin(Admin::Erase));
     let context = Context { org: Some(&server.org), now: server.now, random: &|| [0; 6], bytes: 0 };
     let text = serde_json::to_string(&call).unwrap();
-    org::execute(&server.sql, &mut server.memory, Envelope::read(text.as_bytes()).unwrap(), &context)
+    org::execute(&server.sql, &mut server.memory, CallEnvelope::read_envelope(text.as_bytes()).unwrap(), &context)
 }
 
 fn hashes(progress: Progress) -> Vec<TokenHash> {

@@ -10,7 +10,7 @@ use crate::support::native::Native;
 use scim_edge::auth::Dialect;
 use scim_edge::console;
 use scim_edge::directory::admin::Admin;
-use scim_edge::directory::call::{Actor, Ask, Envelope, VERSION};
+use scim_edge::directory::call::{Actor, Ask, CallEnvelope, VERSION};
 use scim_edge::org::{self, Progress};
 use scim_edge::route::Console;
 use scim_edge::scim::schema::Kinds;
@@ -195,7 +195,7 @@ fn who_searches_meanwhile() {
     let ask = Ask::Read(query.unwrap());
     let call = json!({"v": VERSION, "org": server.org, "request": "r-1", "actor": Actor::Root, "ask": ask});
     let (text, now) = (call.to_string(), server.now);
-    let call = Envelope::read(text.as_bytes()).unwrap();
+    let call = CallEnvelope::read_envelope(text.as_bytes()).unwrap();
     let random = || [1; 6];
     let context = org::Context { org: None, now, random: &random, bytes: 0 };
     let Progress::Scan(pending) = org::execute(&server.sql, &mut server.memory, call, &context) else {

@@ -105,7 +105,7 @@ impl World {
         Ok(stay.iter().map(|child| child["id"].as_str().unwrap().to_owned()).collect())
     }
 
-    fn stored(&self, id: &TokenId) -> tokens::Token {
+    fn stored(&self, id: &TokenId) -> tokens::StoredToken {
         tokens::by_id(&self.server.sql, id).unwrap().unwrap()
     }
 

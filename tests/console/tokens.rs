@@ -7,7 +7,7 @@ use crate::support::{Request, Server};
 use scim_edge::auth::{Dialect, Token, TokenKind};
 use scim_edge::console;
 use scim_edge::directory::admin::{Admin, Rotation, TokenSettings};
-use scim_edge::directory::call::{Actor, Ask, Call, Envelope, VERSION};
+use scim_edge::directory::call::{Actor, Ask, Call, CallEnvelope, VERSION};
 use scim_edge::directory::query::Query;
 use scim_edge::directory::reply::Answer;
 use scim_edge::directory::scim::Command;
@@ -166,7 +166,12 @@ fn a_token_is_judged_before_what_it_asks_is_read() {
             serde_json::to_string(actor).unwrap()
         );
         let context = Context { org: Some(&server.org), now: server.now, random: &|| [0; 6], bytes: text.len() };
-        match org::execute(&server.sql, &mut server.memory, Envelope::read(text.as_bytes()).unwrap(), &context) {
+        match org::execute(
+            &server.sql,
+            &mut server.memory,
+            CallEnvelope::read_envelope(text.as_bytes()).unwrap(),
+            &context,
+        ) {
             Progress::Done(reply) => reply.outcome.unwrap_err().kind().status(),
             _ => panic!("{ask} is not done"),
         }

@@ -26,7 +26,7 @@ fn buried(server: &Native) -> Vec<String> {
 }
 
 fn count(server: &Native) -> i64 {
-    let text = settings::get(&server.sql, "tombstones").unwrap().unwrap_or_else(|| "{\"count\":-1}".to_owned());
+    let text = settings::get_setting(&server.sql, "tombstones").unwrap().unwrap_or_else(|| "{\"count\":-1}".to_owned());
     serde_json::from_str::<serde_json::Value>(&text).unwrap()["count"].as_i64().unwrap()
 }
 
@@ -37,7 +37,7 @@ fn the_oldest_are_forgotten_in_steps() {
     // One from before its change was noted.
     server.sql.query("INSERT INTO tombstones (id, kind) VALUES ('zzz', 'User')", &[]).unwrap();
     let mut steps = 0;
-    while tombstones::prune(&server.sql, 5, 3).unwrap() {
+    while tombstones::prune_tombstones(&server.sql, 5, 3).unwrap() {
         steps += 1;
     }
     // One, then twelve in four steps; then eight go in three.
@@ -45,7 +45,7 @@ fn the_oldest_are_forgotten_in_steps() {
     assert_eq!(buried(&server), ids[7..]);
     // Nothing more to do writes nothing.
     let written = server.sql.written();
-    assert!(!tombstones::prune(&server.sql, 5, 3).unwrap());
+    assert!(!tombstones::prune_tombstones(&server.sql, 5, 3).unwrap());
     assert_eq!(server.sql.written(), written);
     let group = server.send("POST", "/Groups", json!({"displayName": "g"})).text("id").to_owned();
     let add = |id: &str| json!({"Operations": [{"op": "add", "path": "members", "value": [{"value": id}]}]});
@@ -60,7 +60,7 @@ fn the_count_stays_true() {
     let mut server = Native::new(Dialect::Auto);
     let ids = deleted(&mut server, 6);
     let all = |server: &Native| {
-        while tombstones::prune(&server.sql, 1_000, 4).unwrap() {}
+        while tombstones::prune_tombstones(&server.sql, 1_000, 4).unwrap() {}
         (count(server), buried(server).len() as i64)
     };
     assert_eq!(all(&server), (6, 6));
@@ -95,8 +95,8 @@ fn the_alarm_forgets_them() {
     hour(&mut server);
     assert_eq!(count(&server), 4);
     // As if there were many more.
-    let text = settings::get(&server.sql, "tombstones").unwrap().unwrap();
-    settings::put(&server.sql, "tombstones", &text.replace("\"count\":4", "\"count\":1000003")).unwrap();
+    let text = settings::get_setting(&server.sql, "tombstones").unwrap().unwrap();
+    settings::put_setting(&server.sql, "tombstones", &text.replace("\"count\":4", "\"count\":1000003")).unwrap();
     hour(&mut server);
     assert_eq!((count(&server), buried(&server)), (1_000_000, ids[3..].to_vec()));
 }

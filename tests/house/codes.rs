@@ -28,7 +28,7 @@ fn the_list_is_whole_and_true() {
     assert!(rows().iter().flatten().skip(3).all(|cell| cell.len() < 160));
 }
 
-/// A code that only [`Code::of`] gives stands for a reason that another build knows.
+/// A code that only [`Code::fallback_for`] gives stands for a reason that another build knows.
 #[test]
 fn every_code_is_used() {
     let sources = all();
@@ -39,9 +39,11 @@ fn every_code_is_used() {
         };
         sources.iter().filter(|(file, _)| !file.starts_with("error")).any(|(_, text)| names(text))
     };
-    let unused: Vec<&Code> = Code::ALL.iter().filter(|code| !uses(code) && Code::of(code.kind()) != **code).collect();
+    let unused: Vec<&Code> =
+        Code::ALL.iter().filter(|code| !uses(code) && Code::fallback_for(code.kind()) != **code).collect();
     assert!(unused.is_empty(), "{unused:?}");
-    let general: Vec<&Code> = Code::ALL.iter().filter(|code| Code::of(code.kind()) == **code && uses(code)).collect();
+    let general: Vec<&Code> =
+        Code::ALL.iter().filter(|code| Code::fallback_for(code.kind()) == **code && uses(code)).collect();
     let reasons = [
         Code::InvalidCursor,
         Code::InvalidCount,

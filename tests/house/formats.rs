@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use scim_edge::auth::Record;
-use scim_edge::directory::call::{Ask, Call, Envelope, VERSION};
+use scim_edge::auth::TokenRecord;
+use scim_edge::directory::call::{Ask, Call, CallEnvelope, VERSION};
 use scim_edge::directory::registry::{RegistryCall, RegistryForm, RegistryReply, read_message};
 use scim_edge::directory::reply::{Answer, Reply};
 use scim_edge::error::Kind;
@@ -211,7 +211,7 @@ fn yesterdays_bytes_are_read() {
     let mut variants = BTreeSet::new();
     for text in yesterday("call") {
         let call: Call = reads(text);
-        let opened = Envelope::read(text.as_bytes()).unwrap().open().unwrap();
+        let opened = CallEnvelope::read_envelope(text.as_bytes()).unwrap().open_request().unwrap();
         assert_eq!(serde_json::to_value(&call).unwrap(), serde_json::to_value(&opened).unwrap());
         assert!((1..=VERSION).contains(&call.lowest_version()));
         variants.insert(match &call.ask {
@@ -231,7 +231,7 @@ fn yesterdays_bytes_are_read() {
         variants.insert(format!("registry {}", variant(&reads::<RegistryCall>(text))));
     }
     yesterday("registry reply").into_iter().for_each(|text| drop(reads::<RegistryReply>(text)));
-    yesterday("record").into_iter().for_each(|text| drop(reads::<Record>(text)));
+    yesterday("record").into_iter().for_each(|text| drop(reads::<TokenRecord>(text)));
     // 16 commands, previews, 13 queries, 12 of an admin, 12 answers, 6 of the registry.
     assert_eq!(variants.len(), 60, "{variants:?}");
 }
@@ -242,7 +242,7 @@ fn the_registrys_messages_say_their_version() {
     for text in yesterday("registry call") {
         let (v, call) = read_message::<RegistryCall>(text.as_bytes()).unwrap();
         assert_eq!((v, call.lowest_version()), (1, 1), "{text}");
-        assert_eq!(serde_json::to_string(&RegistryForm::of(1, &call)).unwrap(), text);
+        assert_eq!(serde_json::to_string(&RegistryForm::with_version(1, &call)).unwrap(), text);
     }
     for text in yesterday("registry reply") {
         assert_eq!(read_message::<RegistryReply>(text.as_bytes()).unwrap().0, 1, "{text}");
@@ -250,9 +250,9 @@ fn the_registrys_messages_say_their_version() {
     let text = r#"{"v":2,"message":{"page":{"after":"acme","limit":11}}}"#;
     let (v, call) = read_message::<RegistryCall>(text.as_bytes()).unwrap();
     assert_eq!((v, call.lowest_version()), (2, 2));
-    assert_eq!(serde_json::to_string(&RegistryForm::of(2, &call)).unwrap(), text);
+    assert_eq!(serde_json::to_string(&RegistryForm::with_version(2, &call)).unwrap(), text);
     let reply: RegistryReply = Ok(Vec::new());
-    let text = serde_json::to_string(&RegistryForm::of(2, &reply)).unwrap();
+    let text = serde_json::to_string(&RegistryForm::with_version(2, &reply)).unwrap();
     assert_eq!(text, r#"{"v":2,"message":{"Ok":[]}}"#);
     assert_eq!(read_message::<RegistryReply>(text.as_bytes()).unwrap(), (2, reply));
     for later in [r#"{"v":3,"message":{"page":{"after":"acme","limit":11}}}"#, r#"{"v":2,"message":{"later":{}}}"#] {
@@ -371,7 +371,7 @@ fn what_a_build_to_come_sends_is_503() {
         (r#"{"later":1}"#, r#"{"scim":"discover"}"#),
     ] {
         let text = format!(r#"{{"v":1,"org":"acme","request":"r","actor":{actor},"ask":{ask}}}"#);
-        let refused = Envelope::read(text.as_bytes()).and_then(Envelope::open).unwrap_err();
+        let refused = CallEnvelope::read_envelope(text.as_bytes()).and_then(CallEnvelope::open_request).unwrap_err();
         assert_eq!((refused.kind(), refused.retry_after), (Kind::Unavailable, Some(60)), "{text}");
     }
     let reply = json::of_any_build::<Reply>(br#"{"v":9,"outcome":{"Ok":{"later":{}}}}"#).unwrap_err();
@@ -379,7 +379,7 @@ fn what_a_build_to_come_sends_is_503() {
     let ask = json::of_any_build::<RegistryCall>(br#"{"later":{}}"#).unwrap_err();
     assert_eq!(ask.kind(), Kind::Unavailable);
     // What is not a message of any build is a fault.
-    assert_eq!(Envelope::read(b"{}").unwrap_err().kind(), Kind::Internal);
+    assert_eq!(CallEnvelope::read_envelope(b"{}").unwrap_err().kind(), Kind::Internal);
     // More fields are skipped, wherever they stand.
     let reply: Reply = json::of_any_build(
         br#"{"v":9,"later":1,"outcome":{"Ok":{"list":{"total":0,"startIndex":1,"resources":[],"later":1}}}}"#,

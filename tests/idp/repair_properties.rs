@@ -153,9 +153,9 @@ proptest! {
     #[test]
     fn a_body_is_mended_once(body in body()) {
         for kind in Types::default().all() {
-            let mended = dialect::body(kind, body.clone(), &mut Repairs::default());
+            let mended = dialect::mend_body(kind, body.clone(), &mut Repairs::default());
             let mut again = Repairs::default();
-            prop_assert_eq!(&dialect::body(kind, mended.clone(), &mut again), &mended);
+            prop_assert_eq!(&dialect::mend_body(kind, mended.clone(), &mut again), &mended);
             prop_assert_eq!(again, Repairs::default());
         }
     }
@@ -214,7 +214,7 @@ proptest! {
         for kind in Types::default().all() {
             let body = compliant(kind, seed);
             let mut repairs = Repairs::default();
-            prop_assert_eq!(&dialect::body(kind, body.clone(), &mut repairs), &body);
+            prop_assert_eq!(&dialect::mend_body(kind, body.clone(), &mut repairs), &body);
             prop_assert_eq!(repairs, Repairs::default());
         }
     }

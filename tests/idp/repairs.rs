@@ -59,7 +59,7 @@ fn compliant_requests_come_through_unchanged() {
         if let (Some(Value::Object(body)), false) = (row.get("body"), request.method == "PATCH") {
             let kind = if request.path.starts_with("/Users") { &server.types.user } else { &server.types.group };
             let mut repairs = Repairs::default();
-            assert_eq!(dialect::body(kind, body.clone(), &mut repairs), *body);
+            assert_eq!(dialect::mend_body(kind, body.clone(), &mut repairs), *body);
             assert_eq!(repairs, Repairs::default(), "{row}");
         }
         let [auto, rfc] = [Dialect::Auto, Dialect::Rfc].map(|dialect| {

@@ -12,7 +12,7 @@ use scim_edge::directory::view;
 use scim_edge::scim::filter::{self, Filter, Forms};
 use scim_edge::scim::schema::{Kinds, Types};
 use scim_edge::store::filter::{Condition, compile, look_up};
-use scim_edge::store::search::{Order, Range, Record, by_keys, places};
+use scim_edge::store::search::{IndexOrder, ResourceRow, SearchRange, by_keys, find_matches};
 use scim_edge::store::{Sql, members};
 use std::collections::BTreeSet;
 
@@ -60,11 +60,11 @@ fn sql_finds_what_the_evaluator_finds() {
 }
 
 fn keys(server: &Native, kinds: Kinds, condition: &Condition) -> BTreeSet<i64> {
-    places(&server.sql, &range(kinds), None, condition).unwrap().into_iter().map(|found| found.key).collect()
+    find_matches(&server.sql, &range(kinds), None, condition).unwrap().into_iter().map(|found| found.key).collect()
 }
 
-fn range(kinds: Kinds) -> Range<'static> {
-    Range { kinds, order: Order::Id, descending: false, after: None }
+fn range(kinds: Kinds) -> SearchRange<'static> {
+    SearchRange { kinds, order: IndexOrder::Id, descending: false, after: None }
 }
 
 type Whole = Vec<(i64, serde_json::Map<String, serde_json::Value>)>;
@@ -72,7 +72,7 @@ type Whole = Vec<(i64, serde_json::Map<String, serde_json::Value>)>;
 /// Every resource with all that is computed.
 fn whole(server: &Native, kinds: Kinds) -> Whole {
     let all = Condition { text: "1".into(), constants: "[]".into(), exact: true, passes: 0 };
-    let complete = |record: Record| {
+    let complete = |record: ResourceRow| {
         let (key, mut stored) = (record.key, record.stored);
         match kinds {
             Kinds::Users => {
@@ -81,13 +81,13 @@ fn whole(server: &Native, kinds: Kinds) -> Whole {
                 stored.groups.sort_by(|a, b| a.id.cmp(&b.id));
             }
             Kinds::Groups => {
-                stored.members = Some(members::ids(&server.sql, key, members::BEFORE_ALL, 1000).unwrap().0)
+                stored.members = Some(members::member_ids(&server.sql, key, members::BEFORE_ALL, 1000).unwrap().0)
             }
         }
-        (key, view::whole(&stored, kinds, BASE).unwrap())
+        (key, view::whole_resource(&stored, kinds, BASE).unwrap())
     };
     let keys: Vec<i64> =
-        places(&server.sql, &range(kinds), None, &all).unwrap().into_iter().map(|found| found.key).collect();
+        find_matches(&server.sql, &range(kinds), None, &all).unwrap().into_iter().map(|found| found.key).collect();
     by_keys(&server.sql, kinds, &keys).unwrap().into_iter().map(complete).collect()
 }
 

@@ -69,8 +69,8 @@ fn a_group() {
     let actor = Actor::Token { hash: server.token.hash(), dialect: server.dialect };
     let call = server.made(actor, Ask::Scim(command));
     let answer = server.send_call(Call { render: None, ..call }).outcome.unwrap();
-    let shown = render::answer(answer, Kinds::Groups, BASE, &Projection::default(), &Types::default()).unwrap();
-    assert_eq!(String::from_utf8(shown.whole().unwrap().body).unwrap(), text);
+    let shown = render::scim_answer(answer, Kinds::Groups, BASE, &Projection::default(), &Types::default()).unwrap();
+    assert_eq!(String::from_utf8(shown.into_response().unwrap().body).unwrap(), text);
 
     for (query, names) in [
         ("attributes=members.value", &["value"][..]),

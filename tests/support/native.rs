@@ -5,7 +5,7 @@ use super::{Request, Response, Server};
 use scim_edge::auth::{Dialect, Token, TokenKind};
 use scim_edge::console::preview::Preview;
 use scim_edge::directory::admin::{Admin, TokenSettings};
-use scim_edge::directory::call::{Actor, Ask, Call, Envelope, Rendering, VERSION};
+use scim_edge::directory::call::{Actor, Ask, Call, CallEnvelope, Rendering, VERSION};
 use scim_edge::directory::options::Options;
 use scim_edge::directory::precondition::Precondition;
 use scim_edge::directory::query::Query;
@@ -134,7 +134,7 @@ impl Native {
             request: RequestId::parse("r-1").unwrap(),
             base: BASE.to_owned(),
             actor,
-            idp: dialect::caller(self.dialect, "", false, &[]),
+            idp: dialect::caller_name(self.dialect, "", false, &[]),
             address: self.address.clone(),
             repairs: Vec::new(),
             notes: Vec::new(),
@@ -157,7 +157,7 @@ impl Native {
             let read: Call = serde_json::from_str(&sent).unwrap();
             assert_eq!(serde_json::to_string(&read).unwrap(), sent, "a call is read as it was written");
         }
-        let (bytes, call) = (sent.len(), Envelope::read(sent.as_bytes()).unwrap());
+        let (bytes, call) = (sent.len(), CallEnvelope::read_envelope(sent.as_bytes()).unwrap());
         let (counter, org) = (Rc::clone(&self.random), self.org.clone());
         let random = || {
             counter.set(counter.get() + 1);
@@ -265,11 +265,11 @@ impl Native {
                     self.types = Rc::new(Types::read(generation, schemas.get()).unwrap());
                 }
                 (Ok(Answer::Allowed), Ok(route)) => {
-                    return render::discovery(route, &query, BASE, &types)
-                        .unwrap_or_else(|error| render::error(&error, &id));
+                    return render::answer_discovery(route, &query, BASE, &types)
+                        .unwrap_or_else(|error| render::scim_error(&error, &id));
                 }
                 (Ok(answer), _) => panic!("{answer:?} was not rendered"),
-                (Err(error), _) => return render::error(&error, &id),
+                (Err(error), _) => return render::scim_error(&error, &id),
             }
         }
         panic!("stale twice")
@@ -294,10 +294,10 @@ impl Native {
 
     /// What the object sends, its pieces put together.
     fn rendered(&mut self, answer: Answer, Rendering { kinds, projection }: &Rendering) -> render::Response {
-        let shown = render::answer(answer, *kinds, BASE, projection, &self.memory.types()).unwrap();
-        let render::Shown { status, headers, mut body } = shown;
+        let shown = render::scim_answer(answer, *kinds, BASE, projection, &self.memory.types()).unwrap();
+        let render::RenderedAnswer { status, headers, mut body } = shown;
         let mut whole = Vec::new();
-        while let Some(piece) = body.next(&self.sql).unwrap() {
+        while let Some(piece) = body.next_piece(&self.sql).unwrap() {
             assert!(piece.len() <= 1024 * 1024, "{}", piece.len());
             self.answered += piece.len();
             if !self.measured || whole.is_empty() {
@@ -305,7 +305,7 @@ impl Native {
             }
             self.others();
         }
-        self.memory.charge_written(body.read(), self.now);
+        self.memory.charge_written(body.entries_read(), self.now);
         render::Response { status, headers, body: whole, content_type: render::SCIM_JSON }
     }
 
@@ -314,7 +314,7 @@ impl Native {
         let id = RequestId::parse("r-1").unwrap();
         let preview = Preview::read(body.to_string().as_bytes(), BASE);
         let answer = preview.and_then(|preview| self.previewed(&preview, &id));
-        let response = answer.unwrap_or_else(|error| render::problem(&error, &id));
+        let response = answer.unwrap_or_else(|error| render::console_problem(&error, &id));
         let body = serde_json::from_slice(&response.body).unwrap();
         Response { status: response.status, body, rows_written: 0 }
     }
@@ -348,14 +348,15 @@ impl Native {
             self.send_call(call).outcome
         });
         let id = RequestId::parse("r-1").unwrap();
-        let response = answer.and_then(render::console).unwrap_or_else(|error| render::problem(&error, &id));
+        let response =
+            answer.and_then(render::console_response).unwrap_or_else(|error| render::console_problem(&error, &id));
         let etag = response.headers.iter().find(|(name, _)| *name == "ETag").map(|(_, tag)| tag.clone());
         (response.status, etag.unwrap_or_default(), serde_json::from_slice(&response.body).unwrap_or_default())
     }
 
     /// The generation of the registered schemas that the storage has.
     pub fn generation(&self) -> i64 {
-        scim_edge::store::schemas::generation(&self.sql).unwrap()
+        scim_edge::store::schemas::read_generation(&self.sql).unwrap()
     }
 
     /// A Console request, as its route and body make it.
@@ -374,8 +375,9 @@ impl Native {
             route => console::query(&route, &[]).map(|query| Ask::Read(query.unwrap())),
         };
         let before = self.sql.written();
-        let answer = ask.and_then(|ask| self.call(Actor::Root, ask).outcome).and_then(render::console);
-        let response = answer.unwrap_or_else(|error| render::problem(&error, &RequestId::parse("r-1").unwrap()));
+        let answer = ask.and_then(|ask| self.call(Actor::Root, ask).outcome).and_then(render::console_response);
+        let response =
+            answer.unwrap_or_else(|error| render::console_problem(&error, &RequestId::parse("r-1").unwrap()));
         let body = serde_json::from_slice(&response.body).unwrap_or_default();
         Response { status: response.status, body, rows_written: self.sql.written() - before }
     }

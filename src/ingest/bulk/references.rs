@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 /// The meaning of a text, by its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum ReferencePlace {
     /// Not a reference.
     None,
     /// A reference, if it has the form of one.
@@ -31,13 +31,14 @@ impl<'a> Places<'a> {
     pub(super) fn new(kind: &'a ResourceType, data: Checked<'a>, patches: bool) -> Self {
         let extensions = kind.extensions.iter().flat_map(|schema| schema.attributes.iter());
         let all = kind.schema.attributes.iter().chain(extensions);
-        let names = all.filter(|attribute| refers(attribute)).map(|attribute| attribute.name.to_ascii_lowercase());
+        let names =
+            all.filter(|attribute| is_reference(attribute)).map(|attribute| attribute.name.to_ascii_lowercase());
         Self { kind, names: names.collect(), paths: patches.then(|| operation_paths(data)) }
     }
 
     /// Returns the meaning of the text at that place.
-    pub(super) fn of(&self, steps: &[Step]) -> Place {
-        let Some(paths) = &self.paths else { return self.inside(steps) };
+    pub(super) fn place_of(&self, steps: &[Step]) -> ReferencePlace {
+        let Some(paths) = &self.paths else { return self.place_inside(steps) };
         // The text stands in the list of operations, which may be the whole body, in one in place of a list, or in one
         // that is the body.
         let (number, steps) = match steps {
@@ -49,29 +50,29 @@ impl<'a> Places<'a> {
             rest => (0, rest),
         };
         let path = paths.get(number).and_then(Option::as_deref);
-        let path_refers = path.is_some_and(|path| self.refers(path));
+        let path_refers = path.is_some_and(|path| self.refers_by_path(path));
         match steps {
-            [Step::Name(name)] if name.eq_ignore_ascii_case("path") && path_refers => Place::Path,
-            [Step::Name(name), ..] if name.eq_ignore_ascii_case("value") && path_refers => Place::Value,
-            [Step::Name(name), rest @ ..] if name.eq_ignore_ascii_case("value") => self.inside(rest),
-            _ => Place::None,
+            [Step::Name(name)] if name.eq_ignore_ascii_case("path") && path_refers => ReferencePlace::Path,
+            [Step::Name(name), ..] if name.eq_ignore_ascii_case("value") && path_refers => ReferencePlace::Value,
+            [Step::Name(name), rest @ ..] if name.eq_ignore_ascii_case("value") => self.place_inside(rest),
+            _ => ReferencePlace::None,
         }
     }
 
-    fn inside(&self, steps: &[Step]) -> Place {
+    fn place_inside(&self, steps: &[Step]) -> ReferencePlace {
         // The `id` in a body may be a reference to the operation that makes the resource.
         if matches!(steps, [Step::Name(name)] if name.eq_ignore_ascii_case("id")) {
-            return Place::Value;
+            return ReferencePlace::Value;
         }
         let refers = steps.iter().any(|step| match step {
-            Step::Name(name) => name.eq_ignore_ascii_case("$ref") || self.refers(name),
+            Step::Name(name) => name.eq_ignore_ascii_case("$ref") || self.refers_by_path(name),
             Step::Element(_) => false,
         });
-        if refers { Place::Value } else { Place::None }
+        if refers { ReferencePlace::Value } else { ReferencePlace::None }
     }
 
     /// Returns true for the name or the path of an attribute that refers to resources; an unregistered one may.
-    fn refers(&self, path: &str) -> bool {
+    fn refers_by_path(&self, path: &str) -> bool {
         let head = path.split('[').next().unwrap_or_default();
         let attribute = head.rsplit(':').next().unwrap_or_default();
         let named =
@@ -81,7 +82,7 @@ impl<'a> Places<'a> {
 }
 
 /// Returns true for an attribute whose values are resources: it has a `$ref`, or is the address of one.
-fn refers(attribute: &Attribute) -> bool {
+fn is_reference(attribute: &Attribute) -> bool {
     let to_resources = attribute.references.iter().any(|to| !["external", "uri"].contains(&to.as_ref()));
     attribute.sub("$ref").is_some() || attribute.kind == Type::Reference && to_resources
 }
@@ -109,13 +110,13 @@ mod tests {
     use crate::scim::schema::tables::{group_type, user_type};
     use serde_json::{Value, json};
 
-    /// Returns the texts of the places that are not [`Place::None`].
+    /// Returns the texts of the places that are not [`ReferencePlace::None`].
     fn found(kind: &ResourceType, data: &Value, patches: bool) -> Vec<String> {
         let text = data.to_string();
         let places = Places::new(kind, Checked::new(&text), patches);
         let mut found = Vec::new();
         let mut look = |steps: &[Step], text: &str| {
-            if places.of(steps) != Place::None {
+            if places.place_of(steps) != ReferencePlace::None {
                 found.push(text.to_owned());
             }
             None

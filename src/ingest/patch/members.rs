@@ -1,8 +1,8 @@
 //! Operations on a group's members, as row changes: the list is never loaded to change a part of it.
 
 use super::super::Reading;
-use super::super::members::{self, Said};
-use super::{Op, Sent};
+use super::super::members::{self, MembersValue};
+use super::{Op, ResolvedOperation};
 use crate::dialect::Repair;
 use crate::directory::scim::GroupOperation;
 use crate::error::{Code, Error, Result};
@@ -13,33 +13,35 @@ use crate::scim::member;
 use crate::scim::schema::ResourceType;
 
 /// Reads one operation on `members`, or on some of them.
-pub(super) fn steps(
+pub(super) fn member_steps(
     kind: &ResourceType,
     group: &str,
-    sent: Sent<'_>,
+    sent: ResolvedOperation<'_>,
     reading: &mut Reading,
 ) -> Result<Vec<GroupOperation>> {
-    let Sent { op, path, value, .. } = sent;
+    let ResolvedOperation { op, path, value, .. } = sent;
     if path.target.sub.is_some() {
         let detail = format!("{path} is immutable: add and remove members, each by its value.");
         return Err(Error::new(Code::ImmutableMember, detail));
     }
     let said = match value.shape() {
-        Shape::Object if !reading.mends() => members::lone(kind, value, reading)?,
-        _ => members::read(kind, value, reading)?,
+        Shape::Object if !reading.runs_repairs() => members::read_lone_member(kind, value, reading)?,
+        _ => members::read_members(kind, value, reading)?,
     };
     if let Some(filter) = path.filter {
         return filtered_operations(op, filter, &said, group, reading);
     }
     Ok(match (op, &said) {
-        (Op::Add, Said::Null) => Vec::new(),
-        (Op::Add, said) => vec![GroupOperation::AddMembers(said.wanted(group)?)],
-        (Op::Replace, Said::Null) => vec![GroupOperation::ReplaceMembers(Vec::new())],
-        (Op::Replace, said) => vec![GroupOperation::ReplaceMembers(said.wanted(group)?)],
+        (Op::Add, MembersValue::Null) => Vec::new(),
+        (Op::Add, said) => vec![GroupOperation::AddMembers(said.ids_to_add(group)?)],
+        (Op::Replace, MembersValue::Null) => vec![GroupOperation::ReplaceMembers(Vec::new())],
+        (Op::Replace, said) => vec![GroupOperation::ReplaceMembers(said.ids_to_add(group)?)],
         // Without a value all members are removed (RFC 7644 section 3.5.2.2); with a list only those, with an empty one
         // none.
-        (Op::Remove, said) if !matches!(said, Said::Null) && reading.repairs.need(Repair::RemoveMembersByValue) => {
-            vec![GroupOperation::RemoveMembers(said.leaving()?)]
+        (Op::Remove, said)
+            if !matches!(said, MembersValue::Null) && reading.repairs.note_need(Repair::RemoveMembersByValue) =>
+        {
+            vec![GroupOperation::RemoveMembers(said.ids_to_remove()?)]
         }
         (Op::Remove, _) => vec![GroupOperation::ReplaceMembers(Vec::new())],
     })
@@ -49,7 +51,7 @@ pub(super) fn steps(
 fn filtered_operations(
     op: Op,
     filter: Filter,
-    said: &Said<'_>,
+    said: &MembersValue<'_>,
     group: &str,
     reading: &mut Reading,
 ) -> Result<Vec<GroupOperation>> {
@@ -64,7 +66,7 @@ fn filtered_operations(
         // A removal succeeds if the member is already gone (RFC 7644 section 3.5.2.2).
         (Op::Remove, _) => Ok(vec![removal()]),
         // The oldest Azure AD syntax: the filter names the members to add, the value is "[]" or {}.
-        (Op::Add, Some(ids)) if reading.mends() && reading.repairs.need(Repair::MemberInFilter) => {
+        (Op::Add, Some(ids)) if reading.runs_repairs() && reading.repairs.note_need(Repair::MemberInFilter) => {
             Ok(vec![GroupOperation::AddMembers(ids.clone())])
         }
         (Op::Add, _) => {
@@ -74,11 +76,11 @@ fn filtered_operations(
         }
         (Op::Replace, _) => {
             let members = match said {
-                Said::Null if reading.mends() => named.clone().unwrap_or_default(),
-                Said::Null => Vec::new(),
-                said => said.wanted(group)?,
+                MembersValue::Null if reading.runs_repairs() => named.clone().unwrap_or_default(),
+                MembersValue::Null => Vec::new(),
+                said => said.ids_to_add(group)?,
             };
-            if reading.mends() {
+            if reading.runs_repairs() {
                 return Ok(vec![removal(), GroupOperation::AddMembers(members)]);
             }
             Ok(vec![GroupOperation::ReplaceMatching { filter, members }])

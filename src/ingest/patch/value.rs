@@ -1,7 +1,7 @@
 //! The value of one operation: its shape follows from the target of its path.
 
 use super::super::{Reading, echo};
-use super::{Missing, Op, Operation, Sent};
+use super::{Missing, Op, Operation, ResolvedOperation};
 use crate::dialect::{self, Repair};
 use crate::error::{Code, Error, Result, quoted};
 use crate::scim::echo::Echo;
@@ -14,10 +14,14 @@ use crate::scim::schema::{Attribute, ResourceType, Type};
 use serde_json::{Map, Value, json};
 
 /// Gives the value its attribute's type; `None` if the operation has no effect.
-pub(super) fn operation(kind: &ResourceType, sent: Sent<'_>, reading: &mut Reading) -> Result<Option<Operation>> {
-    let makes = reading.mends() && Repair::CreateMissingElement.is_on();
+pub(super) fn to_operation(
+    kind: &ResourceType,
+    sent: ResolvedOperation<'_>,
+    reading: &mut Reading,
+) -> Result<Option<Operation>> {
+    let makes = reading.runs_repairs() && Repair::CreateMissingElement.is_on();
     let missing = if makes { Missing::Make } else { Missing::Refuse };
-    let Sent { op, path, value, .. } = sent;
+    let ResolvedOperation { op, path, value, .. } = sent;
     let mut is_list = false;
     let mut echoes = Vec::new();
     let value = match path.attributes(kind) {
@@ -33,8 +37,8 @@ pub(super) fn operation(kind: &ResourceType, sent: Sent<'_>, reading: &mut Readi
             if says_more
                 && value.is_null()
                 && op == Op::Add
-                && reading.mends()
-                && reading.repairs.need(Repair::NullAsAbsent)
+                && reading.runs_repairs()
+                && reading.repairs.note_need(Repair::NullAsAbsent)
             {
                 return Ok(None);
             }
@@ -42,7 +46,7 @@ pub(super) fn operation(kind: &ResourceType, sent: Sent<'_>, reading: &mut Readi
                 false => Value::Null,
                 true if is_list && op == Op::Remove => read_removed_values(target, &path, value, reading)?,
                 true if sub.is_some() && attribute.multi || path.filter.is_some() => {
-                    plain(op, target, &path, value, is_list, reading)?
+                    read_plain_value(op, target, &path, value, is_list, reading)?
                 }
                 true => {
                     let (value, found) = or_stored(op, target, &path, value, is_list, reading)?;
@@ -55,18 +59,18 @@ pub(super) fn operation(kind: &ResourceType, sent: Sent<'_>, reading: &mut Readi
     if echoes.iter().any(Echo::is_refusal) {
         return Ok(Some(Operation { op, path, value, missing, echoes }));
     }
-    if reading.mends() && value.is_null() && path.target.urn.is_none() && path.target.name == "active" {
+    if reading.runs_repairs() && value.is_null() && path.target.urn.is_none() && path.target.name == "active" {
         // Only an explicit value may activate or deactivate a user.
-        reading.note("The attribute active can be set, not removed; it was kept.".to_owned());
+        reading.add_note("The attribute active can be set, not removed; it was kept.".to_owned());
         return Ok(None);
     }
     if path.target.urn.is_none() && path.target.name == names::attribute(kind) {
-        reading.name(Some(&value));
+        reading.note_outer_blanks(Some(&value));
     }
     let op = match (op, &value) {
         // The repairs left no value: to several values none is added; a single value is assigned none.
-        (Op::Add, Value::Null) if reading.mends() && is_list => return Ok(None),
-        (Op::Add, Value::Null) if reading.mends() => Op::Replace,
+        (Op::Add, Value::Null) if reading.runs_repairs() && is_list => return Ok(None),
+        (Op::Add, Value::Null) if reading.runs_repairs() => Op::Replace,
         (op, _) => op,
     };
     Ok(Some(Operation { op, path, value, missing, echoes }))
@@ -83,7 +87,7 @@ fn or_stored(
     reading: &mut Reading,
 ) -> Result<(Value, Vec<Echo>)> {
     let before = reading.repairs;
-    reading.repairs = before.apart();
+    reading.repairs = before.for_part();
     let mut unknown = Vec::new();
     let read = value_of(op, target, path, text, is_list, (reading, &mut unknown));
     let repairs = std::mem::replace(&mut reading.repairs, before);
@@ -95,7 +99,7 @@ fn or_stored(
     if in_extension && !is_as_sent || read.is_err() && (in_extension || echo::has_parts(target)) {
         echoes = echo::of_value(target, &path.target, text, &read, reading);
     }
-    reading.dropped(echo::untold(&echoes, unknown));
+    reading.note_dropped(echo::names_without_echo(&echoes, unknown));
     match read {
         Ok(value) => Ok((value, echoes)),
         Err(_) if echoes.iter().any(Echo::is_refusal) => Ok((Value::Null, echoes)),
@@ -104,7 +108,7 @@ fn or_stored(
 }
 
 /// Reads the value of an addition or a replacement, and notes its unknown names.
-fn plain(
+fn read_plain_value(
     op: Op,
     target: &Attribute,
     path: &Resolved,
@@ -114,7 +118,7 @@ fn plain(
 ) -> Result<Value> {
     let mut unknown = Vec::new();
     let value = value_of(op, target, path, text, is_list, (reading, &mut unknown));
-    reading.dropped(unknown);
+    reading.note_dropped(unknown);
     value
 }
 
@@ -142,7 +146,7 @@ fn read_all_values(
     (reading, unknown): (&mut Reading, &mut Vec<String>),
 ) -> Result<Value> {
     let value = as_list(target, reading.guide.attribute(target, text)?, reading);
-    let value = if reading.mends() { dialect::repaired(target, value, &mut reading.repairs) } else { value };
+    let value = if reading.runs_repairs() { dialect::mend_value(target, value, &mut reading.repairs) } else { value };
     let name = path.to_string();
     let found = canonical(target, value, name.strip_suffix(&*target.name).unwrap_or_default(), unknown)?;
     Ok(found.unwrap_or_default())
@@ -158,7 +162,8 @@ fn read_removed_values(target: &Attribute, path: &Resolved, text: Checked<'_>, r
         return Ok(Value::Null);
     }
     let value = as_list(target, reading.guide.removal(target, text)?, reading);
-    let value = if reading.mends() { dialect::repaired_removal(target, value, &mut reading.repairs) } else { value };
+    let value =
+        if reading.runs_repairs() { dialect::repaired_removal(target, value, &mut reading.repairs) } else { value };
     let name = path.to_string();
     let Value::Array(items) = value else {
         let detail = format!("{name} must be an array, not {}. Nothing was changed.", json::name(&value));
@@ -181,7 +186,7 @@ fn read_removed_values(target: &Attribute, path: &Resolved, text: Checked<'_>, r
         if let Some(part) = unknown.first().filter(|_| item.get("value").is_none()) {
             return Err(unclear(&format!("has the unknown sub-attribute {}", quoted(part))));
         }
-        reading.dropped(unknown);
+        reading.note_dropped(unknown);
         listed.push(item);
     }
     Ok(Value::Array(listed))
@@ -190,7 +195,7 @@ fn read_removed_values(target: &Attribute, path: &Resolved, text: Checked<'_>, r
 /// Returns a list. In a PATCH one of several values may stand without a list (RFC 7644 section 3.5.2.1).
 fn as_list(target: &Attribute, value: Value, reading: &Reading) -> Value {
     match value {
-        one @ Value::Object(_) if target.kind == Type::Complex && !reading.mends() => json!([one]),
+        one @ Value::Object(_) if target.kind == Type::Complex && !reading.runs_repairs() => json!([one]),
         one @ (Value::String(_) | Value::Bool(_) | Value::Number(_)) if target.kind != Type::Complex => json!([one]),
         other => other,
     }
@@ -206,11 +211,11 @@ fn read_single_value(
     (reading, unknown): (&mut Reading, &mut Vec<String>),
 ) -> Result<Value> {
     let value = reading.guide.element(target, text)?;
-    let value = if reading.mends() { dialect::repaired_one(target, value, &mut reading.repairs) } else { value };
+    let value = if reading.runs_repairs() { dialect::repaired_one(target, value, &mut reading.repairs) } else { value };
     let name = path.to_string();
     Ok(match value {
         Value::Object(map) if target.kind == Type::Complex => {
-            let clears = op == Op::Replace || !reading.mends();
+            let clears = op == Op::Replace || !reading.runs_repairs();
             read_object(target, map, clears, &name, unknown)?
         }
         other => single(target, other, &name, unknown)?.unwrap_or_default(),

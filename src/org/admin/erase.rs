@@ -14,7 +14,7 @@ const AT_ONCE: i64 = 500;
 pub(crate) fn begin_erasing(sql: &dyn Sql, now: Timestamp) -> Result<Vec<TokenHash>> {
     transact(sql, || {
         tokens::revoke_all(sql, now)?;
-        tokens::hashes(sql, AT_ONCE)
+        tokens::token_hashes(sql, AT_ONCE)
     })
 }
 
@@ -23,5 +23,5 @@ pub(crate) fn begin_erasing(sql: &dyn Sql, now: Timestamp) -> Result<Vec<TokenHa
 /// # Errors
 /// Internal only.
 pub fn forget_tokens(sql: &dyn Sql, hashes: &[TokenHash]) -> Result<()> {
-    transact(sql, || hashes.iter().try_for_each(|hash| tokens::delete(sql, hash)))
+    transact(sql, || hashes.iter().try_for_each(|hash| tokens::delete_token(sql, hash)))
 }

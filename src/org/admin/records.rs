@@ -2,7 +2,7 @@
 //! the row and notes there that the record is due. The platform writes the record, and may fail as often as it likes:
 //! KV takes one write a second for a key. Until it is written the object alone refuses the token.
 
-use crate::auth::Record;
+use crate::auth::TokenRecord;
 use crate::directory::admin::TokenSettings;
 use crate::error::Result;
 use crate::id::{OrgId, Timestamp, TokenHash};
@@ -14,7 +14,7 @@ pub struct DueRecord {
     /// Its token.
     pub hash: TokenHash,
     /// The content of the record.
-    pub record: Record,
+    pub record: TokenRecord,
     since: Timestamp,
 }
 
@@ -24,8 +24,8 @@ pub fn record_of(
     jurisdiction: Option<&str>,
     settings: &TokenSettings,
     revoked_at: Option<Timestamp>,
-) -> Record {
-    Record {
+) -> TokenRecord {
+    TokenRecord {
         v: 1,
         org: org.clone(),
         jurisdiction: jurisdiction.map(str::to_owned),

@@ -14,13 +14,13 @@ use crate::directory::admin::{Scope, TokenSettings};
 use crate::error::{Code, Error, Result};
 use crate::id::{Timestamp, TokenId};
 use crate::org::access::scope_too_narrow;
-use crate::store::tokens::Token;
+use crate::store::tokens::StoredToken;
 
 /// Checks the right to mint a token.
 ///
 /// # Errors
 /// 403 for an admin token, and for a `read` token that may do more than its minter: it says what is allowed.
-pub(crate) fn may_mint(by: Option<&Token>, token: &TokenSettings) -> Result<()> {
+pub(crate) fn may_mint(by: Option<&StoredToken>, token: &TokenSettings) -> Result<()> {
     let Some(by) = by else { return Ok(()) };
     match token.scope {
         Some(Scope::Admin) => Err(scope_too_narrow("mint an admin token")),
@@ -32,7 +32,7 @@ pub(crate) fn may_mint(by: Option<&Token>, token: &TokenSettings) -> Result<()> 
 ///
 /// # Errors
 /// 403 for another admin token, and for a successor that may do more than the caller.
-pub(crate) fn may_rotate(by: Option<&Token>, id: &TokenId, successor: &TokenSettings) -> Result<()> {
+pub(crate) fn may_rotate(by: Option<&StoredToken>, id: &TokenId, successor: &TokenSettings) -> Result<()> {
     let Some(by) = by else { return Ok(()) };
     if successor.scope == Some(Scope::Admin) && by.id != *id {
         return Err(scope_too_narrow("rotate another admin token"));
@@ -44,7 +44,7 @@ pub(crate) fn may_rotate(by: Option<&Token>, id: &TokenId, successor: &TokenSett
 ///
 /// # Errors
 /// 403 for another admin token.
-pub(crate) fn may_end(by: Option<&Token>, token: &Token) -> Result<()> {
+pub(crate) fn may_end(by: Option<&StoredToken>, token: &StoredToken) -> Result<()> {
     match by {
         Some(by) if token.settings.scope == Some(Scope::Admin) && by.id != token.id => Err(scope_too_narrow(&format!(
             "revoke another admin token, such as {} ({}); nothing was revoked",
@@ -55,13 +55,13 @@ pub(crate) fn may_end(by: Option<&Token>, token: &Token) -> Result<()> {
 }
 
 /// Returns the end of a successor if the caller names none: never after the caller's own, if it is a Console token.
-pub(crate) fn bounded_end(by: Option<&Token>, kind: TokenKind, end: Option<Timestamp>) -> Option<Timestamp> {
+pub(crate) fn bounded_end(by: Option<&StoredToken>, kind: TokenKind, end: Option<Timestamp>) -> Option<Timestamp> {
     let own = by.filter(|_| kind == TokenKind::Console).and_then(|by| by.settings.expires_at);
     [own, end].into_iter().flatten().min()
 }
 
 /// Checks that a Console token may do at most what `by` may: its ranges and its end.
-fn is_within(by: &Token, token: &TokenSettings) -> Result<()> {
+fn is_within(by: &StoredToken, token: &TokenSettings) -> Result<()> {
     let own = &by.settings;
     let ends_later = own.expires_at.filter(|own| token.expires_at.is_none_or(|end| end > *own));
     let is_wider = !range::is_within(&token.address_ranges, &own.address_ranges);

@@ -18,7 +18,7 @@ use std::rc::Rc;
 
 /// Reads the resource types with the registered extensions.
 pub(crate) fn read_types(sql: &dyn Sql) -> Result<Types> {
-    let mut types = match store::generation(sql)? {
+    let mut types = match store::read_generation(sql)? {
         0 => Types::default(),
         generation => Types::read(generation, &documents_text(sql)?)?,
     };
@@ -33,18 +33,18 @@ pub(crate) fn stale_answer(sql: &dyn Sql, types: &Types) -> Result<Answer> {
 
 /// Returns all documents, as the text of an array.
 fn documents_text(sql: &dyn Sql) -> Result<String> {
-    let documents: Vec<String> = store::all(sql)?.into_iter().map(|(_, doc)| doc).collect();
+    let documents: Vec<String> = store::all_documents(sql)?.into_iter().map(|(_, doc)| doc).collect();
     Ok(format!("[{}]", documents.join(",")))
 }
 
 /// Answers `GET /v1/orgs/{org}/schemas`.
 pub(crate) fn list_schemas(sql: &dyn Sql) -> Result<Answer> {
-    Answer::of(&ExtensionSchemas { schemas: json::raw(documents_text(sql)?)? })
+    Answer::console_answer(&ExtensionSchemas { schemas: json::raw(documents_text(sql)?)? })
 }
 
 /// Answers `GET /v1/orgs/{org}/schemas/{urn}`.
 pub(crate) fn get_schema(sql: &dyn Sql, urn: &str) -> Result<Answer> {
-    let (_, doc) = find_schema(store::all(sql)?, urn).ok_or_else(|| schema_not_found(urn))?;
+    let (_, doc) = find_schema(store::all_documents(sql)?, urn).ok_or_else(|| schema_not_found(urn))?;
     Ok(Answer::Json(json::raw(doc)?))
 }
 
@@ -58,7 +58,7 @@ pub(crate) fn put_schema(
 ) -> Result<Answer> {
     let document = Document::read(document.clone())?;
     let (urn, text) = (document.schema.id.as_ref(), document.write().to_string());
-    let stored = store::all(sql)?;
+    let stored = store::all_documents(sql)?;
     let clash =
         stored.iter().map(|(other, _)| other.as_str()).chain([ENTERPRISE]).find(|other| are_ambiguous(urn, other));
     let clash = clash.map(str::to_owned);
@@ -88,7 +88,7 @@ pub(crate) fn put_schema(
         return Ok(Answer::Json(shown));
     }
     change_schemas(sql, memory, now, |generation| {
-        store::put(sql, urn, &text, generation)?;
+        store::put_document(sql, urn, &text, generation)?;
         spelling::begin_spelling(sql, now)
     })?;
     spelling::first_steps(sql, memory, now)?;
@@ -98,8 +98,8 @@ pub(crate) fn put_schema(
 /// Executes `DELETE /v1/orgs/{org}/schemas/{urn}`. Stored values stay as they are, as those of an unregistered
 /// extension.
 pub(crate) fn delete_schema(sql: &dyn Sql, memory: &mut Memory, urn: &str, now: Timestamp) -> Result<Answer> {
-    let (spelled, _) = find_schema(store::all(sql)?, urn).ok_or_else(|| schema_not_found(urn))?;
-    change_schemas(sql, memory, now, |_| store::delete(sql, &spelled))?;
+    let (spelled, _) = find_schema(store::all_documents(sql)?, urn).ok_or_else(|| schema_not_found(urn))?;
+    change_schemas(sql, memory, now, |_| store::delete_document(sql, &spelled))?;
     Ok(Answer::Nothing)
 }
 

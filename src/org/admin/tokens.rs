@@ -9,7 +9,7 @@ use crate::error::{Code, Error, Result};
 use crate::id::{OrgId, Timestamp, TokenHash, TokenId};
 use crate::org::address::{PLACE, sentence_with_org};
 use crate::scim::json;
-use crate::store::tokens::{self, ROOT, Token};
+use crate::store::tokens::{self, ROOT, StoredToken};
 use crate::store::{Sql, journal::DAY};
 
 /// The time before the end of the last token at which the warning begins, in milliseconds.
@@ -26,8 +26,8 @@ const FORGOTTEN_AFTER: i64 = 31 * DAY;
 /// # Errors
 /// Internal only.
 pub(crate) fn list_tokens(sql: &dyn Sql, now: Timestamp) -> Result<Answer> {
-    let tokens = tokens::all(sql)?;
-    Answer::of(&Tokens { tokens: tokens.iter().map(|token| show_token(token, now)).collect() })
+    let tokens = tokens::all_tokens(sql)?;
+    Answer::console_answer(&Tokens { tokens: tokens.iter().map(|token| show_token(token, now)).collect() })
 }
 
 /// Makes room for one more token.
@@ -35,11 +35,11 @@ pub(crate) fn list_tokens(sql: &dyn Sql, now: Timestamp) -> Result<Answer> {
 /// # Errors
 /// 400, if there is none.
 fn make_room(sql: &dyn Sql, now: Timestamp) -> Result<()> {
-    if tokens::count(sql)? < TOKENS_MAX {
+    if tokens::count_tokens(sql)? < TOKENS_MAX {
         return Ok(());
     }
     tokens::forget_ended(sql, now.plus(-FORGOTTEN_AFTER))?;
-    if tokens::count(sql)? < TOKENS_MAX {
+    if tokens::count_tokens(sql)? < TOKENS_MAX {
         return Ok(());
     }
     let detail = format!(
@@ -56,7 +56,7 @@ fn make_room(sql: &dyn Sql, now: Timestamp) -> Result<()> {
 /// 400 that names the field, 403 for a token that the caller may not mint.
 pub(crate) fn mint_token(
     sql: &dyn Sql,
-    by: Option<&Token>,
+    by: Option<&StoredToken>,
     (id, hash): (&TokenId, &TokenHash),
     settings: &TokenSettings,
     replaces: Option<&TokenId>,
@@ -74,8 +74,8 @@ pub(crate) fn mint_token(
     }
     check_settings(settings, now)?;
     make_room(sql, now)?;
-    tokens::insert(sql, id, hash, settings, by.map_or(ROOT, |by| by.id.as_str()), now)?;
-    Answer::of(&show_token(&stored_token(sql, id)?, now))
+    tokens::insert_token(sql, id, hash, settings, by.map_or(ROOT, |by| by.id.as_str()), now)?;
+    Answer::console_answer(&show_token(&stored_token(sql, id)?, now))
 }
 
 /// The most remaining tokens that are listed.
@@ -88,7 +88,7 @@ const CHILDREN_SHOWN: usize = 1000;
 /// 403 if one of them is another admin token than the caller; then none is revoked.
 pub(crate) fn revoke_token(
     sql: &dyn Sql,
-    by: Option<&Token>,
+    by: Option<&StoredToken>,
     id: &TokenId,
     children: bool,
     now: Timestamp,
@@ -96,11 +96,11 @@ pub(crate) fn revoke_token(
     let token = stored_token(sql, id)?;
     rights::may_end(by, &token)?;
     let minted = tokens::descendants(sql, id)?;
-    tokens::revoke(sql, id, now)?;
+    tokens::revoke_token(sql, id, now)?;
     if children {
         for child in &minted {
             rights::may_end(by, child)?;
-            tokens::revoke(sql, &child.id, now)?;
+            tokens::revoke_token(sql, &child.id, now)?;
         }
         return ended_answer(&token, now, &[]);
     }
@@ -114,9 +114,9 @@ pub(crate) fn revoke_token(
 }
 
 /// Returns the answer that tells the edge which token it must forget, and which of its children stay.
-fn ended_answer(token: &Token, end: Timestamp, children: &[ChildToken<'_>]) -> Result<Answer> {
+fn ended_answer(token: &StoredToken, end: Timestamp, children: &[ChildToken<'_>]) -> Result<Answer> {
     let children = if children.is_empty() { None } else { Some(json::to_raw(children)?) };
-    Answer::of(&EndedToken { hash: token.hash, ends_at: Some(end.rfc3339()), children })
+    Answer::console_answer(&EndedToken { hash: token.hash, ends_at: Some(end.rfc3339()), children })
 }
 
 /// Returns the settings of a token's successor, or, once the successor is there, the end of the token. If the request
@@ -126,7 +126,12 @@ fn ended_answer(token: &Token, end: Timestamp, children: &[ChildToken<'_>]) -> R
 /// # Errors
 /// 403 for a token that the caller may not rotate, 409 for a token that has ended or has a successor, 400 for an end
 /// that has passed.
-pub(crate) fn rotate_token(sql: &dyn Sql, by: Option<&Token>, rotation: &Rotation, now: Timestamp) -> Result<Answer> {
+pub(crate) fn rotate_token(
+    sql: &dyn Sql,
+    by: Option<&StoredToken>,
+    rotation: &Rotation,
+    now: Timestamp,
+) -> Result<Answer> {
     let id = &rotation.id;
     let token = replaceable_token(sql, id, now)?;
     let old = token.settings.expires_at;
@@ -134,7 +139,7 @@ pub(crate) fn rotate_token(sql: &dyn Sql, by: Option<&Token>, rotation: &Rotatio
         rights::may_rotate(by, id, &stored_token(sql, successor)?.settings)?;
         let grace = now.plus(rotation.grace_seconds.saturating_mul(1000));
         let end = old.map_or(grace, |end| end.min(grace));
-        tokens::replace(sql, id, successor, end, now)?;
+        tokens::replace_token(sql, id, successor, end, now)?;
         return ended_answer(&token, end, &[]);
     }
     let lifetime = old.map(|end| now.plus(end.0 - token.created.0).min(Timestamp::LAST));
@@ -142,14 +147,14 @@ pub(crate) fn rotate_token(sql: &dyn Sql, by: Option<&Token>, rotation: &Rotatio
     let settings = TokenSettings { expires_at, ..token.settings };
     rights::may_rotate(by, id, &settings)?;
     check_settings(&settings, now)?;
-    Answer::of(&settings)
+    Answer::console_answer(&settings)
 }
 
 /// Returns the token of that id, if it may have a successor.
 ///
 /// # Errors
 /// 404, and 409 for one that has ended or has a successor.
-fn replaceable_token(sql: &dyn Sql, id: &TokenId, now: Timestamp) -> Result<Token> {
+fn replaceable_token(sql: &dyn Sql, id: &TokenId, now: Timestamp) -> Result<StoredToken> {
     let token = stored_token(sql, id)?;
     let refuse = |code, detail: String| Err(Error::new(code, detail));
     if let Some(successor) = &token.replaced_by {
@@ -169,7 +174,7 @@ fn replaceable_token(sql: &dyn Sql, id: &TokenId, now: Timestamp) -> Result<Toke
 }
 
 /// Returns the token of that id.
-fn stored_token(sql: &dyn Sql, id: &TokenId) -> Result<Token> {
+fn stored_token(sql: &dyn Sql, id: &TokenId) -> Result<StoredToken> {
     let missing = || Error::new(Code::TokenNotFound, format!("There is no token {id} in this organisation."));
     tokens::by_id(sql, id)?.ok_or_else(missing)
 }
@@ -195,7 +200,7 @@ fn check_settings(token: &TokenSettings, now: Timestamp) -> Result<()> {
 }
 
 /// Returns a token as the Console sees it: never its secret.
-pub(crate) fn show_token(token: &Token, now: Timestamp) -> console::TokenAnswer<'_> {
+pub(crate) fn show_token(token: &StoredToken, now: Timestamp) -> console::TokenAnswer<'_> {
     let settings = &token.settings;
     console::TokenAnswer {
         id: &token.id,
@@ -216,7 +221,7 @@ pub(crate) fn show_token(token: &Token, now: Timestamp) -> console::TokenAnswer<
 }
 
 /// Returns the whole days until its end; `None` without an end, 0 after it.
-fn days_left(token: &Token, now: Timestamp) -> Option<i64> {
+fn days_left(token: &StoredToken, now: Timestamp) -> Option<i64> {
     match token.settings.expires_at {
         _ if !token.is_alive(now) => Some(0),
         end => end.map(|end| (end.0 - now.0) / DAY),
@@ -224,18 +229,18 @@ fn days_left(token: &Token, now: Timestamp) -> Option<i64> {
 }
 
 /// Returns the longest-living of the providers' tokens, if any is alive.
-fn longest_living(tokens: &[Token], now: Timestamp) -> Option<&Token> {
-    let pushes = |token: &&Token| token.settings.kind == TokenKind::Scim && token.is_alive(now);
+fn longest_living(tokens: &[StoredToken], now: Timestamp) -> Option<&StoredToken> {
+    let pushes = |token: &&StoredToken| token.settings.kind == TokenKind::Scim && token.is_alive(now);
     tokens.iter().filter(pushes).max_by_key(|token| token.settings.expires_at.map_or(i64::MAX, |end| end.0))
 }
 
 /// Returns the token with which pushing will end, and what to do, from 14 days before.
 pub(crate) fn ending_token(sql: &dyn Sql, now: Timestamp) -> Result<Option<(TokenId, String)>> {
-    let tokens = tokens::all(sql)?;
+    let tokens = tokens::all_tokens(sql)?;
     Ok(longest_living(&tokens, now).and_then(|token| Some((token.id.clone(), ending_warning(token, now)?))))
 }
 
-fn ending_warning(token: &Token, now: Timestamp) -> Option<String> {
+fn ending_warning(token: &StoredToken, now: Timestamp) -> Option<String> {
     let end = token.settings.expires_at.filter(|end| *end <= now.plus(WARNED))?;
     let days = (end.0 - now.0) / DAY;
     let when = if days == 0 { "in less than a day".to_owned() } else { format!("in {days} days") };
@@ -257,7 +262,7 @@ pub(crate) fn connection_health(
     other: Vec<String>,
     now: Timestamp,
 ) -> Result<(Health, Option<Timestamp>)> {
-    let tokens = tokens::all(sql)?;
+    let tokens = tokens::all_tokens(sql)?;
     let longest = longest_living(&tokens, now);
     let warning = match longest {
         Some(token) => ending_warning(token, now).map(|sentence| sentence_with_org(&sentence, org)),

@@ -13,8 +13,8 @@ use crate::org::memory::Memory;
 use crate::org::read::pages::Pages;
 use crate::org::settings;
 use crate::scim::schema::Types;
-use crate::store::changes::{self, Before, Change, Facts, Kind as ChangeKind, Totals};
-use crate::store::import::{self as store, place};
+use crate::store::changes::{self, Before, Kind as ChangeKind, PendingChange, RequestFacts, Totals};
+use crate::store::import::{self as store, line_place};
 use crate::store::{Sql, tombstones, transact};
 use serde_json::json;
 
@@ -106,10 +106,10 @@ fn advance_phase(sql: &dyn Sql, job: &mut ImportJob, types: &Types, now: Timesta
         Phase::CheckingMembers => count_members(sql, job)?.then_some(Phase::EmptyingMembers),
         Phase::EmptyingMembers => (!store::empty_members(sql, MEMBERSHIPS)?).then_some(Phase::EmptyingGroups),
         Phase::EmptyingGroups => {
-            (!store::empty(sql, "groups", "Group", (DOCUMENTS, DOCUMENT_BYTES))?).then_some(Phase::EmptyingUsers)
+            (!store::remove_old(sql, "groups", "Group", (DOCUMENTS, DOCUMENT_BYTES))?).then_some(Phase::EmptyingUsers)
         }
         Phase::EmptyingUsers => {
-            (!store::empty(sql, "users", "User", (DOCUMENTS, DOCUMENT_BYTES))?).then_some(Phase::WritingUsers)
+            (!store::remove_old(sql, "users", "User", (DOCUMENTS, DOCUMENT_BYTES))?).then_some(Phase::WritingUsers)
         }
         Phase::WritingUsers => write_resources(sql, job, "users")?.then_some(Phase::WritingGroups),
         Phase::WritingGroups => write_resources(sql, job, "groups")?.then_some(Phase::WritingMembers),
@@ -139,7 +139,7 @@ fn advance_phase(sql: &dyn Sql, job: &mut ImportJob, types: &Types, now: Timesta
 
 /// Applies the lines that refer to others, in their order. Returns true at the end.
 fn apply_lines(sql: &dyn Sql, job: &mut ImportJob, types: &Types, now: Timestamp) -> Result<bool> {
-    let lines = store::lines(sql, job.at.0, LINES, LINE_BYTES)?;
+    let lines = store::lines_after(sql, job.at.0, LINES, LINE_BYTES)?;
     let (end, mut left) = (lines.is_empty(), MEMBERSHIPS);
     for (key, _, text) in lines {
         if left <= 0 {
@@ -154,7 +154,7 @@ fn apply_lines(sql: &dyn Sql, job: &mut ImportJob, types: &Types, now: Timestamp
                     job.passed = passed.map(|id| (key, id));
                 }
             }
-            Ok(Line::Tombstone(id, kind)) => store::bury(sql, &id, kind, false)?,
+            Ok(Line::Tombstone(id, kind)) => store::bury_resource(sql, &id, kind, false)?,
             Ok(Line::Change(change)) => apply_change(sql, key, &change)?,
             Ok(_) => {}
             Err(error) => return Err(error_at(key, error.code, error.detail)),
@@ -167,34 +167,35 @@ fn add_members(sql: &dyn Sql, key: i64, group: &str, users: &str) -> Result<Opti
     if let Some(nested) = store::group_among(sql, users)? {
         return Err(error_at(key, Code::NestedGroup, format!("Group {group} cannot hold {nested}, which is a group.")));
     }
-    store::join(sql, group, users)
+    store::join_group(sql, group, users)
 }
 
 fn apply_change(sql: &dyn Sql, key: i64, change: &line::ImportedChange) -> Result<()> {
     let one = json!([change.id]).to_string();
     if let Some(groups) = &change.left {
-        store::leave(sql, groups, &one)?;
+        store::leave_groups(sql, groups, &one)?;
     }
     if let Some((added, removed)) = &change.members {
         add_members(sql, key, &change.id, added)?;
-        store::leave(sql, &one, removed)?;
+        store::leave_groups(sql, &one, removed)?;
     }
     if let Some(line) = &change.resource {
         put_resource(sql, key, line)?;
     }
     if let Some(kind) = change.deleted {
-        store::bury(sql, &change.id, kind, true)?;
+        store::bury_resource(sql, &change.id, kind, true)?;
     }
     change.versions.iter().try_for_each(|(group, version, at)| store::touch_group(sql, group, *version, *at))
 }
 
 /// Checks some users or groups: no two may have the same name. Returns true at the end.
 fn check_names(sql: &dyn Sql, job: &mut ImportJob, table: &str) -> Result<bool> {
-    let walked = store::walk(sql, table, job.at.0, DOCUMENTS)?;
+    let walked = store::count_rows(sql, table, job.at.0, DOCUMENTS)?;
     let Some(last) = walked.last else { return Ok(true) };
-    if let Some((attribute, value, one, other)) = store::clash(sql, table, job.at.0, last)? {
+    if let Some((attribute, value, one, other)) = store::find_clash(sql, table, job.at.0, last)? {
         let (one, other) = (one.max(other), one.min(other));
-        let with = if other == 0 { "among the tombstones".to_owned() } else { format!("in {} already", place(other)) };
+        let with =
+            if other == 0 { "among the tombstones".to_owned() } else { format!("in {} already", line_place(other)) };
         return Err(error_at(
             one,
             Code::ImportContradiction,
@@ -215,8 +216,9 @@ fn check_names(sql: &dyn Sql, job: &mut ImportJob, table: &str) -> Result<bool> 
 /// Counts some memberships; at the end all counts must agree.
 fn count_members(sql: &dyn Sql, job: &mut ImportJob) -> Result<bool> {
     let (count, last) = store::walk_members(sql, job.at, MEMBERSHIPS)?;
-    if let Some((group, user)) = store::astray(sql, job.at, last)? {
-        let detail = format!("the user of {} is a member still, and a change deleted one of the two.", place(user));
+    if let Some((group, user)) = store::find_astray(sql, job.at, last)? {
+        let detail =
+            format!("the user of {} is a member still, and a change deleted one of the two.", line_place(user));
         return Err(error_at(group, Code::ImportContradiction, detail));
     }
     let [_, _, _, memberships, tombstones] = &mut job.counts;
@@ -227,14 +229,17 @@ fn count_members(sql: &dyn Sql, job: &mut ImportJob) -> Result<bool> {
     }
     *tombstones = store::count_tombstones(sql)?;
     let key = job.end;
-    let line = store::line(sql, key)?.map(|(_, text)| line::read_line(&text, &Types::default(), Timestamp(0)));
-    let Some(Ok(Line::End(end))) = line else { return Err(store::unreadable(key)) };
+    let line = store::find_line(sql, key)?.map(|(_, text)| line::read_line(&text, &Types::default(), Timestamp(0)));
+    let Some(Ok(Line::End(end))) = line else { return Err(store::unreadable_line(key)) };
     for ((name, said), found) in COUNTS.iter().zip(end.counts).zip(job.counts) {
         // The oldest tombstones may have been forgotten while the snapshot was read.
         let forgotten = *name == "tombstones" && found > said;
         if said != found && !forgotten {
             let passed = job.passed.as_ref().map(|(key, id)| {
-                format!(" The first member that is not in the import is {id}, or its group is not, in {}.", place(*key))
+                format!(
+                    " The first member that is not in the import is {id}, or its group is not, in {}.",
+                    line_place(*key)
+                )
             });
             let detail =
                 format!("counts.{name} is {said}, but the import contains {found}.{}", passed.unwrap_or_default());
@@ -247,19 +252,19 @@ fn count_members(sql: &dyn Sql, job: &mut ImportJob) -> Result<bool> {
 }
 
 fn write_resources(sql: &dyn Sql, job: &mut ImportJob, table: &str) -> Result<bool> {
-    let seq = changes::head(sql)?.seq + 1;
-    let last = store::write(sql, table, job.at.0, (DOCUMENTS, DOCUMENT_BYTES), seq)?;
+    let seq = changes::read_head(sql)?.seq + 1;
+    let last = store::write_rows(sql, table, job.at.0, (DOCUMENTS, DOCUMENT_BYTES), seq)?;
     let Some(last) = last else { return Ok(true) };
-    store::unbury(sql, table, job.at.0, last)?;
+    store::unbury_ids(sql, table, job.at.0, last)?;
     job.at.0 = last;
     Ok(false)
 }
 
 /// Writes the one change that tells of the import.
 fn append_change(sql: &dyn Sql, job: &mut ImportJob, now: Timestamp) -> Result<()> {
-    let head = changes::head(sql)?;
+    let head = changes::read_head(sql)?;
     let [users, active_users, groups, memberships, _] = job.counts;
-    let change = Change {
+    let change = PendingChange {
         kind: ChangeKind::Imported,
         resource: "Organisation",
         id: job.org.clone(),
@@ -269,7 +274,7 @@ fn append_change(sql: &dyn Sql, job: &mut ImportJob, now: Timestamp) -> Result<(
         totals: Totals { users, active_users, groups, memberships },
     };
     let request = RequestId::parse(&job.request).unwrap_or_else(RequestId::nil);
-    let facts = Facts {
+    let facts = RequestFacts {
         request: &request,
         clock: now,
         idempotency_key: None,
@@ -279,7 +284,7 @@ fn append_change(sql: &dyn Sql, job: &mut ImportJob, now: Timestamp) -> Result<(
         status: 202,
         repairs: Vec::new(),
     };
-    changes::append(sql, &head, now.max(head.at), &facts, &[change])?;
+    changes::append_changes(sql, &head, now.max(head.at), &facts, &[change])?;
     tombstones::forget_count(sql)?;
     job.seq = Some(head.seq + 1);
     Ok(())

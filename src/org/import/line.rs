@@ -19,8 +19,8 @@ type LineFields = Map<String, Value>;
 /// A line, read and checked.
 pub(super) enum Line {
     From,
-    User(String, Box<user_rows::Content>, Marks),
-    Group(String, Box<group_rows::Content>, Marks),
+    User(String, Box<user_rows::UserContent>, Marks),
+    Group(String, Box<group_rows::GroupContent>, Marks),
     /// A group's id, and members' ids as a JSON array.
     Members(String, String),
     /// An id and `User` or `Group`.
@@ -322,6 +322,6 @@ pub(super) fn put_resource(sql: &dyn Sql, key: i64, line: &Line) -> Result<()> {
     match line {
         Line::User(id, content, marks) => import_rows::put_user(sql, key, id, content, *marks),
         Line::Group(id, content, marks) => import_rows::put_group(sql, key, id, content, *marks),
-        _ => Err(import_rows::unreadable(key)),
+        _ => Err(import_rows::unreadable_line(key)),
     }
 }

@@ -12,7 +12,7 @@ use crate::id::{OrgId, Timestamp};
 use crate::org::provision::growth;
 use crate::org::settings::Settings;
 use crate::scim::schema::Types;
-use crate::store::import::{self as store, Part, place};
+use crate::store::import::{self as store, ArrivedPart, line_place};
 use crate::store::{Sql, TEXT_MAX, due, transact};
 
 /// The largest part, in lines; one of 8 MiB has fewer.
@@ -72,7 +72,7 @@ pub(super) fn receive_lines(
             format!("This import is {} and takes no more parts.", job.phase.state()),
         ));
     }
-    let arrived = store::part(sql, part)?.map_or(0, |part| part.lines);
+    let arrived = store::find_part(sql, part)?.map_or(0, |part| part.lines);
     if line > 1 && arrived != line - 1 {
         return Err(conflict(Code::ImportPartTwice, format!("Part {part} was sent twice at once. Send it again.")));
     }
@@ -93,21 +93,21 @@ pub(super) fn receive_lines(
         }
         let located = |error: Error| {
             let detail = format!("Part {part}, line {number}: {}", error.detail);
-            error.saying(detail)
+            error.with_detail(detail)
         };
-        read.push((store::key(part, number), text, line::read_line(text, types, now).map_err(located)?));
+        read.push((store::line_key(part, number), text, line::read_line(text, types, now).map_err(located)?));
     }
     let count = read.len() as i64;
     transact(sql, || {
         if line == 1 {
-            store::forget(sql, part)?;
+            store::forget_part(sql, part)?;
         }
         for (key, text, line) in &read {
             store_line(sql, *key, text, line)?;
         }
-        store::arrived(sql, Part { part, lines: line - 1 + count, whole: last })
+        store::note_arrived(sql, ArrivedPart { part, lines: line - 1 + count, whole: last })
     })?;
-    Answer::of(&ImportPart { part, lines: line - 1 + count, complete: last })
+    Answer::console_answer(&ImportPart { part, lines: line - 1 + count, complete: last })
 }
 
 /// Checks that all parts were sent, and starts the job. One that was set aside continues.
@@ -127,7 +127,7 @@ pub(super) fn finish_import(
         return Err(conflict(Code::ImportState, format!("This import is {} already.", job.phase.state())));
     }
     may_replace_directory(sql, settings.scim_enabled, job.half)?;
-    let parts = store::parts(sql)?;
+    let parts = store::all_parts(sql)?;
     for (wanted, part) in (1..).zip(&parts) {
         if part.part != wanted {
             return Err(conflict(
@@ -142,12 +142,12 @@ pub(super) fn finish_import(
         }
     }
     let lines = parts.iter().map(|part| part.lines).sum::<i64>();
-    if store::line(sql, store::key(1, 1))?.is_none_or(|(kind, _)| kind != "from") {
+    if store::find_line(sql, store::line_key(1, 1))?.is_none_or(|(kind, _)| kind != "from") {
         return Err(Error::new(Code::ImportCutOff, "The first line of part 1 must be {\"from\": ...}."));
     }
-    let key = parts.last().map_or(0, |last| store::key(last.part, last.lines));
+    let key = parts.last().map_or(0, |last| store::line_key(last.part, last.lines));
     let Some(Line::End(end)) =
-        store::line(sql, key)?.map(|(_, text)| line::read_line(&text, &Types::default(), now)).transpose()?
+        store::find_line(sql, key)?.map(|(_, text)| line::read_line(&text, &Types::default(), now)).transpose()?
     else {
         return Err(Error::new(
             Code::ImportCutOff,
@@ -180,7 +180,7 @@ fn give_up(sql: &dyn Sql, before: &ImportJob, another: Option<ImportJob>, now: T
             Some(job) => save_job(sql, job)?,
             None => store::set_job(sql, None)?,
         }
-        due::set(sql, IMPORT, more.then_some(now))?;
+        due::set_due(sql, IMPORT, more.then_some(now))?;
         Ok(more)
     })
 }
@@ -188,29 +188,29 @@ fn give_up(sql: &dyn Sql, before: &ImportJob, another: Option<ImportJob>, now: T
 fn store_line(sql: &dyn Sql, key: i64, text: &str, line: &Line) -> Result<()> {
     match line {
         Line::User(id, ..) | Line::Group(id, ..) => {
-            if let Some(other) = store::brought(sql, id)? {
+            if let Some(other) = store::line_of_id(sql, id)? {
                 return Err(error_at(
                     key,
                     Code::ImportContradiction,
-                    format!("The id {id} is in {} already.", place(other)),
+                    format!("The id {id} is in {} already.", line_place(other)),
                 ));
             }
             put_resource(sql, key, line)
         }
-        Line::From if key != store::key(1, 1) => {
+        Line::From if key != store::line_key(1, 1) => {
             Err(error_at(key, Code::ImportContradiction, "Only the first line of part 1 may be from."))
         }
-        Line::From => store::keep(sql, key, "from", text),
-        Line::Members(..) => store::keep(sql, key, "members", text),
-        Line::Tombstone(..) => store::keep(sql, key, "tombstone", text),
-        Line::Change(_) => store::keep(sql, key, "change", text),
-        Line::End(_) => store::keep(sql, key, "at", text),
+        Line::From => store::keep_line(sql, key, "from", text),
+        Line::Members(..) => store::keep_line(sql, key, "members", text),
+        Line::Tombstone(..) => store::keep_line(sql, key, "tombstone", text),
+        Line::Change(_) => store::keep_line(sql, key, "change", text),
+        Line::End(_) => store::keep_line(sql, key, "at", text),
     }
 }
 
 fn set_going(sql: &dyn Sql, job: &ImportJob, now: Timestamp) -> Result<()> {
     transact(sql, || {
         save_job(sql, job)?;
-        due::set(sql, IMPORT, Some(now))
+        due::set_due(sql, IMPORT, Some(now))
     })
 }

@@ -6,7 +6,7 @@ use crate::error::{Code, Error, Result};
 use crate::id::{OrgId, Seq};
 use crate::org::address::{error_with_org, sentence_with_org};
 use crate::scim::json;
-use crate::store::import::{self as store, Part, place};
+use crate::store::import::{self as store, ArrivedPart, line_place};
 use crate::store::{Sql, changes};
 use serde::{Deserialize, Serialize};
 
@@ -98,7 +98,7 @@ pub(super) struct ImportJob {
 }
 
 pub(super) fn stored_job(sql: &dyn Sql) -> Result<Option<ImportJob>> {
-    store::job(sql)?.map(|text| json::own(&text)).transpose()
+    store::read_job(sql)?.map(|text| json::own(&text)).transpose()
 }
 
 pub(super) fn save_job(sql: &dyn Sql, job: &ImportJob) -> Result<()> {
@@ -141,7 +141,7 @@ pub(crate) fn directory_busy(writing: Writing, org: &OrgId) -> Error {
 
 /// Checks that the directory may be replaced. An incomplete one may be: SCIM does not reach it.
 pub(super) fn may_replace_directory(sql: &dyn Sql, scim_enabled: bool, half: bool) -> Result<()> {
-    let totals = changes::head(sql)?.totals;
+    let totals = changes::read_head(sql)?.totals;
     if scim_enabled && !half && (totals.users, totals.groups) != (0, 0) {
         return Err(conflict(
             Code::DirectoryInUse,
@@ -153,7 +153,7 @@ pub(super) fn may_replace_directory(sql: &dyn Sql, scim_enabled: bool, half: boo
 }
 
 pub(super) fn clear_received(sql: &dyn Sql) -> Result<bool> {
-    store::clear(sql, (DOCUMENTS, DOCUMENT_BYTES), MEMBERSHIPS)
+    store::clear_lines(sql, (DOCUMENTS, DOCUMENT_BYTES), MEMBERSHIPS)
 }
 
 /// Returns the job to show, for the Console.
@@ -176,16 +176,16 @@ pub(super) fn way_out(job: &ImportJob) -> String {
 pub(super) fn position_text(job: &ImportJob) -> String {
     match job.at.0 {
         0 => job.phase.doing().to_owned(),
-        key => format!("{}: {}", job.phase.doing(), place(key)),
+        key => format!("{}: {}", job.phase.doing(), line_place(key)),
     }
 }
 
 /// Answers the state of the import.
 pub(crate) fn import_status(sql: &dyn Sql, org: &OrgId) -> Result<Answer> {
     let job = job_shown(sql).map_err(|error| error_with_org(error, org))?;
-    let part = |part: Part| ImportPart { part: part.part, lines: part.lines, complete: part.whole };
+    let part = |part: ArrivedPart| ImportPart { part: part.part, lines: part.lines, complete: part.whole };
     let over = matches!(job.phase, Phase::Done | Phase::Failed);
-    let parts = if over { Vec::new() } else { store::parts(sql)? };
+    let parts = if over { Vec::new() } else { store::all_parts(sql)? };
     let parts = parts.into_iter().map(part).collect();
     let position =
         matches!(job.phase.state(), ImportState::Checking | ImportState::Writing).then(|| position_text(&job));
@@ -194,7 +194,7 @@ pub(crate) fn import_status(sql: &dyn Sql, org: &OrgId) -> Result<Answer> {
         error => error.clone(),
     };
     let error = error.map(|error| sentence_with_org(&error, org));
-    Answer::of(&ImportStatus { state: job.phase.state(), parts, position, error, seq: job.seq })
+    Answer::console_answer(&ImportStatus { state: job.phase.state(), parts, position, error, seq: job.seq })
 }
 
 pub(super) fn no_import() -> Error {
@@ -202,7 +202,7 @@ pub(super) fn no_import() -> Error {
 }
 
 pub(super) fn error_at(key: i64, code: Code, detail: impl std::fmt::Display) -> Error {
-    let place = place(key);
+    let place = line_place(key);
     Error::new(code, format!("P{}: {detail}", place.trim_start_matches('p')))
 }
 

@@ -24,7 +24,7 @@ pub(crate) fn is_needed(sql: &dyn Sql) -> Result<bool> {
 /// # Errors
 /// Internal only.
 pub(crate) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<Option<Timestamp>> {
-    let rows = store::old(sql, ROWS_A_STEP)?;
+    let rows = store::old_entries(sql, ROWS_A_STEP)?;
     let Some(last) = rows.last() else { return Ok(None) };
     for one in &rows {
         let why: Value = json::own(&one.why)?;
@@ -33,7 +33,7 @@ pub(crate) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result
         let rest = facts.into_iter().chain([&one.facts.idp, &one.method, &one.resource]).map(String::len).sum();
         let (error, names) = row::fit_row(why, names.iter().map(|name| row::cut_name(name)).collect(), rest);
         let names = serde_json::to_string(&names).map_err(Error::internal)?;
-        let entry = store::Entry {
+        let entry = store::RefusalEntry {
             key: &one.key,
             outcome: &one.outcome,
             request: &one.facts.request,
@@ -43,7 +43,7 @@ pub(crate) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result
             error: &error,
             names: &names,
         };
-        store::put(sql, &entry, one.first, one.last, one.count)?;
+        store::put_entry(sql, &entry, one.first, one.last, one.count)?;
         memory.evidence.forget_token(&one.key.token);
     }
     store::forget_old(sql, &last.key.fingerprint)?;

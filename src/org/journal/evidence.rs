@@ -34,7 +34,7 @@ impl Evidence {
             if self.numbers.len() >= TOKENS_MAX {
                 self.numbers.clear();
             }
-            let read = store::numbers(sql, token, ROWS_A_CODE)?.into_iter().collect();
+            let read = store::rows_by_code(sql, token, ROWS_A_CODE)?.into_iter().collect();
             self.numbers.insert(token.to_owned(), read);
         }
         Ok(self.numbers.entry(token.to_owned()).or_default())
@@ -50,7 +50,7 @@ impl Evidence {
     pub(crate) fn count_rows(&mut self, sql: &dyn Sql) -> Result<usize> {
         let rows = match self.rows {
             Some(rows) => rows,
-            None => store::number(sql)?,
+            None => store::count_rows(sql)?,
         };
         self.rows = Some(rows);
         Ok(usize::try_from(rows).unwrap_or_default())

@@ -36,10 +36,10 @@ const ROWS_AT_ONCE: i64 = 50;
 /// Internal only.
 pub(crate) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<Option<Timestamp>> {
     transact(sql, || {
-        journal::prune(sql, now)?;
+        journal::prune_traffic(sql, now)?;
         warning::warn_of_token(sql, now)?;
-        let more = changes::prune(sql, now, PRUNE_STEP)?
-            | tombstones::prune(sql, tombstones::KEPT, TOMBSTONES_STEP)?
+        let more = changes::prune_changes(sql, now, PRUNE_STEP)?
+            | tombstones::prune_tombstones(sql, tombstones::KEPT, TOMBSTONES_STEP)?
             | take_round_step(sql, &mut memory.evidence, now)?;
         if !more {
             // The next step begins another round.
@@ -53,12 +53,12 @@ pub(crate) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result
 fn take_round_step(sql: &dyn Sql, evidence: &mut Evidence, now: Timestamp) -> Result<bool> {
     let mut round = evidence.round.take().unwrap_or_else(Round::new);
     if let Some(after) = round.after.take() {
-        let next = store::further(sql, &after, ROWS_A_STEP)?;
+        let next = store::key_further(sql, &after, ROWS_A_STEP)?;
         let end = next.clone().unwrap_or_else(|| edge_of_code("~"));
-        for token in store::forget(sql, &after, &end, now.plus(-KEPT_MILLISECONDS))? {
+        for token in store::forget_range(sql, &after, &end, now.plus(-KEPT_MILLISECONDS))? {
             evidence.forget_token(&token);
         }
-        round.add(store::bytes(sql, &after, &end)?);
+        round.add(store::bytes_of_range(sql, &after, &end)?);
         round.after = next;
     } else {
         make_room(sql, evidence, &mut round)?;

@@ -13,13 +13,13 @@ use crate::directory::console::{Day, EntryToken, JournalEntry, JournalPage, Nest
 use crate::directory::query::Journal;
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result};
-use crate::id::{OrgId, Timestamp, TokenHash, whole};
+use crate::id::{OrgId, Timestamp, TokenHash, parse_number};
 use crate::org::address::sentence_with_org;
 use crate::org::memory::Memory;
 use crate::scim::json;
 use crate::store::Sql;
-use crate::store::journal::{self as store, Applied, Place};
-use crate::store::refused::{self, Key, Position, Refused};
+use crate::store::journal::{self as store, AppliedRequest, JournalPlace};
+use crate::store::refused::{self, Key, RefusalPosition, RefusalRow};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -40,11 +40,11 @@ pub(crate) fn journal_page(
     query: &Journal,
     budget: &Budget,
 ) -> Result<Answer> {
-    let mut place = query.after.as_deref().map_or(Ok(Place::start()), parse_place)?;
+    let mut place = query.after.as_deref().map_or(Ok(JournalPlace::before_newest()), parse_place)?;
     let limit = query.limit.min(LIMIT_MAX);
     let outcome = query.outcome.as_deref().unwrap_or("applied");
     let (mut applied, cut) = match outcome == "applied" && !query.nested && place.seq > 0 {
-        true => store::applied(sql, query, place.seq, limit + 1)?,
+        true => store::applied_below(sql, query, place.seq, limit + 1)?,
         false => (Vec::new(), None),
     };
     let refused = match query.outcome.as_deref() == Some("applied") {
@@ -52,14 +52,14 @@ pub(crate) fn journal_page(
         true => Vec::new(),
     };
     let traffic = match &query.after {
-        None => Some(store::traffic(sql)?),
+        None => Some(store::all_traffic(sql)?),
         Some(_) => None,
     };
     let days: Option<Vec<Day<'_>>> = traffic.as_ref().map(|days| days.iter().map(show_day).collect());
     let days_bytes = json::to_raw(&days)?.get().len();
     // Older refusals wait until the changes of their time are read.
-    let (all, ready) = (refused.len(), |one: &Refused| cut.is_none_or(|(_, at)| one.last > at));
-    let mut refused: Vec<Refused> = refused.into_iter().filter(ready).collect();
+    let (all, ready) = (refused.len(), |one: &RefusalRow| cut.is_none_or(|(_, at)| one.last > at));
+    let mut refused: Vec<RefusalRow> = refused.into_iter().filter(ready).collect();
     let waiting = refused.len() < all;
     applied.reverse();
     refused.reverse();
@@ -85,7 +85,7 @@ pub(crate) fn journal_page(
         if let Some(change) = applied.pop_if(|_| newer) {
             place.seq = change.seq;
         } else if let Some(refusal) = refused.pop() {
-            place.refusal = refusal.at();
+            place.refusal = refusal.position_of();
         }
     }
     if applied.is_empty() {
@@ -93,7 +93,7 @@ pub(crate) fn journal_page(
         place.seq = cut.map_or(0, |(seq, _)| seq + 1);
     }
     let more = waiting || cut.is_some() || !applied.is_empty() || !refused.is_empty();
-    Answer::of(&JournalPage { entries, next: more.then(|| place_text(&place)), days })
+    Answer::console_answer(&JournalPage { entries, next: more.then(|| place_text(&place)), days })
 }
 
 /// Returns the entries after `place`, at most `limit`. An entry that is seen again during the reading moves before that
@@ -102,10 +102,10 @@ fn next_refusals(
     sql: &dyn Sql,
     evidence: &mut Evidence,
     wanted: &Journal,
-    place: &Position,
+    place: &RefusalPosition,
     limit: i64,
     budget: &Budget,
-) -> Result<Vec<Refused>> {
+) -> Result<Vec<RefusalRow>> {
     if wanted.after.is_none() {
         // There may be newer ones.
         evidence.order = None;
@@ -122,11 +122,11 @@ fn next_refusals(
             }
         };
         let begin = order.next.partition_point(|at| *at <= place);
-        let places: Vec<Position> = order.next.iter().skip(begin).take(left).cloned().collect();
+        let places: Vec<RefusalPosition> = order.next.iter().skip(begin).take(left).cloned().collect();
         evidence.order = Some(order);
         let Some(last) = places.last() else { break };
         place = last.clone();
-        found.extend(refused::load(sql, &places)?);
+        found.extend(refused::load_entries(sql, &places)?);
     }
     Ok(found)
 }
@@ -137,14 +137,14 @@ fn looking_units(rows: usize, wanted: &Journal) -> usize {
     if wanted.resource.is_some() || wanted.nested { (rows * 25).min(450_000) } else { rows }
 }
 
-fn place_text(Place { seq, refusal: Position { last, key } }: &Place) -> String {
+fn place_text(JournalPlace { seq, refusal: RefusalPosition { last, key } }: &JournalPlace) -> String {
     let Key { code, token, fingerprint } = key;
     format!("{seq}.{}.{fingerprint}.{code}.{token}", last.0)
 }
 
-fn parse_place(text: &str) -> Result<Place> {
+fn parse_place(text: &str) -> Result<JournalPlace> {
     let mut parts = text.splitn(5, '.');
-    let mut number = || parts.next().and_then(whole);
+    let mut number = || parts.next().and_then(parse_number);
     let read = number().zip(number());
     let fingerprint = parts.next().filter(|text| text.is_empty() || TokenHash::parse(text).is_some());
     let code = parts.next().unwrap_or(AFTER_ALL_CODES);
@@ -153,13 +153,13 @@ fn parse_place(text: &str) -> Result<Place> {
         (Some((seq, at)), Some(fingerprint)) => {
             let text = str::to_owned;
             let key = Key { code: text(code), token: text(token), fingerprint: text(fingerprint) };
-            Ok(Place { seq, refusal: Position { last: Timestamp(at), key } })
+            Ok(JournalPlace { seq, refusal: RefusalPosition { last: Timestamp(at), key } })
         }
         _ => Err(Error::new(Code::InvalidPosition, "after must be the `next` value of the previous page.")),
     }
 }
 
-fn show_applied(one: &Applied) -> Result<Box<RawValue>> {
+fn show_applied(one: &AppliedRequest) -> Result<Box<RawValue>> {
     let all: Vec<String> = json::own(&one.repairs)?;
     // A repair has a name, a note is a sentence.
     let (notes, repairs): (Vec<String>, Vec<String>) = all.into_iter().partition(|text| text.contains(' '));
@@ -204,7 +204,7 @@ struct Why {
     cut: bool,
 }
 
-fn show_refused(one: &Refused, org: &OrgId) -> Result<Box<RawValue>> {
+fn show_refused(one: &RefusalRow, org: &OrgId) -> Result<Box<RawValue>> {
     let why: Why = json::own(&one.why)?;
     let mut notes = why.notes.unwrap_or_default();
     if why.cut {
@@ -252,7 +252,7 @@ fn show_day(one: &store::Traffic) -> Day<'_> {
     }
 }
 
-fn show_token(facts: &store::Facts) -> Option<EntryToken<'_>> {
+fn show_token(facts: &store::CallerFacts) -> Option<EntryToken<'_>> {
     facts.token.as_ref().map(|id| EntryToken { id, name: facts.token_name.as_deref() })
 }
 

@@ -24,10 +24,10 @@ pub(crate) fn save_counters(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) 
     }
     transact(sql, || {
         for (key, (repeats, at)) in memory.unsaved.repeats.iter().take(SAVED_AT_ONCE) {
-            rows::count(sql, key, *repeats, *at)?;
+            rows::count_repeats(sql, key, *repeats, *at)?;
         }
         for (token, at) in &memory.unsaved.used {
-            tokens::used(sql, token, *at)?;
+            tokens::note_used(sql, token, *at)?;
         }
         memory.unsaved.traffic.iter().try_for_each(|counted| store::add_traffic(sql, counted))
     })?;

@@ -38,7 +38,7 @@ fn put_warning(sql: &dyn Sql, key: &Key, sentence: &str, now: Timestamp) -> Resu
     let why = json!({ "code": key.code, "detail": sentence });
     let rest = key.code.len() + key.token.len() + key.fingerprint.len() + OUTCOME.len();
     let (error, _) = row::fit_row(why, Vec::new(), rest);
-    let row = store::Entry {
+    let row = store::RefusalEntry {
         key,
         outcome: OUTCOME,
         request: "",
@@ -49,7 +49,7 @@ fn put_warning(sql: &dyn Sql, key: &Key, sentence: &str, now: Timestamp) -> Resu
         names: "[]",
     };
     match store::last_seen(sql, key)? {
-        Some(_) => store::renew(sql, &row, now),
-        None => store::insert(sql, &row, now),
+        Some(_) => store::renew_names(sql, &row, now),
+        None => store::insert_entry(sql, &row, now),
     }
 }

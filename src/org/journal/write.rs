@@ -83,7 +83,7 @@ pub(crate) fn write_token_refusal<A>(
         Kind::Unauthorized => access::why_not(&token, call, now),
         _ => error.clone(),
     };
-    let error = if outside { error.about(&call.address) } else { error };
+    let error = if outside { error.with_names(&call.address) } else { error };
     let target = (call.method.as_str(), below_base(&call.path, &call.org));
     let entry =
         NewEntry::of_refusal(call.into(), Some(token.id.as_str()), (target.0, &target.1), &error, &memory.types);
@@ -133,7 +133,7 @@ fn write_entry(sql: &dyn Sql, memory: &mut Memory, entry: &NewEntry<'_>, now: Ti
         memory.unsaved.count_request(entry.call.idp, Outcome::Refused, now);
     }
     let key = entry.row_key();
-    let known = store::names(sql, &key)?;
+    let known = store::known_names(sql, &key)?;
     let is_known = known.is_some();
     let mut names = entry.names.clone();
     if let Some((known, cut)) = known {
@@ -157,7 +157,7 @@ fn write_entry(sql: &dyn Sql, memory: &mut Memory, entry: &NewEntry<'_>, now: Ti
     let (error, names) = row::fit_row(entry.why.clone(), names, rest);
     let names = serde_json::to_string(&names).map_err(Error::internal)?;
     let row = entry_row(entry, &key, &error, &names);
-    transact(sql, || if is_known { store::renew(sql, &row, now) } else { store::insert(sql, &row, now) })?;
+    transact(sql, || if is_known { store::renew_names(sql, &row, now) } else { store::insert_entry(sql, &row, now) })?;
     if !is_known {
         *memory.evidence.numbers_by_code(sql, &key.token)?.entry(key.code).or_default() += 1;
         memory.evidence.note_added();
@@ -183,14 +183,14 @@ fn count_entry(sql: &dyn Sql, memory: &mut Memory, entry: &NewEntry<'_>, key: Ke
         }
     }
     let error = error.to_string();
-    let row = store::Entry { method: "", resource: "", ..entry_row(entry, &key, &error, "[]") };
-    transact(sql, || store::insert(sql, &row, now))?;
+    let row = store::RefusalEntry { method: "", resource: "", ..entry_row(entry, &key, &error, "[]") };
+    transact(sql, || store::insert_entry(sql, &row, now))?;
     memory.evidence.note_added();
     Ok(())
 }
 
-fn entry_row<'a>(entry: &'a NewEntry<'_>, key: &'a Key, error: &'a str, names: &'a str) -> store::Entry<'a> {
-    store::Entry {
+fn entry_row<'a>(entry: &'a NewEntry<'_>, key: &'a Key, error: &'a str, names: &'a str) -> store::RefusalEntry<'a> {
+    store::RefusalEntry {
         key,
         outcome: entry.outcome,
         request: entry.call.request.as_str(),

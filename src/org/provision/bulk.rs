@@ -236,7 +236,7 @@ impl<'a> Run<'a> {
         Ok(missing.map(|other| {
             let name = self.bulk_name(*other);
             Error::new(Code::BulkFailedReference, format!("This operation refers to {name}, which failed."))
-                .about([name])
+                .with_names([name])
         }))
     }
 

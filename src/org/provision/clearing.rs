@@ -30,18 +30,18 @@ pub(crate) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result
     // Groups come first: a user then has no membership left in a gone group.
     if let Some(group) = memberships::gone_group(sql)? {
         if !memberships::clear_group(sql, group.key, MEMBERS_A_STEP)? {
-            groups::delete(sql, group.key)?;
+            groups::delete_group(sql, group.key)?;
         }
         return Ok(Some(now));
     }
     let Some(user) = memberships::gone_user(sql)? else { return Ok(None) };
-    let left = memberships::some(sql, user.key, GROUPS_A_STEP)?;
+    let left = memberships::some_groups(sql, user.key, GROUPS_A_STEP)?;
     if left.is_empty() {
-        users::delete(sql, user.key)?;
+        users::delete_user(sql, user.key)?;
     } else {
-        let head = changes::head(sql)?;
+        let head = changes::read_head(sql)?;
         let at = now.max(head.at);
-        memberships::leave(sql, user.key, &left, at)?;
+        memberships::leave_groups(sql, user.key, &left, at)?;
         memberships::append_left(sql, &head, at, &user, &left)?;
     }
     Ok(Some(now))

@@ -21,7 +21,7 @@ use crate::scim::schema::{Kinds, ResourceType};
 use crate::scim::unregistered::Unresolved;
 use crate::store::changes::Kind as ChangeKind;
 use crate::store::folded::folded;
-use crate::store::groups::{self as store, Content, Group};
+use crate::store::groups::{self as store, Group, GroupContent};
 use crate::store::{Sql, due, members, tombstones};
 use serde_json::{Value, json};
 
@@ -64,7 +64,7 @@ pub(crate) fn create_group(mutation: &mut Mutation<'_>, group: &Resource, ids: &
     let id = GroupId::parse(&mutation.new_id()).ok_or_else(|| Error::internal("generated an invalid id"))?;
     // Its last change is that of its last members.
     let last = mutation.next_seq() + effect.count_changes();
-    let key = store::insert(mutation.sql, &id, &content, last, mutation.changed_at())?;
+    let key = store::insert_group(mutation.sql, &id, &content, last, mutation.changed_at())?;
     mutation.totals.groups += 1;
     mutation.add_change(ChangeKind::Created, "Group", id.as_str(), None);
     membership::write_effect(mutation, key, id.as_str(), &effect)?;
@@ -157,12 +157,12 @@ pub(crate) fn delete_group(mutation: &mut Mutation<'_>, id: &GroupId) -> Result<
     mutation.spend_document(&group.content.doc)?;
     let mut before = parse_attributes(&group.content.doc)?;
     if membership::is_large(mutation.sql, group.key)? {
-        let count = members::count(mutation.sql, group.key, members::BEFORE_ALL, -members::BEFORE_ALL)?;
+        let count = members::count_members(mutation.sql, group.key, members::BEFORE_ALL, -members::BEFORE_ALL)?;
         mutation.count_deprovisioned(usize::try_from(count).unwrap_or(usize::MAX))?;
         mutation.totals.memberships -= count;
         before.insert("memberships".to_owned(), json!(count));
         store::make_gone(mutation.sql, group.key)?;
-        due::set(mutation.sql, CLEAR, Some(mutation.changed_at()))?;
+        due::set_due(mutation.sql, CLEAR, Some(mutation.changed_at()))?;
     } else {
         // The feed names the members before the group is deleted.
         let mut delta = Delta::default();
@@ -171,10 +171,10 @@ pub(crate) fn delete_group(mutation: &mut Mutation<'_>, id: &GroupId) -> Result<
         let effect = membership::judge_delta(mutation, key, id, &delta)?.net_effect(mutation, key, id)?;
         mutation.count_deprovisioned(effect.count_removed())?;
         membership::write_effect(mutation, group.key, id, &effect)?;
-        members::clear(mutation.sql, group.key)?;
-        store::delete(mutation.sql, group.key)?;
+        members::clear_members(mutation.sql, group.key)?;
+        store::delete_group(mutation.sql, group.key)?;
     }
-    tombstones::bury(mutation.sql, id.as_str(), "Group", mutation.next_seq())?;
+    tombstones::bury_id(mutation.sql, id.as_str(), "Group", mutation.next_seq())?;
     mutation.totals.groups -= 1;
     mutation.add_change(ChangeKind::Deleted, "Group", id.as_str(), Some(before));
     Ok(Answer::Nothing)
@@ -223,13 +223,13 @@ fn store_changed(
         }
     }
     let changes = new != *stored;
-    let names = |content: &Content| (content.display_name_key.clone(), content.external_id.clone());
+    let names = |content: &GroupContent| (content.display_name_key.clone(), content.external_id.clone());
     if names(&content) != names(&old.content) {
         check_free(mutation.sql, &content, Some(&old))?;
     }
     mutation.count_deprovisioned(effect.count_removed())?;
     let last = mutation.next_seq() - 1 + Seq::from(changes) + effect.count_changes();
-    store::update(mutation.sql, &old, &content, last, mutation.changed_at())?;
+    store::update_group(mutation.sql, &old, &content, last, mutation.changed_at())?;
     if changes {
         mutation.add_change(
             ChangeKind::Updated,
@@ -243,7 +243,7 @@ fn store_changed(
 }
 
 /// Returns 409 if another group than `old` has the name or the `externalId`.
-fn check_free(sql: &dyn Sql, content: &Content, old: Option<&Group>) -> Result<()> {
+fn check_free(sql: &dyn Sql, content: &GroupContent, old: Option<&Group>) -> Result<()> {
     let other = |found: Option<Group>| found.filter(|group| old.is_none_or(|old| old.key != group.key));
     if let Some(taken) = other(store::by_display_name(sql, &content.display_name_key)?) {
         return Err(already_taken(Code::GroupNameTaken, "displayName", &content.display_name, &taken));
@@ -256,12 +256,12 @@ fn check_free(sql: &dyn Sql, content: &Content, old: Option<&Group>) -> Result<(
     Ok(())
 }
 
-pub(crate) fn group_content(kind: &ResourceType, attributes: &Attributes) -> Content {
+pub(crate) fn group_content(kind: &ResourceType, attributes: &Attributes) -> GroupContent {
     let mut doc = attributes.clone();
     doc.insert("schemas".to_owned(), schemas(kind, attributes));
     let text = |name: &str| attributes.get(name).and_then(Value::as_str);
     let display_name = text("displayName").unwrap_or_default().to_owned();
-    Content {
+    GroupContent {
         display_name_key: fold(&display_name),
         display_name,
         external_id: text("externalId").map(str::to_owned),
@@ -298,7 +298,7 @@ fn already_taken(code: Code, attribute: &str, value: &str, taken: &Group) -> Err
         taken.id,
         value = quoted(value)
     );
-    Error::new(code, detail).about([taken.id.as_str()])
+    Error::new(code, detail).with_names([taken.id.as_str()])
 }
 
 /// Returns 404 for a group.

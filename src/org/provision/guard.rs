@@ -59,7 +59,7 @@ impl Lately {
 
     fn read(sql: &dyn Sql, window: i64, now: Timestamp) -> Result<Self> {
         let (mut all, mut later) = (Vec::new(), now);
-        changes::losses(sql, &mut |loss| {
+        changes::each_loss(sql, &mut |loss| {
             all.push(loss);
             made_at_latest(loss, &mut later, now) > now.plus(-window)
         })?;

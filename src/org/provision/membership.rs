@@ -12,7 +12,7 @@ use crate::id::{MemberId, Seq};
 use crate::scim::filter::Filter;
 use crate::scim::member::{self, Judge, listed, nested};
 use crate::store::Sql;
-use crate::store::members::{self, Found};
+use crate::store::members::{self, ResolvedId};
 use std::collections::BTreeMap;
 
 /// The most memberships that one request changes, and the largest group on which a filter is tried.
@@ -152,7 +152,7 @@ pub(crate) struct Judged<'a> {
     delta: &'a Delta<'a>,
     /// The ids that were named, in their order, and the resource of each.
     ids: Vec<&'a str>,
-    found: Vec<Found>,
+    found: Vec<ResolvedId>,
     /// Stored members that were not named and that a filter removes.
     dropped: Vec<i64>,
 }
@@ -170,7 +170,7 @@ pub(crate) fn judge_delta<'a>(
 ) -> Result<Judged<'a>> {
     let ids: Vec<&str> = delta.said.keys().copied().collect();
     mutation.budget.spend(ids.len())?;
-    let found = members::resolve(mutation.sql, key.unwrap_or_default(), &ids)?;
+    let found = members::resolve_ids(mutation.sql, key.unwrap_or_default(), &ids)?;
     let passes = delta.questions.iter().any(|question| question.named.is_none());
     let removes = delta.whole.is_none() && !delta.unwanted.is_empty();
     let (dropped, met) = match key {
@@ -185,7 +185,7 @@ pub(crate) fn judge_delta<'a>(
                 mutation.budget.spend_each(named.len(), 1 + earlier.iter().map(Judge::terms).sum::<usize>())?;
                 let is_stored = |id: &str| {
                     let found = ids.binary_search(&id).ok().and_then(|at| found.get(at));
-                    matches!(found, Some(Found::User { member: true, .. }))
+                    matches!(found, Some(ResolvedId::User { member: true, .. }))
                 };
                 named.iter().any(|id| {
                     is_stored(id)
@@ -205,7 +205,7 @@ pub(crate) fn judge_delta<'a>(
 /// Returns true if a group has more than [`MEMBERSHIPS_MAX`] members.
 pub(crate) fn is_large(sql: &dyn Sql, group: i64) -> Result<bool> {
     let most = MEMBERSHIPS_MAX as i64;
-    Ok(members::count(sql, group, members::BEFORE_ALL, most + 1)? > most)
+    Ok(members::count_members(sql, group, members::BEFORE_ALL, most + 1)? > most)
 }
 
 /// Tries all filters on every stored member, once. Returns the keys of the members to remove, and the operations whose
@@ -292,13 +292,13 @@ impl Judged<'_> {
         let mut wanted = Vec::new();
         for (said, found) in delta.said.values().zip(&self.found).filter(|(said, _)| said.still_counts(delta.whole)) {
             match found {
-                Found::User { key, member } if said.wanted => {
+                ResolvedId::User { key, member } if said.wanted => {
                     wanted.push(*key);
                     if !member {
                         effect.add.push(*key);
                     }
                 }
-                Found::User { key, member: true } if delta.whole.is_none() => effect.remove.push(*key),
+                ResolvedId::User { key, member: true } if delta.whole.is_none() => effect.remove.push(*key),
                 _ => {}
             }
         }
@@ -327,15 +327,15 @@ impl Judged<'_> {
 
     /// Refuses ids that cannot be members, and notes deleted ones.
     fn check_added(&self, mutation: &mut Mutation<'_>, group: &str) -> Result<()> {
-        let groups = self.added_ids(Found::Group);
+        let groups = self.added_ids(ResolvedId::Group);
         if !groups.is_empty() {
             return Err(nested(group, &groups));
         }
-        let unknown = self.added_ids(Found::Unknown);
+        let unknown = self.added_ids(ResolvedId::Unknown);
         if !unknown.is_empty() {
             return Err(unknown_members(group, &unknown));
         }
-        let deleted = self.added_ids(Found::Deleted);
+        let deleted = self.added_ids(ResolvedId::Deleted);
         for id in deleted.iter().take(DELETED_NOTED) {
             mutation.notes.push(format!("Member {id} of group {group} was deleted here and is skipped."));
         }
@@ -346,7 +346,7 @@ impl Judged<'_> {
     }
 
     /// Returns the ids to add whose resource is of `kind`.
-    fn added_ids(&self, kind: Found) -> Vec<&str> {
+    fn added_ids(&self, kind: ResolvedId) -> Vec<&str> {
         let all = self.ids.iter().zip(self.delta.said.values()).zip(&self.found);
         all.filter(|((_, said), found)| said.added && **found == kind).map(|((id, _), _)| *id).collect()
     }
@@ -358,8 +358,8 @@ impl Judged<'_> {
 /// 400 `tooMany` beyond the budget.
 pub(crate) fn write_effect(mutation: &mut Mutation<'_>, key: i64, id: &str, effect: &Effect) -> Result<()> {
     mutation.budget.spend_each(effect.add.len() + effect.remove.len(), ROW_UNITS)?;
-    members::remove(mutation.sql, key, &effect.remove)?;
-    members::add(mutation.sql, key, &effect.add)?;
+    members::remove_members(mutation.sql, key, &effect.remove)?;
+    members::add_members(mutation.sql, key, &effect.add)?;
     let (mut out, mut into) = (effect.remove.as_slice(), effect.add.as_slice());
     while !out.is_empty() || !into.is_empty() {
         let removed = out.split_off(..out.len().min(MEMBERS_A_CHANGE)).unwrap_or_default();
@@ -376,5 +376,5 @@ fn unknown_members(group: &str, ids: &[&str]) -> Error {
          application first, then push the group again. Nothing was changed.",
         listed(ids)
     );
-    Error::new(Code::UnknownMember, detail).about(ids.iter().copied())
+    Error::new(Code::UnknownMember, detail).with_names(ids.iter().copied())
 }

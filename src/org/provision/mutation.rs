@@ -13,7 +13,7 @@ use crate::scim::difference::restore_value;
 use crate::scim::patch::Applied;
 use crate::scim::schema::Types;
 use crate::scim::{json, names};
-use crate::store::changes::{self, Before, Change, Head, Kind, Totals};
+use crate::store::changes::{self, Before, Head, Kind, PendingChange, Totals};
 use crate::store::{Sql, members, memberships, transact};
 use serde_json::{Map, Value};
 use std::cell::OnceCell;
@@ -65,7 +65,7 @@ pub(crate) struct Mutation<'a> {
     pub(super) head: Head,
     /// The seconds until the token may add to the history again; `None` if it may now.
     pub(super) wait: Option<i64>,
-    pub(super) changes: Vec<Change>,
+    pub(super) changes: Vec<PendingChange>,
     /// The resource that is being changed, and the position of its last change.
     pub(super) last: Option<(String, Seq)>,
     pub(super) lost: i64,
@@ -94,12 +94,12 @@ impl Mutation<'_> {
 
     /// Returns the time of the request's changes: never before the last change, nor before a made id.
     pub(crate) fn changed_at(&self) -> Timestamp {
-        self.now.max(self.head.at).max(self.ids.last())
+        self.now.max(self.head.at).max(self.ids.last_time())
     }
 
     /// Makes a new id, above all that were made before.
     pub(crate) fn new_id(&mut self) -> String {
-        self.reserved.take().unwrap_or_else(|| self.ids.next(self.now, (self.random)()))
+        self.reserved.take().unwrap_or_else(|| self.ids.next_id(self.now, (self.random)()))
     }
 
     /// Sets the next [`Mutation::new_id`] to this one, which was made before.
@@ -114,7 +114,7 @@ impl Mutation<'_> {
         let before = match usize::try_from(seq - self.head.seq - 1).ok().and_then(|own| self.changes.get(own)) {
             Some(change) => &change.before,
             None => {
-                stored = changes::before(self.sql, seq)?;
+                stored = changes::load_before(self.sql, seq)?;
                 &stored
             }
         };
@@ -138,7 +138,7 @@ impl Mutation<'_> {
         if key.is_none() && !repeats {
             return Ok(false);
         }
-        Ok(changes::creation(self.sql, id)?.is_some_and(|made| {
+        Ok(changes::find_creation(self.sql, id)?.is_some_and(|made| {
             (repeats || made.idempotency_key.as_deref() == key)
                 && made.token == self.caller.token
                 && is_within(self.now, made.at, REPEATED_FOR)
@@ -258,7 +258,15 @@ impl Mutation<'_> {
         let previous = self.last.take().filter(|(last, _)| last == id).map(|(_, seq)| seq);
         self.last = Some((id.to_owned(), self.next_seq()));
         let lost = self.lost - std::mem::replace(&mut self.told, self.lost);
-        self.changes.push(Change { kind, resource, id: id.to_owned(), previous, lost, before, totals: self.totals });
+        self.changes.push(PendingChange {
+            kind,
+            resource,
+            id: id.to_owned(),
+            previous,
+            lost,
+            before,
+            totals: self.totals,
+        });
     }
 
     /// Adds the change that names the groups which a user left, keys of groups; [`Mutation::totals`] already counts it.

@@ -33,7 +33,7 @@ pub(crate) fn check_precondition(sql: &dyn Sql, command: &Command, wanted: &Prec
         let detail = format!(
             "The {kind} {id} is at version {version}, {what}. Nothing was changed. Read it again and decide anew."
         );
-        Err(Error::new(Code::VersionMismatch, detail).about([id]))
+        Err(Error::new(Code::VersionMismatch, detail).with_names([id]))
     };
     if wanted.if_match.as_ref().is_some_and(|tags| !tags.fits(version)) {
         return failed("which the request's If-Match (in Bulk: version) does not list");
@@ -52,7 +52,7 @@ fn only_create(kind: &str, existing: Option<(&str, String)>) -> Result<()> {
         "A {kind} with this {attribute} exists already, {id}, and If-None-Match: * asks to create only. Nothing was \
          changed."
     );
-    Err(Error::new(Code::AlreadyExists, detail).about([id]))
+    Err(Error::new(Code::AlreadyExists, detail).with_names([id]))
 }
 
 fn existing_user(sql: &dyn Sql, user: &Resource) -> Result<Option<(&'static str, String)>> {

@@ -58,9 +58,9 @@ fn run_and_roll_back(
     let mut scratch = memory.scratch();
     let mut seen = None;
     let result = sql.transaction(&mut || {
-        let before = changes::head(sql)?.seq;
+        let before = changes::read_head(sql)?.seq;
         let outcome = run::attempt_command(sql, &mut scratch, command, call, caller, context, budget);
-        let count = changes::head(sql)?.seq - before;
+        let count = changes::read_head(sql)?.seq - before;
         seen = Some((outcome, feed::shown(sql, &memory.types, before, (SHOWN, SHOWN_BYTES))?.0, count));
         Err(Error::internal("a preview is taken back"))
     });

@@ -18,7 +18,7 @@ use crate::org::journal::traffic::Outcome;
 use crate::org::journal::write;
 use crate::org::memory::Memory;
 use crate::org::settings::Settings;
-use crate::store::changes::{self, Facts, Loss};
+use crate::store::changes::{self, Loss, RequestFacts};
 use crate::store::{Sql, transact};
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -108,7 +108,7 @@ pub(crate) fn attempt_command(
     let guard = guard_for(&caller.settings, command, context.now);
     transact(sql, || {
         let mut refused = Vec::new();
-        let head = changes::head(sql)?;
+        let head = changes::read_head(sql)?;
         let ids = memory.ids.get_or_insert_with(|| Ids::after(head.at));
         let guard = match guard {
             Some(guard) => {
@@ -153,7 +153,7 @@ pub(crate) fn attempt_command(
         let mut outcome = refused.is_empty().then_some(Outcome::Unchanged);
         if !mutation.changes.is_empty() {
             outcome = Some(Outcome::Applied);
-            let facts = Facts {
+            let facts = RequestFacts {
                 request: &call.request,
                 clock: mutation.now,
                 idempotency_key: call.idempotency_key.as_deref(),
@@ -169,7 +169,7 @@ pub(crate) fn attempt_command(
                     call.repairs.iter().cloned().chain(own).chain(mutation.notes.iter().cloned()).collect()
                 },
             };
-            bytes = changes::append(sql, &mutation.head, mutation.changed_at(), &facts, &mutation.changes)?;
+            bytes = changes::append_changes(sql, &mutation.head, mutation.changed_at(), &facts, &mutation.changes)?;
         }
         let (notes, repairs) = (mutation.notes, mutation.repairs);
         // A failed operation is written down together with the effects of the others: either all of it is stored or

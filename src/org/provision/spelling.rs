@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::id::Timestamp;
 use crate::org::memory::Memory;
 use crate::scim::schema::Kinds;
-use crate::store::spelling::{self as store, Document};
+use crate::store::spelling::{self as store, SpelledDocument};
 use crate::store::{Sql, changes, due, settings, transact};
 use std::rc::Rc;
 
@@ -33,8 +33,8 @@ const IMPORT_PAUSE: i64 = 60_000;
 /// # Errors
 /// Internal only.
 pub(crate) fn begin_spelling(sql: &dyn Sql, now: Timestamp) -> Result<()> {
-    settings::put(sql, SPELL, "")?;
-    due::set(sql, SPELL, Some(now))
+    settings::put_setting(sql, SPELL, "")?;
+    due::set_due(sql, SPELL, Some(now))
 }
 
 /// Makes the job due if a build from before it wrote the last change: after a rollback to that build and the way forward again.
@@ -43,12 +43,12 @@ pub(crate) fn begin_spelling(sql: &dyn Sql, now: Timestamp) -> Result<()> {
 /// # Errors
 /// Internal only.
 pub(crate) fn begin_again(sql: &dyn Sql, now: Timestamp) -> Result<()> {
-    let Some(last) = changes::unspelled(sql)?.map(|seq| seq.to_string()) else { return Ok(()) };
-    if settings::get(sql, SPELLED_UP_TO)?.as_ref() == Some(&last) {
+    let Some(last) = changes::unspelled_head(sql)?.map(|seq| seq.to_string()) else { return Ok(()) };
+    if settings::get_setting(sql, SPELLED_UP_TO)?.as_ref() == Some(&last) {
         return Ok(());
     }
     transact(sql, || {
-        settings::put(sql, SPELLED_UP_TO, &last)?;
+        settings::put_setting(sql, SPELLED_UP_TO, &last)?;
         begin_spelling(sql, now)
     })
 }
@@ -64,7 +64,7 @@ pub(crate) fn first_steps(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) ->
             break;
         }
         if transact(sql, || step(sql, memory, now))?.is_none() {
-            return due::set(sql, SPELL, None);
+            return due::set_due(sql, SPELL, None);
         }
     }
     Ok(())
@@ -78,7 +78,7 @@ pub(crate) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result
     if memory.importing.is_some() {
         return Ok(Some(now.plus(IMPORT_PAUSE)));
     }
-    let place = settings::get(sql, SPELL)?.unwrap_or_default();
+    let place = settings::get_setting(sql, SPELL)?.unwrap_or_default();
     let (kinds, mut key) = match place.split_once(' ') {
         Some(("groups", key)) => (Kinds::Groups, key.parse().unwrap_or_default()),
         Some((_, key)) => (Kinds::Users, key.parse().unwrap_or_default()),
@@ -86,20 +86,20 @@ pub(crate) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result
     };
     let (mut rows, mut bytes) = (0, 0);
     while rows < ROWS && bytes < BYTES {
-        let piece = store::piece(sql, kinds, key, AT_ONCE)?;
+        let piece = store::documents_after(sql, kinds, key, AT_ONCE)?;
         let is_last = (piece.len() as i64) < AT_ONCE;
         for document in &piece {
             key = document.key;
             rows += 1;
             bytes += document.doc.len();
             if let Some(spelled) = spell_document(memory, kinds, document)? {
-                store::write(sql, kinds, &spelled)?;
+                store::write_document(sql, kinds, &spelled)?;
             }
         }
         match (is_last, kinds) {
             (false, _) => {}
             (true, Kinds::Users) => {
-                settings::put(sql, SPELL, "groups 0")?;
+                settings::put_setting(sql, SPELL, "groups 0")?;
                 return Ok(Some(now));
             }
             (true, Kinds::Groups) => {
@@ -109,7 +109,7 @@ pub(crate) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result
         }
     }
     let name = if kinds == Kinds::Users { "users" } else { "groups" };
-    settings::put(sql, SPELL, &format!("{name} {key}"))?;
+    settings::put_setting(sql, SPELL, &format!("{name} {key}"))?;
     Ok(Some(now))
 }
 
@@ -118,11 +118,11 @@ pub(crate) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result
 /// # Errors
 /// Internal only.
 pub(crate) fn is_due(sql: &dyn Sql) -> Result<bool> {
-    Ok(due::all(sql)?.iter().any(|due| due.what == SPELL))
+    Ok(due::all_jobs(sql)?.iter().any(|due| due.what == SPELL))
 }
 
 /// Returns the document as it would be written today; `None` if it is stored so.
-fn spell_document(memory: &Memory, kinds: Kinds, stored: &Document) -> Result<Option<Document>> {
+fn spell_document(memory: &Memory, kinds: Kinds, stored: &SpelledDocument) -> Result<Option<SpelledDocument>> {
     let kind = memory.types.of(kinds);
     let attributes = gate::stored_attributes(kind, &stored.doc)?;
     let (doc, folded) = match kinds {
@@ -136,5 +136,5 @@ fn spell_document(memory: &Memory, kinds: Kinds, stored: &Document) -> Result<Op
         }
     };
     let is_stored = doc == stored.doc && folded == stored.folded;
-    Ok((!is_stored).then_some(Document { key: stored.key, doc, folded }))
+    Ok((!is_stored).then_some(SpelledDocument { key: stored.key, doc, folded }))
 }

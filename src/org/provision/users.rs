@@ -21,7 +21,7 @@ use crate::scim::unregistered::Unresolved;
 use crate::scim::{json, names};
 use crate::store::changes::Kind as ChangeKind;
 use crate::store::folded::folded;
-use crate::store::users::{self as store, Content, User};
+use crate::store::users::{self as store, User, UserContent};
 use crate::store::{Sql, due, memberships, tombstones};
 use serde_json::{Value, json};
 
@@ -81,7 +81,7 @@ pub(crate) fn create_user(mutation: &mut Mutation<'_>, user: &Resource) -> Resul
     growth::may_create(mutation, Kinds::Users)?;
     mutation.notes.extend(passed.notes);
     let id = UserId::parse(&mutation.new_id()).ok_or_else(|| Error::internal("generated an invalid id"))?;
-    store::insert(mutation.sql, &id, &content, mutation.next_seq(), mutation.changed_at())?;
+    store::insert_user(mutation.sql, &id, &content, mutation.next_seq(), mutation.changed_at())?;
     mutation.totals.users += 1;
     mutation.totals.active_users += i64::from(content.active);
     mutation.add_change(ChangeKind::Created, "User", id.as_str(), None);
@@ -97,7 +97,7 @@ fn revive_user(mutation: &mut Mutation<'_>, user: User, mut new: Attributes) -> 
     let old = gate::stored_attributes(&mutation.types.user, &user.content.doc)?;
     let said = Mentions::of_whole(&new);
     let passed = gate::pass_gate(mutation, Proposal { kind: &mutation.types.user, old: Some(&old), new, said })?;
-    let memberships = memberships::count(mutation.sql, user.key, Some(MEMBERSHIPS_MAX as i64))?;
+    let memberships = memberships::count_groups(mutation.sql, user.key, Some(MEMBERSHIPS_MAX as i64))?;
     if memberships > MEMBERSHIPS_MAX as i64 {
         let detail = format!(
             "User {} comes back and would leave more than {MEMBERSHIPS_MAX} groups, at most {MEMBERSHIPS_MAX} at a \
@@ -182,19 +182,19 @@ pub(crate) fn delete_user(mutation: &mut Mutation<'_>, id: &UserId) -> Result<An
     mutation.changes_at(id.as_str(), user.seq);
     mutation.count_deprovisioned(1)?;
     let most = MEMBERSHIPS_MAX as i64;
-    let (left, gone_with) = if memberships::count(mutation.sql, user.key, Some(most))? > most {
-        let count = memberships::count(mutation.sql, user.key, None)?;
+    let (left, gone_with) = if memberships::count_groups(mutation.sql, user.key, Some(most))? > most {
+        let count = memberships::count_groups(mutation.sql, user.key, None)?;
         mutation.totals.memberships -= count;
         store::make_gone(mutation.sql, user.key, mutation.next_seq())?;
-        due::set(mutation.sql, CLEAR, Some(mutation.changed_at()))?;
+        due::set_due(mutation.sql, CLEAR, Some(mutation.changed_at()))?;
         (Vec::new(), Some(count))
     } else {
         let left = leave_groups(mutation, &user)?;
-        memberships::clear(mutation.sql, user.key)?;
-        store::delete(mutation.sql, user.key)?;
+        memberships::clear_memberships(mutation.sql, user.key)?;
+        store::delete_user(mutation.sql, user.key)?;
         (left, None)
     };
-    tombstones::bury(mutation.sql, id.as_str(), "User", mutation.next_seq())?;
+    tombstones::bury_id(mutation.sql, id.as_str(), "User", mutation.next_seq())?;
     mutation.totals.users -= 1;
     mutation.totals.active_users -= i64::from(user.content.active);
     mutation.spend_document(&user.content.doc)?;
@@ -211,17 +211,17 @@ pub(crate) fn delete_user(mutation: &mut Mutation<'_>, id: &UserId) -> Result<An
 /// piece has a change of its own before it.
 fn leave_groups(mutation: &mut Mutation<'_>, user: &User) -> Result<Vec<String>> {
     loop {
-        let mut left = memberships::some(mutation.sql, user.key, GROUPS_A_CHANGE + 1)?;
+        let mut left = memberships::some_groups(mutation.sql, user.key, GROUPS_A_CHANGE + 1)?;
         let more = left.len() as i64 > GROUPS_A_CHANGE;
         left.truncate(GROUPS_A_CHANGE as usize);
         if left.is_empty() {
             return Ok(Vec::new());
         }
         mutation.budget.spend_each(left.len(), GROUP_UNITS)?;
-        memberships::leave(mutation.sql, user.key, &left, mutation.changed_at())?;
+        memberships::leave_groups(mutation.sql, user.key, &left, mutation.changed_at())?;
         mutation.totals.memberships -= left.len() as i64;
         if !more {
-            return memberships::ids(mutation.sql, &left);
+            return memberships::group_ids(mutation.sql, &left);
         }
         mutation.left_change(user.id.as_str(), &left)?;
     }
@@ -274,7 +274,7 @@ fn store_changed(
     let renamed = content.user_name_key != old.content.user_name_key && old.content.external_id.is_some();
     let deactivated = old.content.active && !content.active;
     mutation.count_deprovisioned(usize::from(deactivated) + usize::from(renamed))?;
-    store::update(mutation.sql, &old, &content, mutation.next_seq(), mutation.changed_at())?;
+    store::update_user(mutation.sql, &old, &content, mutation.next_seq(), mutation.changed_at())?;
     let what = match (old.content.active, content.active) {
         (true, false) => ChangeKind::Deactivated,
         (false, true) => ChangeKind::Reactivated,
@@ -313,7 +313,7 @@ fn drop_stale_formatted(earlier: &[Option<&Value>], new: &mut Attributes) -> boo
 
 /// Returns the columns and the canonical document of these attributes. Without a value for `active` the user keeps its
 /// own, `active`.
-pub(crate) fn user_content(kind: &ResourceType, attributes: &Attributes, active: bool) -> Content {
+pub(crate) fn user_content(kind: &ResourceType, attributes: &Attributes, active: bool) -> UserContent {
     let mut doc = attributes.clone();
     doc.insert("schemas".to_owned(), schemas(kind, attributes));
     let text = |name: &str| attributes.get(name).and_then(Value::as_str);
@@ -322,7 +322,7 @@ pub(crate) fn user_content(kind: &ResourceType, attributes: &Attributes, active:
         let work = mail.get("type").and_then(Value::as_str).is_some_and(|kind| fold(kind) == "work");
         mail.get("value").and_then(Value::as_str).filter(|_| work).map(fold)
     });
-    Content {
+    UserContent {
         user_name_key: fold(&user_name),
         user_name,
         external_id: text("externalId").map(str::to_owned),
@@ -371,7 +371,7 @@ fn already_taken(code: Code, attribute: &str, value: &str, taken: &User) -> Erro
         ("the inactive", "To bring that user back, PATCH its active to true.")
     };
     let detail = format!("{attribute} {value} is taken by {state} user {}. {way}", taken.id, value = quoted(value));
-    Error::new(code, detail).about([taken.id.as_str()])
+    Error::new(code, detail).with_names([taken.id.as_str()])
 }
 
 fn not_found(id: &UserId) -> Error {

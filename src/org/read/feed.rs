@@ -56,17 +56,17 @@ pub(crate) fn until(call: &Call, now: Timestamp) -> Timestamp {
 /// # Errors
 /// 410 for a position from which changes are no longer kept, 400 for one in the future.
 pub(crate) fn page(sql: &dyn Sql, types: &Types, after: Seq, limit: i64) -> Result<(Answer, bool)> {
-    let head = changes::head(sql)?;
+    let head = changes::read_head(sql)?;
     if after > head.seq {
         let detail = format!("after={after} is beyond the last change, {}.", head.seq);
         return Err(Error::new(Code::PositionAhead, detail));
     }
-    if changes::oldest(sql)?.is_some_and(|oldest| after + 1 < oldest) {
+    if changes::oldest_seq(sql)?.is_some_and(|oldest| after + 1 < oldest) {
         let detail = format!("The changes after {after} are no longer kept. Take a snapshot and go on after it.");
         return Err(Error::new(Code::ChangesPruned, detail));
     }
     let (shown, last) = shown(sql, types, after, (limit, PAGE_BYTES))?;
-    let answer = Answer::of(&Changes { changes: &shown, next: last })?;
+    let answer = Answer::console_answer(&Changes { changes: &shown, next: last })?;
     Ok((answer, last == after))
 }
 
@@ -82,7 +82,7 @@ pub(crate) fn shown(
     (limit, bytes): (i64, usize),
 ) -> Result<(Box<RawValue>, Seq)> {
     let (mut shown, mut last) = ("[".to_owned(), after);
-    feed::read(sql, after, limit, &mut |change| {
+    feed::read_changes(sql, after, limit, &mut |change| {
         let text = spelled::change(types, &change.text)?;
         if last > after {
             if shown.len() + text.len() > bytes {
@@ -103,7 +103,7 @@ pub(crate) fn shown(
 /// # Errors
 /// Internal only.
 pub fn position(sql: &dyn Sql) -> Result<Seq> {
-    Ok(changes::head(sql)?.seq)
+    Ok(changes::read_head(sql)?.seq)
 }
 
 #[cfg(test)]

@@ -12,11 +12,11 @@ use crate::store::{Sql, changes};
 
 /// Answers the organisation's settings and the end of its sequence.
 pub(crate) fn organisation(sql: &dyn Sql, org: &OrgId, now: Timestamp) -> Result<Answer> {
-    let (settings, head) = (settings::read_settings(sql)?, changes::head(sql)?);
+    let (settings, head) = (settings::read_settings(sql)?, changes::read_head(sql)?);
     let full = growth::quota_warnings(sql, settings.options.quota(), &head, org)?;
     let (health, last_push) = tokens::connection_health(sql, org, settings.scim_enabled, full, now)?;
     let released = settings.guard_is_released(now).then_some(settings.guard_released_until.into());
-    Answer::of(&Organisation {
+    Answer::console_answer(&Organisation {
         id: org,
         display_name: settings.display_name,
         saml: Configured { configured: settings.saml_configured },
@@ -32,7 +32,7 @@ pub(crate) fn organisation(sql: &dyn Sql, org: &OrgId, now: Timestamp) -> Result
         counts: head.totals,
         last_seq: head.seq,
         last_change_at: (head.seq > 0).then_some(head.at.into()),
-        oldest_seq: changes::oldest(sql)?,
+        oldest_seq: changes::oldest_seq(sql)?,
         last_push_at: last_push.map(Time),
         health,
     })

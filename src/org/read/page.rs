@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::org::provision::users;
 use crate::scim::schema::{Kinds, ResourceType};
 use crate::scim::{extension, json};
-use crate::store::search::Found;
+use crate::store::search::FoundRow;
 use crate::store::users::User;
 use crate::store::{Sql, groups as group_rows, users as user_rows};
 use serde::Serialize;
@@ -22,7 +22,7 @@ const AT_ONCE: usize = 50;
 pub(crate) fn page(
     sql: &dyn Sql,
     (kinds, kind): (Kinds, &ResourceType),
-    found: &[Found],
+    found: &[FoundRow],
     count: usize,
     rest: Option<&str>,
     etag: &str,

@@ -87,7 +87,7 @@ struct Piece {
 /// 410 if changes that are still to come were forgotten meanwhile: then the snapshot cannot be completed.
 pub fn piece(sql: &dyn Sql, types: &Types, position: Option<&str>, work: i64) -> Result<Answer> {
     let mut position = match position {
-        None => Position { from: changes::head(sql)?.seq, lines: 0, phase: USERS, late: 0, place: String::new() },
+        None => Position { from: changes::read_head(sql)?.seq, lines: 0, phase: USERS, late: 0, place: String::new() },
         Some(text) => Position::parse(text).ok_or_else(|| Error::internal("an invalid position"))?,
     };
     let more = (position.late / PATIENCE).min(3);
@@ -131,12 +131,12 @@ impl Piece {
     }
 
     fn users(&mut self, sql: &dyn Sql, types: &Types) -> Result<()> {
-        let users = store::users(sql, self.position.number(0)?, DOCUMENTS)?;
+        let users = store::users_page(sql, self.position.number(0)?, DOCUMENTS)?;
         self.documents(&users, types, GROUPS)
     }
 
     fn groups(&mut self, sql: &dyn Sql, types: &Types) -> Result<()> {
-        let groups = store::groups(sql, self.position.number(0)?, DOCUMENTS)?;
+        let groups = store::groups_page(sql, self.position.number(0)?, DOCUMENTS)?;
         self.documents(&groups, types, MEMBERS)
     }
 
@@ -155,7 +155,7 @@ impl Piece {
         let (group, user) = self.position.place.split_once(' ').unwrap_or((FIRST_GROUP, "0"));
         let last = (group.parse().map_err(Error::internal)?, user.parse().map_err(Error::internal)?);
         let mut read = 0;
-        for crew in store::members(sql, last, IDS)? {
+        for crew in store::memberships_page(sql, last, IDS)? {
             if crew.line.is_some_and(|line| !self.fits(&line, crew.count)) {
                 return Ok(());
             }
@@ -167,7 +167,7 @@ impl Piece {
     }
 
     fn tombstones(&mut self, sql: &dyn Sql) -> Result<()> {
-        let tombstones = store::tombstones(sql, &self.position.place, IDS)?;
+        let tombstones = store::tombstones_page(sql, &self.position.place, IDS)?;
         let read = tombstones.len() as i64;
         for (id, line) in tombstones {
             if !self.fits(&line, 1) {
@@ -190,13 +190,13 @@ impl Piece {
     /// Writes the changes since the beginning. Once all are read the last line follows in the same step, so that no
     /// change comes between.
     fn changes(&mut self, sql: &dyn Sql, types: &Types) -> Result<()> {
-        let (after, head) = (self.position.number(self.position.from)?, changes::head(sql)?);
-        if after < head.seq && changes::oldest(sql)?.is_some_and(|oldest| after + 1 < oldest) {
+        let (after, head) = (self.position.number(self.position.from)?, changes::read_head(sql)?);
+        if after < head.seq && changes::oldest_seq(sql)?.is_some_and(|oldest| after + 1 < oldest) {
             let detail = "The snapshot took longer than changes are kept. Take another one.";
             return Err(Error::new(Code::SnapshotOutdated, detail));
         }
         let mut last = after;
-        feed::read(sql, after, self.left / HEAVY + 1, &mut |change| {
+        feed::read_changes(sql, after, self.left / HEAVY + 1, &mut |change| {
             if change.memberships.is_some() {
                 // No line would tell of the members that were shown before, or only changes after the last one.
                 let detail =

@@ -12,7 +12,7 @@ use crate::directory::query::{Page, Query};
 use crate::directory::reply::{Answer, Stored};
 use crate::directory::view;
 use crate::error::{Code, Error, Result, quoted};
-use crate::id::{GroupId, UserId, whole};
+use crate::id::{GroupId, UserId, parse_number};
 use crate::org::provision::{groups, users};
 use crate::scim::etag::Tags;
 use crate::scim::filter::{self, Filter, Forms, Target};
@@ -42,7 +42,7 @@ pub(crate) fn begin(
 
 /// Returns the tag of a list: its content changes with the sequence, and the meaning of a filter with the schemas.
 fn tag(sql: &dyn Sql, types: &Types) -> Result<String> {
-    let head = changes::head(sql)?;
+    let head = changes::read_head(sql)?;
     Ok(format!("W/\"{}-{}-{}\"", head.seq, head.at.0, types.generation))
 }
 
@@ -110,7 +110,7 @@ fn crew(
     if has(known, &etag) {
         return Ok(Answer::Tagged { etag, body: None });
     }
-    let mut found = members::shown(sql, group.key, after, limit + 1)?;
+    let mut found = members::members_shown(sql, group.key, after, limit + 1)?;
     let more = found.len() as i64 > limit;
     if more {
         found.pop();
@@ -131,7 +131,7 @@ fn after_member(sql: &dyn Sql, text: &str) -> Result<i64> {
             format!("after must be the `next` value of the previous page, not {shown}.", shown = quoted(&shown)),
         )
     };
-    let key = whole(key).ok_or_else(invalid)?;
+    let key = parse_number(key).ok_or_else(invalid)?;
     // A page of an earlier version named the key alone.
     let Some(id) = id else { return Ok(key) };
     let user = user_rows::by_id(sql, &UserId::parse(id).ok_or_else(invalid)?)?;

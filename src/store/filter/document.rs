@@ -4,17 +4,17 @@
 //! that was registered later may hold any value; its conditions check the type, and one value counts as a list of one,
 //! as for the evaluator.
 
-use super::{Compiler, Scope, comparison_text, is_canonical};
+use super::{Compiler, ConditionScope, comparison_text, is_canonical};
 use crate::scim::filter::{Filter, Op, Target, Value};
 use crate::scim::schema::Type;
 
 /// The elements `e` of a complex attribute.
-pub(super) struct Elements {
+pub(super) struct ElementRows {
     canonical: bool,
 }
 
 /// The value that a comparison looks at: as it was sent, its text folded, and its `json_type`.
-struct Place {
+struct ValuePlace {
     exact: String,
     folded: String,
     kind: String,
@@ -27,18 +27,18 @@ const NOT_EMPTY: &str = "(t.type IN ('true', 'false', 'integer', 'real') OR (t.t
 
 impl Compiler<'_> {
     /// Adds the constant that is the JSON path of an attribute, without its sub-attribute.
-    fn path(&mut self, target: &Target) -> String {
+    fn path_constant(&mut self, target: &Target) -> String {
         let path = match (&target.urn, target.name.as_str()) {
             (None, name) => format!("$.\"{name}\""),
             (Some(urn), "") => format!("$.\"{urn}\""),
             (Some(urn), name) => format!("$.\"{urn}\".\"{name}\""),
         };
-        self.constant(path)
+        self.add_constant(path)
     }
 
     /// Adds the constant that is the JSON path of a sub-attribute in its element.
     fn sub_path(&mut self, sub: &str) -> String {
-        self.constant(format!("$.\"{sub}\""))
+        self.add_constant(format!("$.\"{sub}\""))
     }
 
     fn is_multi(&self, target: &Target) -> bool {
@@ -46,15 +46,15 @@ impl Compiler<'_> {
     }
 
     /// Returns a single value of the row.
-    fn value(&mut self, target: &Target) -> Place {
+    fn single_value(&mut self, target: &Target) -> ValuePlace {
         let path = match &target.sub {
-            None => self.path(target),
+            None => self.path_constant(target),
             Some(sub) => {
                 let name = format!("{}\".\"{sub}", target.name);
-                self.path(&Target { urn: target.urn.clone(), name, sub: None })
+                self.path_constant(&Target { urn: target.urn.clone(), name, sub: None })
             }
         };
-        Place {
+        ValuePlace {
             exact: format!("json_extract(r.doc, {path})"),
             folded: format!("lower(json_extract({FOLDED}, {path}))"),
             kind: format!("json_type(r.doc, {path})"),
@@ -63,16 +63,16 @@ impl Compiler<'_> {
 
     /// Returns a sub-attribute of the element `e`, or the element itself. Both documents have the same structure, so
     /// the element's key leads to its text as it was sent.
-    fn of_element(&mut self, sub: Option<&str>) -> Place {
+    fn of_element(&mut self, sub: Option<&str>) -> ValuePlace {
         match sub {
-            None => Place {
+            None => ValuePlace {
                 exact: "json_extract(r.doc, e.fullkey)".to_owned(),
                 folded: "lower(e.value)".to_owned(),
                 kind: "e.type".to_owned(),
             },
             Some(sub) => {
-                let (path, below) = (self.sub_path(sub), self.constant(format!(".\"{sub}\"")));
-                Place {
+                let (path, below) = (self.sub_path(sub), self.add_constant(format!(".\"{sub}\"")));
+                ValuePlace {
                     exact: format!("json_extract(r.doc, e.fullkey || {below})"),
                     folded: format!("lower(json_extract(e.value, {path}))"),
                     kind: format!("json_type(e.value, {path})"),
@@ -83,7 +83,7 @@ impl Compiler<'_> {
 
     pub(super) fn document_present(&mut self, target: &Target) -> String {
         if !is_canonical(target) {
-            let path = self.path(target);
+            let path = self.path_constant(target);
             let Some(sub) = &target.sub else {
                 return format!("EXISTS (SELECT 1 FROM json_tree(r.doc, {path}) t WHERE {NOT_EMPTY})");
             };
@@ -92,35 +92,35 @@ impl Compiler<'_> {
         }
         match &target.sub {
             Some(sub) if self.is_multi(target) => {
-                let (path, sub) = (self.path(target), self.sub_path(sub));
+                let (path, sub) = (self.path_constant(target), self.sub_path(sub));
                 format!("EXISTS (SELECT 1 FROM json_each(r.doc, {path}) e WHERE json_type(e.value, {sub}) IS NOT NULL)")
             }
-            _ => format!("{} IS NOT NULL", self.value(target).kind),
+            _ => format!("{} IS NOT NULL", self.single_value(target).kind),
         }
     }
 
     pub(super) fn document_compare(&mut self, target: &Target, op: Op, value: &Value, negated: bool) -> String {
         if matches!(value, Value::Instant { .. }) {
             // One instant is written in many ways, and SQLite reads them differently from RFC 3339.
-            return self.open(negated);
+            return self.leave_open(negated);
         }
         if !is_canonical(target) {
-            let path = self.path(target);
+            let path = self.path_constant(target);
             let list = list_rows(if matches!(value, Value::Folded { .. }) { FOLDED } else { "r.doc" }, &path);
             return match &target.sub {
-                None => self.any(&format!("SELECT 1 FROM {list} f"), op, value),
+                None => self.any_row(&format!("SELECT 1 FROM {list} f"), op, value),
                 Some(sub) => {
                     let sub = self.sub_path(sub);
                     let inner = list_rows(&element_document("e"), &sub);
-                    self.any(&format!("SELECT 1 FROM {list} e, {inner} f"), op, value)
+                    self.any_row(&format!("SELECT 1 FROM {list} e, {inner} f"), op, value)
                 }
             };
         }
         if !self.is_multi(target) {
-            let place = self.value(target);
+            let place = self.single_value(target);
             return self.compare_place(&place, op, value);
         }
-        let (path, place) = (self.path(target), self.of_element(target.sub.as_deref()));
+        let (path, place) = (self.path_constant(target), self.of_element(target.sub.as_deref()));
         let fits = self.compare_place(&place, op, value);
         let none = if op == Op::Ne { format!("json_type(r.doc, {path}) IS NULL OR ") } else { String::new() };
         format!("({none}EXISTS (SELECT 1 FROM json_each({FOLDED}, {path}) e WHERE {fits}))")
@@ -132,9 +132,9 @@ impl Compiler<'_> {
         if !canonical && (is_simple || compares_text(inner, false) && compares_text(inner, true)) {
             // The element may stand in either document; the matching element of the other one is not searched. Nor is a
             // value where a list of simple values should be.
-            return self.open(negated);
+            return self.leave_open(negated);
         }
-        let path = self.path(target);
+        let path = self.path_constant(target);
         let rows = match (canonical, self.is_multi(target)) {
             (true, true) => format!("json_each({FOLDED}, {path}) e WHERE"),
             // The object alone, under the names that `json_each` gives to elements.
@@ -146,11 +146,11 @@ impl Compiler<'_> {
                 format!("{} e WHERE e.type = 'object' AND", list_rows(document, &path))
             }
         };
-        let fits = self.node(inner, &Scope::Element(&Elements { canonical }), negated, height);
+        let fits = self.compile_node(inner, &ConditionScope::Element(&ElementRows { canonical }), negated, height);
         format!("EXISTS (SELECT 1 FROM {rows} {fits})")
     }
 
-    pub(super) fn element_present(&mut self, elements: &Elements, target: &Target) -> String {
+    pub(super) fn element_present(&mut self, elements: &ElementRows, target: &Target) -> String {
         if target.is_element() {
             return "1".to_owned();
         }
@@ -163,34 +163,34 @@ impl Compiler<'_> {
 
     pub(super) fn element_compare(
         &mut self,
-        elements: &Elements,
+        elements: &ElementRows,
         target: &Target,
         op: Op,
         value: &Value,
         negated: bool,
     ) -> String {
         if matches!(value, Value::Instant { .. }) {
-            return self.open(negated);
+            return self.leave_open(negated);
         }
         if elements.canonical {
             let place = self.of_element((!target.is_element()).then_some(target.name.as_str()));
             return self.compare_place(&place, op, value);
         }
         let path = self.sub_path(&target.name);
-        self.any(&format!("SELECT 1 FROM {} f", list_rows("e.value", &path)), op, value)
+        self.any_row(&format!("SELECT 1 FROM {} f", list_rows("e.value", &path)), op, value)
     }
 
     /// Returns the condition that is true of any `f` of the rows; without a row, no value can be equal.
-    fn any(&mut self, rows: &str, op: Op, value: &Value) -> String {
+    fn any_row(&mut self, rows: &str, op: Op, value: &Value) -> String {
         let place =
-            Place { exact: "f.value".to_owned(), folded: "lower(f.value)".to_owned(), kind: "f.type".to_owned() };
+            ValuePlace { exact: "f.value".to_owned(), folded: "lower(f.value)".to_owned(), kind: "f.type".to_owned() };
         let fits = self.compare_place(&place, op, value);
         let none = if op == Op::Ne { format!("NOT EXISTS ({rows}) OR ") } else { String::new() };
         format!("({none}EXISTS ({rows} WHERE {fits}))")
     }
 
     /// Compares a value; the result is never NULL. A value of another type is identical to no value.
-    fn compare_place(&mut self, place: &Place, op: Op, value: &Value) -> String {
+    fn compare_place(&mut self, place: &ValuePlace, op: Op, value: &Value) -> String {
         let kind = &place.kind;
         let (left, constant) = match value {
             Value::Boolean(boolean) => {
@@ -198,13 +198,13 @@ impl Compiler<'_> {
                 return format!("{kind} {is} '{boolean}'");
             }
             Value::Number(number) => {
-                let constant = self.constant(serde_json::Value::Number(number.clone()));
+                let constant = self.add_constant(serde_json::Value::Number(number.clone()));
                 let fits = comparison_text(&place.exact, if op == Op::Ne { Op::Eq } else { op }, &constant, value);
                 let not = if op == Op::Ne { "NOT " } else { "" };
                 return format!("{not}(coalesce({kind} IN ('integer', 'real'), 0) AND {fits})");
             }
-            Value::Folded { key, .. } => (&place.folded, self.constant(key.as_str())),
-            Value::Exact(text) | Value::Instant { text, .. } => (&place.exact, self.constant(text.as_str())),
+            Value::Folded { key, .. } => (&place.folded, self.add_constant(key.as_str())),
+            Value::Exact(text) | Value::Instant { text, .. } => (&place.exact, self.add_constant(text.as_str())),
         };
         let fits = comparison_text(left, op, &constant, value);
         match op {

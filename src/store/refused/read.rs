@@ -7,22 +7,22 @@ use super::{Key, read_key};
 use crate::directory::query::Journal;
 use crate::error::{Error, Result};
 use crate::id::Timestamp;
-use crate::store::facts::{Facts, read_facts};
-use crate::store::{Param, Row, Sql, each, first};
+use crate::store::facts::{CallerFacts, read_facts};
+use crate::store::{Param, Row, Sql, first_row, read_rows};
 use std::cmp::{Ordering, Reverse};
 
 /// An entry as it is read.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the columns of the row")]
-pub struct Refused {
+pub struct RefusalRow {
     pub key: Key,
     pub outcome: String,
     pub first: Timestamp,
     pub last: Timestamp,
-    pub facts: Facts,
+    pub facts: CallerFacts,
     pub method: String,
     pub resource: String,
-    /// [`Entry::error`].
+    /// [`RefusalEntry::error`].
     pub why: String,
     pub names: String,
     pub count: i64,
@@ -30,35 +30,35 @@ pub struct Refused {
     pub group: Option<String>,
 }
 
-impl Refused {
+impl RefusalRow {
     /// Returns its position among all.
-    pub fn at(&self) -> Position {
-        Position { last: self.last, key: self.key.clone() }
+    pub fn position_of(&self) -> RefusalPosition {
+        RefusalPosition { last: self.last, key: self.key.clone() }
     }
 }
 
 /// The position of an entry among all: the newest first, those of the same time by fingerprint, code and token.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Position {
+pub struct RefusalPosition {
     /// The time at which it was last seen.
     pub last: Timestamp,
     /// Its key.
     pub key: Key,
 }
 
-impl Position {
-    fn order(&self) -> (Reverse<Timestamp>, [&str; 3]) {
+impl RefusalPosition {
+    fn sort_key(&self) -> (Reverse<Timestamp>, [&str; 3]) {
         (Reverse(self.last), [&self.key.fingerprint, &self.key.code, &self.key.token])
     }
 }
 
-impl Ord for Position {
+impl Ord for RefusalPosition {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.order().cmp(&other.order())
+        self.sort_key().cmp(&other.sort_key())
     }
 }
 
-impl PartialOrd for Position {
+impl PartialOrd for RefusalPosition {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
@@ -78,18 +78,23 @@ const COLUMNS: &str = "r.code, r.token, r.fingerprint, r.outcome, r.first_at, r.
 const NAMED: &str = "LEFT JOIN tokens t ON t.id = r.token \
                      LEFT JOIN groups g ON g.id = json_extract(r.error, '$.nestedIn') AND g.gone = 0";
 
-fn read_refused(mut row: Row) -> Result<Refused> {
+fn read_refused(mut row: Row) -> Result<RefusalRow> {
     let (key, outcome) = (read_key(&mut row)?, row.text()?);
     let (first, last) = (Timestamp(row.integer()?), Timestamp(row.integer()?));
     let facts = read_facts(&mut row)?;
     let (method, resource, why, names) = (row.text()?, row.text()?, row.text()?, row.text()?);
     let (count, group) = (row.integer()?, row.optional_text()?);
-    Ok(Refused { key, outcome, first, last, facts, method, resource, why, names, count, group })
+    Ok(RefusalRow { key, outcome, first, last, facts, method, resource, why, names, count, group })
 }
 
 /// Returns the positions of the entries after `place`, at most `limit`. It looks at every row: no index has that order,
 /// because it would be one more row for each refusal.
-pub fn order(sql: &dyn Sql, wanted: &Journal, place: &Position, limit: i64) -> Result<Vec<Position>> {
+pub fn positions_after(
+    sql: &dyn Sql,
+    wanted: &Journal,
+    place: &RefusalPosition,
+    limit: i64,
+) -> Result<Vec<RefusalPosition>> {
     let mut all = find_places(sql, "refused", wanted, place, limit)?;
     all.extend(find_places(sql, OLD, wanted, place, limit)?);
     all.sort();
@@ -99,7 +104,13 @@ pub fn order(sql: &dyn Sql, wanted: &Journal, place: &Position, limit: i64) -> R
     Ok(all)
 }
 
-fn find_places(sql: &dyn Sql, from: &str, wanted: &Journal, place: &Position, limit: i64) -> Result<Vec<Position>> {
+fn find_places(
+    sql: &dyn Sql,
+    from: &str,
+    wanted: &Journal,
+    place: &RefusalPosition,
+    limit: i64,
+) -> Result<Vec<RefusalPosition>> {
     let text = format!(
         "SELECT r.last_at, r.code, r.token, r.fingerprint FROM {from} r WHERE (r.last_at < ?1 OR (r.last_at = ?1 AND \
          (r.fingerprint, r.code, r.token) > (?2, ?3, ?4))) AND (?5 IS NULL OR r.outcome = ?5) \
@@ -126,45 +137,45 @@ fn find_places(sql: &dyn Sql, from: &str, wanted: &Journal, place: &Position, li
         wanted.resource.as_deref().into(),
         limit.into(),
     ];
-    each(sql.query(&text, &params)?, |mut row| {
-        Ok(Position { last: Timestamp(row.integer()?), key: read_key(&mut row)? })
+    read_rows(sql.query(&text, &params)?, |mut row| {
+        Ok(RefusalPosition { last: Timestamp(row.integer()?), key: read_key(&mut row)? })
     })
 }
 
 /// Reads the entries at these positions, which must be in order. An entry that was seen again since has another
 /// position and is left out.
-pub fn load(sql: &dyn Sql, places: &[Position]) -> Result<Vec<Refused>> {
+pub fn load_entries(sql: &dyn Sql, places: &[RefusalPosition]) -> Result<Vec<RefusalRow>> {
     let mut all = find_rows(sql, "refused", places)?;
     if all.len() < places.len() {
-        let known: Vec<Position> = all.iter().map(Refused::at).collect();
-        all.extend(find_rows(sql, OLD, places)?.into_iter().filter(|one| !known.contains(&one.at())));
-        all.sort_by_key(Refused::at);
+        let known: Vec<RefusalPosition> = all.iter().map(RefusalRow::position_of).collect();
+        all.extend(find_rows(sql, OLD, places)?.into_iter().filter(|one| !known.contains(&one.position_of())));
+        all.sort_by_key(RefusalRow::position_of);
     }
     Ok(all)
 }
 
-fn find_rows(sql: &dyn Sql, from: &str, places: &[Position]) -> Result<Vec<Refused>> {
+fn find_rows(sql: &dyn Sql, from: &str, places: &[RefusalPosition]) -> Result<Vec<RefusalRow>> {
     let keys: Vec<[&str; 3]> =
-        places.iter().map(|Position { key, .. }| [&*key.code, &*key.token, &*key.fingerprint]).collect();
+        places.iter().map(|RefusalPosition { key, .. }| [&*key.code, &*key.token, &*key.fingerprint]).collect();
     let keys = serde_json::to_string(&keys).map_err(Error::internal)?;
     let text = format!(
         "SELECT {COLUMNS} FROM json_each(?1) k CROSS JOIN {from} r ON r.code = json_extract(k.value, '$[0]') \
          AND r.token = json_extract(k.value, '$[1]') AND r.fingerprint = json_extract(k.value, '$[2]') {NAMED}"
     );
-    let mut all = each(sql.query(&text, &[Param::Text(&keys)])?, read_refused)?;
-    all.retain(|one| places.binary_search(&one.at()).is_ok());
+    let mut all = read_rows(sql.query(&text, &[Param::Text(&keys)])?, read_refused)?;
+    all.retain(|one| places.binary_search(&one.position_of()).is_ok());
     Ok(all)
 }
 
 /// Returns true if an earlier build left rows.
 pub fn has_old(sql: &dyn Sql) -> Result<bool> {
-    Ok(first(sql, "SELECT 1 FROM refusals LIMIT 1", &[])?.is_some())
+    Ok(first_row(sql, "SELECT 1 FROM refusals LIMIT 1", &[])?.is_some())
 }
 
 /// Returns rows of an earlier build, at most `limit`, by their fingerprints.
-pub fn old(sql: &dyn Sql, limit: i64) -> Result<Vec<Refused>> {
+pub fn old_entries(sql: &dyn Sql, limit: i64) -> Result<Vec<RefusalRow>> {
     let text = format!("SELECT {COLUMNS} FROM {OLD} r {NAMED} ORDER BY r.fingerprint LIMIT ?1");
-    each(sql.query(&text, &[limit.into()])?, read_refused)
+    read_rows(sql.query(&text, &[limit.into()])?, read_refused)
 }
 
 /// Forgets the rows of an earlier build up to that fingerprint.

@@ -3,14 +3,14 @@
 
 use super::related::{Complete, name_of};
 use crate::budget::Budget;
-use crate::directory::reply::Rest;
+use crate::directory::reply::UnreadEntries;
 use crate::directory::view;
 use crate::error::Result;
 use crate::id::{GroupId, UserId};
 use crate::org::bucket;
 use crate::scim::filter::Filter;
 use crate::scim::schema::Kinds;
-use crate::store::search::Found;
+use crate::store::search::FoundRow;
 use crate::store::{Sql, groups, members, users};
 use serde_json::{Map, Value};
 use std::collections::VecDeque;
@@ -24,7 +24,7 @@ const FIRST_DOCUMENTS: usize = 4;
 /// A row that is waiting to be read.
 #[derive(Debug)]
 pub(super) struct Candidate {
-    pub(super) found: Found,
+    pub(super) found: FoundRow,
     /// True if the filter decides.
     pub(super) judged: bool,
     /// True if its document is read; otherwise it only waits for its turn.
@@ -39,7 +39,7 @@ pub(super) struct Candidates {
     /// The number of documents that are read next.
     documents: usize,
     /// The first of the read ones, if it is not judged to its end, with its sort key.
-    pub(super) open: Option<(Found, Value, Judging)>,
+    pub(super) open: Option<(FoundRow, Value, Judging)>,
 }
 
 impl Default for Candidates {
@@ -97,11 +97,17 @@ pub(super) struct Judging {
 
 impl Judging {
     /// Begins to judge a resource; `whole` is its held part.
-    pub(super) fn new(filter: &Filter, kinds: Kinds, found: &Found, one: &Complete, whole: Map<String, Value>) -> Self {
+    pub(super) fn new(
+        filter: &Filter,
+        kinds: Kinds,
+        found: &FoundRow,
+        one: &Complete,
+        whole: Map<String, Value>,
+    ) -> Self {
         let parts = filter.parts_about(name_of(kinds));
         let judged = parts.iter().map(|part| !one.left_out && part.matches(&whole)).collect();
         let after = match one.stored.rest {
-            Some(Rest::Members { after, .. }) => after,
+            Some(UnreadEntries::Members { after, .. }) => after,
             _ => members::BEFORE_ALL,
         };
         let terms = parts.iter().map(|part| part.terms()).sum();
@@ -117,13 +123,13 @@ impl Judging {
         if self.judged.contains(&false) {
             let (piece, last, count) = match self.kinds {
                 Kinds::Users => {
-                    let groups = members::groups(sql, self.key, self.after, members::GROUPS_PIECE)?;
+                    let groups = members::groups_of_user(sql, self.key, self.after, members::GROUPS_PIECE)?;
                     let last = groups.last().map(|(key, _)| *key);
-                    (view::groups(groups.iter().map(|(_, group)| group), base), last, groups.len())
+                    (view::groups_value(groups.iter().map(|(_, group)| group), base), last, groups.len())
                 }
                 Kinds::Groups => {
-                    let (ids, last) = members::ids(sql, self.key, self.after, members::IDS_PIECE)?;
-                    (view::members(&ids, base), last, ids.len())
+                    let (ids, last) = members::member_ids(sql, self.key, self.after, members::IDS_PIECE)?;
+                    (view::members_value(&ids, base), last, ids.len())
                 }
             };
             budget.charge(bucket::related_judging_units(count, self.terms));

@@ -9,7 +9,7 @@ use crate::org::bucket;
 use crate::scim::schema::Types;
 use crate::scim::{extension, sort};
 use crate::store::Sql;
-use crate::store::search::Found;
+use crate::store::search::FoundRow;
 use serde_json::Value;
 
 /// The units of object time that a step spends on candidates before it pauses: some 20 ms.
@@ -50,7 +50,7 @@ impl Scan {
     }
 
     /// Takes a judged candidate.
-    pub(super) fn passed(&mut self, found: Found, sorted: Value, fits: bool) -> Result<()> {
+    pub(super) fn passed(&mut self, found: FoundRow, sorted: Value, fits: bool) -> Result<()> {
         self.judged = Some(found.place.clone());
         if fits { self.take(Hit::new(self.candidates.source, sorted, found)) } else { Ok(()) }
     }
@@ -77,7 +77,7 @@ impl Scan {
                 bucket::judging_units(one.stored.doc.get().len(), terms)
                     + bucket::related_judging_units(related, terms),
             );
-            let whole = extension::read(kind, view::whole(&one.stored, kinds, &self.base)?);
+            let whole = extension::read(kind, view::whole_resource(&one.stored, kinds, &self.base)?);
             let sorted = self.sort.as_ref().map_or(Value::Null, |sort| sort::key(&sort.by, kind, &whole));
             let filter = self.sources.get(self.candidates.source).and_then(|source| source.filter.as_ref());
             match filter.filter(|_| judged) {

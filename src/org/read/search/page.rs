@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::org::read::cursor::Cursor;
 use crate::scim::schema::Kinds;
 use crate::store::Sql;
-use crate::store::search::{self as store, Record};
+use crate::store::search::{self as store, ResourceRow};
 use std::collections::BTreeMap;
 
 /// The bytes of its resources after which a page ends early.
@@ -78,7 +78,7 @@ impl Scan {
     ) -> Result<Vec<Option<Complete>>> {
         let keys: Vec<i64> = wanted.iter().map(|(key, _)| *key).collect();
         let records = store::by_keys(sql, kinds, &keys)?;
-        let mut records: BTreeMap<i64, Record> = records.into_iter().map(|record| (record.key, record)).collect();
+        let mut records: BTreeMap<i64, ResourceRow> = records.into_iter().map(|record| (record.key, record)).collect();
         let (mut there, mut found) = (Vec::with_capacity(keys.len()), Vec::with_capacity(keys.len()));
         for (key, id) in wanted {
             let record = records.remove(key).filter(|record| record.stored.id == *id);

@@ -1,10 +1,10 @@
 //! The groups of users and the members of groups that a page needs.
 
-use crate::directory::reply::{GroupRef, Rest, Stored};
+use crate::directory::reply::{GroupRef, Stored, UnreadEntries};
 use crate::error::Result;
 use crate::org::read::related::{HELD, in_order, with_members};
 use crate::scim::schema::Kinds;
-use crate::store::search::Record;
+use crate::store::search::ResourceRow;
 use crate::store::{Sql, members};
 
 /// The users that are read at once; a group is read alone, with its members.
@@ -22,7 +22,7 @@ pub(super) struct Complete {
 }
 
 /// Returns the first of these records with their groups or members: at least one, and no more than can be held.
-pub(super) fn complete(sql: &dyn Sql, kinds: Kinds, records: Vec<Record>, shown: bool) -> Result<Vec<Complete>> {
+pub(super) fn complete(sql: &dyn Sql, kinds: Kinds, records: Vec<ResourceRow>, shown: bool) -> Result<Vec<Complete>> {
     let kept = |stored| Complete { stored, left_out: false };
     match kinds {
         Kinds::Users => users(sql, records),
@@ -34,7 +34,7 @@ pub(super) fn complete(sql: &dyn Sql, kinds: Kinds, records: Vec<Record>, shown:
     }
 }
 
-fn users(sql: &dyn Sql, records: Vec<Record>) -> Result<Vec<Complete>> {
+fn users(sql: &dyn Sql, records: Vec<ResourceRow>) -> Result<Vec<Complete>> {
     let keys: Vec<i64> = records.iter().map(|record| record.key).collect();
     let found = members::groups_of_users(sql, &keys, GROUPS_AT_ONCE as i64)?;
     // The last user may have more groups than were read.
@@ -66,9 +66,9 @@ pub(super) fn size(sql: &dyn Sql, stored: &Stored, base: &str, most: usize) -> R
     let groups: usize = stored.groups.iter().map(|group| one(group.id.as_str()) + group.display.len()).sum();
     let held = stored.members.as_deref().unwrap_or_default();
     let mut members: usize = held.iter().map(|id| one(id)).sum();
-    if let Some(Rest::Members { group, after, .. }) = &stored.rest {
+    if let Some(UnreadEntries::Members { group, after, .. }) = &stored.rest {
         let each = members / held.len().max(1);
-        let more = members::count(sql, *group, *after, (most / each.max(1)) as i64 + 1)?;
+        let more = members::count_members(sql, *group, *after, (most / each.max(1)) as i64 + 1)?;
         members += each * usize::try_from(more).unwrap_or(0);
     }
     Ok(stored.doc.get().len() + groups + members)

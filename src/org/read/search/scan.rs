@@ -2,7 +2,7 @@
 
 use super::candidates::Candidates;
 use crate::directory::query::Page;
-use crate::directory::scim::{List, Members};
+use crate::directory::scim::{ListQuery, Members};
 use crate::error::{Code, Error, Result};
 use crate::id::Timestamp;
 use crate::org::read::cursor::{Cursor, Mark};
@@ -11,7 +11,7 @@ use crate::scim::schema::{Kinds, Types};
 use crate::scim::sort;
 use crate::store::Sql;
 use crate::store::filter::{self, Condition};
-use crate::store::search::{self as store, Found, Order};
+use crate::store::search::{self as store, FoundRow, IndexOrder};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -81,7 +81,7 @@ pub(super) struct Hit {
 }
 
 impl Hit {
-    pub(super) fn new(source: usize, key: Value, found: Found) -> Self {
+    pub(super) fn new(source: usize, key: Value, found: FoundRow) -> Self {
         Self { key: found.key, id: found.id, mark: Mark { source, key, place: found.place } }
     }
 
@@ -96,7 +96,7 @@ pub(crate) struct Scan {
     pub(super) query: String,
     pub(super) sources: Vec<Source>,
     pub(super) members: Members,
-    pub(super) order: Order,
+    pub(super) order: IndexOrder,
     /// True for a descending order of the index, or of the sort here.
     pub(super) descending: bool,
     pub(super) sort: Option<sort::Sort>,
@@ -123,19 +123,19 @@ impl Scan {
     /// 400 `invalidCursor`.
     pub(crate) fn new(
         sql: &dyn Sql,
-        lists: &[(Kinds, &List)],
+        lists: &[(Kinds, &ListQuery)],
         members: Members,
         base: &str,
         types: &Types,
     ) -> Result<Self> {
         let list = lists.first().map(|(_, list)| *list).ok_or_else(|| Error::internal("a search for nothing"))?;
         let (order, sort) = match (&list.sort, lists) {
-            (None, _) => (Order::Id, None),
-            (Some(sort), [(kinds, _)]) if is_indexed(sort, *kinds, "id") => (Order::Id, None),
-            (Some(sort), [(kinds, _)]) if is_indexed(sort, *kinds, "name") => (Order::Name, None),
-            (Some(sort), _) => (Order::Id, Some(sort.clone())),
+            (None, _) => (IndexOrder::Id, None),
+            (Some(sort), [(kinds, _)]) if is_indexed(sort, *kinds, "id") => (IndexOrder::Id, None),
+            (Some(sort), [(kinds, _)]) if is_indexed(sort, *kinds, "name") => (IndexOrder::Name, None),
+            (Some(sort), _) => (IndexOrder::Id, Some(sort.clone())),
         };
-        let source = |(kinds, list): &(Kinds, &List)| Source::new(sql, *kinds, list.filter.as_ref(), types, base);
+        let source = |(kinds, list): &(Kinds, &ListQuery)| Source::new(sql, *kinds, list.filter.as_ref(), types, base);
         let sources: Vec<Source> = lists.iter().map(source).collect::<Result<_>>()?;
         let query = fingerprint(&sources, list);
         let window = match &list.cursor {
@@ -185,7 +185,7 @@ impl Scan {
         base: &str,
         types: &Types,
     ) -> Result<Self> {
-        let list = List { filter, start_index: 1, count: page.limit, sort: None, cursor: None };
+        let list = ListQuery { filter, start_index: 1, count: page.limit, sort: None, cursor: None };
         let scan = Self::new(sql, &[(kinds, &list)], Members::Hidden, base, types)?;
         Ok(Self {
             window: Window::Keyset { count: page.limit, tag },
@@ -242,7 +242,7 @@ fn is_indexed(sort: &sort::Sort, kinds: Kinds, by: &str) -> bool {
 }
 
 /// Returns the fingerprint of a query without its page: a cursor is valid for this query alone.
-fn fingerprint(sources: &[Source], list: &List) -> String {
+fn fingerprint(sources: &[Source], list: &ListQuery) -> String {
     let filters: Vec<Value> = sources
         .iter()
         .map(|source| json!([source.kinds.name(), source.filter.as_ref().map(Filter::to_string)]))

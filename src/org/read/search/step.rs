@@ -10,7 +10,7 @@ use crate::org::bucket;
 use crate::org::read::page;
 use crate::org::read::pages::Pages;
 use crate::scim::schema::{Kinds, ResourceType, Types};
-use crate::store::search::{self as store, Found, Most, Order, Range};
+use crate::store::search::{self as store, FoundRow, IndexOrder, Most, SearchRange};
 use crate::store::{Sql, changes};
 use serde_json::Value;
 
@@ -37,8 +37,9 @@ impl Scan {
         else {
             return Ok(None);
         };
-        let range = Range { kinds: *kinds, order: Order::Id, descending: false, after: self.place.as_deref() };
-        let found = store::page(sql, &range, 0, count + 1)?;
+        let range =
+            SearchRange { kinds: *kinds, order: IndexOrder::Id, descending: false, after: self.place.as_deref() };
+        let found = store::find_page(sql, &range, 0, count + 1)?;
         page::page(sql, (*kinds, kind), &found, bound(*count), None, tag).map(Some)
     }
 
@@ -54,14 +55,14 @@ impl Scan {
         if self.sort.is_some() {
             return Ok(None);
         }
-        let totals = changes::head(sql)?.totals;
+        let totals = changes::read_head(sql)?.totals;
         let total = if *kinds == Kinds::Users { totals.users } else { totals.groups };
-        let mut range = Range { kinds: *kinds, order: self.order, descending: self.descending, after: None };
+        let mut range = SearchRange { kinds: *kinds, order: self.order, descending: self.descending, after: None };
         let hit = |found| Hit::new(0, Value::Null, found);
         let (hits, start) = match &self.window {
             Window::Cursor { count, .. } => {
                 range.after = self.place.as_deref();
-                (store::page(sql, &range, 0, count + 1)?, 1)
+                (store::find_page(sql, &range, 0, count + 1)?, 1)
             }
             Window::Index { start, count } => {
                 // A reader that continues where its last page ended pays for no skipped row.
@@ -69,7 +70,7 @@ impl Scan {
                 range.after = known.as_deref();
                 let skip = if known.is_some() { 0 } else { start - 1 };
                 budget.charge(bucket::skipping_units(skip.min(total)));
-                (store::page(sql, &range, skip, *count)?, *start)
+                (store::find_page(sql, &range, skip, *count)?, *start)
             }
             Window::Keyset { .. } => return Ok(None),
         };
@@ -112,7 +113,7 @@ impl Scan {
     /// Finds the candidates of the next piece, and moves behind it.
     fn read_piece(&mut self, sql: &dyn Sql, budget: &Budget) -> Result<()> {
         let Some(source) = self.sources.get(self.at) else { return Ok(()) };
-        let range = Range {
+        let range = SearchRange {
             kinds: source.kinds,
             order: self.order,
             descending: self.descending && self.sort.is_none(),
@@ -130,13 +131,13 @@ impl Scan {
                     weight: (most / terms).max(least),
                     related: bucket::related_weight(source.condition.passes, source.terms()),
                 };
-                let piece = store::piece(sql, &range, most)?;
+                let piece = store::find_piece(sql, &range, most)?;
                 budget.charge(bucket::looking_units(piece.rows, piece.weight, source.terms()));
                 self.rows = piece.rows * 4;
                 piece.until
             }
         };
-        let found = store::places(sql, &range, until.as_deref(), &source.condition)?;
+        let found = store::find_matches(sql, &range, until.as_deref(), &source.condition)?;
         if source.look_up {
             budget.charge(bucket::looking_units(source.addressed + found.len() as i64, 0, source.terms()));
         }
@@ -160,8 +161,8 @@ impl Scan {
         let mut hits = std::mem::take(&mut self.hits);
         if let Window::Keyset { count, tag } = &self.window {
             let kinds = self.sources.first().map_or(Kinds::Users, |source| source.kinds);
-            let place = |hit: Hit| Found { key: hit.key, id: hit.id, place: hit.mark.place, open: false };
-            let found: Vec<Found> = hits.into_iter().map(place).collect();
+            let place = |hit: Hit| FoundRow { key: hit.key, id: hit.id, place: hit.mark.place, open: false };
+            let found: Vec<FoundRow> = hits.into_iter().map(place).collect();
             let is_over = self.candidates.is_empty() && self.at >= self.sources.len();
             let rest = (!is_over).then(|| self.judged.as_deref().unwrap_or_default());
             return page::page(sql, (kinds, types.of(kinds)), &found, bound(*count), rest, tag);
