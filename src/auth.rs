@@ -53,8 +53,10 @@ const CHECK_LENGTH: usize = 6;
 impl Token {
     /// Makes a token from 32 random bytes.
     pub fn mint(kind: TokenKind, random: [u8; 32]) -> Self {
+        // The prefix tells people, and scanners for secrets, what the text is and which API it opens.
         let mut text = kind.prefix().to_owned();
         text.push_str(&write_base62(&random, SECRET_LENGTH));
+        // The check sum tells a token that was cut off from an unknown one, without a look at any storage.
         let check = CRC.checksum(text.as_bytes());
         text.push_str(&write_base62(&check.to_be_bytes(), CHECK_LENGTH));
         Self { text, kind }
@@ -63,6 +65,7 @@ impl Token {
     /// Reads a token's text. Returns `None` if its form or its check sum is wrong: it was cut off, mistyped, or is not
     /// a token of this service.
     pub fn parse(text: &str) -> Option<Self> {
+        // Nothing here is secret: the form is public, and the hash decides, so these comparisons may take any time.
         let kind = [TokenKind::Scim, TokenKind::Console].into_iter().find(|k| text.starts_with(k.prefix()))?;
         let length = kind.prefix().len() + SECRET_LENGTH + CHECK_LENGTH;
         let (body, check) = text.split_at_checked(length - CHECK_LENGTH)?;
@@ -95,6 +98,7 @@ impl fmt::Debug for Token {
 
 /// Writes big-endian bytes as exactly `length` base-62 digits, the most significant first.
 fn write_base62(bytes: &[u8], length: usize) -> String {
+    // Long division by 62, one digit a turn: 43 turns over 32 bytes.
     let mut number = bytes.to_vec();
     let mut digits = vec![b'0'; length];
     for digit in digits.iter_mut().rev() {
@@ -117,6 +121,7 @@ pub const HEADER_MAX: usize = 512;
 /// field to which the provider adds its own. Returns `None` for no header, for one above [`HEADER_MAX`], and for
 /// another scheme.
 pub fn bearer_credentials(header: Option<&str>) -> Option<&str> {
+    // Trimmed, because a token is often pasted with blanks around it.
     let mut rest = header.filter(|header| header.len() <= HEADER_MAX)?.trim();
     // Each turn removes one scheme from the front, so the header's length bounds the loop.
     while let Some((scheme, more)) = rest.split_once(char::is_whitespace) {
@@ -142,6 +147,7 @@ pub fn root_keys(key: &str, next: &str) -> Result<Vec<String>> {
         return refuse(Code::ConsoleKeyMissing, format!("The Console API has no key yet. {}", how("CONSOLE_KEY")));
     }
     for (name, key) in [("CONSOLE_KEY", key), ("CONSOLE_KEY_NEXT", next)] {
+        // A short root key could be guessed by trying, since it has no check sum and no rate limit of its own.
         if !key.is_empty() && key.len() < KEY_MIN {
             return refuse(
                 Code::ConsoleKeyTooShort,
@@ -159,6 +165,7 @@ pub fn root_keys(key: &str, next: &str) -> Result<Vec<String>> {
 /// Returns true if `presented` is one of the root keys. The time it takes does not depend on where they differ, nor on
 /// which of them it is.
 pub fn is_root(presented: &str, keys: &[String]) -> bool {
+    // Hashes have one length, so the comparison does not tell how long the key is; `fold` reads every key.
     let presented = Sha256::digest(presented.as_bytes());
     keys.iter().fold(false, |found, key| found | bool::from(presented.ct_eq(&Sha256::digest(key.as_bytes()))))
 }
@@ -219,6 +226,7 @@ impl TokenRecord {
     /// `None` to keep it: for a token without an end, or one whose end does not fit into 32 bits, which the platform
     /// refuses.
     pub fn kept_until(&self) -> Option<u64> {
+        // Records of earlier builds have `expires_at` alone.
         let end = [self.end, self.expires_at].into_iter().flatten().min()?;
         let until = end.0 / 1000 + RECORD_GRACE_SECONDS;
         (until <= i64::from(i32::MAX)).then_some(until.unsigned_abs())

@@ -45,8 +45,10 @@ impl Budget {
     /// # Errors
     /// 400 `tooMany`, if fewer units are left. Then nothing is spent, and [`Budget::is_exceeded`] is true from then on.
     pub fn spend(&self, units: usize) -> Result<()> {
+        // A product of two sizes may be beyond 64 bits; at the largest number it is refused like any other.
         let spent = self.spent.get().saturating_add(units as u64);
         if spent > self.limit {
+            // Noted apart: a Bulk request must end at once and not try its other operations.
             self.exceeded.set(true);
             return Err(Error::new(
                 Code::TooMuchWork,

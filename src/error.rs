@@ -112,6 +112,7 @@ pub const QUOTED_MAX: usize = 128;
 
 /// Returns at most `most` characters of a text; one that is cut ends with an ellipsis.
 pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
+    // This looks at no more than `most` characters, however long the text is.
     if text.chars().nth(most).is_none() {
         return Cow::Borrowed(text);
     }
@@ -158,6 +159,7 @@ impl Error {
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         let detail = detail.into();
+        // A sentence may quote several values of the client; the journal keeps it as one row.
         self.detail = match cut(&detail, SENTENCE_MAX) {
             Cow::Borrowed(_) => detail,
             Cow::Owned(cut) => cut,
@@ -236,6 +238,7 @@ impl From<Wire> for Error {
     /// Reads an error of any build. An earlier build sends no code, a later one may send an unknown one; the kind holds
     /// in both cases.
     fn from(wire: Wire) -> Self {
+        // A code whose kind another build changed would be answered by another status than the object decided.
         let known = wire.code.as_deref().and_then(Code::parse).filter(|code| code.kind() == wire.kind);
         let Wire { kind, detail, names, retry_after, nested_in, .. } = wire;
         Self { code: known.unwrap_or(Code::fallback_for(kind)), detail, names, retry_after, nested_in }

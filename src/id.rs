@@ -16,10 +16,12 @@ pub struct OrgId(String);
 impl OrgId {
     /// Reads a name. Returns `None` if the text is not an organisation's name.
     pub fn parse(text: &str) -> Option<Self> {
+        // Lower case only: two spellings of one name would be two objects.
         let letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
         let mut bytes = text.bytes();
         let first = bytes.next().is_some_and(letter);
         let rest = bytes.all(|b| letter(b) || b == b'-');
+        // `healthz` is an address of the service itself, at the same place in the path.
         let free = !RESERVED.contains(&text) && text != "healthz";
         (first && rest && free && text.len() <= 63).then(|| Self(text.to_owned()))
     }
@@ -207,6 +209,7 @@ impl Ids {
 
     /// Makes the next id. `random` fills the bits that make it unguessable.
     pub fn next_id(&mut self, now: Timestamp, random: [u8; 6]) -> String {
+        // The clock may go back or stand still: the id then grows by its counter, and at its end by a millisecond.
         if now.0 > self.milliseconds {
             (self.milliseconds, self.counter) = (now.0, 0);
         } else if self.counter < COUNTER_MAX {
@@ -217,6 +220,7 @@ impl Ids {
         // The builder overwrites the upper four bits of the first byte and the upper two of the third.
         let bits = |shift: u32, mask: u32| (self.counter >> shift & mask) as u8;
         let [r0, r1, r2, r3, r4, r5] = random;
+        // The counter stands before the random bits, so ids of one millisecond sort in the order of their making.
         let tail = [bits(22, 0x0f), bits(14, 0xff), bits(8, 0x3f), bits(0, 0xff), r0, r1, r2, r3, r4, r5];
         let milliseconds = u64::try_from(self.milliseconds).unwrap_or(0);
         uuid::Builder::from_unix_timestamp_millis(milliseconds, &tail).into_uuid().to_string()

@@ -139,9 +139,11 @@ const NOTES_MAX: usize = 50;
 /// 400, 413 or 415 with the attribute or parameter in the sentence.
 pub fn ingest(route: &Scim, request: &Request<'_>) -> Result<Ingested> {
     let forms = dialect::allowed_forms(request.dialect);
+    // One counter of values for the whole request: JSON inside texts counts like the body around it.
     let texts = Rc::<InTexts>::default();
     let guide = guide_for(forms != Forms::Strict, &texts);
     let mut reading = Reading { forms, repairs: Repairs::default(), notes: Vec::new(), guide, texts };
+    // Step 1: conditions and query parameters, which need no body.
     let (precondition, known) = condition::read_conditions(route, request)?;
     // The body of a search holds what the address of a list does. The address of the search counts where the body has no
     // value: an answer as if there were no filter would show every user.
@@ -155,6 +157,7 @@ pub fn ingest(route: &Scim, request: &Request<'_>) -> Result<Ingested> {
     let query = body.as_deref().unwrap_or(request.query);
     let projection = Projection::parse(query).unless(known);
     projection.check()?;
+    // Steps 2 to 5 are the same for a request and for an operation of a Bulk request.
     let command = read_command(route, request, CommandBody::Whole, query, &mut reading, &projection)?;
     if reading.texts.used.get() {
         reading.repairs.note_need(Repair::JsonInText);
@@ -175,6 +178,7 @@ fn read_command(
     reading: &mut Reading,
     projection: &Projection,
 ) -> Result<Command> {
+    // Entra ID excludes members from every read of a group; then none of up to 100,000 rows is read.
     let members = if projection.shows("members") { Members::Shown } else { Members::Hidden };
     Ok(match route {
         Scim::ServiceProviderConfig | Scim::ResourceTypes(_) | Scim::Schemas(_) => {
@@ -206,6 +210,7 @@ fn read_command(
             Command::CreateUser { user }
         }
         Scim::Replace(kinds, id)
+            // WSO2's PUT becomes a PATCH that replaces what it names.
             if request.dialect.habits().partial_put && reading.repairs.note_need(Repair::PartialPut) =>
         {
             let (_, body) = read_body(request, data, reading)?;
@@ -234,6 +239,7 @@ fn read_command(
             Command::ReplaceGroup { id: group_id(id)?, group, members }
         }
         Scim::Patch(kinds, id) => {
+            // RFC 7644 section 3.5.2 allows 204 for a PATCH, and a group's answer would read all of its members.
             let shown = !request.dialect.habits().mends || !projection.is_default();
             let (whole, body) = read_body(request, data, reading)?;
             // "The body of each request MUST contain the "schemas" attribute with the URI value of PatchOp."
@@ -287,6 +293,7 @@ fn read_group(
     let (_, body) = read_body(request, data, reading)?;
     let mut body = body.with_inside(&kind.schema.id);
     check_id(id, &body)?;
+    // Taken out first: members are rows, never a part of the document, and a list may have 100,000.
     let sent = body.take("members");
     let resource = resource_of(kind, &body, id.is_some(), reading)?;
     let name = resource.attributes.get("displayName").and_then(Value::as_str).unwrap_or_default();
@@ -307,9 +314,11 @@ fn read_group(
 /// Reads the body of a POST or of a PUT.
 fn resource_of(kind: &ResourceType, body: &Object<'_>, is_put: bool, reading: &mut Reading) -> Result<Resource> {
     let (sent, (body, unresolved)) = (body, split_known(kind, body, reading)?);
+    // Noted apart, to know whether the body was mended: only then may its values differ from what was sent.
     let mut repairs = reading.repairs.for_part();
     let body = if reading.runs_repairs() { dialect::mend_body(kind, body, &mut repairs) } else { body };
     let is_mended = reading.repairs.take_in(repairs);
+    // After the repairs, which may turn a text into the list that it stands for.
     let named = body.iter().find(|(key, _)| key.eq_ignore_ascii_case("schemas")).map(|(_, value)| value);
     let urns = named.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     reading.accept_schemas(check_named(&kind.schema.id, urns))?;
@@ -352,6 +361,7 @@ fn keep_value(
     map: &mut Map<String, Value>,
     unresolved: &mut Vec<Unresolved>,
 ) -> Result<()> {
+    // The repair is not noted here: the value is built first and mended, and the repair noted, afterwards.
     let key = match reading.runs_repairs() {
         true => dialect::urn_alias(name.to_owned(), &mut Repairs::default()),
         false => name.to_owned(),
@@ -364,6 +374,7 @@ fn keep_value(
         && let Some((attribute, sub)) = path.attributes(kind)
     {
         reading.guide.kept(sub.unwrap_or(attribute), value)?
+    // An extension that is not registered: kept whole, because its schema may come later.
     } else if value.shape() == Shape::Object && urn::is_extension(&key) {
         reading.guide.whole(value)?
     } else if reading.runs_repairs() && unregistered::is_unregistered(kind, &key) {
@@ -374,6 +385,7 @@ fn keep_value(
         }
         return Ok(());
     } else {
+        // Not built: an unknown value may be as large as the body. Its name alone is kept, for the note.
         reading.guide.unknown(name, map);
         return Ok(());
     };
@@ -409,6 +421,8 @@ fn read_body<'b>(request: &Request<'b>, data: CommandBody<'b>, reading: &Reading
         return Ok((data, data.object().unwrap_or_default()));
     }
     let encoding = request.content_encoding.unwrap_or_default().trim();
+    // The bytes count more than the header: without one, the JSON reader's error would not tell that they are
+    // compressed.
     let encoding = if json::is_gzip(request.body) { "gzip" } else { encoding };
     if !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity") {
         let detail = format!(
@@ -419,6 +433,7 @@ fn read_body<'b>(request: &Request<'b>, data: CommandBody<'b>, reading: &Reading
         return Err(Error::new(Code::UnsupportedMediaType, detail));
     }
     let media = request.content_type.unwrap_or_default().to_ascii_lowercase();
+    // RFC 7644 section 3.1 names two media types, but clients send `text/plain` or none at all with good JSON.
     let foreign = ["xml", "html", "form", "multipart", "image/", "audio/", "video/"];
     if !media.contains("json") && foreign.iter().any(|part| media.contains(part)) {
         let media = media.split(';').next().unwrap_or_default();

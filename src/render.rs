@@ -90,6 +90,7 @@ pub fn scim_answer(
         Answer::Resource(stored) => shown_resource(200, *stored, kinds, base, projection, types),
         Answer::List { total, start_index, resources, next_cursor, groups_left_out } => {
             let mut shown = RenderedAnswer::with_headers(200, Vec::new());
+            // Written by hand, member by member: a list of 1,000 users is never one value in memory.
             if groups_left_out && projection.shows("groups") {
                 shown.headers.push((NOTE, GROUPS_LEFT_OUT.to_owned()));
             }
@@ -102,6 +103,7 @@ pub fn scim_answer(
                 if at > 0 {
                     shown.body.push_text(",");
                 }
+                // A search at the root mixes both kinds in one list.
                 let kinds = if stored.group { Kinds::Groups } else { kinds };
                 resource::write_resource(&mut shown.body, stored, (kinds, types.of(kinds)), base, projection)?;
             }
@@ -221,7 +223,9 @@ const RETRY_AFTER: i64 = 30;
 
 fn error_headers(error: &Error) -> Vec<(&'static str, String)> {
     let more = match error.kind() {
+        // RFC 9110 section 15.5.2 requires it. No realm and no error: all unknown callers get the same.
         Kind::Unauthorized => Some(("WWW-Authenticate", "Bearer".to_owned())),
+        // RFC 9110 section 15.5.6 requires it.
         Kind::MethodNotAllowed => Some(("Allow", error.names.join(", "))),
         Kind::Unavailable | Kind::TooManyRequests => {
             Some(("Retry-After", error.retry_after.unwrap_or(RETRY_AFTER).to_string()))

@@ -117,6 +117,8 @@ impl Row {
     /// Internal, if it is not one: the schema is not the one that this code was written for.
     pub fn integer(&mut self) -> Result<i64> {
         match self.0.next() {
+            // The migrations fix each column's type, so another type means that code and schema are of different
+            // builds.
             Some(Cell::Integer(value)) => Ok(value),
             other => Err(Error::internal(format!("expected an integer, read {other:?}"))),
         }
@@ -177,6 +179,7 @@ pub trait Sql {
 pub fn transact<T>(sql: &dyn Sql, mut body: impl FnMut() -> Result<T>) -> Result<T> {
     let mut value = None;
     sql.transaction(&mut || {
+        // The trait is used as `dyn`, so its method cannot be generic: the value leaves by this variable.
         value = Some(body()?);
         Ok(())
     })?;

@@ -44,8 +44,11 @@ impl Dialect {
     /// Returns the row of this dialect. A new dialect has one here, or it does not compile.
     pub fn habits(self) -> Habits {
         match self {
+            // For conformance tests and own clients: each departure from the RFCs is refused.
             Self::Rfc => Habits { mends: false, ..MENDED },
+            // Rippling repeats a POST that timed out, and would take 409 for a conflict.
             Self::Rippling => Habits { repeats_posts: true, ..MENDED },
+            // WSO2 before 7.3 sends only what changed; read literally, it would clear the rest of the user.
             Self::Wso2 => Habits { partial_put: true, ..MENDED },
             Self::Auto
             | Self::Okta

@@ -30,6 +30,7 @@ pub fn canonical_ranges(entries: &[String]) -> Result<Vec<String>> {
                 ),
             )
         })?;
+        // `10.0.0.1/24` may mean the network or the one address; a guess could let strangers in.
         let whole = AddressRange { address: range.address & range.mask(), ..range };
         if whole.address != range.address {
             let one = AddressRange { bits: 128, ..range };
@@ -44,6 +45,7 @@ pub fn canonical_ranges(entries: &[String]) -> Result<Vec<String>> {
                 ),
             ));
         }
+        // Canonical spelling, so that the same range written twice is kept once.
         let text = range.to_text();
         if !kept.contains(&text) {
             kept.push(text);
@@ -65,6 +67,7 @@ pub fn allows_address(ranges: &[String], address: Option<&str>) -> bool {
 /// Returns true if each of the ranges is inside one of `outer`. An empty list allows every address, so it is inside an
 /// empty list only.
 pub fn is_within(inner: &[String], outer: &[String]) -> bool {
+    // A token may mint children only for addresses that are its own.
     let parsed = |ranges: &[String]| ranges.iter().filter_map(|text| AddressRange::parse(text)).collect::<Vec<_>>();
     let (all, around) = (parsed(inner), parsed(outer));
     // At most RANGES_MAX of each.
@@ -106,6 +109,7 @@ impl AddressRange {
     fn parse(text: &str) -> Option<Self> {
         let (address, prefix) = text.split_once('/').unwrap_or((text, ""));
         let number = address_bits(address)?;
+        // The prefix of an IPv4 range counts from its own first bit.
         let width = if address.contains(':') { 128 } else { 32 };
         let bits = match prefix {
             "" if text.len() > address.len() => return None,
@@ -117,6 +121,7 @@ impl AddressRange {
     }
 
     fn mask(self) -> u128 {
+        // A shift by all 128 bits would panic: `::/0` has no bit set.
         u128::MAX.checked_shl(128 - self.bits).unwrap_or(0)
     }
 

@@ -32,12 +32,14 @@ pub fn caller_name(dialect: Dialect, user_agent: &str, has_adscim_version: bool,
 }
 
 fn name_by_shape(body: &[u8]) -> &'static str {
+    // The signs stand at the beginning of a body, and a body may have 1 MiB.
     let start = body.get(..LOOKED_AT).unwrap_or(body);
     let bytes: Vec<u8> = start.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
     let text: Cow<'_, str> = String::from_utf8_lossy(&bytes);
     if let Some((_, name)) = SIGNS.iter().find(|(sign, _)| text.contains(sign)) {
         return name;
     }
+    // JumpCloud's ids are MongoDB's object ids, authentik's are SHA-256.
     let external_id =
         text.split("\"externalId\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default();
     match (external_id.len(), external_id.bytes().all(|byte| byte.is_ascii_hexdigit())) {

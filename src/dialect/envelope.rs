@@ -11,7 +11,9 @@ pub fn patch_operations<'a>(whole: Checked<'a>, body: &Object<'a>, repairs: &mut
         Some((name, list)) if list.shape() == Shape::Array => {
             (name == "Operations" || repairs.note_need(Repair::OperationsCase)).then(|| list.elements()).flatten()
         }
+        // One operation without the list around it can mean nothing else.
         Some((_, one)) if one.shape() == Shape::Object => repairs.note_need(Repair::SingleOperation).then(|| vec![one]),
+        // Any other value is no operation at all; the caller refuses it.
         Some(_) => None,
         None => (body.get("op").is_some() && repairs.note_need(Repair::BareOperation)).then(|| vec![whole]),
     }

@@ -23,11 +23,13 @@ pub fn allowed_forms(dialect: Dialect) -> Forms {
 /// # Errors
 /// The error that is left with all forms allowed.
 pub fn read_in_forms<T, E>(forms: Forms, repairs: &mut Repairs, read: impl Fn(Forms) -> Result<T, E>) -> Result<T, E> {
+    // A correct text costs this one reading alone.
     let strict = read(Forms::Strict);
     if strict.is_ok() || forms == Forms::Strict {
         return strict;
     }
     let found = read(forms)?;
+    // The journal names each repair, so each allowed form is left out once to see whether the text needs it.
     if repairs.may_look() {
         let unknown = Form::ALL.into_iter().filter(|form| !repairs.was_noted(repair_of_form(*form)));
         let needed: Vec<Form> = unknown.filter(|form| read(Forms::Without(*form)).is_err()).collect();
@@ -64,6 +66,7 @@ pub fn urn_alias(text: String, repairs: &mut Repairs) -> String {
         (head.eq_ignore_ascii_case(urn) && (rest.is_empty() || rest.starts_with([':', '.']))).then_some(rest)
     };
     match ENTERPRISE_ALIASES.iter().find_map(|alias| rest(alias)) {
+        // One alias is a prefix of the real URN and must not eat its end.
         Some(rest) if rest_of_the_true_one(&text).is_none() && repairs.note_need(Repair::UrnAliases) => {
             format!("{ENTERPRISE}{rest}")
         }
@@ -87,6 +90,7 @@ pub fn with_decoded_texts(filter: Filter, repairs: &mut Repairs) -> Filter {
         }
         Filter::Compare { target, op: Op::Eq, value } => {
             let plain = match &value {
+                // The value may really hold a percent sign, so the text as it was sent stays an alternative.
                 Value::Exact(text) => percent_decoded(text).map(Value::Exact),
                 Value::Folded { text, .. } => percent_decoded(text).map(Value::folded),
                 _ => None,
@@ -109,6 +113,7 @@ pub fn with_names_cut(filter: Filter, repairs: &mut Repairs) -> Filter {
     match filter {
         Filter::And(parts) => Filter::And(parts.into_iter().map(|part| with_names_cut(part, repairs)).collect()),
         Filter::Or(parts) => {
+            // The alternatives join the same `or`: its terms are looked up together, and a nested one would not be.
             let cuts: Vec<Filter> = parts.iter().filter_map(name_cut).filter(|cut| !parts.contains(cut)).collect();
             let more = if !cuts.is_empty() && repairs.note_need(Repair::OuterBlanks) { cuts } else { Vec::new() };
             let inner = |part| match part {

@@ -19,6 +19,7 @@ pub fn mend_body(kind: &ResourceType, body: Map<String, Value>, repairs: &mut Re
     let mut names = SearchedNames::default();
     let mut others = Vec::new();
     for (key, value) in body {
+        // Step 1: what stands in its proper place, with its values repaired.
         let key = urn_alias(key, repairs);
         match (kind.attribute(&key), kind.extension(&key), value) {
             (Some(attribute), _, value) => {
@@ -35,6 +36,7 @@ pub fn mend_body(kind: &ResourceType, body: Map<String, Value>, repairs: &mut Re
             (_, _, value) => others.push((key, value)),
         }
     }
+    // Step 2: keys that are paths, such as `name.givenName`.
     // They come last, because the value in the proper place wins.
     for (number, (key, value)) in others.into_iter().enumerate() {
         let path = if number < PATHS_MAX { place_of_key(kind, &key, repairs) } else { None };
@@ -58,6 +60,7 @@ struct SearchedNames {
 /// Inserts a value if the name has no value yet. If both are objects, the names that the first lacks are inserted.
 fn merge_value(map: &mut Map<String, Value>, names: &mut SearchedNames, key: String, value: Value) {
     let lower = |name: &String| (name.to_ascii_lowercase(), name.clone());
+    // Names are compared without case (RFC 7643 section 2.1). Reversed, so that the first of two spellings wins.
     let known = names.known.get_or_insert_with(|| map.keys().rev().map(lower).collect());
     let spelled = known.entry(key.to_ascii_lowercase()).or_insert_with(|| key.clone());
     match (map.get_mut(spelled.as_str()), value) {
@@ -65,6 +68,7 @@ fn merge_value(map: &mut Map<String, Value>, names: &mut SearchedNames, key: Str
             map.insert(key, value);
         }
         (Some(Value::Object(there)), Value::Object(more)) => {
+            // `{"name": {...}, "name.familyName": "x"}`: the object gets the part that it lacks.
             let inner = names.inner.entry(spelled.clone()).or_default();
             more.into_iter().for_each(|(key, value)| merge_value(there, inner, key, value));
         }
@@ -82,6 +86,7 @@ pub fn place_of_key(kind: &ResourceType, key: &str, repairs: &mut Repairs) -> Op
         }
     })
     .ok()?;
+    // Each of the two is a repair of its own, which can be switched off alone.
     let dotted = path.target.sub.is_none() || repairs.note_need(Repair::DottedKeys);
     let prefixed = !key.contains(':') || repairs.note_need(Repair::UrnPrefixedKeys);
     (dotted && prefixed).then_some(path)
@@ -104,6 +109,7 @@ fn folded_path(kind: &ResourceType, path: Resolved, value: Value, repairs: &mut 
 /// Repairs one value of an attribute.
 pub fn mend_value(attribute: &Attribute, value: Value, repairs: &mut Repairs) -> Value {
     if attribute.multi {
+        // The list first, then its elements: `"emails": "a@b.test"` needs both.
         let items = match repair_list(attribute, value, repairs) {
             Value::Array(items) => items,
             other => return other,
@@ -130,6 +136,7 @@ pub fn repaired_one(attribute: &Attribute, value: Value, repairs: &mut Repairs) 
 /// Makes [`Repair::TextForArray`], [`Repair::NestedList`], [`Repair::ObjectForArray`].
 fn repair_list(attribute: &Attribute, value: Value, repairs: &mut Repairs) -> Value {
     match value {
+        // `null` is a state of its own (RFC 7643 section 2.5) and no list.
         Value::Null | Value::Array(_) => value,
         Value::String(text) if text.is_empty() || text == "[]" => match repairs.note_need(Repair::TextForArray) {
             true => json!([]),
@@ -143,6 +150,7 @@ fn repair_list(attribute: &Attribute, value: Value, repairs: &mut Repairs) -> Va
             map.remove(attribute.name.as_ref()).unwrap_or_default()
         }
         one if repairs.note_need(Repair::ObjectForArray) => match one {
+            // `{}` holds no value, and an element without one would be refused.
             Value::Object(map) if map.is_empty() => json!([]),
             one => json!([one]),
         },
@@ -154,6 +162,7 @@ fn repair_list(attribute: &Attribute, value: Value, repairs: &mut Repairs) -> Va
 fn single_for_array(value: Value, repairs: &mut Repairs) -> Value {
     match value {
         Value::Array(mut items)
+            // Of two values none can be chosen: that stays an error.
             if items.len() <= 1 && !items.iter().any(Value::is_array) && repairs.note_need(Repair::ArrayForObject) =>
         {
             items.pop().unwrap_or_default()
@@ -188,6 +197,7 @@ fn repair_element(attribute: &Attribute, value: Value, repairs: &mut Repairs) ->
 /// Makes [`Repair::ManagerId`].
 fn manager_id(attribute: &Attribute, mut map: Map<String, Value>, repairs: &mut Repairs) -> Map<String, Value> {
     if attribute.name == "manager"
+        // The SCIM 2.0 name wins if both are there.
         && !map.contains_key("value")
         && map.contains_key("managerId")
         && repairs.note_need(Repair::ManagerId)
@@ -221,12 +231,14 @@ fn object_for_string(attribute: &Attribute, mut map: Map<String, Value>, repairs
 
 /// Makes [`Repair::EmptyElement`].
 fn drop_empty_element(attribute: &Attribute, item: Value, repairs: &mut Repairs) -> Option<Value> {
+    // Repaired first: `{"type": "work", "value": {"value": ""}}` is empty only then.
     let item = repair_element(attribute, item, repairs);
     (!(is_label(attribute, &item) && repairs.note_need(Repair::EmptyElement))).then_some(item)
 }
 
 /// Makes [`Repair::StringBooleans`].
 fn string_boolean(text: String, repairs: &mut Repairs) -> Value {
+    // Entra ID sends "True" and "False", other clients add a blank.
     let value = match text.trim() {
         yes if yes.eq_ignore_ascii_case("true") => true,
         no if no.eq_ignore_ascii_case("false") => false,

@@ -98,6 +98,7 @@ impl<'a> CallEnvelope<'a> {
     /// # Errors
     /// 503 for a call of a later build, or internal.
     pub fn open_request(self) -> Result<Call> {
+        // Read only after the token was judged: an unknown caller's request costs no parsing.
         let ask = json::of_any_build(self.ask.get().as_bytes())?;
         Ok(Call {
             v: self.v,
@@ -184,6 +185,7 @@ impl Ask {
 impl Call {
     /// Returns the lowest version that understands this call.
     pub fn lowest_version(&self) -> u8 {
+        // An object of version 1 would drop the precondition unseen and overwrite what it was to protect.
         let outside = if self.generation == 0 && self.precondition.is_empty() { 1 } else { 2 };
         outside.max(match &self.ask {
             Ask::Scim(command) => command.lowest_version(),

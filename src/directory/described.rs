@@ -102,6 +102,7 @@ pub enum ChangedResource {
 
 /// Describes the attributes that are kept of a resource, from their tables. More are allowed: those of extensions.
 fn describe_attributes(kind: &ResourceType, urn: &str) -> JsonSchemaOf {
+    // `id` and `meta` stand beside the attributes in the Console's answers.
     let kept = kind.common.iter().filter(|one| ["schemas", "externalId"].contains(&one.name.as_ref()));
     let mut properties =
         property_schemas(kept.chain(kind.schema.attributes.iter()).filter(|one| one.name != "members"));
@@ -189,6 +190,7 @@ pub fn by_kind(schema: &mut JsonSchemaOf) {
             continue;
         }
         let OfKind { name, always, sometimes, about } = variant;
+        // A generator makes one type for each variant: a member that is never there would be optional in all of them.
         let has = |member: &String| common.iter().chain(always).chain(sometimes).any(|one| one == member);
         let mut own: Map<String, Value> = properties
             .iter()
@@ -202,6 +204,7 @@ pub fn by_kind(schema: &mut JsonSchemaOf) {
             "resourceType".to_owned(),
             json!({ "type": "string", "enum": about, "description": "What it is about." }),
         );
+        // An import concerns the whole directory, so there is no single resource to show.
         if about == ["Organisation"] {
             own.insert("resource".to_owned(), json!({ "type": "null" }));
         }

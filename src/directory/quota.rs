@@ -41,6 +41,7 @@ impl Quota {
     /// 400 that names the member.
     pub fn read_quota(value: &Value) -> Result<Self> {
         let refuse = |detail: String| Err(Error::new(Code::InvalidField, detail));
+        // Read by hand, because null and a missing member mean different things here.
         let members = match value {
             Value::Null => return Ok(Self::default()),
             Value::Object(members) => members,

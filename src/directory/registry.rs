@@ -85,6 +85,7 @@ pub fn read_message<T: DeserializeOwned>(bytes: &[u8]) -> Result<(u8, T)> {
     match json::read::<RegistryMessage<&RawValue>>(bytes) {
         Ok(RegistryMessage { v, .. }) if v > REGISTRY_VERSION => Err(json::being_deployed()),
         Ok(RegistryMessage { v, message }) => Ok((v, json::of_any_build(message.get().as_bytes())?)),
+        // No version around it: a build from before versions sent it.
         Err(_) => Ok((1, json::of_any_build(bytes)?)),
     }
 }

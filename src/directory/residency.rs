@@ -43,6 +43,7 @@ impl Residency {
                 format!("locationHint must be one of {hints}, not {hint}.", hint = quoted(hint)),
             ));
         }
+        // The platform makes objects in any jurisdiction; the operator decides which ones the contract covers.
         let Some(jurisdiction) = &self.jurisdiction else { return Ok(()) };
         let listed: Vec<&str> = offered.split([' ', ',']).filter(|name| !name.is_empty()).collect();
         if listed.contains(&jurisdiction.as_str()) {
@@ -68,6 +69,7 @@ impl Residency {
             ("jurisdiction", &self.jurisdiction, &asked.jurisdiction),
             ("locationHint", &self.location_hint, &asked.location_hint),
         ] {
+            // A silent difference would leave an admin believing that the data had moved.
             if asked.is_some() && asked != fixed {
                 let fixed = fixed.as_deref().map_or_else(|| "none".to_owned(), quoted);
                 let detail = format!(

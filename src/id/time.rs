@@ -9,6 +9,7 @@ pub(super) const RANGE: std::ops::RangeInclusive<i64> = -377_705_116_800_000..=2
 /// Writes a time in UTC with exactly three digits after the second. Stored texts and sort keys rely on that width.
 pub(super) fn write_rfc3339(milliseconds: i64) -> String {
     let second = OffsetDateTime::from_unix_timestamp(milliseconds.div_euclid(1000));
+    // A year of five digits is no RFC 3339, and readers of the answer would refuse all of it.
     let (at, part) = second.map_or((OffsetDateTime::UNIX_EPOCH, 0), |at| (at, milliseconds.rem_euclid(1000)));
     let (year, month, day) = at.to_calendar_date();
     let (hour, minute, second) = at.to_hms();

@@ -30,6 +30,7 @@ pub(super) fn read_bulk(request: &Request<'_>, reading: &mut Reading) -> Result<
     if !reading.runs_repairs() {
         super::check_schemas(BULK_REQUEST, &body)?;
     }
+    // Step 1: the envelope. RFC 7644 section 3.7: `failOnErrors` is a number of errors; 0 would run nothing.
     let fail_on_errors = match body.get("failOnErrors").filter(|value| !value.is_null()) {
         None => None,
         Some(value) => Some(value.as_str().parse().ok().filter(|n: &usize| *n > 0).ok_or_else(|| {
@@ -63,10 +64,12 @@ pub(super) fn read_bulk(request: &Request<'_>, reading: &mut Reading) -> Result<
         found: vec![false; sent.len()],
         unknown: None,
     };
+    // Step 3: each operation as a request of its own.
     let operations = sent
         .into_iter()
         .map(|one| one.into_operation(request, reading, &mut references))
         .collect::<Result<Vec<_>>>()?;
+    // Step 4: an operation runs after those that make the ids it names (RFC 7644 section 3.7.1).
     let refers: Vec<Vec<usize>> = operations.iter().map(|one| one.refers.clone()).collect();
     Ok(Bulk { steps: order(&refers), operations, fail_on_errors })
 }
@@ -119,14 +122,17 @@ impl<'b> SentOperation<'b> {
         let notes = reading.notes.len();
         known.found.fill(false);
         known.unknown = None;
+        // Each operation has the room of a request; what it leaves is not added to the next one's.
         reading.guide = super::guide_for(reading.runs_repairs(), &reading.texts);
         let mut path = None;
         let read = self.into_command(request, reading, known, &mut path);
         // An operation that is refused here needs no other: its own sentence says more than that another one failed.
         let found = known.found.iter().enumerate().filter(|(_, found)| **found && read.is_ok());
         let refers = found.map(|(at, _)| at).collect();
+        // Placeholders are this service's own texts: an admin must read the `bulkId` that was sent.
         let shown = |text: &str| known.placeholders.replace(text, |other| known.bulk_id_of(other));
         let (command, precondition) = read.unwrap_or_else(|error| {
+            // Notes say what was skipped, and nothing is skipped of a refused operation.
             reading.notes.truncate(notes);
             let names: Vec<String> = error.names.iter().map(|name| shown(name)).collect();
             let detail = shown(&error.detail);
@@ -146,6 +152,7 @@ impl<'b> SentOperation<'b> {
         path: &mut Option<String>,
     ) -> Result<(Command, Precondition)> {
         let route = self.parse_route(request.base, known)?;
+        // From here on errors have an address, and the journal shows it.
         let endpoint = route.kinds().endpoint();
         *path = Some(match &route {
             Scim::Replace(_, id) | Scim::Patch(_, id) | Scim::Delete(_, id) => {
@@ -157,6 +164,7 @@ impl<'b> SentOperation<'b> {
         if creates && self.bulk_id.is_none() {
             return Err(Error::new(Code::BulkIdMissing, "A POST in a Bulk request needs a bulkId."));
         }
+        // References are replaced in the text, before it is read: a placeholder is an id like any other.
         let places = Places::new(request.types.of(route.kinds()), self.data, matches!(route, Scim::Patch(..)));
         let placed = match self.data.shape() {
             _ if matches!(route, Scim::Delete(..)) => None,
@@ -176,6 +184,7 @@ impl<'b> SentOperation<'b> {
             }
         };
         let data = placed.as_deref().map_or(self.data, Checked::new);
+        // Only now: a reference may stand in the address and in the data, and the first unknown one is named.
         if let Some(name) = known.unknown.take() {
             let detail = format!("There is no POST with the bulkId {name} in this request.", name = quoted(&name));
             return Err(Error::new(Code::BulkUnknownReference, detail).with_names([name]));

@@ -39,6 +39,7 @@ pub(super) fn of_body(
             }
         }
     }
+    // A refusal that can be compared with a stored value is decided by the object; any other is one now.
     let is_found = |one: &Refused| {
         let place = |echo: &Echo| echo.target.urn == one.urn && echo.target.name == one.name;
         search.found.iter().any(|echo| place(echo) && echo.is_refusal())
@@ -58,7 +59,9 @@ pub(super) fn of_value(
     reading: &Reading,
 ) -> Vec<Echo> {
     let mut search = Search { reading, refused: &[], found: Vec::new() };
+    // The value is read a second time, unmended: what is stored is compared with what was sent.
     let Some(sent) = reading.guide.again(value) else { return search.found };
+    // In parts, so that one new element beside nine unchanged ones is judged alone.
     let in_parts = if attribute.multi { sent.is_array() } else { sent.is_object() && attribute.kind == Type::Complex };
     if in_parts {
         let path = target.to_string();
@@ -107,6 +110,7 @@ impl Search<'_, '_> {
         };
         let target = target(&attribute.name);
         let is_refused = self.refused.iter().any(|one| one.urn == target.urn && one.name == target.name);
+        // An extension may have been stored before it was registered; the core has always had its types.
         if is_kept(attribute)
             && (urn.is_some() || is_refused && has_parts(attribute))
             && let Some(sent) = self.reading.guide.again(value)
@@ -138,6 +142,7 @@ impl Search<'_, '_> {
                 );
             }
             Value::Array(items) if attribute.multi => {
+                // An unassigned element is never stored, so it cannot be an echo.
                 let items = items.into_iter().filter(|item| !is_unassigned(item));
                 (true, items.map(|item| self.read_part(attribute, prefix, item, true)).collect())
             }
@@ -180,6 +185,7 @@ impl Search<'_, '_> {
     /// Reads one value, or with `listed` one element, as the body was read.
     fn read_part(&self, attribute: &Attribute, prefix: &str, sent: Value, listed: bool) -> Part {
         let mut unknown = Vec::new();
+        // One element alone in a list: its reading does not depend on its neighbours.
         let value = if listed { Value::Array(vec![sent.clone()]) } else { sent.clone() };
         let value = if self.reading.runs_repairs() {
             dialect::mend_value(attribute, value, &mut Repairs::default())

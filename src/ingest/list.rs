@@ -57,11 +57,13 @@ impl<'a> ListParameters<'a> {
                 return Err(Error::new(Code::InvalidParameter, detail));
             }
         };
+        // An empty cursor asks for the first page (RFC 9865 section 2), so it is not left out like other empty texts.
         let (cursor, count) = (parameter("cursor").map(str::to_owned), number("count", PAGE_DEFAULT)?);
         if cursor.is_some() && stated("startIndex").is_some() {
             let detail = "cursor and startIndex are two ways of paging; send one of them.";
             return Err(Error::new(Code::PagingMixed, detail));
         }
+        // RFC 9865 section 2.1 has a `scimType` for it. By index a count of 0 asks for the total alone.
         if cursor.is_some() && count < 1 {
             let detail = format!("count must be from 1 to {PAGE_MAX} with a cursor, not {count}.");
             return Err(Error::new(Code::InvalidCount, detail));
@@ -99,6 +101,7 @@ impl<'a> ListParameters<'a> {
     pub(super) fn of_both(&self, kinds: [&ResourceType; 2], reading: &mut Reading) -> Result<[Box<ListQuery>; 2]> {
         let mut by = None;
         if let Some(text) = self.sort_by {
+            // One order for both kinds, so the attribute of the first kind that has it counts.
             for kind in kinds {
                 by = by.or(sort::resolve(text, kind, reading.forms)?);
             }
@@ -118,6 +121,7 @@ impl<'a> ListParameters<'a> {
         resolve: impl Fn(&Expression, Forms) -> Result<Filter>,
     ) -> Result<Option<Filter>> {
         let Some(text) = self.filter else { return Ok(None) };
+        // Resolved inside, because some forms show only when the attribute is known: `manager eq "x"`.
         let found = dialect::read_in_forms(reading.forms, &mut reading.repairs, |forms| {
             let expression = filter::parse(text, forms)?;
             resolve(&expression, forms)
@@ -164,6 +168,7 @@ pub(super) fn search_request(body: &Object<'_>, reading: &Reading) -> Result<Vec
                 let texts: Option<Vec<Cow<'_, str>>> = texts.collect();
                 texts.map(|texts| texts.join(",")).ok_or_else(|| wrong_type(key, "an array of strings", value))?
             }
+            // A list in one text, as in an address.
             ("attributes" | "excludedattributes", Shape::Text) if reading.runs_repairs() => shown_value(value),
             ("attributes" | "excludedattributes", _) => return Err(wrong_type(key, "an array of strings", value)),
             ("filter" | "sortby" | "sortorder" | "cursor", Shape::Text) => shown_value(value),
@@ -171,6 +176,7 @@ pub(super) fn search_request(body: &Object<'_>, reading: &Reading) -> Result<Vec
             ("startindex" | "count", Shape::Number) => value.value().to_string(),
             ("startindex" | "count", Shape::Text) if reading.runs_repairs() => shown_value(value),
             ("startindex" | "count", _) => return Err(wrong_type(key, "a whole number", value)),
+            // RFC 7644 section 3.4.3 names the members; others are ignored like unknown query parameters.
             _ => continue,
         };
         query.push((lower, text));

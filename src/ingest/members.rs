@@ -68,11 +68,14 @@ pub(super) fn read_members<'b>(
     if text.is_null() {
         return Ok(MembersValue::Null);
     }
+    // First the form that Keycloak's plug-ins send: JSON once more inside a text.
     if let Some(members) = in_text(attribute, text, reading)? {
         return Ok(MembersValue::List(members));
     }
+    // Then a list, which is read element by element and never built whole: it may have 100,000 members.
     let elements = text.elements().or_else(|| inside_its_name(text, attribute, reading));
     let Some(elements) = elements else {
+        // Not the empty list that `[]` in a text is: it may be a template's variable without a value.
         if text.text().is_some_and(|text| text.is_empty()) {
             return Ok(MembersValue::Other("an empty text"));
         }
@@ -139,6 +142,7 @@ fn read_element<'b>(attribute: &Attribute, text: Checked<'b>, reading: &mut Read
     if let Some(member) = read_usual_form(attribute, text, reading) {
         return Ok(Some(member));
     }
+    // Built for this element alone, so the room it takes is given back.
     let value = reading.guide.dropped_at_once(|guide| guide.element(attribute, text))?;
     if !reading.runs_repairs() {
         return Ok(Some(from_built(&value)));
@@ -151,6 +155,7 @@ fn read_element<'b>(attribute: &Attribute, text: Checked<'b>, reading: &mut Read
 fn read_usual_form<'b>(attribute: &Attribute, text: Checked<'b>, reading: &mut Reading) -> Option<Member<'b>> {
     if let Some(id) = text.text() {
         let bare = !reading.runs_repairs();
+        // Left to the repair of JSON in texts: no id begins with a brace.
         let may_be_json = id.trim_start().starts_with('{');
         let is_usual = bare || !id.is_empty() && !may_be_json && reading.repairs.note_need(Repair::StringForObject);
         return is_usual
@@ -167,6 +172,7 @@ fn read_usual_form<'b>(attribute: &Attribute, text: Checked<'b>, reading: &mut R
         match sub.name.as_ref() {
             "value" => id = said,
             "type" => kind = said,
+            // A blank address needs a repair (Saviynt), so the element is built.
             "$ref" if said.as_ref().is_some_and(|said| !said.is_empty() && said.trim().is_empty()) => return None,
             "$ref" => reference = said,
             _ => {}

@@ -62,6 +62,7 @@ pub(super) fn read_user_patch(
 ) -> Result<(Vec<Operation>, Vec<Unresolved>)> {
     let (mut operations, kept, texts) = (Vec::new(), Texts::default(), reading.texts.clone());
     let (sent, unresolved) = resolve_paths(kind, id, envelope, reading, &kept)?;
+    // A value out of a text may not hold JSON in texts again: else its depth would have no bound.
     for sent in sent {
         operations.extend(texts.inside(sent.from_text, || value::to_operation(kind, sent, reading))?);
     }
@@ -79,6 +80,7 @@ pub(super) fn read_group_patch(
     let (mut operations, kept, texts) = (Vec::<GroupOperation>::new(), Texts::default(), reading.texts.clone());
     let (sent, unresolved) = resolve_paths(kind, id, envelope, reading, &kept)?;
     for sent in sent {
+        // Members are rows and no part of the document, so their operations are a kind of their own.
         let from_text = sent.from_text;
         if sent.path.target.urn.is_some() || sent.path.target.name != "members" {
             let operation = texts.inside(from_text, || value::to_operation(kind, sent, reading))?;
@@ -122,6 +124,7 @@ fn resolve_paths<'b>(
 ) -> Result<(Vec<ResolvedOperation<'b>>, Vec<Unresolved>)> {
     let (sent, unresolved) = (Vec::new(), Vec::new());
     let partial = matches!(envelope, PatchEnvelope::Changed(_));
+    // All paths first, so that an unknown attribute in the last operation refuses before any value is built.
     let mut paths =
         Paths { kind, id, reading, texts, from_text: false, partial, sent, unresolved, number: None, read: 0 };
     match envelope {
@@ -191,6 +194,7 @@ impl<'b> Paths<'_, 'b> {
             return Err(Error::new(Code::OperationOp, detail));
         };
         let path = item.get("path").filter(|path| !path.is_null());
+        // Step 1: the path, which may be missing (RFC 7644 section 3.5.2).
         let path = match path.map(|path| path.text().ok_or(path)) {
             None => None,
             // An empty path is no path of RFC 7644 figure 7.
@@ -208,6 +212,7 @@ impl<'b> Paths<'_, 'b> {
                 return Err(Error::new(Code::PathNotText, detail));
             }
         };
+        // Step 2: the value, which only a removal may omit.
         let value = match (op, item.get("value")) {
             (_, Some(value)) => value,
             (Op::Remove, None) => Checked::NULL,
@@ -216,6 +221,7 @@ impl<'b> Paths<'_, 'b> {
                 return Err(Error::new(Code::OperationValueMissing, detail));
             }
         };
+        // Step 3: one path, or a value whose keys are the paths.
         match (path, value) {
             (Some(text), value) => {
                 let shown = cut(&text, PATH_SHOWN).into_owned();
@@ -257,6 +263,7 @@ impl<'b> Paths<'_, 'b> {
         let Some(inner) = self.reading.texts.read(value, Wanted::Object, |name| knows(self.kind, name))? else {
             return Ok(None);
         };
+        // The parsed text must live as long as the body, since operations point into it.
         let kept = self.texts.keep(inner).ok_or_else(|| {
             let detail = "Too many values hold JSON as text. Send fewer operations at once, or send objects.";
             Error::new(Code::BodyTooManyValues, detail)
@@ -279,6 +286,7 @@ impl<'b> Paths<'_, 'b> {
     /// Reads values under the names of their attributes.
     fn read_keys<'k>(&mut self, op: Op, mut values: impl Iterator<Item = (&'k str, Checked<'b>)>) -> Result<()> {
         values.try_for_each(|(key, value)| {
+            // Decided by the first letters alone: a value may have thousands of keys that no path begins with.
             if self.reading.runs_repairs() && !self.kind.may_name(key) {
                 return self.skip_unknown(key.to_owned());
             }
@@ -299,6 +307,7 @@ impl<'b> Paths<'_, 'b> {
         }
         let explicit = written == Written::AsPath;
         let text = if self.reading.runs_repairs() { dialect::urn_alias(text, &mut self.reading.repairs) } else { text };
+        // The core's URN as a path or key stands for the whole resource.
         if text.trim().eq_ignore_ascii_case(&self.kind.schema.id) {
             return self.read_schema_object(op, &self.kind.schema.id, value);
         }
@@ -339,11 +348,13 @@ impl<'b> Paths<'_, 'b> {
             }
             Err(error) => return Err(error.into_error(Code::PathUnknownAttribute, self.kind)),
         };
+        // A whole extension is taken apart: each attribute is typed and checked by itself.
         if let (Some(urn), "", Op::Add | Op::Replace) = (&path.target.urn, path.target.name.as_str(), op)
             && !(value.is_null() && op == Op::Replace)
         {
             return self.read_schema_object(op, urn, value);
         }
+        // `replace` with null, or `remove`, of an extension's URN clears the extension.
         let (op, value) = if path.target.name.is_empty() { (Op::Remove, Checked::NULL) } else { (op, value) };
         if let Some((attribute, sub)) = path.attributes(self.kind) {
             let read_only = [Some(attribute), sub].into_iter().flatten().any(|a| a.mutability == Mutability::ReadOnly);
@@ -371,6 +382,8 @@ impl<'b> Paths<'_, 'b> {
     /// Returns true if a key may be that path: the name of an attribute, in an extension with its URN. More than that
     /// is a repair.
     fn may_be_key(&mut self, path: &Resolved, text: &str, written: Written) -> bool {
+        // RFC 7644 section 3.5.2.1: keys of a value are attribute names. Entra ID with its flag writes whole paths
+        // there.
         let dotted = path.target.sub.is_some() || path.filter.is_some();
         let prefixed = written == Written::AsKey && text.contains(':') && !path.target.name.is_empty();
         if !self.reading.runs_repairs() {
@@ -423,6 +436,7 @@ impl<'b> Paths<'_, 'b> {
             None => kind.attribute(name).is_some(),
         };
         match self.object_in(value, schema)? {
+            // In a partial PUT null means not mentioned (WSO2), so only the other members are operations.
             // `schemas` of an extension follows from its attributes, as that of the resource does.
             Some(values) => self.read_from_text(values, |paths, values| {
                 let said = |value: Checked<'_>| !(paths_are_partial && value.is_null());

@@ -77,6 +77,7 @@ impl BodyWriter {
             }
             write(&mut self.open, one, &shape);
         }
+        // The rest is read when its turn comes: 100,000 members would be 13 MB here.
         if let Some(rest) = rest {
             self.close_piece();
             self.parts.push_back(BodyPart::Rest(rest, shape));
@@ -95,6 +96,7 @@ impl BodyWriter {
                 None => return Ok(None),
                 Some(BodyPart::Text(text)) => return Ok(Some(text)),
                 Some(BodyPart::Rest(rest, shape)) => {
+                    // Other requests may run between two pieces, so each piece looks the resource up again.
                     let (text, count, rest) = shape.read_piece(sql, rest)?;
                     self.read += count;
                     if let Some(rest) = rest {

@@ -20,6 +20,7 @@ pub(super) fn write_bulk(body: &mut BodyWriter, operations: Vec<OperationResult>
 fn bulk_operation(done: OperationResult, base: &str) -> Value {
     let status = match (&done.error, done.method.as_str()) {
         (Some(error), _) => error.kind().status(),
+        // RFC 7644 section 3.7: each operation has the status of its own request.
         (None, "POST") => 201,
         (None, "DELETE") => 204,
         (None, _) => 200,

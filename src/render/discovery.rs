@@ -28,6 +28,7 @@ pub fn check_query(query: &[(String, String)]) -> Result<()> {
 pub fn answer_discovery(route: &Scim, query: &[(String, String)], base: &str, types: &Types) -> Result<Response> {
     check_query(query)?;
     let missing = |code: Code, what: &str, name: &str| {
+        // The name comes from the address, which may have 8 KB.
         let shown: String = name.chars().take(200).collect();
         Error::new(code, format!("There is no {what} {shown}."))
     };

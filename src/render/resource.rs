@@ -30,6 +30,7 @@ pub(super) fn write_resource(
         return write_part(body, stored, (kinds, kind), base, projection);
     }
     body.push_text(&format!("{{\"id\":\"{}\",", escape_json(&stored.id)));
+    // The stored document is canonical JSON already: it is neither parsed nor written again.
     body.push_text(between_braces(stored.doc.get()));
     body.push_text(",");
     let meta = meta_text(&stored, kinds, base);
@@ -66,6 +67,7 @@ fn write_part(
     body.push_text("{");
     for (at, (name, value)) in map.iter().enumerate() {
         body.push_text(&format!("{}{}:", if at > 0 { "," } else { "" }, Value::from(name.as_str())));
+        // The members of the object are in the order of their names, so the list is written in its turn.
         match (list.take_if(|list| list.name() == name), value.pointer("/0").and_then(Value::as_object)) {
             (Some(list), one) => {
                 let names = one.into_iter().flat_map(Map::keys).cloned().collect();

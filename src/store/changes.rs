@@ -95,6 +95,7 @@ pub fn read_head(sql: &dyn Sql) -> Result<Head> {
         "SELECT seq, at, users, active_users, groups, memberships, coalesce(bytes, {OLDEST_BYTES}, 0) FROM changes \
          ORDER BY seq DESC LIMIT 1"
     );
+    // A new organisation has no change yet; its first one gets the position 1.
     let Some(mut row) = first_row(sql, &text, &[])? else {
         return Ok(Head { seq: 0, at: Timestamp(0), totals: Totals::default(), bytes: 0 });
     };
@@ -146,6 +147,7 @@ pub fn append_changes(
     let insert = "INSERT INTO changes (seq, request_seq, at, request_id, idempotency_key, token, idp, repairs, kind, resource, \
                   id, before, users, active_users, groups, memberships, method, status, previous_seq, lost, clock, bytes, \
                   spelled) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)";
+    // For very many members SQL wrote `before` first, so that the ids never leave SQLite (`members::write_change`).
     // A row that is there keeps its `before`.
     let fill = format!(
         "{insert} ON CONFLICT (seq) DO UPDATE SET request_seq = excluded.request_seq, at = excluded.at, \
@@ -156,7 +158,9 @@ pub fn append_changes(
          spelled = excluded.spelled"
     );
     let repairs = serde_json::to_string(&facts.repairs).map_err(Error::internal)?;
+    // All changes of a request name its last one: the journal shows them as one request, and a creation is found by it.
     let last = head.seq + changes.len() as i64;
+    // What all changes of the request weigh alike. It bounds how much history is kept ([`KEPT_BYTES`]).
     let texts = [facts.request.as_str(), facts.idp, facts.method];
     let texts = texts.into_iter().chain(facts.idempotency_key).chain(facts.token);
     let each = ROW_BYTES + texts.map(str::len).sum::<usize>() as i64;
@@ -199,6 +203,7 @@ pub fn append_changes(
             facts.status.into(),
             change.previous.map_or(Param::Null, Param::from),
             change.lost.into(),
+            // The time never goes back, so it differs from the clock only after the clock did.
             if facts.clock == at { Param::Null } else { facts.clock.0.into() },
             bytes.into(),
         ];
@@ -237,9 +242,12 @@ pub fn each_loss(sql: &dyn Sql, each: &mut dyn FnMut(Loss) -> bool) -> Result<()
                 WHEN resource = 'Group' AND kind = 'deleted' THEN coalesce(json_extract(before, '$.memberships'), 0) \
                 ELSE 0 END \
                 FROM changes WHERE seq < ? ORDER BY seq DESC LIMIT 1000";
+    // The largest position that the platform binds exactly.
     let mut before = Seq::MAX >> 11;
     loop {
         let rows = sql.query(text, &[before.into()])?;
+        // The guard stops at the end of its window, so most calls read one piece; the pieces bound the memory of the
+        // others.
         let last = rows.len() < 1000;
         for mut row in rows {
             before = row.integer()?;
@@ -307,6 +315,7 @@ pub fn prune_changes(sql: &dyn Sql, now: Timestamp, rows: i64) -> Result<bool> {
     let head = read_head(sql)?;
     let text = "SELECT seq, at, coalesce(clock, at), bytes, coalesce(length(before), 0) FROM changes \
                 WHERE seq > ? AND seq < ? ORDER BY seq LIMIT ?";
+    // Step 1: find the last change to forget, piece by piece, since one change may have 1 MiB.
     let (mut last, mut forgotten, mut long, mut sum) = (0, 0, 0, 0);
     let mut corrected = None;
     let more = 'pieces: loop {
@@ -315,6 +324,8 @@ pub fn prune_changes(sql: &dyn Sql, now: Timestamp, rows: i64) -> Result<bool> {
             Ok(Oldest { seq, made: at, clock, bytes: row.optional_integer()?, long: row.integer()? })
         })?;
         let Some(end) = piece.last().map(|change: &Oldest| (change.seq, change.made)) else { break false };
+        // Changes of a clock that was ahead would be kept until that time came: a later change tells when they were
+        // made.
         if end.1 > now && corrected.is_none_or(|(seq, _)| seq <= end.0) {
             corrected = corrected_after(sql, end.0)?;
         }
@@ -323,6 +334,7 @@ pub fn prune_changes(sql: &dyn Sql, now: Timestamp, rows: i64) -> Result<bool> {
             // A change from before bytes were counted is as far from the end as the one before it.
             sum = change.bytes.unwrap_or(sum);
             let age = if head.bytes - sum >= KEPT_BYTES { KEPT_LEAST_MILLISECONDS } else { KEPT_MILLISECONDS };
+            // Times never go back, so all changes behind this one are as young.
             if change.made >= now.plus(-age) {
                 break 'pieces false;
             }
@@ -332,6 +344,7 @@ pub fn prune_changes(sql: &dyn Sql, now: Timestamp, rows: i64) -> Result<bool> {
             (last, forgotten, long) = (change.seq, forgotten + 1, long + change.long);
         }
     };
+    // Step 2: forget all of them by one statement over the primary key.
     if forgotten > 0 {
         sql.query("DELETE FROM changes WHERE seq <= ?", &[last.into()])?;
     }

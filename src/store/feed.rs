@@ -44,10 +44,12 @@ pub fn read_changes(
                 FROM changes c LEFT JOIN users u ON c.resource = 'User' AND u.id = c.id AND u.gone = 0 \
                 LEFT JOIN groups g ON c.resource = 'Group' AND g.id = c.id AND g.gone = 0 \
                 WHERE c.seq > ? ORDER BY c.seq LIMIT ?";
+    // The caller ends the page by bytes, so only a few rows are read ahead of it.
     let (mut last, mut left) = (after, limit);
     while left > 0 {
         let wanted = PIECE.min(left);
         let rows = sql.query(text, &[last.into(), wanted.into()])?;
+        // A short piece is the end of the sequence: no further statement is needed to see that.
         left = if (rows.len() as i64) < wanted { 0 } else { left - wanted };
         for row in rows {
             let change = read_change(sql, row)?;
@@ -78,11 +80,13 @@ fn read_change(sql: &dyn Sql, mut row: Row) -> Result<FeedRow> {
         kind: &kind,
         resource_type: &resource_type,
         id: &id,
+        // `None` leaves the member out, `Some(None)` writes null: the resource is gone by now.
         resource: if ids.is_some() { None } else { Some(doc.as_deref().map(json::own).transpose()?) },
         active,
         version,
         created: created.map(|at| Timestamp(at).into()),
         modified: modified.map(|at| Timestamp(at).into()),
+        // A client that keeps groups' versions needs them after a deletion too: no other change tells that they rose.
         groups: left.as_deref().map(json::own).transpose()?,
         group_versions: left.as_deref().map(|groups| group_versions(sql, groups)).transpose()?,
         memberships,

@@ -152,15 +152,19 @@ impl Compiler<'_> {
     /// Compiles one part. `negated` is true under an odd number of `not`: an open comparison must then find too few
     /// rows, not too many.
     fn compile_node(&mut self, filter: &Filter, scope: &ConditionScope<'_>, negated: bool, height: usize) -> String {
+        // SQLite would refuse the statement. The rows found are then judged by the evaluator, which has no such limits.
         if height < LEAF_HEIGHT || self.length > TEXT_MAX {
             return self.leave_open(negated);
         }
         let text = match filter {
             Filter::And(parts) => return self.join_chain(parts, AND, scope, negated, height),
             Filter::Or(parts) => {
+                // Each part would go through up to 500 related rows of every user: a filter of many parts would be as
+                // many passes.
                 let joined = self.join_related(parts).filter(|_| matches!(scope, ConditionScope::Row));
                 return self.join_chain(joined.as_deref().unwrap_or(parts), OR, scope, negated, height);
             }
+            // An open comparison below `not` must be false, not true, so that the whole still finds too much.
             Filter::Not(inner) => return format!("NOT ({})", self.compile_node(inner, scope, !negated, height - 1)),
             Filter::Present(target) => self.compile_present(target, scope, negated),
             Filter::Compare { target, op, value } => self.compile_compare(target, *op, value, scope, negated),
@@ -177,6 +181,8 @@ impl Compiler<'_> {
         for part in parts {
             match part {
                 Filter::Compare { target, op, value }
+                    // `eq` is served by an index, and `ne` is true of a user without groups, which no row of a group
+                    // can tell.
                     if !matches!(op, Op::Eq | Op::Ne) && self.relation_of(target).is_some() =>
                 {
                     let name = target.sub.clone().unwrap_or_else(|| "value".to_owned());
@@ -187,6 +193,7 @@ impl Compiler<'_> {
                     });
                     related = Some(&target.name);
                 }
+                // `groups[value eq "x"]` is served by an index and stays as it is.
                 Filter::Has { target, filter } if self.relation_of(target).is_some() && !is_one(filter) => {
                     inner.push(filter.as_ref().clone());
                     related = Some(&target.name);
@@ -206,6 +213,8 @@ impl Compiler<'_> {
             return text;
         }
         self.passes += 1;
+        // A row beyond the bound is found unseen; its caller reads the related rows in steps and lets the evaluator
+        // decide.
         let many = has_many(self.kinds);
         if negated { format!("(NOT {many} AND {text})") } else { format!("({many} OR {text})") }
     }
@@ -220,6 +229,7 @@ impl Compiler<'_> {
         height: usize,
     ) -> String {
         match parts.split_at_checked(parts.len() / 2) {
+            // A list of 200 terms in a row would be 200 levels deep, and the platform allows 100.
             Some((left, right)) if !left.is_empty() => {
                 let below = height.saturating_sub(1);
                 let left = self.join_chain(left, word, scope, negated, below);
@@ -239,6 +249,7 @@ impl Compiler<'_> {
     }
 
     fn add_constant(&mut self, value: impl Into<Json>) -> String {
+        // A value of the request is never part of the SQL text, so no value can change the statement.
         self.constants.push(value.into());
         format!("json_extract(?1, '$[{}]')", self.constants.len() - 1)
     }
@@ -263,6 +274,7 @@ impl Compiler<'_> {
             (Relation::Groups, "value") => "g.id".to_owned(),
             (Relation::Groups, "display") => "g.display_name_key".to_owned(),
             (Relation::Groups, "$ref") => self.address_text(Kinds::Groups, "g.id"),
+            // `type` (RFC 7643 section 4.1.2): nested groups are refused, so every membership is direct.
             (Relation::Groups, _) => self.add_constant("direct"),
             (Relation::Members, "value") => "u.id".to_owned(),
             (Relation::Members, "$ref") => self.address_text(Kinds::Users, "u.id"),
@@ -295,6 +307,7 @@ impl Compiler<'_> {
             ConditionScope::Row => match (self.relation_of(target), target.name.as_str(), &target.urn) {
                 (Some(relation), ..) => format!("EXISTS ({})", relation.base_rows()),
                 (None, "externalId", None) => "r.external_id IS NOT NULL".to_owned(),
+                // These are in no document; the service sets them for every resource.
                 (None, "id" | "meta" | "schemas", None) => "1".to_owned(),
                 _ if self.kind.spelled_on_reading => self.leave_open(negated),
                 _ => self.document_present(target),
@@ -320,6 +333,7 @@ impl Compiler<'_> {
                 if let Some(relation) = self.relation_of(target) {
                     let column = self.related_value(relation, target.sub.as_deref().unwrap_or("value"));
                     let (rows, fits) = (relation.base_rows(), self.compare_column(&column, op, value, false));
+                    // No value is not equal to any (RFC 7644 section 3.4.2.2), so `ne` finds users without a group too.
                     let none = if op == Op::Ne { format!("NOT EXISTS ({rows}) OR ") } else { String::new() };
                     let is_served = op == Op::Eq && is_related_key(target.sub.as_deref().unwrap_or("value"));
                     return self.any_related(format!("({none}EXISTS ({rows} AND {fits}))"), is_served, negated);
@@ -344,6 +358,7 @@ impl Compiler<'_> {
         if target.urn.is_none() && target.name == "meta" || self.kind.spelled_on_reading && work_mail(whole).is_none() {
             return self.leave_open(negated);
         }
+        // The rows around a value path take four levels of the expression.
         let exact = self.document_has(target, inner, negated, height - 4);
         match work_mail(whole).filter(|_| self.kinds == Kinds::Users && self.looks_up && !negated) {
             None => exact,

@@ -110,6 +110,7 @@ pub fn insert_group(sql: &dyn Sql, id: &GroupId, content: &GroupContent, seq: Se
 
 /// Writes a new document. With the old document it only raises the version: the members changed.
 pub fn update_group(sql: &dyn Sql, old: &Group, content: &GroupContent, seq: Seq, now: Timestamp) -> Result<()> {
+    // A push of members changes the version alone; the document may have 256 KiB and is not written again.
     if old.content.doc == content.doc {
         let text = "UPDATE groups SET version = version + 1, seq = ?, modified = ? WHERE key = ?";
         return sql.query(text, &[seq.into(), now.0.into(), old.key.into()]).map(|_| ());

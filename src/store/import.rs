@@ -49,6 +49,7 @@ pub fn clear_lines(sql: &dyn Sql, bounds: (i64, i64), ids: i64) -> Result<bool> 
             }
         }
     }
+    // Step 2: rows of ids, which are small and alike: their number alone bounds them.
     for (table, key) in [("members", "group_key, user_key"), ("tombstones", "id"), ("parts", "part")] {
         let some = format!("SELECT {key} FROM import_{table} LIMIT ?");
         sql.query(&format!("DELETE FROM import_{table} WHERE ({key}) IN ({some})"), &[ids.into()])?;
@@ -98,6 +99,7 @@ pub fn keep_line(sql: &dyn Sql, key: i64, kind: &str, text: &str) -> Result<()> 
 /// Returns the lines after a key, at most `count`, but no more once they have so many bytes: each one's key, kind and
 /// text.
 pub fn lines_after(sql: &dyn Sql, after: i64, count: i64, bytes: i64) -> Result<Vec<(i64, String, String)>> {
+    // At least one line is returned, however long: the sum before it is 0.
     let text = "SELECT key, kind, text FROM (SELECT key, kind, text, sum(length(text)) OVER (ORDER BY key) AS total FROM \
                 (SELECT key, kind, text FROM import_lines WHERE key > ? ORDER BY key LIMIT ?)) \
                 WHERE total - length(text) <= ? ORDER BY key";
@@ -173,6 +175,7 @@ pub fn bury_resource(sql: &dyn Sql, id: &str, kind: &str, gone: bool) -> Result<
 
 /// Adds members to a group, ids as a JSON array. Unknown ids are skipped; returns the first of them.
 pub fn join_group(sql: &dyn Sql, group: &str, users: &str) -> Result<Option<String>> {
+    // A list may name one member twice, and two lines may name the same.
     let text = "INSERT OR IGNORE INTO import_members (group_key, user_key) SELECT g.key, u.key FROM import_groups g, \
                 json_each(?2) j JOIN import_users u ON u.id = j.value WHERE g.id = ?1";
     sql.query(text, &[group.into(), users.into()])?;
@@ -207,6 +210,7 @@ pub struct Walked {
 
 /// Counts the users or groups after a key, at most `count`.
 pub fn count_rows(sql: &dyn Sql, table: &str, after: i64, count: i64) -> Result<Walked> {
+    // Groups have no such column; the same statement counts both.
     let active = if table == "users" { "active" } else { "0" };
     let text = format!(
         "SELECT count(*), coalesce(sum(active), 0), max(key) FROM \
@@ -221,6 +225,8 @@ pub fn count_rows(sql: &dyn Sql, table: &str, after: i64, count: i64) -> Result<
 /// Returns two lines that contradict each other, among the users or groups with keys after one and up to another: the
 /// attribute that is the same, its value, and the keys of both; the key is 0 for a tombstone.
 pub fn find_clash(sql: &dyn Sql, table: &str, after: i64, to: i64) -> Result<Option<(&'static str, String, i64, i64)>> {
+    // The tables of an import have no unique indexes but `id`: lines may replace each other until the last one has
+    // come.
     let name = if table == "users" { ("user_name", "userName") } else { ("display_name", "displayName") };
     let others = if table == "users" { "groups" } else { "users" };
     let checks = [
@@ -237,6 +243,7 @@ pub fn find_clash(sql: &dyn Sql, table: &str, after: i64, to: i64) -> Result<Opt
         ("id", "a.id".to_owned(), format!("JOIN import_{others} b ON b.id = a.id")),
         ("id", "a.id".to_owned(), "JOIN (SELECT id, 0 AS key FROM import_tombstones) b ON b.id = a.id".to_owned()),
     ];
+    // The first contradiction ends the import, so one row of each check is enough.
     for (attribute, value, join) in checks {
         let text =
             format!("SELECT {value}, a.key, b.key FROM import_{table} a {join} WHERE a.key > ? AND a.key <= ? LIMIT 1");
@@ -251,6 +258,7 @@ pub fn find_clash(sql: &dyn Sql, table: &str, after: i64, to: i64) -> Result<Opt
 pub fn walk_members(sql: &dyn Sql, after: (i64, i64), count: i64) -> Result<(i64, Option<(i64, i64)>)> {
     let text = "SELECT group_key, user_key FROM import_members WHERE (group_key, user_key) > (?, ?) \
                 ORDER BY group_key, user_key LIMIT 1 OFFSET ?";
+    // The row at the end of the step tells that it is full; only the last step counts.
     if let Some(mut row) = first_row(sql, text, &[after.0.into(), after.1.into(), (count - 1).into()])? {
         return Ok((count, Some((row.integer()?, row.integer()?))));
     }
@@ -287,6 +295,7 @@ pub fn empty_members(sql: &dyn Sql, count: i64) -> Result<bool> {
 /// more.
 pub fn remove_old(sql: &dyn Sql, table: &str, kind: &str, bounds: (i64, i64)) -> Result<bool> {
     let some = format!("SELECT key FROM {table} ORDER BY key LIMIT ?1");
+    // Before the rows go: their ids must never be given to other resources.
     let bury = format!(
         "INSERT OR IGNORE INTO tombstones (id, kind) SELECT id, ?2 FROM {table} t WHERE key IN ({some}) AND NOT EXISTS \
          (SELECT 1 FROM import_{table} i WHERE i.id = t.id)"
@@ -328,6 +337,7 @@ pub fn write_rows(sql: &dyn Sql, table: &str, after: i64, bounds: (i64, i64), se
         )
     } else {
         format!(
+            // Keys of groups are below 0 and grow downwards, so the order in which they were made is kept.
             "INSERT INTO groups (key, id, display_name, display_name_key, external_id, doc, folded, gone, version, seq, \
              created, modified) SELECT -key, id, display_name, display_name_key, external_id, doc, folded, 0, version, ?, \
              created, modified FROM import_groups WHERE key > ? ORDER BY key LIMIT ? RETURNING -key, {BYTES}"

@@ -39,6 +39,7 @@ pub struct Traffic {
 
 /// Adds the counts from memory.
 pub fn add_traffic(sql: &dyn Sql, counted: &Traffic) -> Result<()> {
+    // A name comes from the client's User-Agent: without a bound a client could write a row for each name it makes up.
     let text = "INSERT INTO traffic (day, idp, applied, unchanged, refused) VALUES (?1, \
                 CASE WHEN (SELECT count(*) FROM traffic WHERE day = ?1 AND idp <> ?2) < ?6 THEN ?2 ELSE 'other' END, \
                 ?3, ?4, ?5) ON CONFLICT (day, idp) DO UPDATE SET applied = applied + excluded.applied, \
@@ -107,10 +108,12 @@ pub fn applied_below(
     below: Seq,
     limit: i64,
 ) -> Result<(Vec<AppliedRequest>, Option<At>)> {
+    // Times are turned into positions first: changes have an index of positions and none of times.
     let first_at = |time: Option<Timestamp>| time.map(|time| seq_before(sql, time)).transpose();
     let end = first_at(wanted.until)?.map_or(below, |seq| below.min(seq + 1));
     let Some((newest, _)) = last_below(sql, end)? else { return Ok((Vec::new(), None)) };
     let start = first_at(wanted.since)?.unwrap_or(0);
+    // A filter may match nothing in a million changes: the page then ends early and says where to go on.
     // A window holds whole requests.
     let cut = match newest - WINDOW > start {
         true => {
@@ -120,6 +123,7 @@ pub fn applied_below(
         }
         false => None,
     };
+    // Only the last change of a request has its repairs, and stands for all of them.
     let text = "SELECT c.seq, c.at, c.request_id, c.token, t.name, c.idp, c.method, c.status, c.resource, c.id, c.repairs \
                 FROM changes c LEFT JOIN tokens t ON t.id = c.token \
                 WHERE c.seq > ?1 AND c.seq < ?2 AND c.seq = c.request_seq AND (?3 IS NULL OR c.token = ?3) \

@@ -50,6 +50,7 @@ pub fn resolve_ids(sql: &dyn Sql, group: i64, ids: &[&str]) -> Result<Vec<Resolv
             code => ResolvedId::User { key: code / 2, member: code % 2 == 1 },
         }));
     }
+    // The answers are matched to the ids by position alone, so a lost row would give a member another one's key.
     if found.len() != ids.len() {
         return Err(Error::internal(format!("{} ids were looked up, {} found", ids.len(), found.len())));
     }
@@ -122,6 +123,7 @@ pub fn ids_page(sql: &dyn Sql, group: i64, after: i64) -> Result<Option<IdsPage>
 /// Returns members of the group as the Console sees them, after a key, at most `count`: each one's key, id, `userName`,
 /// and whether it is active.
 pub fn members_shown(sql: &dyn Sql, group: i64, after: i64, count: i64) -> Result<Vec<(i64, String, String, bool)>> {
+    // The primary key of `members` begins with the group, so the page is read in the order of its index.
     let text = "SELECT m.user_key, u.id, u.user_name, u.active FROM members m \
                 JOIN users u ON u.key = m.user_key AND u.gone = 0 \
                 WHERE m.group_key = ? AND m.user_key > ? ORDER BY m.user_key LIMIT ?";
@@ -180,6 +182,7 @@ fn group_ref(row: &mut Row) -> Result<GroupRef> {
 /// Adds users who are not members.
 pub fn add_members(sql: &dyn Sql, group: i64, users: &[i64]) -> Result<()> {
     for piece in users.chunks(KEYS_AT_ONCE) {
+        // One statement for up to 50,000 members instead of one each: a bound text has at most 1 MiB.
         let text = "INSERT INTO members (group_key, user_key) SELECT ?, value FROM json_each(?)";
         sql.query(text, &[group.into(), keys_text(piece)?.as_str().into()])?;
     }

@@ -11,6 +11,7 @@ use crate::store::changes::{Head, ROW_BYTES};
 pub fn count_groups(sql: &dyn Sql, user: i64, most: Option<i64>) -> Result<i64> {
     let text = "SELECT count(*) FROM (SELECT 1 FROM members WHERE user_key = ? \
                 AND group_key NOT IN (SELECT key FROM groups WHERE gone = 1) LIMIT ?)";
+    // SQLite takes a negative LIMIT for none.
     let most = most.map_or(-1, |most| most + 1);
     first_row(sql, text, &[user.into(), most.into()])?.map_or(Ok(0), |mut row| row.integer())
 }
@@ -26,6 +27,7 @@ pub fn some_groups(sql: &dyn Sql, user: i64, count: i64) -> Result<Vec<i64>> {
 /// Removes a user from some groups, whose versions rise. Their `seq` stays: the change is the user's.
 pub fn leave_groups(sql: &dyn Sql, user: i64, groups: &[i64], now: Timestamp) -> Result<()> {
     let keys = keys_text(groups)?;
+    // A group's entity tag changes with its members (RFC 7644 section 3.14).
     let text = "UPDATE groups SET version = version + 1, modified = ? WHERE key IN (SELECT value FROM json_each(?))";
     sql.query(text, &[now.0.into(), keys.as_str().into()])?;
     let text = "DELETE FROM members WHERE user_key = ? AND group_key IN (SELECT value FROM json_each(?))";
@@ -83,6 +85,7 @@ fn gone_resource(sql: &dyn Sql, text: &str) -> Result<Option<Gone>> {
 
 /// Removes at most `count` members of a group that is gone; returns false if there were none.
 pub fn clear_group(sql: &dyn Sql, group: i64, count: i64) -> Result<bool> {
+    // `DELETE ... LIMIT` is an option that SQLite need not be built with, so the end of the step is looked up first.
     let text = "SELECT max(user_key) FROM (SELECT user_key FROM members WHERE group_key = ? ORDER BY user_key LIMIT ?)";
     let row = first_row(sql, text, &[group.into(), count.into()])?;
     let Some(last) = row.map(|mut row| row.optional_integer()).transpose()?.flatten() else { return Ok(false) };

@@ -33,6 +33,7 @@ pub fn insert_organisation(
     residency: &Residency,
     now: Timestamp,
 ) -> Result<()> {
+    // A repeated registration must not move the organisation: the object's identity follows from the jurisdiction.
     let text = "INSERT INTO organisations (id, display_name, jurisdiction, location_hint, state, created) \
                 VALUES (?1, coalesce(?2, ?1), ?3, ?4, 'registered', ?5) ON CONFLICT (id) DO NOTHING";
     let params = [

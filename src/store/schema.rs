@@ -244,6 +244,7 @@ pub fn migrate(sql: &dyn Sql, now: Timestamp) -> Result<()> {
     if !exists(sql)? {
         sql.query("CREATE TABLE migrations (version INTEGER PRIMARY KEY, at INTEGER NOT NULL) STRICT", &[])?;
     }
+    // The ledger alone says what was applied: tables may have been made by an earlier build.
     let applied = match first_row(sql, "SELECT coalesce(max(version), 0) FROM migrations", &[])? {
         Some(mut row) => row.integer()?,
         None => 0,
@@ -253,6 +254,7 @@ pub fn migrate(sql: &dyn Sql, now: Timestamp) -> Result<()> {
             for statement in *statements {
                 sql.query(statement, &[])?;
             }
+            // The keys in the indexes are folded by this table of Unicode; another one would not find them.
             if version == 1 {
                 let fold = FOLD_VERSION.to_string();
                 sql.query("INSERT INTO settings (name, value) VALUES ('fold', ?)", &[Param::Text(&fold)])?;

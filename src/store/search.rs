@@ -135,12 +135,14 @@ pub struct RangePiece {
 pub fn find_piece(sql: &dyn Sql, range: &SearchRange<'_>, most: Most) -> Result<RangePiece> {
     let (column, (_, order)) = (range.key_column(), range.order_and_gone());
     let mut params = vec![Param::from(most.rows), Param::from(most.weight)];
+    // The text has `?3` only with a place: SQLite refuses a parameter that the text does not name.
     let mut after = String::new();
     if let Some(place) = range.after {
         params.push(place.into());
         after = format!(" AND {column} {} ?3", range.comparison_sign());
     }
     let from = format!("FROM {} r WHERE {column} IS NOT NULL{after}", range.table_name());
+    // Groups and members of a row are read with it later, so they count before they are read.
     let weight = match most.related {
         0 => "length(r.doc)".to_owned(),
         one => format!("length(r.doc) + {one} * {}", count_related(range.kinds)),
@@ -150,11 +152,13 @@ pub fn find_piece(sql: &dyn Sql, range: &SearchRange<'_>, most: Most) -> Result<
         "SELECT count(*), {last}(place), coalesce(sum(weight), 0) FROM \
          (SELECT {column} AS place, {weight} AS weight {from}{order} LIMIT ?1) WHERE ?2 > 0"
     );
+    // First attempt: all rows of the piece at once, with one sum.
     let mut row = first_row(sql, &text, &params)?.ok_or_else(|| Error::internal("a sum has no row"))?;
     let (rows, place, weight_of_all) = (row.integer()?, row.optional_text()?, row.integer()?);
     if weight_of_all <= most.weight {
         return Ok(RangePiece { until: place.filter(|_| rows == most.rows), rows, weight: weight_of_all });
     }
+    // Second attempt, for large documents: running sums, which end with the first row that is too much.
     let text = format!(
         "SELECT place, number, weight FROM (SELECT {column} AS place, \
          row_number() OVER ({order} ROWS UNBOUNDED PRECEDING) AS number, \
@@ -210,6 +214,7 @@ fn select_piece(
     until: Option<&str>,
     condition: &Condition,
 ) -> Result<Vec<Row>> {
+    // The condition comes before the bounds in the text; SQLite leads by the order's index all the same.
     let (column, (gone, order)) = (range.key_column(), range.order_and_gone());
     let mut params = vec![Param::Text(&condition.constants)];
     // Every parameter must stand in the text, also of a condition without a constant.

@@ -90,6 +90,7 @@ pub fn memberships_page(sql: &dyn Sql, (group, user): (i64, i64), count: i64) ->
         .map(|mut row| {
             let (last, count, gone) = ((row.integer()?, row.integer()?), row.integer()?, row.integer()? == 1);
             let (id, users) = (row.text()?, row.text()?);
+            // A gone group keeps its members until a job has removed them; nothing of that is shown.
             let line = match !gone && users != "[]" {
                 true => Some(SnapshotLine::Members(Membership { id: &id, users: json::own(&users)? }).text()?),
                 false => None,

@@ -21,6 +21,7 @@ pub struct SpelledDocument {
 pub fn documents_after(sql: &dyn Sql, kinds: Kinds, after: i64, count: i64) -> Result<Vec<SpelledDocument>> {
     let text = match kinds {
         Kinds::Users => "SELECT key, doc, folded FROM users WHERE key > ? AND gone = 0 ORDER BY key LIMIT ?",
+        // Keys of groups are negative, so the oldest has the highest.
         Kinds::Groups => "SELECT key, doc, folded FROM groups WHERE key < ? AND gone = 0 ORDER BY key DESC LIMIT ?",
     };
     read_rows(sql.query(text, &[after.into(), count.into()])?, |mut row| {

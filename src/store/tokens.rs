@@ -108,8 +108,10 @@ pub fn insert_token(
 ) -> Result<()> {
     let text = "INSERT INTO tokens (hash, id, name, kind, dialect, scope, created, expires, address_ranges, minted_by) \
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    // Words are stored as they travel, so a new dialect needs no migration.
     let (hash, kind, dialect) = (hash.hex(), spell_word(settings.kind)?, spell_word(settings.dialect)?);
     let scope = settings.scope.map(spell_word).transpose()?;
+    // NULL for any address, as in rows from before the column.
     let ranges = (!settings.address_ranges.is_empty()).then(|| json!(settings.address_ranges).to_string());
     let params = [
         Param::Text(&hash),

@@ -53,6 +53,7 @@ pub fn forget_count(sql: &dyn Sql) -> Result<()> {
 /// beyond `kept`. Returns true if there may be more to do.
 pub fn prune_tombstones(sql: &dyn Sql, kept: i64, rows: i64) -> Result<bool> {
     let counted = stored_count(sql)?;
+    // Step 1: count on from the last one that was counted, so that no step reads all of a million rows.
     // Those without a position come first, in the order of their ids; the others have one each.
     let mut found = (0, counted.seq, String::new());
     if counted.seq == 0 {
@@ -69,6 +70,7 @@ pub fn prune_tombstones(sql: &dyn Sql, kept: i64, rows: i64) -> Result<bool> {
         save_count(sql, &Counted { count: counted.count + found, seq, id })?;
         return Ok(true);
     }
+    // Step 2: everything is counted, so the oldest beyond the bound are known.
     let excess = counted.count - kept;
     if excess <= 0 {
         return Ok(false);

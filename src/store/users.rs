@@ -126,6 +126,7 @@ pub fn update_user(sql: &dyn Sql, old: &User, content: &UserContent, seq: Seq, n
         ];
         return sql.query(text, &params).map(|_| ());
     }
+    // A changed name or address moves the row in its indexes; the platform counts each entry as a row written.
     let text = "UPDATE users SET user_name = ?, user_name_key = ?, external_id = ?, mail_key = ?, more_mail = ?, \
                 active = ?, doc = ?, folded = ?, version = version + 1, seq = ?, modified = ? WHERE key = ?";
     let mut params = content.params().to_vec();

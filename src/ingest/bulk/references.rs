@@ -64,6 +64,7 @@ impl<'a> Places<'a> {
         if matches!(steps, [Step::Name(name)] if name.eq_ignore_ascii_case("id")) {
             return ReferencePlace::Value;
         }
+        // A reference may stand at any depth below such an attribute: `members[0].value` as well as `manager.value`.
         let refers = steps.iter().any(|step| match step {
             Step::Name(name) => name.eq_ignore_ascii_case("$ref") || self.refers_by_path(name),
             Step::Element(_) => false,
@@ -73,6 +74,7 @@ impl<'a> Places<'a> {
 
     /// Returns true for the name or the path of an attribute that refers to resources; an unregistered one may.
     fn refers_by_path(&self, path: &str) -> bool {
+        // `members[value eq "bulkId:x"]`: the filter is no part of the name.
         let head = path.split('[').next().unwrap_or_default();
         let attribute = head.rsplit(':').next().unwrap_or_default();
         let named =

@@ -24,6 +24,7 @@ pub(super) fn member_steps(
         let detail = format!("{path} is immutable: add and remove members, each by its value.");
         return Err(Error::new(Code::ImmutableMember, detail));
     }
+    // One member in the place of a list is a repair, except that RFC 7644 section 3.5.2.1 shows it for `rfc` too.
     let said = match value.shape() {
         Shape::Object if !reading.runs_repairs() => members::read_lone_member(kind, value, reading)?,
         _ => members::read_members(kind, value, reading)?,
@@ -58,6 +59,7 @@ fn filtered_operations(
     let filter = member::filter(filter)?;
     let named: Option<Vec<MemberId>> =
         member::named(&filter).map(|ids| ids.into_iter().filter_map(MemberId::parse).collect());
+    // Ids that the filter names are rows to delete; any other filter is judged by the object.
     let removal = || match &named {
         Some(ids) => GroupOperation::RemoveMembers(ids.clone()),
         None => GroupOperation::RemoveMatching(filter.clone()),

@@ -28,6 +28,7 @@ pub(super) fn to_operation(
         // The removal of a whole extension.
         None => Value::Null,
         Some((attribute, sub)) => {
+            // `emails[type eq "work"]` points at elements, so its value is one element and not a list.
             let element = sub.is_none() && attribute.multi && path.filter.is_some();
             let target = sub.unwrap_or(attribute);
             is_list = target.multi && !element;
@@ -45,6 +46,8 @@ pub(super) fn to_operation(
             match says_more {
                 false => Value::Null,
                 true if is_list && op == Op::Remove => read_removed_values(target, &path, value, reading)?,
+                // Below chosen elements the object cannot tell which stored value would be the same, so nothing is an
+                // echo.
                 true if sub.is_some() && attribute.multi || path.filter.is_some() => {
                     read_plain_value(op, target, &path, value, is_list, reading)?
                 }
@@ -56,6 +59,7 @@ pub(super) fn to_operation(
             }
         }
     };
+    // Refused here, but the object may find that just this is stored, and then nothing changes.
     if echoes.iter().any(Echo::is_refusal) {
         return Ok(Some(Operation { op, path, value, missing, echoes }));
     }
@@ -86,6 +90,7 @@ fn or_stored(
     is_list: bool,
     reading: &mut Reading,
 ) -> Result<(Value, Vec<Echo>)> {
+    // Noted apart, as for a body: a mended value is not what was sent.
     let before = reading.repairs;
     reading.repairs = before.for_part();
     let mut unknown = Vec::new();
@@ -96,6 +101,7 @@ fn or_stored(
     is_as_sent &= !is_list || text.elements().is_some();
     let mut echoes = Vec::new();
     let in_extension = path.target.urn.is_some();
+    // Plain values of the core have had their types from the beginning: what is refused is not stored.
     if in_extension && !is_as_sent || read.is_err() && (in_extension || echo::has_parts(target)) {
         echoes = echo::of_value(target, &path.target, text, &read, reading);
     }
@@ -171,6 +177,7 @@ fn read_removed_values(target: &Attribute, path: &Resolved, text: Checked<'_>, r
     };
     let is_value = |key: &str| key.eq_ignore_ascii_case("value");
     let unclear = |what: &str| removal_unclear(&name, what);
+    // An empty list removes nothing (RFC 7644 section 3.5.2.2); "" and {} may have meant all.
     let is_blank = text.text().is_some_and(|text| text.is_empty()) || text.object().is_some_and(|map| map.is_empty());
     if is_blank {
         return Err(unclear("is empty"));
@@ -215,6 +222,8 @@ fn read_single_value(
     let name = path.to_string();
     Ok(match value {
         Value::Object(map) if target.kind == Type::Complex => {
+            // An `add` never removes (RFC 7644 section 3.5.2.1): an empty part of it is left out, except for the
+            // dialect `rfc`.
             let clears = op == Op::Replace || !reading.runs_repairs();
             read_object(target, map, clears, &name, unknown)?
         }

@@ -84,6 +84,8 @@ impl Compiler<'_> {
     pub(super) fn document_present(&mut self, target: &Target) -> String {
         if !is_canonical(target) {
             let path = self.path_constant(target);
+            // `json_tree` goes through every level, so an object of nothing but nulls has no value (RFC 7644 table 3,
+            // `pr`).
             let Some(sub) = &target.sub else {
                 return format!("EXISTS (SELECT 1 FROM json_tree(r.doc, {path}) t WHERE {NOT_EMPTY})");
             };
@@ -106,6 +108,7 @@ impl Compiler<'_> {
         }
         if !is_canonical(target) {
             let path = self.path_constant(target);
+            // From before the schema was registered there may be one value or a list: both are read as a list.
             let list = list_rows(if matches!(value, Value::Folded { .. }) { FOLDED } else { "r.doc" }, &path);
             return match &target.sub {
                 None => self.any_row(&format!("SELECT 1 FROM {list} f"), op, value),
@@ -120,6 +123,7 @@ impl Compiler<'_> {
             let place = self.single_value(target);
             return self.compare_place(&place, op, value);
         }
+        // Any element may match (RFC 7644 section 3.4.2.2), so it is searched in the folded document with one pass.
         let (path, place) = (self.path_constant(target), self.of_element(target.sub.as_deref()));
         let fits = self.compare_place(&place, op, value);
         let none = if op == Op::Ne { format!("json_type(r.doc, {path}) IS NULL OR ") } else { String::new() };
@@ -146,6 +150,7 @@ impl Compiler<'_> {
                 format!("{} e WHERE e.type = 'object' AND", list_rows(document, &path))
             }
         };
+        // One `e` for the whole condition: all parts in the brackets are judged on the same element.
         let fits = self.compile_node(inner, &ConditionScope::Element(&ElementRows { canonical }), negated, height);
         format!("EXISTS (SELECT 1 FROM {rows} {fits})")
     }
@@ -199,6 +204,7 @@ impl Compiler<'_> {
             }
             Value::Number(number) => {
                 let constant = self.add_constant(serde_json::Value::Number(number.clone()));
+                // `ne` is the negation of `eq`, so that a value of another type, or none, is unequal and not unknown.
                 let fits = comparison_text(&place.exact, if op == Op::Ne { Op::Eq } else { op }, &constant, value);
                 let not = if op == Op::Ne { "NOT " } else { "" };
                 return format!("{not}(coalesce({kind} IN ('integer', 'real'), 0) AND {fits})");
@@ -208,6 +214,7 @@ impl Compiler<'_> {
         };
         let fits = comparison_text(left, op, &constant, value);
         match op {
+            // `IS` is never NULL, and NULL under a `not` would lose the row.
             Op::Ne => format!("({kind} IS NOT 'text' OR {fits})"),
             _ => format!("({kind} IS 'text' AND {fits})"),
         }

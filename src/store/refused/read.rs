@@ -95,6 +95,7 @@ pub fn positions_after(
     place: &RefusalPosition,
     limit: i64,
 ) -> Result<Vec<RefusalPosition>> {
+    // Both tables are asked for a whole page, because either may hold all of it.
     let mut all = find_places(sql, "refused", wanted, place, limit)?;
     all.extend(find_places(sql, OLD, wanted, place, limit)?);
     all.sort();
@@ -122,6 +123,7 @@ fn find_places(
          OR EXISTS (SELECT 1 FROM json_each(r.names) WHERE value = ?10) END) \
          ORDER BY r.last_at DESC, r.fingerprint, r.code, r.token LIMIT ?11"
     );
+    // NULL stands for no restriction, so one text serves all combinations, and its plan is the same for each.
     let time = |time: Option<Timestamp>| time.map_or(Param::Null, |time| time.0.into());
     let [code, token, fingerprint] = place.key.params();
     let params = [
@@ -157,12 +159,14 @@ pub fn load_entries(sql: &dyn Sql, places: &[RefusalPosition]) -> Result<Vec<Ref
 fn find_rows(sql: &dyn Sql, from: &str, places: &[RefusalPosition]) -> Result<Vec<RefusalRow>> {
     let keys: Vec<[&str; 3]> =
         places.iter().map(|RefusalPosition { key, .. }| [&*key.code, &*key.token, &*key.fingerprint]).collect();
+    // The keys come first in the join: each is looked up by the primary key, and nothing is scanned.
     let keys = serde_json::to_string(&keys).map_err(Error::internal)?;
     let text = format!(
         "SELECT {COLUMNS} FROM json_each(?1) k CROSS JOIN {from} r ON r.code = json_extract(k.value, '$[0]') \
          AND r.token = json_extract(k.value, '$[1]') AND r.fingerprint = json_extract(k.value, '$[2]') {NAMED}"
     );
     let mut all = read_rows(sql.query(&text, &[Param::Text(&keys)])?, read_refused)?;
+    // Seen again since its position was read: it now stands further ahead, on a page that was read before.
     all.retain(|one| places.binary_search(&one.position_of()).is_ok());
     Ok(all)
 }
