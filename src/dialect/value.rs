@@ -162,7 +162,7 @@ fn repair_list(attribute: &Attribute, value: Value, repairs: &mut Repairs) -> Va
 fn single_for_array(value: Value, repairs: &mut Repairs) -> Value {
     match value {
         Value::Array(mut items)
-            // Of two values none can be chosen: that stays an error.
+            // With two values there is no telling which one is meant: that stays an error.
             if items.len() <= 1 && !items.iter().any(Value::is_array) && repairs.note_need(Repair::ArrayForObject) =>
         {
             items.pop().unwrap_or_default()

@@ -1,7 +1,7 @@
 //! A Bulk request (RFC 7644 section 3.7) to one command: every operation is read as a request of its own would be, with
 //! placeholders for the ids that operations of the same request are yet to make.
 
-use super::{CommandBody, Reading, Request, read_command};
+use super::{CommandBody, Reading, Request, body, read_command};
 use crate::dialect::Repair;
 use crate::directory::bulk::{Bulk, BulkOperation};
 use crate::directory::precondition::Precondition;
@@ -26,9 +26,9 @@ mod references;
 /// 3. Each operation: an error in one is its own result.
 /// 4. The order in which they run.
 pub(super) fn read_bulk(request: &Request<'_>, reading: &mut Reading) -> Result<Bulk> {
-    let (_, body) = super::read_body(request, CommandBody::Whole, reading)?;
+    let (_, body) = body::read_body(request, CommandBody::Whole, reading)?;
     if !reading.runs_repairs() {
-        super::check_schemas(BULK_REQUEST, &body)?;
+        body::check_schemas(BULK_REQUEST, &body)?;
     }
     // Step 1: the envelope. RFC 7644 section 3.7: `failOnErrors` is a number of errors; 0 would run nothing.
     let fail_on_errors = match body.get("failOnErrors").filter(|value| !value.is_null()) {
