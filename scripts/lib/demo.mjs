@@ -1,31 +1,12 @@
-// The demo organisation of `npm start`: the Console key, the organisation, one SCIM token, and how they are shown.
+// The demo organisation of `npm start`: the organisation, one SCIM token, and how they are shown.
 import { randomBytes } from "node:crypto";
-import { appendFileSync, chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Failure, root, say } from "./run.mjs";
+import { Failure, root } from "./run.mjs";
 
 const ORG = "acme";
 const USER = "urn:ietf:params:scim:schemas:core:2.0:User";
-const secrets = join(root, ".dev.vars");
 const memory = join(root, ".dev/demo.json");
-
-/** The fewest characters of a Console key that the Worker accepts. */
-const KEY_MIN = 32;
-
-/** The Console key of .dev.vars, which is made the first time. */
-export function consoleKey() {
-  const text = existsSync(secrets) ? readFileSync(secrets, "utf8") : "";
-  const known = text.match(/^\s*CONSOLE_KEY\s*=\s*["']?([^"'\s]+)/m)?.[1];
-  if (known && known.length < KEY_MIN) {
-    throw new Failure(`CONSOLE_KEY in .dev.vars has ${known.length} characters; it must have at least ${KEY_MIN}: remove the line, and npm start writes a good one`);
-  }
-  if (known) return known;
-  const key = randomBytes(32).toString("hex");
-  appendFileSync(secrets, `${text === "" || text.endsWith("\n") ? "" : "\n"}CONSOLE_KEY="${key}"\n`, { mode: 0o600 });
-  chmodSync(secrets, 0o600);
-  say("Wrote a random CONSOLE_KEY into .dev.vars");
-  return key;
-}
 
 /** Makes or updates the organisation, gives it a fresh token, and takes the token of the last run away. */
 export async function makeDemo(origin, key) {

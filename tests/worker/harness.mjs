@@ -1,24 +1,17 @@
 // The test build in real workerd, with real KV and SQLite objects on disk, started by Miniflare in a process of its own:
 // `kill()` ends workerd in the middle of whatever it does, and a start over the same folder shows what survived.
-import { fork } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
-
-const server = fileURLToPath(new URL("server.mjs", import.meta.url));
-const START_MS = 30_000;
-const STOP_MS = 10_000;
-const KEPT_LOG = 200_000;
+import { join, resolve } from "node:path";
+import { root } from "../../scripts/lib/run.mjs";
+import { startWorker } from "../../scripts/lib/workerd.mjs";
+import { VARIABLES, setting } from "../../scripts/lib/wrangler.mjs";
 
 // One key for all starts of a test file, so that a restart over the same state takes the same requests.
 const processKey = randomBytes(32).toString("hex");
-const running = new Set();
 
-// No workerd outlives the test process, however it ends.
-process.on("exit", () => running.forEach((child) => signalGroup(child, "SIGKILL")));
+// The processes of a test end with it.
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
 
 /**
@@ -31,107 +24,20 @@ for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.e
  */
 export async function start({ persist, vars = {}, limits = {}, withKv = true, consoleKey = processKey } = {}) {
   const folder = persist ?? mkdtempSync(join(tmpdir(), "scim-edge-"));
-  const env = { ...process.env, CLOUDFLARE_CF_FETCH_ENABLED: "false", NO_COLOR: "1" };
-  // A process group of its own: a signal to the group reaches workerd too, which is Miniflare's child.
-  const child = fork(server, { detached: true, env, stdio: ["ignore", "pipe", "pipe", "ipc"] });
-  running.add(child);
-  const exited = new Promise((done) => child.once("exit", done)).finally(() => running.delete(child));
-  let log = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (text) => {
-      log = (log + text).slice(-KEPT_LOG);
-      if (process.env.SCIM_EDGE_LOG) process.stderr.write(text);
-    });
-  }
-  const call = caller(child, exited, () => log);
-
-  const kill = async () => {
-    signalGroup(child, "SIGKILL");
-    await exited;
-    await gone(child);
+  const build = resolve(root, process.env.SCIM_EDGE_BUILD ?? "build-test");
+  const set = Object.fromEntries(VARIABLES.map((name) => [name, setting(name)]));
+  // Tests of other things send more than the object's time is for: only the tests of that set OBJECT_SECONDS.
+  const all = { ...set, OBJECT_SECONDS: "", ...vars, CONSOLE_KEY: consoleKey };
+  const heard = (text) => process.env.SCIM_EDGE_LOG && process.stderr.write(text);
+  const { url, pid, call, stop, kill, log } = await startWorker({ build, persist: folder, vars: all, limits, kv: withKv }, heard);
+  const kv = {
+    get: (key) => call("get", { key }),
+    put: (key, value) => call("put", { key, value }),
+    delete: (key) => call("delete", { key }),
   };
-  const stop = async () => {
-    if (running.has(child)) {
-      child.send({ call: "stop" }, () => {});
-      const late = Symbol("late");
-      if ((await Promise.race([exited, sleep(STOP_MS, late, { ref: false })])) === late) await kill();
-    }
+  const end = async () => {
+    await stop();
     if (persist === undefined) rmSync(folder, { recursive: true, force: true });
   };
-
-  try {
-    const url = await call("start", { persist: folder, vars: { ...vars, CONSOLE_KEY: consoleKey }, limits, kv: withKv }, START_MS);
-    const kv = {
-      get: (key) => call("get", { key }),
-      put: (key, value) => call("put", { key, value }),
-      delete: (key) => call("delete", { key }),
-    };
-    const evict = (org) => call("evict", { org });
-    return { url, consoleKey, persist: folder, kv, evict, stop, kill, log: () => log };
-  } catch (error) {
-    await kill();
-    throw error;
-  }
-}
-
-/** Requests to the server process over its message channel, each with its answer. */
-function caller(child, exited, log) {
-  const waiting = new Map();
-  let next = 0;
-  child.on("message", ({ id, value, error }) => {
-    const { done, fail } = waiting.get(id) ?? {};
-    waiting.delete(id);
-    if (error === undefined) done?.(value);
-    else fail?.(new Error(error));
-  });
-  exited.then(() => {
-    for (const { fail } of waiting.values()) fail(new Error(`workerd's process ended:\n${log()}`));
-    waiting.clear();
-  });
-  return (name, args, timeoutMs = STOP_MS) =>
-    new Promise((done, fail) => {
-      const id = next++;
-      const timer = setTimeout(() => {
-        waiting.delete(id);
-        fail(new Error(`no answer to ${name} in ${timeoutMs} ms:\n${log()}`));
-      }, timeoutMs);
-      const settled = (then) => (value) => {
-        clearTimeout(timer);
-        then(value);
-      };
-      waiting.set(id, { done: settled(done), fail: settled(fail) });
-      child.send({ id, call: name, ...args }, (error) => error && waiting.get(id)?.fail(error));
-    });
-}
-
-function signalGroup(child, signal) {
-  try {
-    process.kill(-child.pid, signal);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Waits until no process of the group runs any more and its files are closed. */
-async function gone(child) {
-  for (let waited = 0; waited < 1000 && signalGroup(child, 0) && aliveIn(child.pid); waited += 5) await sleep(5);
-}
-
-/** Whether a process of the group still runs. A dead one stays listed where no init collects it, and holds nothing. */
-function aliveIn(group) {
-  try {
-    return readdirSync("/proc").some((pid) => {
-      if (!/^\d+$/.test(pid)) return false;
-      try {
-        // After the name in parentheses: state, parent, group.
-        const [state, , pgrp] = readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /s, "").split(" ");
-        return Number(pgrp) === group && (state !== "Z" || readdirSync(`/proc/${pid}/task`).length > 1);
-      } catch {
-        return false;
-      }
-    });
-  } catch {
-    return true;
-  }
+  return { url, pid, consoleKey, persist: folder, kv, evict: (org) => call("evict", { org }), stop: end, kill, log };
 }

@@ -1,24 +1,17 @@
-// The process behind harness.mjs: one Miniflare, driven by messages. Not a test.
+// A process with one Miniflare, which runs the built Worker in workerd without wrangler's proxy: real KV and SQLite objects
+// in a folder. Messages of the parent drive it (scripts/lib/workerd.mjs); it ends with the parent.
 import { mkdirSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { Miniflare } from "miniflare";
+import { root } from "./run.mjs";
+import { setting } from "./wrangler.mjs";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
-const build = resolve(root, process.env.SCIM_EDGE_BUILD ?? "build-test");
 const NAME = "scim-edge";
 
-/** What wrangler.toml sets; a variable that it leaves out is not there. */
-function setting(name) {
-  return readFileSync(join(root, "wrangler.toml"), "utf8").match(new RegExp(`^${name} = "(.*)"$`, "m"))?.[1];
-}
-
-/** The Worker that wrangler.toml describes, in Miniflare's words. */
-function options(persist, vars, limits, kv) {
-  // Tests of other things send more than the object's time is for: only the tests of that set OBJECT_SECONDS.
-  const names = ["WORKER_NAME", "PUBLIC_ORIGIN", "ORG_HOST_SUFFIX", "CONSOLE_ORIGINS", "JURISDICTIONS"];
-  const texts = { OBJECT_SECONDS: "", ...Object.fromEntries(names.map((name) => [name, setting(name)])), ...vars };
-  const env = Object.fromEntries(Object.entries(texts).filter(([, value]) => value !== undefined).map(([name, value]) => [name, { type: "text", value }]));
+/** The Worker that wrangler.toml describes, in Miniflare's words. `vars` without a value are not there. */
+function options({ build, persist, port = 0, vars, limits, kv = true }) {
+  const set = Object.entries(vars).filter(([, value]) => value !== undefined && value !== null);
+  const env = Object.fromEntries(set.map(([name, value]) => [name, { type: "text", value }]));
   if (kv) env.TOKENS = { type: "kv", id: "TOKENS" };
   for (const [name, limit] of Object.entries(limits)) {
     env[name] = { type: "rate-limit", namespace: name, simple: { limit, period: 60 } };
@@ -36,7 +29,7 @@ function options(persist, vars, limits, kv) {
   const config = { name: NAME, compatibilityDate: setting("compatibility_date"), manifest, env, exports };
   return {
     host: "127.0.0.1",
-    port: 0,
+    port,
     logRequests: false,
     enableDevRegistry: false,
     telemetry: { enabled: false },
@@ -48,9 +41,9 @@ function options(persist, vars, limits, kv) {
 let miniflare;
 
 const calls = {
-  async start({ persist, vars, limits, kv }) {
-    mkdirSync(persist, { recursive: true });
-    miniflare = new Miniflare(options(persist, vars, limits, kv));
+  async start(wanted) {
+    mkdirSync(wanted.persist, { recursive: true });
+    miniflare = new Miniflare(options(wanted));
     return (await miniflare.ready).origin;
   },
   get: async ({ key }) => (await tokens()).get(key),
@@ -76,5 +69,5 @@ process.on("message", async ({ id, call, ...args }) => {
     process.send({ id, error: String(error?.stack ?? error) });
   }
 });
-// The test process is gone, and with it anyone who could ask for more.
+// The parent is gone, and with it every caller.
 process.on("disconnect", stop);
