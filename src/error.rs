@@ -171,6 +171,7 @@ impl Error {
     /// cut to [`QUOTED_MAX`] characters.
     #[must_use]
     pub fn with_names(mut self, names: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        // A request may name 100,000 unknown members, and the journal keeps this as one row.
         self.names = names.into_iter().take(NAMES_MAX).map(|name| excerpt(name.as_ref())).collect();
         self
     }
@@ -228,6 +229,7 @@ struct Wire {
 
 impl From<Error> for Wire {
     fn from(error: Error) -> Self {
+        // The kind travels beside the code, for a build that does not know the code yet.
         let (kind, code) = (error.kind(), Some(error.code.as_str().to_owned()));
         let Error { detail, names, retry_after, nested_in, .. } = error;
         Self { kind, code, detail, names, retry_after, nested_in }

@@ -177,7 +177,7 @@ fn read_command(
     reading: &mut Reading,
     projection: &Projection,
 ) -> Result<Command> {
-    // Entra ID excludes members from every read of a group; then none of up to 100,000 rows is read.
+    // Entra ID reads groups without their members; then none of up to 100,000 rows is read.
     let members = if projection.shows("members") { Members::Shown } else { Members::Hidden };
     Ok(match route {
         Scim::ServiceProviderConfig | Scim::ResourceTypes(_) | Scim::Schemas(_) => {
@@ -219,6 +219,7 @@ fn read_command(
         }
         Scim::Replace(Kinds::Users, id) => {
             let user = read_user(Some(id), request, data, reading)?;
+            // JumpCloud sends `"emails": null` with every activation; read literally, it would remove the addresses.
             let null_keeps =
                 reading.runs_repairs() && (user.nulls.is_empty() || reading.repairs.note_need(Repair::NullAsAbsent));
             let mend_formatted = reading.runs_repairs() && Repair::StaleFormatted.is_on();

@@ -84,6 +84,8 @@ pub fn scim_answer(
 ) -> Result<RenderedAnswer> {
     match answer {
         Answer::Created(stored) => shown_resource(201, *stored, kinds, base, projection, types),
+        // RFC 9110 section 13.1.2: the client has this version already. Its tag knows the groups too, so it is compared
+        // here.
         Answer::Resource(stored) if projection.known.as_ref().is_some_and(|known| known.has(&view::etag(&stored))) => {
             Ok(RenderedAnswer::with_headers(304, vec![("ETag", view::etag(&stored))]))
         }
@@ -94,6 +96,7 @@ pub fn scim_answer(
             if groups_left_out && projection.shows("groups") {
                 shown.headers.push((NOTE, GROUPS_LEFT_OUT.to_owned()));
             }
+            // RFC 9865 section 2: no `nextCursor` on the last page. A cursor is base64url and needs no escape.
             let next = next_cursor.map_or_else(String::new, |cursor| format!(r#""nextCursor":"{cursor}","#));
             shown.body.push_text(&format!(
                 r#"{{"schemas":["{LIST_RESPONSE}"],"totalResults":{total},"startIndex":{start_index},"itemsPerPage":{},{next}"Resources":["#,
@@ -213,6 +216,7 @@ pub fn console_problem(error: &Error, request: &RequestId) -> Response {
 
 fn shown_detail(error: &Error, request: &RequestId) -> String {
     match error.kind() {
+        // The cause may hold SQL or a stored value; the request id leads to it in the log.
         Kind::Internal => format!("Internal error. Give support the request id {request}. [{}]", error.code),
         _ => error.sentence_with_code(),
     }

@@ -5,6 +5,7 @@
 //! Errors of this module and those below it are internal only, unless an item says otherwise.
 
 pub mod changes;
+mod columns;
 pub mod due;
 mod facts;
 pub mod feed;
@@ -195,4 +196,19 @@ pub fn first_row(sql: &dyn Sql, text: &str, params: &[Param<'_>]) -> Result<Opti
 pub fn json_pieces<T: serde::Serialize>(values: &[T]) -> Result<Vec<String>> {
     // An id has at most 128 bytes: 131 with its quotes and comma.
     values.chunks(TEXT_MAX / 140).map(|chunk| serde_json::to_string(chunk).map_err(Error::internal)).collect()
+}
+
+/// Reads the rows of users or groups with these keys, in no order; gone ones are left out.
+fn rows_by_keys<T>(
+    sql: &dyn Sql,
+    (columns, table): (&str, &str),
+    keys: &[i64],
+    read: impl Fn(Row) -> Result<T>,
+) -> Result<Vec<T>> {
+    let keys = serde_json::to_string(keys).map_err(Error::internal)?;
+    // CROSS JOIN keeps the keys on the outside: each is looked up, and the table is not scanned.
+    let text = format!(
+        "SELECT {columns} FROM (SELECT value FROM json_each(?)) CROSS JOIN {table} ON key = value AND gone = 0"
+    );
+    read_rows(sql.query(&text, &[Param::Text(&keys)])?, read)
 }

@@ -68,10 +68,12 @@ impl Admin {
     /// Returns who may make this call.
     pub fn needs(&self) -> Right {
         match self {
+            // SCIM opens only after SAML is set up, and the operator of the service says when that is so.
             Self::Configure { saml: Some(_), .. } => Right::RootOnly("mark SAML as configured"),
             Self::Configure { residency, .. } if !residency.is_empty() => {
                 Right::RootOnly("set where an organisation's data is")
             }
+            // A quota protects the operator's storage, so an organisation does not raise its own.
             Self::Configure { options, .. } if options.quota.is_some() => Right::RootOnly("set a quota"),
             Self::Erase => Right::RootOnly("erase an organisation"),
             Self::Configure { .. }
@@ -110,6 +112,7 @@ impl Admin {
     /// Returns true if the call takes access away or stops a fault: it is never refused for using too much time.
     pub fn is_exempt_from_budget(&self) -> bool {
         match self {
+            // An organisation that is over its budget is just the one in which these are needed at once.
             Self::Configure { .. } | Self::Erase | Self::ReleaseGuard { .. } | Self::RevokeToken { .. } => true,
             // This ends the old token; its successor was minted before.
             Self::RotateToken(rotation) => rotation.by.is_some(),
@@ -126,6 +129,7 @@ impl Admin {
     /// Returns true for a call that is one piece of many, which come one after the other and are not charged.
     pub fn is_stream(&self) -> bool {
         match self {
+            // The edge cuts a part into calls, so the number of calls is not the caller's choice.
             Self::ImportLines { .. } => true,
             Self::Configure { .. }
             | Self::Erase

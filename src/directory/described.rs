@@ -135,6 +135,7 @@ fn property_schemas<'a>(attributes: impl Iterator<Item = &'a Attribute>) -> Map<
 }
 
 fn value_schema(attribute: &Attribute) -> Value {
+    // Dates and references are described as plain texts: a stored value need not have the form that a generator checks.
     let one = match attribute.kind {
         Type::String | Type::DateTime | Type::Binary | Type::Reference => json!({ "type": "string" }),
         Type::Boolean => json!({ "type": "boolean" }),
@@ -192,6 +193,7 @@ pub fn by_kind(schema: &mut JsonSchemaOf) {
         let OfKind { name, always, sometimes, about } = variant;
         // A generator makes one type for each variant: a member that is never there would be optional in all of them.
         let has = |member: &String| common.iter().chain(always).chain(sometimes).any(|one| one == member);
+        // Only the members that this kind of change has, so that a client need not check the others for null.
         let mut own: Map<String, Value> = properties
             .iter()
             .filter(|(member, _)| has(member))

@@ -81,6 +81,7 @@ impl Options {
     /// Returns these options with the changes of `new`.
     #[must_use]
     pub fn with_changes(self, new: &Self) -> Self {
+        // Merged member by member: a request that switches one part off says nothing of the others.
         let sync = match (self.sync, new.sync) {
             (Some(old), Some(new)) => Some(Sync {
                 create_users: new.create_users.or(old.create_users),
@@ -92,6 +93,7 @@ impl Options {
         };
         Self {
             sync,
+            // `Some(None)` is a change too: it switches the guard off.
             guard: new.guard.or(self.guard),
             reserved_group_names: new.reserved_group_names.clone().or(self.reserved_group_names),
             quota: new.quota.or(self.quota),

@@ -82,6 +82,7 @@ impl<'a, T> RegistryForm<'a, T> {
 /// # Errors
 /// 503 for one of a build to come, or internal.
 pub fn read_message<T: DeserializeOwned>(bytes: &[u8]) -> Result<(u8, T)> {
+    // The version is read before the message, whose form a later build may have changed.
     match json::read::<RegistryMessage<&RawValue>>(bytes) {
         Ok(RegistryMessage { v, .. }) if v > REGISTRY_VERSION => Err(json::being_deployed()),
         Ok(RegistryMessage { v, message }) => Ok((v, json::of_any_build(message.get().as_bytes())?)),
@@ -147,6 +148,7 @@ pub const PAGE: i64 = 5_000;
 /// Returns the call for a page of organisations: one more than `limit`, which tells whether there are more.
 pub fn page_call(after: Option<OrgId>, limit: i64) -> RegistryCall {
     match after {
+        // The first page has a call that every build understands.
         None => RegistryCall::List,
         Some(after) => RegistryCall::Page { after, limit: limit + 1 },
     }

@@ -109,6 +109,7 @@ impl Command {
             | Command::ReplaceGroup { group: resource, .. } => {
                 version_of_unresolved(&resource.unresolved).max(version_of_echoes(&resource.echoes))
             }
+            // One operation that an older object cannot read decides for the whole command.
             Command::PatchUser { operations, unresolved: rest, id: _ } => {
                 operations.iter().map(version_of_operation).max().unwrap_or(1).max(version_of_unresolved(rest))
             }

@@ -16,6 +16,7 @@ pub fn location_of(id: &str, kinds: Kinds, base: &str) -> String {
 /// they are part of the answer and not of the user's version.
 pub fn etag(stored: &Stored) -> String {
     let tag = match &stored.rest {
+        // The tag of very many groups was made while they were counted; they are not all held here.
         Some(UnreadEntries::Groups { tag, .. }) => tag.clone(),
         _ if stored.groups.is_empty() => return format!("W/\"{}\"", stored.version),
         _ => {
@@ -36,6 +37,7 @@ impl GroupsTag {
     pub fn add_group(&mut self, group: &GroupRef) {
         for text in [group.id.as_str(), &group.display] {
             self.0.update(text);
+            // A byte that no text holds stands between two texts, so `ab`+`c` and `a`+`bc` differ.
             self.0.update([0]);
         }
     }
@@ -43,6 +45,7 @@ impl GroupsTag {
     /// Returns the suffix: 12 hexadecimal digits.
     pub fn finish(self) -> String {
         let digest: [u8; 32] = self.0.finalize().into();
+        // 48 bits: a tag is compared with that of one earlier answer of the same user, not with all others.
         crate::id::TokenHash(digest).hex().chars().take(12).collect()
     }
 }
@@ -61,6 +64,7 @@ pub fn computed_parts(stored: &Stored, kinds: Kinds, base: &str) -> Map<String, 
     if !stored.groups.is_empty() {
         computed.insert("groups".to_owned(), groups_value(stored.groups.iter(), base));
     }
+    // An empty list is no value (RFC 7643 section 2.5), so the attribute is left out.
     if let Some(ids) = stored.members.as_ref().filter(|members| !members.is_empty()) {
         computed.insert("members".to_owned(), members_value(ids, base));
     }

@@ -52,6 +52,7 @@ pub(super) fn read_bulk(request: &Request<'_>, reading: &mut Reading) -> Result<
             format!("The Bulk request has {} operations; at most {OPERATIONS_MAX} are allowed. Split it.", items.len());
         return Err(Error::new(Code::TooManyOperations, detail));
     }
+    // Step 2: all operations are looked at before the first is read, because a reference may point forward.
     let sent = items
         .into_iter()
         .zip(1..)
@@ -69,7 +70,7 @@ pub(super) fn read_bulk(request: &Request<'_>, reading: &mut Reading) -> Result<
         .into_iter()
         .map(|one| one.into_operation(request, reading, &mut references))
         .collect::<Result<Vec<_>>>()?;
-    // Step 4: an operation runs after those that make the ids it names (RFC 7644 section 3.7.1).
+    // Step 4: an operation runs after those that make the ids it names (RFC 7644 section 3.7.2).
     let refers: Vec<Vec<usize>> = operations.iter().map(|one| one.refers.clone()).collect();
     Ok(Bulk { steps: order(&refers), operations, fail_on_errors })
 }
@@ -99,7 +100,8 @@ impl<'b> SentOperation<'b> {
             |name: &str| item.get(name).and_then(Checked::text).filter(|text| !text.is_empty()).map(Cow::into_owned);
         let (method, bulk_id, path) = (text("method"), text("bulkId"), text("path"));
         if bulk_id.as_ref().is_some_and(|name| name.len() > BULK_ID_MAX) {
-            let detail = format!("The bulkId of operation {number} is longer than {BULK_ID_MAX} bytes.");
+            let detail =
+                format!("The bulkId of operation {number} is longer than {BULK_ID_MAX} bytes. Use a shorter one.");
             return Err(Error::new(Code::BulkIdTooLong, detail));
         }
         Ok(Self {
@@ -162,7 +164,10 @@ impl<'b> SentOperation<'b> {
         });
         let creates = matches!(route, Scim::Create(_));
         if creates && self.bulk_id.is_none() {
-            return Err(Error::new(Code::BulkIdMissing, "A POST in a Bulk request needs a bulkId."));
+            return Err(Error::new(
+                Code::BulkIdMissing,
+                "A POST in a Bulk request needs a bulkId. Give it one that no other operation of the request has.",
+            ));
         }
         // References are replaced in the text, before it is read: a placeholder is an id like any other.
         let places = Places::new(request.types.of(route.kinds()), self.data, matches!(route, Scim::Patch(..)));
@@ -178,7 +183,11 @@ impl<'b> SentOperation<'b> {
                 let list = list.as_deref().unwrap_or(self.data.as_str());
                 Some(format!(r#"{{"schemas":["{MESSAGE}"],"Operations":{list}}}"#))
             }
-            Shape::Null => return Err(Error::new(Code::BulkData, format!("{} needs data.", self.method))),
+            Shape::Null => {
+                let detail =
+                    format!("{} needs data: the resource, or for a PATCH an object with its Operations.", self.method);
+                return Err(Error::new(Code::BulkData, detail));
+            }
             other => {
                 return Err(Error::new(Code::BulkData, format!("data must be an object, not {}.", other.name())));
             }

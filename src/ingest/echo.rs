@@ -102,6 +102,7 @@ impl Search<'_, '_> {
     fn compare_attribute(&mut self, urn: Option<&str>, attribute: Option<&Attribute>, name: &str, value: Checked<'_>) {
         let prefix = urn.map(|urn| format!("{urn}:")).unwrap_or_default();
         let target = |name: &str| Target { urn: urn.map(str::to_owned), name: name.to_owned(), sub: None };
+        // Unknown to the schema, but it may be stored from before the schema was registered.
         let Some(attribute) = attribute else {
             if let Some(sent) = self.reading.guide.again(value) {
                 self.push_unknown(target(name), format!("{prefix}{name}"), sent);
@@ -122,6 +123,7 @@ impl Search<'_, '_> {
     /// Finds a value under the URN of a registered extension that is no object.
     fn find_misplaced(&mut self, urn: &str, value: Checked<'_>) {
         let refused = self.refused.iter().find(|one| one.urn.is_none() && one.name == urn);
+        // A text or number where the extension's object belongs: stored whole if the schema came later.
         if let (Some(refused), Some(sent)) = (refused, self.reading.guide.again(value)) {
             let target = Target { urn: None, name: urn.to_owned(), sub: None };
             let part = Part { sent, otherwise: Otherwise::Refusal(refused.error.clone()), unknown: Vec::new() };
@@ -195,6 +197,7 @@ impl Search<'_, '_> {
         let otherwise = match canonical(attribute, value, prefix, &mut unknown) {
             Err(error) => Otherwise::Refusal(error),
             Ok(read) => {
+                // The list was made for the reading alone; its one element is compared.
                 let read = match read {
                     Some(Value::Array(mut items)) if listed => items.pop(),
                     read => read,

@@ -26,12 +26,6 @@ pub(super) struct ListParameters<'a> {
 impl<'a> ListParameters<'a> {
     /// Reads the parameters.
     ///
-    /// Reads the parameters.
-    ///
-    /// Reads the parameters.
-    ///
-    /// Reads the parameters.
-    ///
     /// # Errors
     /// 400 that names the parameter.
     pub(super) fn read_parameters(query: &'a [(String, String)]) -> Result<Self> {
@@ -142,7 +136,10 @@ impl<'a> ListParameters<'a> {
         let text = self.sort_by.unwrap_or_default();
         Error::new(
             Code::SortUnknownAttribute,
-            format!("sortBy names {text}, which no {what} has.", text = quoted(text)),
+            format!(
+                "sortBy names {text}, which no {what} has. Name another attribute, or leave sortBy out.",
+                text = quoted(text)
+            ),
         )
         .with_names([text])
     }

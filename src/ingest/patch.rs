@@ -42,6 +42,7 @@ impl<'b> PatchEnvelope<'b> {
         } else {
             body.get("Operations").and_then(Checked::elements)
         };
+        // RFC 7644 section 3.5.2: a PATCH contains at least one operation.
         match items {
             Some(items) if !items.is_empty() => Ok(Self::Operations(items)),
             _ => Err(Error::new(
@@ -88,6 +89,7 @@ pub(super) fn read_group_patch(
         }
         for step in texts.inside(from_text, || members::member_steps(kind, id, sent, reading))? {
             match (operations.last_mut(), step) {
+                // One statement for all of them instead of one for each.
                 (Some(GroupOperation::AddMembers(ids)), GroupOperation::AddMembers(more))
                 | (Some(GroupOperation::RemoveMembers(ids)), GroupOperation::RemoveMembers(more)) => ids.extend(more),
                 (_, step) => operations.push(step),

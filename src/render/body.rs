@@ -38,6 +38,7 @@ pub(super) struct EntryShape {
 
 impl BodyWriter {
     pub(super) fn push_text(&mut self, text: &str) {
+        // Pieces of one size: a text that grows without end would be copied each time its room is used up.
         if self.open.len() + text.len() > PIECE {
             self.close_piece();
         }
@@ -72,6 +73,7 @@ impl BodyWriter {
             if at > 0 {
                 self.open.push(',');
             }
+            // Between two entries, so that each of them stands whole in one piece.
             if self.open.len() > PIECE {
                 self.close_piece();
             }
@@ -143,6 +145,7 @@ impl EntryShape {
         let mut text = String::new();
         match rest {
             UnreadEntries::Members { group, id, after } => {
+                // The answer has begun and cannot become an error: the list ends here.
                 if !is_group(sql, group, &id)? {
                     return Ok((text, 0, None));
                 }

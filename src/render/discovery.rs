@@ -30,7 +30,7 @@ pub fn answer_discovery(route: &Scim, query: &[(String, String)], base: &str, ty
     let missing = |code: Code, what: &str, name: &str| {
         // The name comes from the address, which may have 8 KB.
         let shown: String = name.chars().take(200).collect();
-        Error::new(code, format!("There is no {what} {shown}."))
+        Error::new(code, format!("There is no {what} {shown}. Read the list without a name to see those that exist."))
     };
     let body = match route {
         Scim::ServiceProviderConfig => discovery::service_provider_config(base),

@@ -4,6 +4,7 @@ mod history;
 
 pub use history::{Loss, each_loss, prune_changes};
 
+use super::columns::{excluded, parameters};
 use super::{Param, Sql, first_row};
 pub use crate::directory::console::{ChangeKind as Kind, Counts as Totals};
 use crate::error::{Error, Result};
@@ -122,7 +123,7 @@ pub fn unspelled_head(sql: &dyn Sql) -> Result<Option<Seq>> {
 /// then goes on from here, and what is kept is never below 0.
 const OLDEST_BYTES: &str = "(SELECT bytes FROM changes ORDER BY seq LIMIT 1)";
 /// The bytes that a row counts besides its texts: its numbers, and its place in the table.
-pub(super) const ROW_BYTES: i64 = 100;
+const ROW_BYTES: i64 = 100;
 
 /// Returns the bytes of the kept changes. Changes from before they were counted have none.
 pub fn kept_bytes(sql: &dyn Sql, head: &Head) -> Result<i64> {
@@ -144,19 +145,14 @@ pub fn append_changes(
     facts: &RequestFacts<'_>,
     changes: &[PendingChange],
 ) -> Result<i64> {
-    let insert = "INSERT INTO changes (seq, request_seq, at, request_id, idempotency_key, token, idp, repairs, kind, resource, \
-                  id, before, users, active_users, groups, memberships, method, status, previous_seq, lost, clock, bytes, \
-                  spelled) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)";
-    // For very many members SQL wrote `before` first, so that the ids never leave SQLite (`members::write_change`).
-    // A row that is there keeps its `before`.
-    let fill = format!(
-        "{insert} ON CONFLICT (seq) DO UPDATE SET request_seq = excluded.request_seq, at = excluded.at, \
-         request_id = excluded.request_id, idempotency_key = excluded.idempotency_key, token = excluded.token, \
-         idp = excluded.idp, repairs = excluded.repairs, users = excluded.users, active_users = excluded.active_users, \
-         groups = excluded.groups, memberships = excluded.memberships, method = excluded.method, status = excluded.status, \
-         previous_seq = excluded.previous_seq, lost = excluded.lost, clock = excluded.clock, bytes = excluded.bytes, \
-         spelled = excluded.spelled"
+    let insert = format!(
+        "INSERT INTO changes ({RESOURCE}, {REQUEST}, spelled) VALUES ({}, {}, 1)",
+        parameters(RESOURCE),
+        parameters(REQUEST)
     );
+    // For very many members SQL wrote `before` first, so that the ids never leave SQLite (`write_before`): a row that is
+    // there keeps what it says of the resource.
+    let fill = format!("{insert} ON CONFLICT (seq) DO UPDATE SET {}, spelled = excluded.spelled", excluded(REQUEST));
     let repairs = serde_json::to_string(&facts.repairs).map_err(Error::internal)?;
     // All changes of a request name its last one: the journal shows them as one request, and a creation is found by it.
     let last = head.seq + changes.len() as i64;
@@ -167,11 +163,11 @@ pub fn append_changes(
     let mut bytes = head.bytes;
     for (seq, change) in (head.seq + 1..).zip(changes) {
         let (text, before) = match &change.before {
-            Before::Nothing => (insert, None),
+            Before::Nothing => (&insert, None),
             Before::Attributes(before) | Before::Whole(before) | Before::Members(before) => {
-                (insert, Some(before.as_str()))
+                (&insert, Some(before.as_str()))
             }
-            Before::Written(_) => (fill.as_str(), None),
+            Before::Written(_) => (&fill, None),
         };
         let before_bytes = match &change.before {
             Before::Written(bytes) => *bytes,
@@ -184,6 +180,10 @@ pub fn append_changes(
             + before_bytes;
         let params = [
             seq.into(),
+            Param::Text(change.kind.as_str()),
+            Param::Text(change.resource),
+            Param::Text(&change.id),
+            before.into(),
             last.into(),
             at.0.into(),
             Param::Text(facts.request.as_str()),
@@ -191,10 +191,6 @@ pub fn append_changes(
             facts.token.into(),
             Param::Text(facts.idp),
             Param::Text(repairs),
-            Param::Text(change.kind.as_str()),
-            Param::Text(change.resource),
-            Param::Text(&change.id),
-            before.into(),
             change.totals.users.into(),
             change.totals.active_users.into(),
             change.totals.groups.into(),
@@ -210,6 +206,56 @@ pub fn append_changes(
         sql.query(text, &params)?;
     }
     Ok(bytes - head.bytes)
+}
+
+/// The columns about the resource, and those about the request with the totals after it.
+const RESOURCE: &str = "seq, kind, resource, id, before";
+const REQUEST: &str = "request_seq, at, request_id, idempotency_key, token, idp, repairs, users, active_users, groups, \
+                       memberships, method, status, previous_seq, lost, clock, bytes";
+
+/// Writes the part of a change that SQL makes by itself, so that very many ids do not leave it. `?1` is the change's
+/// position, `?2` the resource's id, and `before` an expression over the parameters from `?3` on. [`append_changes`]
+/// writes the rest. Returns the size of `before` in bytes.
+pub(super) fn write_before(
+    sql: &dyn Sql,
+    (kind, resource): (Kind, &str),
+    before: &str,
+    params: &[Param<'_>],
+) -> Result<i64> {
+    let kind = kind.as_str();
+    let text = format!(
+        "INSERT INTO changes (seq, request_seq, at, request_id, idp, repairs, kind, resource, id, before, users, \
+         active_users, groups, memberships) VALUES (?1, ?1, 0, '', '', '[]', '{kind}', '{resource}', ?2, {before}, 0, 0, \
+         0, 0) RETURNING length(before)"
+    );
+    first_row(sql, &text, params)?.map_or(Ok(0), |mut row| row.integer())
+}
+
+/// Writes a change after `head` that tells which groups a gone user has left, `?3`, as a part of the request that deleted
+/// it, `?5`: the journal does not show it apart.
+pub(super) fn append_groups_left(sql: &dyn Sql, head: &Head, params: (&str, &str, Timestamp, Seq)) -> Result<()> {
+    let (user, groups, at, deleted) = params;
+    let text = format!(
+        "INSERT INTO changes ({RESOURCE}, {REQUEST}, spelled) SELECT ?1, 'updated', 'User', ?2, b.before, \
+         coalesce(d.request_seq, 0), ?4, coalesce(d.request_id, ''), d.idempotency_key, d.token, coalesce(d.idp, ''), \
+         '[]', ?6, ?7, ?8, ?9, d.method, d.status, ?5, NULL, NULL, ?10 + length(?2) + length(b.before), 1 \
+         FROM (SELECT json_object('groups', json_group_array(g.id)) AS before \
+         FROM json_each(?3) j CROSS JOIN groups g ON g.key = j.value) b LEFT JOIN changes d ON d.seq = ?5"
+    );
+    let totals = head.totals;
+    let params = [
+        (head.seq + 1).into(),
+        Param::Text(user),
+        Param::Text(groups),
+        at.0.into(),
+        deleted.into(),
+        totals.users.into(),
+        totals.active_users.into(),
+        totals.groups.into(),
+        totals.memberships.into(),
+        (head.bytes + ROW_BYTES).into(),
+    ];
+    sql.query(&text, &params).map(|_| ())
 }
 
 /// Returns the earlier state that a change kept: [`Before::Attributes`] or [`Before::Whole`]. Nothing, if the change is

@@ -1,6 +1,7 @@
 //! Rows of groups. Every read here leaves out groups that are `gone`.
 
-use super::{Param, Row, Sql, first_row, read_rows};
+use super::columns::{assigned, parameters};
+use super::{Param, Row, Sql, first_row, rows_by_keys};
 use crate::error::{Error, Result};
 use crate::id::{GroupId, Seq, Timestamp, Version};
 
@@ -38,7 +39,16 @@ pub struct GroupContent {
     pub folded: Option<String>,
 }
 
-const COLUMNS: &str = "key, id, display_name, display_name_key, external_id, doc, version, seq, created, modified";
+/// The columns that a document fills, except the folded document, which is never read back.
+macro_rules! content {
+    () => {
+        "display_name, display_name_key, external_id, doc"
+    };
+}
+
+const COLUMNS: &str = concat!("key, id, ", content!(), ", version, seq, created, modified");
+/// The columns that a document fills, in the order of [`GroupContent::params`].
+pub(super) const CONTENT: &str = concat!(content!(), ", folded");
 
 fn read_group(mut row: Row) -> Result<Group> {
     Ok(Group {
@@ -81,31 +91,23 @@ fn find_group(sql: &dyn Sql, condition: &str, param: Param<'_>) -> Result<Option
 
 /// Returns the groups with these keys, in the order of their ids.
 pub fn by_keys(sql: &dyn Sql, keys: &[i64]) -> Result<Vec<Group>> {
-    let keys = serde_json::to_string(keys).map_err(Error::internal)?;
-    let text =
-        format!("SELECT {COLUMNS} FROM (SELECT value FROM json_each(?)) CROSS JOIN groups ON key = value AND gone = 0");
-    let mut groups = read_rows(sql.query(&text, &[Param::Text(&keys)])?, read_group)?;
+    let mut groups = rows_by_keys(sql, (COLUMNS, "groups"), keys, read_group)?;
     groups.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(groups)
 }
 
 /// Inserts a row at version 1 and returns its key. Uniqueness is checked before; the indexes only hold it.
 pub fn insert_group(sql: &dyn Sql, id: &GroupId, content: &GroupContent, seq: Seq, now: Timestamp) -> Result<i64> {
-    let text = "INSERT INTO groups (key, id, display_name, display_name_key, external_id, doc, folded, gone, version, seq, \
-                created, modified) VALUES ((SELECT min(coalesce(min(key), 0), 0) - 1 FROM groups), ?, ?, ?, ?, ?, ?, 0, 1, ?, ?, ?) \
-                RETURNING key";
-    let params = [
-        Param::Text(id.as_str()),
-        Param::Text(&content.display_name),
-        Param::Text(&content.display_name_key),
-        content.external_id.as_deref().into(),
-        Param::Text(&content.doc),
-        content.folded.as_deref().into(),
-        seq.into(),
-        now.0.into(),
-        now.0.into(),
-    ];
-    first_row(sql, text, &params)?.ok_or_else(|| Error::internal("INSERT returned no key"))?.integer()
+    // Keys of groups go downwards from -1: no group has the key of a user.
+    let text = format!(
+        "INSERT INTO groups (key, id, {CONTENT}, gone, version, seq, created, modified) \
+         VALUES ((SELECT min(coalesce(min(key), 0), 0) - 1 FROM groups), ?, {}, 0, 1, ?, ?, ?) RETURNING key",
+        parameters(CONTENT)
+    );
+    let mut params = vec![Param::Text(id.as_str())];
+    params.extend(content.params());
+    params.extend([seq, now.0, now.0].map(Param::from));
+    first_row(sql, &text, &params)?.ok_or_else(|| Error::internal("INSERT returned no key"))?.integer()
 }
 
 /// Writes a new document. With the old document it only raises the version: the members changed.
@@ -115,19 +117,11 @@ pub fn update_group(sql: &dyn Sql, old: &Group, content: &GroupContent, seq: Seq
         let text = "UPDATE groups SET version = version + 1, seq = ?, modified = ? WHERE key = ?";
         return sql.query(text, &[seq.into(), now.0.into(), old.key.into()]).map(|_| ());
     }
-    let text = "UPDATE groups SET display_name = ?, display_name_key = ?, external_id = ?, doc = ?, folded = ?, \
-                version = version + 1, seq = ?, modified = ? WHERE key = ?";
-    let params = [
-        Param::Text(&content.display_name),
-        Param::Text(&content.display_name_key),
-        content.external_id.as_deref().into(),
-        Param::Text(&content.doc),
-        content.folded.as_deref().into(),
-        seq.into(),
-        now.0.into(),
-        old.key.into(),
-    ];
-    sql.query(text, &params).map(|_| ())
+    let text =
+        format!("UPDATE groups SET {}, version = version + 1, seq = ?, modified = ? WHERE key = ?", assigned(CONTENT));
+    let mut params = content.params().to_vec();
+    params.extend([seq, now.0, old.key].map(Param::from));
+    sql.query(&text, &params).map(|_| ())
 }
 
 /// Deletes the row; memberships must be gone.
@@ -137,7 +131,21 @@ pub fn delete_group(sql: &dyn Sql, key: i64) -> Result<()> {
 
 /// Makes a group `gone`: its row stays for its memberships only.
 pub fn make_gone(sql: &dyn Sql, key: i64) -> Result<()> {
+    // The unique name is free at once; a group of 100,000 members is cleared in steps later.
     let text = "UPDATE groups SET gone = 1, display_name = '', display_name_key = NULL, external_id = NULL, doc = json_object(), \
                 folded = NULL WHERE key = ?";
     sql.query(text, &[key.into()]).map(|_| ())
+}
+
+impl GroupContent {
+    /// Returns the values of [`CONTENT`].
+    pub(super) fn params(&self) -> [Param<'_>; 5] {
+        [
+            Param::Text(&self.display_name),
+            Param::Text(&self.display_name_key),
+            self.external_id.as_deref().into(),
+            Param::Text(&self.doc),
+            self.folded.as_deref().into(),
+        ]
+    }
 }

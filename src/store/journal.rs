@@ -37,13 +37,18 @@ pub struct Traffic {
     pub refused: i64,
 }
 
+/// The columns of [`Traffic`].
+const TRAFFIC: &str = "day, idp, applied, unchanged, refused";
+
 /// Adds the counts from memory.
 pub fn add_traffic(sql: &dyn Sql, counted: &Traffic) -> Result<()> {
     // A name comes from the client's User-Agent: without a bound a client could write a row for each name it makes up.
-    let text = "INSERT INTO traffic (day, idp, applied, unchanged, refused) VALUES (?1, \
-                CASE WHEN (SELECT count(*) FROM traffic WHERE day = ?1 AND idp <> ?2) < ?6 THEN ?2 ELSE 'other' END, \
-                ?3, ?4, ?5) ON CONFLICT (day, idp) DO UPDATE SET applied = applied + excluded.applied, \
-                unchanged = unchanged + excluded.unchanged, refused = refused + excluded.refused";
+    let text = format!(
+        "INSERT INTO traffic ({TRAFFIC}) VALUES (?1, \
+         CASE WHEN (SELECT count(*) FROM traffic WHERE day = ?1 AND idp <> ?2) < ?6 THEN ?2 ELSE 'other' END, \
+         ?3, ?4, ?5) ON CONFLICT (day, idp) DO UPDATE SET applied = applied + excluded.applied, \
+         unchanged = unchanged + excluded.unchanged, refused = refused + excluded.refused"
+    );
     let params = [
         counted.day.into(),
         Param::Text(&counted.idp),
@@ -52,17 +57,17 @@ pub fn add_traffic(sql: &dyn Sql, counted: &Traffic) -> Result<()> {
         counted.refused.into(),
         PROVIDERS.into(),
     ];
-    sql.query(text, &params).map(|_| ())
+    sql.query(&text, &params).map(|_| ())
 }
 
 /// Returns all kept counts, the last day first.
 pub fn all_traffic(sql: &dyn Sql) -> Result<Vec<Traffic>> {
-    let text = "SELECT day, idp, applied, unchanged, refused FROM traffic ORDER BY day DESC, idp";
+    let text = format!("SELECT {TRAFFIC} FROM traffic ORDER BY day DESC, idp");
     let read = |mut row: Row| {
         let (day, idp) = (row.integer()?, row.text()?);
         Ok(Traffic { day, idp, applied: row.integer()?, unchanged: row.integer()?, refused: row.integer()? })
     };
-    read_rows(sql.query(text, &[])?, read)
+    read_rows(sql.query(&text, &[])?, read)
 }
 
 /// The place where a page ended.
@@ -168,6 +173,7 @@ fn last_below(sql: &dyn Sql, seq: Seq) -> Result<Option<At>> {
 
 /// Returns the last change before that time, found by halves: the times of changes never go back.
 fn seq_before(sql: &dyn Sql, time: Timestamp) -> Result<Seq> {
+    // At most 53 look-ups by the primary key, instead of an index of times that every change would write.
     let (mut low, mut high) = (0, last_below(sql, JournalPlace::before_newest().seq)?.map_or(0, |(seq, _)| seq));
     while low < high {
         let middle = low + (high - low + 1) / 2;

@@ -1,6 +1,8 @@
 //! Memberships, and the resources that ids stand for. Many ids travel at once in one JSON parameter.
 
+use super::changes::write_before;
 use super::{Param, Row, Sql, TEXT_MAX, first_row, read_rows};
+use crate::directory::console::ChangeKind;
 use crate::directory::reply::GroupRef;
 use crate::error::{Error, Result};
 use crate::id::{GroupId, Seq};
@@ -212,15 +214,12 @@ pub fn ids_text(sql: &dyn Sql, users: &[i64]) -> Result<String> {
 /// Writes the known part of the change that tells of members added and removed: [`super::changes::append_changes`] writes the
 /// rest. The ids do not leave SQL. Returns their size in bytes.
 pub fn write_change(sql: &dyn Sql, seq: Seq, group: &str, added: &[i64], removed: &[i64]) -> Result<i64> {
-    let text = "INSERT INTO changes (seq, request_seq, at, request_id, idp, repairs, kind, resource, id, before, users, \
-                active_users, groups, memberships) VALUES (?1, ?1, 0, '', '', '[]', 'members', 'Group', ?2, \
-                json_object( \
+    let before = "json_object( \
                 'added', json((SELECT json_group_array(u.id) FROM json_each(?3) j CROSS JOIN users u ON u.key = j.value)), \
-                'removed', json((SELECT json_group_array(u.id) FROM json_each(?4) j CROSS JOIN users u ON u.key = j.value))), 0, 0, 0, 0) \
-                RETURNING length(before)";
+                'removed', json((SELECT json_group_array(u.id) FROM json_each(?4) j CROSS JOIN users u ON u.key = j.value)))";
     let (added, removed) = (keys_text(added)?, keys_text(removed)?);
-    let row = first_row(sql, text, &[seq.into(), group.into(), added.as_str().into(), removed.as_str().into()])?;
-    row.map_or(Ok(0), |mut row| row.integer())
+    let params = [seq.into(), group.into(), added.as_str().into(), removed.as_str().into()];
+    write_before(sql, (ChangeKind::Members, "Group"), before, &params)
 }
 
 /// Removes the remaining membership rows of a group before it is deleted: those of users who are gone.

@@ -1,11 +1,12 @@
 //! The groups of one user as rows: how it leaves them, at once or in steps, and how rows of gone users and groups are
 //! removed.
 
+use super::changes::{self, Head};
 use super::{Param, Sql, first_row, tombstones};
+use crate::directory::console::ChangeKind;
 use crate::error::{Error, Result};
 use crate::id::{Seq, Timestamp};
 use crate::scim::json;
-use crate::store::changes::{Head, ROW_BYTES};
 
 /// Counts a user's groups, up to `most`.
 pub fn count_groups(sql: &dyn Sql, user: i64, most: Option<i64>) -> Result<i64> {
@@ -49,12 +50,10 @@ pub fn group_ids(sql: &dyn Sql, groups: &[i64]) -> Result<Vec<String>> {
 /// Writes the known part of the change that tells which groups a user left: [`super::changes::append_changes`] writes the rest.
 /// The ids do not leave SQL. Returns their size in bytes.
 pub fn write_change(sql: &dyn Sql, seq: Seq, user: &str, groups: &[i64]) -> Result<i64> {
-    let text = "INSERT INTO changes (seq, request_seq, at, request_id, idp, repairs, kind, resource, id, before, users, \
-                active_users, groups, memberships) VALUES (?1, ?1, 0, '', '', '[]', 'updated', 'User', ?2, \
-                json_object('groups', json((SELECT json_group_array(g.id) \
-                FROM json_each(?3) j CROSS JOIN groups g ON g.key = j.value))), 0, 0, 0, 0) RETURNING length(before)";
-    let row = first_row(sql, text, &[seq.into(), user.into(), keys_text(groups)?.as_str().into()])?;
-    row.map_or(Ok(0), |mut row| row.integer())
+    let before = "json_object('groups', json((SELECT json_group_array(g.id) \
+                  FROM json_each(?3) j CROSS JOIN groups g ON g.key = j.value)))";
+    let keys = keys_text(groups)?;
+    changes::write_before(sql, (ChangeKind::Updated, "User"), before, &[seq.into(), user.into(), keys.as_str().into()])
 }
 
 /// A user or group that is gone and still has a row.
@@ -96,28 +95,7 @@ pub fn clear_group(sql: &dyn Sql, group: i64, count: i64) -> Result<bool> {
 /// Writes a change after `head` that tells which groups a gone user has left, as a part of the request that deleted it:
 /// the journal does not show it apart.
 pub fn append_left(sql: &dyn Sql, head: &Head, at: Timestamp, user: &Gone, groups: &[i64]) -> Result<()> {
-    let text = "INSERT INTO changes (seq, request_seq, at, request_id, idempotency_key, token, idp, repairs, kind, resource, id, \
-                before, users, active_users, groups, memberships, method, status, previous_seq, bytes, spelled) \
-                SELECT ?1, coalesce(d.request_seq, 0), ?4, coalesce(d.request_id, ''), d.idempotency_key, d.token, \
-                coalesce(d.idp, ''), '[]', 'updated', 'User', ?2, b.before, \
-                ?6, ?7, ?8, ?9, d.method, d.status, ?5, ?10 + length(?2) + length(b.before), 1 \
-                FROM (SELECT json_object('groups', json_group_array(g.id)) AS before \
-                FROM json_each(?3) j CROSS JOIN groups g ON g.key = j.value) b LEFT JOIN changes d ON d.seq = ?5";
-    let totals = head.totals;
-    let keys = keys_text(groups)?;
-    let params = [
-        (head.seq + 1).into(),
-        Param::Text(&user.id),
-        Param::Text(&keys),
-        at.0.into(),
-        user.seq.into(),
-        totals.users.into(),
-        totals.active_users.into(),
-        totals.groups.into(),
-        totals.memberships.into(),
-        (head.bytes + ROW_BYTES).into(),
-    ];
-    sql.query(text, &params)?;
+    changes::append_groups_left(sql, head, (&user.id, &keys_text(groups)?, at, user.seq))?;
     // It is the last change of that user now.
     let seq = Param::from(head.seq + 1);
     sql.query("UPDATE users SET seq = ? WHERE key = ?", &[seq, user.key.into()])?;

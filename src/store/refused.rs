@@ -9,6 +9,7 @@ mod read;
 
 pub use read::{RefusalPosition, RefusalRow, forget_old, has_old, load_entries, old_entries, positions_after};
 
+use super::columns::{assigned, parameters};
 use super::{Param, Row, Sql, first_row, read_rows};
 use crate::error::Result;
 use crate::id::Timestamp;
@@ -23,6 +24,11 @@ pub struct Key {
     /// A text that is equal for requests that are refused alike; empty for the row that only counts.
     pub fingerprint: String,
 }
+
+/// The condition that names one entry by [`Key::params`].
+const IS_KEY: &str = "code = ? AND token = ? AND fingerprint = ?";
+/// The columns that repeated requests overwrite, in the order of [`RefusalEntry::params`].
+const REQUEST: &str = "request_id, idp, method, resource, error, names";
 
 impl Key {
     fn params(&self) -> [Param<'_>; 3] {
@@ -51,19 +57,25 @@ pub struct RefusalEntry<'a> {
     pub names: &'a str,
 }
 
+impl RefusalEntry<'_> {
+    /// Returns the values of [`REQUEST`].
+    fn params(&self) -> [Param<'_>; 6] {
+        [self.request, self.idp, self.method, self.resource, self.error, self.names].map(Param::Text)
+    }
+}
+
 /// Returns the names of an equal request that was written before, and whether some were left out for want of room;
 /// `None` if there was none.
 pub fn known_names(sql: &dyn Sql, key: &Key) -> Result<Option<(String, bool)>> {
-    let text = "SELECT names, coalesce(json_extract(error, '$.cut'), 0) FROM refused \
-                WHERE code = ? AND token = ? AND fingerprint = ?";
-    let row = first_row(sql, text, &key.params())?;
+    let text = format!("SELECT names, coalesce(json_extract(error, '$.cut'), 0) FROM refused WHERE {IS_KEY}");
+    let row = first_row(sql, &text, &key.params())?;
     row.map(|mut row| Ok((row.text()?, row.integer()? != 0))).transpose()
 }
 
 /// Returns when such an entry was last seen.
 pub fn last_seen(sql: &dyn Sql, key: &Key) -> Result<Option<Timestamp>> {
-    let text = "SELECT last_at FROM refused WHERE code = ? AND token = ? AND fingerprint = ?";
-    let row = first_row(sql, text, &key.params())?;
+    let text = format!("SELECT last_at FROM refused WHERE {IS_KEY}");
+    let row = first_row(sql, &text, &key.params())?;
     Ok(row.map(|mut row| row.integer()).transpose()?.map(Timestamp))
 }
 
@@ -74,60 +86,42 @@ pub fn insert_entry(sql: &dyn Sql, entry: &RefusalEntry<'_>, at: Timestamp) -> R
 
 /// Writes an entry that was seen `count` times between `since` and `last`; an equal one counts them too.
 pub fn put_entry(sql: &dyn Sql, entry: &RefusalEntry<'_>, since: Timestamp, last: Timestamp, count: i64) -> Result<()> {
-    let text = "INSERT INTO refused (code, token, fingerprint, outcome, first_at, last_at, request_id, idp, method, \
-                resource, error, names, count) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
-                ON CONFLICT (code, token, fingerprint) DO UPDATE SET count = count + excluded.count, \
-                first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at)";
-    let [code, token, fingerprint] = entry.key.params();
-    let params = [
-        code,
-        token,
-        fingerprint,
-        Param::Text(entry.outcome),
-        since.0.into(),
-        last.0.into(),
-        Param::Text(entry.request),
-        Param::Text(entry.idp),
-        Param::Text(entry.method),
-        Param::Text(entry.resource),
-        Param::Text(entry.error),
-        Param::Text(entry.names),
-        count.into(),
-    ];
-    sql.query(text, &params).map(|_| ())
+    let text = format!(
+        "INSERT INTO refused (code, token, fingerprint, outcome, first_at, last_at, count, {REQUEST}) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, {}) ON CONFLICT (code, token, fingerprint) DO UPDATE SET \
+         count = count + excluded.count, first_at = min(first_at, excluded.first_at), \
+         last_at = max(last_at, excluded.last_at)",
+        parameters(REQUEST)
+    );
+    let mut params = entry.key.params().to_vec();
+    params.extend([Param::Text(entry.outcome), since.0.into(), last.0.into(), count.into()]);
+    params.extend(entry.params());
+    sql.query(&text, &params).map(|_| ())
 }
 
 /// Overwrites an equal entry with more names.
 pub fn renew_names(sql: &dyn Sql, entry: &RefusalEntry<'_>, at: Timestamp) -> Result<()> {
-    let text = "UPDATE refused SET last_at = max(last_at, ?), request_id = ?, idp = ?, method = ?, resource = ?, error = ?, \
-                names = ?, count = count + 1 WHERE code = ? AND token = ? AND fingerprint = ?";
-    let [code, token, fingerprint] = entry.key.params();
-    let params = [
-        at.0.into(),
-        Param::Text(entry.request),
-        Param::Text(entry.idp),
-        Param::Text(entry.method),
-        Param::Text(entry.resource),
-        Param::Text(entry.error),
-        Param::Text(entry.names),
-        code,
-        token,
-        fingerprint,
-    ];
-    sql.query(text, &params).map(|_| ())
+    let text = format!(
+        "UPDATE refused SET last_at = max(last_at, ?), count = count + 1, {} WHERE {IS_KEY}",
+        assigned(REQUEST)
+    );
+    let mut params = vec![Param::from(at.0)];
+    params.extend(entry.params());
+    params.extend(entry.key.params());
+    sql.query(&text, &params).map(|_| ())
 }
 
 /// Counts repeats that were kept in memory.
 pub fn count_repeats(sql: &dyn Sql, key: &Key, repeats: i64, at: Timestamp) -> Result<()> {
-    let text = "UPDATE refused SET count = count + ?, last_at = max(last_at, ?) \
-                WHERE code = ? AND token = ? AND fingerprint = ?";
+    let text = format!("UPDATE refused SET count = count + ?, last_at = max(last_at, ?) WHERE {IS_KEY}");
     let [code, token, fingerprint] = key.params();
-    sql.query(text, &[repeats.into(), at.0.into(), code, token, fingerprint]).map(|_| ())
+    sql.query(&text, &[repeats.into(), at.0.into(), code, token, fingerprint]).map(|_| ())
 }
 
 /// Counts the rows of the token for each code, at most `limit` of one. It jumps from code to code, so of other tokens
 /// it reads only the first row of each code.
 pub fn rows_by_code(sql: &dyn Sql, token: &str, limit: i64) -> Result<Vec<(String, i64)>> {
+    // A `GROUP BY` would read every refusal of the organisation to count those of one token.
     let text = "WITH RECURSIVE codes (code) AS (SELECT min(code) FROM refused UNION ALL \
                 SELECT (SELECT min(r.code) FROM refused r WHERE r.code > codes.code) FROM codes WHERE codes.code IS NOT NULL) \
                 SELECT code, (SELECT count(*) FROM (SELECT 1 FROM refused r WHERE r.code = codes.code AND r.token = ?1 \
@@ -141,6 +135,7 @@ fn read_key(row: &mut Row) -> Result<Key> {
 
 /// Returns the key that is `count` rows further; `None` if fewer are left.
 pub fn key_further(sql: &dyn Sql, after: &Key, count: i64) -> Result<Option<Key>> {
+    // A step's end is a key and not a number of rows: other requests write between two steps.
     let text = "SELECT code, token, fingerprint FROM refused WHERE (code, token, fingerprint) > (?1, ?2, ?3) \
                 ORDER BY code, token, fingerprint LIMIT 1 OFFSET ?4";
     let [code, token, fingerprint] = after.params();
@@ -167,6 +162,7 @@ pub fn bytes_of_range(sql: &dyn Sql, after: &Key, end: &Key) -> Result<Vec<((Str
 /// Forgets the rows of a code and token that were seen the longest ago, at most `count`, and never the row that only
 /// counts; returns the bytes of each.
 pub fn forget_oldest(sql: &dyn Sql, code: &str, token: &str, count: i64) -> Result<Vec<i64>> {
+    // The row without a fingerprint stays: it counts what was never written.
     let text = "DELETE FROM refused WHERE code = ?1 AND token = ?2 AND fingerprint IN (SELECT fingerprint FROM refused \
                 WHERE code = ?1 AND token = ?2 AND fingerprint > '' ORDER BY last_at, fingerprint LIMIT ?3) RETURNING bytes";
     read_rows(sql.query(text, &[code.into(), token.into(), count.into()])?, |mut row| row.integer())

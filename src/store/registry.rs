@@ -15,7 +15,7 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS organisations (
     created INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID";
 
-const ENTRY: &str = "SELECT id, display_name, created, jurisdiction, location_hint, state FROM organisations";
+const COLUMNS: &str = "id, display_name, created, jurisdiction, location_hint, state";
 
 /// Makes the table if there is none yet.
 ///
@@ -34,16 +34,18 @@ pub fn insert_organisation(
     now: Timestamp,
 ) -> Result<()> {
     // A repeated registration must not move the organisation: the object's identity follows from the jurisdiction.
-    let text = "INSERT INTO organisations (id, display_name, jurisdiction, location_hint, state, created) \
-                VALUES (?1, coalesce(?2, ?1), ?3, ?4, 'registered', ?5) ON CONFLICT (id) DO NOTHING";
+    let text = format!(
+        "INSERT INTO organisations ({COLUMNS}) VALUES (?1, coalesce(?2, ?1), ?3, ?4, ?5, 'registered') \
+         ON CONFLICT (id) DO NOTHING"
+    );
     let params = [
         Param::Text(org.as_str()),
         display_name.into(),
+        now.0.into(),
         residency.jurisdiction.as_deref().into(),
         residency.location_hint.as_deref().into(),
-        now.0.into(),
     ];
-    sql.query(text, &params).map(drop)
+    sql.query(&text, &params).map(drop)
 }
 
 /// Gives a registered organisation another name.
@@ -66,18 +68,23 @@ pub fn delete_erasing(sql: &dyn Sql, org: &OrgId) -> Result<()> {
 
 /// Reads the first organisations in the order of their ids: one more than [`PAGE`], which says that there are more.
 pub fn first_page(sql: &dyn Sql) -> Result<Vec<RegistryEntry>> {
-    read_rows(sql.query(&format!("{ENTRY} ORDER BY id LIMIT ?"), &[(PAGE + 1).into()])?, to_entry)
+    read_rows(
+        sql.query(&format!("SELECT {COLUMNS} FROM organisations ORDER BY id LIMIT ?"), &[(PAGE + 1).into()])?,
+        to_entry,
+    )
 }
 
 /// Reads so many organisations after that id.
 pub fn page_after(sql: &dyn Sql, after: &OrgId, limit: i64) -> Result<Vec<RegistryEntry>> {
-    let text = format!("{ENTRY} WHERE id > ? ORDER BY id LIMIT ?");
+    let text = format!("SELECT {COLUMNS} FROM organisations WHERE id > ? ORDER BY id LIMIT ?");
     read_rows(sql.query(&text, &[after.as_str().into(), limit.into()])?, to_entry)
 }
 
 /// Reads one organisation.
 pub fn by_id(sql: &dyn Sql, org: &OrgId) -> Result<Option<RegistryEntry>> {
-    first_row(sql, &format!("{ENTRY} WHERE id = ?"), &[org.as_str().into()])?.map(to_entry).transpose()
+    first_row(sql, &format!("SELECT {COLUMNS} FROM organisations WHERE id = ?"), &[org.as_str().into()])?
+        .map(to_entry)
+        .transpose()
 }
 
 fn to_entry(mut row: Row) -> Result<RegistryEntry> {

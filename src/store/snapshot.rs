@@ -6,11 +6,13 @@ use crate::error::Result;
 use crate::id::{Timestamp, Version};
 use crate::scim::json;
 
+/// The columns that [`read_resource`] reads.
+const RESOURCE: &str = "key, id, version, created, modified, json_remove(doc, '$.schemas')";
+
 /// Returns users after a key, at most `count`, in the order of the keys: each one's key and line.
 pub fn users_page(sql: &dyn Sql, after: i64, count: i64) -> Result<Vec<(i64, String)>> {
-    let text = "SELECT key, id, version, created, modified, json_remove(doc, '$.schemas'), active FROM users \
-                WHERE key > ? AND gone = 0 ORDER BY key LIMIT ?";
-    let rows = sql.query(text, &[after.into(), count.into()])?;
+    let text = format!("SELECT {RESOURCE}, active FROM users WHERE key > ? AND gone = 0 ORDER BY key LIMIT ?");
+    let rows = sql.query(&text, &[after.into(), count.into()])?;
     rows.into_iter()
         .map(|mut row| {
             let (key, found) = read_resource(&mut row)?;
@@ -22,9 +24,8 @@ pub fn users_page(sql: &dyn Sql, after: i64, count: i64) -> Result<Vec<(i64, Str
 
 /// Returns groups below a key, from the highest key down: the order in which they were made.
 pub fn groups_page(sql: &dyn Sql, below: i64, count: i64) -> Result<Vec<(i64, String)>> {
-    let text = "SELECT key, id, version, created, modified, json_remove(doc, '$.schemas') FROM groups \
-                WHERE key < ? AND gone = 0 ORDER BY key DESC LIMIT ?";
-    let rows = sql.query(text, &[below.into(), count.into()])?;
+    let text = format!("SELECT {RESOURCE} FROM groups WHERE key < ? AND gone = 0 ORDER BY key DESC LIMIT ?");
+    let rows = sql.query(&text, &[below.into(), count.into()])?;
     rows.into_iter()
         .map(|mut row| {
             let (key, found) = read_resource(&mut row)?;
@@ -85,6 +86,7 @@ pub fn memberships_page(sql: &dyn Sql, (group, user): (i64, i64), count: i64) ->
                 ORDER BY group_key, user_key LIMIT ?) m \
                 CROSS JOIN groups g ON g.key = m.group_key CROSS JOIN users u ON u.key = m.user_key \
                 GROUP BY m.group_key ORDER BY m.group_key";
+    // The inner LIMIT bounds the rows; the members of one group come as one line, and continue in the next step.
     let rows = sql.query(text, &[group.into(), user.into(), count.into()])?;
     rows.into_iter()
         .map(|mut row| {

@@ -1,5 +1,6 @@
 //! The tokens of an organisation. Only this table decides whether one is alive.
 
+use super::columns::parameters;
 use super::{Param, Row, Sql, first_row, read_rows};
 use crate::auth::{Dialect, TokenKind};
 use crate::directory::admin::{Scope, TokenSettings};
@@ -40,8 +41,15 @@ impl StoredToken {
     }
 }
 
-const COLUMNS: &str = "hash, id, name, kind, dialect, scope, created, expires, revoked, last_used, \
-                       address_ranges, replaced_by, minted_by";
+/// The columns that minting fills.
+macro_rules! minted {
+    () => {
+        "hash, id, name, kind, dialect, scope, created, expires, address_ranges, minted_by"
+    };
+}
+
+const MINTED: &str = minted!();
+const COLUMNS: &str = concat!(minted!(), ", revoked, last_used, replaced_by");
 
 fn read_token(mut row: Row) -> Result<StoredToken> {
     let broken = || Error::internal("a stored token is invalid");
@@ -52,10 +60,11 @@ fn read_token(mut row: Row) -> Result<StoredToken> {
     let scope: Option<Scope> = row.optional_text()?.map(|text| read_word(&text)).transpose()?;
     let created = Timestamp(row.integer()?);
     let expires_at = row.optional_integer()?.map(Timestamp);
-    let (revoked, last_used) = (row.optional_integer()?.map(Timestamp), row.optional_integer()?.map(Timestamp));
     let address_ranges = row.optional_text()?.map(|text| json::own(&text)).transpose()?.unwrap_or_default();
+    let minted_by = row.optional_text()?;
+    let (revoked, last_used) = (row.optional_integer()?.map(Timestamp), row.optional_integer()?.map(Timestamp));
     let settings = TokenSettings { name, kind, dialect, scope, expires_at, address_ranges };
-    let (replaced_by, minted_by) = (row.optional_text()?, row.optional_text()?);
+    let replaced_by = row.optional_text()?;
     Ok(StoredToken { hash, id, settings, created, revoked, last_used, replaced_by, minted_by })
 }
 
@@ -106,8 +115,7 @@ pub fn insert_token(
     minter: &str,
     now: Timestamp,
 ) -> Result<()> {
-    let text = "INSERT INTO tokens (hash, id, name, kind, dialect, scope, created, expires, address_ranges, minted_by) \
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let text = format!("INSERT INTO tokens ({MINTED}) VALUES ({})", parameters(MINTED));
     // Words are stored as they travel, so a new dialect needs no migration.
     let (hash, kind, dialect) = (hash.hex(), spell_word(settings.kind)?, spell_word(settings.dialect)?);
     let scope = settings.scope.map(spell_word).transpose()?;
@@ -125,13 +133,14 @@ pub fn insert_token(
         ranges.as_deref().into(),
         Param::Text(minter),
     ];
-    sql.query(text, &params).map(|_| ())
+    sql.query(&text, &params).map(|_| ())
 }
 
 /// Ends a token at that time, and names the one to use instead. Its record in KV is due from `now` on. A token that ends at
 /// once is revoked, so that it stays ended whatever the clock says.
 pub fn replace_token(sql: &dyn Sql, id: &TokenId, by: &TokenId, end: Timestamp, now: Timestamp) -> Result<()> {
     sql.due_changed();
+    // KV is told by a job: the object cannot wait for another service inside a transaction.
     let text = "UPDATE tokens SET expires = ?1, replaced_by = ?2, record_due = ?3, \
                 revoked = CASE WHEN ?1 <= ?3 THEN ?1 ELSE revoked END WHERE id = ?4";
     sql.query(text, &[end.0.into(), by.as_str().into(), now.0.into(), id.as_str().into()]).map(|_| ())
@@ -189,6 +198,7 @@ pub fn next_record_due(sql: &dyn Sql) -> Result<Option<Timestamp>> {
 /// Sets when a record in KV is due, `None` for never, unless the token has changed since it was due at `due`.
 pub fn set_record_due(sql: &dyn Sql, hash: &TokenHash, due: Timestamp, next: Option<Timestamp>) -> Result<()> {
     sql.due_changed();
+    // Compared with the old time, because the token may have changed again while KV was being written.
     let text = "UPDATE tokens SET record_due = ? WHERE hash = ? AND record_due = ?";
     sql.query(text, &[next.map_or(Param::Null, |at| at.0.into()), hash.hex().as_str().into(), due.0.into()]).map(|_| ())
 }

@@ -1,6 +1,7 @@
 //! Rows of users. Every read here leaves out users who are `gone`.
 
-use super::{Param, Row, Sql, first_row, read_rows};
+use super::columns::{assigned, parameters};
+use super::{Param, Row, Sql, first_row, rows_by_keys};
 use crate::error::{Error, Result};
 use crate::id::{Seq, Timestamp, UserId, Version};
 
@@ -44,8 +45,16 @@ pub struct UserContent {
     pub folded: Option<String>,
 }
 
-const COLUMNS: &str = "key, id, user_name, user_name_key, external_id, mail_key, more_mail, active, doc, version, seq, \
-                       created, modified";
+/// The columns that a document fills, except the folded document, which is never read back.
+macro_rules! content {
+    () => {
+        "user_name, user_name_key, external_id, mail_key, more_mail, active, doc"
+    };
+}
+
+const COLUMNS: &str = concat!("key, id, ", content!(), ", version, seq, created, modified");
+/// The columns that a document fills, in the order of [`UserContent::params`].
+pub(super) const CONTENT: &str = concat!(content!(), ", folded");
 
 fn read_user(mut row: Row) -> Result<User> {
     Ok(User {
@@ -91,22 +100,21 @@ fn find_user(sql: &dyn Sql, condition: &str, param: Param<'_>) -> Result<Option<
 
 /// Returns the users with these keys, in the order of their ids.
 pub fn by_keys(sql: &dyn Sql, keys: &[i64]) -> Result<Vec<User>> {
-    let keys = serde_json::to_string(keys).map_err(Error::internal)?;
-    let text =
-        format!("SELECT {COLUMNS} FROM (SELECT value FROM json_each(?)) CROSS JOIN users ON key = value AND gone = 0");
-    let mut users = read_rows(sql.query(&text, &[Param::Text(&keys)])?, read_user)?;
+    let mut users = rows_by_keys(sql, (COLUMNS, "users"), keys, read_user)?;
     users.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(users)
 }
 
 /// Inserts a row at version 1. Uniqueness is checked before; the indexes only hold it.
 pub fn insert_user(sql: &dyn Sql, id: &UserId, content: &UserContent, seq: Seq, now: Timestamp) -> Result<()> {
-    let text = "INSERT INTO users (id, user_name, user_name_key, external_id, mail_key, more_mail, active, doc, folded, \
-                version, seq, created, modified) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?)";
+    let text = format!(
+        "INSERT INTO users (id, {CONTENT}, version, seq, created, modified) VALUES (?, {}, 1, ?, ?, ?)",
+        parameters(CONTENT)
+    );
     let mut params = vec![Param::Text(id.as_str())];
     params.extend(content.params());
     params.extend([seq, now.0, now.0].map(Param::from));
-    sql.query(text, &params).map(|_| ())
+    sql.query(&text, &params).map(|_| ())
 }
 
 /// Writes a new document; columns that stay as they are leave their indexes alone.
@@ -127,11 +135,11 @@ pub fn update_user(sql: &dyn Sql, old: &User, content: &UserContent, seq: Seq, n
         return sql.query(text, &params).map(|_| ());
     }
     // A changed name or address moves the row in its indexes; the platform counts each entry as a row written.
-    let text = "UPDATE users SET user_name = ?, user_name_key = ?, external_id = ?, mail_key = ?, more_mail = ?, \
-                active = ?, doc = ?, folded = ?, version = version + 1, seq = ?, modified = ? WHERE key = ?";
+    let text =
+        format!("UPDATE users SET {}, version = version + 1, seq = ?, modified = ? WHERE key = ?", assigned(CONTENT));
     let mut params = content.params().to_vec();
     params.extend([seq, now.0, old.key].map(Param::from));
-    sql.query(text, &params).map(|_| ())
+    sql.query(&text, &params).map(|_| ())
 }
 
 /// Deletes the row; memberships must be gone.
@@ -142,6 +150,7 @@ pub fn delete_user(sql: &dyn Sql, key: i64) -> Result<()> {
 /// Makes a user `gone` by a change of that position: its row stays for its memberships only. No folded name has a
 /// capital, so its key is never another user's.
 pub fn make_gone(sql: &dyn Sql, key: i64, seq: Seq) -> Result<()> {
+    // The unique name is free at once; the memberships of a user in many groups are removed in steps later.
     let text = "UPDATE users SET gone = 1, user_name = '', user_name_key = 'GONE ' || id, external_id = NULL, \
                 mail_key = NULL, more_mail = 0, active = 0, doc = json_object(), folded = NULL, seq = ? WHERE key = ?";
     sql.query(text, &[seq.into(), key.into()]).map(|_| ())
@@ -152,7 +161,7 @@ impl UserContent {
         (&self.user_name_key, self.external_id.as_deref(), self.mail_key.as_deref(), self.more_mail)
     }
 
-    /// Returns the columns from `user_name` to `folded`.
+    /// Returns the values of [`CONTENT`].
     pub(super) fn params(&self) -> [Param<'_>; 8] {
         [
             Param::Text(&self.user_name),

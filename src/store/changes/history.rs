@@ -30,7 +30,7 @@ pub fn each_loss(sql: &dyn Sql, each: &mut dyn FnMut(Loss) -> bool) -> Result<()
                 WHEN resource = 'Group' AND kind = 'deleted' THEN coalesce(json_extract(before, '$.memberships'), 0) \
                 ELSE 0 END \
                 FROM changes WHERE seq < ? ORDER BY seq DESC LIMIT 1000";
-    // The largest position that the platform binds exactly.
+    // A position beyond all that exist, which the platform still binds exactly.
     let mut before = Seq::MAX >> 11;
     loop {
         let rows = sql.query(text, &[before.into()])?;
