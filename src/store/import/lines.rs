@@ -1,4 +1,4 @@
-//! What was sent: the parts with their lines, as they arrive and until they are cleared away.
+//! The parts that were sent, with their lines: as they arrive, and until they are cleared away.
 
 use super::{AT_ONCE, ArrivedPart, BYTES, line_key, some_moved};
 use crate::error::Result;

@@ -16,6 +16,8 @@ use scim_edge::id::{OrgId, Timestamp, TokenId};
 use scim_edge::org::Memory;
 use scim_edge::org::admin::records;
 use scim_edge::registry;
+use scim_edge::store::refused::{self, Key, RefusalEntry};
+use scim_edge::store::{changes, memberships};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -25,6 +27,7 @@ pub(super) fn run() -> Vec<Sqlite> {
     used.push(directory());
     used.push(large_documents());
     used.push(organisations());
+    used.push(journal_and_gone_user());
     used
 }
 
@@ -63,7 +66,7 @@ fn directory() -> Sqlite {
     imports::scim(&mut server, false);
     assert_eq!(import(&mut server, &lines, 2_000)["state"], "done");
     server.admin("DELETE", "/import", &json!(null));
-    // What an earlier build left, as the object finds it when it starts.
+    // The data that an earlier build left, as the object finds it when it starts.
     let old =
         "INSERT INTO refusals VALUES ('f', 'refused', 0, 0, 'r', NULL, 'Okta', 'PUT', '/Groups/g', '{}', '[]', 1)";
     server.sql.connection.execute(old, []).unwrap();
@@ -90,6 +93,24 @@ fn large_documents() -> Sqlite {
             assert_eq!(found.body["totalResults"], 40, "{}", found.body);
         }
     }
+    server.sql
+}
+
+/// A refusal that comes again with more names, and a gone user who leaves a group: the rest needs thousands of requests.
+fn journal_and_gone_user() -> Sqlite {
+    let mut server = recorded(Dialect::Auto);
+    assert_eq!(server.send("POST", "/Users", json!({"userName": "gone"})).status, 201);
+    let (sql, at) = (&server.sql, Timestamp(1));
+    let key = Key { code: "wrong-type".to_owned(), token: String::new(), fingerprint: "f".to_owned() };
+    let (method, resource, error, names) = ("PUT", "/Users/x", "{}", "[]");
+    let entry = RefusalEntry { key: &key, outcome: "refused", request: "r", idp: "", method, resource, error, names };
+    refused::insert_entry(sql, &entry, at).unwrap();
+    refused::renew_names(sql, &entry, Timestamp(2)).unwrap();
+    assert_eq!(refused::last_seen(sql, &key).unwrap(), Some(Timestamp(2)));
+    let head = changes::read_head(sql).unwrap();
+    let user = memberships::Gone { key: 1, id: "gone".to_owned(), seq: head.seq };
+    memberships::append_left(sql, &head, at, &user, &[-1]).unwrap();
+    assert_eq!(changes::read_head(sql).unwrap().seq, head.seq + 1);
     server.sql
 }
 
