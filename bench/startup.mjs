@@ -13,7 +13,7 @@ const TURNS = 15;
 const EMPTY = `export class Org {} export class Registry {} export default { fetch: () => new Response("ok") };`;
 const date = readFileSync(join(root, "wrangler.toml"), "utf8").match(/^compatibility_date = "(.*)"$/m)[1];
 
-/** What workerd is told: the Worker, its two objects and the variables that it must have. */
+/** The configuration for workerd: the Worker, its two objects and the variables that it must have. */
 function config(modules) {
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (services = [(name = "main", worker = .main)],

@@ -1,10 +1,10 @@
 // `npm run test:long -- mutants`: breaks the product in one small way at a time (cargo-mutants) and watches the tests fail. A
 // mutant that no test notices survives: it gets a test, or a line in tests/mutants.tsv that says why none can be written.
 //
-// All mutants of src/org, src/scim and src/auth are put into a random order by a seed, which is printed, and tried from the
-// front until so many were viable, which means that they compile. MUTANTS says how many (400), MUTANTS_SEED which seed (one from the
-// clock), MUTANTS_PIECE how many are tried at a time (20). What came of them is kept in target/mutants/SEED.json after each
-// piece: the same seed goes on from there.
+// All mutants of src/org, src/scim and src/auth are put into a random order by a seed, which is printed, and tried
+// from the front until so many were viable, which means that they compile. MUTANTS says how many (400), MUTANTS_SEED
+// which seed (one from the clock), MUTANTS_PIECE how many are tried at a time (20). The results are kept in
+// target/mutants/SEED.json after each piece: the same seed goes on from there.
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ const EXCUSED = join(root, "tests/mutants.tsv");
 const FOLDER = join(root, "target/mutants");
 /** A mutant that loops for ever is noticed too; the longest test program takes a tenth of that on a busy machine. */
 const TIMEOUT_SECONDS = 1800;
-/** Of the sample, how many may survive with an excuse. */
+/** The number of mutants in the sample that may survive with an excuse. */
 const SURVIVE_MOST = 0.03;
 
 const number = (name, fallback) => {

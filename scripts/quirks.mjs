@@ -43,7 +43,7 @@ async function build() {
   return program.executable;
 }
 
-/** What fails while a repair is off: for each test the lines of its rows that do not hold. */
+/** The failures while a repair is off: for each test the lines of its rows that do not hold. */
 function failing(program, off) {
   const env = { ...process.env, REPAIR_OFF: off, RUST_BACKTRACE: "0" };
   const { stdout, error } = spawnSync(program, ["repairs::"], { cwd: root, env, encoding: "utf8", timeout: LIMIT_MS, maxBuffer: 64 << 20 });

@@ -33,7 +33,7 @@ fn session_with_accounts_over_http() {
     Session::read(name, text).run_linking(name, &mut server);
 }
 
-/// What the service's own SQLite finds is what the evaluator finds in what the service shows.
+/// SQLite in the service finds what the evaluator finds in the service's answers.
 #[test]
 fn filters_over_http() {
     let mut server = Http::from_environment().expect("SCIM_EDGE_URL and its companions name a service");

@@ -4,7 +4,7 @@
 
 const NAME_SECTION = "name";
 const FUNCTION_NAMES = 1;
-/** What tells builds of a crate or copies of a generic function apart: `core[e6b851d7996f495b]::`, `::h50e9a147a7670318`. */
+/** The marks that tell builds of a crate or copies of a generic function apart: `core[e6b851d7996f495b]::`, `::h50e9a147a7670318`. */
 const HASHES = /\[[0-9a-f]{8,16}\]|::h[0-9a-f]{16}/g;
 
 /** Reads an unsigned LEB128 number; gives it and where the next byte is. */

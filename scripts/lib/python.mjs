@@ -12,7 +12,8 @@ const stamp = join(venv, ".scim-edge-requirements");
 const python = join(venv, "bin/python");
 
 const NEEDED = "scim2-tester, schemathesis and openapi-python-client need Python 3.11 or newer with its venv module (on Debian: apt-get install python3-venv)";
-// What a virtual environment takes: Debian keeps ensurepip, without which `venv` fails half-way, in a package of its own.
+// The needs of a virtual environment: Debian keeps ensurepip, without which `venv` fails half-way, in a package of its
+// own.
 const USABLE = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))";
 const PROBED = ["python3", "/usr/bin/python3"];
 

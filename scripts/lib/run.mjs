@@ -15,7 +15,7 @@ export function say(text) {
   console.log(`[scim-edge] ${text}`);
 }
 
-/** One line that nobody should overlook: in red. */
+/** One line that must not be overlooked: in red. */
 export function warn(text) {
   console.error(`\x1b[31m[scim-edge] ${text}\x1b[0m`);
 }

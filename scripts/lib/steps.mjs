@@ -95,7 +95,7 @@ export async function clients() {
   return run(node22, [join(root, "tests/clients/run.mjs"), python], { collect: true, env: node22Env() });
 }
 
-/** What a deploy would upload; fails when it has grown too large. */
+/** The size of a deploy's upload; fails when it has grown too large. */
 export async function size() {
   const wrangler = join(root, "node_modules/wrangler/bin/wrangler.js");
   const args = [wrangler, "deploy", "--dry-run", "--outdir", join(root, "target/dry-run")];

@@ -95,8 +95,8 @@ fn who_has_used_up_the_time_waits_and_the_console_does_not() {
     let says = refused.text("detail");
     assert!(says.starts_with("The requests of this token have used up the computing time"), "{says}");
     assert_eq!(server.get("/Users?count=1").status, 429, "reads too");
-    // What is refused for being too much was work as well; and a refusal for being too soon costs nothing. The clock stands
-    // still here: it is where it was when the debt was looked at.
+    // Work that is refused for its amount was done and is charged; a refusal that comes too soon after another costs
+    // nothing. The clock stands still here: it is where it was when the debt was looked at.
     let (now, in_debt) = (server.now, left(&server, TokenKind::Scim));
     for _ in 0..100 {
         assert_eq!(server.get("/Users?count=1").status, 429);
@@ -222,7 +222,7 @@ fn two_snapshots_at_once_and_a_third_after_one_of_them() {
     assert!(piece("r-2", second, 0).is_ok());
 }
 
-/// What is read while an answer is written is charged as what is read before.
+/// Reading while an answer is written is charged like reading before.
 #[test]
 fn a_large_group_is_charged_by_its_members() {
     let mut server = limited();
@@ -258,7 +258,7 @@ fn with_users(count: usize) -> Native {
     server
 }
 
-/// What a list looks through is work, whatever it finds.
+/// Everything that a list looks through is work, whether it is found or not.
 #[test]
 fn lists_are_charged_by_what_they_go_through() {
     let (mut small, mut large) = (with_users(2_000), with_users(20_000));

@@ -1,4 +1,5 @@
-//! What a request costs: memory, SQLite's steps, rows written, the answer. The same everywhere and every time, so a test.
+//! The cost of a request: memory, SQLite's steps, rows written, the answer. The same everywhere and every time, so a
+//! test.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 

@@ -1,4 +1,4 @@
-//! What a request adds to the kept changes: a small multiple of what it sends, whatever is stored already.
+//! A request adds to the kept changes a small multiple of its own size, whatever is stored already.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
@@ -22,8 +22,8 @@ fn role(value: &str, long: usize, display: &str) -> Value {
 
 type Operations = fn(usize) -> Value;
 
-/// Bulks of small changes of a user near the limit of its size. What exceeds the work of one request is refused and keeps
-/// nothing, so it is sent again.
+/// Bulks of small changes of a user near the limit of its size. A change above the work of one request is refused and
+/// keeps nothing, so the client sends it again.
 #[test]
 fn small_changes_of_a_large_user_keep_little() {
     let two = || vec![role("a", 120_000, "x"), role("b", 120_000, "y")];

@@ -1,4 +1,4 @@
-//! What a request may cost: the limits on what it says, and on the work, memory and answer that it causes.
+//! The limits of one request: on its size, and on the work, memory and answer that it causes.
 
 mod answers;
 mod buckets;

@@ -192,7 +192,7 @@ fn a_hundred_thousand_at_a_time() {
     assert_eq!(server.console("")["counts"]["memberships"], 99_999);
 }
 
-/// What the feed tells of a large change is in pieces, and the totals are right at each of them.
+/// The feed tells of a large change in pieces, and the totals are right at each of them.
 #[test]
 fn a_large_change_is_told_in_pieces() {
     let mut server = Native::new(Dialect::Rfc);
@@ -256,7 +256,7 @@ fn snapshot(server: &mut Native, mut position: Option<String>) -> Result<Vec<Val
     }
 }
 
-/// Who is in which group, as the lines of a snapshot tell it, and the memberships that its last line counts.
+/// Returns the members of each group, as the lines of a snapshot tell them, and the memberships that its last line counts.
 fn told(lines: &[Value]) -> (Vec<(String, usize)>, i64) {
     let of = |line: &Value| {
         let members = line.get("members")?;

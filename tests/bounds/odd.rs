@@ -1,4 +1,4 @@
-//! What was stored before there were limits never stands in the way: of a deactivation, a change elsewhere, a removal.
+//! Data from before there were limits never stands in the way: of a deactivation, a change elsewhere, a removal.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
@@ -192,7 +192,7 @@ fn numbers_that_no_floating_point_number_has_are_no_fault_of_ours() {
     }
 }
 
-/// Of a long text only the beginning is compared, and pages still show everybody once.
+/// Long texts are compared by their beginning alone, and pages still show every user once.
 #[test]
 fn long_sort_keys_are_ordered_by_their_beginning_then_by_id() {
     let mut server = Native::new(Dialect::Auto);

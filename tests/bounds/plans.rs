@@ -10,7 +10,8 @@ mod scenario;
 
 use std::collections::BTreeSet;
 
-/// What may scan: how the plan's line begins, a part of the statement, and why its cost is bounded all the same.
+/// The statements that may scan: how the plan's line begins, a part of the statement, and why its cost is bounded all
+/// the same.
 const ALLOWED: &[(&str, &str, &str)] = &[
     ("SCAN changes", " FROM changes ORDER BY seq LIMIT 1", "one row, the first, or the last beside the first"),
     (

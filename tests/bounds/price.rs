@@ -161,7 +161,7 @@ fn server(place: Place) -> Native {
     server
 }
 
-/// What is known: the table, smaller, and what identity providers send.
+/// Returns the known cases: the table, smaller, and the requests of identity providers.
 fn seeds() -> Vec<Request> {
     let small = |row: &super::table::Row| (row.request)(row.size.min(100));
     let mut seeds: Vec<Request> = rows().iter().filter(|row| row.size > 0).map(small).collect();

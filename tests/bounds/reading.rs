@@ -266,7 +266,7 @@ fn sent(random: &mut Random) -> Sent {
     Sent { dialect, method, path, body: body.to_string() }
 }
 
-/// What a request is read as, in one text. A sentence may be worded anew, so of a refusal only its status counts.
+/// The reading of a request, in one text. A sentence may be worded anew, so of a refusal only its status counts.
 fn outcome(sent: &Sent) -> String {
     match read(sent) {
         Ok(Ingested { command, repairs, notes, .. }) => {
@@ -348,7 +348,7 @@ fn bulked(path: &str, data: &str) -> String {
     format!(r#"{{"Operations":[{{"method":"POST","path":"{path}","bulkId":"b","data":{data}}}]}}"#)
 }
 
-/// What is sent with a POST or PUT, or as the value of a PATCH, so many times.
+/// The value of a POST, a PUT or a PATCH, so many times.
 type Make = fn(usize) -> String;
 
 const MEMBER: &str = r#"{"value":"u-1"}"#;
@@ -421,7 +421,7 @@ fn what_the_console_reads_is_counted_too() {
     assert_eq!(preview(399_995).err(), Some(413));
 }
 
-/// What is not kept is not read: neither does it take memory, nor does it stand in the way of what is kept.
+/// Values that are not kept are not read: they take no memory, and do not stand in the way of those that are kept.
 #[test]
 fn of_what_no_schema_keeps_the_names_are_noted() {
     let body = user(

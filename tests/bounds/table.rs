@@ -49,7 +49,7 @@ impl Place {
         }
     }
 
-    /// What the Console sends before the requests.
+    /// Returns the requests of the Console before the others.
     pub(super) fn before(self) -> Vec<Request> {
         match self {
             Place::Schemas => (0..console::SCHEMAS).map(console::schema).collect(),
@@ -64,7 +64,7 @@ impl Place {
 
 /// A request at a limit.
 pub(super) struct Row {
-    /// What it is.
+    /// The name of the case.
     pub name: &'static str,
     /// The directory.
     pub place: Place,
@@ -211,7 +211,7 @@ fn hold(place: Place) {
 
 type Count = (&'static str, fn(&Cost) -> f64);
 
-/// What may at most double.
+/// The quantity that may at most double.
 const COUNTS: [Count; 3] = [
     ("steps", |cost| cost.steps as f64 + 20_000.0),
     ("allocations", |cost| cost.allocations as f64 + 5_000.0),

@@ -66,7 +66,7 @@ fn terms_times_values_times_operations_are_bounded() {
     let before = server.get(&path).body;
     too_much(&server.send("PATCH", &path, patch(&many)));
     assert_eq!(server.get(&path).body, before, "nothing was changed");
-    // What a value costs that is copied into all elements bounds the memory that it takes.
+    // The price of a value that is copied into all elements bounds the memory that it takes.
     let copied = json!({"op": "replace", "path": "roles[type eq \"a\"].display", "value": "e".repeat(200_000)});
     too_much(&server.send("PATCH", &path, patch(&[copied])));
     // Listed by as many sets of names as there are values, each of which is a look-up of its own.
@@ -74,7 +74,7 @@ fn terms_times_values_times_operations_are_bounded() {
     assert_eq!(server.send("PATCH", &path, ordinary).status, 200);
 }
 
-/// Paths into extensions that nobody registered are compared with all that came before: very long ones cost more.
+/// Paths into unregistered extensions are compared with all that came before: very long ones cost more.
 #[test]
 fn paths_into_unregistered_extensions_are_bounded() {
     let mut server = Native::new(Dialect::Auto);

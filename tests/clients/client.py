@@ -19,6 +19,6 @@ assert isinstance(user, User), user
 page = list_changes.sync(org, client=client, after=0)
 joined = [member for change in page.changes if isinstance(change, MembersChange) for member in change.added]
 made = [change for change in page.changes if isinstance(change, ResourceChange) and change.kind == "created"]
-# What is not in the tables of SCIM is there all the same, of a type that is not known.
+# An attribute that is not in the tables of SCIM is there all the same, of an unknown type.
 badge = user.attributes["urn:example:badge:2.0:User"]
 print(json.dumps({"userName": user.attributes.user_name, "badge": badge, "joined": joined, "made": len(made)}))

@@ -1,5 +1,5 @@
-// What a TypeScript program writes with the generated types: it reads a user and its changes, and prints the `userName`.
-// `run.mjs` generates the types, compiles this file and runs it: node client.js URL ORG USER, with the key in API_KEY.
+// A TypeScript program with the generated types: it reads a user and its changes, and prints the `userName`. `run.mjs`
+// generates the types, compiles this file and runs it: node client.js URL ORG USER, with the key in API_KEY.
 import type { components, paths } from "../../target/clients/api.d.ts";
 
 type Read<Path extends keyof paths> = paths[Path] extends {
@@ -20,7 +20,7 @@ async function read<Path extends keyof paths>(path: Path, more = ""): Promise<Re
 
 const user = await read("/v1/orgs/{org}/users/{id}");
 const userName: string = user.attributes.userName;
-// What is not in the tables of SCIM is there all the same, of a type that is not known.
+// An attribute that is not in the tables of SCIM is there all the same, of an unknown type.
 const badge: unknown = user.attributes["urn:example:badge:2.0:User"];
 
 const { changes } = await read("/v1/orgs/{org}/changes", "?after=0");

@@ -18,7 +18,7 @@ from scim2_models import Error
 from scim2_tester import CheckResult, Status, check_server
 
 GOOD = {Status.SUCCESS, Status.COMPLIANT, Status.ACCEPTABLE}
-# The suite leaves without a result what it could not prepare, so what has to have run is named here.
+# The suite leaves without a result what it could not prepare, so the checks that must have run are named here.
 NEEDED = {
     "crud:create",
     "crud:read",

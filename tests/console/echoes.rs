@@ -27,7 +27,7 @@ fn register(server: &mut Native) {
     assert_eq!(answer.status, 201, "{}", answer.body);
 }
 
-/// What was stored under the URN before the schema.
+/// Returns the value that was stored under the URN before the schema.
 fn states() -> Vec<Value> {
     vec![
         json!({"number": "five"}),
@@ -248,7 +248,8 @@ fn what_is_not_stored_is_judged() {
     }
 }
 
-/// What a schema does not know and nobody stored is dropped with a note, and a POST has nothing that is stored.
+/// An attribute that no schema knows and that was never stored is dropped with a note, and a POST has nothing that is
+/// stored.
 #[test]
 fn what_nobody_stored_is_noted() {
     let mut server = Native::new(Dialect::Auto);

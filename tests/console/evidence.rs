@@ -345,7 +345,7 @@ fn a_clock_that_was_a_year_ahead_holds_up_no_pruning() {
     );
 }
 
-/// It was seen again before it is saved that it was, behind the place where somebody reads.
+/// It was seen again before that is saved, behind the place of a reader.
 #[test]
 fn a_repeat_that_is_saved_while_somebody_reads_is_shown() {
     let mut server = Native::new(Dialect::Auto);

@@ -1,5 +1,5 @@
-//! Who reads the feed page by page has the directory: nothing is missing, nothing comes twice, and what changes nothing
-//! is not there. `MUTATIONS` in the environment sets how many requests are made.
+//! A client that reads the feed page by page has the directory: nothing is missing, nothing comes twice, and a request
+//! that changes nothing is not there. `MUTATIONS` in the environment sets how many requests are made.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 

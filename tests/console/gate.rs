@@ -86,7 +86,7 @@ fn a_user_who_comes_back_is_judged_as_by_a_put() {
     ] {
         refused(&server.send("POST", "/Users", person(extension)), 400, says);
     }
-    // What the POST leaves out and may not clear is there again.
+    // An attribute that the POST leaves out and may not clear is there again.
     let back = server.send("POST", "/Users", json!({"userName": "A", "externalId": "x", "title": "t"}));
     assert_eq!((back.status, &back.body["active"]), (201, &json!(true)), "{}", back.body);
     assert_eq!(back.body[URN], json!({"number": "1", "codes": ["c"], "desk": {"floor": "3"}}));
@@ -109,7 +109,7 @@ fn the_same_rules_by_put_and_by_patch() {
         changed[name] = value;
         changed
     };
-    // What is immutable does not go with what holds it.
+    // An immutable value stays when its parent goes.
     let mut server = server();
     let path = made(&mut server, badge.clone());
     for (op, rest, value, says) in [

@@ -93,7 +93,7 @@ fn each_one_counts() {
     refused(&world.server.send("PUT", &group, json!({"displayName": "g", "members": []})));
     let remove = json!([{"op": "remove", "path": format!("members[value eq \"{}\"]", world.users[4])}]);
     refused(&world.server.send("PATCH", &group, patch(remove)));
-    // A refusal that is repeated is counted, not written; what takes nobody out goes on.
+    // A repeated refusal is counted, not written; a request that removes no user goes on.
     assert_eq!(world.deactivate(2).rows_written, 0);
     assert_eq!(world.server.send("POST", "/Users", json!({"userName": "new"})).status, 201);
     let title = patch(json!([{"op": "replace", "value": {"title": "t"}}]));
@@ -156,7 +156,7 @@ fn released_and_switched_off() {
     assert_eq!(world.without(5).status, 204);
     world.server.now = world.server.now.plus(61_000);
     assert_eq!(world.server.console("")["guardReleasedUntil"], Value::Null);
-    // What went while it was released is in the window all the same.
+    // A removal while the guard was released is in the window all the same.
     refused(&world.deactivate(0));
     assert_eq!(world.server.admin("PUT", "", &json!({"guard": null})).body["guard"], Value::Null);
     assert_eq!(world.without(0).status, 204);
@@ -181,7 +181,8 @@ fn in_bulk_each_operation_counts() {
     refused(&world.deactivate(5));
 }
 
-/// What of a user counts besides: a change of `userName` if it has an `externalId`, and the memberships that a return drops.
+/// The other losses of a user: a change of `userName` if it has an `externalId`, and the memberships that a return
+/// drops.
 #[test]
 fn renames_and_returns_count() {
     let mut world = world();
@@ -285,7 +286,7 @@ fn a_release_made_while_the_clock_was_ahead_is_over() {
     refused(&world.without(0));
 }
 
-/// What an operation of a Bulk request would have taken out does not count if the operation is refused.
+/// The losses of a Bulk operation do not count if the operation is refused.
 #[test]
 fn a_refused_operation_of_a_bulk_request_does_not_count() {
     let mut world = world();

@@ -163,8 +163,8 @@ fn rich(random: &mut Random, user: &str) -> Request {
     Request::json("PATCH", &format!("/Users/{user}"), &json!({"Operations": [operation]}))
 }
 
-/// What a change kept is the inverse of it: from the resource as it is, or from nothing if it is gone, each document that ever
-/// was comes back.
+/// A change keeps its own inverse: from the resource as it is, or from nothing if it is gone, each earlier document
+/// comes back.
 #[test]
 fn every_document_comes_back() {
     let mut random = Random(20_261_129);
@@ -239,7 +239,7 @@ fn changes_from_before_the_differences_are_read() {
     let put = server.send("PUT", "/Users/u-1", stale("Ada Lovelace"));
     assert_eq!((put.status, &put.body["name"]), (200, &json!({"givenName": "Ada", "familyName": "Byron"})));
     assert_eq!(server.console("")["lastSeq"], json!(7), "nothing is left of that request");
-    // What is older counts nothing.
+    // An older change counts nothing.
     let bytes: Vec<Option<i64>> = {
         let mut rows = server.sql.connection.prepare("SELECT bytes FROM changes WHERE seq > 5 ORDER BY seq").unwrap();
         rows.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()

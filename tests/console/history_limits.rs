@@ -15,7 +15,7 @@ const HOUR: i64 = 3_600_000;
 const DAY: i64 = 24 * HOUR;
 const GB: i64 = 1_000_000_000;
 
-/// What makes a history too full for more.
+/// The reason why a history is too full for more.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Limit {
     /// All of the organisation's changes.
@@ -60,7 +60,7 @@ fn organisation() -> (Native, [String; 4]) {
     (server, [ada, bob, cyd, staff])
 }
 
-/// What becomes of a request: it is refused, or what is taken away is, and this is left of some attribute.
+/// The fate of a request: it is refused, or its additions are, and this is left of some attribute.
 enum Then {
     Refused,
     Done(&'static str, Value),

@@ -103,7 +103,7 @@ fn a_snapshot_with_changes() {
     }
 }
 
-/// What is wrong with one line is told when it is sent.
+/// An error in one line is told when it is sent.
 #[test]
 fn lines_that_are_refused() {
     let with = |fields: Value| json!({ "user": fields });
@@ -168,7 +168,7 @@ fn lines_that_are_refused() {
     }
 }
 
-/// What is wrong with the whole is told at its end, and the directory is what it was.
+/// A contradiction between lines is told at the end, and the directory stays as it was.
 #[test]
 fn imports_that_do_not_add_up() {
     let from = json!({"from": 0});
@@ -274,7 +274,7 @@ fn when_an_import_may_be() {
     assert_eq!(status(&mut server, Admin::FinishImport), Some(409));
     assert_eq!(status(&mut server, Admin::BeginImport), Some(409));
     assert_eq!(send(&mut server, 1, &[]).unwrap_err().kind().status(), 409);
-    // While it is checked it can be given up, and while it is written nobody sees half of it.
+    // While it is checked it can be given up, and while it is written no client sees half of it.
     let mut seen = Vec::new();
     scim(&mut server, true);
     loop {
@@ -341,7 +341,7 @@ fn steps_that_fail_are_done_again() {
                 break;
             }
             failures += 1;
-            // The pause is over, and nobody counts.
+            // The pause is over, and no request is counted.
             into.sql.connection.execute("UPDATE due SET at = ?, attempts = 0", [into.now.0]).unwrap();
         }
     }

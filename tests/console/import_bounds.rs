@@ -97,7 +97,7 @@ fn steps_have_bounds() {
     let mut first = steps(&mut server);
     assert_eq!(first.remove("the old directory is taken out"), Some(3));
     assert_eq!(first, expected);
-    // What was sent is cleared away in steps, too; who begins before its end is told to wait.
+    // The lines that were sent are cleared away in steps, too; a client that begins before the end is told to wait.
     scim(&mut server, false);
     let refused = admin(&mut server, Admin::BeginImport).unwrap_err();
     assert_eq!((refused.kind().status(), refused.retry_after), (503, Some(5)));
@@ -142,7 +142,7 @@ fn a_large_group() {
     }
 }
 
-/// What could not be written is found before the directory is touched.
+/// A row that could not be written is found before the directory is touched.
 #[test]
 fn changes_that_leave_something_behind() {
     let change = |kind: &str, what: &str, id: &str, resource: Value| json!({"change": {"seq": 1, "at": "2026-01-01T00:00:00Z", "kind": kind, "resourceType": what, "id": id, "resource": resource}});

@@ -105,7 +105,7 @@ fn alarms_that_do_not_come_as_they_should() {
                 if step == at {
                     match disturbance {
                         "lost" => {
-                            // Nothing happens, for ever; then anybody asks anything.
+                            // Nothing happens, for ever; then any request comes.
                             platform.set = None;
                             assert!(!platform.fire(&mut server));
                             server.now = server.now.plus(DAY / 2);
@@ -146,7 +146,7 @@ fn alarms_that_do_not_come_as_they_should() {
                 assert!(step < steps + 100, "{disturbance} at {at}: no end");
             }
             assert_eq!(outcome(&mut server), expected, "{disturbance} at {at}");
-            // What was sent is cleared away, too, and then only the hourly round is left.
+            // The lines that were sent are cleared away, too, and then only the hourly round is left.
             while server
                 .sql
                 .connection
@@ -280,7 +280,8 @@ fn a_step_that_never_ends_is_set_aside() {
     }
 }
 
-/// What an import that was set aside while it was written allows: going on, or another import; SCIM waits for either.
+/// The calls that an import which was set aside while it was written allows: going on, or another import; SCIM waits
+/// for either.
 #[test]
 fn an_import_set_aside_while_it_is_written() {
     let mut expected = sent();
@@ -374,7 +375,7 @@ fn the_hourly_round_comes_back() {
     server.sql.connection.execute("UPDATE due SET at = ?", [server.now.plus(365 * DAY).0]).unwrap();
     server.alarm();
     assert_eq!(next(&server).unwrap().0, 3_600_000);
-    // What another version's job is due to do is left to it.
+    // A job of another version is left to that version.
     server.sql.connection.execute("INSERT INTO due (what, at) VALUES ('of tomorrow', 1)", []).unwrap();
     server.sql.due_changed.set(true);
     assert_eq!(

@@ -1,4 +1,4 @@
-//! What the journal tells an admin, and what it never tells anybody.
+//! The journal's answers to an admin, and the secrets that it never tells.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
@@ -231,7 +231,7 @@ fn nested_groups_are_one_row_a_group() {
         ("PATCH", path.as_str(), add(json!([{"value": other}])), 0),
         ("POST", "/Groups", json!({"displayName": "a \"new\" one", "members": [{"value": inner}]}), 1),
         ("POST", "/Groups", json!({"displayName": "a \"new\" one", "members": [{"value": inner}]}), 0),
-        // A refusal that is none of a nested group.
+        // A refusal that is not about a nested group.
         ("PATCH", path.as_str(), add(json!([{"value": "never-was"}])), 1),
     ] {
         let response = server.send(method, path, body.clone());

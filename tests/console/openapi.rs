@@ -1,5 +1,5 @@
-//! The description of the Console's API, held to the code: every route and method, every query parameter, every field of
-//! a body. What is answered is held to it in workerd, where each answer is validated (`tests/worker/contract.mjs`).
+//! The description of the Console's API, held to the code: every route and method, every query parameter, every field
+//! of a body. The answers are held to it in workerd, where each one is validated (`tests/worker/contract.mjs`).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -115,7 +115,7 @@ fn document() -> Value {
     serde_json::from_slice(&console::openapi().body).unwrap()
 }
 
-/// What a reference in the document points at.
+/// Returns the target of a reference in the document.
 fn found<'a>(document: &'a Value, one: &'a Value) -> &'a Value {
     match one["$ref"].as_str() {
         Some(place) => {
@@ -204,7 +204,7 @@ fn a_method_that_is_not_described_is_refused_with_those_that_are() {
     }
 }
 
-/// What a body is refused with.
+/// The refusals of a body.
 type Reader<'a> = &'a dyn Fn(&str) -> Error;
 
 /// The reader of a body names all fields that it knows when it refuses one.

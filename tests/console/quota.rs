@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 const BULK: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
 
-/// What the last change says was taken out.
+/// Returns the removals that the last change tells.
 fn notes(server: &Native) -> String {
     let text = "SELECT coalesce(max(repairs), '') FROM changes WHERE seq = (SELECT max(seq) FROM changes)";
     server.sql.query(text, &[]).unwrap().into_iter().next().unwrap().text().unwrap()
@@ -39,7 +39,7 @@ fn what_is_set_is_shown() {
     assert_eq!(server.console("")["storedBytes"], server.sql.size().unwrap());
     for (body, shown) in [
         (json!({"quota": {"users": 5}}), json!({"users": 5, "groups": 100_000, "bytes": 8_589_934_592_i64})),
-        // What is not said of a quota is its default, and a quota that is not said stays.
+        // A member that a quota leaves out has its default, and a request without a quota changes none.
         (json!({"quota": {"groups": null}}), json!({"users": 1_000_000, "groups": null, "bytes": 8_589_934_592_i64})),
         (json!({"displayName": "B"}), json!({"users": 1_000_000, "groups": null, "bytes": 8_589_934_592_i64})),
         (json!({"quota": {"users": 0, "groups": 1, "bytes": 2}}), json!({"users": 0, "groups": 1, "bytes": 2})),
@@ -102,12 +102,12 @@ struct Case {
     status: u16,
     #[serde(default)]
     code: String,
-    /// What a read of the resource then has, of `members` how many; of a POST it is `bob`.
+    /// The attributes of the resource when it is read then, with the number of its `members`; after a POST it is `bob`.
     #[serde(default)]
     after: Map<String, Value>,
     #[serde(default)]
     gone: bool,
-    /// What the journal says that was taken out.
+    /// The removals that the journal tells.
     #[serde(default)]
     taken: String,
 }

@@ -217,7 +217,7 @@ fn immutable_and_required_values() {
             ("PUT", person("a", json!({"uid": 1, "desk": {"room": "s"}}))),
             json!({"uid": 1, "desk": {"room": "s", "floor": 3}}),
         ),
-        // What a PUT leaves out is cleared, but for what cannot change.
+        // An attribute that a PUT leaves out is cleared, unless it cannot change.
         (("PUT", person("a", json!({"uid": 1}))), json!({"uid": 1, "desk": {"floor": 3}})),
         (("PUT", json!({"userName": "a"})), json!({"uid": 1, "desk": {"floor": 3}})),
     ] {
@@ -342,7 +342,7 @@ fn stored_spellings_are_rewritten_in_steps() {
     let schema = json!({"resourceTypes": ["User", "Group"], "attributes": [{"name": "text"}]});
     assert_eq!(server.admin("PUT", &path("urn:acme:Note"), &schema).status, 201);
     assert!((1..3000).contains(&left(&server)), "{}", left(&server));
-    // Until the job is done every reader spells, and every filter finds: nobody sees how far it has come.
+    // Until the job is done every reader spells, and every filter finds: no client sees how far it has come.
     let note = json!({"text": "Straße \u{c9}"});
     let last = stored::user(2999);
     let shown = server.get(&format!("/Users/{last}")).body;
@@ -403,7 +403,7 @@ fn a_rollback_and_the_way_forward_begin_it_again() {
         written
     };
     assert_eq!(restart(&mut server), 0, "nothing is to do");
-    // What such a build writes: it knows neither the column of the change nor the folded document.
+    // The row that such a build writes: it knows neither the column of the change nor the folded document.
     server
         .sql
         .connection

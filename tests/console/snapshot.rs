@@ -1,5 +1,5 @@
-//! Who applies the lines of a snapshot in order has the directory as it is at the last one, whatever happens between its
-//! pieces. `SNAPSHOTS` in the environment sets how many are taken.
+//! A client that applies the lines of a snapshot in order has the directory as it is at the last one, whatever happens
+//! between its pieces. `SNAPSHOTS` in the environment sets how many are taken.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 

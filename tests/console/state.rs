@@ -1,4 +1,4 @@
-//! What the Console reads: pages, filters, entity tags, the feed's ends, and what they cost.
+//! The Console's reading: pages, filters, entity tags, the feed's ends, and their cost.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
@@ -238,7 +238,7 @@ fn the_feed_waits_and_forgets() {
         assert_eq!(server.console(&format!("/changes?after={last}{wait}")), empty);
         assert_eq!((server.now.0 - from.0) / 1000, waits, "{wait}");
     }
-    // Nobody waits for what is there.
+    // No request waits for data that is there.
     let from = server.now;
     assert_eq!(server.console("/changes?after=0&wait=25&limit=1")["next"], json!(1));
     assert_eq!(server.now, from);

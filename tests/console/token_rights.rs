@@ -1,5 +1,6 @@
-//! Who may mint, rotate and end which token: every pair of a caller and a token, held to the rule written out once more; who
-//! minted a token, and what goes with it; and that a revoked token stays one whatever the clock says.
+//! The rights to mint, rotate and end a token: every pair of a caller and a token, held to the rule written out once
+//! more; the minter of a token, and the tokens that end with it; and that a revoked token stays one whatever the clock
+//! says.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 

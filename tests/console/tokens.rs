@@ -178,7 +178,7 @@ fn a_token_is_judged_before_what_it_asks_is_read() {
     };
     let read =
         r#"{"scim":{"refused":{"error":{"kind":"invalidSyntax","detail":"d"},"method":"PATCH","resource":"/"}}}"#;
-    // Nobody reads these: neither is a command of this build.
+    // No build reads these: neither is a command.
     let unread = [r#"{"scim":{"later":{"x":[0,0]}}}"#, r#"{"later":1}"#, "0"];
     for text in unread.into_iter().chain([read]) {
         assert_eq!(ask(&dead, 1, text), 401, "{text}");
@@ -407,7 +407,7 @@ fn when_a_provider_last_called() {
     assert_eq!(server.query(Query::Tokens).unwrap()["tokens"][0]["lastUsedAt"], last.rfc3339());
 }
 
-/// The alarm's hours go by, and nobody asks anything.
+/// Lets the alarm's hours go by without a request.
 fn hours(server: &mut Native, count: i64) -> Vec<u64> {
     let mut written = Vec::new();
     for _ in 0..count {

@@ -1,4 +1,4 @@
-//! What travels between two deployed programs, byte for byte: a deploy rolls, so yesterday's must be read today.
+//! The bytes between two deployed programs: a deploy rolls, so yesterday's must be read today.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -281,7 +281,7 @@ fn a_call_says_the_lowest_version_that_understands_it() {
         "importLines",
         "finishImport",
         "endImport",
-        // What such an object would not see.
+        // The parts that such an object would not see.
         "removeMatching",
         "replaceMatching",
         "sort",
@@ -306,7 +306,7 @@ fn a_call_says_the_lowest_version_that_understands_it() {
     let text = r#"{"v":1,"org":"acme","request":"r","actor":"root","ask":{"admin":{"configure":{"displayName":null,"saml":null,"scim":null,"options":{"quota":{"users":5,"groups":null,"bytes":8589934592}}}}}}"#;
     let call: Call = serde_json::from_str(text).unwrap();
     assert_eq!((call.lowest_version(), serde_json::to_string(&call).unwrap().as_str()), (4, text));
-    // And what is said of extensions that nobody registered, or of the elements of plain lists.
+    // And operations on unregistered extensions, or on the elements of plain lists.
     let unresolved = r#""unresolved":[{"op":"remove","path":"urn:a:b:1.0:x"}]"#;
     let element = r#"{"cmp":{"target":{"name":""},"op":"eq","value":{"folded":{"text":"x","key":"x"}}}}"#;
     let patched = format!(r#"{{"patchUser":{{"id":"u","operations":[],{unresolved}}}}}"#);
@@ -378,7 +378,7 @@ fn what_a_build_to_come_sends_is_503() {
     assert_eq!(reply.kind(), Kind::Unavailable);
     let ask = json::of_any_build::<RegistryCall>(br#"{"later":{}}"#).unwrap_err();
     assert_eq!(ask.kind(), Kind::Unavailable);
-    // What is not a message of any build is a fault.
+    // A message of no build is a fault.
     assert_eq!(CallEnvelope::read_envelope(b"{}").unwrap_err().kind(), Kind::Internal);
     // More fields are skipped, wherever they stand.
     let reply: Reply = json::of_any_build(

@@ -1,4 +1,5 @@
-//! What holds of the code itself: its layers, its error codes, its configuration, and the bytes of every stored and internal format.
+//! The rules for the code itself: its layers, its error codes, its configuration, and the bytes of every stored and
+//! internal format.
 
 mod circles;
 mod codes;

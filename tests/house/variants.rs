@@ -253,8 +253,8 @@ fn every_variant_has_its_bytes() {
     assert!(seen > 140, "{seen}");
 }
 
-/// What a build has once written is read for ever: the pinned bytes stand in a file that only grows. A line that is missing there
-/// is added; one that changed is a format that was broken.
+/// Bytes that a build has once written are read for ever: they are pinned in a file that only grows. A line that is
+/// missing there is added; one that changed is a format that was broken.
 #[test]
 fn every_variant_stands_in_the_newest_file() {
     let mut missing = String::new();

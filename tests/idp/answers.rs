@@ -21,7 +21,7 @@ fn situations() {
     }
 }
 
-/// What an answer says in its headers, beside the body that every refusal has.
+/// The headers of an answer, beside the body that every refusal has.
 #[test]
 fn headers() {
     let mut server = Native::new(Dialect::Auto);

@@ -1,4 +1,4 @@
-//! What one customer's two ways of saying the same thing come to, and what a forced sync leaves alone.
+//! One customer sends two dialects that say the same, and a forced sync leaves some attributes alone.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
@@ -8,8 +8,8 @@ use crate::support::patch::{ENTERPRISE, GROUP, MESSAGE, USER};
 use scim_edge::auth::Dialect;
 use serde_json::{Value, json};
 
-/// Okta's "Force Sync": a PUT of everybody with the `active` that is stored. It overwrites attributes and neither writes
-/// nor reports an activation.
+/// Okta's "Force Sync": a PUT of every user with the `active` that is stored. It overwrites attributes and neither
+/// writes nor reports an activation.
 #[test]
 fn a_forced_sync_of_100_users() {
     let mut server = Native::new(Dialect::Okta);

@@ -1,5 +1,5 @@
-//! What identity providers really send, to an organisation whose quota is used up: whatever takes something away is done, and
-//! nothing grows.
+//! The requests of identity providers, to an organisation whose quota is used up: every removal is done, and nothing
+//! grows.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-/// What an organisation holds.
+/// The content of an organisation.
 struct Held {
     /// Users who are active, and who are not.
     active: BTreeSet<String>,
@@ -89,7 +89,7 @@ fn what_takes_away_is_done_and_nothing_grows() {
             let (in_full, kept) = full(&mut server, request.clone());
             let response = server.scim(request);
             let after = held(&mut server);
-            // What is gone without a quota is gone with it.
+            // A removal without a quota is one with it.
             let mut gone = 0;
             for id in before.active.difference(&after.active) {
                 assert!(!kept.active.contains(id), "{at}: user {id} is active still");

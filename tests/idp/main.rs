@@ -1,4 +1,4 @@
-//! What identity providers send: recorded sessions, single situations, and the repairs that read them.
+//! The requests of identity providers: recorded sessions, single situations, and the repairs that read them.
 
 mod answers;
 mod dialects;

@@ -1,5 +1,5 @@
-//! What identity providers send that needs a rule and no repair: each row of `quirks/` is a request, its answer and what
-//! is there afterwards. `docs/idp/README.md` says who sends it.
+//! The requests of identity providers that need a rule and no repair: each row of `quirks/` is a request, its answer
+//! and the directory afterwards. `docs/idp/README.md` says who sends it.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 

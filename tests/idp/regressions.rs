@@ -15,7 +15,7 @@ fn what_others_got_wrong() {
     }
 }
 
-/// What was reported of other servers and held here too.
+/// The reports about other servers that are held here too.
 #[test]
 fn what_was_reported() {
     for case in Case::read(include_str!("cases/reports.json")) {

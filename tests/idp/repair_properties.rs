@@ -180,7 +180,8 @@ proptest! {
         let Ok(Ingested { command: Command::PatchUser { mut operations, .. }, .. }) = patch("/Users/u", &operations) else {
             return Ok(());
         };
-        // What is refused unless it is stored has no value of its type; what is read otherwise is written as it is read.
+        // A value that is refused unless it is stored has no value of its type; one that is read otherwise is written
+        // as it is read.
         let is_refused = |one: &Operation| one.echoes.iter().any(Echo::is_refusal);
         prop_assume!(!operations.iter().any(is_refused));
         operations.iter_mut().for_each(|one| one.echoes.clear());
@@ -197,7 +198,7 @@ proptest! {
         let Ok(Ingested { command: Command::PatchGroup { mut operations, .. }, .. }) = patch("/Groups/g", &operations) else {
             return Ok(());
         };
-        // To remove nobody cannot be said in the RFC's words, nor need it be; and it may stand between two additions.
+        // The RFC's words cannot say to remove no member, nor need they; and it may stand between two additions.
         let nobody = |one: &GroupOperation| matches!(one, GroupOperation::RemoveMembers(ids) if ids.is_empty());
         prop_assume!(!operations.iter().any(nobody) || operations.len() == 1);
         operations.retain(|one| !nobody(one));

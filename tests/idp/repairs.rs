@@ -47,7 +47,7 @@ fn every_repair_has_a_row() {
     assert_eq!(shown, names);
 }
 
-/// What is compliant is read as the dialect `rfc` reads it, and nothing is noted of it.
+/// A compliant request is read as the dialect `rfc` reads it, and nothing is noted of it.
 #[test]
 fn compliant_requests_come_through_unchanged() {
     let rows: Vec<Value> = serde_json::from_str(COMPLIANT).unwrap();
@@ -162,7 +162,7 @@ fn every_other_dialect_runs_all_but_one() {
             for row in serde_json::from_str::<Vec<Value>>(&fill(&ids, text)).unwrap() {
                 let request = serde_json::from_value::<Row>(row.clone()).unwrap().request(&fill(&ids, patched));
                 let partial = request.method == "PUT" && name == "wso2";
-                // What only the stored resource shows, and what wso2 reads as a PATCH.
+                // The repairs that only the stored resource shows, and those of wso2's PUT, which is read as a PATCH.
                 let elsewhere = ["create_missing_element", "stale_formatted", "partial_put"];
                 let wanted = row["repairs"]
                     .as_str()

@@ -1,4 +1,4 @@
-//! What identity providers really send, replayed natively. `tests/http.rs` replays the same over HTTP.
+//! The requests of identity providers, replayed natively. `tests/http.rs` replays the same over HTTP.
 
 use crate::support::native::Native;
 use crate::support::session::{SESSIONS, Session};

@@ -23,7 +23,7 @@ const folder = mkdtempSync(join(tmpdir(), "scim-edge-large-"));
 let server = await start({ persist: join(folder, "state") });
 const failures = [];
 
-/** What happened since the last report: wasm memory, the longest step, and how long the other requests took. */
+/** The figures since the last report: wasm memory, the longest step, and how long the other requests took. */
 async function report(what, seconds, took, bounded = true) {
   const isolate = (await fetch(`${server.url}/healthz`)).headers.get("x-test-isolate");
   const [bytes, longest] = isolate.split(",").map(Number);

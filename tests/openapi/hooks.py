@@ -17,7 +17,7 @@ UNSAYABLE = {
     "invalid-address-range",
     # It must be the name in the path.
     "confirmation-missing",
-    # What a deployment offers is its variable's to say.
+    # A deployment's variable says what it offers.
     "jurisdiction-not-offered",
 }
 # Their bodies are lines in an order, and they wait for one another: tests/worker/import.test.mjs has what they allow.
@@ -46,7 +46,7 @@ def before_load_schema(context, raw_schema):
     for path, item in raw_schema["paths"].items():
         for kind in ("users", "groups", "tokens"):
             if path.startswith(f"/v1/orgs/{{org}}/{kind}/{{id}}"):
-                # What is revoked cannot be rotated.
+                # A revoked token cannot be rotated.
                 kind = "rotated" if path.endswith("/rotate") else kind
                 id_ = {**parameters["id"], "schema": {"enum": [*IDS[kind], "0199"]}}
                 item["parameters"] = [id_ if one["$ref"].endswith("/id") else one for one in item["parameters"]]

@@ -56,7 +56,7 @@ try {
     // A proxy of the surroundings is not for a server on this machine.
     NO_PROXY: "127.0.0.1",
   };
-  // What it leaves behind lands there.
+  // The files that it leaves behind land there.
   const folder = here("../../target/schemathesis");
   mkdirSync(folder, { recursive: true });
   const config = ["--config-file", here("schemathesis.toml")];

@@ -113,7 +113,7 @@ fn pem_is_refused_with_what_to_send() {
     assert_eq!((answer.status, answer.body["x509Certificates"][0]["value"].as_str()), (201, Some(lines)));
 }
 
-/// What an earlier build stored stays, and an import brings it back: only what a request changes is judged.
+/// A value that an earlier build stored stays, and an import brings it back: only what a request changes is judged.
 #[test]
 fn what_was_stored_before_stays() {
     let mut server = server(Dialect::Auto);

@@ -1,5 +1,5 @@
-//! What SQL finds is what the evaluator finds: random filters on random directories, in SQLite under the platform's
-//! limits. `FILTERS` in the environment sets how many.
+//! SQL finds what the evaluator finds: random filters on random directories, in SQLite under the platform's limits.
+//! `FILTERS` in the environment sets how many.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 

@@ -115,7 +115,7 @@ fn a_user() {
     server.sql.query("UPDATE groups SET display_name = 'other' WHERE id = 'g1400'", &[]).unwrap();
     assert_eq!(server.answer(known).status, 200, "another name is another answer");
 
-    // In a list they are left out, and it says so unless nobody asked for them.
+    // In a list they are left out, and it says so unless the request did not ask for them.
     for (query, note) in [("count=3", true), ("count=3&excludedAttributes=groups", false), ("startIndex=3", false)] {
         let (headers, text) = body(&mut server, &format!("/Users?{query}"));
         assert_eq!(headers.contains(&("X-Scim-Edge-Note", "groups-left-out".to_owned())), note, "{query}");

@@ -55,7 +55,7 @@ fn sorted() {
         ("sortBy=userName", ["Alice", "Bob", "émile", "Émilie"]),
         ("sortBy=USERNAME&sortOrder=Descending", ["Émilie", "émile", "Bob", "Alice"]),
         ("sortBy=id&sortOrder=descending", ["Émilie", "Alice", "émile", "Bob"]),
-        // Who has no value is last, first when descending; equals are in the order of their ids.
+        // Resources without a value are last, first when descending; equals are in the order of their ids.
         ("sortBy=title", ["Émilie", "Bob", "émile", "Alice"]),
         ("sortBy=title&sortOrder=descending", ["Alice", "émile", "Bob", "Émilie"]),
         ("sortBy=externalId", ["Alice", "Bob", "émile", "Émilie"]),
@@ -170,7 +170,7 @@ fn searches() {
         ("/.search", json!({"filter": "meta.resourceType eq \"Group\""}), 2, &["Clerks", "artists"]),
         ("/Users/.search", json!({"filter": "groups.display eq \"CLERKS\""}), 1, &["Alice"]),
         ("/Groups/.search", json!({"filter": "members pr", "count": 5}), 1, &["Clerks"]),
-        // What the address says counts where the body does not.
+        // The address counts where the body has no value.
         ("/Users/.search?filter=userName%20eq%20%22bob%22", json!({}), 1, &["Bob"]),
         ("/.search?filter=title%20pr&count=1", json!({"count": 2}), 3, &["Bob", "émile"]),
     ] {
@@ -284,8 +284,8 @@ fn a_scan_has_an_end() {
     assert_eq!((slow.status, slow.text("scimType")), (400, "tooMany"), "{}", slow.body);
 }
 
-/// A client that puts its path and its parameters behind a base URL that has a query already is answered what it asks, by
-/// every dialect. A filter that is lost would show everybody.
+/// A client that puts its path and its parameters behind a base URL that has a query already is answered what it asks,
+/// by every dialect. A filter that is lost would show every user.
 #[test]
 fn a_filter_counts_wherever_a_client_puts_it() {
     let mut server = server();

@@ -62,7 +62,7 @@ fn a_character_that_is_not_seen_is_refused_by_every_verb() {
                 assert!(answer.text("detail").contains(&says), "{says}: {}", answer.body);
             }
         }
-        // A user's displayName is nobody's key; a group may have an emoji.
+        // A user's displayName is no key; a group may have an emoji.
         let shown = server.send("PATCH", &person, patch("displayName", json!("a\u{200b}b")));
         assert_eq!(shown.status, 200, "{}", shown.body);
         assert_eq!(server.send("POST", "/Groups", group("❤\u{fe0f} 👩\u{200d}💻")).status, 201);
@@ -82,7 +82,7 @@ fn white_space_around_a_name() {
     assert_eq!(server.send("POST", "/Groups", group("crew ")).text("displayName"), "crew");
     assert_eq!(server.send("POST", "/Groups", group(" Crew")).status, 409);
     assert_eq!(found(&mut server, "displayName eq \"crew \""), ["crew"]);
-    // Who was stored with white space is found both ways it is sent, changed and deactivated with it.
+    // A user who was stored with white space is found both ways it is sent, changed and deactivated with it.
     let path = stored(&mut server, "bob ");
     assert_eq!(found(&mut server, "userName eq \"bob \""), ["bob "]);
     assert_eq!(server.send("POST", "/Users", user("bob ")).status, 409);

@@ -9,7 +9,7 @@ use crate::support::patch::In::{self, Auto, Both, Rfc};
 use crate::support::patch::{DIALECTS, GROUP, MESSAGE, USER, check};
 use serde_json::{Value, json};
 
-/// Who is a member afterwards, or the `scimType` and a part of the detail.
+/// The members afterwards, or the `scimType` and a part of the detail.
 type Case = (In, &'static str, Result<&'static str, (&'static str, &'static str)>);
 
 /// A group with the members a and b; the cases name them, and c who is none, by `$a`, `$b` and `$c`.
@@ -160,7 +160,7 @@ fn member_filters() {
     ]);
 }
 
-/// A filter that names nobody is tried on the rows, a piece at a time.
+/// A filter that names no member is tried on the rows, a piece at a time.
 #[test]
 fn a_filter_on_a_large_group() {
     let mut server = Native::new(scim_edge::auth::Dialect::Rfc);

@@ -16,7 +16,7 @@ fn post(server: &mut Native, path: &str, body: &Value, key: Option<&str>) -> Res
     server.scim(request)
 }
 
-/// What comes between the two requests.
+/// The event between the two requests.
 type Between = fn(&mut Native, &str);
 
 #[test]
@@ -123,7 +123,7 @@ fn another_body_under_the_same_key() {
     }
 }
 
-/// Who was made inactive and got groups since keeps them: the first answer changes nothing.
+/// A user who was made inactive and got groups since keeps them: the first answer changes nothing.
 #[test]
 fn an_inactive_user_is_not_revived_by_a_repeat() {
     let mut server = Native::new(Dialect::Rippling);
@@ -136,7 +136,7 @@ fn an_inactive_user_is_not_revived_by_a_repeat() {
     assert_eq!(server.console("")["counts"]["memberships"], 1);
 }
 
-/// What the first request's change says already is not written down once more.
+/// The second request writes nothing that the first one's change says already.
 #[test]
 fn what_was_passed_over_is_written_down_once() {
     let mut server = Native::new(Dialect::Rippling);

@@ -1,4 +1,4 @@
-//! What a mutation does, on real SQLite under the platform's limits.
+//! The effects of a mutation, on real SQLite under the platform's limits.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
@@ -151,7 +151,7 @@ fn nested_groups() {
     assert_eq!((server.get("/Groups").body, server.console("")["lastSeq"].clone()), before);
 }
 
-/// Whoever finds a way to an object that was never registered leaves no row in it.
+/// A call of an object that was never registered leaves no row in it.
 #[test]
 fn an_unregistered_object_writes_nothing() {
     let sql = crate::support::sqlite::Sqlite::new();
@@ -198,7 +198,7 @@ fn of_several_primaries_the_first_is_kept() {
     assert_eq!(server.send("PUT", &path, body).body["emails"], kept);
 }
 
-/// What is too long for a row of the journal is cut, not a fault of ours.
+/// A text that is too long for a row of the journal is cut, and is no fault of the service.
 #[test]
 fn refusals_and_notes_are_cut() {
     let mut server = server();

@@ -15,7 +15,7 @@ pub fn everything(server: &Native) -> Vec<String> {
         .collect()
 }
 
-/// What the directory says, without versions and times.
+/// Returns the content of the directory, without versions and times.
 pub fn content(server: &Native) -> Vec<String> {
     [
         "SELECT id, doc, active FROM users ORDER BY id",

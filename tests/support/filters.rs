@@ -6,7 +6,7 @@ use scim_edge::scim::filter::Op;
 use scim_edge::scim::schema::{Attribute, Kinds, Type, Types};
 use std::collections::BTreeMap;
 
-/// What a comparison is counted under: type, operator (`pr` too), place.
+/// The name under which a comparison is counted: type, operator (`pr` too), place.
 type Cell = (String, &'static str, &'static str);
 
 /// How often each cell was compared with a resource.

@@ -1,4 +1,4 @@
-//! What a follower of the feed keeps, and requests made at random for it to follow.
+//! The state of a follower of the feed, and requests made at random for it to follow.
 
 use super::native::Native;
 use super::random::Random;
@@ -6,7 +6,7 @@ use super::{Request, Server};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a follower keeps: each resource as the Console's lists show it, and who is in which group.
+/// The state of a follower: each resource as the Console's lists show it, and the members of each group.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Directory {
     pub users: BTreeMap<String, Value>,

@@ -1,4 +1,4 @@
-//! What the native tests share: real SQLite behind the store's trait, and a whole service in one process.
+//! The native tests' common part: real SQLite behind the store's trait, and a whole service in one process.
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 

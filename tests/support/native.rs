@@ -39,7 +39,7 @@ pub struct Native {
     pub now: Timestamp,
     /// Where requests come from.
     pub address: Option<String>,
-    /// What this edge knows of the organisation's resource types.
+    /// The organisation's resource types, as this edge knows them.
     pub types: Rc<Types>,
     /// How often the object was called for SCIM requests.
     pub calls: u32,
@@ -56,7 +56,8 @@ pub struct Native {
     /// A clock, where it is measured how long the object works at once, and the longest time by it.
     pub clock: Option<fn() -> f64>,
     pub longest: f64,
-    /// What others do between the steps of one request or answer: one for each step, from the last to the first.
+    /// The requests of others between the steps of one request or answer: one for each step, from the last to the
+    /// first.
     pub between: Vec<fn(&mut Native)>,
     random: Rc<Cell<u64>>,
 }
@@ -149,7 +150,7 @@ impl Native {
         }
     }
 
-    /// What the object comes to, step by step.
+    /// Returns the object's outcome, step by step.
     fn object(&mut self, call: Call) -> Reply {
         let call = Call { v: call.lowest_version(), ..call };
         let sent = serde_json::to_string(&call).unwrap();
@@ -184,7 +185,7 @@ impl Native {
                     self.others();
                     progress = org::resume(&self.sql, &mut self.memory, *pending, self.now);
                 }
-                // Nobody else is here to change anything.
+                // No other client is here to change anything.
                 Progress::Wait(waiting) => {
                     self.now = self.now.max(waiting.until);
                     let context = Context { org: Some(&org), now: self.now, random: &random, bytes: 0 };
@@ -201,7 +202,7 @@ impl Native {
         }
     }
 
-    /// What a SCIM request is answered with.
+    /// Returns the answer to a SCIM request.
     pub fn answer(&mut self, request: Request) -> render::Response {
         let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
         let path = format!("/acme/scim/v2{path}");
@@ -292,7 +293,7 @@ impl Native {
         }
     }
 
-    /// What the object sends, its pieces put together.
+    /// The bytes that the object sends, its pieces put together.
     fn rendered(&mut self, answer: Answer, Rendering { kinds, projection }: &Rendering) -> render::Response {
         let shown = render::scim_answer(answer, *kinds, BASE, projection, &self.memory.types()).unwrap();
         let render::RenderedAnswer { status, headers, mut body } = shown;

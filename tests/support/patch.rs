@@ -1,4 +1,4 @@
-//! What a PATCH is expected to do.
+//! The expected effect of a PATCH.
 
 use super::Response;
 use Expected::{Changes, Refused};
@@ -50,7 +50,7 @@ pub fn check(at: &str, before: &Value, answer: &Response, after: &Value, expecte
     }
 }
 
-/// What the client owns, and members by their ids.
+/// Returns the attributes that the client owns, and members by their ids.
 fn attributes(resource: &Value) -> Map<String, Value> {
     let mut map = resource.as_object().unwrap().clone();
     map.retain(|name, _| !["id", "meta", "schemas", "groups"].contains(&name.as_str()));

@@ -53,7 +53,7 @@ pub struct Row {
     /// Into the resource that the request was about, as it is read afterwards.
     #[serde(default)]
     then: Map<String, Value>,
-    /// What the journal names, in the order of the alphabet.
+    /// The repairs in the journal, in the order of the alphabet.
     #[serde(default)]
     repairs: String,
 }
@@ -98,7 +98,7 @@ pub fn directory(dialect: Dialect) -> (Native, BTreeMap<&'static str, String>) {
     (server, ids)
 }
 
-/// What the edge makes of a request.
+/// Returns the edge's reading of a request.
 pub fn ingested(server: &Native, request: &Request) -> scim_edge::error::Result<Ingested> {
     let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
     let path = format!("/acme/scim/v2{path}");
@@ -202,12 +202,12 @@ pub fn fill(ids: &BTreeMap<&str, String>, text: &str) -> String {
     ids.iter().fold(text.to_owned(), |text, (name, id)| text.replace(name, id))
 }
 
-/// What the edge alone can name: of a request that changes nothing, the journal has that at most.
+/// Returns the repairs that the edge alone can name: of a request that changes nothing, the journal has those at most.
 fn names(server: &Native, request: &Request) -> String {
     ingested(server, request).map(|read| read.repairs.join(" ")).unwrap_or_default()
 }
 
-/// What the last change row names, sentences left out.
+/// Returns the repairs in the last change's row, sentences left out.
 fn journalled(server: &Native) -> String {
     let text = "SELECT repairs FROM changes ORDER BY seq DESC LIMIT 1";
     let repairs: String = server.sql.connection.query_row(text, [], |row| row.get(0)).unwrap();

@@ -22,14 +22,14 @@ pub const SESSIONS: [(&str, &str); 17] = sessions!(
 #[serde(deny_unknown_fields)]
 pub struct Session {
     idp: String,
-    /// Of the token.
+    /// The token's dialect.
     #[serde(default)]
     pub dialect: Dialect,
     /// From what the session was made, if it is not one that was recorded.
     #[serde(default, rename = "reconstructed")]
     _reconstructed: String,
     steps: Vec<Step>,
-    /// What is there at the end: resources without `meta`.
+    /// The directory at the end: resources without `meta`.
     directory: Directory,
 }
 
@@ -51,19 +51,19 @@ struct Step {
     capture: BTreeMap<String, String>,
     /// The whole answer, without `meta` and a refusal's `detail`; without it any body will do.
     answer: Option<Value>,
-    /// Of the answer.
+    /// Attributes that the answer has.
     #[serde(default)]
     has: Map<String, Value>,
     /// Part of a refusal's `detail`.
     #[serde(default)]
     says: String,
-    /// What it must not say; nothing if empty.
+    /// The text that it must not contain; no check if empty.
     #[serde(default)]
     silent: String,
-    /// What the step adds to the feed, `Group members`.
+    /// The changes that the step adds to the feed, `Group members`.
     #[serde(default)]
     changes: Vec<String>,
-    /// What is read afterwards.
+    /// The resource that is read afterwards.
     #[serde(default)]
     then: Vec<Then>,
 }
@@ -155,8 +155,8 @@ impl Session {
         self.end(name, &seen, server, &ids);
     }
 
-    /// Replays the session up to each step that deactivates or deletes somebody, deletes a group or removes a member, makes the
-    /// organisation full, and sends that step: it takes away the same. Answers how many such steps there are.
+    /// Replays the session up to each step that deactivates or deletes a user, deletes a group or removes a member,
+    /// makes the organisation full, and sends that step: it takes away the same. Answers how many such steps there are.
     pub fn takes_away(&self, name: &str, make_full: &dyn Fn(&mut Native)) -> usize {
         let mut count = 0;
         for (at, last) in self.steps.iter().enumerate() {
@@ -196,7 +196,7 @@ impl Session {
     }
 }
 
-/// What the changes since a position took away.
+/// Returns the removals in the changes since a position.
 fn taken_away(server: &mut Native, since: &Value) -> Vec<String> {
     let feed = server.console(&format!("/changes?after={since}&limit=1000"));
     let mut taken = Vec::new();
@@ -214,7 +214,7 @@ fn taken_away(server: &mut Native, since: &Value) -> Vec<String> {
 struct Account {
     id: String,
     user_name: String,
-    /// What the session calls its id.
+    /// The session's name for its id.
     variable: String,
     /// With which the provider would have made it.
     body: Value,
@@ -341,7 +341,7 @@ impl Step {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Case {
-    /// What another server did, or which situation this is.
+    /// The other server's behaviour, or the situation.
     #[serde(alias = "bug", alias = "situation")]
     name: String,
     /// Where it was reported.

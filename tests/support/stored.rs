@@ -12,7 +12,7 @@ pub fn group(n: usize) -> String {
     format!("00000000-0000-7000-9000-{n:012}")
 }
 
-/// What counts from one number up to another.
+/// The counts from one number up to another.
 fn numbers(Range { start, end }: Range<usize>) -> String {
     format!("WITH RECURSIVE n (n) AS (SELECT {start} UNION ALL SELECT n + 1 FROM n WHERE n + 1 < {end}) ")
 }

@@ -1,6 +1,6 @@
-// `npm run test:long -- watched`: imports that somebody watches, of the release build under Miniflare. Each is asked where it
-// stands every 20 ms to 1 s until it is done; none may stand still. WATCHED_IMPORTS and WATCHED_USERS set how many.
-// On a quiet machine: the alarm that was lost came in the very millisecond in which it was set.
+// `npm run test:long -- watched`: imports while a client watches, of the release build under Miniflare. Each is asked
+// where it stands every 20 ms to 1 s until it is done; none may stand still. WATCHED_IMPORTS and WATCHED_USERS set how
+// many. On a quiet machine: the alarm that was lost came in the very millisecond in which it was set.
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { consoleCall } from "../worker/client.mjs";

@@ -1,4 +1,4 @@
-// Who is refused before any work is done, in workerd, and what that leaves in the wasm memory.
+// Callers that are refused before any work is done, in workerd, and the wasm memory that they leave.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";

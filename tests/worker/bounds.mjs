@@ -68,7 +68,7 @@ export async function prepared(places, { rows, sql }) {
   return { tokens, fresh, remove };
 }
 
-/** What the organisation of an object's database is called; null for any other database. */
+/** The name of the organisation of an object's database; null for any other database. */
 function displayed(database) {
   try {
     const row = database.prepare("SELECT value FROM settings WHERE name = 'organisation'").get();

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { MIB, isolate, prepared, send, written } from "./bounds.mjs";
 
-// Of a single request in a fresh isolate, and of all of them in one.
+// The figures of a single request in a fresh isolate, and of all of them in one.
 const ONE_MAX = 64 * MIB;
 const ALL_MAX = 96 * MIB;
 

@@ -38,7 +38,7 @@ test("a token that asks for the worst that is allowed is held up, and no other",
     acme.console(""),
   ];
   assert.deepEqual((await Promise.all(others)).map((one) => one.status), [200, 200, 200]);
-  // What takes access away is never held up.
+  // A request that takes access away is never held up.
   assert.equal((await acme.console(`/tokens/${acme.tokenId}`, "DELETE")).status, 204);
   assert.equal((await acme.scim("GET", "/Users?count=1")).status, 401);
 });

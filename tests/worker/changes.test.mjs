@@ -70,7 +70,7 @@ test("a reader that waits is woken by the commit", async () => {
   const org = await organisation(server, "waits");
   const last = await org.seq();
   const waiting = org.console(`/changes?after=${last}&wait=25`);
-  // It stands in nobody's way.
+  // It stands in no other request's way.
   const made = await org.scim("POST", "/Users", user("a"));
   assert.equal(made.status, 201);
   const later = org.console(`/changes?after=${last + 1}&wait=1`);
@@ -146,7 +146,7 @@ test("a preview writes nothing", async () => {
   const search = await reader.call("POST", "/preview", { method: "GET", path: "/Users", query: 'filter=title eq "x" or userName sw "a"' });
   assert.deepEqual(search.body.answer.body.Resources.map((one) => one.id), [ann.body.id]);
   assert.equal(await state(), before);
-  // What it said is what happens.
+  // The preview said it, and it happens.
   assert.equal((await org.scim("POST", "/Users", user("new"))).status, 201);
 
   // The organisation's own schemas hold, whichever this isolate knew.

@@ -1,4 +1,4 @@
-// What the tests ask of a running Worker: organisations, tokens, SCIM requests. Not a test.
+// A client of a running Worker for the tests: organisations, tokens, SCIM requests. Not a test.
 import assert from "node:assert/strict";
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";

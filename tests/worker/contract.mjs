@@ -14,7 +14,7 @@ const ajv = new Ajv({ strict: false, allErrors: true });
 formats.default(ajv);
 ajv.addSchema(document, "api");
 
-/** What a reference points at, and where in the document that is. */
+/** The target of a reference, and its place in the document. */
 function resolved(pointer) {
   const names = pointer.split("/").slice(1).map((name) => name.replaceAll("~1", "/").replaceAll("~0", "~"));
   const value = names.reduce((part, name) => part[name], document);
@@ -41,7 +41,7 @@ function note(line) {
   seen.add(line);
 }
 
-/** Holds one answer to the document. What is no address of it, or no method there, is a problem all the same. */
+/** Holds one answer to the document. An address that does not exist, or a method that it does not have, gets a problem all the same. */
 export function hold(method, url, response, text, body) {
   const { pathname } = new URL(url);
   const operation = operations.find((one) => one.method === method && one.pattern.test(pathname));
@@ -76,7 +76,7 @@ function matches(place, response, text, body, what) {
   assert.ok(value.content[type], `${what} has the type ${type}`);
   const media = `${pointer}/content/${escaped(type)}`;
   valid(`${media}/schema`, body, what);
-  // Of what is streamed, each line.
+  // In a stream, each line.
   if (value.content[type]["x-itemSchema"]) {
     for (const line of text.trimEnd().split("\n")) valid(`${media}/x-itemSchema`, JSON.parse(line), what);
   }

@@ -51,7 +51,7 @@ test("who does not say what is erased changes nothing", async () => {
 test("an erased organisation is gone, its tokens open nothing and write nothing, and the name starts anew", async () => {
   const org = await filled("gone");
   const other = await filled("stays");
-  // Somebody waits for a change meanwhile.
+  // A client waits for a change meanwhile.
   const changes = `/v1/orgs/gone/changes?wait=25&after=${await org.seq()}`;
   const waiting = consoleCall({ url: server.url, consoleKey: org.read }, "GET", changes);
   const before = await other.console("/journal");
@@ -66,7 +66,8 @@ test("an erased organisation is gone, its tokens open nothing and write nothing,
   assert.ok(!(await listed()).some((entry) => entry.id === "gone"));
   assert.deepEqual((await other.console("/journal")).body, before.body);
 
-  // KV may still say for a minute that the tokens are good: then the object is asked, which is nobody's any more.
+  // KV may still say for a minute that the tokens are good: then the object is asked, which belongs to no organisation
+  // any more.
   const never = (await scimCall(`${server.url}/never/scim/v2`, "scim_x", "GET", "/Users")).status;
   assert.equal(never, 401);
   const unknown = await scimCall(`${server.url}/never/scim/v2`, other.token, "GET", "/Users");
@@ -125,7 +126,7 @@ test("whatever interrupts it, it is repeated until it is done", async () => {
     assert.equal(minted.status, 409, `a token at ${at}`);
     pushes.push((await org.scim("GET", "/Users")).status);
   }
-  // From the moment on that all tokens are ended nobody pushes any more, and that is long before the end.
+  // Once all tokens are ended no client pushes any more, and that is long before the end.
   assert.match(pushes.join(), /^(200,)+401(,401)+$/);
   assert.ok(!(await listed()).some((entry) => entry.id === "broken"));
 

@@ -33,7 +33,7 @@ test("a revoked token is refused at once, with KV's record still there", async (
 test("a forged record in KV opens nothing", async () => {
   const mine = await organisation(server, "mine");
   const theirs = await organisation(server, "theirs");
-  // Another organisation's token, and one that nobody minted, made to point at "theirs".
+  // Another organisation's token, and one that was never minted, made to point at "theirs".
   const record = (org) => JSON.stringify({ v: 1, org, kind: "scim", dialect: "auto" });
   await server.kv.put(key(mine.token), record("theirs"));
   assert.equal((await scimCall(theirs.base, mine.token, "GET", "/Users")).status, 401);
@@ -124,7 +124,7 @@ test("if KV fails nobody has the new token, and the old one goes on", async () =
   assert.equal((await call("POST", `/tokens/${org.tokenId}/rotate`)).status, 201);
 });
 
-/** What a fault of the platform's is answered with: to be sent again, and not as the request's own fault. */
+/** The answer to a fault of the platform: it says to send the request again, and does not blame the request. */
 function unavailable(answer, code, what) {
   assert.equal(answer.status, 503, `${what}: ${JSON.stringify(answer.body)}`);
   assert.equal(answer.headers.get("retry-after"), "60", what);

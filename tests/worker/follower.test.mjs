@@ -162,7 +162,7 @@ test("followers have the directory, and each change once", async () => {
     }
     if (below(60) === 0) jumping.copy.whole = false;
     if (below(80) === 0) {
-      // An object is evicted once nobody waits in it, and a change ends every wait.
+      // An object is evicted once no request waits in it, and a change ends every wait.
       await pause();
       noted(["POST", "/Users"], await scim("POST", "/Users", user(`evicted${evictions}`)));
       await server.evict(ORG);

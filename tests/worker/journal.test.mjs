@@ -127,7 +127,7 @@ test("counts come with the alarm", async () => {
   assert.deepEqual(days, [{ day: 10, idp: "Entra", applied: 2, unchanged: 0, refused: 3 }]);
 });
 
-/** What `run` gives for the database of the one organisation that is stored there. */
+/** The result of `run` on the database of the one organisation that is stored there. */
 function inStorage(persist, run) {
   const names = readdirSync(persist, { recursive: true }).filter((name) => name.endsWith(".sqlite"));
   for (const name of names) {

@@ -1,4 +1,5 @@
-// Who is held up by whom, in workerd: only failures count, and a live token passes whatever comes from its address.
+// Clients that hold each other up, in workerd: only failures count, and a live token passes whatever comes from its
+// address.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { consoleCall, organisation, scimCall } from "./client.mjs";
@@ -7,7 +8,7 @@ import { start } from "./harness.mjs";
 const LIMIT = 6;
 const from = (address) => ({ "CF-Connecting-IP": address });
 
-/** A well-formed token that nobody minted. */
+/** A well-formed token that was never minted. */
 function unknownToken(number) {
   const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
   const body = `scim_${String(number).padStart(43, "0")}`;

@@ -72,7 +72,7 @@ test("every operation has a title, a sentence, a tag, and examples that are as d
 });
 
 test("every operation refuses what none allows", async () => {
-  // What interrupts it comes after everything is deleted: the registry still has the name.
+  // The interruption comes after everything is deleted: the registry still has the name.
   assert.equal((await organisation(server, "half")).org, "half");
   const interrupted = { "X-Test-Panic": "forget" };
   assert.equal((await consoleCall(server, "DELETE", "/v1/orgs/half?confirm=half", undefined, interrupted)).status, 500);
@@ -83,7 +83,7 @@ test("every operation refuses what none allows", async () => {
     [401, acme.token, {}, address],
     [403, tokens.read, {}, address, undefined, ["admin", "root"]],
     [403, tokens.admin, {}, address, undefined, ["root"]],
-    // Nobody can have that name, and nobody has this one, which a PUT would register.
+    // No organisation can have that name, and none has this one, which a PUT would register.
     [404, server.consoleKey, {}, (one) => address(one, "No-One")],
     [404, server.consoleKey, {}, (one) => confirmed(one, one.operationId === "putOrg" ? "v1" : "nobody")],
     [409, server.consoleKey, {}, (one) => address(one, "half")],
@@ -188,7 +188,7 @@ test("what only some operations answer", async () => {
 test("a position that is no longer kept is 410", async () => {
   const org = await organisation(server, "pruned");
   for (const name of ["a", "b", "c"]) assert.equal((await org.scim("POST", "/Users", user(name))).status, 201);
-  // What the alarm does after 30 days is done here by hand, in the object's own file.
+  // The alarm's work after 30 days is done here by hand, in the object's own file.
   await server.kill();
   const files = readdirSync(persist, { recursive: true }).filter((name) => name.endsWith(".sqlite"));
   for (const file of files) {

@@ -1,4 +1,4 @@
-// Who may do what: every call of the Console's API and of SCIM with every credential. Outside of its organisation a
+// The rights: every call of the Console's API and of SCIM with every credential. Outside of its organisation a
 // credential gets 401 and nothing else; inside, a Console token's scope decides.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -10,7 +10,7 @@ import { operations } from "./contract.mjs";
 import { start } from "./harness.mjs";
 
 const URN = "urn:example:badge";
-// What is answered to scope admin and to scope read: "ok" is anything but 401 and 403. The root key may do everything, and
+// The answers to scope admin and to scope read: "ok" is anything but 401 and 403. The root key may do everything, and
 // a SCIM token nothing. tests/console/openapi.rs holds the operations to the routes.
 const RIGHTS = [
   ["listOrgs", 403, 403],
@@ -158,7 +158,7 @@ test("a stranger gets one 401, whatever is asked and whoever exists, and nothing
   const nobody = calls({ org: "nobody", user: mine.user, group: mine.group });
   const [here, nowhere] = [calls(mine), nobody];
   for (const kind of ["console", "scim"]) {
-    // What a token that nobody knows is told.
+    // The answer to an unknown token.
     const one = said(await here[kind][0].make(strangers["another's scim"]));
     for (const [who, token] of Object.entries(strangers)) {
       const incomplete = ["cut off", "not a token"].includes(who);
@@ -166,7 +166,7 @@ test("a stranger gets one 401, whatever is asked and whoever exists, and nothing
       assert.match(expected, /^401 Bearer /);
       for (const [at, call] of here[kind].entries()) {
         if (call.open && who === "none") continue;
-        // The list of all is nobody's organisation: a live token is told that it is not allowed.
+        // The list of all belongs to no organisation: a live token is told that it is not allowed.
         if (call.id === "listOrgs" && ["another's admin", "another's read"].includes(who)) continue;
         for (const [where, asked] of [["here", call], ["nowhere", nowhere[kind][at]]]) {
           const answer = await asked.make(token);

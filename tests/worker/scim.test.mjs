@@ -1,4 +1,4 @@
-// What the Worker promises, in workerd: errors, nested groups, concurrency, rows written.
+// The Worker's promises, in workerd: errors, nested groups, concurrency, rows written.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { GROUP, consoleCall, group, organisation, patch, scimCall, user } from "./client.mjs";

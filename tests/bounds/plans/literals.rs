@@ -98,7 +98,7 @@ fn joined(literal: &str) -> String {
     text.replace("\\\"", "\"")
 }
 
-/// What stands between the places of `format!`.
+/// Returns the text between the places of `format!`.
 fn parts(text: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut rest = text;

@@ -25,7 +25,7 @@ pub(super) fn filled(text: &str) -> String {
     filled + rest
 }
 
-/// What two requests have in common that differ in their sizes only.
+/// Returns the part that two requests have in common that differ in their sizes only.
 pub(super) fn shape(place: super::Place, request: &Request, status: u16) -> String {
     let path = request.path.split('?').next().unwrap_or_default();
     let kind: Vec<&str> = path.split('/').filter(|part| part.len() < 20).collect();

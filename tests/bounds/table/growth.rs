@@ -1,4 +1,4 @@
-//! What a request may store, by the size of the storage: a small multiple of what it sends.
+//! The growth that a request may cause, by the size of the storage: a small multiple of its own size.
 
 use super::Place::Empty;
 use super::{Row, each, post, row};
@@ -10,7 +10,8 @@ const TIMES: u64 = 5;
 /// How many bytes a row that is written may store besides: what is taken away is named in the changes by its id, which has at
 /// most so many.
 const ROW: u64 = 128;
-/// What any request may store besides, in KiB: rows and index entries of a few names, in pages that they share with others.
+/// The growth that any request may cause besides, in KiB: rows and index entries of a few names, in pages that they
+/// share with others.
 const BESIDES: u64 = 96;
 
 /// Returns how many KiB a request may store that sends so many bytes and writes so many rows.

@@ -109,7 +109,7 @@ fn circles() {
             vec!["409 taken", "409 b", "201 c"],
             "userName \"taken\" is taken",
         ),
-        // What the edge refuses is refused for its own reason; the other one then refers to what failed.
+        // An operation that the edge refuses fails for its own reason; the other one then refers to a failed one.
         (
             json!([managed("", "b"), managed("b", "a"), user("a")]),
             vec!["400 invalidSyntax", "201 b", "201 a"],
@@ -163,7 +163,7 @@ fn a_circle_that_comes_again() {
         let other = send(&mut server, &operations, "k-2");
         assert!(results(&other)[0].starts_with("409"), "{operations}: {}", other.body);
         assert_eq!(server.console("")["lastSeq"], seq);
-        // Of one that has changed since, nothing is a repeat.
+        // If it has changed since, nothing is a repeat.
         let changed = format!("/Users/{}", server.get("/Users").body["Resources"][0]["id"].as_str().unwrap());
         server.send("PATCH", &changed, json!({"Operations": [{"op": "add", "path": "title", "value": "t"}]}));
         let late = send(&mut server, &operations, "k-1");
@@ -172,7 +172,7 @@ fn a_circle_that_comes_again() {
     }
 }
 
-/// Somebody who comes back keeps the id of before, so an id taken beforehand is not theirs.
+/// A user who comes back keeps the id of before, so an id taken beforehand is not theirs.
 #[test]
 fn a_circle_with_somebody_who_comes_back() {
     let mut server = Native::new(Dialect::Auto);

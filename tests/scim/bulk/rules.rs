@@ -1,4 +1,4 @@
-//! What is refused, what is answered, and what is left of it in the directory, the feed and the journal.
+//! The refusals and answers of a Bulk request, and their traces in the directory, the feed and the journal.
 
 use super::*;
 use scim_edge::auth::Dialect;
@@ -38,7 +38,7 @@ fn every_method_and_the_form_of_the_answer() {
     assert_eq!(server.get(&format!("/Users/{a}")).text("title"), "u");
 }
 
-/// What is wrong with the envelope refuses the request; what is wrong with one operation is its result.
+/// An error in the envelope refuses the request; an error in one operation is its result.
 #[test]
 fn refusals() {
     let mut server = Native::new(Dialect::Rfc);
@@ -232,7 +232,7 @@ fn a_thousand_operations() {
     assert_eq!(server.console("")["lastSeq"], 1010);
 }
 
-/// Repairs and what was passed over are the journal's, once each; a note of an operation that failed is not kept.
+/// Repairs and skipped parts stand in the journal once each; a note of an operation that failed is not kept.
 #[test]
 fn repairs_and_notes() {
     let mut server = Native::new(Dialect::Auto);
