@@ -12,6 +12,7 @@ pub mod admin;
 pub mod alarm;
 pub mod bucket;
 mod context;
+mod cost;
 mod execute;
 mod import;
 mod jobs;
@@ -21,6 +22,7 @@ pub mod provision;
 pub mod read;
 mod settings;
 mod start;
+mod streams;
 
 pub use admin::check_saml_first;
 pub use context::Context;

@@ -5,16 +5,13 @@
 //! bucket is below zero its callers are refused. Buckets live in memory: an eviction fills them.
 //!
 //! A call that takes access away is never refused, nor is the root key ([`may_refuse`]). Streams that continue in steps
-//! are not charged; [`Streams`] bounds their number.
+//! are not charged; [`streams`](super::streams) bounds their number.
 
 use crate::auth::TokenKind;
 use crate::budget::UNITS_PER_SECOND;
-use crate::directory::admin::Admin;
 use crate::directory::call::{Actor, Ask, Call};
-use crate::directory::query::Query;
-use crate::directory::reply::{Answer, Stored};
 use crate::error::{Code, Error, Result};
-use crate::id::{Timestamp, is_within};
+use crate::id::Timestamp;
 use crate::scim::json;
 use std::collections::BTreeMap;
 
@@ -179,129 +176,6 @@ pub fn may_refuse(call: &Call) -> bool {
 fn is_exempt(call: &Call) -> bool {
     let exempt = matches!(&call.ask, Ask::Admin(admin) if admin.is_exempt_from_budget());
     call.actor == Actor::Root || exempt
-}
-
-/// The units of a call besides those of its work: the way to the object and back.
-pub(super) const CALL_UNITS_LEAST: usize = 500;
-/// The bytes of a call or of a document in an answer that are one unit.
-const BYTES_A_UNIT: usize = 16;
-/// The units of a resource in an answer, besides its bytes.
-const RESOURCE_UNITS: usize = 100;
-/// The units of a member or a group that is named in an answer.
-const NAMED_UNITS: usize = 5;
-
-/// Returns the units of reading a call of so many bytes.
-pub(super) fn reading_units(bytes: usize) -> usize {
-    bytes / BYTES_A_UNIT
-}
-
-/// The units of a row that is skipped, or tested by a condition in SQL.
-const ROW_UNITS: usize = 2;
-/// The characters of documents that SQL reads for one unit, for each term of a filter.
-const CHARACTERS_A_UNIT: usize = 128;
-/// The bytes of a document that are one unit, for each term of a filter that is judged here.
-const JUDGED_A_UNIT: usize = 256;
-
-/// Returns the units of skipping so many rows.
-pub(super) fn skipping_units(rows: i64) -> usize {
-    usize::try_from(rows).unwrap_or(0)
-}
-
-/// Returns the units of a piece that SQL reads for a filter of so many terms. A group or member weighs as many
-/// characters as [`related_weight`] says.
-pub(super) fn looking_units(rows: i64, characters: i64, terms: usize) -> usize {
-    let (rows, characters) = (usize::try_from(rows).unwrap_or(0), usize::try_from(characters).unwrap_or(0));
-    rows * (ROW_UNITS + terms / 2) + characters.saturating_mul(terms) / CHARACTERS_A_UNIT
-}
-
-/// Returns the weight of a group or member in characters of documents, for a condition with so many passes over those
-/// of a row and so many terms.
-pub(super) fn related_weight(passes: usize, terms: usize) -> i64 {
-    let weight = if passes == 0 { 0 } else { NAMED_UNITS * CHARACTERS_A_UNIT * passes / terms.max(1) + 32 };
-    weight as i64
-}
-
-/// Returns the units of reading a document of so many bytes and judging it by so many terms.
-pub(super) fn judging_units(bytes: usize, terms: usize) -> usize {
-    bytes / BYTES_A_UNIT + terms * (1 + bytes / JUDGED_A_UNIT)
-}
-
-/// Returns the units of reading so many groups or members and judging each by so many terms.
-pub(super) fn related_judging_units(count: usize, terms: usize) -> usize {
-    count * (NAMED_UNITS + terms)
-}
-
-/// Returns the units of reading and writing so many groups or members.
-pub(super) fn naming_units(read: usize) -> usize {
-    read * NAMED_UNITS
-}
-
-/// Returns the units of reading and writing an answer.
-pub(super) fn answering_units(answer: &Answer) -> usize {
-    let stored = |one: &Stored| {
-        let named = one.groups.len() + one.members.as_ref().map_or(0, Vec::len);
-        RESOURCE_UNITS + one.doc.get().len() / BYTES_A_UNIT + named * NAMED_UNITS
-    };
-    match answer {
-        Answer::Created(one) | Answer::Resource(one) => stored(one),
-        Answer::List { resources, .. } => resources.iter().map(stored).sum(),
-        Answer::Bulk(done) => done.len() * RESOURCE_UNITS,
-        Answer::Json(text) | Answer::New(text) | Answer::Stale { schemas: text, .. } => text.get().len() / BYTES_A_UNIT,
-        Answer::Tagged { body, .. } => body.as_ref().map_or(0, |text| text.get().len() / BYTES_A_UNIT),
-        Answer::Preview { outcome, changes, .. } => {
-            changes.get().len() / BYTES_A_UNIT + outcome.as_ref().as_ref().map_or(0, answering_units)
-        }
-        Answer::Nothing | Answer::Allowed | Answer::Piece { .. } => 0,
-    }
-}
-
-/// The running snapshots and parts of imports. Each is identified by its request; all its calls have that id.
-#[derive(Debug, Default)]
-pub(super) struct Streams(BTreeMap<String, Timestamp>);
-
-/// The most that may run at once.
-const STREAMS: usize = 2;
-/// The time after its last call for which one is believed to continue, in milliseconds: the client may have hung up.
-const FORGOTTEN_AFTER: i64 = 30_000;
-
-impl Streams {
-    /// Admits a call that begins a stream or continues one. A continuing one is never refused: its answer has begun.
-    ///
-    /// # Errors
-    /// 429 with `Retry-After`, if enough are running.
-    pub(super) fn enter(&mut self, call: &Call, now: Timestamp) -> Result<()> {
-        let goes_on = match &call.ask {
-            Ask::Read(Query::Snapshot { position }) => position.is_some(),
-            Ask::Admin(Admin::ImportLines { line, .. }) => *line > 1,
-            _ => return Ok(()),
-        };
-        self.0.retain(|_, last| is_within(now, *last, FORGOTTEN_AFTER));
-        let id = call.request.as_str();
-        let known = goes_on || call.actor == Actor::Root || self.0.contains_key(id);
-        if !known && self.0.len() >= STREAMS {
-            let error = Error::new(
-                Code::TooManyStreams,
-                "Two snapshots or parts of an import are under way for this organisation already. Try again when one of \
-                 them has ended; one that was broken off is forgotten after 30 seconds.",
-            );
-            return Err(Error { retry_after: Some(FORGOTTEN_AFTER / 1000), ..error });
-        }
-        self.0.insert(id.to_owned(), now);
-        Ok(())
-    }
-
-    /// Forgets a stream that has ended.
-    pub(super) fn leave(&mut self, call: &Call, outcome: &Result<Answer>) {
-        let goes_on = match (&call.ask, outcome) {
-            (_, Err(_)) => false,
-            (Ask::Read(Query::Snapshot { .. }), Ok(Answer::Piece { next, .. })) => next.is_some(),
-            (Ask::Admin(Admin::ImportLines { last, .. }), _) => !last,
-            _ => return,
-        };
-        if !goes_on {
-            self.0.remove(call.request.as_str());
-        }
-    }
 }
 
 #[cfg(test)]

@@ -9,13 +9,13 @@ use crate::directory::scim::Command;
 use crate::error::{Error, Result};
 use crate::id::{OrgId, Timestamp, TokenHash};
 use crate::org::admin::{self, erase, schemas, tokens};
-use crate::org::context::Context;
+use crate::org::context::{Context, ScimRequest};
 use crate::org::memory::Memory;
 use crate::org::provision::{preview, run};
 use crate::org::read::search::Searched;
 use crate::org::read::search::scan::Scan;
 use crate::org::read::{feed, organisation, search, snapshot, state};
-use crate::org::{access, address, bucket, import, journal, start};
+use crate::org::{access, address, cost, import, journal, start};
 use crate::scim::json;
 use crate::scim::schema::Types;
 use crate::store::{Sql, schema};
@@ -50,7 +50,7 @@ pub struct Pending {
 /// 3. The schema is up to date.
 /// 4. The token is alive. Only then the request is read; the token fits, and the organisation allows it.
 /// 5. The edge read the request under the schemas that hold now; otherwise it gets them and nothing else happens.
-/// 6. The object time of its token is not used up, and few streams are running ([`bucket`]); otherwise it is refused.
+/// 6. The object time of its token is not used up, and few streams are running ([`bucket`](super::bucket)); otherwise it is refused.
 /// 7. The request runs in one transaction; a search that no index answers runs in steps, without one.
 /// 8. A refusal, or a request that was skipped in part and changed nothing, is written down.
 /// 9. After a fault of the service or of the platform, memory is read anew: it may have noted data that the storage did
@@ -135,7 +135,7 @@ fn run_call(
         return answer_with(Err(error));
     }
     let budget = Budget::new();
-    budget.charge(bucket::reading_units(context.bytes));
+    budget.charge(cost::reading_units(context.bytes));
     let outcome = match &call.ask {
         Ask::Read(Query::Changes { after, limit, .. }) => match feed::page(sql, &memory.types, *after, *limit) {
             Ok((_, true)) if context.now < until => {
@@ -155,7 +155,11 @@ fn run_call(
                 Some(Err(error)) => Err(error),
             }
         }
-        Ask::Preview(command) => match preview::begin_preview(sql, memory, command, &call, &caller, context, &budget) {
+        Ask::Preview(command) => match preview::begin_preview(
+            sql,
+            memory,
+            ScimRequest { command, call: &call, caller: &caller, context, budget: &budget },
+        ) {
             Ok(Searched::At(answer)) => Ok(answer),
             Ok(Searched::Scan(scan)) => {
                 return take_step(sql, memory, Pending { scan, call, caller, budget }, context.now);
@@ -185,7 +189,11 @@ fn run_call(
             caller.token.as_deref(),
             &budget,
         ) {
-            None => run::run_command(sql, memory, command, &call, &caller, context, &budget),
+            None => run::run_command(
+                sql,
+                memory,
+                ScimRequest { command, call: &call, caller: &caller, context, budget: &budget },
+            ),
             Some(Ok(Searched::At(answer))) => Ok(answer),
             Some(Ok(Searched::Scan(scan))) => {
                 return take_step(sql, memory, Pending { scan, call, caller, budget }, context.now);

@@ -7,13 +7,13 @@ use crate::directory::reply::Answer;
 use crate::error::Result;
 use crate::id::{Ids, Timestamp};
 use crate::org::access::Caller;
-use crate::org::bucket;
 use crate::org::import::state::Writing;
 use crate::org::journal::evidence::Evidence;
 use crate::org::journal::unsaved::Unsaved;
 use crate::org::provision::guard::Lately;
 use crate::org::provision::history::Added;
 use crate::org::read::pages::Pages;
+use crate::org::{bucket, cost, streams};
 use crate::scim::schema::Types;
 use std::rc::Rc;
 
@@ -47,7 +47,7 @@ pub struct Memory {
     /// The bucket that the last call was charged to, if it was charged.
     charged: Option<Charged>,
     /// The transfers that take many calls.
-    streams: bucket::Streams,
+    streams: streams::Streams,
 }
 
 impl Memory {
@@ -90,7 +90,7 @@ impl Memory {
         self.streams.leave(call, outcome);
         self.charged = None;
         if let (Some(buckets), Some(token), false) = (&mut self.buckets, &caller.token, call.ask.is_stream()) {
-            budget.charge(bucket::CALL_UNITS_LEAST + outcome.as_ref().map_or(0, bucket::answering_units));
+            budget.charge(cost::CALL_UNITS_LEAST + outcome.as_ref().map_or(0, cost::answering_units));
             buckets.charge(charged_kind(call), token, budget.spent(), now);
             self.charged = Some(Charged(charged_kind(call), token.clone()));
         }
@@ -114,7 +114,7 @@ impl Memory {
     /// Charges one more piece of an answer with the groups and members that were read for it.
     pub fn charge_piece(&mut self, Charged(kind, token): &Charged, read: usize, now: Timestamp) {
         if let Some(buckets) = &mut self.buckets {
-            buckets.charge(*kind, token, bucket::naming_units(read) as u64, now);
+            buckets.charge(*kind, token, cost::naming_units(read) as u64, now);
         }
     }
 }

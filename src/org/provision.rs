@@ -4,6 +4,8 @@
 pub(crate) mod apply;
 pub(crate) mod bulk;
 pub(crate) mod clearing;
+mod delta;
+pub(crate) mod document;
 pub(crate) mod gate;
 pub(crate) mod groups;
 pub(crate) mod growth;

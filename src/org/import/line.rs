@@ -3,7 +3,7 @@
 
 use crate::error::{Code, Error, Result, quoted};
 use crate::id::{GroupId, MemberId, NUMBER_MAX, Timestamp, UserId};
-use crate::org::provision::{gate, groups, users};
+use crate::org::provision::{document, gate};
 use crate::scim::resource::{self, Read};
 use crate::scim::schema::{ResourceType, Types};
 use crate::scim::{extension, json};
@@ -118,7 +118,7 @@ fn read_user(mut fields: LineFields, types: &Types, now: Timestamp) -> Result<Li
         return Err(invalid_line("active and attributes.active differ."));
     }
     gate::check_imported(&types.user, &attributes)?;
-    let content = users::user_content(&types.user, &attributes, true);
+    let content = document::user_content(&types.user, &attributes, true);
     Ok(Line::User(id, Box::new(content), marks))
 }
 
@@ -132,7 +132,7 @@ fn read_group(mut fields: LineFields, types: &Types, now: Timestamp) -> Result<L
     }
     let attributes = canonical_attributes(&types.group, attributes)?;
     gate::check_imported(&types.group, &attributes)?;
-    let content = groups::group_content(&types.group, &attributes);
+    let content = document::group_content(&types.group, &attributes);
     Ok(Line::Group(id, Box::new(content), marks))
 }
 

@@ -2,8 +2,8 @@
 
 use super::line::{self, Line, put_resource};
 use super::state::{
-    IMPORT, ImportJob, Phase, clear_received, conflict, error_at, import_status, job_shown, may_replace_directory,
-    save_job, stored_job, way_out,
+    IMPORT, ImportJob, Phase, clear_received, error_at, import_status, job_shown, may_replace_directory, save_job,
+    stored_job, way_out,
 };
 use crate::directory::console::{ImportPart, ImportState};
 use crate::directory::reply::Answer;
@@ -22,7 +22,7 @@ const PART_MAX: i64 = 100_000;
 pub(super) fn begin_import(sql: &dyn Sql, org: &OrgId, scim_enabled: bool, now: Timestamp) -> Result<Answer> {
     let before = stored_job(sql)?.unwrap_or_default();
     if matches!(before.phase.state(), ImportState::Checking | ImportState::Writing) {
-        return Err(conflict(
+        return Err(Error::new(
             Code::ImportState,
             format!("An import is {} now. Wait for its end.", before.phase.state()),
         ));
@@ -43,10 +43,10 @@ pub(super) fn begin_import(sql: &dyn Sql, org: &OrgId, scim_enabled: bool, now: 
 pub(super) fn end_import(sql: &dyn Sql, now: Timestamp) -> Result<Answer> {
     let job = job_shown(sql)?;
     if job.phase.state() == ImportState::Writing {
-        return Err(conflict(Code::ImportState, "The import is being written and can no longer be given up."));
+        return Err(Error::new(Code::ImportState, "The import is being written and can no longer be given up."));
     }
     if job.half {
-        return Err(conflict(
+        return Err(Error::new(
             Code::ImportState,
             format!("An import broke off while it was written. {}", way_out(&job)),
         ));
@@ -67,14 +67,14 @@ pub(super) fn receive_lines(
 ) -> Result<Answer> {
     let job = job_shown(sql)?;
     if job.phase != Phase::Receiving {
-        return Err(conflict(
+        return Err(Error::new(
             Code::ImportState,
             format!("This import is {} and takes no more parts.", job.phase.state()),
         ));
     }
     let arrived = store::find_part(sql, part)?.map_or(0, |part| part.lines);
     if line > 1 && arrived != line - 1 {
-        return Err(conflict(Code::ImportPartTwice, format!("Part {part} was sent twice at once. Send it again.")));
+        return Err(Error::new(Code::ImportPartTwice, format!("Part {part} was sent twice at once. Send it again.")));
     }
     // Every line is read before anything is written.
     let mut read = Vec::new();
@@ -124,13 +124,13 @@ pub(super) fn finish_import(
         return set_going(sql, &again, now);
     }
     if job.phase != Phase::Receiving {
-        return Err(conflict(Code::ImportState, format!("This import is {} already.", job.phase.state())));
+        return Err(Error::new(Code::ImportState, format!("This import is {} already.", job.phase.state())));
     }
     may_replace_directory(sql, settings.scim_enabled, job.half)?;
     let parts = store::all_parts(sql)?;
     for (wanted, part) in (1..).zip(&parts) {
         if part.part != wanted {
-            return Err(conflict(
+            return Err(Error::new(
                 Code::ImportPartMissing,
                 format!("Part {wanted} is missing. Send it, then finish again."),
             ));
@@ -138,7 +138,7 @@ pub(super) fn finish_import(
         if !part.whole {
             let detail =
                 format!("Part {wanted} broke off after line {}. Send it again, then finish again.", part.lines);
-            return Err(conflict(Code::ImportPartIncomplete, detail));
+            return Err(Error::new(Code::ImportPartIncomplete, detail));
         }
     }
     let lines = parts.iter().map(|part| part.lines).sum::<i64>();

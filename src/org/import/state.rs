@@ -143,7 +143,7 @@ pub(crate) fn directory_busy(writing: Writing, org: &OrgId) -> Error {
 pub(super) fn may_replace_directory(sql: &dyn Sql, scim_enabled: bool, half: bool) -> Result<()> {
     let totals = changes::read_head(sql)?.totals;
     if scim_enabled && !half && (totals.users, totals.groups) != (0, 0) {
-        return Err(conflict(
+        return Err(Error::new(
             Code::DirectoryInUse,
             "An import replaces the directory, and this one is in use: it is not empty and SCIM is enabled. Disable \
              SCIM first.",
@@ -204,8 +204,4 @@ pub(super) fn no_import() -> Error {
 pub(super) fn error_at(key: i64, code: Code, detail: impl std::fmt::Display) -> Error {
     let place = line_place(key);
     Error::new(code, format!("P{}: {detail}", place.trim_start_matches('p')))
-}
-
-pub(super) fn conflict(code: Code, detail: impl Into<String>) -> Error {
-    Error::new(code, detail)
 }

@@ -6,6 +6,7 @@
 //! judges only what a request changes: a value that equals the stored one is not judged, and a stored value that breaks
 //! a rule of today stays, with one note. Out of scope: who may be removed from a group or deactivated (the guard).
 
+use super::document::Attributes;
 use super::mutation::Mutation;
 use crate::directory::options::Options;
 use crate::error::{Code, Error, Result, quoted};
@@ -14,17 +15,14 @@ use crate::scim::difference::differing;
 use crate::scim::member::listed;
 use crate::scim::resource::{check_growth, check_size};
 use crate::scim::schema::ResourceType;
-use crate::scim::{binary, constraints, extension, json, limits, names, unregistered};
-use serde_json::{Map, Value};
-
-/// The attributes of a resource by their names, as a document holds them.
-pub(crate) type Attributes = Map<String, Value>;
+use crate::scim::{binary, constraints, extension, limits, names, unregistered};
+use serde_json::Value;
 
 /// A proposed resource, before it is judged.
 pub(crate) struct Proposal<'a> {
     /// The type of the resource, with the organisation's extensions.
     pub(crate) kind: &'a ResourceType,
-    /// The attributes as [`stored_attributes`] returns them; `None` for a new resource.
+    /// The attributes as [`stored_attributes`](super::document::stored_attributes) returns them; `None` for a new resource.
     pub(crate) old: Option<&'a Attributes>,
     /// The proposed attributes.
     pub(crate) new: Attributes,
@@ -60,17 +58,6 @@ pub(crate) struct Passed {
     pub(crate) notes: Vec<String>,
     /// The parts that the request mentioned.
     pub(crate) said: Mentions,
-}
-
-/// Returns the attributes of a stored document, without `schemas`, which follows from them; those of registered
-/// extensions in their schemas' spelling.
-///
-/// # Errors
-/// Internal only.
-pub(crate) fn stored_attributes(kind: &ResourceType, doc: &str) -> Result<Attributes> {
-    let mut map: Attributes = json::own(doc)?;
-    map.remove("schemas");
-    Ok(extension::adopted(kind, map))
 }
 
 /// Judges a change. In this order:

@@ -1,12 +1,13 @@
 //! Groups: created, replaced, patched, deleted (RFC 7644 sections 3.3 to 3.6). Flat, and their members are rows.
 
 use super::clearing::CLEAR;
-use super::gate::{self, Attributes, Mentions, Passed, Proposal};
+use super::delta::Delta;
+use super::document::{Attributes, group_content, group_to_stored, parse_attributes, stored_attributes};
+use super::gate::{self, Mentions, Passed, Proposal};
 use super::growth;
-use super::membership::{self, Delta, Judged};
+use super::membership::{self, Judged};
 use super::mutation::Mutation;
 use super::unregistered;
-use super::users::parse_attributes;
 use crate::directory::reply::{Answer, Stored};
 use crate::directory::scim::{GroupOperation, Members};
 use crate::error::{Code, Error, Result, quoted};
@@ -14,13 +15,11 @@ use crate::fold::fold;
 use crate::id::{GroupId, MemberId, Seq};
 use crate::org::read::related;
 use crate::scim::difference::difference;
-use crate::scim::json;
 use crate::scim::patch::{self, Op};
-use crate::scim::resource::{Resource, keep_nulls, schemas};
-use crate::scim::schema::{Kinds, ResourceType};
+use crate::scim::resource::{Resource, keep_nulls};
+use crate::scim::schema::Kinds;
 use crate::scim::unregistered::Unresolved;
 use crate::store::changes::Kind as ChangeKind;
-use crate::store::folded::folded;
 use crate::store::groups::{self as store, Group, GroupContent};
 use crate::store::{Sql, due, members, tombstones};
 use serde_json::{Value, json};
@@ -82,11 +81,8 @@ pub(crate) fn replace_group(
     ids: Option<&[MemberId]>,
 ) -> Result<Answer> {
     gate::may_push(mutation.options)?;
-    let old = store::by_id(mutation.sql, id)?.ok_or_else(|| not_found(id))?;
-    mutation.changes_at(id.as_str(), old.seq);
-    mutation.spend_document(&old.content.doc)?;
     let kind = &mutation.types.group;
-    let stored = gate::stored_attributes(kind, &old.content.doc)?;
+    let (old, stored) = open_group(mutation, id)?;
     let mut new = unregistered::proposed_attributes(mutation, kind, group, Some(&stored))?;
     keep_nulls(kind, &group.nulls, &stored, &mut new);
     if !new.contains_key("externalId")
@@ -115,11 +111,8 @@ pub(crate) fn patch_group(
     answer: Option<Members>,
 ) -> Result<Answer> {
     gate::may_push(mutation.options)?;
-    let old = store::by_id(mutation.sql, id)?.ok_or_else(|| not_found(id))?;
-    mutation.changes_at(id.as_str(), old.seq);
-    mutation.spend_document(&old.content.doc)?;
     let kind = &mutation.types.group;
-    let stored = gate::stored_attributes(kind, &old.content.doc)?;
+    let (old, stored) = open_group(mutation, id)?;
     let mut new = stored.clone();
     let mut delta = Delta::default();
     let mut of_attributes = Vec::new();
@@ -178,6 +171,15 @@ pub(crate) fn delete_group(mutation: &mut Mutation<'_>, id: &GroupId) -> Result<
     mutation.totals.groups -= 1;
     mutation.add_change(ChangeKind::Deleted, "Group", id.as_str(), Some(before));
     Ok(Answer::Nothing)
+}
+
+/// Reads the group that a request changes, and its attributes.
+fn open_group(mutation: &mut Mutation<'_>, id: &GroupId) -> Result<(Group, Attributes)> {
+    let group = store::by_id(mutation.sql, id)?.ok_or_else(|| not_found(id))?;
+    mutation.changes_at(id.as_str(), group.seq);
+    mutation.spend_document(&group.content.doc)?;
+    let stored = stored_attributes(&mutation.types.group, &group.content.doc)?;
+    Ok((group, stored))
 }
 
 /// Stores the differences from the `stored` attributes and members, with one new version; writes nothing if there are
@@ -256,40 +258,11 @@ fn check_free(sql: &dyn Sql, content: &GroupContent, old: Option<&Group>) -> Res
     Ok(())
 }
 
-pub(crate) fn group_content(kind: &ResourceType, attributes: &Attributes) -> GroupContent {
-    let mut doc = attributes.clone();
-    doc.insert("schemas".to_owned(), schemas(kind, attributes));
-    let text = |name: &str| attributes.get(name).and_then(Value::as_str);
-    let display_name = text("displayName").unwrap_or_default().to_owned();
-    GroupContent {
-        display_name_key: fold(&display_name),
-        display_name,
-        external_id: text("externalId").map(str::to_owned),
-        folded: folded(&doc),
-        doc: Value::Object(doc).to_string(),
-    }
-}
-
 fn load_shown(sql: &dyn Sql, group: Group, shown: Members) -> Result<Stored> {
     match (shown, group.key) {
-        (Members::Hidden, _) => to_stored(group),
-        (Members::Shown, key) => related::with_members(sql, key, to_stored(group)?),
+        (Members::Hidden, _) => group_to_stored(group),
+        (Members::Shown, key) => related::with_members(sql, key, group_to_stored(group)?),
     }
-}
-
-/// Returns a group as it travels, without its members.
-pub(crate) fn to_stored(group: Group) -> Result<Stored> {
-    Ok(Stored {
-        id: group.id.to_string(),
-        doc: json::raw(group.content.doc)?,
-        version: group.version,
-        created: group.created,
-        modified: group.modified,
-        group: false,
-        groups: Vec::new(),
-        members: None,
-        rest: None,
-    })
 }
 
 fn already_taken(code: Code, attribute: &str, value: &str, taken: &Group) -> Error {

@@ -5,15 +5,13 @@
 //! filter names none, one reading of the stored members, whatever the number of operations and filters. From then on
 //! members are integer keys: SQL writes the feed's ids of them.
 
+use super::delta::{Delta, Question};
 use super::mutation::Mutation;
-use crate::budget::Budget;
 use crate::error::{Code, Error, Result, excerpt};
-use crate::id::{MemberId, Seq};
-use crate::scim::filter::Filter;
-use crate::scim::member::{self, Judge, listed, nested};
+use crate::id::Seq;
+use crate::scim::member::{Judge, listed, nested};
 use crate::store::Sql;
 use crate::store::members::{self, ResolvedId};
-use std::collections::BTreeMap;
 
 /// The most memberships that one request changes, and the largest group on which a filter is tried.
 pub(crate) const MEMBERSHIPS_MAX: usize = 100_000;
@@ -23,129 +21,6 @@ const MEMBERS_A_CHANGE: usize = 4_000;
 const ROW_UNITS: usize = 10;
 /// The deleted ids that have a note each.
 const DELETED_NOTED: usize = 19;
-
-/// The net effect of a request's operations on one group's members.
-#[derive(Debug, Default)]
-pub(crate) struct Delta<'a> {
-    /// The number of the operation, from 1.
-    step: u32,
-    /// The operation that named the whole list: earlier ones no longer count, and a member that is not wanted since
-    /// must go.
-    whole: Option<u32>,
-    /// The ids that operations named; a request may name very many, in many operations.
-    said: BTreeMap<&'a str, NamedMember>,
-    /// Filters that remove stored members which were not named.
-    unwanted: Vec<Judge<'a>>,
-    /// Questions that only the storage can answer.
-    questions: Vec<Question<'a>>,
-}
-
-#[derive(Debug)]
-struct NamedMember {
-    /// The first operation that named the id, and the last.
-    first: u32,
-    last: u32,
-    /// True if it is a member after the last one.
-    wanted: bool,
-    /// True if any operation added it, even if it was removed later: it must be a user.
-    added: bool,
-}
-
-/// A question: did a filter find a member who was stored and not named before that operation?
-#[derive(Debug)]
-struct Question<'a> {
-    step: u32,
-    filter: &'a Filter,
-    /// The ids that the filter names; `None` if it is the filter after the first `before` of [`Delta::unwanted`].
-    named: Option<Vec<&'a str>>,
-    before: usize,
-}
-
-impl<'a> Delta<'a> {
-    pub(crate) fn add_members(&mut self, ids: &'a [MemberId]) {
-        self.step += 1;
-        ids.iter().for_each(|id| self.note_id(id.as_str(), true));
-    }
-
-    pub(crate) fn remove_members(&mut self, ids: &'a [MemberId]) {
-        self.step += 1;
-        ids.iter().for_each(|id| self.note_id(id.as_str(), false));
-    }
-
-    pub(crate) fn replace_members(&mut self, ids: &'a [MemberId]) {
-        self.add_members(ids);
-        self.whole = Some(self.step);
-        if self.questions.is_empty() {
-            self.unwanted.clear();
-        }
-    }
-
-    /// Removes the members that a filter finds.
-    ///
-    /// # Errors
-    /// 400 `tooMany` beyond the budget.
-    pub(crate) fn remove_matching(&mut self, filter: &'a Filter, budget: &Budget) -> Result<()> {
-        self.step += 1;
-        if let Some(ids) = member::named(filter) {
-            ids.into_iter().for_each(|id| self.note_id(id, false));
-            return Ok(());
-        }
-        let judge = Judge::new(filter);
-        budget.spend_each(self.said.len(), judge.terms())?;
-        let (step, whole) = (self.step, self.whole);
-        for (id, said) in &mut self.said {
-            if said.still_counts(whole) && said.wanted && judge.fits(id) {
-                (said.last, said.wanted) = (step, false);
-            }
-        }
-        if self.whole.is_none() {
-            self.unwanted.push(judge);
-        }
-        Ok(())
-    }
-
-    /// Replaces the members that a filter finds; [`judge_delta`] refuses if there are none.
-    ///
-    /// # Errors
-    /// 400 `tooMany` beyond the budget.
-    pub(crate) fn replace_matching(&mut self, filter: &'a Filter, ids: &'a [MemberId], budget: &Budget) -> Result<()> {
-        let (named, judge) = (member::named(filter), Judge::new(filter));
-        let is_member = |said: &NamedMember| said.still_counts(self.whole) && said.wanted;
-        let found = match &named {
-            Some(ids) => ids.iter().any(|id| self.said.get(id).is_some_and(is_member)),
-            None => {
-                budget.spend_each(self.said.len(), judge.terms())?;
-                self.said.iter().any(|(id, said)| is_member(said) && judge.fits(id))
-            }
-        };
-        if !found {
-            // No stored member is left after an operation that named the whole list.
-            let named = if self.whole.is_some() { Some(Vec::new()) } else { named };
-            self.questions.push(Question { step: self.step + 1, filter, named, before: self.unwanted.len() });
-        }
-        self.remove_matching(filter, budget)?;
-        ids.iter().for_each(|id| self.note_id(id.as_str(), true));
-        Ok(())
-    }
-
-    fn note_id(&mut self, id: &'a str, wanted: bool) {
-        let step = self.step;
-        let said = self.said.entry(id).or_insert(NamedMember { first: step, last: step, wanted, added: false });
-        (said.last, said.wanted, said.added) = (step, wanted, said.added || wanted);
-    }
-
-    /// Returns true if a stored member is decided, because an operation before that one named it.
-    fn named_before(&self, id: &str, step: u32) -> bool {
-        self.said.get(id).is_some_and(|said| said.first < step)
-    }
-}
-
-impl NamedMember {
-    /// Returns false if an operation named the whole list since.
-    fn still_counts(&self, whole: Option<u32>) -> bool {
-        whole.is_none_or(|whole| self.last >= whole)
-    }
-}
 
 /// The answers of the storage to a delta.
 pub(crate) struct Judged<'a> {

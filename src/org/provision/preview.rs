@@ -2,13 +2,12 @@
 //! is written, counted or remembered.
 
 use super::run::{self, CommandOutcome};
-use crate::budget::Budget;
 use crate::directory::call::Call;
 use crate::directory::reply::Answer;
 use crate::directory::scim::Command;
 use crate::error::{Error, Result};
-use crate::org::access::{self, Caller};
-use crate::org::context::Context;
+use crate::org::access;
+use crate::org::context::ScimRequest;
 use crate::org::memory::Memory;
 use crate::org::read::feed;
 use crate::org::read::related::{self, HELD};
@@ -22,15 +21,8 @@ const SHOWN: i64 = 1000;
 const SHOWN_BYTES: usize = 1024 * 1024;
 
 /// Returns the preview of a command, or the first step towards it.
-pub(crate) fn begin_preview(
-    sql: &dyn Sql,
-    memory: &mut Memory,
-    command: &Command,
-    call: &Call,
-    caller: &Caller,
-    context: &Context<'_>,
-    budget: &Budget,
-) -> Result<Searched> {
+pub(crate) fn begin_preview(sql: &dyn Sql, memory: &mut Memory, request: ScimRequest<'_>) -> Result<Searched> {
+    let ScimRequest { command, call, caller, budget, .. } = request;
     if !caller.settings.scim_enabled {
         return nothing_changed(&memory.types, Err(access::switched_off(&call.org)), call).map(Searched::At);
     }
@@ -41,25 +33,18 @@ pub(crate) fn begin_preview(
         Some(Ok(Searched::At(answer))) => nothing_changed(&memory.types, Ok(answer), call).map(Searched::At),
         Some(Ok(scan)) => Ok(scan),
         Some(Err(error)) => nothing_changed(&memory.types, Err(error), call).map(Searched::At),
-        None => run_and_roll_back(sql, memory, command, call, caller, context, budget).map(Searched::At),
+        None => run_and_roll_back(sql, memory, request).map(Searched::At),
     }
 }
 
 /// Runs the command, reads its effects, and fails, so that the transaction rolls back.
-fn run_and_roll_back(
-    sql: &dyn Sql,
-    memory: &Memory,
-    command: &Command,
-    call: &Call,
-    caller: &Caller,
-    context: &Context<'_>,
-    budget: &Budget,
-) -> Result<Answer> {
+fn run_and_roll_back(sql: &dyn Sql, memory: &Memory, request: ScimRequest<'_>) -> Result<Answer> {
+    let call = request.call;
     let mut scratch = memory.scratch();
     let mut seen = None;
     let result = sql.transaction(&mut || {
         let before = changes::read_head(sql)?.seq;
-        let outcome = run::attempt_command(sql, &mut scratch, command, call, caller, context, budget);
+        let outcome = run::attempt_command(sql, &mut scratch, request);
         let count = changes::read_head(sql)?.seq - before;
         seen = Some((outcome, feed::shown(sql, &memory.types, before, (SHOWN, SHOWN_BYTES))?.0, count));
         Err(Error::internal("a preview is taken back"))

@@ -4,15 +4,12 @@ use super::apply::apply_command;
 use super::guard::{Lately, Watch};
 use super::mutation::Mutation;
 use super::{bulk, groups, precondition, users};
-use crate::budget::Budget;
-use crate::directory::call::Call;
 use crate::directory::options::Guard;
 use crate::directory::reply::Answer;
 use crate::directory::scim::{Command, Members};
 use crate::error::Result;
 use crate::id::{Ids, Timestamp};
-use crate::org::access::Caller;
-use crate::org::context::Context;
+use crate::org::context::ScimRequest;
 use crate::org::journal::target::{BULK, command_target};
 use crate::org::journal::traffic::Outcome;
 use crate::org::journal::write;
@@ -46,17 +43,9 @@ impl CommandOutcome {
 }
 
 /// Runs one SCIM command, and writes down the skipped parts of one that changed nothing.
-pub(crate) fn run_command(
-    sql: &dyn Sql,
-    memory: &mut Memory,
-    command: &Command,
-    call: &Call,
-    caller: &Caller,
-    context: &Context<'_>,
-    budget: &Budget,
-) -> Result<Answer> {
-    let CommandOutcome { answer, notes, loss, outcome, bytes, .. } =
-        attempt_command(sql, memory, command, call, caller, context, budget)?;
+pub(crate) fn run_command(sql: &dyn Sql, memory: &mut Memory, request: ScimRequest<'_>) -> Result<Answer> {
+    let ScimRequest { command, call, caller, context, .. } = request;
+    let CommandOutcome { answer, notes, loss, outcome, bytes, .. } = attempt_command(sql, memory, request)?;
     // Losses while the guard is released count too; without a guard nothing is counted.
     match (&mut memory.guard, caller.settings.options.guard()) {
         (Some(lately), Some(_)) => loss.into_iter().for_each(|loss| lately.add_loss(loss)),
@@ -81,15 +70,8 @@ pub(crate) fn run_command(
 ///
 /// All statements run synchronously inside one `transactionSync`, so no other event of the object comes between a check
 /// and the write that relies on it, and an error or a panic takes every row back.
-pub(crate) fn attempt_command(
-    sql: &dyn Sql,
-    memory: &mut Memory,
-    command: &Command,
-    call: &Call,
-    caller: &Caller,
-    context: &Context<'_>,
-    budget: &Budget,
-) -> Result<CommandOutcome> {
+pub(crate) fn attempt_command(sql: &dyn Sql, memory: &mut Memory, request: ScimRequest<'_>) -> Result<CommandOutcome> {
+    let ScimRequest { command, call, caller, context, budget } = request;
     match command {
         Command::Discover => return Ok(CommandOutcome::without_notes(Answer::Allowed)),
         Command::GetUser { .. } | Command::GetGroup { .. } => {

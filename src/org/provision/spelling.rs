@@ -5,7 +5,7 @@
 //! The meaning of a document stays the same, so no version, no change and no time is written. A value that does not fit
 //! its schema stays as it is.
 
-use super::{gate, groups, users};
+use super::document;
 use crate::error::Result;
 use crate::id::Timestamp;
 use crate::org::memory::Memory;
@@ -124,14 +124,14 @@ pub(crate) fn is_due(sql: &dyn Sql) -> Result<bool> {
 /// Returns the document as it would be written today; `None` if it is stored so.
 fn spell_document(memory: &Memory, kinds: Kinds, stored: &SpelledDocument) -> Result<Option<SpelledDocument>> {
     let kind = memory.types.of(kinds);
-    let attributes = gate::stored_attributes(kind, &stored.doc)?;
+    let attributes = document::stored_attributes(kind, &stored.doc)?;
     let (doc, folded) = match kinds {
         Kinds::Users => {
-            let content = users::user_content(kind, &attributes, true);
+            let content = document::user_content(kind, &attributes, true);
             (content.doc, content.folded)
         }
         Kinds::Groups => {
-            let content = groups::group_content(kind, &attributes);
+            let content = document::group_content(kind, &attributes);
             (content.doc, content.folded)
         }
     };

@@ -2,7 +2,8 @@
 //! `active` changes only when a request mentions it, and a request that changes nothing writes nothing.
 
 use super::clearing::CLEAR;
-use super::gate::{self, Attributes, Mentions, Passed, Proposal};
+use super::document::{Attributes, parse_attributes, stored_attributes, user_content, user_to_stored};
+use super::gate::{self, Mentions, Passed, Proposal};
 use super::growth;
 use super::membership::MEMBERSHIPS_MAX;
 use super::mutation::Mutation;
@@ -14,14 +15,13 @@ use crate::fold::fold;
 use crate::id::UserId;
 use crate::org::read::related;
 use crate::scim::difference::difference;
+use crate::scim::names;
 use crate::scim::patch::{self, Op, Operation};
-use crate::scim::resource::{Resource, keep_nulls, schemas};
-use crate::scim::schema::{Kinds, ResourceType};
+use crate::scim::resource::{Resource, keep_nulls};
+use crate::scim::schema::Kinds;
 use crate::scim::unregistered::Unresolved;
-use crate::scim::{json, names};
 use crate::store::changes::Kind as ChangeKind;
-use crate::store::folded::folded;
-use crate::store::users::{self as store, User, UserContent};
+use crate::store::users::{self as store, User};
 use crate::store::{Sql, due, memberships, tombstones};
 use serde_json::{Value, json};
 
@@ -59,7 +59,7 @@ pub(crate) fn create_user(mutation: &mut Mutation<'_>, user: &Resource) -> Resul
         (Some(same), _)
             if parse_attributes(&same.content.doc)? == *proposed && mutation.is_repeat_of(same.id.as_str())? =>
         {
-            return Ok(Answer::Created(Box::new(to_stored(same.clone())?)));
+            return Ok(Answer::Created(Box::new(user_to_stored(same.clone())?)));
         }
         (Some(name), Some(external)) if name.key == external.key && !name.content.active => {
             return revive_user(mutation, name.clone(), proposed.clone());
@@ -87,14 +87,14 @@ pub(crate) fn create_user(mutation: &mut Mutation<'_>, user: &Resource) -> Resul
     mutation.add_change(ChangeKind::Created, "User", id.as_str(), None);
     let created = mutation.changed_at();
     let user = User { key: 0, id, content, version: 1, seq: 0, created, modified: created };
-    Ok(Answer::Created(Box::new(to_stored(user)?)))
+    Ok(Answer::Created(Box::new(user_to_stored(user)?)))
 }
 
 fn revive_user(mutation: &mut Mutation<'_>, user: User, mut new: Attributes) -> Result<Answer> {
     growth::may_return(mutation)?;
     mutation.changes_at(user.id.as_str(), user.seq);
     new.entry("active").or_insert(Value::Bool(true));
-    let old = gate::stored_attributes(&mutation.types.user, &user.content.doc)?;
+    let old = stored_attributes(&mutation.types.user, &user.content.doc)?;
     let said = Mentions::of_whole(&new);
     let passed = gate::pass_gate(mutation, Proposal { kind: &mutation.types.user, old: Some(&old), new, said })?;
     let memberships = memberships::count_groups(mutation.sql, user.key, Some(MEMBERSHIPS_MAX as i64))?;
@@ -123,10 +123,7 @@ pub(crate) fn replace_user(
     mend_formatted: bool,
     null_keeps: bool,
 ) -> Result<Answer> {
-    let old = store::by_id(mutation.sql, id)?.ok_or_else(|| not_found(id))?;
-    mutation.changes_at(id.as_str(), old.seq);
-    mutation.spend_document(&old.content.doc)?;
-    let stored = gate::stored_attributes(&mutation.types.user, &old.content.doc)?;
+    let (old, stored) = open_user(mutation, id)?;
     let mut new = unregistered::proposed_attributes(mutation, &mutation.types.user, user, Some(&stored))?;
     if null_keeps {
         keep_nulls(&mutation.types.user, &user.nulls, &stored, &mut new);
@@ -156,10 +153,8 @@ pub(crate) fn patch_user(
     operations: &[Operation],
     unresolved: &[Unresolved],
 ) -> Result<Answer> {
-    let old = store::by_id(mutation.sql, id)?.ok_or_else(|| not_found(id))?;
-    mutation.changes_at(id.as_str(), old.seq);
-    mutation.spend_document(&old.content.doc)?;
-    let (kind, stored) = (&mutation.types.user, gate::stored_attributes(&mutation.types.user, &old.content.doc)?);
+    let kind = &mutation.types.user;
+    let (old, stored) = open_user(mutation, id)?;
     let mut new = stored.clone();
     let operations: Vec<&Operation> = operations.iter().collect();
     let applied = patch::apply(kind, &mut new, &operations, mutation.budget)?;
@@ -205,6 +200,15 @@ pub(crate) fn delete_user(mutation: &mut Mutation<'_>, id: &UserId) -> Result<An
     }
     mutation.add_change(ChangeKind::Deleted, "User", id.as_str(), Some(before));
     Ok(Answer::Nothing)
+}
+
+/// Reads the user that a request changes, and its attributes.
+fn open_user(mutation: &mut Mutation<'_>, id: &UserId) -> Result<(User, Attributes)> {
+    let user = store::by_id(mutation.sql, id)?.ok_or_else(|| not_found(id))?;
+    mutation.changes_at(id.as_str(), user.seq);
+    mutation.spend_document(&user.content.doc)?;
+    let stored = stored_attributes(&mutation.types.user, &user.content.doc)?;
+    Ok((user, stored))
 }
 
 /// Removes a user from all groups. The request's last change of that user names them. If there are very many, each full
@@ -311,53 +315,8 @@ fn drop_stale_formatted(earlier: &[Option<&Value>], new: &mut Attributes) -> boo
     false
 }
 
-/// Returns the columns and the canonical document of these attributes. Without a value for `active` the user keeps its
-/// own, `active`.
-pub(crate) fn user_content(kind: &ResourceType, attributes: &Attributes, active: bool) -> UserContent {
-    let mut doc = attributes.clone();
-    doc.insert("schemas".to_owned(), schemas(kind, attributes));
-    let text = |name: &str| attributes.get(name).and_then(Value::as_str);
-    let user_name = text("userName").unwrap_or_default().to_owned();
-    let mut work_mails = attributes.get("emails").and_then(Value::as_array).into_iter().flatten().filter_map(|mail| {
-        let work = mail.get("type").and_then(Value::as_str).is_some_and(|kind| fold(kind) == "work");
-        mail.get("value").and_then(Value::as_str).filter(|_| work).map(fold)
-    });
-    UserContent {
-        user_name_key: fold(&user_name),
-        user_name,
-        external_id: text("externalId").map(str::to_owned),
-        mail_key: work_mails.next(),
-        more_mail: work_mails.next().is_some(),
-        active: attributes.get("active").and_then(Value::as_bool).unwrap_or(active),
-        folded: folded(&doc),
-        doc: Value::Object(doc).to_string(),
-    }
-}
-
-/// Returns the attributes of a stored document, without `schemas`, which follows from them.
-pub(crate) fn parse_attributes(doc: &str) -> Result<Attributes> {
-    let mut map: Attributes = json::own(doc)?;
-    map.remove("schemas");
-    Ok(map)
-}
-
 fn load_with_groups(sql: &dyn Sql, user: User, budget: &Budget) -> Result<Stored> {
-    related::with_groups(sql, user.key, to_stored(user)?, budget)
-}
-
-/// Returns a user as it travels, without its groups.
-pub(crate) fn to_stored(user: User) -> Result<Stored> {
-    Ok(Stored {
-        id: user.id.to_string(),
-        doc: json::raw(user.content.doc)?,
-        version: user.version,
-        created: user.created,
-        modified: user.modified,
-        group: false,
-        groups: Vec::new(),
-        members: None,
-        rest: None,
-    })
+    related::with_groups(sql, user.key, user_to_stored(user)?, budget)
 }
 
 fn by_external_id(sql: &dyn Sql, external_id: Option<&str>) -> Result<Option<User>> {

@@ -3,9 +3,9 @@
 use crate::directory::console::{self, Groups, True, UserGroup, Users};
 use crate::directory::reply::Answer;
 use crate::error::Result;
-use crate::org::provision::users;
+use crate::org::provision::document;
+use crate::scim::json;
 use crate::scim::schema::{Kinds, ResourceType};
-use crate::scim::{extension, json};
 use crate::store::search::FoundRow;
 use crate::store::users::User;
 use crate::store::{Sql, groups as group_rows, users as user_rows};
@@ -83,7 +83,7 @@ pub(crate) fn show_user(
         active: user.content.active,
         created: user.created.into(),
         modified: user.modified.into(),
-        attributes: &json::to_raw(&extension::read(kind, users::parse_attributes(&user.content.doc)?))?,
+        attributes: &document::shown_attributes(kind, &user.content.doc)?,
         groups,
         more_groups: has_more_groups.then_some(True),
     })
@@ -96,6 +96,6 @@ pub(crate) fn show_group(kind: &ResourceType, group: &group_rows::Group) -> Resu
         version: group.version,
         created: group.created.into(),
         modified: group.modified.into(),
-        attributes: &json::to_raw(&extension::read(kind, users::parse_attributes(&group.content.doc)?))?,
+        attributes: &document::shown_attributes(kind, &group.content.doc)?,
     })
 }

@@ -5,7 +5,7 @@ use crate::budget::Budget;
 use crate::directory::reply::{Answer, GroupRef, Stored, UnreadEntries};
 use crate::directory::view::GroupsTag;
 use crate::error::Result;
-use crate::org::bucket;
+use crate::org::cost;
 use crate::store::Sql;
 use crate::store::members::{self, BEFORE_ALL};
 
@@ -41,7 +41,7 @@ pub(crate) fn with_groups(sql: &dyn Sql, key: i64, stored: Stored, budget: &Budg
         tag.add_group(&group);
         read += 1;
     })?;
-    budget.charge(bucket::naming_units(read));
+    budget.charge(cost::naming_units(read));
     let rest = Some(UnreadEntries::Groups { user: key, id: stored.id.clone(), after, tag: tag.finish() });
     Ok(Stored { groups, rest, ..stored })
 }

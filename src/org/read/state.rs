@@ -13,7 +13,7 @@ use crate::directory::reply::{Answer, Stored};
 use crate::directory::view;
 use crate::error::{Code, Error, Result, quoted};
 use crate::id::{GroupId, UserId, parse_number};
-use crate::org::provision::{groups, users};
+use crate::org::provision::{document, groups};
 use crate::scim::etag::Tags;
 use crate::scim::filter::{self, Filter, Forms, Target};
 use crate::scim::schema::{Kinds, ResourceType, Types};
@@ -75,7 +75,7 @@ fn list(sql: &dyn Sql, types: &Types, kinds: Kinds, page: &Page, known: Option<&
 fn user(sql: &dyn Sql, kind: &ResourceType, id: &UserId, known: Option<&Tags>, budget: &Budget) -> Result<Answer> {
     let missing = || Error::new(Code::UserNotFound, format!("There is no user {id} in this organisation."));
     let user = user_rows::by_id(sql, id)?.ok_or_else(missing)?;
-    let stored = related::with_groups(sql, user.key, users::to_stored(user.clone())?, budget)?;
+    let stored = related::with_groups(sql, user.key, document::user_to_stored(user.clone())?, budget)?;
     let groups = stored.groups.iter().map(|group| UserGroup { id: &group.id, display_name: &group.display }).collect();
     one(&stored, show_user(kind, &user, Some(groups), stored.rest.is_some()), known)
 }
@@ -83,7 +83,7 @@ fn user(sql: &dyn Sql, kind: &ResourceType, id: &UserId, known: Option<&Tags>, b
 fn group(sql: &dyn Sql, kind: &ResourceType, id: &GroupId, known: Option<&Tags>) -> Result<Answer> {
     let group = group_rows::by_id(sql, id)?.ok_or_else(|| groups::not_found(id))?;
     let shown = show_group(kind, &group);
-    one(&groups::to_stored(group)?, shown, known)
+    one(&document::group_to_stored(group)?, shown, known)
 }
 
 /// Answers one resource. The entity tag is the one that SCIM shows.

@@ -7,7 +7,7 @@ use crate::directory::reply::UnreadEntries;
 use crate::directory::view;
 use crate::error::Result;
 use crate::id::{GroupId, UserId};
-use crate::org::bucket;
+use crate::org::cost;
 use crate::scim::filter::Filter;
 use crate::scim::schema::Kinds;
 use crate::store::search::FoundRow;
@@ -132,7 +132,7 @@ impl Judging {
                     (view::members_value(&ids, base), last, ids.len())
                 }
             };
-            budget.charge(bucket::related_judging_units(count, self.terms));
+            budget.charge(cost::related_judging_units(count, self.terms));
             if let Some(last) = last {
                 self.after = last;
                 let piece = Map::from_iter([(name.to_owned(), piece)]);

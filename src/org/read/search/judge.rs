@@ -5,7 +5,7 @@ use super::scan::{Hit, Scan};
 use crate::budget::Budget;
 use crate::directory::view;
 use crate::error::{Error, Result};
-use crate::org::bucket;
+use crate::org::cost;
 use crate::scim::schema::Types;
 use crate::scim::{extension, sort};
 use crate::store::Sql;
@@ -74,8 +74,7 @@ impl Scan {
             let related = one.stored.groups.len() + one.stored.members.as_ref().map_or(0, Vec::len);
             let terms = if judged { terms } else { 0 };
             budget.charge(
-                bucket::judging_units(one.stored.doc.get().len(), terms)
-                    + bucket::related_judging_units(related, terms),
+                cost::judging_units(one.stored.doc.get().len(), terms) + cost::related_judging_units(related, terms),
             );
             let whole = extension::read(kind, view::whole_resource(&one.stored, kinds, &self.base)?);
             let sorted = self.sort.as_ref().map_or(Value::Null, |sort| sort::key(&sort.by, kind, &whole));

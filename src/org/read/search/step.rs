@@ -6,7 +6,7 @@ use crate::budget::Budget;
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result};
 use crate::id::{Timestamp, is_within};
-use crate::org::bucket;
+use crate::org::cost;
 use crate::org::read::page;
 use crate::org::read::pages::Pages;
 use crate::scim::schema::{Kinds, ResourceType, Types};
@@ -69,7 +69,7 @@ impl Scan {
                 let known = pages.end(token, &self.query, *start);
                 range.after = known.as_deref();
                 let skip = if known.is_some() { 0 } else { start - 1 };
-                budget.charge(bucket::skipping_units(skip.min(total)));
+                budget.charge(cost::skipping_units(skip.min(total)));
                 (store::find_page(sql, &range, skip, *count)?, *start)
             }
             Window::Keyset { .. } => return Ok(None),
@@ -129,17 +129,17 @@ impl Scan {
                 let most = Most {
                     rows,
                     weight: (most / terms).max(least),
-                    related: bucket::related_weight(source.condition.passes, source.terms()),
+                    related: cost::related_weight(source.condition.passes, source.terms()),
                 };
                 let piece = store::find_piece(sql, &range, most)?;
-                budget.charge(bucket::looking_units(piece.rows, piece.weight, source.terms()));
+                budget.charge(cost::looking_units(piece.rows, piece.weight, source.terms()));
                 self.rows = piece.rows * 4;
                 piece.until
             }
         };
         let found = store::find_matches(sql, &range, until.as_deref(), &source.condition)?;
         if source.look_up {
-            budget.charge(bucket::looking_units(source.addressed + found.len() as i64, 0, source.terms()));
+            budget.charge(cost::looking_units(source.addressed + found.len() as i64, 0, source.terms()));
         }
         let (exact, sorted) = (source.condition.exact, self.sort.is_some());
         self.candidates.source = self.at;
