@@ -32,6 +32,8 @@ pub(crate) struct KnownCaller {
 pub(crate) fn check_caller<A>(sql: &dyn Sql, call: &Call<A>, now: Timestamp) -> Result<KnownCaller> {
     let settings = settings::read_settings(sql)?;
     let Actor::Token { hash, dialect } = &call.actor else { return Ok(KnownCaller { token: None, settings }) };
+    // The row decides alone. KV may still know a token that ended here a minute ago, and its copy of the ranges may be
+    // old.
     let token = tokens::by_hash(sql, hash)?
         .filter(|token| token.is_alive(now) && token.settings.dialect == *dialect && is_inside(token, call))
         .ok_or_else(Error::unauthorized)?;
@@ -44,6 +46,7 @@ pub(crate) fn check_caller<A>(sql: &dyn Sql, call: &Call<A>, now: Timestamp) -> 
 /// 401 for a token of the other kind, and for the root key in SCIM; 403 if its scope does not allow the request.
 pub(crate) fn check_request(known: KnownCaller, ask: &Ask) -> Result<Caller> {
     let KnownCaller { token, settings } = known;
+    // The root key administers and reads, but never pushes: a change must name the token that made it.
     match (token.as_ref().map(|token| token.settings.kind), ask) {
         (None, Ask::Read(_) | Ask::Preview(_) | Ask::Admin(_)) | (Some(TokenKind::Scim), Ask::Scim(_)) => {}
         (Some(TokenKind::Console), Ask::Read(_) | Ask::Preview(_)) => {}
@@ -54,6 +57,7 @@ pub(crate) fn check_request(known: KnownCaller, ask: &Ask) -> Result<Caller> {
             return Err(Error::unauthorized());
         }
     }
+    // Only an admin call needs the row later, to bound what it may mint and end.
     let console = token.as_ref().filter(|_| matches!(ask, Ask::Admin(_))).cloned();
     Ok(Caller { token: token.map(|token| token.id.to_string()), console, settings })
 }
@@ -73,6 +77,7 @@ pub(crate) fn why_not<A>(token: &tokens::StoredToken, call: &Call<A>, now: Times
     let revoked = token.revoked.map(Timestamp::rfc3339);
     let expired = token.settings.expires_at.filter(|end| *end <= now).map(Timestamp::rfc3339);
     let instead = "mint a new one and paste it into the identity provider";
+    // A revocation comes first: a token that was revoked and then expired was ended by an admin.
     let (code, detail) = match (revoked, expired) {
         (Some(at), _) => (Code::TokenRevoked, format!("This token was revoked at {at}: {instead}.")),
         (None, Some(at)) => (Code::TokenExpired, format!("This token expired at {at}: {instead}.")),

@@ -12,6 +12,7 @@ const EARLIER: &str = "/v1/orgs/ORG";
 /// Returns the sentence with the organisation's name in it.
 pub(crate) fn sentence_with_org(sentence: &str, org: &OrgId) -> String {
     let address = format!("/v1/orgs/{org}");
+    // Warnings stay stored for 30 days, so those of earlier builds are still shown.
     sentence.replace(PLACE, &address).replace(EARLIER, &address)
 }
 

@@ -56,6 +56,7 @@ fn configure_org(sql: &dyn Sql, admin: &Admin) -> Result<()> {
     let old = settings::read_settings(sql)?;
     let new = Settings {
         display_name: display_name.as_ref().unwrap_or(&old.display_name).clone(),
+        // The registry knows the place; a call that does not say it leaves it.
         residency: if residency.is_empty() { &old.residency } else { residency }.clone(),
         saml_configured: saml.unwrap_or(old.saml_configured),
         scim_enabled: scim.unwrap_or(old.scim_enabled),
@@ -63,6 +64,7 @@ fn configure_org(sql: &dyn Sql, admin: &Admin) -> Result<()> {
         guard_released_until: old.guard_released_until,
     };
     check_saml_first(new.scim_enabled, new.saml_configured)?;
+    // An equal request writes no row.
     if new == old {
         return Ok(());
     }

@@ -45,11 +45,14 @@ pub fn wanted_time(
     changed: bool,
     now: Timestamp,
 ) -> Result<Option<Timestamp>> {
+    // A time further ahead than any job asks for was set while the clock was wrong.
     let armed = armed.filter(|at| *at > now && *at <= now.plus(REST));
+    // The due jobs are read only if one may have changed, so that most calls pay no row for the alarm.
     let looks = memory.migrated && (changed || armed.is_none());
     let stored = if looks { waiting_jobs(sql, now)? } else { Vec::new() };
     let records = if looks { records::next_due_at(sql)? } else { None };
     let records = records.map(|at| if at > now.plus(REST) { now } else { at });
+    // Jobs, counters in memory and token records share the one alarm of an object: the earliest wins.
     let times = stored.into_iter().map(|(_, at, _)| at).chain(memory.unsaved.save_due_at(now)).chain(records);
     let next = times.min().map(|at| at.max(now.plus(AHEAD)));
     Ok(next.filter(|at| armed.is_none_or(|armed| *at < armed)))
@@ -80,14 +83,17 @@ pub fn begin_alarm(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result
         return Ok((None, None));
     }
     start::load_memory(sql, memory, now)?;
+    // Step 1: counters are saved first, and a failure of that must not keep any job from its step.
     let saved = catch_panic(|| saving::save_counters(sql, memory, now));
     let failure = saved.err().map(|error| Failure { job: "save", error });
+    // Step 2: the job that has waited longest, so that a busy job never starves another one.
     let due = waiting_jobs(sql, now)?.into_iter().filter(|(_, at, _)| *at <= now).min_by_key(|(_, at, _)| *at);
     let Some((job, _, made)) = due else { return Ok((None, failure)) };
     if made >= ATTEMPTS {
         set_aside(sql, memory, job, "ended before they were done: out of memory, or out of time", now)?;
         return Ok((None, failure));
     }
+    // The attempt is counted before the step runs. If the step kills the object, the count is what remains of it.
     let pause = if made == 0 { PAUSES.0 } else { PAUSES.1 };
     let made = transact(sql, || due::count_attempt(sql, job.name, now.plus(pause)))?;
     Ok((Some(Attempt { job, made }), failure))
@@ -113,6 +119,7 @@ impl Attempt {
         let error = stepped.err()?;
         // Only the stored state counts: the step may have noted in memory what was rolled back.
         memory.forget_stored();
+        // A passing fault, such as a restart of the object, gives the attempt back: it says nothing about the job.
         let again = start::load_memory(sql, memory, now).and_then(|()| match made >= ATTEMPTS {
             _ if error.code.is_passing() => transact(sql, || due::withdraw_attempt(sql, job.name, now.plus(PAUSES.1))),
             true => set_aside(sql, memory, job, "failed", now),
@@ -128,12 +135,14 @@ impl Attempt {
 fn set_aside(sql: &dyn Sql, memory: &mut Memory, job: &Job, how: &str, now: Timestamp) -> Result<()> {
     let why = format!("{ATTEMPTS} attempts at a step {how}");
     let noted = catch_panic(|| transact(sql, || (job.set_aside)(sql, &why, now)));
+    // The job's own note may be what fails. It then rests for a day without one.
     let (then, next) = noted.unwrap_or_else(|_| ("It is tried again in a day.".to_owned(), Some(now.plus(REST))));
     let sentence = format!("The job \"{}\" was set aside: {why}. {then}", job.name);
     transact(sql, || {
         due::set_due(sql, job.name, next)?;
         warning::warn_of_job(sql, job.name, &sentence, now)
     })?;
+    // A job of an import that is set aside may leave the directory between two states.
     memory.importing = read_writing(sql)?;
     Ok(())
 }

@@ -34,6 +34,7 @@ impl Rate {
         let mut numbers = text
             .split_whitespace()
             .map(|number| json::read(number.as_bytes()).ok().filter(|number: &f64| *number > 0.0));
+        // An invalid variable must not switch the protection off, so it counts as the default.
         let (refill, most) = match (numbers.next(), numbers.next(), numbers.next()) {
             (None, _, _) => return None,
             (Some(Some(refill)), Some(Some(most)), None) if refill.is_finite() && most.is_finite() => (refill, most),
@@ -107,6 +108,7 @@ impl Buckets {
     /// 429 with `Retry-After`.
     pub fn check(&self, kind: TokenKind, token: &str, now: Timestamp) -> Result<()> {
         let bucket = self.bucket(kind);
+        // The token's own bucket is asked first: its sentence names the caller that can do something about it.
         let own = bucket.each.get(token).and_then(|level| level.seconds_to_wait(self.rate.of_one_token(), now));
         let all = || bucket.all.and_then(|level| level.seconds_to_wait(self.rate, now));
         let own = own.map(|seconds| (seconds, "this token"));
@@ -131,7 +133,9 @@ impl Buckets {
             TokenKind::Console => &mut self.console,
         };
         let left = |level: Option<Level>, rate: Rate| Level::after(level, rate, units as f64, now);
+        // Both buckets pay: the token's bounds that token, the common one bounds all of them together.
         bucket.all = Some(left(bucket.all, all));
+        // A full bucket is the same as none, so forgetting it changes no decision.
         if bucket.each.len() >= TOKENS {
             bucket.each.retain(|_, level| !level.is_full(one, now));
         }

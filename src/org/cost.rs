@@ -34,12 +34,14 @@ pub(crate) fn skipping_units(rows: i64) -> usize {
 /// characters as [`related_weight`] says.
 pub(crate) fn looking_units(rows: i64, characters: i64, terms: usize) -> usize {
     let (rows, characters) = (usize::try_from(rows).unwrap_or(0), usize::try_from(characters).unwrap_or(0));
+    // A row costs something even if its document is empty, and each term of the filter looks at the characters anew.
     rows * (ROW_UNITS + terms / 2) + characters.saturating_mul(terms) / CHARACTERS_A_UNIT
 }
 
 /// Returns the weight of a group or member in characters of documents, for a condition with so many passes over those
 /// of a row and so many terms.
 pub(crate) fn related_weight(passes: usize, terms: usize) -> i64 {
+    // Without a condition on groups or members they are not read, so they weigh nothing.
     let weight = if passes == 0 { 0 } else { NAMED_UNITS * CHARACTERS_A_UNIT * passes / terms.max(1) + 32 };
     weight as i64
 }
@@ -62,6 +64,7 @@ pub(crate) fn naming_units(read: usize) -> usize {
 /// Returns the units of reading and writing an answer.
 pub(crate) fn answering_units(answer: &Answer) -> usize {
     let stored = |one: &Stored| {
+        // Members beyond those that are held are charged when they are read for the answer.
         let named = one.groups.len() + one.members.as_ref().map_or(0, Vec::len);
         RESOURCE_UNITS + one.doc.get().len() / BYTES_A_UNIT + named * NAMED_UNITS
     };

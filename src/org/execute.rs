@@ -69,6 +69,7 @@ fn begin_call(sql: &dyn Sql, memory: &mut Memory, envelope: CallEnvelope<'_>, co
             Err(error) => return answer_with(Err(note_token_refusal(sql, memory, &envelope, context, error))),
         },
     };
+    // Step 4, second half: the request of an unknown caller is never read, whatever it contains.
     match check_version(&envelope).and_then(|()| envelope.open_request()) {
         Ok(call) => {
             let until = feed::until(&call, context.now);
@@ -107,16 +108,20 @@ fn run_call(
     until: Timestamp,
     context: &Context<'_>,
 ) -> Progress {
+    // Steps 2 and 3: an erasure that is sent again after the storage is gone has nothing left to do, and only a
+    // registration may create the tables.
     let erases = call.actor == Actor::Root && matches!(call.ask, Ask::Admin(Admin::Erase));
     if erases && !memory.migrated && schema::exists(sql).is_ok_and(|exists| !exists) {
         return Progress::Erase(Vec::new());
     }
     let registers = call.actor == Actor::Root && matches!(call.ask, Ask::Admin(Admin::Configure { .. }));
     let known = known.map_or_else(|| admit_caller(sql, memory, &call, registers, context), Ok);
+    // Step 4: the token fits the kind of request, and its scope allows it.
     let caller = match known.and_then(|known| access::check_request(known, &call.ask)) {
         Ok(caller) => caller,
         Err(error) => return answer_with(Err(note_token_refusal(sql, memory, &call, context, error))),
     };
+    // The platform looks for token records to write after such a call. The calls of a stream end no token.
     if matches!(&call.ask, Ask::Admin(admin) if !admin.is_stream()) {
         memory.administered = true;
     }
@@ -124,9 +129,11 @@ fn run_call(
     if matches!(call.ask, Ask::Scim(_) | Ask::Preview(_)) && call.generation != memory.types.generation {
         return answer_with(schemas::stale_answer(sql, &memory.types));
     }
+    // The alarm saves it later: the last use of a token is not worth a write in each request.
     if let Some(token) = &caller.token {
         memory.unsaved.note_token_use(token, context.now);
     }
+    // Between two directories no answer would be right, so reads are refused as well as changes.
     if let Some(writing) = memory.importing.filter(|_| call.ask.needs_directory()) {
         return answer_with(Err(import::state::directory_busy(writing, &call.org)));
     }
@@ -134,10 +141,12 @@ fn run_call(
     if let Err(error) = memory.admit(&call, &caller, context.now) {
         return answer_with(Err(error));
     }
+    // Step 7. The bytes of the call count even if it is refused: reading them was work.
     let budget = Budget::new();
     budget.charge(cost::reading_units(context.bytes));
     let outcome = match &call.ask {
         Ask::Read(Query::Changes { after, limit, .. }) => match feed::page(sql, &memory.types, *after, *limit) {
+            // The page is empty and there is time left. Nothing is charged, and the platform wakes the reader.
             Ok((_, true)) if context.now < until => {
                 return Progress::Wait(Box::new(feed::Waiting { after: *after, until, call }));
             }
@@ -166,6 +175,8 @@ fn run_call(
             }
             Err(error) => Err(error),
         },
+        // Schemas and imports change what memory holds, so they get it. All other admin calls change the storage
+        // alone.
         Ask::Admin(Admin::PutSchema { document }) => schemas::put_schema(sql, memory, document, context.now),
         Ask::Admin(Admin::DeleteSchema { urn }) => schemas::delete_schema(sql, memory, urn, context.now),
         Ask::Admin(Admin::Erase) => match erase::begin_erasing(sql, context.now) {
@@ -179,6 +190,7 @@ fn run_call(
         Ask::Admin(admin) => admin::run_admin_call(sql, &call.org, admin, &caller, context.now),
         // This check is first: a caller that may not send requests needs no other error.
         Ask::Scim(_) if !caller.settings.scim_enabled => Err(access::switched_off(&call.org)),
+        // The edge refused it while it read the request. It comes here to be journalled and charged.
         Ask::Scim(Command::Refused { error, .. }) => Err(error.clone()),
         Ask::Scim(command) => match search::begin(
             sql,
@@ -201,6 +213,7 @@ fn run_call(
             Some(Err(error)) => Err(error),
         },
     };
+    // A refused call is charged like any other: otherwise endless refusals would cost their sender nothing.
     memory.charge(&call, &caller, &budget, &outcome, context.now);
     answer_with(note_refusal(sql, memory, outcome, &call, &caller, context.now))
 }
@@ -229,12 +242,14 @@ pub fn resume(sql: &dyn Sql, memory: &mut Memory, pending: Pending, now: Timesta
 }
 
 fn take_step(sql: &dyn Sql, memory: &mut Memory, mut pending: Pending, now: Timestamp) -> Progress {
+    // An import may have begun to write between two steps of the search.
     if let Some(writing) = memory.importing {
         return answer_with(Err(import::state::directory_busy(writing, &pending.call.org)));
     }
     let types = Rc::clone(&memory.types);
     let outcome = match pending.scan.step(sql, &types, now, &pending.budget) {
         Ok(None) => {
+            // Each step is charged at once, or many searches at the same time would be free until they end.
             memory.charge_step(&pending.call, &pending.caller, &pending.budget, now);
             return Progress::Scan(Box::new(pending));
         }
@@ -266,6 +281,7 @@ fn admit_caller<A>(
     context: &Context<'_>,
 ) -> Result<access::KnownCaller> {
     check_version(call)?;
+    // Step 2: a call that reached another organisation's object gets the sentence of an unknown token, and no row.
     let named = context.org.is_none_or(|name| *name == call.org);
     if !named || !(memory.migrated || registers || schema::exists(sql)?) {
         return Err(Error::unauthorized());
@@ -282,6 +298,7 @@ fn note_token_refusal<A>(
     context: &Context<'_>,
     error: Error,
 ) -> Error {
+    // Without tables, or in another organisation's object, there is no journal to write to.
     if !memory.migrated || context.org.is_some_and(|name| *name != call.org) {
         return error;
     }
@@ -297,6 +314,7 @@ fn note_refusal(
     caller: &access::Caller,
     now: Timestamp,
 ) -> Result<Answer> {
+    // Step 8. A fault is not journalled: the client sends the request again, and its outcome is written then.
     if let (Err(error), Ask::Scim(command)) = (&outcome, &call.ask)
         && !error.code.is_fault()
     {

@@ -88,6 +88,7 @@ const JOBS: [Job; 5] = [
 impl Job {
     /// Returns the time that counts.
     fn due_at(&self, due: &DueJob, now: Timestamp) -> Timestamp {
+        // One step too early does no harm; a job that waits for a wrong clock could wait for years.
         if due.at > now.plus(self.furthest) { now } else { due.at }
     }
 }
@@ -96,6 +97,7 @@ impl Job {
 pub(crate) fn waiting_jobs(sql: &dyn Sql, now: Timestamp) -> Result<Vec<(&'static Job, Timestamp, i64)>> {
     let all = due::all_jobs(sql)?;
     let known = all.iter().filter_map(|due| {
+        // After a rollback a newer build's row stays, and is found again once that build runs.
         let job = JOBS.iter().find(|job| job.name == due.what)?;
         Some((job, job.due_at(due, now), due.attempts))
     });
@@ -109,6 +111,7 @@ pub(crate) fn waiting_jobs(sql: &dyn Sql, now: Timestamp) -> Result<Vec<(&'stati
 pub(crate) fn begin_periodic(sql: &dyn Sql, now: Timestamp) -> Result<()> {
     let all = due::all_jobs(sql)?;
     for job in JOBS.iter().filter(|job| !all.iter().any(|due| due.what == job.name)) {
+        // A job whose first time is `None` waits for a call that needs it.
         if let Some(first) = (job.first)(sql)? {
             due::set_due(sql, job.name, Some(now.plus(first)))?;
         }

@@ -70,6 +70,7 @@ impl Memory {
 
     /// Admits a call, or refuses it because its callers have used up their time, or because enough streams are running.
     pub(crate) fn admit(&mut self, call: &Call, caller: &Caller, now: Timestamp) -> Result<()> {
+        // The root key has no bucket: it is what an operator repairs things with.
         if let (Some(buckets), Some(token)) = (&self.buckets, &caller.token)
             && bucket::may_refuse(call)
         {
@@ -87,9 +88,11 @@ impl Memory {
         outcome: &Result<Answer>,
         now: Timestamp,
     ) {
+        // A stream that failed has ended too, or its place would be taken for 30 seconds.
         self.streams.leave(call, outcome);
         self.charged = None;
         if let (Some(buckets), Some(token), false) = (&mut self.buckets, &caller.token, call.ask.is_stream()) {
+            // The way to the object and the answer are part of the cost, whatever the call did.
             budget.charge(cost::CALL_UNITS_LEAST + outcome.as_ref().map_or(0, cost::answering_units));
             buckets.charge(charged_kind(call), token, budget.spent(), now);
             self.charged = Some(Charged(charged_kind(call), token.clone()));

@@ -32,6 +32,7 @@ impl Settings {
     /// Returns true while the guard is released. A release is never longer than [`RELEASE_MAX`]: one that ends later
     /// was made while the clock was wrong, and is over.
     pub(crate) fn guard_is_released(&self, now: Timestamp) -> bool {
+        // The upper bound matters only after the clock was wrong: no admin can release it for longer.
         self.guard_released_until > now && self.guard_released_until <= now.plus(RELEASE_MAX * 1000)
     }
 }
@@ -45,6 +46,7 @@ const SETTINGS: &str = "organisation";
 pub(crate) fn read_settings(sql: &dyn Sql) -> Result<Settings> {
     match store::get_setting(sql, SETTINGS)? {
         Some(text) => json::own(&text),
+        // An object that was never configured behaves as one with SCIM switched off.
         None => Ok(Settings::default()),
     }
 }

@@ -17,9 +17,12 @@ use std::rc::Rc;
 pub(crate) fn load_memory(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<()> {
     if !memory.migrated {
         schema::migrate(sql, now)?;
+        // An older build may have written values meanwhile, in a spelling that this one does not look under.
         spelling::begin_again(sql, now)?;
+        // From here on memory repeats the storage; every change of one changes the other in the same call.
         memory.types = Rc::new(schemas::read_types(sql)?);
         memory.importing = read_writing(sql)?;
+        // Jobs that this version added get their first time here, also in organisations that are years old.
         jobs::begin_periodic(sql, now)?;
         memory.migrated = true;
     }

@@ -24,13 +24,16 @@ impl Streams {
     /// # Errors
     /// 429 with `Retry-After`, if enough are running.
     pub(super) fn enter(&mut self, call: &Call, now: Timestamp) -> Result<()> {
+        // Later calls of a stream say so themselves: a position, or a line above the first.
         let goes_on = match &call.ask {
             Ask::Read(Query::Snapshot { position }) => position.is_some(),
             Ask::Admin(Admin::ImportLines { line, .. }) => *line > 1,
             _ => return Ok(()),
         };
+        // A stream that a client broke off sends no end, so silence ends it.
         self.0.retain(|_, last| is_within(now, *last, FORGOTTEN_AFTER));
         let id = call.request.as_str();
+        // A stream that is running already takes no second place.
         let known = goes_on || call.actor == Actor::Root || self.0.contains_key(id);
         if !known && self.0.len() >= STREAMS {
             let error = Error::new(

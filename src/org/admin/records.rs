@@ -55,12 +55,14 @@ pub fn take_due_records(
     }
     transact(sql, || {
         let due = tokens::records_due(sql, now, again, count)?;
+        // Most calls find nothing due, and need not read the settings.
         if due.is_empty() {
             return Ok(Vec::new());
         }
         let jurisdiction = crate::org::settings::read_settings(sql)?.residency.jurisdiction;
         due.into_iter()
             .map(|(token, since)| {
+                // Due again later: if the writer dies, another call writes the record.
                 tokens::set_record_due(sql, &token.hash, since, Some(again))?;
                 let record = record_of(org, jurisdiction.as_deref(), &token.settings, token.revoked);
                 Ok(DueRecord { hash: token.hash, record, since: again })

@@ -63,6 +63,7 @@ pub(crate) fn bounded_end(by: Option<&StoredToken>, kind: TokenKind, end: Option
 /// Checks that a Console token may do at most what `by` may: its ranges and its end.
 fn is_within(by: &StoredToken, token: &TokenSettings) -> Result<()> {
     let own = &by.settings;
+    // A token without an end lives longer than any that has one.
     let ends_later = own.expires_at.filter(|own| token.expires_at.is_none_or(|end| end > *own));
     let is_wider = !range::is_within(&token.address_ranges, &own.address_ranges);
     if token.kind == TokenKind::Scim || (ends_later.is_none() && !is_wider) {

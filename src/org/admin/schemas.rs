@@ -87,10 +87,12 @@ pub(crate) fn put_schema(
     if old.as_ref().is_some_and(|(_, doc)| *doc == text) {
         return Ok(Answer::Json(shown));
     }
+    // The schema and the job that spells the stored values are one transaction: neither is there without the other.
     change_schemas(sql, memory, now, |generation| {
         store::put_document(sql, urn, &text, generation)?;
         spelling::begin_spelling(sql, now)
     })?;
+    // Most directories are spelled anew within this call.
     spelling::first_steps(sql, memory, now)?;
     Ok(if old.is_some() { Answer::Json(shown) } else { Answer::New(shown) })
 }

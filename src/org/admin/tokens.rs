@@ -38,6 +38,7 @@ fn make_room(sql: &dyn Sql, now: Timestamp) -> Result<()> {
     if tokens::count_tokens(sql)? < TOKENS_MAX {
         return Ok(());
     }
+    // Ended tokens are kept as long as there is room: the journal still names them.
     tokens::forget_ended(sql, now.plus(-FORGOTTEN_AFTER))?;
     if tokens::count_tokens(sql)? < TOKENS_MAX {
         return Ok(());
@@ -62,6 +63,7 @@ pub(crate) fn mint_token(
     replaces: Option<&TokenId>,
     now: Timestamp,
 ) -> Result<Answer> {
+    // A successor was judged when its settings were made; here it must only be what was promised then.
     match replaces {
         None => rights::may_mint(by, settings)?,
         Some(old) => {
@@ -99,6 +101,7 @@ pub(crate) fn revoke_token(
     tokens::revoke_token(sql, id, now)?;
     if children {
         for child in &minted {
+            // In the transaction of the call: one that may not be ended takes all of it back.
             rights::may_end(by, child)?;
             tokens::revoke_token(sql, &child.id, now)?;
         }
@@ -137,11 +140,13 @@ pub(crate) fn rotate_token(
     let old = token.settings.expires_at;
     if let Some(successor) = &rotation.by {
         rights::may_rotate(by, id, &stored_token(sql, successor)?.settings)?;
+        // The old token never ends later than it was to: rotating it must not make it live longer.
         let grace = now.plus(rotation.grace_seconds.saturating_mul(1000));
         let end = old.map_or(grace, |end| end.min(grace));
         tokens::replace_token(sql, id, successor, end, now)?;
         return ended_answer(&token, end, &[]);
     }
+    // The successor lives as long as the old token was to live from its creation.
     let lifetime = old.map(|end| now.plus(end.0 - token.created.0).min(Timestamp::LAST));
     let expires_at = rotation.expires_at.or_else(|| rights::bounded_end(by, token.settings.kind, lifetime));
     let settings = TokenSettings { expires_at, ..token.settings };
@@ -266,6 +271,7 @@ pub(crate) fn connection_health(
     let longest = longest_living(&tokens, now);
     let warning = match longest {
         Some(token) => ending_warning(token, now).map(|sentence| sentence_with_org(&sentence, org)),
+        // Without SCIM an organisation needs no token.
         None => enabled.then(|| {
             format!(
                 "SCIM is enabled for organisation {org} and no token of kind scim is alive: nothing can be pushed. \

@@ -37,6 +37,7 @@ pub(crate) fn set_aside(
         return Ok((then.to_owned(), Some(later)));
     }
     let error = format!("The import was set aside while {}: {why}.", position_text(&job));
+    // From the first phase of writing on the old directory is gone in part.
     let half = job.half || job.phase.state() == ImportState::Writing;
     let stopped = (job.phase.state() == ImportState::Writing).then_some(job.phase);
     let job = ImportJob { phase: Phase::Failed, error: Some(error), half, stopped, ..job };
@@ -60,6 +61,7 @@ pub(crate) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result
 
 fn take_step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<bool> {
     let Some(before) = stored_job(sql)? else { return Ok(false) };
+    // Set aside while it was written: only the admin lets it continue, with `finish`.
     if before.stopped.is_some() {
         return Ok(false);
     }
@@ -81,6 +83,7 @@ fn take_step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<bool>
         Ok(job.phase)
     });
     let phase = match stepped {
+        // An error in the lines ends the import. A fault of the service is tried again by the alarm.
         Err(error) if !error.code.is_fault() => {
             let job = ImportJob { phase: Phase::Failed, error: Some(error.detail), ..before };
             transact(sql, || save_job(sql, &job))?;
@@ -149,6 +152,7 @@ fn apply_lines(sql: &dyn Sql, job: &mut ImportJob, types: &Types, now: Timestamp
         match line::read_line(&text, types, now) {
             Ok(Line::Members(group, users)) => {
                 left -= users.matches(',').count() as i64 + 1;
+                // Members who are not in the import are skipped. The first is named if the counts disagree in the end.
                 let passed = add_members(sql, key, &group, &users)?;
                 if job.passed.is_none() {
                     job.passed = passed.map(|id| (key, id));
@@ -172,6 +176,7 @@ fn add_members(sql: &dyn Sql, key: i64, group: &str, users: &str) -> Result<Opti
 
 fn apply_change(sql: &dyn Sql, key: i64, change: &line::ImportedChange) -> Result<()> {
     let one = json!([change.id]).to_string();
+    // In the order in which the feed applies them: leaving, members, the resource, its deletion, versions.
     if let Some(groups) = &change.left {
         store::leave_groups(sql, groups, &one)?;
     }
@@ -192,6 +197,7 @@ fn apply_change(sql: &dyn Sql, key: i64, change: &line::ImportedChange) -> Resul
 fn check_names(sql: &dyn Sql, job: &mut ImportJob, table: &str) -> Result<bool> {
     let walked = store::count_rows(sql, table, job.at.0, DOCUMENTS)?;
     let Some(last) = walked.last else { return Ok(true) };
+    // The later of the two lines is named, since the one before it was valid when it was read.
     if let Some((attribute, value, one, other)) = store::find_clash(sql, table, job.at.0, last)? {
         let (one, other) = (one.max(other), one.min(other));
         let with =
@@ -216,17 +222,20 @@ fn check_names(sql: &dyn Sql, job: &mut ImportJob, table: &str) -> Result<bool> 
 /// Counts some memberships; at the end all counts must agree.
 fn count_members(sql: &dyn Sql, job: &mut ImportJob) -> Result<bool> {
     let (count, last) = store::walk_members(sql, job.at, MEMBERSHIPS)?;
+    // Step 1: every membership has its user and its group.
     if let Some((group, user)) = store::find_astray(sql, job.at, last)? {
         let detail =
             format!("the user of {} is a member still, and a change deleted one of the two.", line_place(user));
         return Err(error_at(group, Code::ImportContradiction, detail));
     }
+    // Step 2: they are counted piece by piece, each step from where the last one ended.
     let [_, _, _, memberships, tombstones] = &mut job.counts;
     *memberships += count;
     if let Some(last) = last {
         job.at = last;
         return Ok(false);
     }
+    // Step 3, once all are counted: the counts of the last line are compared with what was found.
     *tombstones = store::count_tombstones(sql)?;
     let key = job.end;
     let line = store::find_line(sql, key)?.map(|(_, text)| line::read_line(&text, &Types::default(), Timestamp(0)));
@@ -252,6 +261,7 @@ fn count_members(sql: &dyn Sql, job: &mut ImportJob) -> Result<bool> {
 }
 
 fn write_resources(sql: &dyn Sql, job: &mut ImportJob, table: &str) -> Result<bool> {
+    // All resources name the one change that tells of the import.
     let seq = changes::read_head(sql)?.seq + 1;
     let last = store::write_rows(sql, table, job.at.0, (DOCUMENTS, DOCUMENT_BYTES), seq)?;
     let Some(last) = last else { return Ok(true) };
@@ -273,6 +283,7 @@ fn append_change(sql: &dyn Sql, job: &mut ImportJob, now: Timestamp) -> Result<(
         before: Before::Nothing,
         totals: Totals { users, active_users, groups, memberships },
     };
+    // The job runs minutes after its request, whose id and token stand in the change.
     let request = RequestId::parse(&job.request).unwrap_or_else(RequestId::nil);
     let facts = RequestFacts {
         request: &request,

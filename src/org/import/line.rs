@@ -57,6 +57,7 @@ pub(super) const COUNTS: [&str; 5] = ["users", "activeUsers", "groups", "members
 /// 400 that names the field.
 pub(super) fn read_line(text: &str, types: &Types, now: Timestamp) -> Result<Line> {
     let mut line = json::object(text.as_bytes())?;
+    // The last line alone has several fields; every other line has one, which names its kind.
     if line.contains_key("at") {
         let counts = object_of(take_field(&mut line, "counts"), "counts")?;
         let lines = whole_number(take_field(&mut line, "lines"), "lines")?;
@@ -140,6 +141,7 @@ fn read_group(mut fields: LineFields, types: &Types, now: Timestamp) -> Result<L
 /// before it was registered, and stay as they are.
 fn canonical_attributes(kind: &ResourceType, attributes: LineFields) -> Result<LineFields> {
     let (mut core, mut kept) = (LineFields::new(), LineFields::new());
+    // Each extension is tried alone, so that one that its schema refuses does not take the others with it.
     for (name, value) in attributes {
         let alone = LineFields::from_iter([(name.clone(), value.clone())]);
         if name.contains(':')
@@ -161,6 +163,7 @@ fn canonical_attributes(kind: &ResourceType, attributes: LineFields) -> Result<L
 
 /// Reads a change as the feed shows it. A directory needs neither its caller nor its time.
 fn read_change(mut fields: LineFields, types: &Types, now: Timestamp) -> Result<ImportedChange> {
+    // They tell a reader where the change stands; the import has its own order.
     for name in ["seq", "at"] {
         take_field(&mut fields, name);
     }
@@ -174,6 +177,7 @@ fn read_change(mut fields: LineFields, types: &Types, now: Timestamp) -> Result<
     }
     let what = take_resource_type(&mut fields)?;
     let id = take_id(&mut fields)?;
+    // A user who leaves a group raises that group's version, which a later read compares with an ETag.
     let versions = match take_field(&mut fields, "groupVersions") {
         Some(Value::Array(all)) => all.into_iter().map(|one| read_version(one, now)).collect::<Result<_>>()?,
         Some(_) => return Err(invalid_line("groupVersions must be an array.")),

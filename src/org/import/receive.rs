@@ -28,6 +28,7 @@ pub(super) fn begin_import(sql: &dyn Sql, org: &OrgId, scim_enabled: bool, now: 
         ));
     }
     may_replace_directory(sql, scim_enabled, before.half)?;
+    // Removing very many lines takes several steps, which the job continues.
     if give_up(sql, &before, Some(ImportJob { half: before.half, ..ImportJob::default() }), now)? {
         let mut error = Error::new(
             Code::ImportClearing,
@@ -73,6 +74,7 @@ pub(super) fn receive_lines(
         ));
     }
     let arrived = store::find_part(sql, part)?.map_or(0, |part| part.lines);
+    // A gap means that two senders wrote this part at once, and their lines are mixed.
     if line > 1 && arrived != line - 1 {
         return Err(Error::new(Code::ImportPartTwice, format!("Part {part} was sent twice at once. Send it again.")));
     }
@@ -99,6 +101,7 @@ pub(super) fn receive_lines(
     }
     let count = read.len() as i64;
     transact(sql, || {
+        // Line 1 begins the part anew, so a part that broke off is simply sent again.
         if line == 1 {
             store::forget_part(sql, part)?;
         }
@@ -128,6 +131,7 @@ pub(super) fn finish_import(
     }
     may_replace_directory(sql, settings.scim_enabled, job.half)?;
     let parts = store::all_parts(sql)?;
+    // Parts are numbered from 1 without a gap, or the import would lack lines and nothing would show it.
     for (wanted, part) in (1..).zip(&parts) {
         if part.part != wanted {
             return Err(Error::new(
@@ -142,6 +146,7 @@ pub(super) fn finish_import(
         }
     }
     let lines = parts.iter().map(|part| part.lines).sum::<i64>();
+    // The first and the last line say that nothing was cut off at either end.
     if store::find_line(sql, store::line_key(1, 1))?.is_none_or(|(kind, _)| kind != "from") {
         return Err(Error::new(Code::ImportCutOff, "The first line of part 1 must be {\"from\": ...}."));
     }

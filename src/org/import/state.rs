@@ -184,6 +184,7 @@ pub(super) fn position_text(job: &ImportJob) -> String {
 pub(crate) fn import_status(sql: &dyn Sql, org: &OrgId) -> Result<Answer> {
     let job = job_shown(sql).map_err(|error| error_with_org(error, org))?;
     let part = |part: ArrivedPart| ImportPart { part: part.part, lines: part.lines, complete: part.whole };
+    // The parts of an import that has ended are being removed, so their number says nothing.
     let over = matches!(job.phase, Phase::Done | Phase::Failed);
     let parts = if over { Vec::new() } else { store::all_parts(sql)? };
     let parts = parts.into_iter().map(part).collect();

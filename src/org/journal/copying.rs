@@ -29,6 +29,7 @@ pub(crate) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result
     for one in &rows {
         let why: Value = json::own(&one.why)?;
         let names: Vec<String> = json::own(&one.names)?;
+        // Earlier builds had no bound on a row, so each is cut as a new one would be.
         let facts = [&one.key.code, &one.key.token, &one.key.fingerprint, &one.outcome, &one.facts.request];
         let rest = facts.into_iter().chain([&one.facts.idp, &one.method, &one.resource]).map(String::len).sum();
         let (error, names) = row::fit_row(why, names.iter().map(|name| row::cut_name(name)).collect(), rest);

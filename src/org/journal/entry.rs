@@ -54,6 +54,7 @@ pub(super) struct NewEntry<'a> {
 
 impl<'a> NewEntry<'a> {
     pub(super) fn new(call: CallFacts<'a>, token: Option<&'a str>, (method, resource): (&str, &str)) -> Self {
+        // A client chooses the method and the address freely; only what fits a row is kept of them.
         let methods = ["GET", "POST", "PUT", "PATCH", "DELETE"];
         let address = resource.split('?').next().unwrap_or_default();
         let address: String = address.chars().take(RESOURCE_MAX).collect();
@@ -79,6 +80,7 @@ impl<'a> NewEntry<'a> {
         error: &Error,
         types: &Types,
     ) -> Self {
+        // A refused nested group has its own rules: one row gathers the names of all pushes.
         let nested = error.nested_in.as_ref().map(|group| group.chars().take(RESOURCE_MAX).collect::<String>());
         let detail = sentence::redact_sentence(&error.detail, &error.names, types);
         let most = if nested.is_some() { NESTED_MAX } else { NAMES_MAX };
@@ -90,6 +92,8 @@ impl<'a> NewEntry<'a> {
             // There is one row a group and token, whatever members are refused.
             Some(group) => fingerprint_of(["nested", group, "", ""], &[]),
             None => {
+                // The sentence is part of the fingerprint after its values are removed, so refusals of many values are
+                // one row.
                 let kind = error.kind().status().to_string();
                 let head = ["refused", token.unwrap_or_default(), entry.method, &entry.resource];
                 fingerprint_of(head, [&kind, &detail].into_iter().chain(&entry.names))

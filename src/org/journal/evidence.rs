@@ -31,6 +31,7 @@ impl Evidence {
     /// Returns the number of the token's rows, by code.
     pub(super) fn numbers_by_code(&mut self, sql: &dyn Sql, token: &str) -> Result<&mut BTreeMap<String, i64>> {
         if !self.numbers.contains_key(token) {
+            // Forgetting all is simple and rare: each is read again from an index when it is needed.
             if self.numbers.len() >= TOKENS_MAX {
                 self.numbers.clear();
             }

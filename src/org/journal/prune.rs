@@ -38,6 +38,7 @@ pub(crate) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result
     transact(sql, || {
         journal::prune_traffic(sql, now)?;
         warning::warn_of_token(sql, now)?;
+        // All three take their step each time, so none waits until another has finished.
         let more = changes::prune_changes(sql, now, PRUNE_STEP)?
             | tombstones::prune_tombstones(sql, tombstones::KEPT, TOMBSTONES_STEP)?
             | take_round_step(sql, &mut memory.evidence, now)?;
@@ -55,6 +56,7 @@ fn take_round_step(sql: &dyn Sql, evidence: &mut Evidence, now: Timestamp) -> Re
     if let Some(after) = round.after.take() {
         let next = store::key_further(sql, &after, ROWS_A_STEP)?;
         let end = next.clone().unwrap_or_else(|| edge_of_code("~"));
+        // The counts in memory are read anew once rows of the token are gone.
         for token in store::forget_range(sql, &after, &end, now.plus(-KEPT_MILLISECONDS))? {
             evidence.forget_token(&token);
         }
@@ -72,6 +74,7 @@ fn take_round_step(sql: &dyn Sql, evidence: &mut Evidence, now: Timestamp) -> Re
 fn make_room(sql: &dyn Sql, evidence: &mut Evidence, round: &mut Round) -> Result<()> {
     let mut left = ROWS_A_STEP;
     while left > 0 && round.bytes > BYTES_MAX {
+        // The largest sum pays: the token that writes most loses its own oldest evidence first.
         let Some(at) = (0..round.sums.len()).max_by_key(|at| round.sums.get(*at).map(|(_, bytes)| *bytes)) else {
             break;
         };
@@ -80,6 +83,7 @@ fn make_room(sql: &dyn Sql, evidence: &mut Evidence, round: &mut Round) -> Resul
         evidence.forget_token(token);
         let bytes: i64 = removed.iter().sum();
         (*sum, round.bytes, left) = (*sum - bytes, round.bytes - bytes, left - ROWS_AT_ONCE);
+        // The sum was counted before others removed its rows.
         if removed.is_empty() {
             round.sums.swap_remove(at);
         }

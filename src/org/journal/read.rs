@@ -43,14 +43,18 @@ pub(crate) fn journal_page(
     let mut place = query.after.as_deref().map_or(Ok(JournalPlace::before_newest()), parse_place)?;
     let limit = query.limit.min(LIMIT_MAX);
     let outcome = query.outcome.as_deref().unwrap_or("applied");
+    // Step 1: the next changes, unless only refusals are wanted or all changes are shown already. `cut` is where
+    // reading stopped although more may follow.
     let (mut applied, cut) = match outcome == "applied" && !query.nested && place.seq > 0 {
         true => store::applied_below(sql, query, place.seq, limit + 1)?,
         false => (Vec::new(), None),
     };
+    // Step 2: the next refusals. One more than the page holds tells whether there are more.
     let refused = match query.outcome.as_deref() == Some("applied") {
         false => next_refusals(sql, &mut memory.evidence, query, &place.refusal, limit + 1, budget)?,
         true => Vec::new(),
     };
+    // Step 3: the days stand on the first page alone.
     let traffic = match &query.after {
         None => Some(store::all_traffic(sql)?),
         Some(_) => None,
@@ -61,11 +65,13 @@ pub(crate) fn journal_page(
     let (all, ready) = (refused.len(), |one: &RefusalRow| cut.is_none_or(|(_, at)| one.last > at));
     let mut refused: Vec<RefusalRow> = refused.into_iter().filter(ready).collect();
     let waiting = refused.len() < all;
+    // Step 4: the newest stand at the end of both lists from here on, so that taking one moves no other.
     applied.reverse();
     refused.reverse();
     let mut room = PAGE_BYTES.saturating_sub(FRAME_BYTES + days_bytes);
     let mut entries = Vec::new();
     while (entries.len() as i64) < limit {
+        // If two have the same time the change comes first, on every page alike.
         let newer = match (applied.last(), refused.last()) {
             (None, None) => break,
             (Some(change), Some(refusal)) => change.at >= refusal.last,
@@ -77,11 +83,13 @@ pub(crate) fn journal_page(
             (None, None) => break,
         };
         let bytes = shown.get().len() + 1;
+        // The first entry is always shown, or a large one would end all reading.
         if bytes > room && !entries.is_empty() {
             break;
         }
         room = room.saturating_sub(bytes);
         entries.push(shown);
+        // The place moves with what is shown, so the next page begins behind it in both lists.
         if let Some(change) = applied.pop_if(|_| newer) {
             place.seq = change.seq;
         } else if let Some(refusal) = refused.pop() {
@@ -92,6 +100,7 @@ pub(crate) fn journal_page(
         // All changes that were read are shown.
         place.seq = cut.map_or(0, |(seq, _)| seq + 1);
     }
+    // Step 5: an empty page may still lead on, if only so many changes were read and none was wanted.
     let more = waiting || cut.is_some() || !applied.is_empty() || !refused.is_empty();
     Answer::console_answer(&JournalPage { entries, next: more.then(|| place_text(&place)), days })
 }
@@ -121,6 +130,7 @@ fn next_refusals(
                 RefusalOrder::read(sql, wanted, &place)?
             }
         };
+        // The remembered keys are sorted as the pages are, so the place is found without reading a row.
         let begin = order.next.partition_point(|at| *at <= place);
         let places: Vec<RefusalPosition> = order.next.iter().skip(begin).take(left).cloned().collect();
         evidence.order = Some(order);
@@ -146,6 +156,7 @@ fn parse_place(text: &str) -> Result<JournalPlace> {
     let mut parts = text.splitn(5, '.');
     let mut number = || parts.next().and_then(parse_number);
     let read = number().zip(number());
+    // Places of earlier builds have fewer parts; readers keep them across a deployment.
     let fingerprint = parts.next().filter(|text| text.is_empty() || TokenHash::parse(text).is_some());
     let code = parts.next().unwrap_or(AFTER_ALL_CODES);
     let token = parts.next().unwrap_or_default();
@@ -163,6 +174,7 @@ fn show_applied(one: &AppliedRequest) -> Result<Box<RawValue>> {
     let all: Vec<String> = json::own(&one.repairs)?;
     // A repair has a name, a note is a sentence.
     let (notes, repairs): (Vec<String>, Vec<String>) = all.into_iter().partition(|text| text.contains(' '));
+    // The changes of a Bulk and of an import are shown under the request that the client sent.
     let (method, resource) = match one.method.as_deref() {
         Some(BULK) => (Some("POST"), "/Bulk".to_owned()),
         method if one.resource == "Organisation" => (method, "/import".to_owned()),
@@ -210,6 +222,7 @@ fn show_refused(one: &RefusalRow, org: &OrgId) -> Result<Box<RawValue>> {
     if why.cut {
         notes.push(row::NOTE.to_owned());
     }
+    // A quoted text is the name of a group that was not created; anything else is an id.
     let nested_in = why.nested_in.map(|label| match label.strip_prefix('"') {
         None => NestedIn { display_name: one.group.clone(), id: Some(label) },
         Some(text) => {

@@ -30,6 +30,7 @@ impl Round {
                 None => self.sums.push((of, bytes)),
             }
         }
+        // Sums are dropped only in bulk, so that sorting is rare.
         if self.sums.len() > 2 * LARGEST {
             // The last one may continue in the next piece.
             let last = self.sums.pop();

@@ -29,10 +29,12 @@ pub(crate) fn fit_row(mut why: Value, mut names: Vec<String>, rest: usize) -> (S
     if text.len() + array_bytes(&names) <= room {
         return (text, names);
     }
+    // Step 1: names are cut first, since a sentence without its end is harder to understand.
     set_member(&mut why, "cut", true.into());
     let left = |why: &Value| room.saturating_sub(why.to_string().len());
     let over = |why: &Value| (why.to_string().len() + array_bytes(&[])).saturating_sub(room);
     names.truncate(count_fitting(&names, left(&why)));
+    // Step 2: then the notes.
     if over(&why) > 0
         && let Some(notes) = why.get_mut("notes").map(Value::take)
     {
@@ -42,6 +44,7 @@ pub(crate) fn fit_row(mut why: Value, mut names: Vec<String>, rest: usize) -> (S
         notes.truncate(count_fitting(&notes, left(&why)));
         set_member(&mut why, "notes", notes.into());
     }
+    // Step 3: the sentence last.
     let over = over(&why);
     if over > 0
         && let Some(Value::String(detail)) = why.get_mut("detail")

@@ -17,6 +17,7 @@ pub(crate) fn save_counters(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) 
     if memory.unsaved.is_empty() {
         return Ok(());
     }
+    // Set first: a save that fails is tried again after the pause, not at once.
     memory.unsaved.saved_at = Some(now);
     if !memory.unsaved.repeats.is_empty() {
         // They were seen before they are saved, so they may stand behind the place of a reader.
@@ -31,6 +32,7 @@ pub(crate) fn save_counters(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) 
         }
         memory.unsaved.traffic.iter().try_for_each(|counted| store::add_traffic(sql, counted))
     })?;
+    // Only what was committed leaves the memory.
     let next = memory.unsaved.repeats.keys().nth(SAVED_AT_ONCE).cloned();
     let repeats = next.map(|key| memory.unsaved.repeats.split_off(&key)).unwrap_or_default();
     let saved_at = if repeats.is_empty() { Some(now) } else { None };

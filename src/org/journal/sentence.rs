@@ -26,8 +26,10 @@ const TOKEN_LENGTH: usize = 30;
 pub(crate) fn redact_sentence(sentence: &str, names: &[String], types: &Types) -> String {
     let (mut kept, mut rest) = (String::new(), sentence);
     while let Some((before, quoted)) = rest.find('"').and_then(|at| rest.split_at_checked(at)) {
+        // A quoted text is as a JSON string: its own quotes are escaped.
         let (literal, after) = quoted.split_at_checked(quotation_length(quoted)).unwrap_or((quoted, ""));
         let text = json::read(literal.as_bytes()).unwrap_or_else(|_| literal.trim_matches('"').to_owned());
+        // The word before the quotation tells whether it is a name or a value.
         let word = before.strip_suffix(' ').and_then(|before| before.rsplit(' ').next()).unwrap_or_default();
         let named = NAMED.iter().any(|name| name.eq_ignore_ascii_case(word));
         kept.push_str(&without_numbers(before));
@@ -50,6 +52,7 @@ fn redact_path(path: &str) -> String {
     let (mut kept, mut rest) = (String::new(), path);
     // Each turn takes at least one character.
     while let Some(first) = rest.chars().next() {
+        // A token is a quoted text, a word, or one sign between them.
         let is_part = |c: char| !c.is_whitespace() && !"[]()\"'=".contains(c);
         let length = match first {
             '"' | '\'' => quotation_length(rest),
@@ -129,6 +132,7 @@ pub(crate) fn without_tokens(text: &str) -> String {
     let next = |rest: &str| TOKENS.iter().filter_map(|prefix| Some((rest.find(prefix)?, prefix.len()))).min();
     while let Some((at, length)) = next(rest) {
         let (before, after) = rest.split_at_checked(at + length).unwrap_or((rest, ""));
+        // A cut token is still a secret, so the length alone decides and not the checksum.
         let secret = after.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(after.len());
         let hidden = secret >= TOKEN_LENGTH;
         kept.extend([before, if hidden { "…" } else { "" }]);

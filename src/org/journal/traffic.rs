@@ -23,6 +23,7 @@ pub(crate) enum Outcome {
 pub(crate) fn count_request(counted: &mut Vec<Traffic>, idp: &str, outcome: Outcome, now: Timestamp) {
     let day = now.0.div_euclid(crate::store::journal::DAY);
     let known = |counted: &[Traffic], idp: &str| counted.iter().position(|one| one.day == day && one.idp == idp);
+    // A client chooses the name of its provider, so the number of names is bounded.
     let idp = if counted.len() < PAIRS_MAX || known(counted, idp).is_some() { idp } else { OTHER };
     let at = known(counted, idp).unwrap_or(counted.len());
     if at == counted.len() {

@@ -47,6 +47,7 @@ impl Unsaved {
         if self.is_empty() {
             return None;
         }
+        // A busy organisation saves once a minute, a quiet one soon after its only request.
         let next = self.saved_at.map_or(now, |saved| saved.plus(NEXT_SAVE));
         // The save is not later, if the last one was made while the clock was ahead.
         Some(next.max(now.plus(FIRST_SAVE)).min(now.plus(NEXT_SAVE)))

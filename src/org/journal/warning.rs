@@ -17,6 +17,7 @@ pub(crate) fn warn_of_token(sql: &dyn Sql, now: Timestamp) -> Result<()> {
     let Some((token, sentence)) = tokens::ending_token(sql, now)? else { return Ok(()) };
     let code = Warning::TokenEnding;
     let key = warning_key(code, token.as_str(), fingerprint_of(["warning", token.as_str(), "", ""], &[]));
+    // The job runs each hour; the row is renewed once a day, so that warning costs one write a day.
     if store::last_seen(sql, &key)?.is_some_and(|at| is_within(now, at, DAY)) {
         return Ok(());
     }

@@ -83,6 +83,7 @@ pub(crate) fn write_token_refusal<A>(
         Kind::Unauthorized => access::why_not(&token, call, now),
         _ => error.clone(),
     };
+    // The addresses are gathered in the row, so that the admin can add the right one to the ranges.
     let error = if outside { error.with_names(&call.address) } else { error };
     let target = (call.method.as_str(), below_base(&call.path, &call.org));
     let entry =
@@ -106,6 +107,7 @@ pub(crate) fn is_already_journalled(
         (_, Command::PatchGroup { id, .. }) => id.as_str(),
         _ => return Ok(false),
     };
+    // A provider that repeats a request with skipped parts would otherwise add an entry each time.
     let said = changes::last_repairs(sql, id)?;
     Ok(notes.iter().all(|note| said.contains(note)))
 }
@@ -133,12 +135,14 @@ fn write_entry(sql: &dyn Sql, memory: &mut Memory, entry: &NewEntry<'_>, now: Ti
         memory.unsaved.count_request(entry.call.idp, Outcome::Refused, now);
     }
     let key = entry.row_key();
+    // Step 1: an equal refusal has a row already if the key has one.
     let known = store::known_names(sql, &key)?;
     let is_known = known.is_some();
     let mut names = entry.names.clone();
     if let Some((known, cut)) = known {
         let known: Vec<String> = json::own(&known)?;
         let stored: BTreeSet<&String> = known.iter().collect();
+        // A repeat is worth a write only if it brings names that the row lacks and may still take.
         names.retain(|name| !stored.contains(name));
         if names.is_empty() || cut || known.len() >= entry.gathered {
             memory.unsaved.count_repeat(key, now);
@@ -146,18 +150,21 @@ fn write_entry(sql: &dyn Sql, memory: &mut Memory, entry: &NewEntry<'_>, now: Ti
         }
         names = known.into_iter().chain(names).take(entry.gathered).collect();
     } else {
+        // Step 2: a new row needs room among those of its token, so that no token pushes out another's evidence.
         let numbers = memory.evidence.numbers_by_code(sql, &key.token)?;
         let of_code = numbers.get(&key.code).copied().unwrap_or_default();
         if of_code >= ROWS_A_CODE || numbers.values().sum::<i64>() >= ROWS_A_TOKEN {
             return count_entry(sql, memory, entry, key, now);
         }
     }
+    // Step 3: cut to the size of a row. The texts that are never cut count first.
     let texts = [&key.code, &key.token, &key.fingerprint, entry.outcome, entry.call.request.as_str(), entry.call.idp];
     let rest = texts.into_iter().chain([entry.method, &entry.resource]).map(str::len).sum();
     let (error, names) = row::fit_row(entry.why.clone(), names, rest);
     let names = serde_json::to_string(&names).map_err(Error::internal)?;
     let row = entry_row(entry, &key, &error, &names);
     transact(sql, || if is_known { store::renew_names(sql, &row, now) } else { store::insert_entry(sql, &row, now) })?;
+    // Step 4: memory counts the row once it is committed.
     if !is_known {
         *memory.evidence.numbers_by_code(sql, &key.token)?.entry(key.code).or_default() += 1;
         memory.evidence.note_added();
@@ -167,6 +174,7 @@ fn write_entry(sql: &dyn Sql, memory: &mut Memory, entry: &NewEntry<'_>, now: Ti
 
 /// Counts an entry beyond the bounds, in the row of its code and token that only counts.
 fn count_entry(sql: &dyn Sql, memory: &mut Memory, entry: &NewEntry<'_>, key: Key, now: Timestamp) -> Result<()> {
+    // The row that only counts has no fingerprint, so there is one for each code and token.
     let key = Key { fingerprint: String::new(), ..key };
     if store::last_seen(sql, &key)?.is_some() {
         memory.unsaved.count_repeat(key, now);

@@ -14,6 +14,7 @@ const OPERATION_UNITS: usize = 1_000;
 /// # Errors
 /// 400 `tooMany` beyond the call's budget, and every refusal of the command.
 pub(crate) fn apply_command(mutation: &mut Mutation<'_>, command: &Command) -> Result<Answer> {
+    // Each operation costs its share even if it changes nothing, or a Bulk of very many would be free.
     mutation.budget.spend(OPERATION_UNITS)?;
     match command {
         Command::CreateUser { user } => users::create_user(mutation, user),

@@ -31,6 +31,7 @@ pub(crate) fn run_bulk(
 ) -> Result<Answer> {
     let placeholders = Placeholders::new(request);
     let (ids, done) = bulk.operations.iter().map(|_| (None, None)).unzip();
+    // The edge has ordered the steps: an operation comes after those that it refers to, and a circle is one step.
     let mut run = Run { bulk, placeholders, ids, done, refused, unspent: mutation.budget.spent() };
     for step in &bulk.steps {
         if mutation.budget.is_exceeded() {
@@ -38,9 +39,11 @@ pub(crate) fn run_bulk(
             continue;
         }
         match step.as_slice() {
+            // An operation that refers to itself is a circle of one.
             [one] if !run.operation(*one)?.refers.contains(one) => run.run_single(mutation, *one)?,
             several => run.run_together(mutation, several)?,
         }
+        // RFC 7644 section 3.7: the client said after how many failures it wants no more.
         if bulk.fail_on_errors.is_some_and(|most| run.refused.len() >= most) {
             break;
         }
@@ -94,6 +97,7 @@ impl<'a> Run<'a> {
             Some(error) => Err(error),
             None => {
                 let before = mutation.budget.spent();
+                // In a transaction of its own, so that a failed operation leaves nothing behind.
                 let result = mutation.in_savepoint(|mutation| self.apply_operation(mutation, at));
                 // An operation that exceeds the whole budget by itself is too much for any request, and says so.
                 if mutation.budget.is_exceeded() && before > self.unspent { Err(send_later()) } else { result }
@@ -106,19 +110,23 @@ impl<'a> Run<'a> {
     /// groups that hold them, and either all succeed or none (RFC 7644 section 3.7.1: one failed attempt may be the
     /// last).
     fn run_together(&mut self, mutation: &mut Mutation<'_>, circle: &[usize]) -> Result<()> {
+        // Step 1: a reference out of the circle must be there already, or no operation of it can succeed.
         let beside: BTreeSet<usize> = circle.iter().copied().collect();
         for at in circle {
             if let Some(error) = self.failed_reference(*at, &beside)? {
                 return circle.iter().try_for_each(|at| self.finish_operation(*at, Err(error.clone())));
             }
         }
+        // Step 2: the provider may have lost the first answer, and gets it again.
         if let Some(results) = self.repeated_circle(mutation, circle)? {
             return results.into_iter().try_for_each(|(at, done)| self.finish_operation(at, Ok(done)));
         }
+        // Step 3: the ids are taken beforehand, so that each operation can name the resources of the others.
         let reserved: Vec<(usize, String)> = circle.iter().map(|at| (*at, mutation.new_id())).collect();
         reserved.iter().for_each(|(at, id)| set_at(&mut self.ids, *at, Some(id.clone())));
         let before = mutation.budget.spent();
         let mut failed = None;
+        // Step 4: users before groups, all in one transaction.
         let results = self.run_circle(mutation, &reserved, &mut failed);
         let error = match results {
             Ok(results) => return results.into_iter().try_for_each(|(at, done)| self.finish_operation(at, Ok(done))),
@@ -157,6 +165,7 @@ impl<'a> Run<'a> {
     ) -> Result<Vec<(usize, OperationResult)>> {
         let is_user =
             |(at, _): &&(usize, String)| self.operation(*at).is_ok_and(|one| one.path.as_deref() == Some("/Users"));
+        // A group can hold only users who exist, so the users are created first.
         let (users, groups): (Vec<_>, Vec<_>) = ids.iter().partition(is_user);
         mutation.in_savepoint(|mutation| {
             let mut results = Vec::new();
@@ -164,6 +173,7 @@ impl<'a> Run<'a> {
                 *failed = Some(*at);
                 mutation.reserve_id(id);
                 let done = self.apply_operation(mutation, *at)?;
+                // The other operations already name the reserved id, which a returning user does not get.
                 if done.path.as_ref().is_none_or(|path| !path.ends_with(id.as_str())) {
                     let detail = format!(
                         "{} is a user who was here before and comes back with the earlier id.",
@@ -194,6 +204,7 @@ impl<'a> Run<'a> {
             let name = |attributes: &Map<String, Value>, name: &str| {
                 fold(attributes.get(name).and_then(Value::as_str).unwrap_or_default())
             };
+            // Only the unique name can lead to the resource: its id is what is being searched for.
             let id = match &command {
                 Command::CreateUser { user } => {
                     let key = name(&user.attributes, "userName");
@@ -211,6 +222,8 @@ impl<'a> Run<'a> {
             }
         }
         made.iter().for_each(|(at, id)| set_at(&mut self.ids, *at, Some(id.clone())));
+        // The operations are run for comparison. If they change nothing, the stored resources still are what was
+        // posted.
         let next = mutation.next_seq();
         let results = mutation.in_savepoint(|mutation| {
             let results = self.run_circle(mutation, &made, &mut None)?;
@@ -246,6 +259,7 @@ impl<'a> Run<'a> {
         let id = |other: usize| self.made_id(other).unwrap_or_default().to_owned();
         let text = self.placeholders.replace(operation.command.as_str(), id);
         let command: Command = json::read(text.as_bytes()).map_err(Error::internal)?;
+        // RFC 7644 section 3.7: `version` is the If-Match of the operation.
         precondition::check_precondition(mutation.sql, &command, &operation.precondition)?;
         let (path, stored) = match (apply_command(mutation, &command)?, self.path_with_ids(operation)) {
             (Answer::Created(stored), Some(path)) => (Some(format!("{path}/{}", stored.id)), Some(stored)),
@@ -269,6 +283,7 @@ impl<'a> Run<'a> {
             Err(error) if error.code.is_fault() => return Err(error),
             Err(error) => error,
             Ok(done) => {
+                // Later operations may refer to it from now on.
                 if let ("POST", Some((_, id))) =
                     (done.method.as_str(), done.path.as_ref().and_then(|p| p.rsplit_once('/')))
                 {
@@ -295,6 +310,7 @@ impl<'a> Run<'a> {
 /// Returns the text with a name in the place of every id. The ids are all of one length, so one look at each place
 /// finds them.
 fn with_names(text: &str, ids: &BTreeMap<&str, usize>, name: impl Fn(usize) -> String) -> String {
+    // A sentence may be long, so each place of it is looked at once and no text is searched for each id.
     let length = ids.keys().next().map_or(usize::MAX, |id| id.len());
     let (mut named, mut rest) = (String::new(), text);
     while let Some(next) = rest.chars().next() {

@@ -59,6 +59,7 @@ impl<'a> Delta<'a> {
     pub(crate) fn replace_members(&mut self, ids: &'a [MemberId]) {
         self.add_members(ids);
         self.whole = Some(self.step);
+        // Filters before the whole list have no effect on it, but a question counts them by their number.
         if self.questions.is_empty() {
             self.unwanted.clear();
         }
@@ -70,6 +71,7 @@ impl<'a> Delta<'a> {
     /// 400 `tooMany` beyond the budget.
     pub(crate) fn remove_matching(&mut self, filter: &'a Filter, budget: &Budget) -> Result<()> {
         self.step += 1;
+        // A filter that names ids removes them like a list of ids: no stored member is looked at.
         if let Some(ids) = member::named(filter) {
             ids.into_iter().for_each(|id| self.note_id(id, false));
             return Ok(());
@@ -77,11 +79,13 @@ impl<'a> Delta<'a> {
         let judge = Judge::new(filter);
         budget.spend_each(self.said.len(), judge.terms())?;
         let (step, whole) = (self.step, self.whole);
+        // Members that earlier operations added are not stored yet, so the filter is tried on them here.
         for (id, said) in &mut self.said {
             if said.still_counts(whole) && said.wanted && judge.fits(id) {
                 (said.last, said.wanted) = (step, false);
             }
         }
+        // Stored members are tried later, all filters in one pass.
         if self.whole.is_none() {
             self.unwanted.push(judge);
         }
@@ -95,6 +99,7 @@ impl<'a> Delta<'a> {
     pub(crate) fn replace_matching(&mut self, filter: &'a Filter, ids: &'a [MemberId], budget: &Budget) -> Result<()> {
         let (named, judge) = (member::named(filter), Judge::new(filter));
         let is_member = |said: &NamedMember| said.still_counts(self.whole) && said.wanted;
+        // A member that an earlier operation added answers the question at once.
         let found = match &named {
             Some(ids) => ids.iter().any(|id| self.said.get(id).is_some_and(is_member)),
             None => {
@@ -114,6 +119,7 @@ impl<'a> Delta<'a> {
 
     fn note_id(&mut self, id: &'a str, wanted: bool) {
         let step = self.step;
+        // `added` stays: an id that cannot be a member is refused, even if a later operation takes it back.
         let said = self.said.entry(id).or_insert(NamedMember { first: step, last: step, wanted, added: false });
         (said.last, said.wanted, said.added) = (step, wanted, said.added || wanted);
     }

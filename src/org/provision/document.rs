@@ -117,3 +117,24 @@ fn canonical_document(kind: &ResourceType, attributes: &Attributes) -> (String, 
 fn text<'a>(attributes: &'a Attributes, name: &str) -> Option<&'a str> {
     attributes.get(name).and_then(Value::as_str)
 }
+
+/// Drops a `name.formatted` that repeats the earlier name: the new parts count. `earlier` are the name as it is stored
+/// and as it was before the last change, so that the same request finds nothing to do.
+pub(super) fn drop_stale_formatted(earlier: &[Option<&Value>], new: &mut Attributes) -> bool {
+    let part = |name: &Value, key: &str| name.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let parts = |name: &Value| (part(name, "givenName"), part(name, "familyName"));
+    let Some(name) = new.get_mut("name") else { return false };
+    let formatted = part(name, "formatted");
+    // Stale means: it spells the earlier name, while the parts of this request differ from that name.
+    let stale = earlier.iter().flatten().any(|before| {
+        let (given, family) = parts(before);
+        let spelled = formatted == part(before, "formatted") || formatted == format!("{given} {family}");
+        // A blank does not spell an empty name.
+        spelled && !formatted.trim().is_empty() && parts(name) != (given, family)
+    });
+    if stale && let Some(name) = name.as_object_mut() {
+        name.remove("formatted");
+        return true;
+    }
+    false
+}

@@ -75,6 +75,7 @@ pub(crate) struct Passed {
 pub(crate) fn pass_gate(mutation: &Mutation<'_>, proposal: Proposal<'_>) -> Result<Passed> {
     let Proposal { kind, old, mut new, said } = proposal;
     let mut notes = Vec::new();
+    // Step 1.
     if mutation.trims_names() {
         cut_name(kind, old, &mut new);
     }
@@ -83,20 +84,25 @@ pub(crate) fn pass_gate(mutation: &Mutation<'_>, proposal: Proposal<'_>) -> Resu
             constraints::keep_immutable(kind, old, &mut new);
         }
         if kind.name == "User" {
+            // Step 2, for users alone: groups are switched off as a whole.
             take_out(mutation.options, old, &mut new, said, &mut notes)?;
         }
+        // Step 3, and below with step 4, where the first broken rule is reported.
         constraints::check_immutable(kind, old, &new)?;
     }
     if let Some(error) = broken_rule(kind, old, &new, said.removal) {
         return Err(error);
     }
+    // A stored resource above the limit of today may shrink or stay; it may not grow.
     match old {
         None => check_size(kind, &new)?,
         Some(old) => check_growth(kind, old, &new)?,
     }
     if kind.name == "Group" {
+        // Step 5.
         check_name(mutation, old, &new)?;
     }
+    // The request passed because it did not touch the rule; the note tells the admin what would be refused as new.
     if old.is_some_and(|old| *old != new)
         && let Some(error) = broken_rule(kind, None, &new, false).or_else(|| extension::misfit(kind, &new))
     {
@@ -125,6 +131,7 @@ fn broken_rule(kind: &ResourceType, old: Option<&Attributes>, new: &Attributes, 
     }
     let none = Attributes::new();
     let stored = old.unwrap_or(&none);
+    // Each rule sees the stored value too: a value that equals it is not judged.
     let names = names::check(kind, old, new);
     names
         .and_then(|()| unregistered::check(kind, stored, new))
@@ -194,6 +201,7 @@ fn take_out(
 ) -> Result<()> {
     let sync = options.sync();
     let mut left = false;
+    // Only `active` turning false counts: a request may repeat a stored false.
     let is_off = |attributes: &Attributes| attributes.get("active") == Some(&Value::Bool(false));
     if sync.deactivate_users == Some(false) && is_off(new) && !is_off(old) {
         put_back("active", old, new);
@@ -202,6 +210,7 @@ fn take_out(
         left |= said.active;
     }
     if sync.update_profiles == Some(false) {
+        // The first `externalId` passes, or the provider would search for the user again each time.
         let linked = |name: &String| name == "externalId" && !old.contains_key(name);
         let changed: Vec<String> = differing(old, new).cloned().collect();
         left |= changed.iter().any(linked);
@@ -217,6 +226,7 @@ fn take_out(
     } else {
         left |= said.profile;
     }
+    // A request of which something was done is a success with notes; only one without any effect is refused.
     if !left && !notes.is_empty() {
         notes.push("Nothing was left of the request; the options are set in the Cloud Console.".to_owned());
         return Err(Error::new(Code::SyncOff, notes.join(" ")));
@@ -236,6 +246,7 @@ fn put_back(name: &str, old: &Attributes, new: &mut Attributes) {
 fn check_name(mutation: &Mutation<'_>, old: Option<&Attributes>, new: &Attributes) -> Result<()> {
     let name = |attributes: &Attributes| attributes.get("displayName").and_then(Value::as_str).map(str::to_owned);
     let (was, name) = (old.and_then(name), name(new).unwrap_or_default());
+    // A change of case alone is no new name.
     if was.is_some_and(|was| fold(&was) == fold(&name)) || !is_reserved(mutation, &name) {
         return Ok(());
     }

@@ -39,9 +39,11 @@ pub(crate) fn create_group(mutation: &mut Mutation<'_>, group: &Resource, ids: &
     let content = group_content(kind, &passed.attributes);
     mutation.spend_document(&content.doc)?;
     mutation.spend_folded(content.folded.as_deref())?;
+    // Sentences name a group that has no id yet by its quoted name.
     let label = format!("{:?}", content.display_name);
     let mut delta = Delta::default();
     delta.replace_members(ids);
+    // A repeated POST: the same document, the same members, made minutes ago by the same token.
     if let Some(same) = store::by_display_name(mutation.sql, &content.display_name_key)?
         && same.content.doc == content.doc
         && mutation.is_repeat_of(same.id.as_str())?
@@ -53,6 +55,7 @@ pub(crate) fn create_group(mutation: &mut Mutation<'_>, group: &Resource, ids: &
     }
     mutation.notes.extend(passed.notes);
     check_free(mutation.sql, &content, None)?;
+    // The name as it was sent is tried too: a group may be stored with the white space that was removed here.
     if let Some(name) = group.attributes.get("displayName").and_then(Value::as_str).filter(|_| mutation.trims_names())
         && let Some(taken) = store::by_display_name(mutation.sql, &fold(name))?
     {
@@ -85,6 +88,7 @@ pub(crate) fn replace_group(
     let (old, stored) = open_group(mutation, id)?;
     let mut new = unregistered::proposed_attributes(mutation, kind, group, Some(&stored))?;
     keep_nulls(kind, &group.nulls, &stored, &mut new);
+    // A PUT without it must not unlink the group from its provider.
     if !new.contains_key("externalId")
         && let Some(external_id) = &old.content.external_id
     {
@@ -129,6 +133,7 @@ pub(crate) fn patch_group(
         }
     }
     let judged = membership::judge_delta(mutation, Some(old.key), id.as_str(), &delta)?;
+    // Operations on attributes and on members are independent, so their order among each other does not matter.
     let applied = patch::apply(kind, &mut new, &of_attributes, mutation.budget)?;
     mutation.note_patched(applied);
     unregistered::apply_unregistered(mutation, kind, &stored, &mut new, unresolved)?;
@@ -148,7 +153,9 @@ pub(crate) fn delete_group(mutation: &mut Mutation<'_>, id: &GroupId) -> Result<
     let group = store::by_id(mutation.sql, id)?.ok_or_else(|| not_found(id))?;
     mutation.changes_at(id.as_str(), group.seq);
     mutation.spend_document(&group.content.doc)?;
+    // The change keeps the whole resource: it cannot be read any more afterwards.
     let mut before = parse_attributes(&group.content.doc)?;
+    // More memberships than one request may change are removed by a job; the group is gone for every read at once.
     if membership::is_large(mutation.sql, group.key)? {
         let count = members::count_members(mutation.sql, group.key, members::BEFORE_ALL, -members::BEFORE_ALL)?;
         mutation.count_deprovisioned(usize::try_from(count).unwrap_or(usize::MAX))?;
@@ -197,6 +204,7 @@ fn store_changed(
     mutation.spend_document(&content.doc)?;
     mutation.spend_folded(content.folded.as_deref())?;
     let mut effect = members.net_effect(mutation, Some(old.key), old.id.as_str())?;
+    // The name may have been reserved after the group was made. The group stays as it is, but gains no members.
     if effect.adds_members() && gate::is_reserved(mutation, &content.display_name) {
         let added = match effect.without_additions() {
             1 => "1 member was".to_owned(),
@@ -212,6 +220,7 @@ fn store_changed(
     if new == *stored && effect.is_nothing() {
         return Ok(old);
     }
+    // Where there is no room, the parts that grow are left out and the others are done.
     if let Some(mut full) =
         growth::limit_reached(mutation, content.doc.len() > old.content.doc.len() || effect.adds_members())?
     {
@@ -225,11 +234,13 @@ fn store_changed(
         }
     }
     let changes = new != *stored;
+    // Only a new name or `externalId` can collide.
     let names = |content: &GroupContent| (content.display_name_key.clone(), content.external_id.clone());
     if names(&content) != names(&old.content) {
         check_free(mutation.sql, &content, Some(&old))?;
     }
     mutation.count_deprovisioned(effect.count_removed())?;
+    // The row names its last change, which may be that of its last members.
     let last = mutation.next_seq() - 1 + Seq::from(changes) + effect.count_changes();
     store::update_group(mutation.sql, &old, &content, last, mutation.changed_at())?;
     if changes {

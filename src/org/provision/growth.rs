@@ -59,6 +59,7 @@ fn history_full(org: &OrgId) -> String {
 /// Returns why the history takes no more, or no more from the token for now.
 fn history_limit(mutation: &Mutation<'_>) -> Result<Option<Full>> {
     let full = |code, why, retry_after| Some(Full { code, why, taken: Vec::new(), only_removals: true, retry_after });
+    // The rate is judged first: it passes by itself, and its sentence says when.
     if mutation.wait.is_some() {
         let why = "This token adds changes faster than is allowed: 256 MiB at once, then 75 KB a second. Until it has \
                    waited, nothing is added or changed. Deletions, deactivations and removals go on.";
@@ -107,6 +108,7 @@ pub(crate) fn may_send_part(sql: &dyn Sql, quota: Quota, org: &OrgId) -> Result<
 /// 400 `quota-users`, `quota-groups` or `quota-bytes`.
 pub(crate) fn may_import(sql: &dyn Sql, quota: Quota, (users, groups): (i64, i64), org: &OrgId) -> Result<()> {
     let limits = [(Code::QuotaUsers, "users", users, quota.users), (Code::QuotaGroups, "groups", groups, quota.groups)];
+    // The whole import is refused before it changes anything, so the admin can split it.
     for (code, name, count, most) in limits {
         if let Some(most) = most.filter(|most| count > *most) {
             let held = format!("The import brings {count} {name}");
@@ -132,6 +134,7 @@ pub(crate) fn quota_warnings(sql: &dyn Sql, quota: Quota, head: &Head, org: &Org
         ("bytes", sql.size()?, quota.bytes, "nothing can be added, neither users, groups and members nor attributes"),
     ];
     let warn = |(name, used, most, then): (&str, i64, Option<i64>, &str)| {
+        // A quota of 0 is used up from the beginning, and cannot be divided by.
         let percent = match most? {
             0 => 100,
             most => used.saturating_mul(100) / most,
@@ -155,6 +158,7 @@ pub(crate) fn quota_warnings(sql: &dyn Sql, quota: Quota, head: &Head, org: &Org
 pub(crate) fn may_create(mutation: &Mutation<'_>, kind: Kinds) -> Result<()> {
     match count_limit(mutation.options.quota(), mutation.totals, kind, mutation.org()) {
         Some(full) => Err(full.refusal()),
+        // The number is judged before the bytes: it is known without asking the storage.
         None => limit_reached(mutation, true)?.map_or(Ok(()), |full| Err(full.refusal())),
     }
 }
@@ -204,6 +208,7 @@ impl Full {
         new: &Map<String, Value>,
         document: &str,
     ) -> Result<Map<String, Value>> {
+        // Finding the parts that grow reads the document once more.
         mutation.spend_document(document)?;
         let fit = if self.only_removals { only_removals } else { without_growth };
         let (fitted, taken) = fit(stored, new);

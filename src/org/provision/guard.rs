@@ -37,12 +37,14 @@ impl Lately {
         now: Timestamp,
     ) -> Result<&'a mut Self> {
         let window = guard.window_seconds * 1000;
+        // The rows are read once after a start, after a new window, or when the clock went back.
         if remembered.as_ref().is_none_or(|lately| lately.window != window || now < lately.asked) {
             *remembered = Some(Self::read(sql, window, now)?);
         }
         let lately = remembered.get_or_insert_default();
         lately.asked = now;
         let since = now.plus(-window);
+        // From the newest to the oldest, since a change cannot be later than those after it.
         let mut later = now;
         lately.losses = lately
             .losses
@@ -74,6 +76,7 @@ impl Lately {
         let part = |loss: &Loss| (loss.at.0 / part, loss.clock.0 / part);
         match self.losses.last_mut() {
             Some(last) if loss.lost == 0 => last.clock = last.clock.min(loss.clock),
+            // Losses of one part are added up, so that the memory is bounded whatever is removed.
             Some(last) if part(last) == part(&loss) => {
                 let (at, clock) = (last.at.max(loss.at), last.clock.max(loss.clock));
                 *last = Loss { at, clock, lost: last.lost + loss.lost };
@@ -89,6 +92,7 @@ impl Lately {
 
     /// Returns the seconds until `lost` more fit below the limit; the whole window if they never do, and never longer.
     fn seconds_to_wait(&self, guard: Guard, lost: i64, now: Timestamp) -> i64 {
+        // The oldest losses leave the window first; the one with which enough have left tells the time.
         let mut excess = self.count_lost() + lost - guard.limit;
         let free = self.losses.iter().find(|loss| {
             excess -= loss.lost;

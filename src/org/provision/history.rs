@@ -30,6 +30,7 @@ impl Added {
         if bytes == 0 {
             return;
         }
+        // A full level is the same as none, so forgetting it changes no decision.
         if self.0.len() >= TOKENS {
             self.0.retain(|_, level| !level.is_full(RATE, now));
         }

@@ -45,7 +45,10 @@ pub(crate) fn judge_delta<'a>(
 ) -> Result<Judged<'a>> {
     let ids: Vec<&str> = delta.said.keys().copied().collect();
     mutation.budget.spend(ids.len())?;
+    // One statement looks up every id that was named, whatever the number of operations.
     let found = members::resolve_ids(mutation.sql, key.unwrap_or_default(), &ids)?;
+    // The stored members are read only for a filter that names no ids. After an operation that named the whole list no
+    // filter can remove one any more.
     let passes = delta.questions.iter().any(|question| question.named.is_none());
     let removes = delta.whole.is_none() && !delta.unwanted.is_empty();
     let (dropped, met) = match key {
@@ -53,6 +56,8 @@ pub(crate) fn judge_delta<'a>(
         _ => Default::default(),
     };
     for question in &delta.questions {
+        // A filter that must find a member is asked as of its turn: earlier operations may have removed
+        // the members that it names.
         let answered = match &question.named {
             None => met.contains(&question.step),
             Some(named) => {
@@ -93,11 +98,13 @@ fn try_filters(mutation: &Mutation<'_>, key: i64, group: &str, delta: &Delta<'_>
         );
         return Err(Error::new(Code::GroupTooLargeToFilter, detail));
     }
+    // One page of ids is held at a time, so the size of the group costs time and no memory.
     let terms: usize = delta.unwanted.iter().map(Judge::terms).sum();
     let (mut after, mut dropped, mut met) = (0, Vec::new(), Vec::new());
     while let Some(page) = members::ids_page(mutation.sql, key, after)? {
         mutation.budget.spend_each(page.keys.len(), terms)?;
         for (key, id) in page.keys.iter().zip(page.ids()) {
+            // The first filter that fits is the one that removed the member; later ones find it gone.
             let Some(first) = delta.unwanted.iter().position(|judge| judge.fits(id)) else { continue };
             let asks = |question: &&Question<'_>| question.named.is_none() && question.before == first;
             if let Some(question) = delta.questions.iter().find(asks)
@@ -105,10 +112,12 @@ fn try_filters(mutation: &Mutation<'_>, key: i64, group: &str, delta: &Delta<'_>
             {
                 met.push(question.step);
             }
+            // An id that was named is decided by the operation that named it last, not by a filter.
             if delta.whole.is_none() && !delta.said.contains_key(id) {
                 dropped.push(*key);
             }
         }
+        // Members beside each other often answer the same question, which then is one entry.
         met.dedup();
         after = page.keys.last().copied().unwrap_or(i64::MAX);
     }
@@ -162,8 +171,10 @@ impl Judged<'_> {
     /// [`MEMBERSHIPS_MAX`] memberships would change.
     pub(crate) fn net_effect(&self, mutation: &mut Mutation<'_>, key: Option<i64>, group: &str) -> Result<Effect> {
         let delta = self.delta;
+        // Ids that can be no members refuse the request, even if a later operation removes them again.
         self.check_added(mutation, group)?;
         let mut effect = Effect { add: Vec::new(), remove: self.dropped.clone() };
+        // Step 1: the ids that were named. Only those that differ from the stored rows have an effect.
         let mut wanted = Vec::new();
         for (said, found) in delta.said.values().zip(&self.found).filter(|(said, _)| said.still_counts(delta.whole)) {
             match found {
@@ -173,10 +184,14 @@ impl Judged<'_> {
                         effect.add.push(*key);
                     }
                 }
+                // With a whole list step 2 finds the members that must go; unknown and deleted ids are no members
+                // already.
                 ResolvedId::User { key, member: true } if delta.whole.is_none() => effect.remove.push(*key),
                 _ => {}
             }
         }
+        // Step 2: the stored members that the whole list does not hold. Reading stops once the effect is too large
+        // anyway.
         if let (Some(group), Some(_)) = (key, delta.whole) {
             wanted.sort_unstable();
             let mut after = 0;
@@ -195,6 +210,7 @@ impl Judged<'_> {
             );
             return Err(Error::new(Code::TooManyMemberships, detail));
         }
+        // Rows are written in the order of their keys, which the index has too.
         effect.add.sort_unstable();
         effect.remove.sort_unstable();
         Ok(effect)
@@ -202,6 +218,8 @@ impl Judged<'_> {
 
     /// Refuses ids that cannot be members, and notes deleted ones.
     fn check_added(&self, mutation: &mut Mutation<'_>, group: &str) -> Result<()> {
+        // Groups are refused before unknown ids: nested groups are a setting of the provider, which its admin can
+        // change.
         let groups = self.added_ids(ResolvedId::Group);
         if !groups.is_empty() {
             return Err(nested(group, &groups));
@@ -211,6 +229,7 @@ impl Judged<'_> {
             return Err(unknown_members(group, &unknown));
         }
         let deleted = self.added_ids(ResolvedId::Deleted);
+        // A provider may still push users who were deleted here; refusing them would block the whole group.
         for id in deleted.iter().take(DELETED_NOTED) {
             mutation.notes.push(format!("Member {id} of group {group} was deleted here and is skipped."));
         }
@@ -232,9 +251,11 @@ impl Judged<'_> {
 /// # Errors
 /// 400 `tooMany` beyond the budget.
 pub(crate) fn write_effect(mutation: &mut Mutation<'_>, key: i64, id: &str, effect: &Effect) -> Result<()> {
+    // The budget is spent before the rows are written, or the work would be done by the time it is refused.
     mutation.budget.spend_each(effect.add.len() + effect.remove.len(), ROW_UNITS)?;
     members::remove_members(mutation.sql, key, &effect.remove)?;
     members::add_members(mutation.sql, key, &effect.add)?;
+    // Removals come first in each change, so that a reader never sees more members than both lists together.
     let (mut out, mut into) = (effect.remove.as_slice(), effect.add.as_slice());
     while !out.is_empty() || !into.is_empty() {
         let removed = out.split_off(..out.len().min(MEMBERS_A_CHANGE)).unwrap_or_default();

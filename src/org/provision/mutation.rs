@@ -94,6 +94,7 @@ impl Mutation<'_> {
 
     /// Returns the time of the request's changes: never before the last change, nor before a made id.
     pub(crate) fn changed_at(&self) -> Timestamp {
+        // The clock may go back; the times of changes and ids never do, so readers may rely on their order.
         self.now.max(self.head.at).max(self.ids.last_time())
     }
 
@@ -111,6 +112,7 @@ impl Mutation<'_> {
     /// kept: `null` if it had no value, `None` if it did not change. `now` is its value after that change.
     pub(crate) fn attribute_before(&self, seq: Seq, name: &str, now: Option<&Value>) -> Result<Option<Value>> {
         let stored;
+        // The change may be one of this request, which no row holds yet.
         let before = match usize::try_from(seq - self.head.seq - 1).ok().and_then(|own| self.changes.get(own)) {
             Some(change) => &change.before,
             None => {
@@ -133,6 +135,7 @@ impl Mutation<'_> {
     /// and either under the same `Idempotency-Key` or from a provider that repeats requests without an answer
     /// (Rippling). The caller checks whether the resource still is what was posted.
     pub(crate) fn is_repeat_of(&self, id: &str) -> Result<bool> {
+        // Without either sign of a repetition a second POST is a conflict, as RFC 7644 section 3.3 wants it.
         let key = self.call.idempotency_key.as_deref();
         let repeats = matches!(&self.call.actor, Actor::Token { dialect, .. } if dialect.habits().repeats_posts);
         if key.is_none() && !repeats {
@@ -178,10 +181,12 @@ impl Mutation<'_> {
 
     /// Runs one of several operations in a transaction inside the request's: if it fails, none of it stays.
     pub(crate) fn in_savepoint<T>(&mut self, mut body: impl FnMut(&mut Self) -> Result<T>) -> Result<T> {
+        // Everything that the body may change in memory is noted, since only the storage rolls back by itself.
         let (sql, totals, lost, told) = (self.sql, self.totals, self.lost, self.told);
         let (changes, notes) = (self.changes.len(), self.notes.len());
         let repairs = self.repairs.len();
         let result = transact(sql, || body(self));
+        // An id that was taken beforehand and not used belongs to no later operation.
         self.reserved = None;
         if result.is_err() {
             (self.totals, self.lost, self.told) = (totals, lost, told);
@@ -194,6 +199,7 @@ impl Mutation<'_> {
 
     /// Bounds the notes: each once, only the first of very many, without values.
     pub(super) fn bound_notes(&mut self) {
+        // The bound on reading comes first: redacting a note is work, and there may be one for each member.
         let unread = self.notes.len().saturating_sub(NOTES_READ);
         self.notes.truncate(NOTES_READ);
         self.notes = redact_notes(&self.notes, self.types);
@@ -231,6 +237,7 @@ impl Mutation<'_> {
     /// # Errors
     /// 429, if the guard does not allow so many.
     pub(crate) fn count_deprovisioned(&mut self, count: usize) -> Result<()> {
+        // The sum of the request counts, or many small losses in one Bulk would pass the guard.
         self.lost += count as i64;
         self.guard.as_ref().map_or(Ok(()), |watch| watch.check_loss(self.lost))
     }
@@ -255,8 +262,10 @@ impl Mutation<'_> {
     }
 
     fn push_change(&mut self, kind: Kind, resource: &'static str, id: &str, before: Before) {
+        // Each change names the one before it of the same resource, by which a history is followed back.
         let previous = self.last.take().filter(|(last, _)| last == id).map(|(_, seq)| seq);
         self.last = Some((id.to_owned(), self.next_seq()));
+        // The row holds only its own part, so that the guard can add the rows up.
         let lost = self.lost - std::mem::replace(&mut self.told, self.lost);
         self.changes.push(PendingChange {
             kind,
@@ -285,6 +294,7 @@ impl Mutation<'_> {
     /// # Errors
     /// Internal only.
     pub(crate) fn members_change(&mut self, group: &str, removed: &[i64], added: &[i64]) -> Result<()> {
+        // The totals stand in the change itself, so they are counted before it is added.
         self.totals.memberships += added.len() as i64 - removed.len() as i64;
         let before = if added.len() + removed.len() <= MEMBERS_IN_MEMORY {
             let (added, removed) = (members::ids_text(self.sql, added)?, members::ids_text(self.sql, removed)?);

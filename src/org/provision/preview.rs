@@ -23,6 +23,7 @@ const SHOWN_BYTES: usize = 1024 * 1024;
 /// Returns the preview of a command, or the first step towards it.
 pub(crate) fn begin_preview(sql: &dyn Sql, memory: &mut Memory, request: ScimRequest<'_>) -> Result<Searched> {
     let ScimRequest { command, call, caller, budget, .. } = request;
+    // The same refusals in the same order as in `execute`, or the preview would promise something else.
     if !caller.settings.scim_enabled {
         return nothing_changed(&memory.types, Err(access::switched_off(&call.org)), call).map(Searched::At);
     }
@@ -40,6 +41,7 @@ pub(crate) fn begin_preview(sql: &dyn Sql, memory: &mut Memory, request: ScimReq
 /// Runs the command, reads its effects, and fails, so that the transaction rolls back.
 fn run_and_roll_back(sql: &dyn Sql, memory: &Memory, request: ScimRequest<'_>) -> Result<Answer> {
     let call = request.call;
+    // A memory of its own: what the request would note there must vanish with the transaction.
     let mut scratch = memory.scratch();
     let mut seen = None;
     let result = sql.transaction(&mut || {
@@ -47,6 +49,7 @@ fn run_and_roll_back(sql: &dyn Sql, memory: &Memory, request: ScimRequest<'_>) -
         let outcome = run::attempt_command(sql, &mut scratch, request);
         let count = changes::read_head(sql)?.seq - before;
         seen = Some((outcome, feed::shown(sql, &memory.types, before, (SHOWN, SHOWN_BYTES))?.0, count));
+        // The error is what rolls the transaction back; everything that is shown has been read before.
         Err(Error::internal("a preview is taken back"))
     });
     let Some((outcome, changes, count)) = seen else {

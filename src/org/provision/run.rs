@@ -47,16 +47,20 @@ pub(crate) fn run_command(sql: &dyn Sql, memory: &mut Memory, request: ScimReque
     let ScimRequest { command, call, caller, context, .. } = request;
     let CommandOutcome { answer, notes, loss, outcome, bytes, .. } = attempt_command(sql, memory, request)?;
     // Losses while the guard is released count too; without a guard nothing is counted.
+    // Memory learns of the losses only now: the transaction is committed.
     match (&mut memory.guard, caller.settings.options.guard()) {
         (Some(lately), Some(_)) => loss.into_iter().for_each(|loss| lately.add_loss(loss)),
         (remembered, _) => *remembered = None,
     }
     if let Some(token) = &caller.token {
+        // The history of the token grows by what was written, removals included.
         memory.added.charge(token, bytes, context.now);
     }
     if let Some(outcome) = outcome {
         memory.unsaved.count_request(&call.idp, outcome, context.now);
     }
+    // A change holds its notes itself. A request without a change has no row, so its notes get an entry in the
+    // journal.
     if outcome != Some(Outcome::Applied)
         && !notes.is_empty()
         && !write::is_already_journalled(sql, command, &answer, &notes)?
@@ -87,10 +91,12 @@ pub(crate) fn attempt_command(sql: &dyn Sql, memory: &mut Memory, request: ScimR
         _ => {}
     }
     let types = Rc::clone(&memory.types);
+    // Only requests that may remove something pay for the guard.
     let guard = guard_for(&caller.settings, command, context.now);
     transact(sql, || {
         let mut refused = Vec::new();
         let head = changes::read_head(sql)?;
+        // Ids continue after the last change, also if the clock went back while the object was gone.
         let ids = memory.ids.get_or_insert_with(|| Ids::after(head.at));
         let guard = match guard {
             Some(guard) => {
@@ -129,6 +135,7 @@ pub(crate) fn attempt_command(sql: &dyn Sql, memory: &mut Memory, request: ScimR
             _ => apply_command(&mut mutation, command)?,
         };
         mutation.bound_notes();
+        // A change without a loss is told too: the guard learns from it when earlier ones were made at the latest.
         let loss = Loss { at: mutation.changed_at(), clock: mutation.now, lost: mutation.lost };
         let loss = (!mutation.changes.is_empty()).then_some(loss);
         let mut bytes = 0;
@@ -146,6 +153,8 @@ pub(crate) fn attempt_command(sql: &dyn Sql, memory: &mut Memory, request: ScimR
                     one => command_target(one, &call.org).0,
                 },
                 status: status_of(&answer),
+                // Names of repairs and sentences of notes share one list; a note has spaces, which tell them apart
+                // when they are read.
                 repairs: {
                     let own = mutation.repairs.iter().map(|name| (*name).to_owned());
                     call.repairs.iter().cloned().chain(own).chain(mutation.notes.iter().cloned()).collect()

@@ -79,6 +79,7 @@ pub(crate) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result
         return Ok(Some(now.plus(IMPORT_PAUSE)));
     }
     let place = settings::get_setting(sql, SPELL)?.unwrap_or_default();
+    // The stored place is where the step before stopped; without one the job begins with the users.
     let (kinds, mut key) = match place.split_once(' ') {
         Some(("groups", key)) => (Kinds::Groups, key.parse().unwrap_or_default()),
         Some((_, key)) => (Kinds::Users, key.parse().unwrap_or_default()),
@@ -87,6 +88,7 @@ pub(crate) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result
     let (mut rows, mut bytes) = (0, 0);
     while rows < ROWS && bytes < BYTES {
         let piece = store::documents_after(sql, kinds, key, AT_ONCE)?;
+        // A short piece is the last one: the table has no more rows above the key.
         let is_last = (piece.len() as i64) < AT_ONCE;
         for document in &piece {
             key = document.key;

@@ -20,6 +20,7 @@ pub(crate) fn proposed_attributes(
     old: Option<&Map<String, Value>>,
 ) -> Result<Map<String, Value>> {
     let mut new = resource.attributes.clone();
+    // A value that repeats the stored one is no change, so it is not judged by its type.
     if let Some(old) = old {
         let dropped = echo::apply(&resource.echoes, old, &mut new)?;
         mutation.note_dropped(&dropped);

@@ -2,7 +2,9 @@
 //! `active` changes only when a request mentions it, and a request that changes nothing writes nothing.
 
 use super::clearing::CLEAR;
-use super::document::{Attributes, parse_attributes, stored_attributes, user_content, user_to_stored};
+use super::document::{
+    Attributes, drop_stale_formatted, parse_attributes, stored_attributes, user_content, user_to_stored,
+};
 use super::gate::{self, Mentions, Passed, Proposal};
 use super::growth;
 use super::membership::MEMBERSHIPS_MAX;
@@ -50,17 +52,21 @@ pub(crate) fn create_user(mutation: &mut Mutation<'_>, user: &Resource) -> Resul
     if by_name.is_none() && names::has_outer_blanks(name) && mutation.trims_names() {
         by_name = store::by_user_name(mutation.sql, &fold(name.trim()))?;
     }
+    // Both unique values are looked up: they may belong to two different users.
     let by_external = by_external_id(mutation.sql, text("externalId"))?;
     let is_other = |found: &&User| by_name.as_ref().is_none_or(|by_name| by_name.key != found.key);
+    // Comparing with them is work, which the request pays for before it is done.
     for found in by_name.iter().chain(by_external.iter().filter(is_other)) {
         mutation.spend_document(&found.content.doc)?;
     }
     match (&by_name, &by_external) {
+        // A repeated POST: the same user with the same content, made minutes ago by the same token.
         (Some(same), _)
             if parse_attributes(&same.content.doc)? == *proposed && mutation.is_repeat_of(same.id.as_str())? =>
         {
             return Ok(Answer::Created(Box::new(user_to_stored(same.clone())?)));
         }
+        // A user who comes back: both values lead to one inactive user, so the person is the same.
         (Some(name), Some(external)) if name.key == external.key && !name.content.active => {
             return revive_user(mutation, name.clone(), proposed.clone());
         }
@@ -71,6 +77,7 @@ pub(crate) fn create_user(mutation: &mut Mutation<'_>, user: &Resource) -> Resul
     let content = user_content(kind, &passed.attributes, true);
     mutation.spend_document(&content.doc)?;
     mutation.spend_folded(content.folded.as_deref())?;
+    // The gate is asked before the conflict, so that an invalid request hears of its own fault first.
     if let Some(taken) = by_name {
         return Err(already_taken(Code::UserNameTaken, "userName", &content.user_name, &taken));
     }
@@ -78,6 +85,7 @@ pub(crate) fn create_user(mutation: &mut Mutation<'_>, user: &Resource) -> Resul
         let external_id = content.external_id.as_deref().unwrap_or_default();
         return Err(already_taken(Code::ExternalIdTaken, "externalId", external_id, &taken));
     }
+    // The quota is judged last: a request that would fail anyway needs no room.
     growth::may_create(mutation, Kinds::Users)?;
     mutation.notes.extend(passed.notes);
     let id = UserId::parse(&mutation.new_id()).ok_or_else(|| Error::internal("generated an invalid id"))?;
@@ -93,10 +101,12 @@ pub(crate) fn create_user(mutation: &mut Mutation<'_>, user: &Resource) -> Resul
 fn revive_user(mutation: &mut Mutation<'_>, user: User, mut new: Attributes) -> Result<Answer> {
     growth::may_return(mutation)?;
     mutation.changes_at(user.id.as_str(), user.seq);
+    // A POST means an active user unless it says otherwise; the stored `false` must not survive it.
     new.entry("active").or_insert(Value::Bool(true));
     let old = stored_attributes(&mutation.types.user, &user.content.doc)?;
     let said = Mentions::of_whole(&new);
     let passed = gate::pass_gate(mutation, Proposal { kind: &mutation.types.user, old: Some(&old), new, said })?;
+    // Groups of the former employment are left: the provider pushes those of the new one.
     let memberships = memberships::count_groups(mutation.sql, user.key, Some(MEMBERSHIPS_MAX as i64))?;
     if memberships > MEMBERSHIPS_MAX as i64 {
         let detail = format!(
@@ -125,9 +135,11 @@ pub(crate) fn replace_user(
 ) -> Result<Answer> {
     let (old, stored) = open_user(mutation, id)?;
     let mut new = unregistered::proposed_attributes(mutation, &mutation.types.user, user, Some(&stored))?;
+    // Providers send null for attributes without a source; the repair reads it as an absent attribute.
     if null_keeps {
         keep_nulls(&mutation.types.user, &user.nulls, &stored, &mut new);
     }
+    // Restored before the gate judges, so that their omission is no change.
     for kept in ["externalId", "active"] {
         if !new.contains_key(kept)
             && let Some(value) = stored.get(kept)
@@ -135,6 +147,8 @@ pub(crate) fn replace_user(
             new.insert(kept.to_owned(), value.clone());
         }
     }
+    // The provider sends the old formatted name beside the new parts. It is compared with the name before the last
+    // change too, so that the same request has the same result twice.
     if mend_formatted && new.get("name").is_some_and(|name| name.get("formatted").is_some()) {
         let before = mutation.attribute_before(old.seq, "name", stored.get("name"))?;
         if drop_stale_formatted(&[stored.get("name"), before.as_ref()], &mut new) {
@@ -160,6 +174,7 @@ pub(crate) fn patch_user(
     let applied = patch::apply(kind, &mut new, &operations, mutation.budget)?;
     mutation.note_patched(applied);
     unregistered::apply_unregistered(mutation, kind, &stored, &mut new, unresolved)?;
+    // `active` alone is not a profile update: the sync options switch the two separately.
     let active =
         operations.iter().filter(|one| one.path.target.urn.is_none() && one.path.target.name == "active").count();
     let removal = operations.iter().any(|one| one.op == Op::Remove);
@@ -175,8 +190,10 @@ pub(crate) fn delete_user(mutation: &mut Mutation<'_>, id: &UserId) -> Result<An
     gate::may_delete(mutation.options)?;
     let user = store::by_id(mutation.sql, id)?.ok_or_else(|| not_found(id))?;
     mutation.changes_at(id.as_str(), user.seq);
+    // The guard is asked before anything is written.
     mutation.count_deprovisioned(1)?;
     let most = MEMBERSHIPS_MAX as i64;
+    // More memberships than one request may change are removed by a job; the user is gone for every read at once.
     let (left, gone_with) = if memberships::count_groups(mutation.sql, user.key, Some(most))? > most {
         let count = memberships::count_groups(mutation.sql, user.key, None)?;
         mutation.totals.memberships -= count;
@@ -215,6 +232,7 @@ fn open_user(mutation: &mut Mutation<'_>, id: &UserId) -> Result<(User, Attribut
 /// piece has a change of its own before it.
 fn leave_groups(mutation: &mut Mutation<'_>, user: &User) -> Result<Vec<String>> {
     loop {
+        // One more than a change holds tells whether another piece follows.
         let mut left = memberships::some_groups(mutation.sql, user.key, GROUPS_A_CHANGE + 1)?;
         let more = left.len() as i64 > GROUPS_A_CHANGE;
         left.truncate(GROUPS_A_CHANGE as usize);
@@ -245,6 +263,7 @@ fn store_changed(
     let mut content = user_content(&mutation.types.user, &new, old.content.active);
     mutation.spend_document(&content.doc)?;
     mutation.spend_folded(content.folded.as_deref())?;
+    // Nothing differs: no version, no change, no row.
     if new == *stored && left.is_empty() {
         return Ok(Answer::Resource(Box::new(load_with_groups(mutation.sql, old, mutation.budget)?)));
     }
@@ -259,6 +278,7 @@ fn store_changed(
             return Ok(Answer::Resource(Box::new(load_with_groups(mutation.sql, old, mutation.budget)?)));
         }
     }
+    // Only a new value can collide; a stored one was unique when it was written.
     if content.user_name_key != old.content.user_name_key
         && let Some(taken) = store::by_user_name(mutation.sql, &content.user_name_key)?
     {
@@ -279,6 +299,7 @@ fn store_changed(
     let deactivated = old.content.active && !content.active;
     mutation.count_deprovisioned(usize::from(deactivated) + usize::from(renamed))?;
     store::update_user(mutation.sql, &old, &content, mutation.next_seq(), mutation.changed_at())?;
+    // Readers of the feed act on the kind of change, so a change of `active` names itself.
     let what = match (old.content.active, content.active) {
         (true, false) => ChangeKind::Deactivated,
         (false, true) => ChangeKind::Reactivated,
@@ -293,26 +314,6 @@ fn store_changed(
     let modified = mutation.changed_at();
     let user = User { content, version: old.version + 1, modified, ..old };
     Ok(Answer::Resource(Box::new(load_with_groups(mutation.sql, user, mutation.budget)?)))
-}
-
-/// Drops a `name.formatted` that repeats the earlier name: the new parts count. `earlier` are the name as it is stored
-/// and as it was before the last change, so that the same request finds nothing to do.
-fn drop_stale_formatted(earlier: &[Option<&Value>], new: &mut Attributes) -> bool {
-    let part = |name: &Value, key: &str| name.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let parts = |name: &Value| (part(name, "givenName"), part(name, "familyName"));
-    let Some(name) = new.get_mut("name") else { return false };
-    let formatted = part(name, "formatted");
-    let stale = earlier.iter().flatten().any(|before| {
-        let (given, family) = parts(before);
-        let spelled = formatted == part(before, "formatted") || formatted == format!("{given} {family}");
-        // A blank does not spell an empty name.
-        spelled && !formatted.trim().is_empty() && parts(name) != (given, family)
-    });
-    if stale && let Some(name) = name.as_object_mut() {
-        name.remove("formatted");
-        return true;
-    }
-    false
 }
 
 fn load_with_groups(sql: &dyn Sql, user: User, budget: &Budget) -> Result<Stored> {

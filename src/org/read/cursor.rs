@@ -28,6 +28,7 @@ impl Cursor {
     /// request.
     pub(crate) fn write(&self, query: &str) -> String {
         let Mark { source, key, place } = &self.after;
+        // Hexadecimal digits need no escape in an address, whatever the place holds.
         let text = json!([query, source, key, place, self.total]).to_string();
         text.bytes().flat_map(|b| [b >> 4, b & 15]).filter_map(|d| char::from_digit(d.into(), 16)).collect()
     }

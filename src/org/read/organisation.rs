@@ -14,6 +14,7 @@ use crate::store::{Sql, changes};
 pub(crate) fn organisation(sql: &dyn Sql, org: &OrgId, now: Timestamp) -> Result<Answer> {
     let (settings, head) = (settings::read_settings(sql)?, changes::read_head(sql)?);
     let full = growth::quota_warnings(sql, settings.options.quota(), &head, org)?;
+    // Warnings of quotas and of tokens are one list for the admin.
     let (health, last_push) = tokens::connection_health(sql, org, settings.scim_enabled, full, now)?;
     let released = settings.guard_is_released(now).then_some(settings.guard_released_until.into());
     Answer::console_answer(&Organisation {

@@ -19,6 +19,7 @@ impl Pages {
 
     /// Remembers that the last page of a query ended at that place.
     pub(crate) fn remember(&mut self, token: &str, query: &str, next: i64, place: String) {
+        // A forgotten reader only pays for skipped rows again.
         if self.0.len() >= READERS {
             self.0.clear();
         }

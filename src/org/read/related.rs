@@ -37,6 +37,7 @@ pub(crate) fn with_groups(sql: &dyn Sql, key: i64, stored: Stored, budget: &Budg
     let mut tag = GroupsTag::default();
     groups.iter().for_each(|group| tag.add_group(group));
     let mut read = 0;
+    // The entity tag depends on all groups, so the others are read once without being held.
     each_group(sql, key, after, &mut |group| {
         tag.add_group(&group);
         read += 1;

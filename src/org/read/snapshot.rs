@@ -90,9 +90,11 @@ pub fn piece(sql: &dyn Sql, types: &Types, position: Option<&str>, work: i64) ->
         None => Position { from: changes::read_head(sql)?.seq, lines: 0, phase: USERS, late: 0, place: String::new() },
         Some(text) => Position::parse(text).ok_or_else(|| Error::internal("an invalid position"))?,
     };
+    // If changes are made faster than they are read, the pieces grow until the reader has caught up.
     let more = (position.late / PATIENCE).min(3);
     position.late += u32::from(position.phase == CHANGES);
     let mut piece = Piece { position, text: String::new(), left: work << more, bytes: BYTES << more };
+    // The first line says from which change on the later ones follow.
     if piece.position.lines == 0 {
         let from = SnapshotLine::From(piece.position.from);
         piece.write(&from.text()?);

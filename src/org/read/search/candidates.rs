@@ -121,6 +121,7 @@ impl Judging {
             return Ok(Some(false));
         }
         if self.judged.contains(&false) {
+            // Only while a part of the filter is still false can another piece change the outcome.
             let (piece, last, count) = match self.kinds {
                 Kinds::Users => {
                     let groups = members::groups_of_user(sql, self.key, self.after, members::GROUPS_PIECE)?;

@@ -65,6 +65,7 @@ impl Scan {
         if read.is_empty() {
             return Err(Error::internal("no candidate was read"));
         }
+        // The size of these decides how many are read next.
         let bytes = read.iter().flatten().map(|one| one.stored.doc.get().len()).sum();
         self.candidates.were_read(read.len(), bytes);
         for one in read {
@@ -80,6 +81,7 @@ impl Scan {
             let sorted = self.sort.as_ref().map_or(Value::Null, |sort| sort::key(&sort.by, kind, &whole));
             let filter = self.sources.get(self.candidates.source).and_then(|source| source.filter.as_ref());
             match filter.filter(|_| judged) {
+                // It has more groups or members than memory holds: they are judged in pieces, over several steps.
                 Some(filter) if one.stored.rest.is_some() || one.left_out => {
                     let judging = Judging::new(filter, kinds, &found, &one, whole);
                     self.candidates.open = Some((found, sorted, judging));

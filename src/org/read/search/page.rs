@@ -28,15 +28,18 @@ impl Scan {
             Window::Cursor { count, .. } | Window::Keyset { count, .. } => (*count, true),
         };
         let (mut resources, mut bytes, mut last, mut groups_left_out) = (Vec::new(), 0, None, false);
+        // The hit beyond the page only tells that there are more.
         let mut wanted = hits.get(..bound(count).min(hits.len())).unwrap_or_default();
         let groups_alone = self.sources.iter().any(|source| source.kinds == Kinds::Groups);
         let part = at_once(if groups_alone { Kinds::Groups } else { Kinds::Users });
+        // Resources are read in portions, until the page has its bytes: their size is known only then.
         'page: while !wanted.is_empty() {
             let read = self.read(sql, wanted.get(..part.min(wanted.len())).unwrap_or_default())?;
             let (hits, rest) = wanted.split_at_checked(read.len().max(1)).unwrap_or((wanted, &[]));
             wanted = rest;
             for (hit, one) in hits.iter().zip(read) {
                 let size = one.as_ref().map_or(Ok(0), |one| size(sql, &one.stored, &self.base, PAGE_BYTES))?;
+                // The first resource is always shown, whatever its size.
                 if bytes > 0 && bytes + size > PAGE_BYTES {
                     break 'page;
                 }
@@ -81,6 +84,7 @@ impl Scan {
         let mut records: BTreeMap<i64, ResourceRow> = records.into_iter().map(|record| (record.key, record)).collect();
         let (mut there, mut found) = (Vec::with_capacity(keys.len()), Vec::with_capacity(keys.len()));
         for (key, id) in wanted {
+            // Keys are used again, so the id decides whether this is the resource that was found.
             let record = records.remove(key).filter(|record| record.stored.id == *id);
             there.push(record.is_some());
             found.extend(record);
@@ -93,6 +97,7 @@ impl Scan {
         let mut all = Vec::with_capacity(wanted.len());
         for there in there {
             let one = if there { complete.next() } else { None };
+            // The rest did not fit into memory; the caller reads it next.
             if there && one.is_none() {
                 break;
             }

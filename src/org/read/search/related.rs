@@ -46,6 +46,7 @@ fn users(sql: &dyn Sql, records: Vec<ResourceRow>) -> Result<Vec<Complete>> {
         while let Some((_, group)) = found.next_if(|(key, _)| *key == record.key) {
             groups.push(group);
         }
+        // A user in very many groups is listed without them; the answer says so.
         let left_out = groups.len() > HELD;
         if last == Some(record.key) && !left_out {
             break;

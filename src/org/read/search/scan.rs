@@ -35,6 +35,7 @@ pub(super) struct Source {
 
 impl Source {
     pub(super) fn new(sql: &dyn Sql, kinds: Kinds, filter: Option<&Filter>, types: &Types, base: &str) -> Result<Self> {
+        // A look-up by addresses reads each user that has one, so it must stay small to be quicker than a scan.
         let addresses = filter.and_then(|filter| filter::look_up(filter, kinds));
         let (is_served, mut addressed) = (addresses.is_some(), 0);
         if let Some(addresses) = addresses.filter(|addresses| !addresses.is_empty()) {
@@ -129,6 +130,7 @@ impl Scan {
         types: &Types,
     ) -> Result<Self> {
         let list = lists.first().map(|(_, list)| *list).ok_or_else(|| Error::internal("a search for nothing"))?;
+        // Step 1: an index gives the order by id and by name; any other is sorted here once all is found.
         let (order, sort) = match (&list.sort, lists) {
             (None, _) => (IndexOrder::Id, None),
             (Some(sort), [(kinds, _)]) if is_indexed(sort, *kinds, "id") => (IndexOrder::Id, None),
@@ -137,6 +139,7 @@ impl Scan {
         };
         let source = |(kinds, list): &(Kinds, &ListQuery)| Source::new(sql, *kinds, list.filter.as_ref(), types, base);
         let sources: Vec<Source> = lists.iter().map(source).collect::<Result<_>>()?;
+        // Step 2: a cursor belongs to this query alone, so its place means the same on every page.
         let query = fingerprint(&sources, list);
         let window = match &list.cursor {
             None => Window::Index { start: list.start_index, count: list.count },
@@ -166,6 +169,7 @@ impl Scan {
             hits: Vec::new(),
             started: None,
         };
+        // Step 3: with an index the scan continues at the cursor's place. A sort must find everything again.
         if let (Window::Cursor { after: Some(cursor), .. }, None) = (&scan.window, &scan.sort) {
             (scan.at, scan.place) = (cursor.after.source, Some(cursor.after.place.clone()));
         }
@@ -197,6 +201,7 @@ impl Scan {
 
     pub(super) fn take(&mut self, hit: Hit) -> Result<()> {
         self.total += 1;
+        // A sort needs all hits, so their number is bounded instead of the page.
         if self.sort.is_some() {
             self.hits.push(hit);
             if self.hits.len() > SORTED_MAX {
@@ -206,6 +211,7 @@ impl Scan {
                 );
                 return Err(Error::new(Code::SortTooLarge, detail));
             }
+        // Without a sort only the hits of the page are kept, and with cursors one more, which tells of a next page.
         } else if match self.window {
             Window::Index { start, count } => self.total >= start && (self.hits.len() as i64) < count,
             Window::Cursor { count, .. } | Window::Keyset { count, .. } => (self.hits.len() as i64) <= count,

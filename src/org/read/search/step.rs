@@ -56,6 +56,7 @@ impl Scan {
             return Ok(None);
         }
         let totals = changes::read_head(sql)?.totals;
+        // The total is kept with the last change, so no row is counted.
         let total = if *kinds == Kinds::Users { totals.users } else { totals.groups };
         let mut range = SearchRange { kinds: *kinds, order: self.order, descending: self.descending, after: None };
         let hit = |found| Hit::new(0, Value::Null, found);
@@ -102,6 +103,7 @@ impl Scan {
                 "The search took longer than 10 seconds. Narrow the filter, best by eq on userName, externalId or id.";
             return Err(Error::new(Code::SearchTooLong, detail));
         }
+        // Another piece is found only after the candidates of the last one are judged: memory holds one piece.
         if self.candidates.is_empty() {
             self.read_piece(sql, budget)?;
         }
@@ -122,6 +124,7 @@ impl Scan {
         let until = match source.look_up {
             true => None,
             false => {
+                // Rows whose documents are read here cost more than those that SQL judges alone.
                 let rows = if source.condition.exact && self.sort.is_none() { PIECE } else { READ_PIECE };
                 let rows = (rows / source.terms() as i64).min(self.rows).max(PIECE_LEAST);
                 // Each term of the filter looks at each document anew.
@@ -145,6 +148,7 @@ impl Scan {
         self.candidates.source = self.at;
         for found in found {
             let judged = !exact || found.open;
+            // A row that SQL judged is a hit at once, unless rows before it still wait: the order must stay.
             match judged || sorted || !self.candidates.is_empty() {
                 true => self.candidates.push(Candidate { found, judged, read: judged || sorted }),
                 false => self.passed(found, Value::Null, true)?,
@@ -164,6 +168,7 @@ impl Scan {
             let place = |hit: Hit| FoundRow { key: hit.key, id: hit.id, place: hit.mark.place, open: false };
             let found: Vec<FoundRow> = hits.into_iter().map(place).collect();
             let is_over = self.candidates.is_empty() && self.at >= self.sources.len();
+            // A page that ended early continues where the candidates were judged to the end.
             let rest = (!is_over).then(|| self.judged.as_deref().unwrap_or_default());
             return page::page(sql, (kinds, types.of(kinds)), &found, bound(*count), rest, tag);
         }
