@@ -50,7 +50,7 @@ pub struct Request<'a> {
     pub if_match: Option<&'a str>,
     /// The header `If-None-Match`.
     pub if_none_match: Option<&'a str>,
-    /// The bytes, at most [`json::BODY_MAX`].
+    /// The bytes, at most [`BODY_MAX`](crate::scim::json::BODY_MAX).
     pub body: &'a [u8],
     /// The dialect of the token, as KV has it.
     pub dialect: Dialect,

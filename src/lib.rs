@@ -11,7 +11,7 @@
 //! A module names only those below it:
 //!
 //! `edge` > `console`, `ingest`, `render`, `route` > `org`, `registry` > `store` > `directory` > `scim` > `auth`, `id`,
-//! `error`, `fold`, `sorted`, `budget`; `dialect` stands beside `directory` and is named by `ingest` alone.
+//! `error`, `fold`, `budget`; `dialect` stands beside `directory` and is named by `ingest` alone.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 

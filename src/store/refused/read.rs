@@ -22,7 +22,7 @@ pub struct RefusalRow {
     pub facts: CallerFacts,
     pub method: String,
     pub resource: String,
-    /// [`RefusalEntry::error`].
+    /// [`RefusalEntry::error`](super::RefusalEntry::error).
     pub why: String,
     pub names: String,
     pub count: i64,
