@@ -1,6 +1,6 @@
 // `npm run test:long [-- --seconds=N] [-- TARGET...]`: what takes too long for `npm test`. `quirks`, `openapi`,
-// `large`, `watched`, `follower`, `bounds`, `fair`, `price` (an hour, or N seconds) and `mutants` are explained where
-// they are; the others fuzz that target for ten minutes, or for N seconds. Each finding lies in fuzz/artifacts/; put
+// `large`, `watched`, `follower`, `bounds`, `fair`, `bench`, `price` (an hour, or N seconds) and `mutants` are
+// explained where they are; the others fuzz that target for ten minutes, or for N seconds. Each finding lies in fuzz/artifacts/; put
 // it into fuzz/corpus/TARGET/ and it fails `cargo test` until it is mended.
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -29,6 +29,10 @@ const SCRIPTS = {
   fair: async () => {
     await build("--test-hooks");
     await run(node22, [join(root, "tests/bounds/fair.mjs")], { env: node22Env() });
+  },
+  bench: async () => {
+    await build("--test-hooks");
+    await run(node22, [join(root, "bench/run.mjs"), "--smoke"], { env: node22Env() });
   },
   price,
   mutants: () => run(process.execPath, [join(root, "scripts/mutants.mjs")]),

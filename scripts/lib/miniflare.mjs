@@ -1,6 +1,6 @@
 // A process with one Miniflare, which runs the built Worker in workerd without wrangler's proxy: real KV and SQLite objects
 // in a folder. Messages of the parent drive it (scripts/lib/workerd.mjs); it ends with the parent.
-import { mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Miniflare } from "miniflare";
 import { root } from "./run.mjs";
@@ -21,10 +21,9 @@ function options({ build, persist, port = 0, vars, limits, kv = true }) {
     env[binding] = { type: "durable-object", worker: NAME, exportName };
     exports[exportName] = { type: "durable-object", storage: "sqlite" };
   }
-  const modules = {
-    "index.js": { type: "esm", contents: readFileSync(join(build, "index.js"), "utf8") },
-    "index_bg.wasm": { type: "wasm", contents: readFileSync(join(build, "index_bg.wasm")) },
-  };
+  const modules = { "index.js": { type: "esm", contents: readFileSync(join(build, "index.js"), "utf8") } };
+  const wasm = join(build, "index_bg.wasm");
+  if (existsSync(wasm)) modules["index_bg.wasm"] = { type: "wasm", contents: readFileSync(wasm) };
   const manifest = { mainModule: "index.js", modulesRoot: build, modules };
   const config = { name: NAME, compatibilityDate: setting("compatibility_date"), manifest, env, exports };
   return {

@@ -39,10 +39,20 @@ export async function ensurePackages() {
 }
 
 /** Installs what generates the TypeScript client of tests/clients: packages of its own, since it needs an older compiler. */
-export async function ensureClientGenerator() {
-  const folder = join(root, "tests/clients");
+export function ensureClientGenerator() {
+  return ensureFolder("tests/clients", "Installing openapi-typescript", "15 s");
+}
+
+/** Installs the peers from npm that bench/ measures. */
+export function ensurePeers() {
+  // Their install scripts would only download other builds of what they bring.
+  return ensureFolder("bench", "Installing the peers from npm", "1 min", "--ignore-scripts");
+}
+
+async function ensureFolder(name, text, expected, ...flags) {
+  const folder = join(root, name);
   if (isInstalled(folder)) return;
-  await step("Installing openapi-typescript", "15 s", () => install(folder));
+  await step(text, expected, () => install(folder, ...flags));
   note(folder);
 }
 
@@ -53,8 +63,8 @@ function isInstalled(folder) {
   return existsSync(stamp(folder)) && readFileSync(stamp(folder), "utf8") === lock(folder);
 }
 
-function install(folder) {
-  return run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], { quiet: true, cwd: folder });
+function install(folder, ...flags) {
+  return run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error", ...flags], { quiet: true, cwd: folder });
 }
 
 function note(folder) {
