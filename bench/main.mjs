@@ -1,5 +1,5 @@
 // `npm run bench [-- --quick] [-- NAME...]`: scim-edge, the runtime's floors and other SCIM servers, measured one after the other
-// on this machine. Builds and installs what is missing, then runs bench/run.mjs.
+// on this machine. Builds and installs what is missing, then runs bench/run.mjs; with `-- growth` it runs bench/growth.mjs.
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -45,14 +45,22 @@ async function tried(name, install) {
   }
 }
 
+const measure = (script, args) => {
+  say("Measuring: nothing else should run on this machine");
+  return run(node22, [join(root, "bench", script), ...args], { env: node22Env() });
+};
+
 await main(async () => {
   await ensurePackages();
+  if (words[0] === "growth") {
+    await build("--test-hooks");
+    return measure("growth.mjs", words.slice(1));
+  }
   await build();
   if (wanted("scim-edge")) await build("--test-hooks");
   await tried("scimmy-routers", ensurePeers);
   await tried("Jackson", ensurePeers);
   await tried("scim2-server", python);
   await tried("scim-server", rust);
-  say("Measuring: nothing else should run on this machine");
-  await run(node22, [join(root, "bench/run.mjs"), ...words], { env: node22Env() });
+  await measure("run.mjs", words);
 });
