@@ -33,11 +33,11 @@ function* lines(users) {
     const { schemas, active, ...attributes } = person(n);
     yield { user: { id: id(n), attributes } };
   }
-  yield { group: { id: "everybody", attributes: { displayName: "Everybody" } } };
+  yield { group: { id: "everyone", attributes: { displayName: "Everyone" } } };
   const members = users - OUTSIDE;
   for (let from = 0; from < members; from += MEMBERS_A_LINE) {
     const many = Math.min(MEMBERS_A_LINE, members - from);
-    yield { members: { id: "everybody", users: Array.from({ length: many }, (_, n) => id(from + n)) } };
+    yield { members: { id: "everyone", users: Array.from({ length: many }, (_, n) => id(from + n)) } };
   }
 }
 
@@ -86,8 +86,8 @@ const operations = (users) => {
     ["create", (n) => ({ method: "POST", path: "/Users", body: person(users + n) })],
     ["PATCH active", (n) => ({ method: "PATCH", path: `/Users/${id(at(n))}`, body: patch({ op: "replace", value: { active: false } }) })],
     ["PUT again", (n) => ({ method: "PUT", path: `/Users/${id(at(n + REQUESTS))}`, body: person(at(n + REQUESTS)) })],
-    ["add 1 member", (n) => ({ method: "PATCH", path: "/Groups/everybody", body: patch({ op: "Add", path: "members", value: values([id(users - OUTSIDE + n)]) }) })],
-    ["group look-up", () => ({ path: `/Groups${query('displayName eq "Everybody"', "&excludedAttributes=members")}` })],
+    ["add 1 member", (n) => ({ method: "PATCH", path: "/Groups/everyone", body: patch({ op: "Add", path: "members", value: values([id(users - OUTSIDE + n)]) }) })],
+    ["group look-up", () => ({ path: `/Groups${query('displayName eq "Everyone"', "&excludedAttributes=members")}` })],
     ["page of 100, first", () => ({ path: "/Users?startIndex=1&count=100" })],
     ["page of 100, the next", (n) => ({ path: `/Users?startIndex=${1 + n * 100}&count=100` }), Math.min(REQUESTS, users / 100)],
     ["page of 100, a jump", (n) => ({ path: `/Users?startIndex=${Math.floor(users / 2) + n * 3}&count=100` }), 10],

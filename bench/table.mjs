@@ -50,7 +50,7 @@ function plain({ plain: measured }) {
   return `Floors: ${beneath}.\n\n${table(["work", "CPU us", "its floor", "floor / scim-edge"], body)}`;
 }
 
-/** What was wrong, and what could not be measured. */
+/** Returns the wrong answers, and the peers that could not be measured. */
 function reasons({ subjects, missing }) {
   const wrong = subjects.flatMap(({ name, rows: own, reason }) => [
     ...(reason ? [`${name}: ${reason}`] : []),

@@ -20,8 +20,8 @@ const lookUp = (name, filter) => ({
   check: async (client, directory) => {
     const found = await client.call({ path: `/Users${query(filter(7))}` });
     if (found.body?.totalResults !== 1 || found.body.Resources?.[0]?.id !== directory.ids[7]) return said(found);
-    const nobody = await client.call({ path: `/Users${query(filter("none"))}` });
-    return nobody.status === 200 && nobody.body?.totalResults === 0 ? null : `nobody is meant: ${said(nobody)}`;
+    const none = await client.call({ path: `/Users${query(filter("none"))}` });
+    return none.status === 200 && none.body?.totalResults === 0 ? null : `a value that no user has: ${said(none)}`;
   },
 });
 
@@ -173,10 +173,10 @@ export const rows = [
   },
   {
     name: "group look-up", floor: "hop", count: 1000,
-    ask: () => ({ path: `/Groups${query('displayName eq "Everybody"', "&excludedAttributes=members")}` }),
+    ask: () => ({ path: `/Groups${query('displayName eq "Everyone"', "&excludedAttributes=members")}` }),
     good: ok,
     check: async (client, directory) => {
-      const answer = await client.call({ path: `/Groups${query('displayName eq "Everybody"', "&excludedAttributes=members")}` });
+      const answer = await client.call({ path: `/Groups${query('displayName eq "Everyone"', "&excludedAttributes=members")}` });
       const [first] = answer.body?.Resources ?? [];
       if (answer.body?.totalResults !== 1 || first?.id !== directory.big) return said(answer);
       return first.members === undefined ? null : "it has members";

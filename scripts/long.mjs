@@ -1,7 +1,7 @@
 // `npm run test:long [-- --seconds=N] [-- TARGET...]`: what takes too long for `npm test`. `quirks`, `openapi`,
 // `large`, `watched`, `follower`, `bounds`, `fair`, `bench`, `price` (an hour, or N seconds) and `mutants` are
-// explained where they are; the others fuzz that target for ten minutes, or for N seconds. Each finding lies in fuzz/artifacts/; put
-// it into fuzz/corpus/TARGET/ and it fails `cargo test` until it is mended.
+// explained where they are; the others fuzz that target for ten minutes, or for N seconds. Each finding lies in
+// fuzz/artifacts/; put it into fuzz/corpus/TARGET/ and it fails `cargo test` until it is mended.
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { node22, node22Env } from "./lib/packages.mjs";

@@ -68,7 +68,7 @@ export async function fill(client, { users, groups, members }) {
     const body = { schemas: [GROUP], displayName, members: values(crew) };
     return must(await client.call({ method: "POST", path: "/Groups", body }), [201], `the group ${displayName}`).id;
   };
-  const big = await group("Everybody", ids.slice(0, members));
+  const big = await group("Everyone", ids.slice(0, members));
   const crew = await group("Crew", []);
   return { ids, users, members, big, crew, outside: members, made: users, active: new Array(users).fill(true), sync: { requests, seconds } };
 }

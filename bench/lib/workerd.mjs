@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 import { root } from "../../scripts/lib/run.mjs";
 import { setting } from "../../scripts/lib/wrangler.mjs";
 
-// What the binding of KV sends: GET, PUT and DELETE of /KEY.
+// The binding of KV sends GET, PUT and DELETE of /KEY.
 const KV = `const stored = new Map();
 export default {
   async fetch(request) {

@@ -70,6 +70,10 @@ fn files(kind: &str) -> Vec<PathBuf> {
     let mut open: Vec<PathBuf> = READ.iter().map(|name| Path::new(name).to_owned()).collect();
     let mut found = Vec::new();
     while let Some(path) = open.pop() {
+        // Packages have words of their own.
+        if path.ends_with("node_modules") {
+            continue;
+        }
         if path.is_dir() {
             open.extend(path.read_dir().unwrap().map(|entry| entry.unwrap().path()));
         } else if path.extension().is_some_and(|name| name == kind) {
