@@ -17,7 +17,7 @@ use crate::id::{GroupId, MemberId, OrgId, Timestamp, TokenId, UserId, parse_numb
 use crate::render::{JSON, Response};
 use crate::route::Console;
 use crate::scim::schema::Kinds;
-use crate::scim::schema::document::Document;
+use crate::scim::schema::document::SchemaDocument;
 use crate::scim::{filter, json};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -239,12 +239,12 @@ fn read_expiry(text: &str) -> Result<Timestamp> {
 /// 400 that names the field.
 pub fn rotate(id: TokenId, body: &[u8]) -> Result<Rotation> {
     let (mut grace_seconds, mut expires_at) = (GRACE_DEFAULT, None);
-    let body = if body.is_empty() { Map::new() } else { json::object(body)? };
+    let body = if body.is_empty() { Map::new() } else { json::read_object(body)? };
     for (name, value) in &body {
         match (name.as_str(), value) {
             ("graceSeconds", value) => {
                 grace_seconds =
-                    json::integer(value).filter(|seconds| (0..=GRACE_MAX).contains(seconds)).ok_or_else(|| {
+                    json::as_integer(value).filter(|seconds| (0..=GRACE_MAX).contains(seconds)).ok_or_else(|| {
                         Error::new(
                             Code::InvalidField,
                             format!(
@@ -274,14 +274,14 @@ pub fn rotate(id: TokenId, body: &[u8]) -> Result<Rotation> {
 /// # Errors
 /// 400 that names the attribute, 409 for a URN of the standard, 413 above 64 KiB.
 pub fn schema(urn: &str, body: &[u8]) -> Result<Admin> {
-    match Document::parse(urn, body)?.write() {
+    match SchemaDocument::parse(urn, body)?.to_json() {
         Value::Object(document) => Ok(Admin::PutSchema { document }),
         _ => Err(Error::internal("a document is an object")),
     }
 }
 
 fn parse_body<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
-    json::body(body, &json::Count::default())?;
+    json::checked_object(body, &json::Count::default())?;
     json::read(body).map_err(|error| Error::new(Code::InvalidField, format!("The body is refused: {error}.")))
 }
 
@@ -310,7 +310,7 @@ pub fn query(route: &Console, parameters: &[(String, String)]) -> Result<Option<
         Console::ListTokens(_) => Query::Tokens,
         Console::List(_, kinds) => {
             let linked = boolean("linked")?;
-            let filter = filter::stated(parameter("filter").as_deref())?.map(str::to_owned);
+            let filter = filter::stated_filter(parameter("filter").as_deref())?.map(str::to_owned);
             if let Some(text) = after.as_deref().filter(|text| !text.is_empty() && MemberId::parse(text).is_none()) {
                 let shown: String = text.chars().take(128).collect();
                 return Err(Error::new(

@@ -154,8 +154,8 @@ pub fn ingest(route: &Scim, request: &Request<'_>) -> Result<Ingested> {
         _ => None,
     };
     let query = body.as_deref().unwrap_or(request.query);
-    let projection = Projection::parse(query).unless(known);
-    projection.check()?;
+    let projection = Projection::parse(query).unless_known(known);
+    projection.check_count()?;
     // Steps 2 to 5 are the same for a request and for an operation of a Bulk request.
     let command = read_command(route, request, CommandBody::Whole, query, &mut reading, &projection)?;
     if reading.texts.used.get() {
@@ -178,14 +178,14 @@ fn read_command(
     projection: &Projection,
 ) -> Result<Command> {
     // Entra ID reads groups without their members; then none of up to 100,000 rows is read.
-    let members = if projection.shows("members") { Members::Shown } else { Members::Hidden };
+    let members = if projection.shows_core("members") { Members::Shown } else { Members::Hidden };
     Ok(match route {
         Scim::ServiceProviderConfig | Scim::ResourceTypes(_) | Scim::Schemas(_) => {
             render::check_query(request.query)?;
             Command::Discover
         }
         Scim::List(kinds) | Scim::Search(Some(kinds)) => {
-            let list = ListParameters::read_parameters(query)?.list_of(request.types.of(*kinds), reading)?;
+            let list = ListParameters::read_parameters(query)?.list_of(request.types.of_kind(*kinds), reading)?;
             match kinds {
                 Kinds::Users => Command::ListUsers { list },
                 Kinds::Groups => Command::ListGroups { list, members },
@@ -214,7 +214,7 @@ fn read_command(
         {
             let (_, body) = read_body(request, data, reading)?;
             check_id(Some(id), &body)?;
-            reading.accept_schemas(check_schemas(&request.types.of(*kinds).schema.id, &body))?;
+            reading.accept_schemas(check_schemas(&request.types.of_kind(*kinds).schema.id, &body))?;
             read_patch(*kinds, id, PatchEnvelope::Changed(body), request, reading, Some(members))?
         }
         Scim::Replace(Kinds::Users, id) => {

@@ -86,14 +86,16 @@ pub fn scim_answer(
         Answer::Created(stored) => shown_resource(201, *stored, kinds, base, projection, types),
         // RFC 9110 section 13.1.2: the client has this version already. Its tag knows the groups too, so it is compared
         // here.
-        Answer::Resource(stored) if projection.known.as_ref().is_some_and(|known| known.has(&view::etag(&stored))) => {
+        Answer::Resource(stored)
+            if projection.known.as_ref().is_some_and(|known| known.lists_tag(&view::etag(&stored))) =>
+        {
             Ok(RenderedAnswer::with_headers(304, vec![("ETag", view::etag(&stored))]))
         }
         Answer::Resource(stored) => shown_resource(200, *stored, kinds, base, projection, types),
         Answer::List { total, start_index, resources, next_cursor, groups_left_out } => {
             let mut shown = RenderedAnswer::with_headers(200, Vec::new());
             // Written by hand, member by member: a list of 1,000 users is never one value in memory.
-            if groups_left_out && projection.shows("groups") {
+            if groups_left_out && projection.shows_core("groups") {
                 shown.headers.push((NOTE, GROUPS_LEFT_OUT.to_owned()));
             }
             // RFC 9865 section 2: no `nextCursor` on the last page. A cursor is base64url and needs no escape.
@@ -108,7 +110,7 @@ pub fn scim_answer(
                 }
                 // A search at the root mixes both kinds in one list.
                 let kinds = if stored.group { Kinds::Groups } else { kinds };
-                resource::write_resource(&mut shown.body, stored, (kinds, types.of(kinds)), base, projection)?;
+                resource::write_resource(&mut shown.body, stored, (kinds, types.of_kind(kinds)), base, projection)?;
             }
             shown.body.push_text("]}");
             Ok(shown)
@@ -143,7 +145,7 @@ fn shown_resource(
 ) -> Result<RenderedAnswer> {
     let headers = vec![("Location", view::location_of(&stored.id, kinds, base)), ("ETag", view::etag(&stored))];
     let mut shown = RenderedAnswer::with_headers(status, headers);
-    resource::write_resource(&mut shown.body, stored, (kinds, types.of(kinds)), base, projection)?;
+    resource::write_resource(&mut shown.body, stored, (kinds, types.of_kind(kinds)), base, projection)?;
     Ok(shown)
 }
 

@@ -26,3 +26,6 @@ pub mod schema;
 pub mod sort;
 pub mod unregistered;
 pub mod urn;
+
+/// The attributes of a resource, of an extension or of a complex value, by their names.
+pub type Attributes = serde_json::Map<String, serde_json::Value>;

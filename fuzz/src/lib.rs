@@ -9,7 +9,7 @@ use scim_edge::id::RequestId;
 use scim_edge::ingest::{self, Ingested};
 use scim_edge::route::{self, Route, Scim};
 use scim_edge::scim::filter::{self, Forms, MAX_TEXT};
-use scim_edge::scim::patch::{self, Op, Operation};
+use scim_edge::scim::patch::{self, Operation, PatchOp};
 use scim_edge::scim::schema::{Kinds, ResourceType, Types};
 use scim_edge::scim::{member, path as paths, resource};
 use serde_json::{Map, Value, json};
@@ -79,7 +79,7 @@ pub fn path(data: &[u8]) {
                 raw.resolve(kind, forms)
                     .map_err(|error| error.into_error(scim_edge::error::Code::PathUnknownAttribute, kind))
             });
-            found.attributes(kind);
+            found.definitions_in(kind);
         }
     }
 }
@@ -110,18 +110,18 @@ pub fn patch(data: &[u8]) {
         Command::PatchGroup { operations, .. } => operations.iter().filter_map(of_attribute).collect(),
         other => panic!("{other:?}"),
     };
-    let kind = TYPES.of(kinds);
+    let kind = TYPES.of_kind(kinds);
     for stored in if kinds == Kinds::Users { &*USERS } else { &*GROUPS } {
         let mut after = stored.clone();
-        if said(patch::apply(kind, &mut after, &operations, &Budget::new())).is_none() {
+        if said(patch::apply_operations(kind, &mut after, &operations, &Budget::new())).is_none() {
             continue;
         }
-        let read = resource::read(kind, after.clone()).and_then(resource::Read::whole);
+        let read = resource::read_resource(kind, after.clone()).and_then(resource::Read::without_refusals);
         assert_eq!(read.map(|read| read.resource.attributes).as_ref(), Ok(&after), "not canonical");
-        let plain = |op: &&&Operation| op.path.filter.is_none() && (op.op == Op::Replace || operations.len() == 1);
+        let plain = |op: &&&Operation| op.path.filter.is_none() && (op.op == PatchOp::Replace || operations.len() == 1);
         if operations.iter().all(|operation| plain(&operation)) {
             let mut twice = after.clone();
-            patch::apply(kind, &mut twice, &operations, &Budget::new()).unwrap();
+            patch::apply_operations(kind, &mut twice, &operations, &Budget::new()).unwrap();
             assert_eq!(twice, after, "twice is not once");
         }
     }
@@ -132,8 +132,8 @@ fn of_attribute(operation: &GroupOperation) -> Option<&Operation> {
         GroupOperation::Attribute(operation) => return Some(operation),
         GroupOperation::RemoveMatching(filter) | GroupOperation::ReplaceMatching { filter, .. } => {
             // Nobody fits whom a filter that names its members does not name.
-            for id in ["a", "id"].iter().filter(|id| member::Judge::new(filter).fits(id)) {
-                let ids = member::named(filter);
+            for id in ["a", "id"].iter().filter(|id| member::Judge::new(filter).fits_id(id)) {
+                let ids = member::named_ids(filter);
                 assert!(ids.is_none_or(|ids| ids.contains(id)), "{filter} names {id}");
             }
         }

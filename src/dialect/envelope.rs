@@ -1,18 +1,20 @@
 //! Repairs around the values: the operations of a PATCH.
 
 use super::{Repair, Repairs};
-use crate::scim::json::{Checked, Object, Shape};
-use crate::scim::patch::Op;
+use crate::scim::json::{Checked, JsonShape, Object};
+use crate::scim::patch::PatchOp;
 
 /// Returns the operations of a PATCH: `operations` for `Operations`, a bare operation without the list around it, and
 /// one operation in place of a list. `whole` is the body.
 pub fn patch_operations<'a>(whole: Checked<'a>, body: &Object<'a>, repairs: &mut Repairs) -> Option<Vec<Checked<'a>>> {
     match body.entry("Operations") {
-        Some((name, list)) if list.shape() == Shape::Array => {
+        Some((name, list)) if list.shape() == JsonShape::Array => {
             (name == "Operations" || repairs.note_need(Repair::OperationsCase)).then(|| list.elements()).flatten()
         }
         // One operation without the list around it can mean nothing else.
-        Some((_, one)) if one.shape() == Shape::Object => repairs.note_need(Repair::SingleOperation).then(|| vec![one]),
+        Some((_, one)) if one.shape() == JsonShape::Object => {
+            repairs.note_need(Repair::SingleOperation).then(|| vec![one])
+        }
         // Any other value is no operation at all; the caller refuses it.
         Some(_) => None,
         None => (body.get("op").is_some() && repairs.note_need(Repair::BareOperation)).then(|| vec![whole]),
@@ -20,8 +22,8 @@ pub fn patch_operations<'a>(whole: Checked<'a>, body: &Object<'a>, repairs: &mut
 }
 
 /// Reads `op` in any case, in every dialect.
-pub fn read_op(text: &str, repairs: &mut Repairs) -> Option<Op> {
-    let (op, name) = [(Op::Add, "add"), (Op::Remove, "remove"), (Op::Replace, "replace")]
+pub fn read_op(text: &str, repairs: &mut Repairs) -> Option<PatchOp> {
+    let (op, name) = [(PatchOp::Add, "add"), (PatchOp::Remove, "remove"), (PatchOp::Replace, "replace")]
         .into_iter()
         .find(|(_, name)| text.eq_ignore_ascii_case(name))?;
     (text == name || repairs.note_need(Repair::OpCase)).then_some(op)
@@ -54,9 +56,9 @@ mod tests {
     #[test]
     fn ops() {
         for (text, expected, needed) in [
-            ("add", Some(Op::Add), ""),
-            ("Remove", Some(Op::Remove), "op_case"),
-            ("REPLACE", Some(Op::Replace), "op_case"),
+            ("add", Some(PatchOp::Add), ""),
+            ("Remove", Some(PatchOp::Remove), "op_case"),
+            ("REPLACE", Some(PatchOp::Replace), "op_case"),
             ("move", None, ""),
             ("", None, ""),
         ] {

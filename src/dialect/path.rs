@@ -3,7 +3,7 @@
 
 use super::{Repair, Repairs};
 use crate::auth::Dialect;
-use crate::scim::filter::{Filter, Form, Forms, Op, Value};
+use crate::scim::filter::{CompareOp, Filter, Form, Forms, Value};
 use crate::scim::names::has_outer_blanks;
 use crate::scim::schema::ENTERPRISE;
 use percent_encoding::percent_decode_str;
@@ -88,14 +88,14 @@ pub fn with_decoded_texts(filter: Filter, repairs: &mut Repairs) -> Filter {
         Filter::Has { target, filter } => {
             Filter::Has { target, filter: Box::new(with_decoded_texts(*filter, repairs)) }
         }
-        Filter::Compare { target, op: Op::Eq, value } => {
+        Filter::Compare { target, op: CompareOp::Eq, value } => {
             let plain = match &value {
                 // The value may really hold a percent sign, so the text as it was sent stays an alternative.
                 Value::Exact(text) => percent_decoded(text).map(Value::Exact),
                 Value::Folded { text, .. } => percent_decoded(text).map(Value::folded),
                 _ => None,
             };
-            let compare = |value| Filter::Compare { target: target.clone(), op: Op::Eq, value };
+            let compare = |value| Filter::Compare { target: target.clone(), op: CompareOp::Eq, value };
             match plain {
                 Some(plain) if repairs.note_need(Repair::EncodedFilterValue) => {
                     Filter::Or(vec![compare(value), compare(plain)])
@@ -132,11 +132,11 @@ pub fn with_names_cut(filter: Filter, repairs: &mut Repairs) -> Filter {
 
 /// Returns the comparison with the name without white space around it.
 fn name_cut(filter: &Filter) -> Option<Filter> {
-    let Filter::Compare { target, op: Op::Eq, value: Value::Folded { text, .. } } = filter else { return None };
+    let Filter::Compare { target, op: CompareOp::Eq, value: Value::Folded { text, .. } } = filter else { return None };
     let is_name = target.urn.is_none() && target.sub.is_none() && ["userName", "displayName"].contains(&&*target.name);
     (is_name && has_outer_blanks(text) && !text.trim().is_empty()).then(|| Filter::Compare {
         target: target.clone(),
-        op: Op::Eq,
+        op: CompareOp::Eq,
         value: Value::folded(text.trim()),
     })
 }

@@ -80,7 +80,7 @@ fn merge_value(map: &mut Map<String, Value>, names: &mut SearchedNames, key: Str
 pub fn place_of_key(kind: &ResourceType, key: &str, repairs: &mut Repairs) -> Option<Resolved> {
     let path = read_in_forms(allowed_forms(Dialect::Auto), repairs, |forms| {
         let path = path::parse(key, forms).ok().and_then(|path| path.resolve(kind, forms).ok()).ok_or(())?;
-        match path.attributes(kind) {
+        match path.definitions_in(kind) {
             Some((attribute, sub)) if path.filter.is_none() && !(attribute.multi && sub.is_some()) => Ok(path),
             _ => Err(()),
         }
@@ -94,7 +94,7 @@ pub fn place_of_key(kind: &ResourceType, key: &str, repairs: &mut Repairs) -> Op
 
 /// Returns the top-level key, and the value with its path folded around it.
 fn folded_path(kind: &ResourceType, path: Resolved, value: Value, repairs: &mut Repairs) -> (String, Value) {
-    let value = match path.attributes(kind) {
+    let value = match path.definitions_in(kind) {
         Some((attribute, sub)) => mend_value(sub.unwrap_or(attribute), value, repairs),
         None => value,
     };
@@ -249,7 +249,7 @@ fn string_boolean(text: String, repairs: &mut Repairs) -> Value {
 
 /// Makes [`Repair::StringNumbers`].
 fn string_number(text: String, repairs: &mut Repairs) -> Value {
-    match json::number(text.trim()) {
+    match json::parse_number(text.trim()) {
         Some(number) if repairs.note_need(Repair::StringNumbers) => Value::Number(number),
         _ => Value::String(text),
     }

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 pub struct Bulk {
     /// The operations in the order of the request.
     pub operations: Vec<BulkOperation>,
-    /// The operations that run, step by step: [`crate::scim::bulk::order`].
+    /// The operations that run, step by step: [`crate::scim::bulk::execution_steps`].
     pub steps: Vec<Vec<usize>>,
     /// The number of errors after which no further operation runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]

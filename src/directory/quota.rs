@@ -62,7 +62,7 @@ impl Quota {
             };
             *member = match value {
                 Value::Null => None,
-                value => match json::integer(value).filter(|number| (0..=NUMBER_MAX).contains(number)) {
+                value => match json::as_integer(value).filter(|number| (0..=NUMBER_MAX).contains(number)) {
                     Some(number) => Some(number),
                     None => {
                         let form = format!("a whole number from 0 to {NUMBER_MAX}, or null for no limit");

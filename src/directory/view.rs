@@ -92,7 +92,7 @@ pub fn members_value(ids: &[String], base: &str) -> Value {
 /// # Errors
 /// Internal, if the document is invalid.
 pub fn whole_resource(stored: &Stored, kinds: Kinds, base: &str) -> Result<Map<String, Value>> {
-    let mut map: Map<String, Value> = json::own(stored.doc.get())?;
+    let mut map: Map<String, Value> = json::read_own(stored.doc.get())?;
     map.insert("id".to_owned(), Value::from(stored.id.as_str()));
     map.extend(computed_parts(stored, kinds, base));
     Ok(map)

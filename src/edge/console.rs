@@ -171,7 +171,7 @@ async fn run_route(
                 let home = home(edge, own.as_ref(), &org).await?;
                 // The object decides the settings of the successor.
                 let settings = edge.administer(&org, &home, &actor, Admin::RotateToken(rotation.clone())).await?;
-                return mint(edge, &actor, &org, &home, json::own(settings.get())?, Some(rotation)).await;
+                return mint(edge, &actor, &org, &home, json::read_own(settings.get())?, Some(rotation)).await;
             }
             Console::RevokeToken(_, id) => {
                 let id = token_id(&id)?;
@@ -179,7 +179,7 @@ async fn run_route(
                 // The object refuses the token from now on, and writes KV's record.
                 let children = console::children(&route::query(query))?;
                 let ended = edge.administer(&org, &home, &actor, Admin::RevokeToken { id, children }).await?;
-                let ended: EndedToken = json::own(ended.get())?;
+                let ended: EndedToken = json::read_own(ended.get())?;
                 tokens::forget_one(&ended.hash);
                 return match ended.children {
                     Some(children) => Ok(render::json_document(200, &RemainingTokens { children }, render::JSON)),
@@ -221,7 +221,7 @@ async fn mint(
     let record = records::record_of(org, home.jurisdiction.as_deref(), &settings, None);
     let replaces = rotation.as_ref().map(|rotation| rotation.id.clone());
     let minting = Admin::MintToken { id: id.clone(), hash: token.hash(), token: settings, replaces };
-    let shown = json::own(edge.administer(org, home, actor, minting).await?.get())?;
+    let shown = json::read_own(edge.administer(org, home, actor, minting).await?.get())?;
     let mut replaces = None;
     let mut outcome = tokens::put(edge.env, &token.hash(), &record).await;
     if let (Ok(()), Some(rotation)) = (&outcome, rotation) {
@@ -231,7 +231,7 @@ async fn mint(
         outcome = match ended {
             Err(error) => Err(error),
             Ok(ended) => {
-                let ended: EndedToken = json::own(ended.get())?;
+                let ended: EndedToken = json::read_own(ended.get())?;
                 tokens::forget_one(&ended.hash);
                 // An object of an earlier build does not say when: then it is now.
                 let end = ended.ends_at.as_deref().and_then(Timestamp::parse).unwrap_or_else(now);

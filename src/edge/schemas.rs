@@ -26,7 +26,7 @@ pub(super) fn known(org: &OrgId) -> Rc<Types> {
 /// # Errors
 /// Internal only.
 pub(super) fn learn(org: &OrgId, generation: i64, documents: &str) -> Result<()> {
-    let types = Types::read(generation, documents)?;
+    let types = Types::read_registered(generation, documents)?;
     TYPES.with_borrow_mut(|known| {
         if known.values().map(|(size, _)| size).sum::<usize>() + documents.len() > KEPT {
             known.clear();

@@ -72,7 +72,7 @@ pub(super) async fn look_up(env: &Env, hash: &TokenHash, client: &str, fails: bo
         (Err(error), None) => return Err(error),
     };
     // A record that cannot be read, or is of a later version, counts as absent.
-    let record = text.and_then(|text| json::own::<TokenRecord>(&text).ok()).filter(|record| record.v == 1);
+    let record = text.and_then(|text| json::read_own::<TokenRecord>(&text).ok()).filter(|record| record.v == 1);
     let fresh = now().plus(if record.is_some() { KNOWN } else { UNKNOWN });
     Cached { record: record.clone(), read: now(), fresh }.keep(hash);
     Ok(record)

@@ -4,8 +4,8 @@ use super::{CommandBody, Reading, Request, echo, members};
 use crate::dialect::{self, Repair, Repairs};
 use crate::error::{Code, Error, Result, excerpt, quoted};
 use crate::id::MemberId;
-use crate::scim::json::{Checked, Object, Shape};
-use crate::scim::patch::Op;
+use crate::scim::json::{Checked, JsonShape, Object};
+use crate::scim::patch::PatchOp;
 use crate::scim::path::Resolved;
 use crate::scim::resource::{self, Resource};
 use crate::scim::schema::ResourceType;
@@ -64,9 +64,9 @@ fn resource_of(kind: &ResourceType, body: &Object<'_>, is_put: bool, reading: &m
     let named = body.iter().find(|(key, _)| key.eq_ignore_ascii_case("schemas")).map(|(_, value)| value);
     let urns = named.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     reading.accept_schemas(check_named(&kind.schema.id, urns))?;
-    let mut read = resource::read(kind, body)?;
+    let mut read = resource::read_resource(kind, body)?;
     if !is_put {
-        read = read.whole()?;
+        read = read.without_refusals()?;
     } else if is_mended || !read.refused.is_empty() || !read.unknown.is_empty() {
         // A PUT sends back what was read, and for that no rule is asked.
         let echoes = echo::of_body(kind, sent, &read.refused, reading)?;
@@ -75,7 +75,7 @@ fn resource_of(kind: &ResourceType, body: &Object<'_>, is_put: bool, reading: &m
     }
     read.resource.unresolved = unresolved;
     constraints::check_core(kind, &read.resource.attributes)?;
-    reading.note_outer_blanks(read.resource.attributes.get(names::attribute(kind)));
+    reading.note_outer_blanks(read.resource.attributes.get(names::name_attribute(kind)));
     reading.note_dropped(read.unknown);
     Ok(read.resource)
 }
@@ -109,26 +109,26 @@ fn keep_value(
         false => name.to_owned(),
     };
     let built = if let Some(attribute) = kind.attribute(&key) {
-        reading.guide.kept(attribute, value)?
+        reading.guide.build_if_kept(attribute, value)?
     } else if let Some(schema) = kind.extension(&key) {
-        reading.guide.extension(schema, value)?
+        reading.guide.build_extension(schema, value)?
     } else if let Some(path) = place_of_path(kind, &key, reading)?
-        && let Some((attribute, sub)) = path.attributes(kind)
+        && let Some((attribute, sub)) = path.definitions_in(kind)
     {
-        reading.guide.kept(sub.unwrap_or(attribute), value)?
+        reading.guide.build_if_kept(sub.unwrap_or(attribute), value)?
     // An extension that is not registered: kept whole, because its schema may come later.
-    } else if value.shape() == Shape::Object && urn::is_extension(&key) {
-        reading.guide.whole(value)?
+    } else if value.shape() == JsonShape::Object && urn::is_extension(&key) {
+        reading.guide.build_whole(value)?
     } else if reading.runs_repairs() && unregistered::is_unregistered(kind, &key) {
         if !value.is_null() {
             reading.guide.look_up()?;
-            let value = reading.guide.whole(value)?;
-            unresolved.push(Unresolved { op: Op::Replace, path: key, value, number: None });
+            let value = reading.guide.build_whole(value)?;
+            unresolved.push(Unresolved { op: PatchOp::Replace, path: key, value, number: None });
         }
         return Ok(());
     } else {
         // Not built: an unknown value may be as large as the body. Its name alone is kept, for the note.
-        reading.guide.unknown(name, map);
+        reading.guide.remember_unknown(name, map);
         return Ok(());
     };
     map.insert(name.to_owned(), built);
@@ -186,7 +186,7 @@ pub(super) fn read_body<'b>(
         let detail = format!("Content-Type is {}; send application/scim+json.", excerpt(media));
         return Err(Error::new(Code::UnsupportedMediaType, detail));
     }
-    json::body(request.body, &reading.texts.count)
+    json::checked_object(request.body, &reading.texts.count)
 }
 
 /// Checks the `id` of a PUT, which may repeat it but not change it.

@@ -8,9 +8,9 @@ use crate::directory::precondition::Precondition;
 use crate::directory::scim::Command;
 use crate::error::{Code, Error, Result, excerpt, quoted};
 use crate::route::{self, Scim};
-use crate::scim::bulk::{BULK_REQUEST, OPERATIONS_MAX, Placeholders, order};
+use crate::scim::bulk::{BULK_REQUEST, OPERATIONS_MAX, Placeholders, execution_steps};
 use crate::scim::etag::Tags;
-use crate::scim::json::{self, Checked, Shape, Step};
+use crate::scim::json::{self, Checked, JsonShape, PathStep};
 use crate::scim::patch::MESSAGE;
 use crate::scim::projection::Projection;
 use references::{Places, ReferencePlace};
@@ -72,7 +72,7 @@ pub(super) fn read_bulk(request: &Request<'_>, reading: &mut Reading) -> Result<
         .collect::<Result<Vec<_>>>()?;
     // Step 4: an operation runs after those that make the ids it names (RFC 7644 section 3.7.2).
     let refers: Vec<Vec<usize>> = operations.iter().map(|one| one.refers.clone()).collect();
-    Ok(Bulk { steps: order(&refers), operations, fail_on_errors })
+    Ok(Bulk { steps: execution_steps(&refers), operations, fail_on_errors })
 }
 
 /// The longest `bulkId`, in bytes: refusals name several.
@@ -170,11 +170,11 @@ impl<'b> SentOperation<'b> {
             ));
         }
         // References are replaced in the text, before it is read: a placeholder is an id like any other.
-        let places = Places::new(request.types.of(route.kinds()), self.data, matches!(route, Scim::Patch(..)));
+        let places = Places::new(request.types.of_kind(route.kinds()), self.data, matches!(route, Scim::Patch(..)));
         let placed = match self.data.shape() {
             _ if matches!(route, Scim::Delete(..)) => None,
-            Shape::Object => known.put_placeholders(self.data, &places)?,
-            Shape::Array
+            JsonShape::Object => known.put_placeholders(self.data, &places)?,
+            JsonShape::Array
                 if matches!(route, Scim::Patch(..))
                     && reading.runs_repairs()
                     && reading.repairs.note_need(Repair::BareOperations) =>
@@ -183,7 +183,7 @@ impl<'b> SentOperation<'b> {
                 let list = list.as_deref().unwrap_or(self.data.as_str());
                 Some(format!(r#"{{"schemas":["{MESSAGE}"],"Operations":{list}}}"#))
             }
-            Shape::Null => {
+            JsonShape::Null => {
                 let detail =
                     format!("{} needs data: the resource, or for a PATCH an object with its Operations.", self.method);
                 return Err(Error::new(Code::BulkData, detail));
@@ -263,7 +263,7 @@ impl References {
         if !data.as_str().contains("bulkId:") && !data.as_str().contains('\\') {
             return Ok(None);
         }
-        let mut place = |steps: &[Step], text: &str| match places.place_of(steps) {
+        let mut place = |steps: &[PathStep], text: &str| match places.place_of(steps) {
             ReferencePlace::None => None,
             ReferencePlace::Path => {
                 // A path has references inside quotes: members[value eq "bulkId:x"].
@@ -272,7 +272,7 @@ impl References {
             }
             ReferencePlace::Value => self.resolve_reference(text),
         };
-        json::rewritten(data, &mut place).map(Some)
+        json::rewrite_texts(data, &mut place).map(Some)
     }
 
     /// Returns the text with a placeholder, if it is `bulkId:NAME` or an address that ends in it.
@@ -288,7 +288,7 @@ impl References {
         if let Some(found) = self.found.get_mut(operation) {
             *found = true;
         }
-        let placeholder = self.placeholders.of(operation);
+        let placeholder = self.placeholders.of_operation(operation);
         Some(address.map_or_else(|| placeholder.clone(), |address| format!("{address}/{placeholder}")))
     }
 }

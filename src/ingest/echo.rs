@@ -3,10 +3,10 @@
 use super::Reading;
 use crate::dialect::{self, Repairs};
 use crate::error::Result;
-use crate::scim::echo::{Echo, Otherwise, Part};
+use crate::scim::echo::{Echo, EchoPart, Otherwise};
 use crate::scim::filter::Target;
 use crate::scim::json::{Checked, Object};
-use crate::scim::resource::{Refused, canonical, is_kept, is_unassigned};
+use crate::scim::resource::{RefusedAttribute, canonical_value, is_kept, is_unassigned};
 use crate::scim::schema::{Attribute, ResourceType, Type};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 pub(super) fn of_body(
     kind: &ResourceType,
     body: &Object<'_>,
-    refused: &[Refused],
+    refused: &[RefusedAttribute],
     reading: &Reading,
 ) -> Result<Vec<Echo>> {
     let mut search = Search { reading, refused, found: Vec::new() };
@@ -40,7 +40,7 @@ pub(super) fn of_body(
         }
     }
     // A refusal that can be compared with a stored value is decided by the object; any other is one now.
-    let is_found = |one: &Refused| {
+    let is_found = |one: &RefusedAttribute| {
         let place = |echo: &Echo| echo.target.urn == one.urn && echo.target.name == one.name;
         search.found.iter().any(|echo| place(echo) && echo.is_refusal())
     };
@@ -60,7 +60,7 @@ pub(super) fn of_value(
 ) -> Vec<Echo> {
     let mut search = Search { reading, refused: &[], found: Vec::new() };
     // The value is read a second time, unmended: what is stored is compared with what was sent.
-    let Some(sent) = reading.guide.again(value) else { return search.found };
+    let Some(sent) = reading.guide.build_again(value) else { return search.found };
     // In parts, so that one new element beside nine unchanged ones is judged alone.
     let in_parts = if attribute.multi { sent.is_array() } else { sent.is_object() && attribute.kind == Type::Complex };
     if in_parts {
@@ -72,7 +72,7 @@ pub(super) fn of_value(
             Ok(value) => Otherwise::Read(value.clone()),
             Err(error) => Otherwise::Refusal(error.clone()),
         };
-        let part = Part { sent, otherwise, unknown: Vec::new() };
+        let part = EchoPart { sent, otherwise, unknown: Vec::new() };
         search.found.push(Echo { target: target.clone(), list: false, parts: vec![part] });
     }
     search.found
@@ -93,7 +93,7 @@ pub(super) fn has_parts(attribute: &Attribute) -> bool {
 
 struct Search<'a, 'r> {
     reading: &'a Reading,
-    refused: &'r [Refused],
+    refused: &'r [RefusedAttribute],
     found: Vec<Echo>,
 }
 
@@ -104,7 +104,7 @@ impl Search<'_, '_> {
         let target = |name: &str| Target { urn: urn.map(str::to_owned), name: name.to_owned(), sub: None };
         // Unknown to the schema, but it may be stored from before the schema was registered.
         let Some(attribute) = attribute else {
-            if let Some(sent) = self.reading.guide.again(value) {
+            if let Some(sent) = self.reading.guide.build_again(value) {
                 self.push_unknown(target(name), format!("{prefix}{name}"), sent);
             }
             return;
@@ -114,7 +114,7 @@ impl Search<'_, '_> {
         // An extension may have been stored before it was registered; the core has always had its types.
         if is_kept(attribute)
             && (urn.is_some() || is_refused && has_parts(attribute))
-            && let Some(sent) = self.reading.guide.again(value)
+            && let Some(sent) = self.reading.guide.build_again(value)
         {
             self.compare_value(attribute, target, &prefix, sent, is_refused);
         }
@@ -124,9 +124,9 @@ impl Search<'_, '_> {
     fn find_misplaced(&mut self, urn: &str, value: Checked<'_>) {
         let refused = self.refused.iter().find(|one| one.urn.is_none() && one.name == urn);
         // A text or number where the extension's object belongs: stored whole if the schema came later.
-        if let (Some(refused), Some(sent)) = (refused, self.reading.guide.again(value)) {
+        if let (Some(refused), Some(sent)) = (refused, self.reading.guide.build_again(value)) {
             let target = Target { urn: None, name: urn.to_owned(), sub: None };
-            let part = Part { sent, otherwise: Otherwise::Refusal(refused.error.clone()), unknown: Vec::new() };
+            let part = EchoPart { sent, otherwise: Otherwise::Refusal(refused.error.clone()), unknown: Vec::new() };
             self.found.push(Echo { target, list: false, parts: vec![part] });
         }
     }
@@ -151,7 +151,7 @@ impl Search<'_, '_> {
             sent if is_unassigned(&sent) => return,
             sent => (false, vec![self.read_part(attribute, prefix, sent, false)]),
         };
-        if is_refused || parts.iter().any(|part: &Part| part.otherwise != Otherwise::Same) {
+        if is_refused || parts.iter().any(|part: &EchoPart| part.otherwise != Otherwise::Same) {
             self.found.push(Echo { target, list, parts });
         }
     }
@@ -179,13 +179,13 @@ impl Search<'_, '_> {
 
     fn push_unknown(&mut self, target: Target, path: String, sent: Value) {
         if !sent.is_null() {
-            let part = Part { sent, otherwise: Otherwise::Read(Value::Null), unknown: vec![path] };
+            let part = EchoPart { sent, otherwise: Otherwise::Read(Value::Null), unknown: vec![path] };
             self.found.push(Echo { target, list: false, parts: vec![part] });
         }
     }
 
     /// Reads one value, or with `listed` one element, as the body was read.
-    fn read_part(&self, attribute: &Attribute, prefix: &str, sent: Value, listed: bool) -> Part {
+    fn read_part(&self, attribute: &Attribute, prefix: &str, sent: Value, listed: bool) -> EchoPart {
         let mut unknown = Vec::new();
         // One element alone in a list: its reading does not depend on its neighbours.
         let value = if listed { Value::Array(vec![sent.clone()]) } else { sent.clone() };
@@ -194,7 +194,7 @@ impl Search<'_, '_> {
         } else {
             value
         };
-        let otherwise = match canonical(attribute, value, prefix, &mut unknown) {
+        let otherwise = match canonical_value(attribute, value, prefix, &mut unknown) {
             Err(error) => Otherwise::Refusal(error),
             Ok(read) => {
                 // The list was made for the reading alone; its one element is compared.
@@ -206,6 +206,6 @@ impl Search<'_, '_> {
                 if read == sent && unknown.is_empty() { Otherwise::Same } else { Otherwise::Read(read) }
             }
         };
-        Part { sent, otherwise, unknown }
+        EchoPart { sent, otherwise, unknown }
     }
 }

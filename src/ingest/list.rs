@@ -8,7 +8,7 @@ use crate::error::{Code, Error, Result, quoted};
 use crate::id::NUMBER_MAX;
 use crate::scim::discovery::{PAGE_DEFAULT, PAGE_MAX};
 use crate::scim::filter::{self, Expression, Filter, Forms};
-use crate::scim::json::{Checked, Object, Shape};
+use crate::scim::json::{Checked, JsonShape, Object};
 use crate::scim::schema::ResourceType;
 use crate::scim::sort::{self, Sort};
 use std::borrow::Cow;
@@ -64,7 +64,7 @@ impl<'a> ListParameters<'a> {
         }
         let filters = query.iter().filter(|(name, _)| name.eq_ignore_ascii_case("filter"));
         Ok(Self {
-            filter: filter::stated(filters.map(|(_, text)| text.as_str()))?,
+            filter: filter::stated_filter(filters.map(|(_, text)| text.as_str()))?,
             sort_by: stated("sortBy"),
             page: ListQuery {
                 filter: None,
@@ -83,7 +83,7 @@ impl<'a> ListParameters<'a> {
     /// 400 that names an attribute which it does not have.
     pub(super) fn list_of(&self, kind: &ResourceType, reading: &mut Reading) -> Result<ListQuery> {
         let filter = self.resolve_filter(reading, |filter, forms| filter.resolve(kind, forms))?;
-        let by = self.sort_by.map(|text| sort::resolve(text, kind, reading.forms)).transpose()?;
+        let by = self.sort_by.map(|text| sort::resolve_sort_by(text, kind, reading.forms)).transpose()?;
         self.to_list(filter, by.map(|found| found.ok_or_else(|| self.unsorted_error(kind.name.as_ref()))).transpose()?)
     }
 
@@ -97,7 +97,7 @@ impl<'a> ListParameters<'a> {
         if let Some(text) = self.sort_by {
             // One order for both kinds, so the attribute of the first kind that has it counts.
             for kind in kinds {
-                by = by.or(sort::resolve(text, kind, reading.forms)?);
+                by = by.or(sort::resolve_sort_by(text, kind, reading.forms)?);
             }
             by = Some(by.ok_or_else(|| self.unsorted_error("resource"))?);
         }
@@ -160,18 +160,18 @@ pub(super) fn search_request(body: &Object<'_>, reading: &Reading) -> Result<Vec
     for (key, value) in body.iter().filter(|(_, value)| !value.is_null()) {
         let lower = key.to_ascii_lowercase();
         let text = match (lower.as_str(), value.shape()) {
-            ("attributes" | "excludedattributes", Shape::Array) => {
+            ("attributes" | "excludedattributes", JsonShape::Array) => {
                 let texts = value.elements().unwrap_or_default().into_iter().map(Checked::text);
                 let texts: Option<Vec<Cow<'_, str>>> = texts.collect();
                 texts.map(|texts| texts.join(",")).ok_or_else(|| wrong_type(key, "an array of strings", value))?
             }
             // A list in one text, as in an address.
-            ("attributes" | "excludedattributes", Shape::Text) if reading.runs_repairs() => shown_value(value),
+            ("attributes" | "excludedattributes", JsonShape::Text) if reading.runs_repairs() => shown_value(value),
             ("attributes" | "excludedattributes", _) => return Err(wrong_type(key, "an array of strings", value)),
-            ("filter" | "sortby" | "sortorder" | "cursor", Shape::Text) => shown_value(value),
+            ("filter" | "sortby" | "sortorder" | "cursor", JsonShape::Text) => shown_value(value),
             ("filter" | "sortby" | "sortorder" | "cursor", _) => return Err(wrong_type(key, "a string", value)),
-            ("startindex" | "count", Shape::Number) => value.value().to_string(),
-            ("startindex" | "count", Shape::Text) if reading.runs_repairs() => shown_value(value),
+            ("startindex" | "count", JsonShape::Number) => value.value().to_string(),
+            ("startindex" | "count", JsonShape::Text) if reading.runs_repairs() => shown_value(value),
             ("startindex" | "count", _) => return Err(wrong_type(key, "a whole number", value)),
             // RFC 7644 section 3.4.3 names the members; others are ignored like unknown query parameters.
             _ => continue,

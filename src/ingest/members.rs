@@ -5,8 +5,8 @@ use super::Reading;
 use crate::dialect::{self, Repair};
 use crate::error::{Code, Error, Result};
 use crate::id::MemberId;
-use crate::scim::guided::Wanted;
-use crate::scim::json::{Checked, Shape, name};
+use crate::scim::guided::JsonInText;
+use crate::scim::json::{Checked, JsonShape, kind_name};
 use crate::scim::member::{self, Member};
 use crate::scim::schema::{Attribute, ResourceType};
 use serde_json::Value;
@@ -28,20 +28,20 @@ impl MembersValue<'_> {
     /// Returns the ids of all members that are named.
     ///
     /// # Errors
-    /// 400 as [`member::wanted`], and for a value that is no list.
+    /// 400 as [`member::wanted_ids`], and for a value that is no list.
     pub(super) fn ids_to_add(&self, group: &str) -> Result<Vec<MemberId>> {
         match self {
             MembersValue::Empty => Ok(Vec::new()),
-            said => member::wanted(said.listed_members()?, group),
+            said => member::wanted_ids(said.listed_members()?, group),
         }
     }
 
     /// Returns the ids of all members to remove.
     ///
     /// # Errors
-    /// 400 as [`member::leaving`], and for a value that is no list.
+    /// 400 as [`member::leaving_ids`], and for a value that is no list.
     pub(super) fn ids_to_remove(&self) -> Result<Vec<MemberId>> {
-        member::leaving(self.listed_members()?)
+        member::leaving_ids(self.listed_members()?)
     }
 
     fn listed_members(&self) -> Result<&[Member<'_>]> {
@@ -80,10 +80,10 @@ pub(super) fn read_members<'b>(
             return Ok(MembersValue::Other("an empty text"));
         }
         return Ok(match build_repaired(attribute, text, reading)? {
-            Value::Array(items) if items.is_empty() && text.shape() == Shape::Object => MembersValue::Empty,
+            Value::Array(items) if items.is_empty() && text.shape() == JsonShape::Object => MembersValue::Empty,
             Value::Array(items) => MembersValue::List(items.iter().map(from_built).collect()),
             Value::Null => MembersValue::Null,
-            value => MembersValue::Other(name(&value)),
+            value => MembersValue::Other(kind_name(&value)),
         });
     };
     let mut members = Vec::with_capacity(elements.len());
@@ -115,11 +115,13 @@ fn in_text(attribute: &Attribute, text: Checked<'_>, reading: &mut Reading) -> R
     if !reading.runs_repairs() || !Repair::JsonInText.is_on() {
         return Ok(None);
     }
-    let Some(inner) = texts.read(text, Wanted::Members, |name| attribute.sub(name).is_some())? else { return Ok(None) };
+    let Some(inner) = texts.json_in_text(text, JsonInText::Members, |name| attribute.sub(name).is_some())? else {
+        return Ok(None);
+    };
     let inner = Checked::new(&inner);
     let mut members = Vec::new();
     for element in inner.elements().unwrap_or_else(|| vec![inner]) {
-        members.extend(texts.inside(true, || read_element(attribute, element, reading))?.map(Member::into_owned));
+        members.extend(texts.read_inside(true, || read_element(attribute, element, reading))?.map(Member::into_owned));
     }
     Ok(Some(members))
 }
@@ -133,7 +135,7 @@ fn inside_its_name<'b>(text: Checked<'b>, attribute: &Attribute, reading: &mut R
 
 /// Builds and repairs a value that is no list.
 fn build_repaired(attribute: &Attribute, text: Checked<'_>, reading: &mut Reading) -> Result<Value> {
-    let value = reading.guide.attribute(attribute, text)?;
+    let value = reading.guide.build_attribute(attribute, text)?;
     Ok(if reading.runs_repairs() { dialect::mend_value(attribute, value, &mut reading.repairs) } else { value })
 }
 
@@ -143,7 +145,7 @@ fn read_element<'b>(attribute: &Attribute, text: Checked<'b>, reading: &mut Read
         return Ok(Some(member));
     }
     // Built for this element alone, so the room it takes is given back.
-    let value = reading.guide.dropped_at_once(|guide| guide.element(attribute, text))?;
+    let value = reading.guide.dropped_at_once(|guide| guide.build_element(attribute, text))?;
     if !reading.runs_repairs() {
         return Ok(Some(from_built(&value)));
     }
@@ -159,14 +161,14 @@ fn read_usual_form<'b>(attribute: &Attribute, text: Checked<'b>, reading: &mut R
         let may_be_json = id.trim_start().starts_with('{');
         let is_usual = bare || !id.is_empty() && !may_be_json && reading.repairs.note_need(Repair::StringForObject);
         return is_usual
-            .then(|| Member::new(if bare { Shape::Text } else { Shape::Object }.name(), Some(id), None, None));
+            .then(|| Member::new(if bare { JsonShape::Text } else { JsonShape::Object }.name(), Some(id), None, None));
     }
     let (mut id, mut kind, mut reference) = (None, None, None);
     for (name, value) in text.object()?.iter() {
         let Some(sub) = attribute.sub(name) else { continue };
         let said = match value.shape() {
-            Shape::Text => value.text(),
-            Shape::Null => None,
+            JsonShape::Text => value.text(),
+            JsonShape::Null => None,
             _ => return None,
         };
         match sub.name.as_ref() {
@@ -178,7 +180,7 @@ fn read_usual_form<'b>(attribute: &Attribute, text: Checked<'b>, reading: &mut R
             _ => {}
         }
     }
-    Some(Member::new(Shape::Object.name(), id, kind.as_deref(), reference.as_deref()))
+    Some(Member::new(JsonShape::Object.name(), id, kind.as_deref(), reference.as_deref()))
 }
 
 /// Reads a member that was built.
@@ -188,5 +190,5 @@ fn from_built(value: &Value) -> Member<'static> {
         value.as_str().map(str::to_owned)
     };
     let id = text("value").or_else(|| value.as_str().map(str::to_owned));
-    Member::new(name(value), id.map(Cow::Owned), text("type").as_deref(), text("$ref").as_deref())
+    Member::new(kind_name(value), id.map(Cow::Owned), text("type").as_deref(), text("$ref").as_deref())
 }

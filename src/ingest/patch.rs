@@ -10,7 +10,7 @@ use crate::dialect::{self};
 use crate::directory::scim::GroupOperation;
 use crate::error::{Code, Error, Result};
 use crate::scim::json::{Checked, Object, Texts};
-use crate::scim::patch::{Missing, OPERATIONS_MAX, Op, Operation};
+use crate::scim::patch::{MissingTarget, OPERATIONS_MAX, Operation, PatchOp};
 use crate::scim::path::Resolved;
 use crate::scim::schema::ResourceType;
 use crate::scim::unregistered::Unresolved;
@@ -18,7 +18,7 @@ use paths::resolve_paths;
 
 /// One operation with its path resolved and its value still as sent.
 struct ResolvedOperation<'b> {
-    op: Op,
+    op: PatchOp,
     path: Resolved,
     value: Checked<'b>,
     /// True if the value came out of a text that held JSON.
@@ -64,7 +64,7 @@ pub(super) fn read_user_patch(
     let (sent, unresolved) = resolve_paths(kind, id, envelope, reading, &kept)?;
     // A value out of a text may not hold JSON in texts again: else its depth would have no bound.
     for sent in sent {
-        operations.extend(texts.inside(sent.from_text, || value::to_operation(kind, sent, reading))?);
+        operations.extend(texts.read_inside(sent.from_text, || value::to_operation(kind, sent, reading))?);
     }
     check_count(operations, unresolved)
 }
@@ -83,11 +83,11 @@ pub(super) fn read_group_patch(
         // Members are rows and no part of the document, so their operations are a kind of their own.
         let from_text = sent.from_text;
         if sent.path.target.urn.is_some() || sent.path.target.name != "members" {
-            let operation = texts.inside(from_text, || value::to_operation(kind, sent, reading))?;
+            let operation = texts.read_inside(from_text, || value::to_operation(kind, sent, reading))?;
             operations.extend(operation.map(Box::new).map(GroupOperation::Attribute));
             continue;
         }
-        for step in texts.inside(from_text, || members::member_steps(kind, id, sent, reading))? {
+        for step in texts.read_inside(from_text, || members::member_steps(kind, id, sent, reading))? {
             match (operations.last_mut(), step) {
                 // One statement for all of them instead of one for each.
                 (Some(GroupOperation::AddMembers(ids)), GroupOperation::AddMembers(more))

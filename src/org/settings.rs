@@ -45,7 +45,7 @@ const SETTINGS: &str = "organisation";
 /// Internal only.
 pub(crate) fn read_settings(sql: &dyn Sql) -> Result<Settings> {
     match store::get_setting(sql, SETTINGS)? {
-        Some(text) => json::own(&text),
+        Some(text) => json::read_own(&text),
         // An object that was never configured behaves as one with SCIM switched off.
         None => Ok(Settings::default()),
     }

@@ -37,9 +37,9 @@ pub fn answer_discovery(route: &Scim, query: &[(String, String)], base: &str, ty
         Scim::ResourceTypes(None) => discovery::resource_types(base, types),
         Scim::ResourceTypes(Some(name)) => discovery::resource_type(base, types, name)
             .ok_or_else(|| missing(Code::ResourceTypeNotFound, "resource type", name))?,
-        Scim::Schemas(None) => discovery::schemas(base, types),
+        Scim::Schemas(None) => discovery::list_schemas(base, types),
         Scim::Schemas(Some(urn)) => {
-            discovery::schema(base, types, urn).ok_or_else(|| missing(Code::SchemaNotFound, "schema", urn))?
+            discovery::schema_document(base, types, urn).ok_or_else(|| missing(Code::SchemaNotFound, "schema", urn))?
         }
         _ => return Err(Error::internal("not a discovery request")),
     };

@@ -53,9 +53,9 @@ fn write_part(
     base: &str,
     projection: &Projection,
 ) -> Result<()> {
-    let mut map = extension::read(kind, json::own(stored.doc.get())?);
+    let mut map = extension::read(kind, json::read_own(stored.doc.get())?);
     map.insert("id".to_owned(), Value::from(stored.id.as_str()));
-    map.insert("meta".to_owned(), json::own(&meta_text(&stored, kinds, base))?);
+    map.insert("meta".to_owned(), json::read_own(&meta_text(&stored, kinds, base))?);
     let list = HeldList::list_of(&stored);
     if let Some(list) = &list {
         // The projection is decided once on an example, not for each of 100,000 members.
@@ -64,7 +64,7 @@ fn write_part(
         map.insert(list.name().to_owned(), json!([one]));
     }
     // `schemas` and `id` are always returned (RFC 7643 section 7), which the projection knows.
-    projection.apply(kind, &mut map);
+    projection.remove_hidden(kind, &mut map);
     let (mut list, mut stored) = (list, Some(stored));
     body.push_text("{");
     for (at, (name, value)) in map.iter().enumerate() {

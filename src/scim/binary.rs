@@ -4,14 +4,13 @@
 //! A value that equals the stored one is not judged, so one that was stored before never stands in the way of another
 //! change.
 
-use super::constraints::{changed_objects, present};
-use super::limits::added;
+use super::Attributes;
+use super::constraints::{changed_objects, present_extensions};
+use super::limits::added_elements;
 use super::schema::{Attribute, ResourceType, Type};
 use crate::error::{Code, Error, Result, quoted};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::slice;
-
-type Attributes = Map<String, Value>;
 
 /// How long a value is that a sentence repeats whole, in bytes.
 const SHOWN_MAX: usize = 64;
@@ -21,9 +20,9 @@ const SHOWN_MAX: usize = 64;
 ///
 /// # Errors
 /// 400 `invalidValue` that names the attribute.
-pub fn check(kind: &ResourceType, stored: &Attributes, new: &Attributes) -> Result<()> {
+pub fn check_encoding(kind: &ResourceType, stored: &Attributes, new: &Attributes) -> Result<()> {
     check_inside(&kind.schema.attributes, Some(stored), new, "")?;
-    present(kind, new).try_for_each(|(schema, object)| {
+    present_extensions(kind, new).try_for_each(|(schema, object)| {
         let stored = stored.get(schema.id.as_ref()).and_then(Value::as_object);
         check_inside(&schema.attributes, stored, object, &format!("{}:", schema.id))
     })
@@ -44,7 +43,7 @@ fn check_inside(attributes: &[Attribute], stored: Option<&Attributes>, new: &Att
         }
         let was = was.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         let values = match is {
-            Value::Array(items) => added(was, items),
+            Value::Array(items) => added_elements(was, items),
             one => slice::from_ref(one).iter().collect(),
         };
         // A value that is no text is refused by its type, or was stored before the attribute had one.
@@ -117,7 +116,7 @@ fn is_base64(text: &str) -> bool {
 mod tests {
     use super::*;
     use crate::scim::schema::Types;
-    use crate::scim::schema::document::Document;
+    use crate::scim::schema::document::SchemaDocument;
     use serde_json::json;
 
     #[test]
@@ -150,7 +149,8 @@ mod tests {
             {"name": "desk", "type": "complex", "subAttributes": subs},
             {"name": "desks", "type": "complex", "multiValued": true, "subAttributes": subs},
         ]});
-        let kind = Types::with(1, vec![Document::parse(URN, body.to_string().as_bytes()).unwrap()]).user;
+        let kind =
+            Types::with_documents(1, vec![SchemaDocument::parse(URN, body.to_string().as_bytes()).unwrap()]).user;
         let long = format!("{}\u{e9}", "Q".repeat(80));
         let pem = "-----BEGIN CERTIFICATE-----\nTUlJ\n-----END CERTIFICATE-----\n";
         for (stored, new, says) in [
@@ -184,7 +184,7 @@ mod tests {
             (json!({URN: {"desks": [{"seal": "?"}]}}), json!({URN: {"desks": [{"seal": "?", "room": "r"}]}}), ""),
             (json!({URN: 5}), json!({URN: {"seal": "QQ"}}), ""),
         ] {
-            let found = check(&kind, stored.as_object().unwrap(), new.as_object().unwrap());
+            let found = check_encoding(&kind, stored.as_object().unwrap(), new.as_object().unwrap());
             let found = found.err().map(|error| error.detail).unwrap_or_default();
             assert!(found.contains(says) && found.is_empty() == says.is_empty(), "{stored} {new}: {found}");
         }

@@ -27,7 +27,7 @@ impl Placeholders {
     }
 
     /// Returns the placeholder for the id that the operation at this position makes.
-    pub fn of(&self, operation: usize) -> String {
+    pub fn of_operation(&self, operation: usize) -> String {
         format!("{}{operation}~", self.prefix)
     }
 
@@ -50,7 +50,7 @@ impl Placeholders {
 /// Returns the steps in which operations run. `refers` holds the positions that each operation refers to: it runs after
 /// them, otherwise in the order of the request. A step of several operations is a circle of references, which can only
 /// be tried together.
-pub fn order(refers: &[Vec<usize>]) -> Vec<Vec<usize>> {
+pub fn execution_steps(refers: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let referred = reversed_edges(refers);
     let root_of = component_roots(refers, &referred);
     // Steps are numbered by their first operation.
@@ -154,20 +154,20 @@ mod tests {
                 vec![vec![3], vec![4, 5], vec![1, 2], vec![0]],
             ),
         ] {
-            assert_eq!(order(&refers), expected, "{refers:?}");
+            assert_eq!(execution_steps(&refers), expected, "{refers:?}");
         }
         let chain: Vec<Vec<usize>> = (1..OPERATIONS_MAX).map(|next| vec![next]).chain([Vec::new()]).collect();
-        assert_eq!(order(&chain).first(), Some(&vec![OPERATIONS_MAX - 1]));
+        assert_eq!(execution_steps(&chain).first(), Some(&vec![OPERATIONS_MAX - 1]));
         let full: Vec<Vec<usize>> = (0..300).map(|_| (0..300).collect()).collect();
-        assert_eq!(order(&full).len(), 1);
+        assert_eq!(execution_steps(&full).len(), 1);
     }
 
     #[test]
     fn placeholders() {
         let request = RequestId::parse("r-1").unwrap();
         let all = Placeholders::new(&request);
-        assert_eq!(all.of(12), "~r-1~12~");
-        let text = format!("a{}{}b", all.of(1), all.of(12));
+        assert_eq!(all.of_operation(12), "~r-1~12~");
+        let text = format!("a{}{}b", all.of_operation(1), all.of_operation(12));
         assert_eq!(all.replace(&text, |n| format!("<{n}>")), "a<1><12>b");
         assert_eq!(all.replace("~r-2~1~", |_| String::new()), "~r-2~1~");
     }

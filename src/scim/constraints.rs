@@ -5,33 +5,32 @@
 //! is not judged. So a schema that is registered today never blocks a later change of users from before it, such as
 //! their deactivation.
 
-use super::limits::added;
+use super::Attributes;
+use super::limits::added_elements;
 use super::order::Ordered;
-use super::resource::{is_kept, objects};
+use super::resource::{is_kept, objects_in};
 use super::schema::{Attribute, Mutability, ResourceType, Schema};
 use crate::error::{Code, Error, Result};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-
-type Attributes = Map<String, Value>;
 
 /// Returns the paths of the required attributes that `new` lacks, if the stored resource `old` has them or their object
 /// is new: at most `most` of them. `old` is `None` for a new resource. An absent extension requires nothing, and a
 /// client need not send what only the server sets.
 #[must_use]
-pub fn missing(kind: &ResourceType, old: Option<&Attributes>, new: &Attributes, most: usize) -> Vec<String> {
-    let mut search = Missing { found: Vec::new(), most };
-    search.inside(&kind.schema.attributes, old, new, "");
-    for (schema, object) in present(kind, new) {
+pub fn missing_required(kind: &ResourceType, old: Option<&Attributes>, new: &Attributes, most: usize) -> Vec<String> {
+    let mut search = RequiredSearch { found: Vec::new(), most };
+    search.search_object(&kind.schema.attributes, old, new, "");
+    for (schema, object) in present_extensions(kind, new) {
         let stored = old.and_then(|old| old.get(schema.id.as_ref())).and_then(Value::as_object);
-        search.inside(&schema.attributes, stored, object, &format!("{}:", schema.id));
+        search.search_object(&schema.attributes, stored, object, &format!("{}:", schema.id));
     }
     search.found
 }
 
 /// Returns the refusal for a required attribute without a value, by its path.
 #[must_use]
-pub fn required(kind: &ResourceType, path: &str) -> Error {
+pub fn required_refusal(kind: &ResourceType, path: &str) -> Error {
     let extension = kind.extensions.iter().find(|schema| path.starts_with(&format!("{}:", schema.id)));
     let detail = match extension {
         Some(schema) => format!(
@@ -50,20 +49,20 @@ pub fn required(kind: &ResourceType, path: &str) -> Error {
 /// # Errors
 /// 400 `invalidValue` that names the attribute.
 pub fn check_core(kind: &ResourceType, attributes: &Attributes) -> Result<()> {
-    let mut search = Missing { found: Vec::new(), most: 1 };
-    search.inside(&kind.schema.attributes, None, attributes, "");
-    search.found.first().map_or(Ok(()), |path| Err(required(kind, path)))
+    let mut search = RequiredSearch { found: Vec::new(), most: 1 };
+    search.search_object(&kind.schema.attributes, None, attributes, "");
+    search.found.first().map_or(Ok(()), |path| Err(required_refusal(kind, path)))
 }
 
 /// A search for required attributes that have no value.
-struct Missing {
+struct RequiredSearch {
     found: Vec<String>,
     most: usize,
 }
 
-impl Missing {
+impl RequiredSearch {
     /// Searches one object. A part that equals the stored one, or lacks the same attribute, is skipped.
-    fn inside(&mut self, attributes: &[Attribute], old: Option<&Attributes>, new: &Attributes, prefix: &str) {
+    fn search_object(&mut self, attributes: &[Attribute], old: Option<&Attributes>, new: &Attributes, prefix: &str) {
         for attribute in attributes.iter().filter(|attribute| has_required(attribute)) {
             if self.found.len() >= self.most {
                 return;
@@ -81,7 +80,7 @@ impl Missing {
             if was != Some(is) {
                 let prefix = format!("{path}.");
                 for (was, is) in changed_objects(attribute, was, is) {
-                    self.inside(&attribute.sub, was, is, &prefix);
+                    self.search_object(&attribute.sub, was, is, &prefix);
                 }
             }
         }
@@ -104,12 +103,12 @@ pub(super) fn changed_objects<'a>(
     is: &'a Value,
 ) -> Vec<(Option<&'a Attributes>, &'a Attributes)> {
     if !attribute.multi {
-        let was = was.and_then(|was| objects(was).next());
-        return objects(is).map(|is| (was, is)).collect();
+        let was = was.and_then(|was| objects_in(was).next());
+        return objects_in(is).map(|is| (was, is)).collect();
     }
     let list = |value: Option<&'a Value>| value.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let (was, is) = (list(was), list(Some(is)));
-    let (gone, new) = (added(is, was), added(was, is));
+    let (gone, new) = (added_elements(is, was), added_elements(was, is));
     let by_value = by_value(gone.iter().filter_map(|gone| gone.as_object()));
     let mut others = gone.iter().filter_map(|gone| gone.as_object()).filter(|gone| element_identity(gone).is_none());
     let same = |element: &Attributes, others: &mut dyn Iterator<Item = &'a Attributes>| match element_identity(element)
@@ -141,7 +140,7 @@ pub fn check_immutable(kind: &ResourceType, old: &Attributes, new: &Attributes) 
     let core = first_changed_immutable(kind.common, old, new, "")
         .or_else(|| first_changed_immutable(&kind.schema.attributes, old, new, ""));
     let path = core.or_else(|| {
-        present(kind, old).find_map(|(schema, old)| {
+        present_extensions(kind, old).find_map(|(schema, old)| {
             let new = new.get(schema.id.as_ref()).and_then(Value::as_object).unwrap_or(&empty);
             first_changed_immutable(&schema.attributes, old, new, &format!("{}:", schema.id))
         })
@@ -171,18 +170,18 @@ fn first_changed_immutable(
         }
         let path = format!("{prefix}{name}");
         if attribute.mutability == Mutability::Immutable {
-            return (!is.is_some_and(|is| same(was, is))).then_some(path);
+            return (!is.is_some_and(|is| equals_in_any_order(was, is))).then_some(path);
         }
         let prefix = format!("{path}.");
         if !attribute.multi {
             // Removing the whole value would remove the immutable one too, and let the next request set another.
             let empty = Attributes::new();
-            let is = is.and_then(|is| objects(is).next()).unwrap_or(&empty);
-            return objects(was).find_map(|was| first_changed_immutable(&attribute.sub, was, is, &prefix));
+            let is = is.and_then(|is| objects_in(is).next()).unwrap_or(&empty);
+            return objects_in(was).find_map(|was| first_changed_immutable(&attribute.sub, was, is, &prefix));
         }
-        let by_value = by_value(objects(is?));
+        let by_value = by_value(objects_in(is?));
         let is = |was| by_value.get(&Ordered(element_identity(was)?)).copied();
-        objects(was).find_map(|was| first_changed_immutable(&attribute.sub, was, is(was)?, &prefix))
+        objects_in(was).find_map(|was| first_changed_immutable(&attribute.sub, was, is(was)?, &prefix))
     })
 }
 
@@ -191,7 +190,7 @@ fn has_immutable(attribute: &Attribute) -> bool {
 }
 
 /// Returns true if the values are equal, whatever the order of the elements.
-fn same(was: &Value, is: &Value) -> bool {
+fn equals_in_any_order(was: &Value, is: &Value) -> bool {
     match (was, is) {
         (Value::Array(was), Value::Array(is)) => {
             let known: BTreeSet<Ordered<'_>> = is.iter().map(Ordered).collect();
@@ -210,7 +209,7 @@ fn element_identity(element: &Attributes) -> Option<&Value> {
 pub fn keep_immutable(kind: &ResourceType, old: &Attributes, new: &mut Attributes) {
     keep_all(kind.common, old, new);
     keep_all(&kind.schema.attributes, old, new);
-    for (schema, old) in present(kind, old) {
+    for (schema, old) in present_extensions(kind, old) {
         keep_inside(&schema.attributes, &schema.id, old, new);
     }
 }
@@ -249,7 +248,7 @@ fn keep_all(attributes: &[Attribute], old: &Attributes, new: &mut Attributes) {
     }
 }
 
-pub(super) fn present<'a>(
+pub(super) fn present_extensions<'a>(
     kind: &'a ResourceType,
     attributes: &'a Attributes,
 ) -> impl Iterator<Item = (&'a Schema, &'a Attributes)> {
@@ -262,7 +261,7 @@ pub(super) fn present<'a>(
 mod tests {
     use super::*;
     use crate::scim::schema::Types;
-    use crate::scim::schema::document::Document;
+    use crate::scim::schema::document::SchemaDocument;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -280,8 +279,8 @@ mod tests {
                 {"name": "value", "required": true}, {"name": "issued", "mutability": "immutable"},
             ]},
         ]});
-        let document = Document::parse(URN, body.to_string().as_bytes()).unwrap();
-        Types::with(1, vec![document]).user
+        let document = SchemaDocument::parse(URN, body.to_string().as_bytes()).unwrap();
+        Types::with_documents(1, vec![document]).user
     }
 
     fn resource(extension: &Value) -> Attributes {
@@ -317,7 +316,7 @@ mod tests {
             (Some(json!({"keys": [{"value": "k"}]})), json!({"keys": [{"issued": "j"}]}), "keys.value"),
         ] {
             let old = old.map(|old| resource(&old));
-            let found = missing(&kind(), old.as_ref(), &resource(&new), 10);
+            let found = missing_required(&kind(), old.as_ref(), &resource(&new), 10);
             let found: Vec<String> =
                 found.iter().filter(|path| *path != "userName").map(|p| p.replace("urn:acme:Badge:", "")).collect();
             assert_eq!(found.join(" "), paths, "{old:?} {new}");
@@ -382,8 +381,8 @@ mod tests {
                 };
                 return (!same).then_some(path);
             }
-            objects(was).find_map(|was| {
-                let is = objects(is?).find(|is| {
+            objects_in(was).find_map(|was| {
+                let is = objects_in(is?).find(|is| {
                     !attribute.multi || element_identity(was).is_some_and(|v| element_identity(is) == Some(v))
                 })?;
                 plainly_changed(&attribute.sub, was, is, &format!("{path}."))

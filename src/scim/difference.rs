@@ -54,7 +54,7 @@ pub fn restore_value(new: Option<&Value>, told: &Value) -> Value {
         (Some(Value::Object(new)), Value::Object(told)) => Value::Object(restore(new, told)),
         (Some(Value::Object(_)), Value::Array(whole)) => whole.first().cloned().unwrap_or_default(),
         (Some(Value::Array(new)), Value::Object(told)) => match told.get(WAS) {
-            Some(Value::Array(pieces)) => Value::Array(list::restore(new, pieces)),
+            Some(Value::Array(pieces)) => Value::Array(list::restore_list(new, pieces)),
             whole => whole.cloned().unwrap_or_default(),
         },
         _ => told.clone(),
@@ -91,7 +91,7 @@ fn earlier_value(old: Option<&Value>, new: Option<&Value>, budget: &Budget) -> R
             let parts = Value::Object(difference_within(before, after, budget)?);
             if text_length(&parts) > text_length(old) + "[]".len() { json!([old]) } else { parts }
         }
-        (Value::Array(before), Some(Value::Array(after))) => list::difference(before, after, budget)?
+        (Value::Array(before), Some(Value::Array(after))) => list::list_pieces(before, after, budget)?
             .map(|pieces| json!({ WAS: pieces }))
             .filter(|told| text_length(told) < text_length(old))
             .unwrap_or_else(|| old.clone()),

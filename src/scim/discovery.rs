@@ -103,12 +103,12 @@ pub fn resource_type(base: &str, types: &Types, name: &str) -> Option<Value> {
 
 /// Returns `/Schemas` (RFC 7643 section 7): the core schemas, each extension once, then the three of the discovery
 /// documents.
-pub fn schemas(base: &str, types: &Types) -> Value {
+pub fn list_schemas(base: &str, types: &Types) -> Value {
     list_response(published_schemas(types).into_iter().map(|s| render_schema(base, s)).collect())
 }
 
 /// Returns `/Schemas/{urn}`, in any case, or `None` if there is no such schema.
-pub fn schema(base: &str, types: &Types, urn: &str) -> Option<Value> {
+pub fn schema_document(base: &str, types: &Types, urn: &str) -> Option<Value> {
     published_schemas(types).into_iter().find(|s| s.id.eq_ignore_ascii_case(urn)).map(|s| render_schema(base, s))
 }
 
@@ -152,7 +152,7 @@ fn render_type(base: &str, kind: &ResourceType) -> Value {
 }
 
 fn render_schema(base: &str, schema: &Schema) -> Value {
-    let mut document = describe(schema);
+    let mut document = describe_schema(schema);
     if let Some(map) = document.as_object_mut() {
         let location = format!("{base}/Schemas/{}", schema.id);
         map.insert("meta".to_owned(), json!({ "resourceType": "Schema", "location": location }));
@@ -161,7 +161,7 @@ fn render_schema(base: &str, schema: &Schema) -> Value {
 }
 
 /// Returns a schema without `meta` (RFC 7643 section 7).
-pub(super) fn describe(schema: &Schema) -> Value {
+pub(super) fn describe_schema(schema: &Schema) -> Value {
     let mut document = json!({
         "schemas": [SCHEMA_SCHEMA.id],
         "id": schema.id,
@@ -274,7 +274,7 @@ mod tests {
         let mut all = vec![(service_provider_config(BASE), &SERVICE_PROVIDER_CONFIG_SCHEMA)];
         let resources = |list: Value| list["Resources"].as_array().unwrap().clone();
         all.extend(resources(resource_types(BASE, &extended())).into_iter().map(|d| (d, &RESOURCE_TYPE_SCHEMA)));
-        all.extend(resources(schemas(BASE, &extended())).into_iter().map(|d| (d, &SCHEMA_SCHEMA)));
+        all.extend(resources(list_schemas(BASE, &extended())).into_iter().map(|d| (d, &SCHEMA_SCHEMA)));
         all
     }
 
@@ -330,7 +330,7 @@ mod tests {
         }
         documents().iter().for_each(|(document, _)| walk(document));
         walk(&resource_types(BASE, &extended()));
-        walk(&schemas(BASE, &extended()));
+        walk(&list_schemas(BASE, &extended()));
     }
 
     #[test]
@@ -370,17 +370,17 @@ mod tests {
         assert_eq!(ids(&resource_types(BASE, &types())), ["User", "Group"]);
         let own = [&SERVICE_PROVIDER_CONFIG_SCHEMA.id, &RESOURCE_TYPE_SCHEMA.id, &SCHEMA_SCHEMA.id];
         let [config, kind, schema] = own.map(|id| &**id);
-        assert_eq!(ids(&schemas(BASE, &types())), [USER, GROUP, ENTERPRISE, config, kind, schema]);
-        assert_eq!(ids(&schemas(BASE, &extended())), [USER, GROUP, ENTERPRISE, BADGE, config, kind, schema]);
+        assert_eq!(ids(&list_schemas(BASE, &types())), [USER, GROUP, ENTERPRISE, config, kind, schema]);
+        assert_eq!(ids(&list_schemas(BASE, &extended())), [USER, GROUP, ENTERPRISE, BADGE, config, kind, schema]);
     }
 
     #[test]
     fn one_schema_in_any_case() {
-        let found = schema(BASE, &types(), &USER.to_uppercase()).unwrap();
-        assert_eq!(found, schemas(BASE, &types())["Resources"][0]);
+        let found = schema_document(BASE, &types(), &USER.to_uppercase()).unwrap();
+        assert_eq!(found, list_schemas(BASE, &types())["Resources"][0]);
         assert_eq!(found["id"], USER);
-        assert_eq!(schema(BASE, &types(), BADGE), None);
-        assert_eq!(schema(BASE, &extended(), BADGE).unwrap()["attributes"], json!([]));
+        assert_eq!(schema_document(BASE, &types(), BADGE), None);
+        assert_eq!(schema_document(BASE, &extended(), BADGE).unwrap()["attributes"], json!([]));
     }
 
     #[test]

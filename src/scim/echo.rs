@@ -2,6 +2,7 @@
 //! schema was registered, or had changed. Only the stored resource can tell such a value from a wrong one, so the reader of a
 //! request passes on both: what was sent, and what is to become of it unless it is stored just so.
 
+use super::Attributes;
 use super::filter::Target;
 use super::order::Ordered;
 use super::primary::keep_primary;
@@ -9,8 +10,6 @@ use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-
-type Attributes = Map<String, Value>;
 
 /// One value of a request that is not what was read of it. The serialised form is part of a versioned command: names are
 /// never changed.
@@ -22,12 +21,12 @@ pub struct Echo {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub list: bool,
     /// The values that were sent.
-    pub parts: Vec<Part>,
+    pub parts: Vec<EchoPart>,
 }
 
 /// A value or an element of a list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Part {
+pub struct EchoPart {
     /// As it was sent.
     pub sent: Value,
     /// The meaning if it is not stored exactly so.
@@ -67,7 +66,7 @@ impl Echo {
     ///
     /// # Errors
     /// The refusal of the first part that is neither stored nor allowed.
-    pub fn settle(&self, stored: Option<&Value>, dropped: &mut Vec<String>) -> Result<Option<Value>> {
+    pub fn settled_value(&self, stored: Option<&Value>, dropped: &mut Vec<String>) -> Result<Option<Value>> {
         // How often each stored value may be repeated.
         let mut left: BTreeMap<Ordered<'_>, usize> = BTreeMap::new();
         let stored = match stored {
@@ -77,7 +76,7 @@ impl Echo {
         };
         stored.iter().for_each(|value| *left.entry(Ordered(value)).or_default() += 1);
         let (mut values, mut holds) = (Vec::with_capacity(self.parts.len()), true);
-        for Part { sent, otherwise, unknown } in &self.parts {
+        for EchoPart { sent, otherwise, unknown } in &self.parts {
             let count = left.get_mut(&Ordered(sent)).filter(|count| **count > 0);
             let is_stored = count.map(|count| *count -= 1).is_some();
             values.push(match otherwise {
@@ -110,21 +109,21 @@ impl Echo {
 ///
 /// # Errors
 /// The refusal of the first value that is not stored as it was sent.
-pub fn apply(echoes: &[Echo], stored: &Attributes, new: &mut Attributes) -> Result<Vec<String>> {
+pub fn settle_all(echoes: &[Echo], stored: &Attributes, new: &mut Attributes) -> Result<Vec<String>> {
     let mut dropped = Vec::new();
     for echo in echoes {
-        let was = at(stored, &echo.target);
-        let value = echo.settle(was, &mut dropped)?;
+        let was = value_at(stored, &echo.target);
+        let value = echo.settled_value(was, &mut dropped)?;
         // An unknown attribute keeps its stored value, as by a PATCH.
         if let Some(value) = value.or_else(|| was.filter(|_| echo.is_unknown()).cloned()) {
-            put(new, &echo.target, value);
+            put_at(new, &echo.target, value);
         }
     }
     Ok(dropped)
 }
 
 /// Returns what stands at a place.
-pub(super) fn at<'a>(attributes: &'a Attributes, target: &Target) -> Option<&'a Value> {
+pub(super) fn value_at<'a>(attributes: &'a Attributes, target: &Target) -> Option<&'a Value> {
     let inside = match &target.urn {
         None => attributes,
         Some(urn) => attributes.get(urn)?.as_object()?,
@@ -136,7 +135,7 @@ pub(super) fn at<'a>(attributes: &'a Attributes, target: &Target) -> Option<&'a 
     }
 }
 
-fn put(attributes: &mut Attributes, target: &Target, value: Value) {
+fn put_at(attributes: &mut Attributes, target: &Target, value: Value) {
     let Target { urn, name, sub } = target;
     let mut inside = Some(attributes);
     for outer in urn.iter().chain(sub.is_some().then_some(name)) {

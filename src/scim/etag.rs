@@ -35,17 +35,17 @@ impl Tags {
     }
 
     /// Returns true if the tag itself is listed: the client has this answer already.
-    pub fn has(&self, tag: &str) -> bool {
-        self.any(|listed| tag.trim_start_matches("W/").trim_matches('"') == listed)
+    pub fn lists_tag(&self, tag: &str) -> bool {
+        self.has_any(|listed| tag.trim_start_matches("W/").trim_matches('"') == listed)
     }
 
     /// Returns true if a tag of that version is listed, whatever groups it was shown with.
-    pub fn fits(&self, version: Version) -> bool {
+    pub fn fits_version(&self, version: Version) -> bool {
         let version = version.to_string();
-        self.any(|listed| listed.split('-').next() == Some(version.as_str()))
+        self.has_any(|listed| listed.split('-').next() == Some(version.as_str()))
     }
 
-    fn any(&self, fits: impl Fn(&str) -> bool) -> bool {
+    fn has_any(&self, fits: impl Fn(&str) -> bool) -> bool {
         match self {
             Tags::Any => true,
             Tags::Listed(tags) => tags.iter().any(|tag| fits(tag)),
@@ -104,7 +104,7 @@ mod tests {
             ("\"33\", \"-3\", \"03\"", 3, false, false),
         ] {
             let tags = Tags::parse("If-Match", text).unwrap();
-            assert_eq!((tags.fits(version), tags.has("W/\"3-ab\"")), (fits, has), "{text}");
+            assert_eq!((tags.fits_version(version), tags.lists_tag("W/\"3-ab\"")), (fits, has), "{text}");
         }
     }
 }

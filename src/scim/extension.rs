@@ -1,16 +1,15 @@
 //! The values of registered extensions that were stored before their schema was registered, or under another spelling.
 
-use super::resource::{canonical, schemas, single, wrong_type};
+use super::Attributes;
+use super::resource::{canonical_single, canonical_value, schemas_of, wrong_type};
 use super::schema::{Attribute, ResourceType, Schema, Type};
 use crate::error::{Code, Error};
-use serde_json::{Map, Value};
-
-type Attributes = Map<String, Value>;
+use serde_json::Value;
 
 /// Returns the attributes with the values of every registered extension in its schema's spelling: before the schema was
 /// registered they were stored as sent. A value that does not fit the schema stays as it is.
 #[must_use]
-pub fn adopted(kind: &ResourceType, mut attributes: Attributes) -> Attributes {
+pub fn adopt_spelling(kind: &ResourceType, mut attributes: Attributes) -> Attributes {
     for schema in &kind.extensions {
         let key = attributes.keys().find(|key| key.eq_ignore_ascii_case(&schema.id)).cloned();
         let Some(value) = key.and_then(|key| attributes.remove(&key)) else { continue };
@@ -33,9 +32,9 @@ pub fn read(kind: &ResourceType, mut document: Attributes) -> Attributes {
         return document;
     }
     let is_whole = document.remove("schemas").is_some();
-    let mut document = adopted(kind, document);
+    let mut document = adopt_spelling(kind, document);
     if is_whole {
-        let schemas = schemas(kind, &document);
+        let schemas = schemas_of(kind, &document);
         document.insert("schemas".to_owned(), schemas);
     }
     document
@@ -44,23 +43,23 @@ pub fn read(kind: &ResourceType, mut document: Attributes) -> Attributes {
 fn canonical_if_fitting(schema: &Schema, key: String, value: Value) -> (String, Value) {
     match schema.attribute(&key) {
         None => (key, value),
-        Some(attribute) => (attribute.name.to_string(), spelled(attribute, value, attribute.multi)),
+        Some(attribute) => (attribute.name.to_string(), spell_value(attribute, value, attribute.multi)),
     }
 }
 
 /// Spells one value, or with `list` all values of an attribute. Where a part does not fit, the others are still spelled.
-fn spelled(attribute: &Attribute, value: Value, list: bool) -> Value {
+fn spell_value(attribute: &Attribute, value: Value, list: bool) -> Value {
     let mut unknown = Vec::new();
     let read = match list {
-        true => canonical(attribute, value.clone(), "", &mut unknown),
-        false => single(attribute, value.clone(), "", &mut unknown),
+        true => canonical_value(attribute, value.clone(), "", &mut unknown),
+        false => canonical_single(attribute, value.clone(), "", &mut unknown),
     };
     match (read, value) {
         (Ok(read), value) if unknown.is_empty() => read.unwrap_or(value),
-        (_, Value::Array(items)) if list => items.into_iter().map(|item| spelled(attribute, item, false)).collect(),
+        (_, Value::Array(items)) if list => items.into_iter().map(|item| spell_value(attribute, item, false)).collect(),
         (_, Value::Object(map)) if !list && attribute.kind == Type::Complex => {
             let part = |(key, value): (String, Value)| match attribute.sub(&key) {
-                Some(sub) => (sub.name.to_string(), spelled(sub, value, sub.multi)),
+                Some(sub) => (sub.name.to_string(), spell_value(sub, value, sub.multi)),
                 None => (key, value),
             };
             Value::Object(map.into_iter().map(part).collect())
@@ -71,7 +70,7 @@ fn spelled(attribute: &Attribute, value: Value, list: bool) -> Value {
 
 /// Returns what a request would be told of the first value of a registered extension that does not fit its schema.
 #[must_use]
-pub fn misfit(kind: &ResourceType, attributes: &Attributes) -> Option<Error> {
+pub fn first_misfit(kind: &ResourceType, attributes: &Attributes) -> Option<Error> {
     kind.extensions.iter().find_map(|schema| match attributes.get(schema.id.as_ref())? {
         Value::Object(object) => object.iter().find_map(|(name, value)| misfit_in(schema, name, value)),
         other => Some(wrong_type(&schema.id, "an object", other)),
@@ -84,7 +83,7 @@ fn misfit_in(schema: &Schema, name: &str, value: &Value) -> Option<Error> {
     match schema.attribute(name) {
         None => unknown.push(format!("{prefix}{name}")),
         Some(attribute) => {
-            if let Err(error) = canonical(attribute, value.clone(), &prefix, &mut unknown) {
+            if let Err(error) = canonical_value(attribute, value.clone(), &prefix, &mut unknown) {
                 return Some(error);
             }
         }
@@ -98,7 +97,7 @@ fn misfit_in(schema: &Schema, name: &str, value: &Value) -> Option<Error> {
 mod tests {
     use super::*;
     use crate::scim::schema::Types;
-    use crate::scim::schema::document::Document;
+    use crate::scim::schema::document::SchemaDocument;
     use serde_json::json;
 
     #[test]
@@ -110,7 +109,8 @@ mod tests {
             {"name": "desk", "type": "complex", "subAttributes": subs},
             {"name": "desks", "type": "complex", "multiValued": true, "subAttributes": subs},
         ]});
-        let kind = Types::with(1, vec![Document::parse(URN, body.to_string().as_bytes()).unwrap()]).user;
+        let kind =
+            Types::with_documents(1, vec![SchemaDocument::parse(URN, body.to_string().as_bytes()).unwrap()]).user;
         for (stored, expected) in [
             (
                 json!({"URN:ACME:badge": {"NUMBER": "1", "Tags": "a", "other": 1}}),
@@ -123,7 +123,7 @@ mod tests {
             (json!({"urn:else": {"NUMBER": "1"}}), json!({"urn:else": {"NUMBER": "1"}})),
             (json!({"urn:ACME:badge": 5}), json!({URN: 5})),
         ] {
-            assert_eq!(Value::Object(adopted(&kind, stored.as_object().unwrap().clone())), expected);
+            assert_eq!(Value::Object(adopt_spelling(&kind, stored.as_object().unwrap().clone())), expected);
         }
     }
 }

@@ -47,7 +47,7 @@ impl Grammar {
     }
 
     /// Returns the code for a text that does not follow the grammar.
-    fn syntax(self) -> Code {
+    fn syntax_code(self) -> Code {
         match self {
             Grammar::Filter => Code::FilterSyntax,
             Grammar::Path => Code::PathSyntax,
@@ -121,7 +121,7 @@ impl Form {
 ///
 /// # Errors
 /// 400 `invalidFilter` for an empty one, and for two that differ: an answer without the filter would show everything.
-pub fn stated<'t>(texts: impl IntoIterator<Item = &'t str>) -> Result<Option<&'t str>> {
+pub fn stated_filter<'t>(texts: impl IntoIterator<Item = &'t str>) -> Result<Option<&'t str>> {
     let mut stated: Option<&str> = None;
     for text in texts.into_iter().map(str::trim) {
         if text.is_empty() {
@@ -141,7 +141,7 @@ pub fn stated<'t>(texts: impl IntoIterator<Item = &'t str>) -> Result<Option<&'t
 
 /// Reads a filter (RFC 7644 figure 1). Attributes are not looked up.
 pub fn parse(text: &str, forms: Forms) -> Result<Expression> {
-    parse::Parser::new(text, forms, Grammar::Filter)?.filter()
+    parse::Parser::new(text, forms, Grammar::Filter)?.read_filter()
 }
 
 /// A filter as it was written. It prints as canonical text that is read as the same expression.
@@ -160,7 +160,7 @@ pub enum Expression {
         /// The attribute that is compared.
         path: AttributePath,
         /// The operator.
-        op: Op,
+        op: CompareOp,
         /// The value that it is compared with.
         value: Literal,
     },
@@ -200,7 +200,7 @@ pub enum Literal {
 /// RFC 7644 table 3, without `pr`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Op {
+pub enum CompareOp {
     /// Equal.
     Eq,
     /// Not equal.
@@ -221,22 +221,32 @@ pub enum Op {
     Le,
 }
 
-impl Op {
+impl CompareOp {
     /// Every operator in the order of RFC 7644 table 3.
-    pub const ALL: [Op; 9] = [Op::Eq, Op::Ne, Op::Co, Op::Sw, Op::Ew, Op::Gt, Op::Ge, Op::Lt, Op::Le];
+    pub const ALL: [CompareOp; 9] = [
+        CompareOp::Eq,
+        CompareOp::Ne,
+        CompareOp::Co,
+        CompareOp::Sw,
+        CompareOp::Ew,
+        CompareOp::Gt,
+        CompareOp::Ge,
+        CompareOp::Lt,
+        CompareOp::Le,
+    ];
 
     /// Returns the operator as it is written, in lower case.
     pub fn name(self) -> &'static str {
         match self {
-            Op::Eq => "eq",
-            Op::Ne => "ne",
-            Op::Co => "co",
-            Op::Sw => "sw",
-            Op::Ew => "ew",
-            Op::Gt => "gt",
-            Op::Ge => "ge",
-            Op::Lt => "lt",
-            Op::Le => "le",
+            CompareOp::Eq => "eq",
+            CompareOp::Ne => "ne",
+            CompareOp::Co => "co",
+            CompareOp::Sw => "sw",
+            CompareOp::Ew => "ew",
+            CompareOp::Gt => "gt",
+            CompareOp::Ge => "ge",
+            CompareOp::Lt => "lt",
+            CompareOp::Le => "le",
         }
     }
 }
@@ -261,7 +271,7 @@ pub enum Filter {
         /// The attribute that is compared.
         target: Target,
         /// The operator.
-        op: Op,
+        op: CompareOp,
         /// The value that it is compared with.
         value: Value,
     },
@@ -290,17 +300,17 @@ pub struct Target {
 
 impl Target {
     /// Returns the target for an element that is a simple value. In brackets it is called `value`.
-    pub fn element() -> Self {
+    pub fn of_element() -> Self {
         Self::default()
     }
 
-    /// Returns true for [`Target::element`].
+    /// Returns true for [`Target::of_element`].
     pub fn is_element(&self) -> bool {
         self.urn.is_none() && self.name.is_empty()
     }
 
     /// Returns the definitions of the attribute and of its sub-attribute; `None` for a whole extension.
-    pub fn attributes<'a>(&self, resource: &'a ResourceType) -> Option<(&'a Attribute, Option<&'a Attribute>)> {
+    pub fn definitions_in<'a>(&self, resource: &'a ResourceType) -> Option<(&'a Attribute, Option<&'a Attribute>)> {
         let attribute = match &self.urn {
             None => resource.attribute(&self.name)?,
             Some(urn) => resource.extension(urn)?.attribute(&self.name)?,
@@ -346,7 +356,7 @@ impl Value {
     }
 
     /// Returns the value as a resource would hold it.
-    pub fn json(&self) -> Json {
+    pub fn to_json(&self) -> Json {
         match self {
             Value::Exact(text) | Value::Folded { text, .. } | Value::Instant { text, .. } => Json::from(text.as_str()),
             Value::Number(number) => Json::Number(number.clone()),
@@ -365,11 +375,11 @@ impl Filter {
     }
 
     /// Returns how many comparisons [`Filter::matches`] makes at most for an element with one value of each attribute.
-    pub fn terms(&self) -> usize {
+    pub fn count_terms(&self) -> usize {
         match self {
-            Filter::And(parts) | Filter::Or(parts) => parts.iter().map(Filter::terms).sum(),
-            Filter::Not(inner) => inner.terms(),
-            Filter::Has { filter, .. } => 1 + filter.terms(),
+            Filter::And(parts) | Filter::Or(parts) => parts.iter().map(Filter::count_terms).sum(),
+            Filter::Not(inner) => inner.count_terms(),
+            Filter::Has { filter, .. } => 1 + filter.count_terms(),
             Filter::Present(_) | Filter::Compare { .. } => 1,
         }
     }
@@ -380,12 +390,13 @@ impl Filter {
     pub fn assertions(&self) -> Vec<(&str, Json)> {
         let mut pairs: Vec<(&str, Json)> = Vec::new();
         for part in self.conjuncts().into_iter().filter(|part| !part.is_not_primary()) {
-            let Filter::Compare { target: Target { urn: None, name, sub: None }, op: Op::Eq, value } = part else {
+            let Filter::Compare { target: Target { urn: None, name, sub: None }, op: CompareOp::Eq, value } = part
+            else {
                 return Vec::new();
             };
             match pairs.iter().find(|(known, _)| known == name) {
-                None => pairs.push((name, value.json())),
-                Some((_, json)) if *json == value.json() => {}
+                None => pairs.push((name, value.to_json())),
+                Some((_, json)) if *json == value.to_json() => {}
                 Some(_) => return Vec::new(),
             }
         }
@@ -395,7 +406,7 @@ impl Filter {
     /// Returns true for the filter that `primary eq false` is read as.
     fn is_not_primary(&self) -> bool {
         let Filter::Not(inner) = self else { return false };
-        matches!(&**inner, Filter::Compare { target, op: Op::Eq, value: Value::Boolean(true) }
+        matches!(&**inner, Filter::Compare { target, op: CompareOp::Eq, value: Value::Boolean(true) }
             if *target == Target { urn: None, name: "primary".to_owned(), sub: None })
     }
 }

@@ -1,12 +1,11 @@
 //! A change of a resource without the parts that would make it larger, for an organisation that has no room left. The
 //! parts that remove something stay, because a removal is never refused for want of room.
 
+use super::Attributes;
 use super::order::Ordered;
 use super::primary::keep_primary;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::collections::BTreeMap;
-
-type Attributes = Map<String, Value>;
 
 /// Attributes whose elements have a slot: an element of the same `type` is the same one changed. Elsewhere, as in
 /// `roles`, another value is another element, so that the old one goes although the new one does not come.
@@ -25,7 +24,7 @@ pub fn without_growth(stored: &Attributes, new: &Attributes) -> (Attributes, Vec
     if attributes_weight(new) <= attributes_weight(stored) {
         return (new.clone(), taken);
     }
-    (smaller(stored, new, "", &mut taken), taken)
+    (shrink_attributes(stored, new, "", &mut taken), taken)
 }
 
 /// Returns `stored` without the parts that `new` removes, and the names of the attributes whose other changes are left
@@ -79,7 +78,7 @@ fn remaining_elements(name: &str, stored: &[Value], new: &[Value]) -> Vec<Value>
 }
 
 /// Returns one level of attributes that is no larger. `prefix` is the URN of their extension, with its colon.
-fn smaller(stored: &Attributes, new: &Attributes, prefix: &str, taken: &mut Vec<String>) -> Attributes {
+fn shrink_attributes(stored: &Attributes, new: &Attributes, prefix: &str, taken: &mut Vec<String>) -> Attributes {
     let mut kept = Attributes::new();
     for (name, value) in new {
         let fitted = match (stored.get(name), value) {
@@ -87,12 +86,12 @@ fn smaller(stored: &Attributes, new: &Attributes, prefix: &str, taken: &mut Vec<
             (Some(old), _) if value_weight(value) <= value_weight(old) => Some(value.clone()),
             (Some(Value::Object(old)), Value::Object(inner)) if prefix.is_empty() && name.contains(':') => {
                 // Its attributes are named one by one.
-                kept.insert(name.clone(), Value::Object(smaller(old, inner, &format!("{name}:"), taken)));
+                kept.insert(name.clone(), Value::Object(shrink_attributes(old, inner, &format!("{name}:"), taken)));
                 continue;
             }
             (Some(Value::Array(old)), Value::Array(items)) => {
                 // A list without elements counts as absent.
-                Some(elements(name, old, items)).filter(|items| !items.is_empty()).map(Value::Array)
+                Some(shrink_elements(name, old, items)).filter(|items| !items.is_empty()).map(Value::Array)
             }
             (old, _) => old.cloned(),
         };
@@ -105,7 +104,7 @@ fn smaller(stored: &Attributes, new: &Attributes, prefix: &str, taken: &mut Vec<
 }
 
 /// Returns the elements of `new` that are stored, each no larger than it is stored.
-fn elements(name: &str, stored: &[Value], new: &[Value]) -> Vec<Value> {
+fn shrink_elements(name: &str, stored: &[Value], new: &[Value]) -> Vec<Value> {
     let smaller = |(item, old): (&Value, Option<&Value>)| {
         old.map(|old| if value_weight(item) <= value_weight(old) { item.clone() } else { old.clone() })
     };

@@ -2,7 +2,7 @@
 //! skipped, only their names are left for the journal. The result has the shape that was sent, because repairs judge by
 //! it. It is cut where neither a repair nor a schema can use the rest.
 
-use super::json::{self, Checked, Count, Shape};
+use super::json::{self, Checked, Count, JsonShape};
 use super::resource::{RESOURCE_MAX, is_kept, is_label, is_unassigned};
 use super::schema::{Attribute, Schema, Type};
 use crate::error::{Code, Error, Result};
@@ -53,7 +53,7 @@ pub struct InTexts {
 
 /// The JSON that a text may hold.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
+pub enum JsonInText {
     /// An object.
     Object,
     /// An object, or a list of objects.
@@ -64,7 +64,7 @@ pub enum Wanted {
 
 impl InTexts {
     /// Calls `read` for a value that came out of a text, if `from_text`.
-    pub fn inside<T>(&self, from_text: bool, read: impl FnOnce() -> T) -> T {
+    pub fn read_inside<T>(&self, from_text: bool, read: impl FnOnce() -> T) -> T {
         let before = self.inside.replace(from_text || self.inside.get());
         let done = read();
         self.inside.set(before);
@@ -76,14 +76,21 @@ impl InTexts {
     ///
     /// # Errors
     /// 413 if the body holds too many values, these included.
-    pub fn read(&self, text: Checked<'_>, wanted: Wanted, knows: impl Fn(&str) -> bool) -> Result<Option<String>> {
+    pub fn json_in_text(
+        &self,
+        text: Checked<'_>,
+        wanted: JsonInText,
+        knows: impl Fn(&str) -> bool,
+    ) -> Result<Option<String>> {
         let Some(text) = text.text().filter(|_| !self.inside.get()) else { return Ok(None) };
-        let Some(inner) = json::inside_text(&text, wanted == Wanted::Members, &self.count)? else { return Ok(None) };
+        let Some(inner) = json::inside_text(&text, wanted == JsonInText::Members, &self.count)? else {
+            return Ok(None);
+        };
         let known = |one: &Checked<'_>| one.object().is_some_and(|map| map.iter().any(|(name, _)| knows(name)));
         let elements = inner.elements();
         let fits = match &elements {
             None => known(&inner),
-            Some(elements) => wanted != Wanted::Object && !elements.is_empty() && elements.iter().all(known),
+            Some(elements) => wanted != JsonInText::Object && !elements.is_empty() && elements.iter().all(known),
         };
         Ok(fits.then(|| {
             self.used.set(true);
@@ -105,15 +112,17 @@ impl Guide {
         &self,
         attribute: &Attribute,
         text: Checked<'_>,
-        wanted: Wanted,
+        wanted: JsonInText,
         drops_labels: bool,
     ) -> Result<Option<Value>> {
         let Some(texts) = self.texts.as_ref().filter(|_| attribute.kind == Type::Complex) else { return Ok(None) };
-        let Some(inner) = texts.read(text, wanted, |name| attribute.sub(name).is_some())? else { return Ok(None) };
+        let Some(inner) = texts.json_in_text(text, wanted, |name| attribute.sub(name).is_some())? else {
+            return Ok(None);
+        };
         let inner = Checked::new(&inner);
-        texts.inside(true, || match inner.elements() {
-            Some(elements) => self.list(attribute, &elements, drops_labels).map(Some),
-            None => self.complex(attribute, inner).map(Some),
+        texts.read_inside(true, || match inner.elements() {
+            Some(elements) => self.build_list(attribute, &elements, drops_labels).map(Some),
+            None => self.build_complex(attribute, inner).map(Some),
         })
     }
 
@@ -121,28 +130,28 @@ impl Guide {
     ///
     /// # Errors
     /// 413 for more than any resource can keep.
-    pub fn attribute(&self, attribute: &Attribute, text: Checked<'_>) -> Result<Value> {
-        self.all(attribute, text, self.mends)
+    pub fn build_attribute(&self, attribute: &Attribute, text: Checked<'_>) -> Result<Value> {
+        self.build_values(attribute, text, self.mends)
     }
 
     /// Builds the values that a removal lists. An element with nothing but a label names the elements to remove.
     ///
     /// # Errors
-    /// As [`Guide::attribute`].
-    pub fn removal(&self, attribute: &Attribute, text: Checked<'_>) -> Result<Value> {
-        self.all(attribute, text, false)
+    /// As [`Guide::build_attribute`].
+    pub fn build_removal(&self, attribute: &Attribute, text: Checked<'_>) -> Result<Value> {
+        self.build_values(attribute, text, false)
     }
 
     /// Builds all values of an attribute. `drops_labels`: elements with nothing but a label are dropped later.
-    fn all(&self, attribute: &Attribute, text: Checked<'_>, drops_labels: bool) -> Result<Value> {
+    fn build_values(&self, attribute: &Attribute, text: Checked<'_>, drops_labels: bool) -> Result<Value> {
         if !attribute.multi {
-            return self.element(attribute, text);
+            return self.build_element(attribute, text);
         }
-        if let Some(built) = self.in_text(attribute, text, Wanted::Objects, drops_labels)? {
+        if let Some(built) = self.in_text(attribute, text, JsonInText::Objects, drops_labels)? {
             return Ok(built);
         }
         if let Some(elements) = text.elements() {
-            return self.list(attribute, &elements, drops_labels);
+            return self.build_list(attribute, &elements, drops_labels);
         }
         // A list may stand inside its own name; a repair takes it out.
         if let Some(object) = text.object()
@@ -151,18 +160,18 @@ impl Guide {
             && name == attribute.name
             && let Some(elements) = inner.elements()
         {
-            let list = self.list(attribute, &elements, drops_labels)?;
+            let list = self.build_list(attribute, &elements, drops_labels)?;
             return Ok(Value::Object(Map::from_iter([(name.to_owned(), list)])));
         }
-        self.element(attribute, text)
+        self.build_element(attribute, text)
     }
 
     /// Builds a list without the elements that are dropped later, except the first of them.
-    fn list(&self, attribute: &Attribute, elements: &[Checked<'_>], drops_labels: bool) -> Result<Value> {
+    fn build_list(&self, attribute: &Attribute, elements: &[Checked<'_>], drops_labels: bool) -> Result<Value> {
         let (mut kept, mut empty) = (Vec::new(), 0);
         for element in elements {
             let (room, names) = (self.room.get(), self.names.get());
-            let value = self.element(attribute, *element)?;
+            let value = self.build_element(attribute, *element)?;
             if drops_labels && is_label(attribute, &value) || says_nothing(attribute, &value) {
                 empty += 1;
                 if empty > EMPTY_MAX {
@@ -173,31 +182,31 @@ impl Guide {
             }
             kept.push(value);
         }
-        self.take(if kept.is_empty() { 0 } else { ARRAY })?;
+        self.take_room(if kept.is_empty() { 0 } else { ARRAY })?;
         Ok(Value::Array(kept))
     }
 
     /// Builds one value of an attribute: an element of its list, or its only value.
     ///
     /// # Errors
-    /// As [`Guide::attribute`].
-    pub fn element(&self, attribute: &Attribute, text: Checked<'_>) -> Result<Value> {
+    /// As [`Guide::build_attribute`].
+    pub fn build_element(&self, attribute: &Attribute, text: Checked<'_>) -> Result<Value> {
         match (text.shape(), attribute.kind) {
-            (Shape::Array, _) => {
+            (JsonShape::Array, _) => {
                 let elements = text.elements().unwrap_or_default();
-                self.take(if elements.is_empty() { 0 } else { ARRAY })?;
-                elements.into_iter().take(ONE_OF).map(|element| self.element(attribute, element)).collect()
+                self.take_room(if elements.is_empty() { 0 } else { ARRAY })?;
+                elements.into_iter().take(ONE_OF).map(|element| self.build_element(attribute, element)).collect()
             }
-            (Shape::Object, Type::Complex) => self.complex(attribute, text),
-            (Shape::Object, _) => self.around(attribute, text),
-            (Shape::Text, Type::Complex) => {
-                Ok(self.in_text(attribute, text, Wanted::Object, false)?.unwrap_or_else(|| text.value()))
+            (JsonShape::Object, Type::Complex) => self.build_complex(attribute, text),
+            (JsonShape::Object, _) => self.build_wrapper(attribute, text),
+            (JsonShape::Text, Type::Complex) => {
+                Ok(self.in_text(attribute, text, JsonInText::Object, false)?.unwrap_or_else(|| text.value()))
             }
             _ => Ok(text.value()),
         }
     }
 
-    fn complex(&self, attribute: &Attribute, text: Checked<'_>) -> Result<Value> {
+    fn build_complex(&self, attribute: &Attribute, text: Checked<'_>) -> Result<Value> {
         let mut map = Map::new();
         for (name, value) in text.object().unwrap_or_default().iter() {
             let of = match attribute.sub(name) {
@@ -207,25 +216,25 @@ impl Guide {
             };
             match of {
                 Some(sub) => {
-                    map.insert(name.to_owned(), self.kept(sub, value)?);
+                    map.insert(name.to_owned(), self.build_if_kept(sub, value)?);
                 }
-                None => self.unknown(name, &mut map),
+                None => self.remember_unknown(name, &mut map),
             }
         }
-        self.take(if map.is_empty() { 0 } else { OBJECT })?;
+        self.take_room(if map.is_empty() { 0 } else { OBJECT })?;
         Ok(Value::Object(map))
     }
 
     /// Builds the object around a plain value, which a repair takes out. For any other value only its kind is built.
-    fn around(&self, attribute: &Attribute, text: Checked<'_>) -> Result<Value> {
+    fn build_wrapper(&self, attribute: &Attribute, text: Checked<'_>) -> Result<Value> {
         let object = text.object().unwrap_or_default();
         let mut map = Map::new();
         if let Some((name, value)) = object.iter().find(|(name, _)| *name == "value") {
-            map.insert(name.to_owned(), self.element(attribute, value)?);
+            map.insert(name.to_owned(), self.build_element(attribute, value)?);
         } else if let Some((name, _)) = object.iter().next() {
             map.insert(cut_name(name), Value::Null);
         }
-        self.take(if map.is_empty() { 0 } else { OBJECT })?;
+        self.take_room(if map.is_empty() { 0 } else { OBJECT })?;
         Ok(Value::Object(map))
     }
 
@@ -233,38 +242,39 @@ impl Guide {
     /// objects are built.
     ///
     /// # Errors
-    /// As [`Guide::attribute`].
-    pub fn kept(&self, attribute: &Attribute, text: Checked<'_>) -> Result<Value> {
-        let holds = matches!(text.shape(), Shape::Array | Shape::Object);
+    /// As [`Guide::build_attribute`].
+    pub fn build_if_kept(&self, attribute: &Attribute, text: Checked<'_>) -> Result<Value> {
+        let holds = matches!(text.shape(), JsonShape::Array | JsonShape::Object);
         if holds && !is_kept(attribute) && attribute.name != "schemas" {
             return Ok(Value::Null);
         }
-        self.attribute(attribute, text)
+        self.build_attribute(attribute, text)
     }
 
     /// Builds the attributes of an extension that its schema knows.
     ///
     /// # Errors
-    /// As [`Guide::attribute`].
-    pub fn extension(&self, schema: &Schema, text: Checked<'_>) -> Result<Value> {
+    /// As [`Guide::build_attribute`].
+    pub fn build_extension(&self, schema: &Schema, text: Checked<'_>) -> Result<Value> {
         if let Some(texts) = &self.texts
-            && let Some(inner) = texts.read(text, Wanted::Object, |name| schema.attribute(name).is_some())?
+            && let Some(inner) =
+                texts.json_in_text(text, JsonInText::Object, |name| schema.attribute(name).is_some())?
         {
-            return texts.inside(true, || self.extension(schema, Checked::new(&inner)));
+            return texts.read_inside(true, || self.build_extension(schema, Checked::new(&inner)));
         }
         let Some(object) = text.object() else {
-            return Ok(if text.shape() == Shape::Array { Value::Array(Vec::new()) } else { text.value() });
+            return Ok(if text.shape() == JsonShape::Array { Value::Array(Vec::new()) } else { text.value() });
         };
         let mut map = Map::new();
         for (name, value) in object.iter() {
             match schema.attribute(name) {
                 Some(attribute) => {
-                    map.insert(name.to_owned(), self.kept(attribute, value)?);
+                    map.insert(name.to_owned(), self.build_if_kept(attribute, value)?);
                 }
-                None => self.unknown(name, &mut map),
+                None => self.remember_unknown(name, &mut map),
             }
         }
-        self.take(if map.is_empty() { 0 } else { OBJECT })?;
+        self.take_room(if map.is_empty() { 0 } else { OBJECT })?;
         Ok(Value::Object(map))
     }
 
@@ -272,25 +282,25 @@ impl Guide {
     ///
     /// # Errors
     /// 413 for more than any resource can keep.
-    pub fn whole(&self, text: Checked<'_>) -> Result<Value> {
+    pub fn build_whole(&self, text: Checked<'_>) -> Result<Value> {
         let (bytes, room) = measure_text(text.as_str());
         if bytes > RESOURCE_MAX {
             return Err(too_large());
         }
-        self.take(room)?;
+        self.take_room(room)?;
         Ok(text.value())
     }
 
     /// Builds a value once more, whole and as it was sent. `None` if that is too much.
     #[must_use]
-    pub fn again(&self, text: Checked<'_>) -> Option<Value> {
+    pub fn build_again(&self, text: Checked<'_>) -> Option<Value> {
         let ((bytes, room), (left, room_left)) = (measure_text(text.as_str()), self.again.get());
         self.again.set((left.checked_sub(bytes)?, room_left.checked_sub(room)?));
         Some(text.value())
     }
 
     /// Remembers the name of an unknown attribute; its value stays unread.
-    pub fn unknown(&self, name: &str, map: &mut Map<String, Value>) {
+    pub fn remember_unknown(&self, name: &str, map: &mut Map<String, Value>) {
         if let Some(left) = self.names.get().checked_sub(1) {
             self.names.set(left);
             map.insert(cut_name(name), Value::Null);
@@ -311,7 +321,7 @@ impl Guide {
     /// Builds a value that is dropped before any other is built, so that it takes no room.
     ///
     /// # Errors
-    /// As [`Guide::attribute`].
+    /// As [`Guide::build_attribute`].
     pub fn dropped_at_once(&self, build: impl FnOnce(&Self) -> Result<Value>) -> Result<Value> {
         let (room, names) = (self.room.get(), self.names.get());
         let value = build(self);
@@ -320,7 +330,7 @@ impl Guide {
         value
     }
 
-    fn take(&self, room: usize) -> Result<()> {
+    fn take_room(&self, room: usize) -> Result<()> {
         self.room.set(self.room.get().checked_sub(room).ok_or_else(too_large)?);
         Ok(())
     }

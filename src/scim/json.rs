@@ -12,8 +12,8 @@ mod text;
 use self::check::Check;
 pub use self::check::{Count, ELEMENTS_MAX, VALUES_MAX};
 use self::named::Named;
-pub use self::rewrite::{Replace, Step, rewritten};
-pub use self::text::{Checked, Object, Shape, Texts};
+pub use self::rewrite::{PathStep, Replace, rewrite_texts};
+pub use self::text::{Checked, JsonShape, Object, Texts};
 use crate::error::{Code, Error, Result};
 use serde::de::{DeserializeSeed, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -30,8 +30,8 @@ pub const DEPTH_MAX: usize = 32;
 /// # Errors
 /// 413 above [`BODY_MAX`], [`VALUES_MAX`] and [`ELEMENTS_MAX`]; 400 `invalidSyntax` for everything else that is wrong
 /// with it.
-pub fn body<'b>(bytes: &'b [u8], count: &Count) -> Result<(Checked<'b>, Object<'b>)> {
-    let checked = check(bytes, count)?;
+pub fn checked_object<'b>(bytes: &'b [u8], count: &Count) -> Result<(Checked<'b>, Object<'b>)> {
+    let checked = check_body(bytes, count)?;
     match checked.object() {
         Some(object) => Ok((checked, object)),
         None => Err(Error::new(
@@ -42,36 +42,37 @@ pub fn body<'b>(bytes: &'b [u8], count: &Count) -> Result<(Checked<'b>, Object<'
 }
 
 /// Returns the integer that a value is, however it is written: in JSON `5.0` and `5e0` are the number `5`.
-pub fn integer(value: &Value) -> Option<i64> {
+pub fn as_integer(value: &Value) -> Option<i64> {
     /// Every integer up to here has a floating point number of its own.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let whole = |float: &f64| float.fract() == 0.0 && float.abs() <= EXACT;
     value.as_i64().or_else(|| value.as_f64().filter(whole).map(|float| float as i64))
 }
 
-/// Reads a field that is an integer, as [`integer`] does.
+/// Reads a field that is an integer, as [`as_integer`] does.
 ///
 /// # Errors
 /// Any other value.
 pub fn deserialize_integer<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<i64, D::Error> {
     let value = Value::deserialize(deserializer)?;
-    integer(&value).ok_or_else(|| D::Error::custom(format_args!("{} is not an integer", crate::error::excerpt(&value))))
+    as_integer(&value)
+        .ok_or_else(|| D::Error::custom(format_args!("{} is not an integer", crate::error::excerpt(&value))))
 }
 
 /// Builds a small body that must be a JSON object.
 ///
 /// # Errors
-/// As [`body`].
-pub fn object(bytes: &[u8]) -> Result<Map<String, Value>> {
-    body(bytes, &Count::default())?;
+/// As [`checked_object`].
+pub fn read_object(bytes: &[u8]) -> Result<Map<String, Value>> {
+    checked_object(bytes, &Count::default())?;
     read(bytes).map_err(Error::internal)
 }
 
 /// Checks a body: its JSON, its depth, its names, and the number of its values. Nothing is built.
 ///
 /// # Errors
-/// As [`body`].
-pub fn check<'b>(body: &'b [u8], count: &Count) -> Result<Checked<'b>> {
+/// As [`checked_object`].
+pub fn check_body<'b>(body: &'b [u8], count: &Count) -> Result<Checked<'b>> {
     if body.len() > BODY_MAX {
         return Err(too_large());
     }
@@ -100,7 +101,7 @@ pub fn check<'b>(body: &'b [u8], count: &Count) -> Result<Checked<'b>> {
 /// counted with those of the body. `listed`: the text stands where the members of a group do.
 ///
 /// # Errors
-/// 413 as [`body`].
+/// 413 as [`checked_object`].
 pub fn inside_text<'t>(text: &'t str, listed: bool, count: &Count) -> Result<Option<Checked<'t>>> {
     let text = text.trim_ascii();
     if !text.starts_with(['{', '[']) {
@@ -116,7 +117,7 @@ pub fn inside_text<'t>(text: &'t str, listed: bool, count: &Count) -> Result<Opt
 }
 
 /// Reads the text of a JSON number; -0 is 0.
-pub fn number(text: &str) -> Option<serde_json::Number> {
+pub fn parse_number(text: &str) -> Option<serde_json::Number> {
     text.parse::<i64>().map(Into::into).or_else(|_| read(text.as_bytes())).ok()
 }
 
@@ -135,7 +136,7 @@ pub fn is_gzip(bytes: &[u8]) -> bool {
 ///
 /// # Errors
 /// Internal only.
-pub fn own<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T> {
+pub fn read_own<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T> {
     read(text.as_bytes()).map_err(Error::internal)
 }
 
@@ -151,7 +152,7 @@ pub fn to_raw(value: &(impl Serialize + ?Sized)) -> Result<Box<RawValue>> {
 ///
 /// # Errors
 /// Internal only.
-pub fn raw(text: String) -> Result<Box<RawValue>> {
+pub fn raw_of_text(text: String) -> Result<Box<RawValue>> {
     RawValue::from_string(text).map_err(Error::internal)
 }
 
@@ -203,14 +204,14 @@ fn too_many(what: &str) -> Error {
 }
 
 /// Returns the kind of a value with its article, for sentences.
-pub fn name(value: &Value) -> &'static str {
+pub fn kind_name(value: &Value) -> &'static str {
     match value {
-        Value::Null => Shape::Null,
-        Value::Bool(_) => Shape::Boolean,
-        Value::Number(_) => Shape::Number,
-        Value::String(_) => Shape::Text,
-        Value::Array(_) => Shape::Array,
-        Value::Object(_) => Shape::Object,
+        Value::Null => JsonShape::Null,
+        Value::Bool(_) => JsonShape::Boolean,
+        Value::Number(_) => JsonShape::Number,
+        Value::String(_) => JsonShape::Text,
+        Value::Array(_) => JsonShape::Array,
+        Value::Object(_) => JsonShape::Object,
     }
     .name()
 }
@@ -256,10 +257,10 @@ mod tests {
             ),
             ("{}x".to_owned(), Err("The body is not acceptable JSON: trailing characters at line 1 column 3.")),
         ] {
-            let found = object(text.as_bytes()).map(Value::Object);
+            let found = read_object(text.as_bytes()).map(Value::Object);
             assert_eq!(found.as_ref().map_err(|e| e.detail.as_str()), expected.as_ref().map_err(|e| *e), "{text}");
         }
-        assert_eq!(object(&vec![b' '; BODY_MAX + 1]).map_err(|e| e.code), Err(Code::BodyTooLarge));
+        assert_eq!(read_object(&vec![b' '; BODY_MAX + 1]).map_err(|e| e.code), Err(Code::BodyTooLarge));
     }
 
     #[test]

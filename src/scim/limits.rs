@@ -22,7 +22,7 @@ const NAMES: [&str; 3] = ["userName", "displayName", "externalId"];
 ///
 /// # Errors
 /// 400 `invalidValue` that names the attribute.
-pub fn check(stored: &Map<String, Value>, new: &Map<String, Value>) -> Result<()> {
+pub fn check_changed(stored: &Map<String, Value>, new: &Map<String, Value>) -> Result<()> {
     for name in NAMES {
         let length = new.get(name).and_then(Value::as_str).map_or(0, |text| text.chars().count());
         if length > NAME_MAX && stored.get(name) != new.get(name) {
@@ -42,7 +42,7 @@ fn check_lists(path: &str, stored: Option<&Value>, new: &Value) -> Result<()> {
             check_lists(&format!("{path}{separator}{name}"), stored.and_then(|stored| stored.get(name)), value)
         }),
         Value::Array(items) => {
-            let added = added(stored.and_then(Value::as_array).map_or(&[], Vec::as_slice), items);
+            let added = added_elements(stored.and_then(Value::as_array).map_or(&[], Vec::as_slice), items);
             if items.len() > VALUES_MAX && !added.is_empty() {
                 let detail = format!(
                     "{path} would have {} values; at most {VALUES_MAX} are allowed. Nothing was changed.",
@@ -57,7 +57,7 @@ fn check_lists(path: &str, stored: Option<&Value>, new: &Value) -> Result<()> {
 }
 
 /// Returns the elements of `items` that `stored` does not have, or not as often.
-pub(super) fn added<'a>(stored: &[Value], items: &'a [Value]) -> Vec<&'a Value> {
+pub(super) fn added_elements<'a>(stored: &[Value], items: &'a [Value]) -> Vec<&'a Value> {
     let sorted = |items| {
         let mut sorted: Vec<Ordered<'_>> = <[Value]>::iter(items).map(Ordered).collect();
         sorted.sort_unstable();
@@ -103,7 +103,7 @@ mod tests {
             (json!({urn: []}), json!({urn: [{"l": list(0..2000)}]}), "urn:x:y:l would have 2000"),
         ] {
             let map = |value: &Value| value.as_object().cloned().unwrap_or_default();
-            let found = check(&map(&stored), &map(&new)).err().map(|error| error.detail).unwrap_or_default();
+            let found = check_changed(&map(&stored), &map(&new)).err().map(|error| error.detail).unwrap_or_default();
             assert!(found.starts_with(says) && found.is_empty() == says.is_empty(), "{says}: {found}");
         }
     }

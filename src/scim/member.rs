@@ -5,8 +5,8 @@ mod judge;
 
 pub use judge::Judge;
 
-use super::filter::{Filter, Op, Target, Value as Wanted};
-use super::json::Shape;
+use super::filter::{CompareOp, Filter, Target, Value as Wanted};
+use super::json::JsonShape;
 use crate::error::{Code, Error, Result, quoted};
 use crate::id::MemberId;
 use std::borrow::Cow;
@@ -48,8 +48,8 @@ impl<'b> Member<'b> {
         self.id.as_ref().and_then(|text| MemberId::parse(text.trim()))
     }
 
-    fn wanted(&self) -> Result<MemberId> {
-        let is_object = self.shape == Shape::Object.name();
+    fn required_id(&self) -> Result<MemberId> {
+        let is_object = self.shape == JsonShape::Object.name();
         let Some(text) = self.id.as_ref().filter(|_| is_object) else {
             let found = if is_object { "an object that names no user" } else { self.shape };
             return Err(Error::new(
@@ -75,21 +75,21 @@ impl<'b> Member<'b> {
 ///
 /// # Errors
 /// 400 `invalidValue` for a member that declares itself a group, and for an invalid element.
-pub fn wanted(members: &[Member<'_>], group: &str) -> Result<Vec<MemberId>> {
+pub fn wanted_ids(members: &[Member<'_>], group: &str) -> Result<Vec<MemberId>> {
     let declared = members.iter().filter(|member| member.is_group);
     let declared: Vec<&str> = declared.map(|member| member.id.as_deref().unwrap_or("(no value)")).collect();
     if !declared.is_empty() {
-        return Err(nested(group, &declared));
+        return Err(nested_refusal(group, &declared));
     }
-    members.iter().map(Member::wanted).collect()
+    members.iter().map(Member::required_id).collect()
 }
 
 /// Returns the ids of members to remove. They need not be members, or users: then there is nothing to remove.
 ///
 /// # Errors
 /// 400 `invalidValue` for an element without an id: a success would tell the client that a member was removed.
-pub fn leaving(members: &[Member<'_>]) -> Result<Vec<MemberId>> {
-    members.iter().map(Member::wanted).collect()
+pub fn leaving_ids(members: &[Member<'_>]) -> Result<Vec<MemberId>> {
+    members.iter().map(Member::required_id).collect()
 }
 
 /// Returns the id of the user that an address in `$ref` points at: `https://host/scim/v2/Users/ID`, `Users/ID`.
@@ -101,17 +101,17 @@ fn id_in_reference(reference: &str) -> Option<&str> {
 }
 
 /// Returns the refusal of a nested group.
-pub fn nested(group: &str, ids: &[&str]) -> Error {
+pub fn nested_refusal(group: &str, ids: &[&str]) -> Error {
     let detail = format!(
         "Group {group} cannot hold {}: nested groups are not supported. Assign the users of the inner group directly, \
          or push it as a group of its own. Nothing was changed.",
-        listed(ids)
+        list_ids(ids)
     );
     Error { nested_in: Some(group.to_owned()), ..Error::new(Code::NestedGroup, detail).with_names(ids.iter().copied()) }
 }
 
 /// Lists ids for a sentence: the first ones, and how many more there are.
-pub fn listed(ids: &[&str]) -> String {
+pub fn list_ids(ids: &[&str]) -> String {
     let shown = ids.iter().take(IDS_NAMED).copied().collect::<Vec<_>>().join(", ");
     match ids.len().checked_sub(IDS_NAMED) {
         None | Some(0) => shown,
@@ -124,16 +124,18 @@ pub fn listed(ids: &[&str]) -> String {
 ///
 /// # Errors
 /// 400 `invalidFilter` for another comparison of `$ref`.
-pub fn filter(filter: Filter) -> Result<Filter> {
-    let all = |parts: Vec<Filter>| parts.into_iter().map(self::filter).collect::<Result<Vec<_>>>();
+pub fn prepare_filter(filter: Filter) -> Result<Filter> {
+    let all = |parts: Vec<Filter>| parts.into_iter().map(self::prepare_filter).collect::<Result<Vec<_>>>();
     let is_reference = |target: &Target| target.name == "$ref";
     let value = || Target { urn: None, name: "value".to_owned(), sub: None };
     Ok(match filter {
         Filter::And(parts) => Filter::And(all(parts)?),
         Filter::Or(parts) => Filter::Or(all(parts)?),
-        Filter::Not(inner) => Filter::Not(Box::new(self::filter(*inner)?)),
+        Filter::Not(inner) => Filter::Not(Box::new(self::prepare_filter(*inner)?)),
         Filter::Present(target) if is_reference(&target) => Filter::Present(value()),
-        Filter::Compare { target, op: op @ (Op::Eq | Op::Ne), value: Wanted::Exact(text) } if is_reference(&target) => {
+        Filter::Compare { target, op: op @ (CompareOp::Eq | CompareOp::Ne), value: Wanted::Exact(text) }
+            if is_reference(&target) =>
+        {
             // No member has another address.
             let id = id_in_reference(&text).unwrap_or(&text).to_owned();
             Filter::Compare { target: value(), op, value: Wanted::Exact(id) }
@@ -150,17 +152,17 @@ pub fn filter(filter: Filter) -> Result<Filter> {
 
 /// Returns the ids that a filter allows, if it names them: `value eq "x"`, several joined by `or`, or such with more
 /// conditions. Then no other member is read.
-pub fn named(filter: &Filter) -> Option<Vec<&str>> {
+pub fn named_ids(filter: &Filter) -> Option<Vec<&str>> {
     match filter {
-        Filter::Compare { target, op: Op::Eq, value: Wanted::Exact(text) | Wanted::Folded { text, .. } }
+        Filter::Compare { target, op: CompareOp::Eq, value: Wanted::Exact(text) | Wanted::Folded { text, .. } }
             if target.name == "value" =>
         {
             Some(MemberId::parse(text.trim()).map(|_| text.trim()).into_iter().collect())
         }
-        Filter::Or(parts) => Some(parts.iter().map(named).collect::<Option<Vec<_>>>()?.concat()),
+        Filter::Or(parts) => Some(parts.iter().map(named_ids).collect::<Option<Vec<_>>>()?.concat()),
         Filter::And(parts) => {
-            let (ids, judge) = (parts.iter().find_map(named)?, Judge::new(filter));
-            Some(ids.into_iter().filter(|id| judge.fits(id)).collect())
+            let (ids, judge) = (parts.iter().find_map(named_ids)?, Judge::new(filter));
+            Some(ids.into_iter().filter(|id| judge.fits_id(id)).collect())
         }
         _ => None,
     }

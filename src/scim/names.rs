@@ -15,7 +15,7 @@ use unicode_security::skeleton;
 
 /// Returns the attribute that is the name of a resource: `userName` of a user, `displayName` of a group.
 #[must_use]
-pub fn attribute(kind: &ResourceType) -> &'static str {
+pub fn name_attribute(kind: &ResourceType) -> &'static str {
     if kind.name == "Group" { "displayName" } else { "userName" }
 }
 
@@ -29,8 +29,8 @@ pub fn has_outer_blanks(text: &str) -> bool {
 ///
 /// # Errors
 /// 400 `invalidValue` that names the character.
-pub fn check(kind: &ResourceType, old: Option<&Map<String, Value>>, new: &Map<String, Value>) -> Result<()> {
-    let attribute = attribute(kind);
+pub fn check_name(kind: &ResourceType, old: Option<&Map<String, Value>>, new: &Map<String, Value>) -> Result<()> {
+    let attribute = name_attribute(kind);
     let name =
         |attributes: &'_ Map<String, Value>| attributes.get(attribute).and_then(Value::as_str).map(str::to_owned);
     let Some(name) = name(new).filter(|new| old.and_then(name).as_ref() != Some(new)) else { return Ok(()) };
@@ -170,8 +170,8 @@ mod tests {
     use serde_json::json;
 
     fn judged(kind: &ResourceType, name: &str) -> String {
-        let new = Map::from_iter([(attribute(kind).to_owned(), json!(name))]);
-        check(kind, None, &new).err().map(|error| error.detail).unwrap_or_default()
+        let new = Map::from_iter([(name_attribute(kind).to_owned(), json!(name))]);
+        check_name(kind, None, &new).err().map(|error| error.detail).unwrap_or_default()
     }
 
     #[test]
@@ -224,8 +224,8 @@ mod tests {
     fn what_does_not_change_is_not_judged() {
         let with = |name: &str| Map::from_iter([("userName".to_owned(), json!(name))]);
         let kind = user_type();
-        assert_eq!(check(&kind, Some(&with(" a\u{200b}")), &with(" a\u{200b}")), Ok(()));
-        assert!(check(&kind, Some(&with(" a\u{200b}")), &with("a\u{200b}")).is_err());
+        assert_eq!(check_name(&kind, Some(&with(" a\u{200b}")), &with(" a\u{200b}")), Ok(()));
+        assert!(check_name(&kind, Some(&with(" a\u{200b}")), &with("a\u{200b}")).is_err());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde_json::Value;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs, reason = "RFC 7644 sections 3.5.2.1 to 3.5.2.3")]
-pub enum Op {
+pub enum PatchOp {
     Add,
     Remove,
     Replace,
@@ -18,7 +18,7 @@ pub enum Op {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Unresolved {
     /// The kind of the operation.
-    pub op: Op,
+    pub op: PatchOp,
     /// The path as it was sent.
     pub path: String,
     /// The value as it was sent; `null` for none.

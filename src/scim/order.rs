@@ -10,7 +10,7 @@ pub(super) struct Ordered<'a>(pub(super) &'a Value);
 
 impl Ord for Ordered<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
-        order(self.0, other.0)
+        compare_json(self.0, other.0)
     }
 }
 
@@ -29,13 +29,13 @@ impl PartialEq for Ordered<'_> {
 impl Eq for Ordered<'_> {}
 
 /// Orders two values: by their type, then by their content.
-pub(super) fn order(a: &Value, b: &Value) -> Ordering {
+pub(super) fn compare_json(a: &Value, b: &Value) -> Ordering {
     match (a, b) {
         (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
         (Value::Number(a), Value::Number(b)) => order_numbers(a, b),
         (Value::String(a), Value::String(b)) => a.cmp(b),
         (Value::Array(a), Value::Array(b)) => {
-            let different = a.iter().zip(b).map(|(a, b)| order(a, b)).find(|ordering| ordering.is_ne());
+            let different = a.iter().zip(b).map(|(a, b)| compare_json(a, b)).find(|ordering| ordering.is_ne());
             different.unwrap_or_else(|| a.len().cmp(&b.len()))
         }
         (Value::Object(a), Value::Object(b)) => order_objects(a, b, ""),
@@ -52,7 +52,7 @@ pub(super) fn order_objects(a: &Map<String, Value>, b: &Map<String, Value>, with
             (None, None) => return Ordering::Equal,
             (None, Some(_)) => Ordering::Less,
             (Some(_), None) => Ordering::Greater,
-            (Some((a, x)), Some((b, y))) => a.cmp(b).then_with(|| order(x, y)),
+            (Some((a, x)), Some((b, y))) => a.cmp(b).then_with(|| compare_json(x, y)),
         };
         if ordering.is_ne() {
             return ordering;
@@ -90,44 +90,44 @@ const BYTES_A_UNIT: usize = 256;
 const FOLDED_BYTES_A_UNIT: usize = 4;
 
 /// Returns the units of looking at a value once: one for each value in it, and for its texts by their length.
-pub(super) fn weight(value: &Value) -> usize {
+pub(super) fn units_of(value: &Value) -> usize {
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => 1,
         Value::String(text) => 1 + text.len() / BYTES_A_UNIT,
-        Value::Array(items) => 1 + weight_of(items),
-        Value::Object(map) => 1 + map.values().map(weight).sum::<usize>(),
+        Value::Array(items) => 1 + units_of_all(items),
+        Value::Object(map) => 1 + map.values().map(units_of).sum::<usize>(),
     }
 }
 
 /// Returns the units of looking at each of these values once.
-pub(super) fn weight_of(values: &[Value]) -> usize {
-    values.iter().map(weight).sum()
+pub(super) fn units_of_all(values: &[Value]) -> usize {
+    values.iter().map(units_of).sum()
 }
 
 /// Returns the units of folding all texts of these values that are not ASCII; ASCII costs nothing beside them.
-pub(super) fn folding(values: &[Value]) -> usize {
-    fn wide(value: &Value) -> usize {
+pub(super) fn folding_units(values: &[Value]) -> usize {
+    fn wide_bytes(value: &Value) -> usize {
         match value {
             Value::String(text) if !text.is_ascii() => text.len(),
-            Value::Array(items) => items.iter().map(wide).sum(),
-            Value::Object(map) => map.values().map(wide).sum(),
+            Value::Array(items) => items.iter().map(wide_bytes).sum(),
+            Value::Object(map) => map.values().map(wide_bytes).sum(),
             _ => 0,
         }
     }
-    values.iter().map(wide).sum::<usize>() / FOLDED_BYTES_A_UNIT
+    values.iter().map(wide_bytes).sum::<usize>() / FOLDED_BYTES_A_UNIT
 }
 
-/// Returns the units of trying one comparison on each of these elements, besides [`folding`], which is done once.
-pub(super) fn trial(elements: &[Value]) -> usize {
-    fn bytes(value: &Value) -> usize {
+/// Returns the units of trying one comparison on each of these elements, besides [`folding_units`], which is done once.
+pub(super) fn trial_units(elements: &[Value]) -> usize {
+    fn text_bytes(value: &Value) -> usize {
         match value {
             Value::String(text) => text.len(),
-            Value::Array(items) => items.iter().map(bytes).sum(),
-            Value::Object(map) => map.values().map(bytes).sum(),
+            Value::Array(items) => items.iter().map(text_bytes).sum(),
+            Value::Object(map) => map.values().map(text_bytes).sum(),
             _ => 0,
         }
     }
-    elements.len() + elements.iter().map(bytes).sum::<usize>() / BYTES_A_UNIT
+    elements.len() + elements.iter().map(text_bytes).sum::<usize>() / BYTES_A_UNIT
 }
 
 #[cfg(test)]
@@ -162,20 +162,20 @@ mod tests {
     proptest! {
         #[test]
         fn it_is_an_order_and_equal_is_equal(a in value(), b in value(), c in value()) {
-            prop_assert_eq!(order(&a, &b).is_eq(), a == b, "{} {}", a, b);
-            prop_assert_eq!(order(&a, &b), order(&b, &a).reverse(), "{} {}", a, b);
-            if order(&a, &b).is_le() && order(&b, &c).is_le() {
-                prop_assert!(order(&a, &c).is_le(), "{} {} {}", a, b, c);
+            prop_assert_eq!(compare_json(&a, &b).is_eq(), a == b, "{} {}", a, b);
+            prop_assert_eq!(compare_json(&a, &b), compare_json(&b, &a).reverse(), "{} {}", a, b);
+            if compare_json(&a, &b).is_le() && compare_json(&b, &c).is_le() {
+                prop_assert!(compare_json(&a, &c).is_le(), "{} {} {}", a, b, c);
             }
         }
     }
 
     #[test]
     fn long_texts_weigh_more() {
-        assert_eq!(weight(&json!({"value": "a", "primary": true})), 3);
-        assert_eq!(weight(&json!(["a".repeat(2560)])), 12);
+        assert_eq!(units_of(&json!({"value": "a", "primary": true})), 3);
+        assert_eq!(units_of(&json!(["a".repeat(2560)])), 12);
         let (plain, wide) = ([json!({"value": "a".repeat(2560)})], [json!({"value": "\u{e4}".repeat(1280)})]);
-        assert_eq!((trial(&plain), folding(&plain)), (11, 0));
-        assert_eq!((trial(&wide), folding(&wide)), (11, 640));
+        assert_eq!((trial_units(&plain), folding_units(&plain)), (11, 0));
+        assert_eq!((trial_units(&wide), folding_units(&wide)), (11, 640));
     }
 }

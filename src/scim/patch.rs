@@ -5,13 +5,13 @@
 
 mod value;
 
-use self::value::{assign, assign_sub, merge, yield_primary};
+use self::value::{assign_sub, assign_value, merge_named, yield_primary};
 use super::echo::{self, Echo};
 use super::filter::Filter;
-pub use super::operation::Op;
-use super::order::{folding, trial, weight};
+pub use super::operation::PatchOp;
+use super::order::{folding_units, trial_units, units_of};
 use super::path::Resolved;
-use super::resource::{canonical, is_label, is_unassigned};
+use super::resource::{canonical_value, is_label, is_unassigned};
 use super::schema::{Attribute, ResourceType};
 use crate::budget::Budget;
 use crate::error::{Code, Error, Kind, Result, cut, excerpt};
@@ -56,7 +56,7 @@ pub fn removal_unclear(name: &str, what: &str) -> Error {
 /// The rule for a value filter that matches nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Missing {
+pub enum MissingTarget {
     /// 400 `noTarget`, as the RFC has it.
     Refuse,
     /// Add and replace make the element that the filter describes, remove does nothing: Entra relies on it.
@@ -67,7 +67,7 @@ pub enum Missing {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Operation {
     /// The kind of the operation.
-    pub op: Op,
+    pub op: PatchOp,
     /// The target.
     pub path: Resolved,
     /// The value; `null` assigns no value. A removal has the values to remove, or `null` for all. In an object that is
@@ -75,7 +75,7 @@ pub struct Operation {
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub value: Value,
     /// The rule if there is no such target.
-    pub missing: Missing,
+    pub missing: MissingTarget,
     /// The parts of the value that stay if they are stored as they were sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub echoes: Vec<Echo>,
@@ -86,10 +86,10 @@ impl Operation {
     ///
     /// # Errors
     /// The refusal of the first value that is not stored so.
-    fn settled(&self, attributes: &Map<String, Value>, dropped: &mut Vec<String>) -> Result<Self> {
+    fn with_settled_echoes(&self, attributes: &Map<String, Value>, dropped: &mut Vec<String>) -> Result<Self> {
         let mut value = self.value.clone();
         for echo in &self.echoes {
-            let Some(stays) = echo.settle(echo::at(attributes, &echo.target), dropped)? else { continue };
+            let Some(stays) = echo.settled_value(echo::value_at(attributes, &echo.target), dropped)? else { continue };
             match echo.target.sub.as_ref().filter(|_| self.path.target.sub.is_none()) {
                 None => value = stays,
                 Some(sub) => {
@@ -112,41 +112,47 @@ impl Operation {
 ///
 /// # Errors
 /// 400 `tooMany` beyond the budget. 400 `invalidValue` for a value that is not of its type and not stored. 400 `noTarget` for
-/// a filter that matches nothing, under [`Missing::Refuse`]. [`super::constraints`] judges afterwards what is required or
+/// a filter that matches nothing, under [`MissingTarget::Refuse`]. [`super::constraints`] judges afterwards what is required or
 /// immutable.
-pub fn apply(
+pub fn apply_operations(
     kind: &ResourceType,
     attributes: &mut Map<String, Value>,
     operations: &[&Operation],
     budget: &Budget,
-) -> Result<Applied> {
+) -> Result<PatchOutcome> {
     let (mut made, mut dropped) = (false, Vec::new());
     for operation in operations {
         made |= match operation.echoes.is_empty() {
             true => apply_inside(kind, attributes, operation, budget, apply_one)?,
-            false => apply_inside(kind, attributes, &operation.settled(attributes, &mut dropped)?, budget, apply_one)?,
+            false => apply_inside(
+                kind,
+                attributes,
+                &operation.with_settled_echoes(attributes, &mut dropped)?,
+                budget,
+                apply_one,
+            )?,
         };
     }
     // This comes last, because one operation may make the element that the next one gives its value to. Each attribute
     // is tidied once.
-    let tidied = operations.iter().filter(|o| o.missing == Missing::Make && !o.path.target.name.is_empty());
+    let tidied = operations.iter().filter(|o| o.missing == MissingTarget::Make && !o.path.target.name.is_empty());
     let place = |operation: &Operation| (operation.path.target.urn.clone(), operation.path.target.name.clone());
     for operation in tidied.map(|operation| (place(operation), *operation)).collect::<BTreeMap<_, _>>().into_values() {
         apply_inside(kind, attributes, operation, budget, drop_empty_rest)?;
     }
-    Ok(Applied { made, dropped })
+    Ok(PatchOutcome { made, dropped })
 }
 
 /// The result of operations beside the change.
 #[derive(Debug, Default)]
-pub struct Applied {
+pub struct PatchOutcome {
     /// One of them made the element that its filter describes.
     pub made: bool,
     /// The names in values of which nothing is stored, and that no schema knows.
     pub dropped: Vec<String>,
 }
 
-type Step = fn(&ResourceType, &mut Map<String, Value>, &Operation, &Budget) -> Result<bool>;
+type AttributeStep = fn(&ResourceType, &mut Map<String, Value>, &Operation, &Budget) -> Result<bool>;
 
 /// Applies `step` to the object that holds the attribute: the resource, or the object under the extension's URN.
 fn apply_inside(
@@ -154,7 +160,7 @@ fn apply_inside(
     attributes: &mut Map<String, Value>,
     operation: &Operation,
     budget: &Budget,
-    step: Step,
+    step: AttributeStep,
 ) -> Result<bool> {
     let target = &operation.path.target;
     let Some(urn) = &target.urn else {
@@ -182,7 +188,7 @@ fn apply_one(
     operation: &Operation,
     budget: &Budget,
 ) -> Result<bool> {
-    let Some((attribute, sub)) = operation.path.attributes(kind) else {
+    let Some((attribute, sub)) = operation.path.definitions_in(kind) else {
         // A schema was unregistered since the edge read it; the object answers `Stale` before it comes to this.
         return Err(Error::internal(format!("no attribute for {}", operation.path)));
     };
@@ -193,10 +199,10 @@ fn apply_one(
             matching_elements(attribute, sub, &mut stored, operation, budget)
         }
         // The filter is on the only value of the attribute.
-        (_, Some(filter)) if *op == Op::Remove && !stored.as_object().is_some_and(|map| filter.matches(map)) => {
+        (_, Some(filter)) if *op == PatchOp::Remove && !stored.as_object().is_some_and(|map| filter.matches(map)) => {
             Ok(false)
         }
-        (None, _) => assign(attribute, &mut stored, *op, value, budget).map(|()| false),
+        (None, _) => assign_value(attribute, &mut stored, *op, value, budget).map(|()| false),
         (Some(sub), _) => assign_sub(sub, &mut stored, *op, value, budget).map(|()| false),
     };
     if !is_unassigned(&stored) {
@@ -223,9 +229,9 @@ fn matching_elements(
     };
     let (mut touched, mut made) = (Vec::new(), false);
     // One more look is for `yield_primary` and for dropping what is unassigned.
-    budget.spend(folding(&items))?;
-    budget.spend_each(1 + trial(&items), 1 + filter.map_or(0, Filter::terms))?;
-    let copied = weight(&operation.value).saturating_mul(COPIED);
+    budget.spend(folding_units(&items))?;
+    budget.spend_each(1 + trial_units(&items), 1 + filter.map_or(0, Filter::count_terms))?;
+    let copied = units_of(&operation.value).saturating_mul(COPIED);
     for (index, item) in items.iter_mut().enumerate().filter(|(_, item)| filter_fits(filter, item)) {
         budget.spend(copied)?;
         change_elements(attribute, sub, item, operation, budget)?;
@@ -263,18 +269,18 @@ fn change_elements(
 ) -> Result<()> {
     let Operation { op, path, value, missing, .. } = operation;
     match (op, sub, value) {
-        (Op::Remove, None, _) => *item = Value::Null,
+        (PatchOp::Remove, None, _) => *item = Value::Null,
         (_, Some(sub), value) => assign_sub(sub, item, *op, value, budget)?,
-        (Op::Add, None, Value::Object(map)) => merge(attribute, item, *op, map, budget)?,
+        (PatchOp::Add, None, Value::Object(map)) => merge_named(attribute, item, *op, map, budget)?,
         // "All matching record values SHALL be replaced" (RFC 7644 section 3.5.2.3): nothing of them stays, except the
         // values that the filter names, where a client relies on finding the element by it again.
-        (Op::Replace, None, Value::Object(map)) => {
-            *item = if *missing == Missing::Make {
+        (PatchOp::Replace, None, Value::Object(map)) => {
+            *item = if *missing == MissingTarget::Make {
                 element_of_filter(attribute, path.filter.as_ref())
             } else {
                 Value::Null
             };
-            merge(attribute, item, *op, map, budget)?;
+            merge_named(attribute, item, *op, map, budget)?;
         }
         (_, None, value) => *item = value.clone(),
     }
@@ -291,8 +297,8 @@ fn make_absent(
     budget: &Budget,
 ) -> Result<Option<Value>> {
     let Operation { op, path, value, missing, .. } = operation;
-    if *missing == Missing::Make || path.filter.is_none() {
-        if *op == Op::Remove || is_unassigned(value) {
+    if *missing == MissingTarget::Make || path.filter.is_none() {
+        if *op == PatchOp::Remove || is_unassigned(value) {
             return Ok(None);
         }
         let mut element = element_of_filter(attribute, path.filter.as_ref());
@@ -317,7 +323,7 @@ fn element_of_filter(attribute: &Attribute, filter: Option<&Filter>) -> Value {
     for (name, value) in filter.map(Filter::assertions).unwrap_or_default() {
         // The filter may compare with a value that the attribute cannot hold: an integer with 1.5.
         if let Some(sub) = attribute.sub(name)
-            && let Ok(Some(value)) = canonical(sub, value, "", &mut Vec::new())
+            && let Ok(Some(value)) = canonical_value(sub, value, "", &mut Vec::new())
         {
             element.insert(name.to_owned(), value);
         }
@@ -332,7 +338,7 @@ fn drop_empty_rest(
     operation: &Operation,
     _: &Budget,
 ) -> Result<bool> {
-    if let Some((attribute, _)) = operation.path.attributes(kind)
+    if let Some((attribute, _)) = operation.path.definitions_in(kind)
         && let Some(mut stored) = container.remove(attribute.name.as_ref())
     {
         if let Value::Array(items) = &mut stored {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub use super::filter::ResolveError;
 use super::filter::parse::Parser;
 use super::filter::resolve::{
-    Definition, Found, find, find_inside, has_elements, in_value_path, is_list_of_simple, not_complex,
+    Definition, FoundPath, find_attribute, find_inside, has_elements, in_value_path, is_list_of_simple, not_complex,
 };
 use super::filter::{AttributePath, Expression, Filter, Form, Forms, Grammar, Target};
 use crate::error::{Code, Error, Result};
@@ -17,7 +17,7 @@ use crate::scim::schema::{Attribute, ResourceType};
 
 /// Reads a path. Attributes are not looked up.
 pub fn parse(text: &str, forms: Forms) -> Result<RawPath> {
-    let (attribute, filter, sub) = Parser::new(text, forms, Grammar::Path)?.path()?;
+    let (attribute, filter, sub) = Parser::new(text, forms, Grammar::Path)?.read_path()?;
     Ok(RawPath { attribute, filter, sub })
 }
 
@@ -35,7 +35,7 @@ pub struct RawPath {
 impl RawPath {
     /// Looks the attributes up in the schemas of `resource`.
     pub fn resolve(&self, resource: &ResourceType, forms: Forms) -> Result<Resolved, ResolveError> {
-        self.resolve_found(find(&self.attribute, resource, forms)?, forms)
+        self.resolve_found(find_attribute(&self.attribute, resource, forms)?, forms)
     }
 
     /// Looks the attributes up in one schema of `resource`, the core's or an extension's.
@@ -43,11 +43,11 @@ impl RawPath {
         self.resolve_found(find_inside(urn, &self.attribute, resource)?, forms)
     }
 
-    fn resolve_found(&self, found: Found<'_>, forms: Forms) -> Result<Resolved, ResolveError> {
+    fn resolve_found(&self, found: FoundPath<'_>, forms: Forms) -> Result<Resolved, ResolveError> {
         let mut found = match found {
-            Found::Attribute(found) => found,
-            Found::Extension(_) if self.filter.is_some() => return Err(not_complex(&self.attribute)),
-            Found::Extension(schema) => {
+            FoundPath::Attribute(found) => found,
+            FoundPath::Extension(_) if self.filter.is_some() => return Err(not_complex(&self.attribute)),
+            FoundPath::Extension(schema) => {
                 let target = Target { urn: Some(schema.id.to_string()), name: String::new(), sub: None };
                 return Ok(Resolved { target, filter: None });
             }
@@ -62,7 +62,7 @@ impl RawPath {
             let unknown = || ResolveError::Unknown(format!("{}.{name}", self.attribute));
             found.sub = Some(found.attribute.sub(name).ok_or_else(unknown)?);
         }
-        Ok(Resolved { target: found.target(), filter })
+        Ok(Resolved { target: found.to_target(), filter })
     }
 
     fn value_filter(&self, filter: &Expression, found: Definition<'_>, forms: Forms) -> Result<Filter, ResolveError> {
@@ -94,8 +94,8 @@ pub struct Resolved {
 
 impl Resolved {
     /// Returns the definitions of the attribute and of its sub-attribute; `None` for a whole extension.
-    pub fn attributes<'a>(&self, resource: &'a ResourceType) -> Option<(&'a Attribute, Option<&'a Attribute>)> {
-        self.target.attributes(resource)
+    pub fn definitions_in<'a>(&self, resource: &'a ResourceType) -> Option<(&'a Attribute, Option<&'a Attribute>)> {
+        self.target.definitions_in(resource)
     }
 }
 
@@ -303,7 +303,7 @@ mod tests {
         let user = user();
         let names = |text: &str| {
             let path = resolve(text, Forms::Lenient).unwrap();
-            path.attributes(&user).map(|(a, sub)| (a.name.to_string(), sub.map(|sub| sub.name.to_string())))
+            path.definitions_in(&user).map(|(a, sub)| (a.name.to_string(), sub.map(|sub| sub.name.to_string())))
         };
         assert_eq!(names("emails[type pr].value"), Some(("emails".into(), Some("value".into()))));
         assert_eq!(names("schemas[value pr].value"), Some(("schemas".into(), None)));

@@ -52,7 +52,7 @@ impl Projection {
 
     /// Adds the tags for which the answer is 304 (RFC 7644 section 3.14).
     #[must_use]
-    pub fn unless(self, known: Option<Tags>) -> Self {
+    pub fn unless_known(self, known: Option<Tags>) -> Self {
         Self { known, ..self }
     }
 
@@ -60,7 +60,7 @@ impl Projection {
     ///
     /// # Errors
     /// 400 `tooMany` above [`NAMES_MAX`] names.
-    pub fn check(&self) -> Result<()> {
+    pub fn check_count(&self) -> Result<()> {
         let count = self.wanted.as_ref().map_or(0, Vec::len) + self.excluded.len();
         if count <= NAMES_MAX {
             return Ok(());
@@ -78,7 +78,7 @@ impl Projection {
     }
 
     /// Returns true if any part of a core attribute that is returned by default is in the answer.
-    pub fn shows(&self, name: &str) -> bool {
+    pub fn shows_core(&self, name: &str) -> bool {
         let of = |names: &[String], fits: fn(&str) -> bool| {
             let cores = [USER, GROUP].into_iter().flat_map(|urn| core_names(names, urn));
             cores.filter_map(|path| if path.is_empty() { Some("") } else { path_under(path, name) }).any(fits)
@@ -89,50 +89,52 @@ impl Projection {
     /// Returns true if a stored resource of that type goes out as it is stored.
     pub fn is_whole(&self, kind: &ResourceType) -> bool {
         // A write-only attribute is not even stored.
-        fn plain(attributes: &[Attribute]) -> bool {
+        fn all_shown(attributes: &[Attribute]) -> bool {
             attributes.iter().all(|attribute| {
                 let shown = matches!(attribute.returned, Returned::Always | Returned::Default);
-                (shown || attribute.mutability == Mutability::WriteOnly) && plain(&attribute.sub)
+                (shown || attribute.mutability == Mutability::WriteOnly) && all_shown(&attribute.sub)
             })
         }
-        let core = plain(kind.common) && plain(&kind.schema.attributes);
-        self.is_default() && core && kind.extensions.iter().all(|schema| plain(&schema.attributes))
+        let core = all_shown(kind.common) && all_shown(&kind.schema.attributes);
+        self.is_default() && core && kind.extensions.iter().all(|schema| all_shown(&schema.attributes))
     }
 
     /// Removes the attributes from a resource that the answer does not have.
-    pub fn apply(&self, kind: &ResourceType, resource: &mut Map<String, Value>) {
-        let of_core = self.relative(|names| core_names(names, &kind.schema.id));
+    pub fn remove_hidden(&self, kind: &ResourceType, resource: &mut Map<String, Value>) {
+        let of_core = self.relative_to(|names| core_names(names, &kind.schema.id));
         resource.retain(|key, value| {
             if !key.contains(':') {
-                return of_core.keep(kind.attribute(key), key, value);
+                return of_core.keep_attribute(kind.attribute(key), key, value);
             }
-            let (schema, inside) = (kind.extension(key), self.relative(|names| extension_names(names, key)));
-            let Value::Object(object) = value else { return inside.whole() };
-            object.retain(|name, value| inside.keep(schema.and_then(|schema| schema.attribute(name)), name, value));
+            let (schema, inside) = (kind.extension(key), self.relative_to(|names| extension_names(names, key)));
+            let Value::Object(object) = value else { return inside.is_whole_object() };
+            object.retain(|name, value| {
+                inside.keep_attribute(schema.and_then(|schema| schema.attribute(name)), name, value)
+            });
             !object.is_empty()
         });
     }
 
-    fn relative<'a>(&'a self, of: impl Fn(&'a [String]) -> Vec<&'a str>) -> Names<'a> {
-        Names { wanted: self.wanted.as_deref().map(&of), excluded: of(&self.excluded) }
+    fn relative_to<'a>(&'a self, of: impl Fn(&'a [String]) -> Vec<&'a str>) -> NamedParts<'a> {
+        NamedParts { wanted: self.wanted.as_deref().map(&of), excluded: of(&self.excluded) }
     }
 }
 
 /// The names that are about the attributes of one object, relative to it. An empty one means the whole object.
-struct Names<'a> {
+struct NamedParts<'a> {
     wanted: Option<Vec<&'a str>>,
     excluded: Vec<&'a str>,
 }
 
-impl<'a> Names<'a> {
+impl<'a> NamedParts<'a> {
     /// Returns true if the object is wanted as a whole.
-    fn whole(&self) -> bool {
+    fn is_whole_object(&self) -> bool {
         self.wanted.as_ref().is_none_or(|paths| paths.contains(&"")) && !self.excluded.contains(&"")
     }
 
     /// Returns true if an attribute of the object stays, and removes the unwanted parts of its value. `attribute` is
     /// its definition, if it has one.
-    fn keep(&self, attribute: Option<&Attribute>, name: &str, value: &mut Value) -> bool {
+    fn keep_attribute(&self, attribute: Option<&Attribute>, name: &str, value: &mut Value) -> bool {
         let below =
             |paths: &Vec<&'a str>| -> Vec<&'a str> { paths.iter().filter_map(|path| path_under(path, name)).collect() };
         let (wanted, mut excluded) = (self.wanted.as_ref().map(below), below(&self.excluded));
@@ -141,28 +143,30 @@ impl<'a> Names<'a> {
         let always = match attribute.map_or(Returned::Default, |attribute| attribute.returned) {
             Returned::Never => return false,
             Returned::Always => true,
-            Returned::Default if dropped || !(named || self.whole()) => return false,
+            Returned::Default if dropped || !(named || self.is_whole_object()) => return false,
             Returned::Request if dropped || !named => return false,
             Returned::Default | Returned::Request => false,
         };
         // If any name is the attribute itself, the whole attribute is meant.
         excluded.retain(|path| !path.is_empty());
-        let inner = Names { wanted: wanted.filter(|paths| named && !paths.contains(&"")), excluded };
-        inner.trim(attribute, value) || always
+        let inner = NamedParts { wanted: wanted.filter(|paths| named && !paths.contains(&"")), excluded };
+        inner.trim_value(attribute, value) || always
     }
 
     /// Removes the parts of a value that are not named. Returns false if nothing is left.
-    fn trim(&self, attribute: Option<&Attribute>, value: &mut Value) -> bool {
+    fn trim_value(&self, attribute: Option<&Attribute>, value: &mut Value) -> bool {
         match value {
             Value::Object(map) => {
-                map.retain(|name, value| self.keep(attribute.and_then(|attribute| attribute.sub(name)), name, value));
+                map.retain(|name, value| {
+                    self.keep_attribute(attribute.and_then(|attribute| attribute.sub(name)), name, value)
+                });
                 !map.is_empty()
             }
             Value::Array(items) => {
-                items.retain_mut(|item| self.trim(attribute, item));
+                items.retain_mut(|item| self.trim_value(attribute, item));
                 !items.is_empty()
             }
-            _ => self.whole(),
+            _ => self.is_whole_object(),
         }
     }
 }
@@ -198,7 +202,7 @@ fn path_under<'a>(path: &'a str, name: &str) -> Option<&'a str> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::scim::schema::document::Document;
+    use crate::scim::schema::document::SchemaDocument;
     use crate::scim::schema::{ENTERPRISE, Types};
     use serde_json::json;
 
@@ -215,7 +219,7 @@ mod tests {
                 {"name": "code", "returned": "request"}, {"name": "lock", "returned": "never"},
             ]},
         ]});
-        Types::with(1, vec![Document::parse(URN, body.to_string().as_bytes()).unwrap()]).user
+        Types::with_documents(1, vec![SchemaDocument::parse(URN, body.to_string().as_bytes()).unwrap()]).user
     }
 
     fn resource() -> Value {
@@ -240,7 +244,7 @@ mod tests {
         let [attributes, excluded] = lists;
         assert_eq!(projection, Projection::new(attributes, excluded));
         let Value::Object(mut map) = resource() else { return Value::Null };
-        projection.apply(&kind(), &mut map);
+        projection.remove_hidden(&kind(), &mut map);
         Value::Object(map)
     }
 
@@ -343,7 +347,7 @@ mod tests {
             let lists = [attributes, excluded].map(|list| list.split(',').map(str::to_owned).collect());
             let [attributes, excluded] = lists;
             let projection = Projection::new(attributes, excluded);
-            assert_eq!(projection.shows("members"), shown, "{projection:?}");
+            assert_eq!(projection.shows_core("members"), shown, "{projection:?}");
         }
     }
 

@@ -5,7 +5,7 @@
 //! everything else that needs the directory (`org`).
 
 use super::echo::Echo;
-use super::json::{self, name};
+use super::json::{self, kind_name};
 use super::operation::Unresolved;
 use super::primary::keep_primary;
 use super::schema::{Attribute, Mutability, ResourceType, Schema, Type};
@@ -47,12 +47,12 @@ pub struct Read {
     /// Unknown attributes, as they were spelled.
     pub unknown: Vec<String>,
     /// Attributes whose values are not of their type; nothing of them is in `resource`.
-    pub refused: Vec<Refused>,
+    pub refused: Vec<RefusedAttribute>,
 }
 
 /// An attribute that could not be read.
 #[derive(Debug)]
-pub struct Refused {
+pub struct RefusedAttribute {
     /// The URN of its extension.
     pub urn: Option<String>,
     /// Its name, or the URN of an extension that is no object.
@@ -66,7 +66,7 @@ impl Read {
     ///
     /// # Errors
     /// The first refusal: 400 `invalidValue` that names the attribute.
-    pub fn whole(mut self) -> Result<Self> {
+    pub fn without_refusals(mut self) -> Result<Self> {
         if self.refused.is_empty() { Ok(self) } else { Err(self.refused.swap_remove(0).error) }
     }
 }
@@ -75,7 +75,7 @@ impl Read {
 ///
 /// # Errors
 /// 413 above what is read at all.
-pub fn read(kind: &ResourceType, body: Map<String, Value>) -> Result<Read> {
+pub fn read_resource(kind: &ResourceType, body: Map<String, Value>) -> Result<Read> {
     let mut read = Read::default();
     let mut unknown = Vec::new();
     for (key, value) in body {
@@ -86,9 +86,11 @@ pub fn read(kind: &ResourceType, body: Map<String, Value>) -> Result<Read> {
             if value.is_null() && attribute.multi {
                 read.resource.nulls.push(attribute.name.to_string());
             }
-            match canonical(attribute, value, "", &mut unknown) {
+            match canonical_value(attribute, value, "", &mut unknown) {
                 Ok(value) => put_or_remove(&mut read.resource.attributes, &attribute.name, value),
-                Err(error) => read.refused.push(Refused { urn: None, name: attribute.name.to_string(), error }),
+                Err(error) => {
+                    read.refused.push(RefusedAttribute { urn: None, name: attribute.name.to_string(), error })
+                }
             }
         } else if let Some(schema) = kind.extension(&key) {
             let value = canonical_extension(schema, value, &mut unknown, &mut read);
@@ -116,7 +118,7 @@ pub fn read(kind: &ResourceType, body: Map<String, Value>) -> Result<Read> {
 ///
 /// # Errors
 /// 400 `invalidValue` that names the attribute, with `prefix` before its name (`name.` or a URN and its colon).
-pub fn canonical(
+pub fn canonical_value(
     attribute: &Attribute,
     value: Value,
     prefix: &str,
@@ -124,7 +126,7 @@ pub fn canonical(
 ) -> Result<Option<Value>> {
     let path = format!("{prefix}{}", attribute.name);
     if !attribute.multi {
-        return single(attribute, value, &path, unknown);
+        return canonical_single(attribute, value, &path, unknown);
     }
     let items = match value {
         Value::Null => return Ok(None),
@@ -133,7 +135,7 @@ pub fn canonical(
     };
     let mut kept = Vec::with_capacity(items.len());
     for item in items {
-        if let Some(item) = single(attribute, item, &path, unknown)? {
+        if let Some(item) = canonical_single(attribute, item, &path, unknown)? {
             kept.push(item);
         }
     }
@@ -144,8 +146,13 @@ pub fn canonical(
 /// Returns the canonical form of one element of a multi-valued attribute, or of a single value.
 ///
 /// # Errors
-/// As [`canonical`].
-pub fn single(attribute: &Attribute, value: Value, path: &str, unknown: &mut Vec<String>) -> Result<Option<Value>> {
+/// As [`canonical_value`].
+pub fn canonical_single(
+    attribute: &Attribute,
+    value: Value,
+    path: &str,
+    unknown: &mut Vec<String>,
+) -> Result<Option<Value>> {
     if is_unassigned(&value) {
         return Ok(None);
     }
@@ -155,7 +162,7 @@ pub fn single(attribute: &Attribute, value: Value, path: &str, unknown: &mut Vec
         (Type::Complex, other) => return wrong("an object", &other),
         (Type::Boolean, value @ Value::Bool(_)) => value,
         (Type::Boolean, other) => return wrong("true or false", &other),
-        (Type::Integer, Value::Number(number)) => match whole(&number) {
+        (Type::Integer, Value::Number(number)) => match whole_number(&number) {
             Some(whole) => Value::Number(whole),
             None => return wrong("a whole number", &Value::Number(number)),
         },
@@ -172,11 +179,11 @@ pub fn single(attribute: &Attribute, value: Value, path: &str, unknown: &mut Vec
 
 /// Returns the integer that a number is, however it is written: `5.0` and `-0` are integers too (RFC 7643 section
 /// 2.3.4).
-fn whole(number: &Number) -> Option<Number> {
+fn whole_number(number: &Number) -> Option<Number> {
     if number.is_u64() {
         return Some(number.clone());
     }
-    json::integer(&Value::Number(number.clone())).map(Number::from)
+    json::as_integer(&Value::Number(number.clone())).map(Number::from)
 }
 
 fn canonical_complex(
@@ -189,7 +196,9 @@ fn canonical_complex(
     let prefix = format!("{path}.");
     for (key, value) in map {
         match attribute.sub(&key) {
-            Some(sub) if is_kept(sub) => put_or_remove(&mut kept, &sub.name, canonical(sub, value, &prefix, unknown)?),
+            Some(sub) if is_kept(sub) => {
+                put_or_remove(&mut kept, &sub.name, canonical_value(sub, value, &prefix, unknown)?)
+            }
             Some(_) => {}
             None => name_unknown(unknown, || format!("{path}.{key}")),
         }
@@ -203,7 +212,7 @@ fn canonical_extension(schema: &Schema, value: Value, unknown: &mut Vec<String>,
         Value::Object(map) => map,
         other => {
             let error = wrong_type(&schema.id, "an object", &other);
-            read.refused.push(Refused { urn: None, name: schema.id.to_string(), error });
+            read.refused.push(RefusedAttribute { urn: None, name: schema.id.to_string(), error });
             return None;
         }
     };
@@ -215,11 +224,11 @@ fn canonical_extension(schema: &Schema, value: Value, unknown: &mut Vec<String>,
                 if value.is_null() && a.multi {
                     read.resource.nulls.push(format!("{prefix}{}", a.name));
                 }
-                match canonical(a, value, &prefix, unknown) {
+                match canonical_value(a, value, &prefix, unknown) {
                     Ok(value) => put_or_remove(&mut kept, &a.name, value),
                     Err(error) => {
                         let urn = Some(schema.id.to_string());
-                        read.refused.push(Refused { urn, name: a.name.to_string(), error });
+                        read.refused.push(RefusedAttribute { urn, name: a.name.to_string(), error });
                     }
                 }
             }
@@ -303,13 +312,13 @@ pub fn is_label(attribute: &Attribute, item: &Value) -> bool {
 }
 
 /// Returns the object, or the objects in the array.
-pub(super) fn objects(value: &Value) -> impl Iterator<Item = &Map<String, Value>> {
+pub(super) fn objects_in(value: &Value) -> impl Iterator<Item = &Map<String, Value>> {
     let elements = value.as_array().into_iter().flatten();
     value.as_object().into_iter().chain(elements.filter_map(Value::as_object))
 }
 
 /// Returns the `schemas` of a resource: its core schema and every extension of which it has values.
-pub fn schemas(kind: &ResourceType, attributes: &Map<String, Value>) -> Value {
+pub fn schemas_of(kind: &ResourceType, attributes: &Map<String, Value>) -> Value {
     let mut named: Vec<&str> = vec![&kind.schema.id];
     let mut lower = BTreeSet::from([kind.schema.id.to_ascii_lowercase()]);
     // Two spellings of one URN may be stored.
@@ -346,7 +355,7 @@ fn document_size(attributes: &Map<String, Value>) -> Result<usize> {
 
 /// Returns the size of the document in which these attributes are stored.
 fn size_with_schemas(kind: &ResourceType, attributes: &Map<String, Value>) -> Result<usize> {
-    Ok(document_size(attributes)? + ",\"schemas\":".len() + schemas(kind, attributes).to_string().len())
+    Ok(document_size(attributes)? + ",\"schemas\":".len() + schemas_of(kind, attributes).to_string().len())
 }
 
 /// Returns the size without `active` and without `schemas`, which follows from the attributes.
@@ -373,7 +382,7 @@ pub(super) fn wrong_type(path: &str, expected: &str, value: &Value) -> Error {
         Value::String(text) if text.len() <= 64 => format!("the text {text}", text = quoted(text)),
         // One with a fraction, or a very large one, where a whole number belongs.
         Value::Number(number) if expected.ends_with("number") => number.to_string(),
-        other => name(other).to_owned(),
+        other => kind_name(other).to_owned(),
     };
     Error::new(Code::WrongType, format!("{path} must be {expected}, not {found}."))
 }

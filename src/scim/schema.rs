@@ -12,7 +12,7 @@ use std::borrow::Cow;
 /// Text that is `'static` in the built-in tables.
 pub type Text = Cow<'static, str>;
 /// A list that is `'static` in the built-in tables.
-pub type List<T> = Cow<'static, [T]>;
+pub type StaticList<T> = Cow<'static, [T]>;
 
 /// RFC 7643 section 2.3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,11 +92,11 @@ pub struct Attribute {
     /// The resources among which it is unique.
     pub uniqueness: Uniqueness,
     /// Suggested values; others are accepted (RFC 7643 section 7).
-    pub canonical: List<Text>,
+    pub canonical: StaticList<Text>,
     /// For [`Type::Reference`]: resource types, `external` or `uri`.
-    pub references: List<Text>,
+    pub references: StaticList<Text>,
     /// Sub-attributes of a complex attribute.
-    pub sub: List<Attribute>,
+    pub sub: StaticList<Attribute>,
     /// The text for people, in `/Schemas`.
     pub description: Text,
 }
@@ -142,7 +142,7 @@ pub struct Schema {
     /// The text for people.
     pub description: Text,
     /// The attributes in the order of the RFC.
-    pub attributes: List<Attribute>,
+    pub attributes: StaticList<Attribute>,
 }
 
 impl Schema {
@@ -248,7 +248,7 @@ impl Types {
     }
 
     /// Returns the type of one kind.
-    pub fn of(&self, kinds: Kinds) -> &ResourceType {
+    pub fn of_kind(&self, kinds: Kinds) -> &ResourceType {
         match kinds {
             Kinds::Users => &self.user,
             Kinds::Groups => &self.group,

@@ -1,6 +1,6 @@
 //! Sorting (RFC 7644 section 3.4.2.3): the key of a resource, and the order of keys.
 
-use super::filter::evaluate::order;
+use super::filter::evaluate::compare_numbers;
 use super::filter::{Forms, Target};
 use super::path;
 use super::schema::{Attribute, Mutability, ResourceType, Returned, Type};
@@ -29,7 +29,7 @@ pub struct Sort {
 ///
 /// # Errors
 /// 400 `invalidPath` for an invalid path, `invalidValue` for an attribute that has no order.
-pub fn resolve(text: &str, kind: &ResourceType, forms: Forms) -> Result<Option<Target>> {
+pub fn resolve_sort_by(text: &str, kind: &ResourceType, forms: Forms) -> Result<Option<Target>> {
     let path = match path::parse(text, forms)?.resolve(kind, forms) {
         Ok(path) => path,
         Err(path::ResolveError::Unknown(_) | path::ResolveError::UnknownInFilter(_)) => return Ok(None),
@@ -42,7 +42,7 @@ pub fn resolve(text: &str, kind: &ResourceType, forms: Forms) -> Result<Option<T
         return refused("it takes an attribute, not a filter");
     }
     let mut target = path.target;
-    let Some((attribute, sub)) = target.attributes(kind) else {
+    let Some((attribute, sub)) = target.definitions_in(kind) else {
         return refused("it takes an attribute, not a whole extension");
     };
     let leaf = sub.unwrap_or(attribute);
@@ -64,7 +64,7 @@ pub fn resolve(text: &str, kind: &ResourceType, forms: Forms) -> Result<Option<T
 
 /// Returns the key by which a resource is sorted: `null` without a value. For a multi-valued attribute the primary
 /// value counts, else the first.
-pub fn key(target: &Target, kind: &ResourceType, resource: &Map<String, Value>) -> Value {
+pub fn sort_key(target: &Target, kind: &ResourceType, resource: &Map<String, Value>) -> Value {
     let object = match &target.urn {
         None => Some(resource),
         Some(urn) => resource.get(urn).and_then(Value::as_object),
@@ -80,7 +80,7 @@ pub fn key(target: &Target, kind: &ResourceType, resource: &Map<String, Value>) 
         None => value,
         Some(sub) => value.and_then(|value| value.get(sub)),
     };
-    let leaf = target.attributes(kind).map(|(attribute, sub)| sub.unwrap_or(attribute));
+    let leaf = target.definitions_in(kind).map(|(attribute, sub)| sub.unwrap_or(attribute));
     value.zip(leaf).map_or(Value::Null, |(value, leaf)| comparable_value(value, leaf))
 }
 
@@ -111,7 +111,7 @@ pub fn cut_key(key: Value) -> Value {
 
 /// Orders two keys, ascending. A resource without a value is last; one with a value of another type comes after all
 /// that compare.
-pub fn compare(a: &Value, b: &Value) -> Ordering {
+pub fn compare_keys(a: &Value, b: &Value) -> Ordering {
     let rank = |value: &Value| match value {
         Value::Bool(_) => 0,
         Value::Number(_) => 1,
@@ -120,7 +120,7 @@ pub fn compare(a: &Value, b: &Value) -> Ordering {
     };
     match (a, b) {
         (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
-        (Value::Number(a), Value::Number(b)) => order(a, b).unwrap_or(Ordering::Equal),
+        (Value::Number(a), Value::Number(b)) => compare_numbers(a, b).unwrap_or(Ordering::Equal),
         (Value::String(a), Value::String(b)) => a.cmp(b),
         _ => rank(a).cmp(&rank(b)),
     }
@@ -151,19 +151,19 @@ mod tests {
             ("title", json!(null)),
             (&format!("{ENTERPRISE}:manager.value"), json!("M")),
         ] {
-            let target = resolve(text, &user_type(), Forms::Strict).unwrap().unwrap();
-            assert_eq!(key(&target, &user_type(), resource.as_object().unwrap()), expected, "{text}");
+            let target = resolve_sort_by(text, &user_type(), Forms::Strict).unwrap().unwrap();
+            assert_eq!(sort_key(&target, &user_type(), resource.as_object().unwrap()), expected, "{text}");
         }
         for (text, kept) in [("a".repeat(257), 256), ("é".repeat(200), 256), (format!("a{}", "é".repeat(200)), 255)] {
             let resource = json!({"title": text, "externalId": text});
             for by in ["title", "externalId"] {
-                let target = resolve(by, &user_type(), Forms::Strict).unwrap().unwrap();
-                let found = key(&target, &user_type(), resource.as_object().unwrap());
+                let target = resolve_sort_by(by, &user_type(), Forms::Strict).unwrap().unwrap();
+                let found = sort_key(&target, &user_type(), resource.as_object().unwrap());
                 assert_eq!(found, json!(text[..kept]), "{by}");
                 assert_eq!(cut_key(json!(text)), found);
             }
         }
-        assert_eq!(resolve("shoeSize", &user_type(), Forms::Strict), Ok(None));
+        assert_eq!(resolve_sort_by("shoeSize", &user_type(), Forms::Strict), Ok(None));
         for (text, says) in [
             ("password", "never returned"),
             ("name", "sub-attributes"),
@@ -172,7 +172,7 @@ mod tests {
             ("groups", "memberships have no order"),
             ("GROUPS.display", "memberships have no order"),
         ] {
-            let error = resolve(text, &user_type(), Forms::Strict).unwrap_err();
+            let error = resolve_sort_by(text, &user_type(), Forms::Strict).unwrap_err();
             assert!(error.code == Code::SortImpossible && error.detail.contains(says), "{error}");
         }
     }
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn what_has_no_value_is_last() {
         let mut keys = [json!(null), json!("b"), json!(2), json!("a"), json!(1.5), json!(true), json!(false)];
-        keys.sort_by(compare);
+        keys.sort_by(compare_keys);
         assert_eq!(json!(keys), json!([false, true, 1.5, 2, "a", "b", null]));
     }
 }

@@ -1,23 +1,22 @@
 //! PATCH of unregistered extensions (RFC 7644 section 3.5.2). No schema says where the URN of a path ends and which
 //! type an attribute has, so the edge passes such an operation on as it was sent: only the stored resource can tell.
-//! [`apply`] splits the path, describes the attribute by its stored and its sent values, and then does what
+//! [`apply_unresolved`] splits the path, describes the attribute by its stored and its sent values, and then does what
 //! [`super::patch`] does with registered ones.
 
+use super::Attributes;
 use super::filter::resolve::in_value_path;
 use super::filter::{Expression, Forms, Literal, ResolveError, Target};
 pub use super::operation::Unresolved;
-use super::order::weight;
-use super::patch::{self, Missing, Op, Operation};
+use super::order::units_of;
+use super::patch::{self, MissingTarget, Operation, PatchOp};
 use super::path::{self, Resolved};
 use super::schema::{Attribute, ResourceType, Schema, Type};
 use super::urn;
 use crate::budget::Budget;
 use crate::error::{Code, Error, Result, cut, quoted};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-
-type Attributes = Map<String, Value>;
 
 /// The most unregistered extensions of a resource.
 pub const URNS_MAX: usize = 20;
@@ -42,7 +41,7 @@ pub fn in_registered<'a>(kind: &'a ResourceType, path: &'a str) -> Option<(&'a s
 }
 
 /// Returns the URNs of the unregistered extensions in `attributes`.
-pub fn urns<'a>(kind: &'a ResourceType, attributes: &'a Attributes) -> impl Iterator<Item = &'a str> {
+pub fn unregistered_urns<'a>(kind: &'a ResourceType, attributes: &'a Attributes) -> impl Iterator<Item = &'a str> {
     attributes.keys().map(String::as_str).filter(|key| key.contains(':') && kind.extension(key).is_none())
 }
 
@@ -50,9 +49,9 @@ pub fn urns<'a>(kind: &'a ResourceType, attributes: &'a Attributes) -> impl Iter
 ///
 /// # Errors
 /// 400 `invalidValue` for one more than [`URNS_MAX`]; stored ones may stay.
-pub fn check(kind: &ResourceType, old: &Attributes, new: &Attributes) -> Result<()> {
-    let count = urns(kind, new).count();
-    match urns(kind, new).find(|urn| !old.contains_key(*urn)) {
+pub fn check_count(kind: &ResourceType, old: &Attributes, new: &Attributes) -> Result<()> {
+    let count = unregistered_urns(kind, new).count();
+    match unregistered_urns(kind, new).find(|urn| !old.contains_key(*urn)) {
         Some(urn) if count > URNS_MAX => {
             let detail = format!(
                 "The resource would have {count} unregistered extensions, {} among them; at most {URNS_MAX} are \
@@ -66,14 +65,14 @@ pub fn check(kind: &ResourceType, old: &Attributes, new: &Attributes) -> Result<
 }
 
 /// Returns a sentence for the journal for each such extension that a request changes.
-pub fn notes<'a>(
+pub fn change_notes<'a>(
     kind: &'a ResourceType,
     old: Option<&'a Attributes>,
     new: &'a Attributes,
 ) -> impl Iterator<Item = String> {
     let changed = move |urn: &&str| old.and_then(|old| old.get(*urn)) != new.get(*urn);
     let note = |urn| format!("{urn} is not registered: kept as sent; register it to have it checked and filtered.");
-    urns(kind, new).filter(changed).take(URNS_MAX).map(note)
+    unregistered_urns(kind, new).filter(changed).take(URNS_MAX).map(note)
 }
 
 /// Applies the operations in their order and returns the paths that name nothing. `stored` are the attributes from
@@ -82,7 +81,7 @@ pub fn notes<'a>(
 /// # Errors
 /// 400 `invalidPath`, `invalidFilter` or `noTarget` for a known path that cannot be followed, `invalidValue` for a
 /// value that is no object where the path is a URN; `tooMany` beyond the budget.
-pub fn apply(
+pub fn apply_unresolved(
     kind: &ResourceType,
     stored: &Attributes,
     attributes: &mut Attributes,
@@ -92,13 +91,14 @@ pub fn apply(
     if operations.is_empty() {
         return Ok(Vec::new());
     }
-    let mut known: Vec<String> = urns(kind, attributes).chain(urns(kind, stored)).map(str::to_owned).collect();
+    let mut known: Vec<String> =
+        unregistered_urns(kind, attributes).chain(unregistered_urns(kind, stored)).map(str::to_owned).collect();
     let mut unknown = Vec::new();
     for operation in operations {
         // Each of the known URNs is compared with the path, and each of the resource's with the URN that is found.
         let compared = known.iter().map(|urn| urn.len().min(operation.path.len())).sum::<usize>() / COMPARED_BYTES;
         budget
-            .spend(compared.saturating_add(known.len()).saturating_mul(2).saturating_add(weight(&operation.value)))?;
+            .spend(compared.saturating_add(known.len()).saturating_mul(2).saturating_add(units_of(&operation.value)))?;
         if let Some((urn, rest)) = in_registered(kind, &operation.path) {
             if !from_before(urn, rest, attributes, operation, budget)? {
                 unknown.push(operation.path.clone());
@@ -117,7 +117,7 @@ pub fn apply(
         let key = attributes.keys().find(|key| key.eq_ignore_ascii_case(urn)).map_or(urn, String::as_str).to_owned();
         // A stored value that is no object was kept before such values were refused: it may be sent again.
         let is_same = |all: &Attributes| all.get(&key) == Some(&operation.value);
-        if rest.is_empty() && operation.op != Op::Remove && (is_same(attributes) || is_same(stored)) {
+        if rest.is_empty() && operation.op != PatchOp::Remove && (is_same(attributes) || is_same(stored)) {
             attributes.insert(key, operation.value.clone());
             continue;
         }
@@ -125,13 +125,13 @@ pub fn apply(
             Some(Value::Object(inner)) => (inner, None),
             other => (Attributes::new(), other),
         };
-        budget.spend(inner.values().map(weight).sum())?;
+        budget.spend(inner.values().map(units_of).sum())?;
         change_extension(&key, &mut inner, rest, operation, budget)
             .map_err(|error| patch::about_path(error, operation.number, &operation.path))?;
         if !inner.is_empty() {
             known.push(key.clone());
             attributes.insert(key, Value::Object(inner));
-        } else if let (Some(other), Op::Remove) = (other, operation.op) {
+        } else if let (Some(other), PatchOp::Remove) = (other, operation.op) {
             // A value that is no object has no attributes; only all of it can be removed.
             if !rest.is_empty() {
                 attributes.insert(key, other);
@@ -158,7 +158,7 @@ fn from_before(
         return match attributes.get(urn) == Some(&operation.value) {
             true => Ok(true),
             false => {
-                let found = super::json::name(&operation.value);
+                let found = super::json::kind_name(&operation.value);
                 Err(Error::new(Code::WrongType, format!("{urn} must be an object, not {found}.")))
             }
         };
@@ -166,10 +166,10 @@ fn from_before(
     let name = rest.split(['.', '[']).next().unwrap_or_default();
     let Some(Value::Object(inner)) = attributes.get_mut(urn) else { return Ok(false) };
     let Some((_, stored)) = inner.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) else { return Ok(false) };
-    if operation.op != Op::Remove {
+    if operation.op != PatchOp::Remove {
         return Ok(name == rest && *stored == operation.value);
     }
-    budget.spend(inner.values().map(weight).sum())?;
+    budget.spend(inner.values().map(units_of).sum())?;
     change_extension(urn, inner, rest, operation, budget)?;
     if inner.is_empty() {
         attributes.remove(urn);
@@ -188,7 +188,7 @@ fn rest_after<'p>(path: &'p str, urn: &str) -> Option<&'p str> {
     if filter.is_some() && before_filter(path).eq_ignore_ascii_case(urn) {
         return filter;
     }
-    let rest = urn::after(path, urn)?;
+    let rest = urn::rest_after(path, urn)?;
     let attribute = rest.get(1..).unwrap_or_default();
     let name = attribute.split(['.', '[']).next().unwrap_or_default();
     (rest.is_empty() || urn::is_attribute_name(name)).then_some(attribute)
@@ -251,19 +251,19 @@ fn change_extension(
 ) -> Result<()> {
     let Unresolved { op, path: _, value, number: _ } = operation;
     if !rest.is_empty() {
-        return change_attribute(urn, inner, *op, &Place::read(rest)?, value, budget);
+        return change_attribute(urn, inner, *op, &ExtensionPath::read(rest)?, value, budget);
     }
     match (op, value) {
-        (Op::Remove, _) | (Op::Replace, Value::Null) => inner.clear(),
-        (Op::Add, Value::Null) => {}
+        (PatchOp::Remove, _) | (PatchOp::Replace, Value::Null) => inner.clear(),
+        (PatchOp::Add, Value::Null) => {}
         // `schemas` follows from the attributes.
         (_, Value::Object(values)) => {
             for (name, value) in values.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("schemas")) {
-                change_attribute(urn, inner, *op, &Place { name, sub: None, filter: None }, value, budget)?;
+                change_attribute(urn, inner, *op, &ExtensionPath { name, sub: None, filter: None }, value, budget)?;
             }
         }
         (_, other) => {
-            let found = super::json::name(other);
+            let found = super::json::kind_name(other);
             let detail = format!("{} must be an object, not {found}. Nothing was changed.", cut(urn, 128));
             return Err(Error::new(Code::WrongType, detail));
         }
@@ -272,13 +272,13 @@ fn change_extension(
 }
 
 /// The part of a path after its URN.
-struct Place<'p> {
+struct ExtensionPath<'p> {
     name: &'p str,
     sub: Option<String>,
     filter: Option<Expression>,
 }
 
-impl<'p> Place<'p> {
+impl<'p> ExtensionPath<'p> {
     fn read(rest: &'p str) -> Result<Self> {
         let raw = path::parse(rest, Forms::Lenient)?;
         let name = rest.split(['.', '[']).next().unwrap_or_default();
@@ -297,8 +297,8 @@ impl<'p> Place<'p> {
 fn change_attribute(
     urn: &str,
     inner: &mut Attributes,
-    op: Op,
-    place: &Place<'_>,
+    op: PatchOp,
+    place: &ExtensionPath<'_>,
     value: &Value,
     budget: &Budget,
 ) -> Result<()> {
@@ -307,20 +307,20 @@ fn change_attribute(
     let whole = place.sub.is_none() && place.filter.is_none();
     let stored = known.and_then(|name| inner.get(&name));
     match (op, value) {
-        (Op::Add, Value::Null) => return Ok(()),
-        (Op::Remove, _) if stored.is_none() => return Ok(()),
-        (Op::Remove | Op::Replace, Value::Null) if whole => {
+        (PatchOp::Add, Value::Null) => return Ok(()),
+        (PatchOp::Remove, _) if stored.is_none() => return Ok(()),
+        (PatchOp::Remove | PatchOp::Replace, Value::Null) if whole => {
             inner.remove(&name);
             return Ok(());
         }
         // A value is kept as sent: no schema says what else it could be.
-        (Op::Replace, value) if whole => {
+        (PatchOp::Replace, value) if whole => {
             inner.insert(name, value.clone());
             return Ok(());
         }
         // A value that is there already is not added again, nor taken away because it is empty.
-        (Op::Add, value) if whole && stored == Some(value) => return Ok(()),
-        (Op::Add, value) if whole && stored.is_none() => {
+        (PatchOp::Add, value) if whole && stored == Some(value) => return Ok(()),
+        (PatchOp::Add, value) if whole && stored.is_none() => {
             inner.insert(name, value.clone());
             return Ok(());
         }
@@ -342,7 +342,7 @@ fn change_attribute(
     let is_value =
         |sub: &String| described.multi && described.kind != Type::Complex && sub.eq_ignore_ascii_case("value");
     if let Some(sub) = place.sub.as_ref().filter(|sub| described.sub(sub).is_none() && !is_value(sub)) {
-        if op == Op::Remove {
+        if op == PatchOp::Remove {
             // Nothing of it is stored.
             return Ok(());
         }
@@ -352,13 +352,13 @@ fn change_attribute(
     let is_element = described.multi && filter.is_some();
     let value = match (value, op) {
         (Value::Null | Value::Array(_), _) => value.clone(),
-        (one, Op::Add | Op::Remove) if described.multi && !is_element && place.sub.is_none() => {
+        (one, PatchOp::Add | PatchOp::Remove) if described.multi && !is_element && place.sub.is_none() => {
             Value::Array(vec![one.clone()])
         }
         (one, _) => one.clone(),
     };
     let value = match (op, &place.sub) {
-        (Op::Remove, sub) => {
+        (PatchOp::Remove, sub) => {
             removed_values(sub.as_deref().and_then(|sub| described.sub(sub)).unwrap_or(&described), value)?
         }
         _ => value,
@@ -366,7 +366,7 @@ fn change_attribute(
     let sub = place.sub.as_ref().filter(|_| described.kind == Type::Complex);
     let sub = sub.map(|sub| described.sub(sub).map_or_else(|| sub.clone(), |sub| sub.name.to_string()));
     let path = Resolved { target: Target { urn: Some(urn.to_owned()), name, sub }, filter };
-    let operation = Operation { op, path, value, missing: Missing::Make, echoes: Vec::new() };
+    let operation = Operation { op, path, value, missing: MissingTarget::Make, echoes: Vec::new() };
     // One value becomes a list when more are added to it.
     if let (true, Some(one)) = (described.multi, inner.get_mut(described.name.as_ref()))
         && !one.is_array()
@@ -375,7 +375,7 @@ fn change_attribute(
     }
     let kind = type_of_attribute(urn, described);
     let mut holder = Attributes::from_iter([(urn.to_owned(), Value::Object(std::mem::take(inner)))]);
-    patch::apply(&kind, &mut holder, &[&operation], budget)?;
+    patch::apply_operations(&kind, &mut holder, &[&operation], budget)?;
     if let Some(Value::Object(changed)) = holder.remove(urn) {
         *inner = changed;
     }
@@ -444,20 +444,20 @@ fn type_of_attribute(urn: &str, attribute: Attribute) -> ResourceType {
 /// 400 `tooMany` for more than [`SUBS_MAX`] sub-attributes.
 fn describe_attribute(
     name: &str,
-    op: Op,
+    op: PatchOp,
     stored: Option<&Value>,
-    place: &Place<'_>,
+    place: &ExtensionPath<'_>,
     value: &Value,
 ) -> Result<Attribute> {
     let multi = match stored {
-        Some(stored) => stored.is_array() || op == Op::Add && value.is_array() && place.sub.is_none(),
+        Some(stored) => stored.is_array() || op == PatchOp::Add && value.is_array() && place.sub.is_none(),
         None => place.filter.is_some() || value.is_array() && place.sub.is_none(),
     };
     let sent = place.sub.is_none().then_some(value);
-    let values: Vec<&Value> = elements(stored).chain(elements(sent).filter(|_| op != Op::Remove)).collect();
+    let values: Vec<&Value> = elements_of(stored).chain(elements_of(sent).filter(|_| op != PatchOp::Remove)).collect();
     let mut compared = Vec::new();
     place.filter.iter().for_each(|filter| compared_names(filter, &mut compared));
-    let makes_objects = op != Op::Remove && stored.is_none();
+    let makes_objects = op != PatchOp::Remove && stored.is_none();
     let complex = values.iter().any(|value| value.is_object())
         || makes_objects
             && (place.sub.is_some() || compared.iter().any(|(name, _)| !name.eq_ignore_ascii_case("value")));
@@ -471,7 +471,7 @@ fn describe_attribute(
     for (name, value) in values.iter().filter_map(|value| value.as_object()).flatten() {
         subs.entry(name.to_ascii_lowercase()).or_insert((name, Vec::new())).1.push(value);
     }
-    if op != Op::Remove {
+    if op != PatchOp::Remove {
         for name in place.sub.as_deref().into_iter().chain(compared.iter().map(|(name, _)| *name)) {
             subs.entry(name.to_ascii_lowercase()).or_insert((name, Vec::new()));
         }
@@ -493,7 +493,7 @@ fn describe_attribute(
     Ok(described)
 }
 
-fn elements(value: Option<&Value>) -> impl Iterator<Item = &Value> {
+fn elements_of(value: Option<&Value>) -> impl Iterator<Item = &Value> {
     let (list, one) = match value {
         Some(Value::Array(list)) => (list.as_slice(), None),
         other => (Default::default(), other),
@@ -530,7 +530,8 @@ fn type_of_values<'v>(
         Literal::Boolean(_) => Some(Type::Boolean),
         Literal::Null => None,
     });
-    let mut kinds = values.flat_map(|value| elements(Some(value))).filter(|value| !value.is_null()).map(of).peekable();
+    let mut kinds =
+        values.flat_map(|value| elements_of(Some(value))).filter(|value| !value.is_null()).map(of).peekable();
     let first = kinds.peek().copied();
     match (wanted, first) {
         (Some(wanted), Some(_)) if kinds.any(|kind| kind == wanted) => wanted,

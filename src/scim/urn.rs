@@ -18,7 +18,7 @@ pub fn is_extension(text: &str) -> bool {
 }
 
 /// Returns the text after `urn` in a path: empty, or a `:` or `.` and the rest.
-pub fn after<'t>(text: &'t str, urn: &str) -> Option<&'t str> {
+pub fn rest_after<'t>(text: &'t str, urn: &str) -> Option<&'t str> {
     let (head, rest) = text.split_at_checked(urn.len())?;
     (head.eq_ignore_ascii_case(urn) && (rest.is_empty() || rest.starts_with([':', '.']))).then_some(rest)
 }

@@ -303,7 +303,7 @@ pub fn last_repairs(sql: &dyn Sql, id: &str) -> Result<Vec<String>> {
         format!("SELECT repairs FROM changes WHERE seq = (SELECT request_seq FROM changes WHERE seq = {LAST_OF})");
     let row = first_row(sql, &text, &[id.into()])?;
     let text = row.map(|mut row| row.text()).transpose()?;
-    text.map_or(Ok(Vec::new()), |text| json::own(&text))
+    text.map_or(Ok(Vec::new()), |text| json::read_own(&text))
 }
 
 /// The position of the last change of a resource, from its own row: no index of the changes is needed.

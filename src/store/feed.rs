@@ -73,7 +73,7 @@ fn read_change(sql: &dyn Sql, mut row: Row) -> Result<FeedRow> {
     let active = row.optional_integer()?.map(|active| active == 1);
     let (version, created, modified) = (row.optional_integer()?, row.optional_integer()?, row.optional_integer()?);
     let memberships = row.optional_integer()?;
-    let ids: Option<MemberIds<'_>> = members.as_deref().map(json::own).transpose()?;
+    let ids: Option<MemberIds<'_>> = members.as_deref().map(json::read_own).transpose()?;
     let shown = FeedChange {
         seq,
         at: at.into(),
@@ -81,13 +81,13 @@ fn read_change(sql: &dyn Sql, mut row: Row) -> Result<FeedRow> {
         resource_type: &resource_type,
         id: &id,
         // `None` leaves the member out, `Some(None)` writes null: the resource is gone by now.
-        resource: if ids.is_some() { None } else { Some(doc.as_deref().map(json::own).transpose()?) },
+        resource: if ids.is_some() { None } else { Some(doc.as_deref().map(json::read_own).transpose()?) },
         active,
         version,
         created: created.map(|at| Timestamp(at).into()),
         modified: modified.map(|at| Timestamp(at).into()),
         // A client that keeps groups' versions needs them after a deletion too: no other change tells that they rose.
-        groups: left.as_deref().map(json::own).transpose()?,
+        groups: left.as_deref().map(json::read_own).transpose()?,
         group_versions: left.as_deref().map(|groups| group_versions(sql, groups)).transpose()?,
         memberships,
         added: ids.as_ref().map(|ids| ids.added),

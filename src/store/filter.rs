@@ -13,7 +13,7 @@ mod related;
 pub use related::RELATED_MAX;
 pub(super) use related::{count_related, has_many};
 
-use crate::scim::filter::{Filter, Op, Target, Value};
+use crate::scim::filter::{CompareOp, Filter, Target, Value};
 use crate::scim::schema::{ENTERPRISE, Kinds, ResourceType};
 use related::{Relation, is_one, is_related_key};
 use serde_json::Value as Json;
@@ -62,7 +62,7 @@ pub fn look_up(filter: &Filter, kinds: Kinds) -> Option<Vec<&str>> {
             all.extend(look_up(part, kinds)?);
             Some(all)
         }),
-        Filter::Compare { target: Target { urn: None, name, sub: None }, op: Op::Eq, .. } => {
+        Filter::Compare { target: Target { urn: None, name, sub: None }, op: CompareOp::Eq, .. } => {
             let is_unique = matches!(
                 (kinds, name.as_str()),
                 (_, "id" | "externalId") | (Kinds::Users, "userName") | (Kinds::Groups, "displayName")
@@ -80,7 +80,9 @@ fn work_mail(filter: &Filter) -> Option<&str> {
     let parts = filter.conjuncts();
     let equal = |wanted: &str| {
         parts.iter().find_map(|part| match part {
-            Filter::Compare { target, op: Op::Eq, value: Value::Folded { key, .. } } if target.name == wanted => {
+            Filter::Compare { target, op: CompareOp::Eq, value: Value::Folded { key, .. } }
+                if target.name == wanted =>
+            {
                 Some(key.as_str())
             }
             _ => None,
@@ -213,7 +215,7 @@ impl Compiler<'_> {
     fn compile_compare(
         &mut self,
         target: &Target,
-        op: Op,
+        op: CompareOp,
         value: &Value,
         scope: &ConditionScope<'_>,
         negated: bool,
@@ -229,8 +231,8 @@ impl Compiler<'_> {
                     let column = self.related_value(relation, target.sub.as_deref().unwrap_or("value"));
                     let (rows, fits) = (relation.base_rows(), self.compare_column(&column, op, value, false));
                     // No value is not equal to any (RFC 7644 section 3.4.2.2), so `ne` finds users without a group too.
-                    let none = if op == Op::Ne { format!("NOT EXISTS ({rows}) OR ") } else { String::new() };
-                    let is_served = op == Op::Eq && is_related_key(target.sub.as_deref().unwrap_or("value"));
+                    let none = if op == CompareOp::Ne { format!("NOT EXISTS ({rows}) OR ") } else { String::new() };
+                    let is_served = op == CompareOp::Eq && is_related_key(target.sub.as_deref().unwrap_or("value"));
                     return self.any_related(format!("({none}EXISTS ({rows} AND {fits}))"), is_served, negated);
                 }
                 match self.column_of(target) {
@@ -269,7 +271,7 @@ impl Compiler<'_> {
     }
 
     /// Compares a column, or an expression like one: NULL where there is no value.
-    fn compare_column(&mut self, column: &str, op: Op, value: &Value, negated: bool) -> String {
+    fn compare_column(&mut self, column: &str, op: CompareOp, value: &Value, negated: bool) -> String {
         let constant = match value {
             Value::Exact(text) | Value::Folded { key: text, .. } => self.add_constant(text.as_str()),
             Value::Instant { ms, .. } => self.add_constant(*ms),
@@ -277,9 +279,9 @@ impl Compiler<'_> {
             Value::Number(number) => self.add_constant(Json::Number(number.clone())),
         };
         match op {
-            Op::Ne => format!("{column} IS NOT {constant}"),
+            CompareOp::Ne => format!("{column} IS NOT {constant}"),
             // An index serves `=`; NULL is as good as false, but not under NOT.
-            Op::Eq if negated => format!("{column} IS {constant}"),
+            CompareOp::Eq if negated => format!("{column} IS {constant}"),
             _ if negated => format!("coalesce({}, 0)", comparison_text(column, op, &constant, value)),
             _ => comparison_text(column, op, &constant, value),
         }
@@ -287,19 +289,19 @@ impl Compiler<'_> {
 }
 
 /// Writes `left op constant`, for every operator but `ne`. SQLite orders text by its UTF-8 bytes, as Rust does.
-fn comparison_text(left: &str, op: Op, constant: &str, value: &Value) -> String {
+fn comparison_text(left: &str, op: CompareOp, constant: &str, value: &Value) -> String {
     let empty = matches!(value, Value::Exact(text) | Value::Folded { key: text, .. } if text.is_empty());
     match op {
-        Op::Eq => format!("{left} = {constant}"),
-        Op::Ne => format!("{left} <> {constant}"),
-        Op::Gt => format!("{left} > {constant}"),
-        Op::Ge => format!("{left} >= {constant}"),
-        Op::Lt => format!("{left} < {constant}"),
-        Op::Le => format!("{left} <= {constant}"),
-        Op::Co | Op::Sw | Op::Ew if empty => format!("{left} IS NOT NULL"),
-        Op::Co => format!("instr({left}, {constant}) > 0"),
-        Op::Sw => format!("substr({left}, 1, length({constant})) = {constant}"),
-        Op::Ew => format!("substr({left}, -length({constant})) = {constant}"),
+        CompareOp::Eq => format!("{left} = {constant}"),
+        CompareOp::Ne => format!("{left} <> {constant}"),
+        CompareOp::Gt => format!("{left} > {constant}"),
+        CompareOp::Ge => format!("{left} >= {constant}"),
+        CompareOp::Lt => format!("{left} < {constant}"),
+        CompareOp::Le => format!("{left} <= {constant}"),
+        CompareOp::Co | CompareOp::Sw | CompareOp::Ew if empty => format!("{left} IS NOT NULL"),
+        CompareOp::Co => format!("instr({left}, {constant}) > 0"),
+        CompareOp::Sw => format!("substr({left}, 1, length({constant})) = {constant}"),
+        CompareOp::Ew => format!("substr({left}, -length({constant})) = {constant}"),
     }
 }
 

@@ -80,7 +80,7 @@ fn ids_piece(ids: &mut &[&str]) -> Option<String> {
 
 /// Returns the integers that a statement yields as one JSON array.
 fn keys_of(sql: &dyn Sql, text: &str, params: &[Param<'_>]) -> Result<Vec<i64>> {
-    first_row(sql, text, params)?.map_or(Ok(Vec::new()), |mut row| json::own(&row.text()?))
+    first_row(sql, text, params)?.map_or(Ok(Vec::new()), |mut row| json::read_own(&row.text()?))
 }
 
 fn keys_text(keys: &[i64]) -> Result<String> {
@@ -118,7 +118,7 @@ pub fn ids_page(sql: &dyn Sql, group: i64, after: i64) -> Result<Option<IdsPage>
     let Some(mut row) = first_row(sql, text, &[group.into(), after.into(), MEMBERS_A_ROW.into()])? else {
         return Ok(None);
     };
-    let page = IdsPage { keys: json::own(&row.text()?)?, ids: row.text()? };
+    let page = IdsPage { keys: json::read_own(&row.text()?)?, ids: row.text()? };
     Ok((!page.keys.is_empty()).then_some(page))
 }
 
@@ -142,7 +142,7 @@ pub fn member_ids(sql: &dyn Sql, group: i64, after: i64, count: i64) -> Result<(
                 WHERE m.group_key = ? AND m.user_key > ? ORDER BY m.user_key LIMIT ?)";
     let row = first_row(sql, text, &[group.into(), after.into(), count.into()])?;
     let mut row = row.ok_or_else(|| Error::internal("an aggregate without a row"))?;
-    let ids: Vec<String> = json::own(&row.text()?)?;
+    let ids: Vec<String> = json::read_own(&row.text()?)?;
     Ok((ids, row.optional_integer()?))
 }
 

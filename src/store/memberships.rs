@@ -22,7 +22,7 @@ pub fn some_groups(sql: &dyn Sql, user: i64, count: i64) -> Result<Vec<i64>> {
     let text = "SELECT json_group_array(group_key) FROM (SELECT group_key FROM members WHERE user_key = ? \
                 AND group_key NOT IN (SELECT key FROM groups WHERE gone = 1) ORDER BY group_key DESC LIMIT ?)";
     let row = first_row(sql, text, &[user.into(), count.into()])?;
-    row.map_or(Ok(Vec::new()), |mut row| json::own(&row.text()?))
+    row.map_or(Ok(Vec::new()), |mut row| json::read_own(&row.text()?))
 }
 
 /// Removes a user from some groups, whose versions rise. Their `seq` stays: the change is the user's.
@@ -44,7 +44,7 @@ pub fn clear_memberships(sql: &dyn Sql, user: i64) -> Result<()> {
 pub fn group_ids(sql: &dyn Sql, groups: &[i64]) -> Result<Vec<String>> {
     let text = "SELECT json_group_array(g.id) FROM json_each(?) j CROSS JOIN groups g ON g.key = j.value";
     let row = first_row(sql, text, &[keys_text(groups)?.as_str().into()])?;
-    row.map_or(Ok(Vec::new()), |mut row| json::own(&row.text()?))
+    row.map_or(Ok(Vec::new()), |mut row| json::read_own(&row.text()?))
 }
 
 /// Writes the known part of the change that tells which groups a user left: [`super::changes::append_changes`] writes the rest.

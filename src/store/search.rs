@@ -93,7 +93,7 @@ fn read_record(mut row: Row) -> Result<ResourceRow> {
         place: row.text()?,
         stored: Stored {
             id: row.text()?,
-            doc: json::raw(row.text()?)?,
+            doc: json::raw_of_text(row.text()?)?,
             version: row.integer()?,
             created: Timestamp(row.integer()?),
             modified: Timestamp(row.integer()?),

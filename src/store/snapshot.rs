@@ -55,7 +55,7 @@ impl SnapshotRow {
             version: self.version,
             created: self.created.into(),
             modified: self.modified.into(),
-            attributes: json::own(&self.attributes)?,
+            attributes: json::read_own(&self.attributes)?,
         })
     }
 }
@@ -94,7 +94,7 @@ pub fn memberships_page(sql: &dyn Sql, (group, user): (i64, i64), count: i64) ->
             let (id, users) = (row.text()?, row.text()?);
             // A gone group keeps its members until a job has removed them; nothing of that is shown.
             let line = match !gone && users != "[]" {
-                true => Some(SnapshotLine::Members(Membership { id: &id, users: json::own(&users)? }).text()?),
+                true => Some(SnapshotLine::Members(Membership { id: &id, users: json::read_own(&users)? }).text()?),
                 false => None,
             };
             Ok(Crew { last, count, line })

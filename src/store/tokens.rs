@@ -60,7 +60,7 @@ fn read_token(mut row: Row) -> Result<StoredToken> {
     let scope: Option<Scope> = row.optional_text()?.map(|text| read_word(&text)).transpose()?;
     let created = Timestamp(row.integer()?);
     let expires_at = row.optional_integer()?.map(Timestamp);
-    let address_ranges = row.optional_text()?.map(|text| json::own(&text)).transpose()?.unwrap_or_default();
+    let address_ranges = row.optional_text()?.map(|text| json::read_own(&text)).transpose()?.unwrap_or_default();
     let minted_by = row.optional_text()?;
     let (revoked, last_used) = (row.optional_integer()?.map(Timestamp), row.optional_integer()?.map(Timestamp));
     let settings = TokenSettings { name, kind, dialect, scope, expires_at, address_ranges };
@@ -70,7 +70,7 @@ fn read_token(mut row: Row) -> Result<StoredToken> {
 
 /// Reads an enumeration's name, as serde spells it.
 fn read_word<T: for<'a> Deserialize<'a>>(text: &str) -> Result<T> {
-    json::own(&format!("\"{text}\""))
+    json::read_own(&format!("\"{text}\""))
 }
 
 /// Writes what [`read_word`] reads.

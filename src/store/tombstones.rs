@@ -90,7 +90,7 @@ fn last_place(sql: &dyn Sql, text: &str, params: &[Param<'_>]) -> Result<(i64, S
 }
 
 fn stored_count(sql: &dyn Sql) -> Result<Counted> {
-    settings::get_setting(sql, COUNT)?.map_or(Ok(Counted::default()), |text| json::own(&text))
+    settings::get_setting(sql, COUNT)?.map_or(Ok(Counted::default()), |text| json::read_own(&text))
 }
 
 fn save_count(sql: &dyn Sql, counted: &Counted) -> Result<()> {

@@ -176,8 +176,8 @@ fn what_was_stored_before_stays_with_one_note() {
 
 /// How many rules a resource breaks.
 fn broken(server: &Native, attributes: &Map<String, Value>) -> Vec<String> {
-    let mut broken = constraints::missing(&server.types.user, None, attributes, 100);
-    broken.extend(limits::check(&Map::new(), attributes).err().map(|error| error.detail));
+    let mut broken = constraints::missing_required(&server.types.user, None, attributes, 100);
+    broken.extend(limits::check_changed(&Map::new(), attributes).err().map(|error| error.detail));
     broken
 }
 

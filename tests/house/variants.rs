@@ -13,7 +13,7 @@ use scim_edge::directory::scim::{Command, GroupOperation, Members};
 use scim_edge::error::{Error, Kind};
 use scim_edge::scim::etag::Tags;
 use scim_edge::scim::filter::{self, Filter};
-use scim_edge::scim::patch::{Missing, Op};
+use scim_edge::scim::patch::{MissingTarget, PatchOp};
 use scim_edge::scim::schema::Kinds;
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -161,16 +161,16 @@ pinned! {
         Filter::Compare { .. } => r#"{"cmp":{"target":{"name":"active"},"op":"eq","value":{"boolean":true}}}"#,
         Filter::Has { .. } => r#"{"has":{"target":{"name":"schemas"},"filter":{"cmp":{"target":{"name":""},"op":"eq","value":{"exact":"x"}}}}}"#,
     }
-    comparison: filter::Op {
-        filter::Op::Eq => r#""eq""#,
-        filter::Op::Ne => r#""ne""#,
-        filter::Op::Co => r#""co""#,
-        filter::Op::Sw => r#""sw""#,
-        filter::Op::Ew => r#""ew""#,
-        filter::Op::Gt => r#""gt""#,
-        filter::Op::Ge => r#""ge""#,
-        filter::Op::Lt => r#""lt""#,
-        filter::Op::Le => r#""le""#,
+    comparison: filter::CompareOp {
+        filter::CompareOp::Eq => r#""eq""#,
+        filter::CompareOp::Ne => r#""ne""#,
+        filter::CompareOp::Co => r#""co""#,
+        filter::CompareOp::Sw => r#""sw""#,
+        filter::CompareOp::Ew => r#""ew""#,
+        filter::CompareOp::Gt => r#""gt""#,
+        filter::CompareOp::Ge => r#""ge""#,
+        filter::CompareOp::Lt => r#""lt""#,
+        filter::CompareOp::Le => r#""le""#,
     }
     value: filter::Value {
         filter::Value::Exact(_) => r#"{"exact":"x"}"#,
@@ -179,14 +179,14 @@ pinned! {
         filter::Value::Boolean(_) => r#"{"boolean":true}"#,
         filter::Value::Instant { .. } => r#"{"instant":{"text":"2026-11-24T09:30:00Z","ms":1795512600000}}"#,
     }
-    patch: Op {
-        Op::Add => r#""add""#,
-        Op::Remove => r#""remove""#,
-        Op::Replace => r#""replace""#,
+    patch: PatchOp {
+        PatchOp::Add => r#""add""#,
+        PatchOp::Remove => r#""remove""#,
+        PatchOp::Replace => r#""replace""#,
     }
-    missing: Missing {
-        Missing::Refuse => r#""refuse""#,
-        Missing::Make => r#""make""#,
+    missing: MissingTarget {
+        MissingTarget::Refuse => r#""refuse""#,
+        MissingTarget::Make => r#""make""#,
     }
     answer: Answer {
         Answer::Created(_) => r#"{"created":{"id":"u","doc":{"userName":"a"},"version":1,"created":5,"modified":6,"groups":[{"id":"g","display":"G"}]}}"#,

@@ -33,11 +33,11 @@ fn sql_finds_what_the_evaluator_finds() {
             let kinds = if random.one_in(8) { Kinds::Groups } else { Kinds::Users };
             let resources = if kinds == Kinds::Users { &users } else { &groups };
             let text = cells.filter(&mut random, &types, kinds, resources.len());
-            let filter = filter::parse(&text, Forms::Strict).unwrap().resolve(types.of(kinds), Forms::Strict);
+            let filter = filter::parse(&text, Forms::Strict).unwrap().resolve(types.of_kind(kinds), Forms::Strict);
             let filter = filter.unwrap_or_else(|error| panic!("{text}: {error}"));
             let wanted: BTreeSet<i64> =
                 resources.iter().filter(|(_, resource)| filter.matches(resource)).map(|(key, _)| *key).collect();
-            let condition = compile(&filter, kinds, types.of(kinds), BASE, true);
+            let condition = compile(&filter, kinds, types.of_kind(kinds), BASE, true);
             let mut found = keys(&server, kinds, &condition);
             if !condition.exact {
                 assert!(found.is_superset(&wanted), "{text}\n{}", condition.text);
@@ -92,7 +92,7 @@ fn whole(server: &Native, kinds: Kinds) -> Whole {
 }
 
 fn resolved(text: &str, kinds: Kinds, types: &Types) -> Filter {
-    filter::parse(text, Forms::Lenient).unwrap().resolve(types.of(kinds), Forms::Lenient).unwrap()
+    filter::parse(text, Forms::Lenient).unwrap().resolve(types.of_kind(kinds), Forms::Lenient).unwrap()
 }
 
 /// The look-ups that providers make, each answered from an index and never by going through the rows.
@@ -114,7 +114,7 @@ fn look_ups_use_indexes() {
     ] {
         let filter = resolved(text, kinds, &types);
         assert!(look_up(&filter, kinds).is_some(), "{text}");
-        let condition = compile(&filter, kinds, types.of(kinds), BASE, true);
+        let condition = compile(&filter, kinds, types.of_kind(kinds), BASE, true);
         let plan = plan(&server, kinds, &condition);
         println!("{}\n  {}", text.get(..60).unwrap_or(text), plan.replace('\n', "\n  "));
         assert!(indexes.iter().all(|index| plan.contains(index)), "{text}: {plan}");

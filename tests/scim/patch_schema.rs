@@ -58,9 +58,9 @@ fn patched(before: &Value, operations: &Value) -> Result<Value> {
     let Command::PatchUser { operations, .. } = ingested.command else { panic!("{:?}", ingested.command) };
     let stored: Map<String, Value> = serde_json::from_value(json!({"userName": "a", URN: before})).unwrap();
     let mut after = stored.clone();
-    patch::apply(&types.user, &mut after, &operations.iter().collect::<Vec<_>>(), &Budget::new())?;
+    patch::apply_operations(&types.user, &mut after, &operations.iter().collect::<Vec<_>>(), &Budget::new())?;
     constraints::check_immutable(&types.user, &stored, &after)?;
-    if let Some(path) = constraints::missing(&types.user, Some(&stored), &after, 1).into_iter().next() {
+    if let Some(path) = constraints::missing_required(&types.user, Some(&stored), &after, 1).into_iter().next() {
         return Err(Error::new(Code::AttributeMissing, path));
     }
     Ok(after.remove(URN).unwrap_or_default())

@@ -2,7 +2,7 @@
 
 use super::directory::{BADGE, DATA, DATES, ENTERPRISE, NUMBERS, TEXTS};
 use super::random::Random;
-use scim_edge::scim::filter::Op;
+use scim_edge::scim::filter::CompareOp;
 use scim_edge::scim::schema::{Attribute, Kinds, Type, Types};
 use std::collections::BTreeMap;
 
@@ -34,12 +34,12 @@ impl Leaf {
     }
 
     fn operators(&self) -> Vec<&'static str> {
-        let possible = |op: &Op| match op {
-            Op::Eq | Op::Ne => true,
-            Op::Co | Op::Sw | Op::Ew => matches!(self.kind, Type::String | Type::Reference),
+        let possible = |op: &CompareOp| match op {
+            CompareOp::Eq | CompareOp::Ne => true,
+            CompareOp::Co | CompareOp::Sw | CompareOp::Ew => matches!(self.kind, Type::String | Type::Reference),
             _ => !matches!(self.kind, Type::Boolean | Type::Binary),
         };
-        Op::ALL.iter().filter(|op| possible(op)).map(|op| op.name()).chain(["pr"]).collect()
+        CompareOp::ALL.iter().filter(|op| possible(op)).map(|op| op.name()).chain(["pr"]).collect()
     }
 
     fn text(&self, random: &mut Random, op: &str) -> String {
@@ -138,7 +138,7 @@ impl Cells {
 }
 
 fn leaves(types: &Types, kinds: Kinds) -> Vec<Leaf> {
-    let kind = types.of(kinds);
+    let kind = types.of_kind(kinds);
     let mut leaves = Vec::new();
     let names = match kinds {
         Kinds::Users => &[

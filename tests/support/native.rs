@@ -263,7 +263,7 @@ impl Native {
             match (self.object(call).outcome, &route) {
                 (Ok(answer), _) if !render::is_for_the_edge(&answer) => return self.rendered(answer, &rendering),
                 (Ok(Answer::Stale { generation, schemas }), _) => {
-                    self.types = Rc::new(Types::read(generation, schemas.get()).unwrap());
+                    self.types = Rc::new(Types::read_registered(generation, schemas.get()).unwrap());
                 }
                 (Ok(Answer::Allowed), Ok(route)) => {
                     return render::answer_discovery(route, &query, BASE, &types)
@@ -328,7 +328,7 @@ impl Native {
             let call = Call { precondition, repairs, notes, ..self.made(Actor::Root, Ask::Preview(command)) };
             match self.send_call(call).outcome? {
                 Answer::Stale { generation, schemas } => {
-                    self.types = Rc::new(Types::read(generation, schemas.get()).unwrap());
+                    self.types = Rc::new(Types::read_registered(generation, schemas.get()).unwrap());
                 }
                 answer => return preview.answer(answer, shown, id, BASE, &types),
             }

@@ -5,7 +5,7 @@
 use crate::directory::admin::{GRACE_DEFAULT, GRACE_MAX};
 use crate::directory::residency::HINTS;
 use crate::id::NUMBER_MAX;
-use crate::scim::schema::document::{ATTRIBUTES_MAX, Words, words};
+use crate::scim::schema::document::{ATTRIBUTES_MAX, Words, known_words};
 use schemars::{JsonSchema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 
@@ -31,11 +31,11 @@ macro_rules! word {
 
 word! {
     /// An attribute's data type.
-    AttributeType => words(Words::Type);
+    AttributeType => known_words(Words::Type);
     /// The rule for changes of an attribute.
-    AttributeMutability => words(Words::Mutability);
+    AttributeMutability => known_words(Words::Mutability);
     /// When an attribute is part of an answer.
-    AttributeReturned => words(Words::Returned);
+    AttributeReturned => known_words(Words::Returned);
     /// Where an object is made.
     LocationHint => HINTS.to_vec();
 }

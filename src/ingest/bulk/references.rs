@@ -1,7 +1,7 @@
 //! The places in the data of a Bulk operation where a reference to another one may stand (RFC 7644 section 3.7.2): the
 //! attributes that refer to resources. A `userName` that reads `bulkId:x` is a name like any other.
 
-use crate::scim::json::{Checked, Shape, Step};
+use crate::scim::json::{Checked, JsonShape, PathStep};
 use crate::scim::schema::{Attribute, ResourceType, Type};
 use crate::scim::unregistered;
 use std::borrow::Cow;
@@ -37,37 +37,37 @@ impl<'a> Places<'a> {
     }
 
     /// Returns the meaning of the text at that place.
-    pub(super) fn place_of(&self, steps: &[Step]) -> ReferencePlace {
+    pub(super) fn place_of(&self, steps: &[PathStep]) -> ReferencePlace {
         let Some(paths) = &self.paths else { return self.place_inside(steps) };
         // The text stands in the list of operations, which may be the whole body, in one in place of a list, or in one
         // that is the body.
         let (number, steps) = match steps {
-            [Step::Element(number), rest @ ..] => (*number, rest),
-            [Step::Name(name), Step::Element(number), rest @ ..] if name.eq_ignore_ascii_case("Operations") => {
+            [PathStep::Element(number), rest @ ..] => (*number, rest),
+            [PathStep::Name(name), PathStep::Element(number), rest @ ..] if name.eq_ignore_ascii_case("Operations") => {
                 (*number, rest)
             }
-            [Step::Name(name), rest @ ..] if name.eq_ignore_ascii_case("Operations") => (0, rest),
+            [PathStep::Name(name), rest @ ..] if name.eq_ignore_ascii_case("Operations") => (0, rest),
             rest => (0, rest),
         };
         let path = paths.get(number).and_then(Option::as_deref);
         let path_refers = path.is_some_and(|path| self.refers_by_path(path));
         match steps {
-            [Step::Name(name)] if name.eq_ignore_ascii_case("path") && path_refers => ReferencePlace::Path,
-            [Step::Name(name), ..] if name.eq_ignore_ascii_case("value") && path_refers => ReferencePlace::Value,
-            [Step::Name(name), rest @ ..] if name.eq_ignore_ascii_case("value") => self.place_inside(rest),
+            [PathStep::Name(name)] if name.eq_ignore_ascii_case("path") && path_refers => ReferencePlace::Path,
+            [PathStep::Name(name), ..] if name.eq_ignore_ascii_case("value") && path_refers => ReferencePlace::Value,
+            [PathStep::Name(name), rest @ ..] if name.eq_ignore_ascii_case("value") => self.place_inside(rest),
             _ => ReferencePlace::None,
         }
     }
 
-    fn place_inside(&self, steps: &[Step]) -> ReferencePlace {
+    fn place_inside(&self, steps: &[PathStep]) -> ReferencePlace {
         // The `id` in a body may be a reference to the operation that makes the resource.
-        if matches!(steps, [Step::Name(name)] if name.eq_ignore_ascii_case("id")) {
+        if matches!(steps, [PathStep::Name(name)] if name.eq_ignore_ascii_case("id")) {
             return ReferencePlace::Value;
         }
         // A reference may stand at any depth below such an attribute: `members[0].value` as well as `manager.value`.
         let refers = steps.iter().any(|step| match step {
-            Step::Name(name) => name.eq_ignore_ascii_case("$ref") || self.refers_by_path(name),
-            Step::Element(_) => false,
+            PathStep::Name(name) => name.eq_ignore_ascii_case("$ref") || self.refers_by_path(name),
+            PathStep::Element(_) => false,
         });
         if refers { ReferencePlace::Value } else { ReferencePlace::None }
     }
@@ -98,7 +98,7 @@ fn operation_paths(data: Checked<'_>) -> Vec<Option<Cow<'_, str>>> {
     }
     let operations = data.object().and_then(|body| body.get("Operations"));
     match operations {
-        Some(list) if list.shape() == Shape::Array => {
+        Some(list) if list.shape() == JsonShape::Array => {
             list.elements().unwrap_or_default().into_iter().map(path).collect()
         }
         Some(one) => vec![path(one)],
@@ -117,13 +117,13 @@ mod tests {
         let text = data.to_string();
         let places = Places::new(kind, Checked::new(&text), patches);
         let mut found = Vec::new();
-        let mut look = |steps: &[Step], text: &str| {
+        let mut look = |steps: &[PathStep], text: &str| {
             if places.place_of(steps) != ReferencePlace::None {
                 found.push(text.to_owned());
             }
             None
         };
-        crate::scim::json::rewritten(Checked::new(&text), &mut look).unwrap_or_default();
+        crate::scim::json::rewrite_texts(Checked::new(&text), &mut look).unwrap_or_default();
         found.sort();
         found
     }

@@ -2,13 +2,13 @@
 
 use super::super::Reading;
 use super::super::members::{self, MembersValue};
-use super::{Op, ResolvedOperation};
+use super::{PatchOp, ResolvedOperation};
 use crate::dialect::Repair;
 use crate::directory::scim::GroupOperation;
 use crate::error::{Code, Error, Result};
 use crate::id::MemberId;
 use crate::scim::filter::Filter;
-use crate::scim::json::Shape;
+use crate::scim::json::JsonShape;
 use crate::scim::member;
 use crate::scim::schema::ResourceType;
 
@@ -26,39 +26,39 @@ pub(super) fn member_steps(
     }
     // One member in the place of a list is a repair, except that RFC 7644 section 3.5.2.1 shows it for `rfc` too.
     let said = match value.shape() {
-        Shape::Object if !reading.runs_repairs() => members::read_lone_member(kind, value, reading)?,
+        JsonShape::Object if !reading.runs_repairs() => members::read_lone_member(kind, value, reading)?,
         _ => members::read_members(kind, value, reading)?,
     };
     if let Some(filter) = path.filter {
         return filtered_operations(op, filter, &said, group, reading);
     }
     Ok(match (op, &said) {
-        (Op::Add, MembersValue::Null) => Vec::new(),
-        (Op::Add, said) => vec![GroupOperation::AddMembers(said.ids_to_add(group)?)],
-        (Op::Replace, MembersValue::Null) => vec![GroupOperation::ReplaceMembers(Vec::new())],
-        (Op::Replace, said) => vec![GroupOperation::ReplaceMembers(said.ids_to_add(group)?)],
+        (PatchOp::Add, MembersValue::Null) => Vec::new(),
+        (PatchOp::Add, said) => vec![GroupOperation::AddMembers(said.ids_to_add(group)?)],
+        (PatchOp::Replace, MembersValue::Null) => vec![GroupOperation::ReplaceMembers(Vec::new())],
+        (PatchOp::Replace, said) => vec![GroupOperation::ReplaceMembers(said.ids_to_add(group)?)],
         // Without a value all members are removed (RFC 7644 section 3.5.2.2); with a list only those, with an empty one
         // none.
-        (Op::Remove, said)
+        (PatchOp::Remove, said)
             if !matches!(said, MembersValue::Null) && reading.repairs.note_need(Repair::RemoveMembersByValue) =>
         {
             vec![GroupOperation::RemoveMembers(said.ids_to_remove()?)]
         }
-        (Op::Remove, _) => vec![GroupOperation::ReplaceMembers(Vec::new())],
+        (PatchOp::Remove, _) => vec![GroupOperation::ReplaceMembers(Vec::new())],
     })
 }
 
 /// Reads an operation on the members that a filter matches. If the filter names them, they are found here.
 fn filtered_operations(
-    op: Op,
+    op: PatchOp,
     filter: Filter,
     said: &MembersValue<'_>,
     group: &str,
     reading: &mut Reading,
 ) -> Result<Vec<GroupOperation>> {
-    let filter = member::filter(filter)?;
+    let filter = member::prepare_filter(filter)?;
     let named: Option<Vec<MemberId>> =
-        member::named(&filter).map(|ids| ids.into_iter().filter_map(MemberId::parse).collect());
+        member::named_ids(&filter).map(|ids| ids.into_iter().filter_map(MemberId::parse).collect());
     // Ids that the filter names are rows to delete; any other filter is judged by the object.
     let removal = || match &named {
         Some(ids) => GroupOperation::RemoveMembers(ids.clone()),
@@ -66,17 +66,17 @@ fn filtered_operations(
     };
     match (op, &named) {
         // A removal succeeds if the member is already gone (RFC 7644 section 3.5.2.2).
-        (Op::Remove, _) => Ok(vec![removal()]),
+        (PatchOp::Remove, _) => Ok(vec![removal()]),
         // The oldest Azure AD syntax: the filter names the members to add, the value is "[]" or {}.
-        (Op::Add, Some(ids)) if reading.runs_repairs() && reading.repairs.note_need(Repair::MemberInFilter) => {
+        (PatchOp::Add, Some(ids)) if reading.runs_repairs() && reading.repairs.note_need(Repair::MemberInFilter) => {
             Ok(vec![GroupOperation::AddMembers(ids.clone())])
         }
-        (Op::Add, _) => {
+        (PatchOp::Add, _) => {
             let detail = "The sub-attributes of a member are immutable: add and remove members by the path members, \
                           each by its value.";
             Err(Error::new(Code::ImmutableMember, detail))
         }
-        (Op::Replace, _) => {
+        (PatchOp::Replace, _) => {
             let members = match said {
                 MembersValue::Null if reading.runs_repairs() => named.clone().unwrap_or_default(),
                 MembersValue::Null => Vec::new(),

@@ -7,9 +7,9 @@ use super::{PatchEnvelope, ResolvedOperation, too_many};
 use crate::dialect::{self, Repair};
 use crate::error::{Code, Error, Result, cut};
 use crate::scim::filter::Forms;
-use crate::scim::guided::Wanted;
+use crate::scim::guided::JsonInText;
 use crate::scim::json::{Checked, Object, Texts};
-use crate::scim::patch::{OPERATIONS_MAX, Op, PATH_SHOWN, about_path};
+use crate::scim::patch::{OPERATIONS_MAX, PATH_SHOWN, PatchOp, about_path};
 use crate::scim::path::{self, ResolveError};
 use crate::scim::schema::ResourceType;
 use crate::scim::unregistered::{self, Unresolved};
@@ -36,7 +36,7 @@ pub(super) fn resolve_paths<'b>(
         Paths { kind, id, reading, texts, from_text: false, partial, sent, unresolved, number: None, read: 0 };
     match envelope {
         PatchEnvelope::Changed(values) => {
-            paths.read_keys(Op::Replace, values.iter().filter(|(_, value)| !value.is_null()))?
+            paths.read_keys(PatchOp::Replace, values.iter().filter(|(_, value)| !value.is_null()))?
         }
         PatchEnvelope::Operations(items) => {
             for (number, item) in (1..).zip(items) {
@@ -122,8 +122,8 @@ impl<'b> Paths<'_, 'b> {
         // Step 2: the value, which only a removal may omit.
         let value = match (op, item.get("value")) {
             (_, Some(value)) => value,
-            (Op::Remove, None) => Checked::NULL,
-            (Op::Add | Op::Replace, None) => {
+            (PatchOp::Remove, None) => Checked::NULL,
+            (PatchOp::Add | PatchOp::Replace, None) => {
                 let detail = format!("Operation {number} has no value. Only a remove may omit it.");
                 return Err(Error::new(Code::OperationValueMissing, detail));
             }
@@ -138,7 +138,7 @@ impl<'b> Paths<'_, 'b> {
                 placed.map_err(|error| about_path(error, Some(number), &shown))
             }
             // RFC 7644 section 3.5.2.2: "If "path" is unspecified, the operation fails with ... noTarget."
-            (None, _) if op == Op::Remove => {
+            (None, _) if op == PatchOp::Remove => {
                 let detail = format!("Operation {number} is a remove without a path. Name in path what to remove.");
                 Err(Error::new(Code::PathMissing, detail))
             }
@@ -167,7 +167,8 @@ impl<'b> Paths<'_, 'b> {
         if self.from_text || !self.reading.runs_repairs() || !Repair::JsonInText.is_on() {
             return Ok(None);
         }
-        let Some(inner) = self.reading.texts.read(value, Wanted::Object, |name| knows(self.kind, name))? else {
+        let Some(inner) = self.reading.texts.json_in_text(value, JsonInText::Object, |name| knows(self.kind, name))?
+        else {
             return Ok(None);
         };
         // The parsed text must live as long as the body, since operations point into it.
@@ -191,7 +192,7 @@ impl<'b> Paths<'_, 'b> {
     }
 
     /// Reads values under the names of their attributes.
-    fn read_keys<'k>(&mut self, op: Op, mut values: impl Iterator<Item = (&'k str, Checked<'b>)>) -> Result<()> {
+    fn read_keys<'k>(&mut self, op: PatchOp, mut values: impl Iterator<Item = (&'k str, Checked<'b>)>) -> Result<()> {
         values.try_for_each(|(key, value)| {
             // Decided by the first letters alone: a value may have thousands of keys that no path begins with.
             if self.reading.runs_repairs() && !self.kind.may_name(key) {
@@ -205,7 +206,7 @@ impl<'b> Paths<'_, 'b> {
     /// Resolves one path, which may be a key of a value: dotted and URN-qualified keys are paths too. An unknown one is
     /// skipped and noted, because a refusal would block all other values that the provider sends with it; the dialect
     /// `rfc` refuses it.
-    fn resolve_path(&mut self, op: Op, text: String, value: Checked<'b>, written: Written) -> Result<()> {
+    fn resolve_path(&mut self, op: PatchOp, text: String, value: Checked<'b>, written: Written) -> Result<()> {
         // Operations on members are joined, and each is little work; the keys of a value are counted as they are looked
         // up.
         self.read += usize::from(written == Written::AsPath && !text.eq_ignore_ascii_case("members"));
@@ -219,8 +220,11 @@ impl<'b> Paths<'_, 'b> {
             return self.read_schema_object(op, &self.kind.schema.id, value);
         }
         if self.reading.runs_repairs() && unregistered::is_unregistered(self.kind, text.trim()) {
-            let value =
-                if op == Op::Remove && value.is_null() { Value::Null } else { self.reading.guide.whole(value)? };
+            let value = if op == PatchOp::Remove && value.is_null() {
+                Value::Null
+            } else {
+                self.reading.guide.build_whole(value)?
+            };
             self.unresolved.push(Unresolved { op, path: text.trim().to_owned(), value, number: self.number });
             return Ok(());
         }
@@ -231,7 +235,7 @@ impl<'b> Paths<'_, 'b> {
     }
 
     /// Resolves one attribute in the object of a schema: its name is looked up there and nowhere else.
-    fn attribute_of(&mut self, urn: &str, op: Op, key: &str, value: Checked<'b>) -> Result<()> {
+    fn attribute_of(&mut self, urn: &str, op: PatchOp, key: &str, value: Checked<'b>) -> Result<()> {
         self.reading.guide.look_up()?;
         let text = format!("{urn}:{key}");
         let resolved = dialect::read_in_forms(self.reading.forms, &mut self.reading.repairs, |forms| {
@@ -241,8 +245,8 @@ impl<'b> Paths<'_, 'b> {
     }
 
     /// Resolves the attributes of one schema, in an object under its URN.
-    fn read_schema_object(&mut self, op: Op, urn: &str, value: Checked<'b>) -> Result<()> {
-        if op == Op::Remove {
+    fn read_schema_object(&mut self, op: PatchOp, urn: &str, value: Checked<'b>) -> Result<()> {
+        if op == PatchOp::Remove {
             let detail =
                 format!("{urn} is the whole {}. Name the attribute to remove, or DELETE the resource.", self.kind.name);
             return Err(Error::new(Code::PathWholeResource, detail));
@@ -265,7 +269,7 @@ impl<'b> Paths<'_, 'b> {
             None => {
                 // Only the object can tell whether just that is stored, from before the schema was registered.
                 let is_extension = self.kind.extension(urn).is_some() && self.unresolved.len() < FROM_BEFORE_MAX;
-                if let Some(value) = is_extension.then(|| self.reading.guide.again(value)).flatten() {
+                if let Some(value) = is_extension.then(|| self.reading.guide.build_again(value)).flatten() {
                     self.unresolved.push(Unresolved { op, path: urn.to_owned(), value, number: self.number });
                     return Ok(());
                 }

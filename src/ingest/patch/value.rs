@@ -1,7 +1,7 @@
 //! The value of one operation: its shape follows from the target of its path.
 
 use super::super::{Reading, echo};
-use super::{Missing, Op, Operation, ResolvedOperation};
+use super::{MissingTarget, Operation, PatchOp, ResolvedOperation};
 use crate::dialect::{self, Repair};
 use crate::error::{Code, Error, Result, quoted};
 use crate::scim::echo::Echo;
@@ -9,7 +9,7 @@ use crate::scim::json::{self, Checked};
 use crate::scim::names;
 use crate::scim::patch::removal_unclear;
 use crate::scim::path::Resolved;
-use crate::scim::resource::{canonical, is_kept, is_unassigned, name_unknown, single};
+use crate::scim::resource::{canonical_single, canonical_value, is_kept, is_unassigned, name_unknown};
 use crate::scim::schema::{Attribute, ResourceType, Type};
 use serde_json::{Map, Value, json};
 
@@ -20,11 +20,11 @@ pub(super) fn to_operation(
     reading: &mut Reading,
 ) -> Result<Option<Operation>> {
     let makes = reading.runs_repairs() && Repair::CreateMissingElement.is_on();
-    let missing = if makes { Missing::Make } else { Missing::Refuse };
+    let missing = if makes { MissingTarget::Make } else { MissingTarget::Refuse };
     let ResolvedOperation { op, path, value, .. } = sent;
     let mut is_list = false;
     let mut echoes = Vec::new();
-    let value = match path.attributes(kind) {
+    let value = match path.definitions_in(kind) {
         // The removal of a whole extension.
         None => Value::Null,
         Some((attribute, sub)) => {
@@ -33,11 +33,11 @@ pub(super) fn to_operation(
             let target = sub.unwrap_or(attribute);
             is_list = target.multi && !element;
             // Only a list of values to remove says more than the path.
-            let says_more = op != Op::Remove || is_list;
+            let says_more = op != PatchOp::Remove || is_list;
             // Adding no value has no effect; in the RFC's words `null` is the state of having no value.
             if says_more
                 && value.is_null()
-                && op == Op::Add
+                && op == PatchOp::Add
                 && reading.runs_repairs()
                 && reading.repairs.note_need(Repair::NullAsAbsent)
             {
@@ -45,7 +45,7 @@ pub(super) fn to_operation(
             }
             match says_more {
                 false => Value::Null,
-                true if is_list && op == Op::Remove => read_removed_values(target, &path, value, reading)?,
+                true if is_list && op == PatchOp::Remove => read_removed_values(target, &path, value, reading)?,
                 // Below chosen elements the object cannot tell which stored value would be the same, so nothing is an
                 // echo.
                 true if sub.is_some() && attribute.multi || path.filter.is_some() => {
@@ -68,13 +68,13 @@ pub(super) fn to_operation(
         reading.add_note("The attribute active can be set, not removed; it was kept.".to_owned());
         return Ok(None);
     }
-    if path.target.urn.is_none() && path.target.name == names::attribute(kind) {
+    if path.target.urn.is_none() && path.target.name == names::name_attribute(kind) {
         reading.note_outer_blanks(Some(&value));
     }
     let op = match (op, &value) {
         // The repairs left no value: to several values none is added; a single value is assigned none.
-        (Op::Add, Value::Null) if reading.runs_repairs() && is_list => return Ok(None),
-        (Op::Add, Value::Null) if reading.runs_repairs() => Op::Replace,
+        (PatchOp::Add, Value::Null) if reading.runs_repairs() && is_list => return Ok(None),
+        (PatchOp::Add, Value::Null) if reading.runs_repairs() => PatchOp::Replace,
         (op, _) => op,
     };
     Ok(Some(Operation { op, path, value, missing, echoes }))
@@ -83,7 +83,7 @@ pub(super) fn to_operation(
 /// Reads the value of an addition or a replacement, and the parts of it that stay if they are stored as they were sent. If
 /// nothing of it could be read, all of it is in the second.
 fn or_stored(
-    op: Op,
+    op: PatchOp,
     target: &Attribute,
     path: &Resolved,
     text: Checked<'_>,
@@ -115,7 +115,7 @@ fn or_stored(
 
 /// Reads the value of an addition or a replacement, and notes its unknown names.
 fn read_plain_value(
-    op: Op,
+    op: PatchOp,
     target: &Attribute,
     path: &Resolved,
     text: Checked<'_>,
@@ -130,7 +130,7 @@ fn read_plain_value(
 
 /// Reads the value of an addition or a replacement; the names in it that no schema knows are put into the second.
 fn value_of(
-    op: Op,
+    op: PatchOp,
     target: &Attribute,
     path: &Resolved,
     text: Checked<'_>,
@@ -151,10 +151,10 @@ fn read_all_values(
     text: Checked<'_>,
     (reading, unknown): (&mut Reading, &mut Vec<String>),
 ) -> Result<Value> {
-    let value = as_list(target, reading.guide.attribute(target, text)?, reading);
+    let value = as_list(target, reading.guide.build_attribute(target, text)?, reading);
     let value = if reading.runs_repairs() { dialect::mend_value(target, value, &mut reading.repairs) } else { value };
     let name = path.to_string();
-    let found = canonical(target, value, name.strip_suffix(&*target.name).unwrap_or_default(), unknown)?;
+    let found = canonical_value(target, value, name.strip_suffix(&*target.name).unwrap_or_default(), unknown)?;
     Ok(found.unwrap_or_default())
 }
 
@@ -167,12 +167,12 @@ fn read_removed_values(target: &Attribute, path: &Resolved, text: Checked<'_>, r
     if text.is_null() {
         return Ok(Value::Null);
     }
-    let value = as_list(target, reading.guide.removal(target, text)?, reading);
+    let value = as_list(target, reading.guide.build_removal(target, text)?, reading);
     let value =
         if reading.runs_repairs() { dialect::repaired_removal(target, value, &mut reading.repairs) } else { value };
     let name = path.to_string();
     let Value::Array(items) = value else {
-        let detail = format!("{name} must be an array, not {}. Nothing was changed.", json::name(&value));
+        let detail = format!("{name} must be an array, not {}. Nothing was changed.", json::kind_name(&value));
         return Err(Error::new(Code::WrongType, detail));
     };
     let is_value = |key: &str| key.eq_ignore_ascii_case("value");
@@ -188,7 +188,7 @@ fn read_removed_values(target: &Attribute, path: &Resolved, text: Checked<'_>, r
             return Err(unclear("has an empty value"));
         }
         let mut unknown = Vec::new();
-        let item = single(target, item, &name, &mut unknown)?;
+        let item = canonical_single(target, item, &name, &mut unknown)?;
         let item = item.ok_or_else(|| unclear("has no known sub-attribute"))?;
         if let Some(part) = unknown.first().filter(|_| item.get("value").is_none()) {
             return Err(unclear(&format!("has the unknown sub-attribute {}", quoted(part))));
@@ -211,23 +211,23 @@ fn as_list(target: &Attribute, value: Value, reading: &Reading) -> Value {
 /// Reads one value: a simple one, or an object that is merged into the stored one, with `null` for removed
 /// sub-attributes.
 fn read_single_value(
-    op: Op,
+    op: PatchOp,
     target: &Attribute,
     path: &Resolved,
     text: Checked<'_>,
     (reading, unknown): (&mut Reading, &mut Vec<String>),
 ) -> Result<Value> {
-    let value = reading.guide.element(target, text)?;
+    let value = reading.guide.build_element(target, text)?;
     let value = if reading.runs_repairs() { dialect::repaired_one(target, value, &mut reading.repairs) } else { value };
     let name = path.to_string();
     Ok(match value {
         Value::Object(map) if target.kind == Type::Complex => {
             // An `add` never removes (RFC 7644 section 3.5.2.1): an empty part of it is left out, except for the
             // dialect `rfc`.
-            let clears = op == Op::Replace || !reading.runs_repairs();
+            let clears = op == PatchOp::Replace || !reading.runs_repairs();
             read_object(target, map, clears, &name, unknown)?
         }
-        other => single(target, other, &name, unknown)?.unwrap_or_default(),
+        other => canonical_single(target, other, &name, unknown)?.unwrap_or_default(),
     })
 }
 
@@ -248,7 +248,7 @@ fn read_object(
         if !is_kept(sub) {
             continue;
         }
-        match canonical(sub, value, &prefix, unknown)? {
+        match canonical_value(sub, value, &prefix, unknown)? {
             Some(value) => object.insert(sub.name.to_string(), value),
             // `{"value": ""}` removes an attribute that is nothing but its value, such as the manager.
             None if sub.name == "value" && !target.multi => return Ok(Value::Null),

@@ -9,9 +9,9 @@ use crate::id::Timestamp;
 use crate::org::memory::Memory;
 use crate::org::provision::spelling;
 use crate::scim::json;
-use crate::scim::schema::document::{Document, REGISTERED_MAX};
+use crate::scim::schema::document::{REGISTERED_MAX, SchemaDocument};
 use crate::scim::schema::{ENTERPRISE, Types};
-use crate::scim::urn::after;
+use crate::scim::urn::rest_after;
 use crate::store::{Sql, schemas as store, transact};
 use serde_json::{Map, Value};
 use std::rc::Rc;
@@ -20,7 +20,7 @@ use std::rc::Rc;
 pub(crate) fn read_types(sql: &dyn Sql) -> Result<Types> {
     let mut types = match store::read_generation(sql)? {
         0 => Types::default(),
-        generation => Types::read(generation, &documents_text(sql)?)?,
+        generation => Types::read_registered(generation, &documents_text(sql)?)?,
     };
     types.spell_on_reading(spelling::is_due(sql)?);
     Ok(types)
@@ -28,7 +28,7 @@ pub(crate) fn read_types(sql: &dyn Sql) -> Result<Types> {
 
 /// Returns the answer for an edge that read a request under another generation.
 pub(crate) fn stale_answer(sql: &dyn Sql, types: &Types) -> Result<Answer> {
-    Ok(Answer::Stale { generation: types.generation, schemas: json::raw(documents_text(sql)?)? })
+    Ok(Answer::Stale { generation: types.generation, schemas: json::raw_of_text(documents_text(sql)?)? })
 }
 
 /// Returns all documents, as the text of an array.
@@ -39,13 +39,13 @@ fn documents_text(sql: &dyn Sql) -> Result<String> {
 
 /// Answers `GET /v1/orgs/{org}/schemas`.
 pub(crate) fn list_schemas(sql: &dyn Sql) -> Result<Answer> {
-    Answer::console_answer(&ExtensionSchemas { schemas: json::raw(documents_text(sql)?)? })
+    Answer::console_answer(&ExtensionSchemas { schemas: json::raw_of_text(documents_text(sql)?)? })
 }
 
 /// Answers `GET /v1/orgs/{org}/schemas/{urn}`.
 pub(crate) fn get_schema(sql: &dyn Sql, urn: &str) -> Result<Answer> {
     let (_, doc) = find_schema(store::all_documents(sql)?, urn).ok_or_else(|| schema_not_found(urn))?;
-    Ok(Answer::Json(json::raw(doc)?))
+    Ok(Answer::Json(json::raw_of_text(doc)?))
 }
 
 /// Executes `PUT /v1/orgs/{org}/schemas/{urn}`. The document's own spelling of the URN counts, and a job writes stored
@@ -56,8 +56,8 @@ pub(crate) fn put_schema(
     document: &Map<String, Value>,
     now: Timestamp,
 ) -> Result<Answer> {
-    let document = Document::read(document.clone())?;
-    let (urn, text) = (document.schema.id.as_ref(), document.write().to_string());
+    let document = SchemaDocument::read_document(document.clone())?;
+    let (urn, text) = (document.schema.id.as_ref(), document.to_json().to_string());
     let stored = store::all_documents(sql)?;
     let clash =
         stored.iter().map(|(other, _)| other.as_str()).chain([ENTERPRISE]).find(|other| are_ambiguous(urn, other));
@@ -83,7 +83,7 @@ pub(crate) fn put_schema(
         );
         return Err(Error::new(Code::SchemaSpelling, detail));
     }
-    let shown = json::raw(text.clone())?;
+    let shown = json::raw_of_text(text.clone())?;
     if old.as_ref().is_some_and(|(_, doc)| *doc == text) {
         return Ok(Answer::Json(shown));
     }
@@ -117,7 +117,7 @@ fn change_schemas(sql: &dyn Sql, memory: &mut Memory, now: Timestamp, body: impl
 
 /// Returns true if one of two URNs begins the other at a colon.
 fn are_ambiguous(one: &str, other: &str) -> bool {
-    let begins = |long: &str, short: &str| after(long, short).is_some_and(|rest| rest.starts_with(':'));
+    let begins = |long: &str, short: &str| rest_after(long, short).is_some_and(|rest| rest.starts_with(':'));
     begins(one, other) || begins(other, one)
 }
 

@@ -56,7 +56,7 @@ pub(super) const COUNTS: [&str; 5] = ["users", "activeUsers", "groups", "members
 /// # Errors
 /// 400 that names the field.
 pub(super) fn read_line(text: &str, types: &Types, now: Timestamp) -> Result<Line> {
-    let mut line = json::object(text.as_bytes())?;
+    let mut line = json::read_object(text.as_bytes())?;
     // The last line alone has several fields; every other line has one, which names its kind.
     if line.contains_key("at") {
         let counts = object_of(take_field(&mut line, "counts"), "counts")?;
@@ -145,20 +145,22 @@ fn canonical_attributes(kind: &ResourceType, attributes: LineFields) -> Result<L
     for (name, value) in attributes {
         let alone = LineFields::from_iter([(name.clone(), value.clone())]);
         if name.contains(':')
-            && !resource::read(kind, alone).and_then(Read::whole).is_ok_and(|read| read.unknown.is_empty())
+            && !resource::read_resource(kind, alone)
+                .and_then(Read::without_refusals)
+                .is_ok_and(|read| read.unknown.is_empty())
         {
             kept.insert(name, value);
         } else {
             core.insert(name, value);
         }
     }
-    let read = resource::read(kind, core)?.whole()?;
+    let read = resource::read_resource(kind, core)?.without_refusals()?;
     if let Some(name) = read.unknown.first() {
         return Err(invalid_line(format!("attributes.{name} is not an attribute of a {}.", kind.name)));
     }
     let mut attributes = read.resource.attributes;
     attributes.append(&mut kept);
-    Ok(extension::adopted(kind, attributes))
+    Ok(extension::adopt_spelling(kind, attributes))
 }
 
 /// Reads a change as the feed shows it. A directory needs neither its caller nor its time.
@@ -309,7 +311,7 @@ fn refuse_unknown_fields(left: &LineFields) -> Result<()> {
 fn wrong_field(name: &str, expected: &str, found: Option<&Value>) -> Error {
     match found {
         None => invalid_line(format!("{name} is missing; it must be {expected}.")),
-        Some(value) => invalid_line(format!("{name} must be {expected}, not {}.", json::name(value))),
+        Some(value) => invalid_line(format!("{name} must be {expected}, not {}.", json::kind_name(value))),
     }
 }
 

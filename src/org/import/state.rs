@@ -98,7 +98,7 @@ pub(super) struct ImportJob {
 }
 
 pub(super) fn stored_job(sql: &dyn Sql) -> Result<Option<ImportJob>> {
-    store::read_job(sql)?.map(|text| json::own(&text)).transpose()
+    store::read_job(sql)?.map(|text| json::read_own(&text)).transpose()
 }
 
 pub(super) fn save_job(sql: &dyn Sql, job: &ImportJob) -> Result<()> {

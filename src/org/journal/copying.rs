@@ -27,8 +27,8 @@ pub(crate) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result
     let rows = store::old_entries(sql, ROWS_A_STEP)?;
     let Some(last) = rows.last() else { return Ok(None) };
     for one in &rows {
-        let why: Value = json::own(&one.why)?;
-        let names: Vec<String> = json::own(&one.names)?;
+        let why: Value = json::read_own(&one.why)?;
+        let names: Vec<String> = json::read_own(&one.names)?;
         // Earlier builds had no bound on a row, so each is cut as a new one would be.
         let facts = [&one.key.code, &one.key.token, &one.key.fingerprint, &one.outcome, &one.facts.request];
         let rest = facts.into_iter().chain([&one.facts.idp, &one.method, &one.resource]).map(String::len).sum();

@@ -171,7 +171,7 @@ fn parse_place(text: &str) -> Result<JournalPlace> {
 }
 
 fn show_applied(one: &AppliedRequest) -> Result<Box<RawValue>> {
-    let all: Vec<String> = json::own(&one.repairs)?;
+    let all: Vec<String> = json::read_own(&one.repairs)?;
     // A repair has a name, a note is a sentence.
     let (notes, repairs): (Vec<String>, Vec<String>) = all.into_iter().partition(|text| text.contains(' '));
     // The changes of a Bulk and of an import are shown under the request that the client sent.
@@ -217,7 +217,7 @@ struct Why {
 }
 
 fn show_refused(one: &RefusalRow, org: &OrgId) -> Result<Box<RawValue>> {
-    let why: Why = json::own(&one.why)?;
+    let why: Why = json::read_own(&one.why)?;
     let mut notes = why.notes.unwrap_or_default();
     if why.cut {
         notes.push(row::NOTE.to_owned());
@@ -248,7 +248,7 @@ fn show_refused(one: &RefusalRow, org: &OrgId) -> Result<Box<RawValue>> {
         detail: why.detail.map(|text| sentence_with_org(&text, org)),
         repairs: why.repairs.unwrap_or_default(),
         notes,
-        names: json::own(&one.names)?,
+        names: json::read_own(&one.names)?,
         nested_in,
         seq: None,
     })

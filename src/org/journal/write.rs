@@ -140,7 +140,7 @@ fn write_entry(sql: &dyn Sql, memory: &mut Memory, entry: &NewEntry<'_>, now: Ti
     let is_known = known.is_some();
     let mut names = entry.names.clone();
     if let Some((known, cut)) = known {
-        let known: Vec<String> = json::own(&known)?;
+        let known: Vec<String> = json::read_own(&known)?;
         let stored: BTreeSet<&String> = known.iter().collect();
         // A repeat is worth a write only if it brings names that the row lacks and may still take.
         names.retain(|name| !stored.contains(name));

@@ -15,7 +15,7 @@ use crate::org::journal::write::OperationRefusal;
 
 use crate::scim::bulk::Placeholders;
 use crate::scim::json;
-use crate::scim::member::listed;
+use crate::scim::member::list_ids;
 use crate::store;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -141,7 +141,7 @@ impl<'a> Run<'a> {
         // The reserved ids belong to no resource: the sentence must make sense without them, and be the same next time.
         let names: BTreeMap<&str, usize> = reserved.iter().map(|(at, id)| (id.as_str(), *at)).collect();
         let all: Vec<String> = circle.iter().map(|at| self.bulk_name(*at)).collect();
-        let all = listed(&all.iter().map(String::as_str).collect::<Vec<_>>());
+        let all = list_ids(&all.iter().map(String::as_str).collect::<Vec<_>>());
         // Every operation of the circle repeats this sentence, so it quotes a bounded part of the failing one once.
         let detail = format!(
             "{} failed: {} Nothing was kept of {}, which refer to each other. Create them without the references, \

@@ -72,16 +72,16 @@ impl<'a> Delta<'a> {
     pub(crate) fn remove_matching(&mut self, filter: &'a Filter, budget: &Budget) -> Result<()> {
         self.step += 1;
         // A filter that names ids removes them like a list of ids: no stored member is looked at.
-        if let Some(ids) = member::named(filter) {
+        if let Some(ids) = member::named_ids(filter) {
             ids.into_iter().for_each(|id| self.note_id(id, false));
             return Ok(());
         }
         let judge = Judge::new(filter);
-        budget.spend_each(self.said.len(), judge.terms())?;
+        budget.spend_each(self.said.len(), judge.count_terms())?;
         let (step, whole) = (self.step, self.whole);
         // Members that earlier operations added are not stored yet, so the filter is tried on them here.
         for (id, said) in &mut self.said {
-            if said.still_counts(whole) && said.wanted && judge.fits(id) {
+            if said.still_counts(whole) && said.wanted && judge.fits_id(id) {
                 (said.last, said.wanted) = (step, false);
             }
         }
@@ -97,14 +97,14 @@ impl<'a> Delta<'a> {
     /// # Errors
     /// 400 `tooMany` beyond the budget.
     pub(crate) fn replace_matching(&mut self, filter: &'a Filter, ids: &'a [MemberId], budget: &Budget) -> Result<()> {
-        let (named, judge) = (member::named(filter), Judge::new(filter));
+        let (named, judge) = (member::named_ids(filter), Judge::new(filter));
         let is_member = |said: &NamedMember| said.still_counts(self.whole) && said.wanted;
         // A member that an earlier operation added answers the question at once.
         let found = match &named {
             Some(ids) => ids.iter().any(|id| self.said.get(id).is_some_and(is_member)),
             None => {
-                budget.spend_each(self.said.len(), judge.terms())?;
-                self.said.iter().any(|(id, said)| is_member(said) && judge.fits(id))
+                budget.spend_each(self.said.len(), judge.count_terms())?;
+                self.said.iter().any(|(id, said)| is_member(said) && judge.fits_id(id))
             }
         };
         if !found {

@@ -4,7 +4,7 @@ use crate::directory::reply::Stored;
 use crate::error::Result;
 use crate::fold::fold;
 use crate::id::Timestamp;
-use crate::scim::resource::schemas;
+use crate::scim::resource::schemas_of;
 use crate::scim::schema::ResourceType;
 use crate::scim::{extension, json};
 use crate::store::folded::folded;
@@ -22,7 +22,7 @@ pub(crate) type Attributes = Map<String, Value>;
 /// # Errors
 /// Internal only.
 pub(crate) fn parse_attributes(doc: &str) -> Result<Attributes> {
-    let mut map: Attributes = json::own(doc)?;
+    let mut map: Attributes = json::read_own(doc)?;
     map.remove("schemas");
     Ok(map)
 }
@@ -32,7 +32,7 @@ pub(crate) fn parse_attributes(doc: &str) -> Result<Attributes> {
 /// # Errors
 /// Internal only.
 pub(crate) fn stored_attributes(kind: &ResourceType, doc: &str) -> Result<Attributes> {
-    Ok(extension::adopted(kind, parse_attributes(doc)?))
+    Ok(extension::adopt_spelling(kind, parse_attributes(doc)?))
 }
 
 /// Returns the same as text, in the spelling in which it is to be read.
@@ -44,7 +44,7 @@ pub(crate) fn shown_attributes(kind: &ResourceType, doc: &str) -> Result<Box<Raw
         return json::to_raw(&stored_attributes(kind, doc)?);
     }
     // The text of each attribute passes through as it is stored: it is neither parsed nor written anew.
-    let mut attributes: BTreeMap<String, &RawValue> = json::own(doc)?;
+    let mut attributes: BTreeMap<String, &RawValue> = json::read_own(doc)?;
     attributes.remove("schemas");
     json::to_raw(&attributes)
 }
@@ -102,14 +102,14 @@ pub(crate) fn group_to_stored(group: Group) -> Result<Stored> {
 }
 
 fn bare_stored(id: String, doc: String, version: i64, created: Timestamp, modified: Timestamp) -> Result<Stored> {
-    let doc = json::raw(doc)?;
+    let doc = json::raw_of_text(doc)?;
     Ok(Stored { id, doc, version, created, modified, group: false, groups: Vec::new(), members: None, rest: None })
 }
 
 /// Returns the document with `schemas`, and its folded text if that differs.
 fn canonical_document(kind: &ResourceType, attributes: &Attributes) -> (String, Option<String>) {
     let mut doc = attributes.clone();
-    doc.insert("schemas".to_owned(), schemas(kind, attributes));
+    doc.insert("schemas".to_owned(), schemas_of(kind, attributes));
     let folded = folded(&doc);
     (Value::Object(doc).to_string(), folded)
 }

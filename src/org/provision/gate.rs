@@ -12,7 +12,7 @@ use crate::directory::options::Options;
 use crate::error::{Code, Error, Result, quoted};
 use crate::fold::fold;
 use crate::scim::difference::differing;
-use crate::scim::member::listed;
+use crate::scim::member::list_ids;
 use crate::scim::resource::{check_growth, check_size};
 use crate::scim::schema::ResourceType;
 use crate::scim::{binary, constraints, extension, limits, names, unregistered};
@@ -104,12 +104,12 @@ pub(crate) fn pass_gate(mutation: &Mutation<'_>, proposal: Proposal<'_>) -> Resu
     }
     // The request passed because it did not touch the rule; the note tells the admin what would be refused as new.
     if old.is_some_and(|old| *old != new)
-        && let Some(error) = broken_rule(kind, None, &new, false).or_else(|| extension::misfit(kind, &new))
+        && let Some(error) = broken_rule(kind, None, &new, false).or_else(|| extension::first_misfit(kind, &new))
     {
         let rule = error.detail.split(". ").next().unwrap_or_default();
         notes.push(format!("Stored before and kept, though it would be refused today: {rule}."));
     }
-    notes.extend(unregistered::notes(kind, old, &new));
+    notes.extend(unregistered::change_notes(kind, old, &new));
     Ok(Passed { attributes: new, notes, said })
 }
 
@@ -126,24 +126,24 @@ pub(crate) fn check_imported(kind: &ResourceType, attributes: &Attributes) -> Re
 
 /// Returns the first rule that `new` breaks and `old` does not.
 fn broken_rule(kind: &ResourceType, old: Option<&Attributes>, new: &Attributes, removal: bool) -> Option<Error> {
-    if let Some(path) = constraints::missing(kind, old, new, 1).into_iter().next() {
+    if let Some(path) = constraints::missing_required(kind, old, new, 1).into_iter().next() {
         return Some(missing_attribute(kind, &path, removal && old.is_some()));
     }
     let none = Attributes::new();
     let stored = old.unwrap_or(&none);
     // Each rule sees the stored value too: a value that equals it is not judged.
-    let names = names::check(kind, old, new);
+    let names = names::check_name(kind, old, new);
     names
-        .and_then(|()| unregistered::check(kind, stored, new))
-        .and_then(|()| limits::check(stored, new))
-        .and_then(|()| binary::check(kind, stored, new))
+        .and_then(|()| unregistered::check_count(kind, stored, new))
+        .and_then(|()| limits::check_changed(stored, new))
+        .and_then(|()| binary::check_encoding(kind, stored, new))
         .err()
 }
 
 /// Removes white space around a new name. A name that is stored with it stays as it is sent: renaming it could be
 /// refused, and a deactivation with it.
 fn cut_name(kind: &ResourceType, old: Option<&Attributes>, new: &mut Attributes) {
-    let attribute = names::attribute(kind);
+    let attribute = names::name_attribute(kind);
     let stored = old.and_then(|old| old.get(attribute));
     if let Some(name) = new.get_mut(attribute).filter(|name| stored != Some(name))
         && let Some(cut) = name.as_str().filter(|text| names::has_outer_blanks(text)).map(|text| text.trim().to_owned())
@@ -159,7 +159,7 @@ fn missing_attribute(kind: &ResourceType, path: &str, removal: bool) -> Error {
         let detail = format!("{path} is required and cannot be removed; replace its value instead.");
         return Error::new(Code::RequiredAttribute, detail);
     }
-    constraints::required(kind, path)
+    constraints::required_refusal(kind, path)
 }
 
 /// Returns 403 if users may not be created.
@@ -220,7 +220,8 @@ fn take_out(
         // An unchanged profile has nothing to skip.
         left |= said.profile && taken.is_empty();
         if !taken.is_empty() {
-            let detail = format!("Profile updates are switched off (sync.updateProfiles): {} skipped.", listed(&taken));
+            let detail =
+                format!("Profile updates are switched off (sync.updateProfiles): {} skipped.", list_ids(&taken));
             notes.push(detail);
         }
     } else {

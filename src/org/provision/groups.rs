@@ -15,7 +15,7 @@ use crate::fold::fold;
 use crate::id::{GroupId, MemberId, Seq};
 use crate::org::read::related;
 use crate::scim::difference::difference;
-use crate::scim::patch::{self, Op};
+use crate::scim::patch::{self, PatchOp};
 use crate::scim::resource::{Resource, keep_nulls};
 use crate::scim::schema::Kinds;
 use crate::scim::unregistered::Unresolved;
@@ -134,10 +134,10 @@ pub(crate) fn patch_group(
     }
     let judged = membership::judge_delta(mutation, Some(old.key), id.as_str(), &delta)?;
     // Operations on attributes and on members are independent, so their order among each other does not matter.
-    let applied = patch::apply(kind, &mut new, &of_attributes, mutation.budget)?;
+    let applied = patch::apply_operations(kind, &mut new, &of_attributes, mutation.budget)?;
     mutation.note_patched(applied);
     unregistered::apply_unregistered(mutation, kind, &stored, &mut new, unresolved)?;
-    let removal = of_attributes.iter().any(|one| one.op == Op::Remove);
+    let removal = of_attributes.iter().any(|one| one.op == PatchOp::Remove);
     let said = Mentions { whole: false, active: false, profile: true, removal };
     let passed = gate::pass_gate(mutation, Proposal { kind, old: Some(&stored), new, said })?;
     let group = store_changed(mutation, old, &stored, passed, &judged)?;

@@ -13,7 +13,7 @@ use crate::directory::quota::Quota;
 use crate::error::{Code, Error, Result};
 use crate::id::OrgId;
 use crate::scim::growth::{only_removals, without_growth};
-use crate::scim::member::listed;
+use crate::scim::member::list_ids;
 use crate::scim::schema::Kinds;
 use crate::store::Sql;
 use crate::store::changes::{Head, Totals, is_full};
@@ -194,7 +194,7 @@ impl Full {
     }
 
     fn left_out(&self) -> String {
-        listed(&self.taken.iter().map(String::as_str).collect::<Vec<_>>())
+        list_ids(&self.taken.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
     /// Returns the proposed attributes without the parts that make the resource larger than `stored`.

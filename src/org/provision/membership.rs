@@ -9,7 +9,7 @@ use super::delta::{Delta, Question};
 use super::mutation::Mutation;
 use crate::error::{Code, Error, Result, excerpt};
 use crate::id::Seq;
-use crate::scim::member::{Judge, listed, nested};
+use crate::scim::member::{Judge, list_ids, nested_refusal};
 use crate::store::Sql;
 use crate::store::members::{self, ResolvedId};
 
@@ -62,7 +62,7 @@ pub(crate) fn judge_delta<'a>(
             None => met.contains(&question.step),
             Some(named) => {
                 let earlier = delta.unwanted.get(..question.before).unwrap_or_default();
-                mutation.budget.spend_each(named.len(), 1 + earlier.iter().map(Judge::terms).sum::<usize>())?;
+                mutation.budget.spend_each(named.len(), 1 + earlier.iter().map(Judge::count_terms).sum::<usize>())?;
                 let is_stored = |id: &str| {
                     let found = ids.binary_search(&id).ok().and_then(|at| found.get(at));
                     matches!(found, Some(ResolvedId::User { member: true, .. }))
@@ -70,7 +70,7 @@ pub(crate) fn judge_delta<'a>(
                 named.iter().any(|id| {
                     is_stored(id)
                         && !delta.named_before(id, question.step)
-                        && !earlier.iter().any(|judge| judge.fits(id))
+                        && !earlier.iter().any(|judge| judge.fits_id(id))
                 })
             }
         };
@@ -99,13 +99,13 @@ fn try_filters(mutation: &Mutation<'_>, key: i64, group: &str, delta: &Delta<'_>
         return Err(Error::new(Code::GroupTooLargeToFilter, detail));
     }
     // One page of ids is held at a time, so the size of the group costs time and no memory.
-    let terms: usize = delta.unwanted.iter().map(Judge::terms).sum();
+    let terms: usize = delta.unwanted.iter().map(Judge::count_terms).sum();
     let (mut after, mut dropped, mut met) = (0, Vec::new(), Vec::new());
     while let Some(page) = members::ids_page(mutation.sql, key, after)? {
         mutation.budget.spend_each(page.keys.len(), terms)?;
         for (key, id) in page.keys.iter().zip(page.ids()) {
             // The first filter that fits is the one that removed the member; later ones find it gone.
-            let Some(first) = delta.unwanted.iter().position(|judge| judge.fits(id)) else { continue };
+            let Some(first) = delta.unwanted.iter().position(|judge| judge.fits_id(id)) else { continue };
             let asks = |question: &&Question<'_>| question.named.is_none() && question.before == first;
             if let Some(question) = delta.questions.iter().find(asks)
                 && !delta.named_before(id, question.step)
@@ -222,7 +222,7 @@ impl Judged<'_> {
         // change.
         let groups = self.added_ids(ResolvedId::Group);
         if !groups.is_empty() {
-            return Err(nested(group, &groups));
+            return Err(nested_refusal(group, &groups));
         }
         let unknown = self.added_ids(ResolvedId::Unknown);
         if !unknown.is_empty() {
@@ -270,7 +270,7 @@ fn unknown_members(group: &str, ids: &[&str]) -> Error {
     let detail = format!(
         "Group {group} cannot hold {}: no user of this organisation has or had such an id. Assign these users to the \
          application first, then push the group again. Nothing was changed.",
-        listed(ids)
+        list_ids(ids)
     );
     Error::new(Code::UnknownMember, detail).with_names(ids.iter().copied())
 }

@@ -10,7 +10,7 @@ use crate::id::{Ids, OrgId, Seq, Timestamp, is_within};
 use crate::org::access::Caller;
 use crate::org::journal::entry::redact_notes;
 use crate::scim::difference::restore_value;
-use crate::scim::patch::Applied;
+use crate::scim::patch::PatchOutcome;
 use crate::scim::schema::Types;
 use crate::scim::{json, names};
 use crate::store::changes::{self, Before, Head, Kind, PendingChange, Totals};
@@ -126,7 +126,7 @@ impl Mutation<'_> {
             Before::Nothing | Before::Members(_) | Before::Written(_) => return Ok(None),
         };
         self.spend_document(text)?;
-        let mut told: Map<String, Value> = json::own(text)?;
+        let mut told: Map<String, Value> = json::read_own(text)?;
         let told = told.remove(name);
         Ok(told.map(|told| if whole { told } else { restore_value(now, &told) }))
     }
@@ -219,7 +219,7 @@ impl Mutation<'_> {
     }
 
     /// Notes what became of the operations of a PATCH beside the change.
-    pub(super) fn note_patched(&mut self, applied: Applied) {
+    pub(super) fn note_patched(&mut self, applied: PatchOutcome) {
         if applied.made {
             self.note_repair("create_missing_element");
         }

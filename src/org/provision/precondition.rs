@@ -36,10 +36,10 @@ pub(crate) fn check_precondition(sql: &dyn Sql, command: &Command, wanted: &Prec
         Err(Error::new(Code::VersionMismatch, detail).with_names([id]))
     };
     // RFC 9110 section 13.2.2: If-Match is evaluated before If-None-Match.
-    if wanted.if_match.as_ref().is_some_and(|tags| !tags.fits(version)) {
+    if wanted.if_match.as_ref().is_some_and(|tags| !tags.fits_version(version)) {
         return failed("which the request's If-Match (in Bulk: version) does not list");
     }
-    if wanted.if_none_match.as_ref().is_some_and(|tags| tags.fits(version)) {
+    if wanted.if_none_match.as_ref().is_some_and(|tags| tags.fits_version(version)) {
         return failed("which the request's If-None-Match excludes");
     }
     Ok(())

@@ -84,7 +84,7 @@ pub(crate) fn nothing_changed(types: &Types, mut outcome: Result<Answer>, call: 
     {
         return Err(error.clone());
     }
-    let changes = json::raw("[]".to_owned())?;
+    let changes = json::raw_of_text("[]".to_owned())?;
     let (repairs, mut notes) = (call.repairs.clone(), call.notes.clone());
     outcome.iter_mut().for_each(|answer| cut_unread(answer, &mut notes));
     let spelled_on_reading = types.user.spelled_on_reading;

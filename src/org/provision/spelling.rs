@@ -125,7 +125,7 @@ pub(crate) fn is_due(sql: &dyn Sql) -> Result<bool> {
 
 /// Returns the document as it would be written today; `None` if it is stored so.
 fn spell_document(memory: &Memory, kinds: Kinds, stored: &SpelledDocument) -> Result<Option<SpelledDocument>> {
-    let kind = memory.types.of(kinds);
+    let kind = memory.types.of_kind(kinds);
     let attributes = document::stored_attributes(kind, &stored.doc)?;
     let (doc, folded) = match kinds {
         Kinds::Users => {

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 /// Returns the attributes that a POST or PUT proposes. `old` are the stored ones.
 ///
 /// # Errors
-/// As [`unregistered::apply`] and [`echo::apply`].
+/// As [`unregistered::apply_unresolved`] and [`echo::settle_all`].
 pub(crate) fn proposed_attributes(
     mutation: &mut Mutation<'_>,
     kind: &ResourceType,
@@ -22,7 +22,7 @@ pub(crate) fn proposed_attributes(
     let mut new = resource.attributes.clone();
     // A value that repeats the stored one is no change, so it is not judged by its type.
     if let Some(old) = old {
-        let dropped = echo::apply(&resource.echoes, old, &mut new)?;
+        let dropped = echo::settle_all(&resource.echoes, old, &mut new)?;
         mutation.note_dropped(&dropped);
     }
     apply_unregistered(mutation, kind, old.unwrap_or(&Map::new()), &mut new, &resource.unresolved)?;
@@ -37,7 +37,7 @@ pub(super) fn may_change(kind: &ResourceType, operation: &Unresolved) -> bool {
 /// Applies operations on such extensions to the attributes that a request comes to, and notes those whose path names nothing.
 ///
 /// # Errors
-/// As [`unregistered::apply`].
+/// As [`unregistered::apply_unresolved`].
 pub(crate) fn apply_unregistered(
     mutation: &mut Mutation<'_>,
     kind: &ResourceType,
@@ -45,7 +45,7 @@ pub(crate) fn apply_unregistered(
     new: &mut Map<String, Value>,
     operations: &[Unresolved],
 ) -> Result<()> {
-    let unknown = unregistered::apply(kind, old, new, operations, mutation.budget)?;
+    let unknown = unregistered::apply_unresolved(kind, old, new, operations, mutation.budget)?;
     mutation.notes.extend(unknown.iter().map(|path| format!("The path {path} is unknown and was skipped.")));
     Ok(())
 }

@@ -18,7 +18,7 @@ use crate::id::UserId;
 use crate::org::read::related;
 use crate::scim::difference::difference;
 use crate::scim::names;
-use crate::scim::patch::{self, Op, Operation};
+use crate::scim::patch::{self, Operation, PatchOp};
 use crate::scim::resource::{Resource, keep_nulls};
 use crate::scim::schema::Kinds;
 use crate::scim::unregistered::Unresolved;
@@ -171,13 +171,13 @@ pub(crate) fn patch_user(
     let (old, stored) = open_user(mutation, id)?;
     let mut new = stored.clone();
     let operations: Vec<&Operation> = operations.iter().collect();
-    let applied = patch::apply(kind, &mut new, &operations, mutation.budget)?;
+    let applied = patch::apply_operations(kind, &mut new, &operations, mutation.budget)?;
     mutation.note_patched(applied);
     unregistered::apply_unregistered(mutation, kind, &stored, &mut new, unresolved)?;
     // `active` alone is not a profile update: the sync options switch the two separately.
     let active =
         operations.iter().filter(|one| one.path.target.urn.is_none() && one.path.target.name == "active").count();
-    let removal = operations.iter().any(|one| one.op == Op::Remove);
+    let removal = operations.iter().any(|one| one.op == PatchOp::Remove);
     let unresolved = unresolved.iter().filter(|one| unregistered::may_change(kind, one)).count();
     let profile = active < operations.len() + unresolved;
     let said = Mentions { whole: false, active: active > 0, profile, removal };

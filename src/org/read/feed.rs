@@ -95,7 +95,7 @@ pub(crate) fn shown(
         Ok(true)
     })?;
     shown.push(']');
-    Ok((json::raw(shown)?, last))
+    Ok((json::raw_of_text(shown)?, last))
 }
 
 /// Returns the position of the last change: requests that wait before it are to be woken.

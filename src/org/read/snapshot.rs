@@ -210,7 +210,7 @@ impl Piece {
                 return Err(Error::new(Code::SnapshotOutdated, detail));
             }
             let text = spelled::change(types, &change.text)?;
-            let fits = self.fits(&SnapshotLine::Change(json::own(&text)?).text()?, HEAVY);
+            let fits = self.fits(&SnapshotLine::Change(json::read_own(&text)?).text()?, HEAVY);
             if fits {
                 last = change.seq;
             }

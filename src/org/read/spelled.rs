@@ -40,9 +40,9 @@ fn read<'t>(
     if !types.user.spelled_on_reading {
         return Ok(Cow::Borrowed(text));
     }
-    let mut whole: Map<String, Value> = json::own(text)?;
+    let mut whole: Map<String, Value> = json::read_own(text)?;
     if let Some((kinds, Value::Object(attributes))) = find(&mut whole) {
-        *attributes = extension::read(types.of(kinds), std::mem::take(attributes));
+        *attributes = extension::read(types.of_kind(kinds), std::mem::take(attributes));
     }
     Ok(Cow::Owned(Value::Object(whole).to_string()))
 }

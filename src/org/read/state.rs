@@ -47,7 +47,7 @@ fn tag(sql: &dyn Sql, types: &Types) -> Result<String> {
 }
 
 fn has(known: Option<&Tags>, tag: &str) -> bool {
-    known.is_some_and(|known| known.has(tag))
+    known.is_some_and(|known| known.lists_tag(tag))
 }
 
 fn list(sql: &dyn Sql, types: &Types, kinds: Kinds, page: &Page, known: Option<&Tags>, base: &str) -> Result<Searched> {
@@ -55,7 +55,7 @@ fn list(sql: &dyn Sql, types: &Types, kinds: Kinds, page: &Page, known: Option<&
     if has(known, &etag) {
         return Ok(Searched::At(Answer::Tagged { etag, body: None }));
     }
-    let kind = types.of(kinds);
+    let kind = types.of_kind(kinds);
     let filter = page.filter.as_deref().map(|text| filter::parse(text, Forms::Strict)?.resolve(kind, Forms::Strict));
     let linked = page.linked.map(|linked| {
         let external_id = Filter::Present(Target { urn: None, name: "externalId".to_owned(), sub: None });

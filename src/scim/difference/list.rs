@@ -27,7 +27,7 @@ const SHORT: usize = 64;
 
 /// A piece of the list as it was.
 #[derive(Debug)]
-enum Piece<'a> {
+enum ListPiece<'a> {
     Same { start: usize, count: usize },
     Changed { start: usize, count: usize, told: Map<String, Value> },
     Gone(&'a Value),
@@ -37,7 +37,7 @@ enum Piece<'a> {
 ///
 /// # Errors
 /// 400 `tooMany` beyond the budget.
-pub(super) fn difference(old: &[Value], new: &[Value], budget: &Budget) -> Result<Option<Vec<Value>>> {
+pub(super) fn list_pieces(old: &[Value], new: &[Value], budget: &Budget) -> Result<Option<Vec<Value>>> {
     if old.iter().any(Value::is_array) {
         return Ok(None);
     }
@@ -49,8 +49,8 @@ pub(super) fn difference(old: &[Value], new: &[Value], budget: &Budget) -> Resul
         let found = (new.get(next) == Some(value)).then_some(next).or_else(|| first_place(&places, value));
         if let Some(start) = found {
             match pieces.last_mut() {
-                Some(Piece::Same { count, .. }) if start == next => *count += 1,
-                _ => pieces.push(Piece::Same { start, count: 1 }),
+                Some(ListPiece::Same { count, .. }) if start == next => *count += 1,
+                _ => pieces.push(ListPiece::Same { start, count: 1 }),
             }
             (next, after_same) = (start + 1, start + 1);
             continue;
@@ -60,7 +60,7 @@ pub(super) fn difference(old: &[Value], new: &[Value], budget: &Budget) -> Resul
         let mut told = change_from((value, long), new, next, budget)?;
         if value.is_object() && told.as_ref().is_none_or(|(_, _, length)| *length > SHORT) {
             budget.spend(LOOKED_FOR_UNITS)?;
-            let by_attribute = likely.get_or_insert_with(|| Likely::new(new)).best(value);
+            let by_attribute = likely.get_or_insert_with(|| Likely::new(new)).likely_place(value);
             let others = Some(after_same).into_iter().chain(by_attribute).filter(|at| *at != next);
             for at in others {
                 let other = change_from((value, long), new, at, budget)?;
@@ -68,19 +68,19 @@ pub(super) fn difference(old: &[Value], new: &[Value], budget: &Budget) -> Resul
             }
         }
         let Some((start, told, _)) = told else {
-            pieces.push(Piece::Gone(value));
+            pieces.push(ListPiece::Gone(value));
             continue;
         };
         match pieces.last_mut() {
-            Some(Piece::Changed { count, told: same, .. }) if start == next && told == *same => *count += 1,
-            _ => pieces.push(Piece::Changed { start, count: 1, told }),
+            Some(ListPiece::Changed { count, told: same, .. }) if start == next && told == *same => *count += 1,
+            _ => pieces.push(ListPiece::Changed { start, count: 1, told }),
         }
         next = start + 1;
         if start == after_same {
             after_same = next;
         }
     }
-    Ok(Some(pieces.into_iter().flat_map(|piece| piece.written(new)).collect()))
+    Ok(Some(pieces.into_iter().flat_map(|piece| piece.into_values(new)).collect()))
 }
 
 /// Returns the first place of a value in the sorted list.
@@ -106,18 +106,18 @@ fn change_from((value, long): (&Value, usize), new: &[Value], at: usize, budget:
 /// The place of a value in the list as it is now, a difference from it, and how long a piece of both is.
 type Told = (usize, Map<String, Value>, usize);
 
-impl<'a> Piece<'a> {
-    fn written(self, new: &[Value]) -> Vec<Value> {
+impl<'a> ListPiece<'a> {
+    fn into_values(self, new: &[Value]) -> Vec<Value> {
         match self {
-            Piece::Gone(value) => vec![value.clone()],
-            Piece::Changed { start, count, told } => {
+            ListPiece::Gone(value) => vec![value.clone()],
+            ListPiece::Changed { start, count, told } => {
                 let told = vec![json!([start, count, told])];
-                let one = if count == 1 { restore(new, &told) } else { Vec::new() };
+                let one = if count == 1 { restore_list(new, &told) } else { Vec::new() };
                 // A difference that saves less than half of one value is not used.
                 let long = one.first().map_or(usize::MAX, text_length);
                 if told.first().is_some_and(|told| 2 * text_length(told) > long) { one } else { told }
             }
-            Piece::Same { start, count } => {
+            ListPiece::Same { start, count } => {
                 let run = json!([start, count]);
                 // Short values are shorter than a run of them.
                 let same = new.iter().skip(start).take(count);
@@ -142,7 +142,7 @@ impl<'a> Likely<'a> {
     }
 
     /// Returns the place of the value that shares the most bytes.
-    fn best(&self, value: &Value) -> Option<usize> {
+    fn likely_place(&self, value: &Value) -> Option<usize> {
         let mut shared = BTreeMap::new();
         for (name, value) in value.as_object()? {
             let key = (name.as_str(), Ordered(value));
@@ -160,7 +160,7 @@ impl<'a> Likely<'a> {
 }
 
 /// Returns the list as it was. Places beyond the end of `new` have no value.
-pub(super) fn restore(new: &[Value], pieces: &[Value]) -> Vec<Value> {
+pub(super) fn restore_list(new: &[Value], pieces: &[Value]) -> Vec<Value> {
     let mut old = Vec::new();
     for piece in pieces {
         let Value::Array(run) = piece else {

@@ -5,19 +5,19 @@ use crate::error::{Error, Result, quoted};
 use crate::scim::json;
 
 /// A position. `at` is always on a character boundary.
-pub(super) struct Cursor<'a> {
+pub(super) struct TextCursor<'a> {
     text: &'a str,
     pub(super) at: usize,
     grammar: Grammar,
 }
 
-impl<'a> Cursor<'a> {
+impl<'a> TextCursor<'a> {
     pub(super) fn new(text: &'a str, grammar: Grammar) -> Self {
         Self { text, at: 0, grammar }
     }
 
     /// Consumes `word` in any case, with the space around it.
-    pub(super) fn keyword(&mut self, word: &str) -> bool {
+    pub(super) fn take_keyword(&mut self, word: &str) -> bool {
         self.skip_space();
         let start = self.at;
         if self.take_while(is_attribute_char).eq_ignore_ascii_case(word) {
@@ -29,7 +29,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Reads a string of RFC 8259 section 7, from the quotation mark that comes next.
-    pub(super) fn string(&mut self) -> Result<String> {
+    pub(super) fn read_string(&mut self) -> Result<String> {
         let start = self.at;
         let mut escaped = false;
         let end = self.rest().char_indices().skip(1).find_map(|(i, c)| match c {
@@ -41,7 +41,7 @@ impl<'a> Cursor<'a> {
         });
         let Some(end) = end else {
             self.at = self.text.len();
-            return Err(self.expected("the closing \" of the string"));
+            return Err(self.error_expected("the closing \" of the string"));
         };
         let quoted = self.rest().get(..end).unwrap_or_default();
         self.at += end;
@@ -52,17 +52,17 @@ impl<'a> Cursor<'a> {
             Err(_) => "the string has an escape or a control character that JSON does not allow",
         };
         self.at = start;
-        Err(self.bad(fault))
+        Err(self.error_here(fault))
     }
 
     /// Refuses text that is left, but for space. `or_else` names what else could follow.
-    pub(super) fn end(&mut self, or_else: &str) -> Result<()> {
+    pub(super) fn expect_end(&mut self, or_else: &str) -> Result<()> {
         self.skip_space();
         if self.at == self.text.len() {
             return Ok(());
         }
         let end = format!("the end of the {}", self.grammar.noun());
-        Err(self.expected(&if or_else.is_empty() { end } else { format!("{or_else} or {end}") }))
+        Err(self.error_expected(&if or_else.is_empty() { end } else { format!("{or_else} or {end}") }))
     }
 
     pub(super) fn rest(&self) -> &'a str {
@@ -73,7 +73,7 @@ impl<'a> Cursor<'a> {
         self.rest().starts_with(c)
     }
 
-    pub(super) fn bump(&mut self) {
+    pub(super) fn skip_char(&mut self) {
         self.at += self.rest().chars().next().map_or(0, char::len_utf8);
     }
 
@@ -89,26 +89,26 @@ impl<'a> Cursor<'a> {
     }
 
     /// Returns the refusal that quotes the next text.
-    pub(super) fn expected(&self, what: &str) -> Error {
+    pub(super) fn error_expected(&self, what: &str) -> Error {
         let rest = self.rest();
         let delimiter = |c: &char| c.is_whitespace() || "()[]\"".contains(*c);
         let Some(first) = rest.chars().next() else {
-            return self.bad(&format!("expected {what}, found the end"));
+            return self.error_here(&format!("expected {what}, found the end"));
         };
         let more = if delimiter(&first) { 0 } else { 40 };
         let word: String =
             [first].into_iter().chain(rest.chars().skip(1).take(more).take_while(|c| !delimiter(c))).collect();
-        self.bad(&format!("expected {what}, found {word}", word = quoted(&word)))
+        self.error_here(&format!("expected {what}, found {word}", word = quoted(&word)))
     }
 
     /// Returns a refusal of the next text.
-    pub(super) fn bad(&self, what: &str) -> Error {
+    pub(super) fn error_here(&self, what: &str) -> Error {
         let position = self.text.get(..self.at).unwrap_or_default().chars().count() + 1;
-        Error::new(self.grammar.syntax(), format!("{}, position {position}: {what}", self.grammar.noun()))
+        Error::new(self.grammar.syntax_code(), format!("{}, position {position}: {what}", self.grammar.noun()))
     }
 
     /// Returns a refusal of the text as a whole.
-    pub(super) fn refused(&self, what: &str) -> Error {
+    pub(super) fn error_of_whole(&self, what: &str) -> Error {
         Error::new(self.grammar.too_complex(), format!("{}: {what}", self.grammar.noun()))
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
 
-use super::{Filter, Op, Target, Value, read_instant};
+use super::{CompareOp, Filter, Target, Value, read_instant};
 use crate::fold::fold;
 
 impl Filter {
@@ -20,7 +20,7 @@ impl Filter {
     /// attribute without a value (RFC 7643 section 2.5) has no value that could be identical: `ne` is true of it, every
     /// other comparison false.
     pub fn matches(&self, resource: &Map<String, Json>) -> bool {
-        self.finds(resource, &Folds::default())
+        self.matches_object(resource, &Folds::default())
     }
 
     /// Returns true if an element of a multi-valued attribute fulfils a filter out of its brackets.
@@ -30,11 +30,12 @@ impl Filter {
 
     fn finds_element(&self, element: &Json, folds: &Folds) -> bool {
         match element {
-            Json::Object(element) => self.finds(element, folds),
+            Json::Object(element) => self.matches_object(element, folds),
             Json::Null => false,
             // A simple value stands under the name of `Target::element`.
             value => {
-                self.is_of_element() && self.finds(&Map::from_iter([(String::new(), value.clone())]), &Folds::default())
+                self.is_of_element()
+                    && self.matches_object(&Map::from_iter([(String::new(), value.clone())]), &Folds::default())
             }
         }
     }
@@ -50,15 +51,15 @@ impl Filter {
         }
     }
 
-    fn finds(&self, resource: &Map<String, Json>, folds: &Folds) -> bool {
+    fn matches_object(&self, resource: &Map<String, Json>, folds: &Folds) -> bool {
         match self {
-            Filter::And(parts) => parts.iter().all(|part| part.finds(resource, folds)),
-            Filter::Or(parts) => parts.iter().any(|part| part.finds(resource, folds)),
-            Filter::Not(inner) => !inner.finds(resource, folds),
+            Filter::And(parts) => parts.iter().all(|part| part.matches_object(resource, folds)),
+            Filter::Or(parts) => parts.iter().any(|part| part.matches_object(resource, folds)),
+            Filter::Not(inner) => !inner.matches_object(resource, folds),
             Filter::Present(target) => values_of(target, resource).into_iter().flatten().any(has_value),
             Filter::Compare { target, op, value } => {
                 let values = values_of(target, resource);
-                values.is_empty() && *op == Op::Ne
+                values.is_empty() && *op == CompareOp::Ne
                     || values.into_iter().any(|stored| compare_value(stored, *op, value, folds))
             }
             Filter::Has { target, filter } => {
@@ -74,7 +75,7 @@ impl Filter {
 struct Folds(RefCell<BTreeMap<(usize, usize), String>>);
 
 impl Folds {
-    fn with<T>(&self, text: &str, look: impl FnOnce(&str) -> T) -> T {
+    fn with_folded<T>(&self, text: &str, look: impl FnOnce(&str) -> T) -> T {
         if text.is_ascii() {
             return look(&fold(text));
         }
@@ -118,13 +119,13 @@ fn elements_of(value: Option<&Json>) -> impl Iterator<Item = Option<&Json>> {
     list.iter().map(Some).chain(single)
 }
 
-fn compare_value(stored: Option<&Json>, op: Op, value: &Value, folds: &Folds) -> bool {
+fn compare_value(stored: Option<&Json>, op: CompareOp, value: &Value, folds: &Folds) -> bool {
     let found = match (stored, value) {
         (Some(Json::String(stored)), Value::Folded { key, .. }) => {
-            return folds.with(stored, |stored| text_matches(op, stored, key));
+            return folds.with_folded(stored, |stored| text_matches(op, stored, key));
         }
         (Some(Json::String(stored)), _) => return compare_text(stored, op, value),
-        (Some(Json::Number(stored)), Value::Number(number)) => order(stored, number),
+        (Some(Json::Number(stored)), Value::Number(number)) => compare_numbers(stored, number),
         // Only eq and ne come here, so booleans need no order.
         (Some(Json::Bool(stored)), Value::Boolean(boolean)) => (stored == boolean).then_some(Ordering::Equal),
         _ => None,
@@ -133,7 +134,7 @@ fn compare_value(stored: Option<&Json>, op: Op, value: &Value, folds: &Folds) ->
 }
 
 /// Returns true if a stored text fulfils the comparison.
-pub(in crate::scim) fn compare_text(stored: &str, op: Op, value: &Value) -> bool {
+pub(in crate::scim) fn compare_text(stored: &str, op: CompareOp, value: &Value) -> bool {
     match value {
         Value::Exact(text) => text_matches(op, stored, text),
         Value::Folded { key, .. } => text_matches(op, &fold(stored), key),
@@ -142,31 +143,31 @@ pub(in crate::scim) fn compare_text(stored: &str, op: Op, value: &Value) -> bool
     }
 }
 
-fn text_matches(op: Op, stored: &str, text: &str) -> bool {
+fn text_matches(op: CompareOp, stored: &str, text: &str) -> bool {
     match op {
-        Op::Co => stored.contains(text),
-        Op::Sw => stored.starts_with(text),
-        Op::Ew => stored.ends_with(text),
+        CompareOp::Co => stored.contains(text),
+        CompareOp::Sw => stored.starts_with(text),
+        CompareOp::Ew => stored.ends_with(text),
         _ => outcome_of(op, Some(stored.cmp(text))),
     }
 }
 
 /// Returns the outcome of the operator. Without two comparable values only `ne` is true.
-fn outcome_of(op: Op, found: Option<Ordering>) -> bool {
+fn outcome_of(op: CompareOp, found: Option<Ordering>) -> bool {
     match op {
-        Op::Ne => found != Some(Ordering::Equal),
-        Op::Eq => found == Some(Ordering::Equal),
-        Op::Gt => found == Some(Ordering::Greater),
-        Op::Ge => found.is_some_and(Ordering::is_ge),
-        Op::Lt => found == Some(Ordering::Less),
-        Op::Le => found.is_some_and(Ordering::is_le),
-        Op::Co | Op::Sw | Op::Ew => false,
+        CompareOp::Ne => found != Some(Ordering::Equal),
+        CompareOp::Eq => found == Some(Ordering::Equal),
+        CompareOp::Gt => found == Some(Ordering::Greater),
+        CompareOp::Ge => found.is_some_and(Ordering::is_ge),
+        CompareOp::Lt => found == Some(Ordering::Less),
+        CompareOp::Le => found.is_some_and(Ordering::is_le),
+        CompareOp::Co | CompareOp::Sw | CompareOp::Ew => false,
     }
 }
 
 /// Orders two numbers by their exact values: as `f64`, neighbouring integers above 2^53 would be equal. A number above
 /// `i64` is a float, as it is for SQLite.
-pub(in crate::scim) fn order(a: &serde_json::Number, b: &serde_json::Number) -> Option<Ordering> {
+pub(in crate::scim) fn compare_numbers(a: &serde_json::Number, b: &serde_json::Number) -> Option<Ordering> {
     match (a.as_i64(), b.as_i64()) {
         (Some(a), Some(b)) => Some(a.cmp(&b)),
         (Some(a), None) => order_mixed(a, b.as_f64()?),

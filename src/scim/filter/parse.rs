@@ -18,14 +18,14 @@
 //! Words are read in any case, and "not" binds tighter than "and", "and" tighter than "or" (section 3.4.2.2). [`Forms`]
 //! names what is read besides. The parser knows no attribute: `resolve` looks them up.
 
-use super::cursor::{Cursor, is_attribute_char};
-use super::{AttributePath, Expression, Form, Forms, Grammar, Literal, MAX_NESTING, MAX_TEXT, Op};
+use super::cursor::{TextCursor, is_attribute_char};
+use super::{AttributePath, CompareOp, Expression, Form, Forms, Grammar, Literal, MAX_NESTING, MAX_TEXT};
 use crate::error::{Error, Result};
 use crate::scim::json;
 
 /// Reads one text.
 pub(in crate::scim) struct Parser<'a> {
-    text: Cursor<'a>,
+    text: TextCursor<'a>,
     forms: Forms,
     /// The number of open parentheses and brackets.
     level: usize,
@@ -35,67 +35,67 @@ pub(in crate::scim) struct Parser<'a> {
 impl<'a> Parser<'a> {
     /// Begins to read a text. `grammar` says how a refusal names the text, and with which code it is refused.
     pub(in crate::scim) fn new(text: &'a str, forms: Forms, grammar: Grammar) -> Result<Self> {
-        let text = Cursor::new(text, grammar);
+        let text = TextCursor::new(text, grammar);
         if text.rest().len() > MAX_TEXT {
-            return Err(text.refused(&format!("longer than {MAX_TEXT} bytes")));
+            return Err(text.error_of_whole(&format!("longer than {MAX_TEXT} bytes")));
         }
         Ok(Self { text, forms, level: 0, in_value_path: false })
     }
 
     /// Reads `FILTER`, up to the end of the text.
-    pub(in crate::scim) fn filter(mut self) -> Result<Expression> {
-        let expression = self.disjunction()?;
-        self.text.end("and, or")?;
-        self.shallow(expression)
+    pub(in crate::scim) fn read_filter(mut self) -> Result<Expression> {
+        let expression = self.read_disjunction()?;
+        self.text.expect_end("and, or")?;
+        self.check_depth(expression)
     }
 
     /// Reads `PATH`, up to the end of the text.
-    pub(in crate::scim) fn path(mut self) -> Result<(AttributePath, Option<Expression>, Option<String>)> {
+    pub(in crate::scim) fn read_path(mut self) -> Result<(AttributePath, Option<Expression>, Option<String>)> {
         self.text.skip_space();
         let path = self.attribute_path()?;
         self.text.skip_space();
         if !self.text.next_is('[') {
-            self.text.end("\"[\"")?;
+            self.text.expect_end("\"[\"")?;
             return Ok((path, None, None));
         }
         let filter = self.value_filter()?;
-        let filter = self.shallow(filter)?;
+        let filter = self.check_depth(filter)?;
         let sub = self.sub_attribute()?;
-        self.text.end(if sub.is_none() { "\".\"" } else { "" })?;
+        self.text.expect_end(if sub.is_none() { "\".\"" } else { "" })?;
         Ok((path, Some(filter), sub))
     }
 
-    fn disjunction(&mut self) -> Result<Expression> {
-        let mut parts = vec![self.conjunction()?];
-        while self.text.keyword("or") {
-            parts.push(self.conjunction()?);
+    fn read_disjunction(&mut self) -> Result<Expression> {
+        let mut parts = vec![self.read_conjunction()?];
+        while self.text.take_keyword("or") {
+            parts.push(self.read_conjunction()?);
         }
-        Ok(flat(parts, Expression::Or, or_parts))
+        Ok(join_flat(parts, Expression::Or, or_parts))
     }
 
-    fn conjunction(&mut self) -> Result<Expression> {
-        let mut parts = vec![self.term()?];
-        while self.text.keyword("and") {
-            parts.push(self.term()?);
+    fn read_conjunction(&mut self) -> Result<Expression> {
+        let mut parts = vec![self.read_term()?];
+        while self.text.take_keyword("and") {
+            parts.push(self.read_term()?);
         }
-        Ok(flat(parts, Expression::And, and_parts))
+        Ok(join_flat(parts, Expression::And, and_parts))
     }
 
-    fn term(&mut self) -> Result<Expression> {
+    fn read_term(&mut self) -> Result<Expression> {
         self.text.skip_space();
         if self.text.next_is('(') {
-            return self.nested(')', Self::disjunction);
+            return self.read_nested(')', Self::read_disjunction);
         }
-        if self.text.keyword("not") {
+        if self.text.take_keyword("not") {
             if !self.text.next_is('(') {
-                return Err(self.text.expected("\"(\" after not"));
+                return Err(self.text.error_expected("\"(\" after not"));
             }
-            return Ok(Expression::Not(Box::new(self.nested(')', Self::disjunction)?)));
+            return Ok(Expression::Not(Box::new(self.read_nested(')', Self::read_disjunction)?)));
         }
         let path = self.attribute_path()?;
         self.text.skip_space();
         if !self.text.next_is('[') {
-            return self.comparison(path);
+            return self.read_comparison(path);
         }
         let filter = Box::new(self.value_filter()?);
         if self.forms.allow(Form::AfterValuePath) {
@@ -106,17 +106,17 @@ impl<'a> Parser<'a> {
     }
 
     /// Reads `attrPath SP "pr"` or `attrPath SP compareOp SP compValue`.
-    fn comparison(&mut self, path: AttributePath) -> Result<Expression> {
+    fn read_comparison(&mut self, path: AttributePath) -> Result<Expression> {
         let start = self.text.at;
         let word = self.text.take_while(is_attribute_char);
         if word.eq_ignore_ascii_case("pr") {
             return Ok(Expression::Present(path));
         }
-        let Some(op) = operator(word) else {
+        let Some(op) = operator_named(word) else {
             self.text.at = start;
-            return Err(self.text.expected("an operator (eq, ne, co, sw, ew, gt, ge, lt, le, pr)"));
+            return Err(self.text.error_expected("an operator (eq, ne, co, sw, ew, gt, ge, lt, le, pr)"));
         };
-        Ok(Expression::Compare { path, op, value: self.literal()? })
+        Ok(Expression::Compare { path, op, value: self.read_literal()? })
     }
 
     /// Reads what may follow a value path. Entra ID sends `emails[type eq "work"].value eq "x"`, and once sent
@@ -128,35 +128,35 @@ impl<'a> Parser<'a> {
             return Ok(Expression::Has { path, filter });
         }
         let name = sub.unwrap_or_else(|| "value".into());
-        let last = self.comparison(AttributePath { urn: None, name, sub: None })?;
-        let filter = Box::new(flat(vec![*filter, last], Expression::And, and_parts));
+        let last = self.read_comparison(AttributePath { urn: None, name, sub: None })?;
+        let filter = Box::new(join_flat(vec![*filter, last], Expression::And, and_parts));
         Ok(Expression::Has { path, filter })
     }
 
     /// Reads `"[" valFilter "]"`.
     fn value_filter(&mut self) -> Result<Expression> {
         if self.in_value_path {
-            return Err(self.text.expected("an operator (a value path cannot stand in another)"));
+            return Err(self.text.error_expected("an operator (a value path cannot stand in another)"));
         }
         self.in_value_path = true;
-        let filter = self.nested(']', Self::disjunction)?;
+        let filter = self.read_nested(']', Self::read_disjunction)?;
         self.in_value_path = false;
         Ok(filter)
     }
 
     /// Reads what `inner` reads, from the opening character that comes next to `close`.
-    fn nested(&mut self, close: char, inner: fn(&mut Self) -> Result<Expression>) -> Result<Expression> {
+    fn read_nested(&mut self, close: char, inner: fn(&mut Self) -> Result<Expression>) -> Result<Expression> {
         if self.level == MAX_NESTING {
             return Err(self.too_deep());
         }
         self.level += 1;
-        self.text.bump();
+        self.text.skip_char();
         let expression = inner(self)?;
         self.text.skip_space();
         if !self.text.next_is(close) {
-            return Err(self.text.expected(&format!("and, or or \"{close}\"")));
+            return Err(self.text.error_expected(&format!("and, or or \"{close}\"")));
         }
-        self.text.bump();
+        self.text.skip_char();
         self.level -= 1;
         Ok(expression)
     }
@@ -168,7 +168,7 @@ impl<'a> Parser<'a> {
             Some(path) => Ok(path),
             None => {
                 self.text.at = start;
-                Err(self.text.expected("an attribute name"))
+                Err(self.text.error_expected("an attribute name"))
             }
         }
     }
@@ -178,21 +178,21 @@ impl<'a> Parser<'a> {
         if !self.text.next_is('.') {
             return Ok(None);
         }
-        self.text.bump();
+        self.text.skip_char();
         let start = self.text.at;
         let word = self.text.take_while(is_attribute_char);
         if !is_name(word) {
             self.text.at = start;
-            return Err(self.text.expected("the name of a sub-attribute"));
+            return Err(self.text.error_expected("the name of a sub-attribute"));
         }
         Ok(Some(word.to_owned()))
     }
 
     /// Reads `compValue`: a JSON value that is neither array nor object.
-    fn literal(&mut self) -> Result<Literal> {
+    fn read_literal(&mut self) -> Result<Literal> {
         self.text.skip_space();
         if self.text.next_is('"') {
-            return self.text.string().map(Literal::String);
+            return self.text.read_string().map(Literal::String);
         }
         let start = self.text.at;
         let word = self.text.take_while(is_bare_char);
@@ -212,7 +212,7 @@ impl<'a> Parser<'a> {
             Ok(Literal::String(word.to_owned()))
         } else {
             self.text.at = start;
-            Err(self.text.expected("a value (a string in double quotes, a number, true, false or null)"))
+            Err(self.text.error_expected("a value (a string in double quotes, a number, true, false or null)"))
         }
     }
 
@@ -220,24 +220,24 @@ impl<'a> Parser<'a> {
         let start = self.text.at;
         let word = self.text.take_while(is_attribute_char);
         self.text.at = start;
-        word.eq_ignore_ascii_case("pr") || operator(word).is_some()
+        word.eq_ignore_ascii_case("pr") || operator_named(word).is_some()
     }
 
-    fn shallow(&self, expression: Expression) -> Result<Expression> {
-        if depth(&expression) > MAX_NESTING { Err(self.too_deep()) } else { Ok(expression) }
+    fn check_depth(&self, expression: Expression) -> Result<Expression> {
+        if nesting_depth(&expression) > MAX_NESTING { Err(self.too_deep()) } else { Ok(expression) }
     }
 
     fn too_deep(&self) -> Error {
-        self.text.refused(&format!("nested more than {MAX_NESTING} levels deep"))
+        self.text.error_of_whole(&format!("nested more than {MAX_NESTING} levels deep"))
     }
 }
 
-fn operator(word: &str) -> Option<Op> {
-    Op::ALL.into_iter().find(|op| word.eq_ignore_ascii_case(op.name()))
+fn operator_named(word: &str) -> Option<CompareOp> {
+    CompareOp::ALL.into_iter().find(|op| word.eq_ignore_ascii_case(op.name()))
 }
 
 /// Joins parts with one operator. A single part is returned itself; `(a and b) and c` is `a and b and c`.
-pub(super) fn flat(
+pub(super) fn join_flat(
     parts: Vec<Expression>,
     whole: fn(Vec<Expression>) -> Expression,
     open: fn(Expression) -> Result<Vec<Expression>, Expression>,
@@ -272,10 +272,10 @@ pub(super) fn and_parts(expression: Expression) -> Result<Vec<Expression>, Expre
     }
 }
 
-fn depth(expression: &Expression) -> usize {
+fn nesting_depth(expression: &Expression) -> usize {
     match expression {
-        Expression::And(parts) | Expression::Or(parts) => 1 + parts.iter().map(depth).max().unwrap_or(0),
-        Expression::Not(inner) | Expression::Has { filter: inner, .. } => 1 + depth(inner),
+        Expression::And(parts) | Expression::Or(parts) => 1 + parts.iter().map(nesting_depth).max().unwrap_or(0),
+        Expression::Not(inner) | Expression::Has { filter: inner, .. } => 1 + nesting_depth(inner),
         Expression::Present(_) | Expression::Compare { .. } => 0,
     }
 }

@@ -5,9 +5,9 @@ use std::fmt::{self, Display};
 
 use serde_json::Value as Json;
 
-use super::{AttributePath, Expression, Filter, Literal, Op, Target, Value};
+use super::{AttributePath, CompareOp, Expression, Filter, Literal, Target, Value};
 
-impl Display for Op {
+impl Display for CompareOp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }

@@ -1,6 +1,8 @@
 //! From the written filter to its meaning: attributes are looked up, values get their types.
 
-use super::{AttributePath, Expression, Filter, Form, Forms, Literal, Op, ResolveError, Target, Value, read_instant};
+use super::{
+    AttributePath, CompareOp, Expression, Filter, Form, Forms, Literal, ResolveError, Target, Value, read_instant,
+};
 use crate::error::{Code, Error, Result, excerpt};
 use crate::scim::json;
 use crate::scim::schema::{Attribute, Mutability, ResourceType, Returned, Schema, Type};
@@ -25,8 +27,8 @@ impl Expression {
             leaf => match leaf.look_up(resource, forms) {
                 Err(ResolveError::Unknown(_)) if all.iter().any(|other| leaf.look_up(other, forms).is_ok()) => {
                     let absent = match leaf {
-                        Expression::Compare { op: Op::Ne, value, .. } => *value != Literal::Null,
-                        Expression::Compare { op: Op::Eq, value: Literal::Null, .. } => true,
+                        Expression::Compare { op: CompareOp::Ne, value, .. } => *value != Literal::Null,
+                        Expression::Compare { op: CompareOp::Eq, value: Literal::Null, .. } => true,
                         _ => false,
                     };
                     // An empty `and` is true, an empty `or` is false.
@@ -38,7 +40,7 @@ impl Expression {
     }
 
     fn look_up(&self, resource: &ResourceType, forms: Forms) -> Result<Filter, ResolveError> {
-        resolve(self, Scope::Resource(resource), forms)
+        resolve_in(self, LookupScope::Resource(resource), forms)
     }
 }
 
@@ -48,11 +50,11 @@ pub(in crate::scim) fn in_value_path(
     outer: &Attribute,
     forms: Forms,
 ) -> Result<Filter, ResolveError> {
-    resolve(filter, Scope::Element(outer), forms)
+    resolve_in(filter, LookupScope::Element(outer), forms)
 }
 
 /// The target of an attribute path.
-pub(in crate::scim) enum Found<'a> {
+pub(in crate::scim) enum FoundPath<'a> {
     /// All attributes of an extension.
     Extension(&'a Schema),
     /// One attribute, or a sub-attribute of it.
@@ -74,9 +76,9 @@ pub(in crate::scim) struct Definition<'a> {
 
 impl Definition<'_> {
     /// Returns the target in canonical spelling.
-    pub(in crate::scim) fn target(&self) -> Target {
+    pub(in crate::scim) fn to_target(self) -> Target {
         if self.is_element {
-            return Target::element();
+            return Target::of_element();
         }
         Target {
             urn: self.extension.map(|schema| schema.id.to_string()),
@@ -105,12 +107,12 @@ pub(in crate::scim) fn is_list_of_simple(attribute: &Attribute) -> bool {
 }
 
 /// Finds an attribute of `resource`.
-pub(in crate::scim) fn find<'a>(
+pub(in crate::scim) fn find_attribute<'a>(
     path: &AttributePath,
     resource: &'a ResourceType,
     forms: Forms,
-) -> Result<Found<'a>, ResolveError> {
-    lookup(path, resource, forms).ok_or_else(|| ResolveError::Unknown(path.to_string()))
+) -> Result<FoundPath<'a>, ResolveError> {
+    find_in_schemas(path, resource, forms).ok_or_else(|| ResolveError::Unknown(path.to_string()))
 }
 
 /// Finds an attribute in the schema of that URN, in its canonical case: the core's or an extension's.
@@ -118,7 +120,7 @@ pub(in crate::scim) fn find_inside<'a>(
     urn: &str,
     path: &AttributePath,
     resource: &'a ResourceType,
-) -> Result<Found<'a>, ResolveError> {
+) -> Result<FoundPath<'a>, ResolveError> {
     let extension = resource.extension(urn);
     let attribute = match extension {
         _ if path.urn.is_some() => None,
@@ -129,7 +131,7 @@ pub(in crate::scim) fn find_inside<'a>(
     found.ok_or_else(|| ResolveError::Unknown(format!("{urn}:{path}")))
 }
 
-fn lookup<'a>(path: &AttributePath, resource: &'a ResourceType, forms: Forms) -> Option<Found<'a>> {
+fn find_in_schemas<'a>(path: &AttributePath, resource: &'a ResourceType, forms: Forms) -> Option<FoundPath<'a>> {
     if path.urn.is_none() {
         return match resource.attribute(&path.name) {
             Some(attribute) => definition_of(None, attribute, path.sub.as_deref()),
@@ -143,7 +145,7 @@ fn lookup<'a>(path: &AttributePath, resource: &'a ResourceType, forms: Forms) ->
     let (id, rest) = ids.filter_map(|id| Some((id, after_urn(&text, id, forms)?))).max_by_key(|(id, _)| id.len())?;
     let extension = resource.extension(id);
     if rest.is_empty() {
-        return extension.map(Found::Extension);
+        return extension.map(FoundPath::Extension);
     }
     let (name, sub) = match rest.split_once('.') {
         Some((name, sub)) => (name, Some(sub)),
@@ -170,7 +172,7 @@ fn after_urn<'a>(text: &'a str, urn: &str, forms: Forms) -> Option<&'a str> {
 }
 
 /// Finds an attribute that only one extension has: Entra ID filters by and patches `manager` without its URN.
-fn in_one_extension<'a>(path: &AttributePath, resource: &'a ResourceType) -> Option<Found<'a>> {
+fn in_one_extension<'a>(path: &AttributePath, resource: &'a ResourceType) -> Option<FoundPath<'a>> {
     let mut known = resource.extensions.iter().filter_map(|schema| Some((schema, schema.attribute(&path.name)?)));
     match (known.next(), known.next()) {
         (Some((schema, attribute)), None) => definition_of(Some(schema), attribute, path.sub.as_deref()),
@@ -178,27 +180,31 @@ fn in_one_extension<'a>(path: &AttributePath, resource: &'a ResourceType) -> Opt
     }
 }
 
-fn definition_of<'a>(extension: Option<&'a Schema>, attribute: &'a Attribute, sub: Option<&str>) -> Option<Found<'a>> {
+fn definition_of<'a>(
+    extension: Option<&'a Schema>,
+    attribute: &'a Attribute,
+    sub: Option<&str>,
+) -> Option<FoundPath<'a>> {
     let sub = match sub {
         None => None,
         Some(name) => Some(attribute.sub(name)?),
     };
-    Some(Found::Attribute(Definition { extension, attribute, sub, is_element: false }))
+    Some(FoundPath::Attribute(Definition { extension, attribute, sub, is_element: false }))
 }
 
 /// Where the names of an expression are looked up.
 #[derive(Clone, Copy)]
-enum Scope<'a> {
+enum LookupScope<'a> {
     Resource(&'a ResourceType),
     /// Among the sub-attributes of this one.
     Element(&'a Attribute),
 }
 
-impl<'a> Scope<'a> {
-    fn find(self, path: &AttributePath, forms: Forms) -> Result<Found<'a>, ResolveError> {
+impl<'a> LookupScope<'a> {
+    fn find_path(self, path: &AttributePath, forms: Forms) -> Result<FoundPath<'a>, ResolveError> {
         match self {
-            Scope::Resource(resource) => find(path, resource, forms),
-            Scope::Element(outer) => match path {
+            LookupScope::Resource(resource) => find_attribute(path, resource, forms),
+            LookupScope::Element(outer) => match path {
                 AttributePath { urn: None, name, sub: None } if is_list_of_simple(outer) => {
                     name.eq_ignore_ascii_case(VALUE).then_some((outer, true))
                 }
@@ -206,18 +212,18 @@ impl<'a> Scope<'a> {
                 _ => None,
             }
             .map(|(attribute, is_element)| Definition { extension: None, attribute, sub: None, is_element })
-            .map(Found::Attribute)
+            .map(FoundPath::Attribute)
             .ok_or_else(|| ResolveError::Unknown(format!("{}.{path}", outer.name))),
         }
     }
 }
 
-impl Scope<'_> {
+impl LookupScope<'_> {
     /// Returns true for the sub-attribute that says which element is the primary one.
     fn is_primary(self, found: &Definition<'_>) -> bool {
         let outer = match self {
-            Scope::Resource(_) => found.sub.map(|_| found.attribute),
-            Scope::Element(outer) => Some(outer),
+            LookupScope::Resource(_) => found.sub.map(|_| found.attribute),
+            LookupScope::Element(outer) => Some(outer),
         };
         let leaf = found.leaf();
         outer.is_some_and(Attribute::has_primary) && leaf.name == "primary" && leaf.kind == Type::Boolean
@@ -228,11 +234,11 @@ impl Scope<'_> {
 /// section 2.4), so the comparison with `true` is negated: for each element, where the attribute has several.
 fn primary_false(compared: Filter) -> Filter {
     let Filter::Compare { target, op, value: Value::Boolean(false) } = compared else { return compared };
-    let is_true = |target| Filter::Compare { target, op: Op::Eq, value: Value::Boolean(true) };
+    let is_true = |target| Filter::Compare { target, op: CompareOp::Eq, value: Value::Boolean(true) };
     match (target.sub.clone(), op) {
-        (None, Op::Eq) => Filter::Not(Box::new(is_true(target))),
+        (None, CompareOp::Eq) => Filter::Not(Box::new(is_true(target))),
         (None, _) => is_true(target),
-        (Some(sub), Op::Eq) => {
+        (Some(sub), CompareOp::Eq) => {
             let element = Target { urn: None, name: sub, sub: None };
             let filter = Box::new(Filter::Not(Box::new(is_true(element))));
             Filter::Has { target: Target { sub: None, ..target }, filter }
@@ -245,33 +251,33 @@ fn primary_false(compared: Filter) -> Filter {
     }
 }
 
-fn resolve(expression: &Expression, scope: Scope<'_>, forms: Forms) -> Result<Filter, ResolveError> {
+fn resolve_in(expression: &Expression, scope: LookupScope<'_>, forms: Forms) -> Result<Filter, ResolveError> {
     let all =
-        |parts: &[Expression]| parts.iter().map(|part| resolve(part, scope, forms)).collect::<Result<Vec<_>, _>>();
+        |parts: &[Expression]| parts.iter().map(|part| resolve_in(part, scope, forms)).collect::<Result<Vec<_>, _>>();
     match expression {
         Expression::And(parts) => Ok(Filter::And(all(parts)?)),
         Expression::Or(parts) => Ok(Filter::Or(all(parts)?)),
-        Expression::Not(inner) => Ok(Filter::Not(Box::new(resolve(inner, scope, forms)?))),
-        Expression::Present(path) => match scope.find(path, forms)? {
-            Found::Extension(schema) => {
+        Expression::Not(inner) => Ok(Filter::Not(Box::new(resolve_in(inner, scope, forms)?))),
+        Expression::Present(path) => match scope.find_path(path, forms)? {
+            FoundPath::Extension(schema) => {
                 Ok(Filter::Present(Target { urn: Some(schema.id.to_string()), name: String::new(), sub: None }))
             }
-            Found::Attribute(found) => Ok(Filter::Present(check_readable(found)?.target())),
+            FoundPath::Attribute(found) => Ok(Filter::Present(check_readable(found)?.to_target())),
         },
-        Expression::Compare { path, op, value } => match scope.find(path, forms)? {
-            Found::Extension(schema) => {
-                Err(impossible(format!("{:?} is a schema extension and can only be tested with pr", schema.id)))
+        Expression::Compare { path, op, value } => match scope.find_path(path, forms)? {
+            FoundPath::Extension(schema) => {
+                Err(impossible_filter(format!("{:?} is a schema extension and can only be tested with pr", schema.id)))
             }
-            Found::Attribute(found) => {
+            FoundPath::Attribute(found) => {
                 let compared = typed_comparison(check_readable(found)?, *op, value, forms)?;
                 Ok(if scope.is_primary(&found) { primary_false(compared) } else { compared })
             }
         },
-        Expression::Has { path, filter } => match scope.find(path, forms)? {
-            Found::Attribute(found) if has_elements(&found) => {
+        Expression::Has { path, filter } => match scope.find_path(path, forms)? {
+            FoundPath::Attribute(found) if has_elements(&found) => {
                 let found = check_readable(found)?;
                 let filter = Box::new(in_value_path(filter, found.leaf(), forms)?);
-                Ok(Filter::Has { target: found.target(), filter })
+                Ok(Filter::Has { target: found.to_target(), filter })
             }
             _ => Err(not_complex(path)),
         },
@@ -280,7 +286,7 @@ fn resolve(expression: &Expression, scope: Scope<'_>, forms: Forms) -> Result<Fi
 
 /// Returns the refusal of `path[…]` where `path` has no sub-attributes.
 pub(in crate::scim) fn not_complex(path: &AttributePath) -> ResolveError {
-    impossible(format!("\"{path}\" has no sub-attributes, so a filter in brackets cannot follow it"))
+    impossible_filter(format!("\"{path}\" has no sub-attributes, so a filter in brackets cannot follow it"))
 }
 
 /// Refuses an attribute that is never returned: a filter on it would tell its value, guess by guess (RFC 7643 section
@@ -288,51 +294,60 @@ pub(in crate::scim) fn not_complex(path: &AttributePath) -> ResolveError {
 fn check_readable(found: Definition<'_>) -> Result<Definition<'_>, ResolveError> {
     let leaf = found.leaf();
     if leaf.mutability == Mutability::WriteOnly || leaf.returned == Returned::Never {
-        return Err(impossible(format!("\"{}\" is never returned and cannot be filtered by", found.target())));
+        return Err(impossible_filter(format!(
+            "\"{}\" is never returned and cannot be filtered by",
+            found.to_target()
+        )));
     }
     Ok(found)
 }
 
 fn typed_comparison(
     mut found: Definition<'_>,
-    op: Op,
+    op: CompareOp,
     literal: &Literal,
     forms: Forms,
 ) -> Result<Filter, ResolveError> {
     // "null" stands for no value (RFC 7643 section 2.5).
     if *literal == Literal::Null {
-        let present = Filter::Present(found.target());
+        let present = Filter::Present(found.to_target());
         return match op {
-            Op::Eq => Ok(Filter::Not(Box::new(present))),
-            Op::Ne => Ok(present),
-            _ => Err(impossible(format!("\"{}\" can be compared with null by eq and ne only", found.target()))),
+            CompareOp::Eq => Ok(Filter::Not(Box::new(present))),
+            CompareOp::Ne => Ok(present),
+            _ => {
+                Err(impossible_filter(format!("\"{}\" can be compared with null by eq and ne only", found.to_target())))
+            }
         };
     }
     // RFC 7644 section 3.4.2.2 compares a complex attribute by its "value", as in `emails co "example.com"`.
     if found.leaf().kind == Type::Complex {
         found.sub = found.sub.is_none().then(|| found.attribute.sub("value")).flatten();
         if found.sub.is_none() {
-            let name = found.target();
-            return Err(impossible(format!("\"{name}\" is complex: compare one of its sub-attributes, or use pr")));
+            let name = found.to_target();
+            return Err(impossible_filter(format!(
+                "\"{name}\" is complex: compare one of its sub-attributes, or use pr"
+            )));
         }
         found = check_readable(found)?;
     }
     let leaf = found.leaf();
     let possible = match op {
-        Op::Eq | Op::Ne => true,
-        Op::Co | Op::Sw | Op::Ew => matches!(leaf.kind, Type::String | Type::Reference),
+        CompareOp::Eq | CompareOp::Ne => true,
+        CompareOp::Co | CompareOp::Sw | CompareOp::Ew => matches!(leaf.kind, Type::String | Type::Reference),
         // "Boolean and Binary attributes SHALL cause a failed response" (RFC 7644 table 3).
-        Op::Gt | Op::Ge | Op::Lt | Op::Le => !matches!(leaf.kind, Type::Boolean | Type::Binary),
+        CompareOp::Gt | CompareOp::Ge | CompareOp::Lt | CompareOp::Le => {
+            !matches!(leaf.kind, Type::Boolean | Type::Binary)
+        }
     };
     if !possible {
-        let (is, target) = (words_of_type(leaf.kind).0, found.target());
-        return Err(impossible(format!("\"{target}\" is {is} and cannot be compared by {op}")));
+        let (is, target) = (words_of_type(leaf.kind).0, found.to_target());
+        return Err(impossible_filter(format!("\"{target}\" is {is} and cannot be compared by {op}")));
     }
     match typed_value(leaf, literal, forms) {
-        Some(value) => Ok(Filter::Compare { target: found.target(), op, value }),
+        Some(value) => Ok(Filter::Compare { target: found.to_target(), op, value }),
         None => {
-            let ((is, wanted), target) = (words_of_type(leaf.kind), found.target());
-            Err(impossible(format!("\"{target}\" is {is}: compare it with {wanted}, not {}", excerpt(literal))))
+            let ((is, wanted), target) = (words_of_type(leaf.kind), found.to_target());
+            Err(impossible_filter(format!("\"{target}\" is {is}: compare it with {wanted}, not {}", excerpt(literal))))
         }
     }
 }
@@ -355,9 +370,9 @@ fn typed_value(attribute: &Attribute, literal: &Literal, forms: Forms) -> Option
                 _ => None,
             }
         }
-        (Type::Integer | Type::Decimal, Literal::Number(text)) => json::number(text).map(Value::Number),
+        (Type::Integer | Type::Decimal, Literal::Number(text)) => json::parse_number(text).map(Value::Number),
         (Type::Integer | Type::Decimal, Literal::String(text)) if forms.allow(Form::TextNumber) => {
-            json::number(text.trim()).map(Value::Number)
+            json::parse_number(text.trim()).map(Value::Number)
         }
         _ => None,
     }
@@ -381,7 +396,7 @@ fn words_of_type(kind: Type) -> (&'static str, &'static str) {
     }
 }
 
-fn impossible(detail: String) -> ResolveError {
+fn impossible_filter(detail: String) -> ResolveError {
     // Also in a PATCH path: table 9 lists invalidFilter for "PATCH (Path Filter)".
     ResolveError::Refused(Error::new(Code::FilterImpossible, detail))
 }

@@ -32,7 +32,7 @@ pub struct Count {
 }
 
 impl Count {
-    fn values<E: Error>(&self, more: usize) -> Result<(), E> {
+    fn add_values<E: Error>(&self, more: usize) -> Result<(), E> {
         self.add(&self.values, more, VALUES_MAX, "JSON values")
     }
 
@@ -80,7 +80,7 @@ impl<'c> Check<'c> {
         Self { count, depth: DEPTH_MAX - TEXT_DEPTH, listed, element: false }
     }
 
-    fn inner<E: Error>(&self) -> Result<Self, E> {
+    fn one_level_down<E: Error>(&self) -> Result<Self, E> {
         let depth =
             self.depth.checked_sub(1).ok_or_else(|| E::custom(format!("nested deeper than {DEPTH_MAX} levels")))?;
         Ok(Self { count: self.count, depth, listed: false, element: false })
@@ -129,14 +129,14 @@ impl<'de> Visitor<'de> for Check<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Seen, A::Error> {
-        self.count.values(1)?;
+        self.count.add_values(1)?;
         let mut nul = false;
-        let element = || Ok(Self { element: self.listed, ..self.inner()? });
+        let element = || Ok(Self { element: self.listed, ..self.one_level_down()? });
         while let Some(seen) = access.next_element_seed(element()?)? {
             if self.listed {
                 self.count.add(&self.count.elements, 1, ELEMENTS_MAX, "elements under members and value")?;
             }
-            self.count.values(usize::from(seen.single))?;
+            self.count.add_values(usize::from(seen.single))?;
             nul |= seen.nul;
         }
         Ok(Seen { single: false, nul })
@@ -145,29 +145,29 @@ impl<'de> Visitor<'de> for Check<'_> {
     /// Reads an object. The single values of an element's object are not counted until it turns out to hold more than
     /// these.
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Seen, A::Error> {
-        self.count.values(1)?;
-        let mut names = Names::default();
+        self.count.add_values(1)?;
+        let mut names = SeenNames::default();
         let (mut flat, mut uncounted) = (self.element, 0);
         while let Some(name) = access.next_key_seed(Name)? {
-            if names.holds(&name) {
+            if names.holds_name(&name) {
                 return Err(A::Error::custom(format!(
                     "the key {name} stands twice in one object",
                     name = quoted(&name)
                 )));
             }
             let listed = name.eq_ignore_ascii_case("members") || name.eq_ignore_ascii_case("value");
-            let seen = access.next_value_seed(Self { listed, ..self.inner()? })?;
+            let seen = access.next_value_seed(Self { listed, ..self.one_level_down()? })?;
             if seen.nul || name.contains('\0') {
                 return Err(A::Error::custom(format!(
                     "{name} holds the character U+0000, which cannot be stored",
                     name = quoted(&name)
                 )));
             }
-            names.add(name);
+            names.add_name(name);
             uncounted += usize::from(seen.single);
             flat = flat && seen.single && uncounted <= FLAT_NAMES_MAX;
             if !flat {
-                self.count.values(std::mem::take(&mut uncounted))?;
+                self.count.add_values(std::mem::take(&mut uncounted))?;
             }
         }
         Ok(Seen { single: false, nul: false })
@@ -176,14 +176,14 @@ impl<'de> Visitor<'de> for Check<'_> {
 
 /// The names of one object, to find those that differ in case alone.
 #[derive(Default)]
-struct Names<'a> {
+struct SeenNames<'a> {
     few: Vec<Cow<'a, str>>,
     /// In lower case.
     many: BTreeSet<String>,
 }
 
-impl<'a> Names<'a> {
-    fn holds(&self, name: &str) -> bool {
+impl<'a> SeenNames<'a> {
+    fn holds_name(&self, name: &str) -> bool {
         if self.many.is_empty() {
             self.few.iter().any(|known| known.eq_ignore_ascii_case(name))
         } else {
@@ -191,7 +191,7 @@ impl<'a> Names<'a> {
         }
     }
 
-    fn add(&mut self, name: Cow<'a, str>) {
+    fn add_name(&mut self, name: Cow<'a, str>) {
         if self.few.len() < FEW_NAMES && self.many.is_empty() {
             self.few.push(name);
         } else {

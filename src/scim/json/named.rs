@@ -8,7 +8,7 @@ use std::fmt;
 pub(super) struct Named<T>(pub(super) T);
 
 /// A wrapper around a struct's visitor that has only the part which reads an object.
-struct Fields<V>(V);
+struct StructVisitor<V>(V);
 
 /// These hold no struct, or read themselves.
 macro_rules! leaves {
@@ -35,7 +35,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Named<D> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        self.0.deserialize_struct(name, fields, Fields(visitor))
+        self.0.deserialize_struct(name, fields, StructVisitor(visitor))
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
@@ -47,7 +47,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Named<D> {
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.0.deserialize_map(Fields(visitor))
+        self.0.deserialize_map(StructVisitor(visitor))
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -81,7 +81,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Named<D> {
     }
 }
 
-impl<'de, V: Visitor<'de>> Visitor<'de> for Fields<V> {
+impl<'de, V: Visitor<'de>> Visitor<'de> for StructVisitor<V> {
     type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -178,6 +178,6 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Named<A> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, A::Error> {
-        self.0.struct_variant(fields, Fields(visitor))
+        self.0.struct_variant(fields, StructVisitor(visitor))
     }
 }

@@ -6,11 +6,11 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 use std::fmt::{self, Display, Write};
 
 /// Decides what replaces a text. It gets the place of the text, from the outside in, and the text. `None` leaves it.
-pub type Replace<'r> = dyn FnMut(&[Step], &str) -> Option<String> + 'r;
+pub type Replace<'r> = dyn FnMut(&[PathStep], &str) -> Option<String> + 'r;
 
 /// One step on the way to a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum PathStep {
     /// The entry of an object.
     Name(String),
     /// The element of an array, from 0.
@@ -21,7 +21,7 @@ pub enum Step {
 ///
 /// # Errors
 /// Internal only: the text was checked.
-pub fn rewritten(text: Checked<'_>, replace: &mut Replace<'_>) -> crate::error::Result<String> {
+pub fn rewrite_texts(text: Checked<'_>, replace: &mut Replace<'_>) -> crate::error::Result<String> {
     let mut out = String::with_capacity(text.as_str().len());
     let mut deserializer = serde_json::Deserializer::from_slice(text.as_str().as_bytes());
     Rewrite { out: &mut out, replace, place: &mut Vec::new(), depth: DEPTH_MAX }
@@ -33,12 +33,12 @@ pub fn rewritten(text: Checked<'_>, replace: &mut Replace<'_>) -> crate::error::
 struct Rewrite<'o, 'r> {
     out: &'o mut String,
     replace: &'o mut Replace<'r>,
-    place: &'o mut Vec<Step>,
+    place: &'o mut Vec<PathStep>,
     depth: usize,
 }
 
 impl Rewrite<'_, '_> {
-    fn put<E: serde::de::Error>(self, value: impl Display) -> Result<(), E> {
+    fn write_value<E: serde::de::Error>(self, value: impl Display) -> Result<(), E> {
         write!(self.out, "{value}").map_err(E::custom)
     }
 }
@@ -65,23 +65,23 @@ impl<'de> Visitor<'de> for Rewrite<'_, '_> {
     }
 
     fn visit_unit<E: serde::de::Error>(self) -> Result<(), E> {
-        self.put("null")
+        self.write_value("null")
     }
 
     fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<(), E> {
-        self.put(value)
+        self.write_value(value)
     }
 
     fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<(), E> {
-        self.put(value)
+        self.write_value(value)
     }
 
     fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<(), E> {
-        self.put(value)
+        self.write_value(value)
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<(), E> {
-        self.put(serde_json::Value::from(value))
+        self.write_value(serde_json::Value::from(value))
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
@@ -100,7 +100,7 @@ impl<'de> Visitor<'de> for Rewrite<'_, '_> {
             if end > start {
                 self.out.push(',');
             }
-            self.place.push(Step::Element(number));
+            self.place.push(PathStep::Element(number));
             number += 1;
             let inner = Rewrite { out: &mut *self.out, replace: &mut *self.replace, place: &mut *self.place, depth };
             let read = access.next_element_seed(inner)?;
@@ -124,7 +124,7 @@ impl<'de> Visitor<'de> for Rewrite<'_, '_> {
             }
             write_quoted(self.out, &name)?;
             self.out.push(':');
-            self.place.push(Step::Name(name.into_owned()));
+            self.place.push(PathStep::Name(name.into_owned()));
             let (replace, place) = (&mut *self.replace, &mut *self.place);
             access.next_value_seed(Rewrite { out: &mut *self.out, replace, place, depth })?;
             self.place.pop();

@@ -11,14 +11,14 @@ use std::cell::{Cell, OnceCell};
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// The text of one value of a body that [`super::check`] has read.
+/// The text of one value of a body that [`super::check_body`] has read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checked<'a>(&'a str);
 
 /// The kind of value that a text is (RFC 8259 section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "RFC 8259 section 3")]
-pub enum Shape {
+pub enum JsonShape {
     Null,
     Boolean,
     Number,
@@ -27,16 +27,16 @@ pub enum Shape {
     Object,
 }
 
-impl Shape {
+impl JsonShape {
     /// Returns the kind with its article, for sentences.
     pub fn name(self) -> &'static str {
         match self {
-            Shape::Null => "null",
-            Shape::Boolean => "a boolean",
-            Shape::Number => "a number",
-            Shape::Text => "a string",
-            Shape::Array => "an array",
-            Shape::Object => "an object",
+            JsonShape::Null => "null",
+            JsonShape::Boolean => "a boolean",
+            JsonShape::Number => "a number",
+            JsonShape::Text => "a string",
+            JsonShape::Array => "an array",
+            JsonShape::Object => "an object",
         }
     }
 }
@@ -56,38 +56,38 @@ impl<'a> Checked<'a> {
     }
 
     /// Returns what kind of value it is.
-    pub fn shape(self) -> Shape {
+    pub fn shape(self) -> JsonShape {
         match self.0.as_bytes().first() {
-            Some(b'{') => Shape::Object,
-            Some(b'[') => Shape::Array,
-            Some(b'"') => Shape::Text,
-            Some(b't' | b'f') => Shape::Boolean,
-            Some(b'n') | None => Shape::Null,
-            Some(_) => Shape::Number,
+            Some(b'{') => JsonShape::Object,
+            Some(b'[') => JsonShape::Array,
+            Some(b'"') => JsonShape::Text,
+            Some(b't' | b'f') => JsonShape::Boolean,
+            Some(b'n') | None => JsonShape::Null,
+            Some(_) => JsonShape::Number,
         }
     }
 
     /// Returns true for `null`.
     pub fn is_null(self) -> bool {
-        self.shape() == Shape::Null
+        self.shape() == JsonShape::Null
     }
 
     /// Returns the text that the value is; `None` for any other kind.
     pub fn text(self) -> Option<Cow<'a, str>> {
         let mut deserializer = serde_json::Deserializer::from_slice(self.0.as_bytes());
-        (self.shape() == Shape::Text).then(|| Name.deserialize(&mut deserializer).ok()).flatten()
+        (self.shape() == JsonShape::Text).then(|| Name.deserialize(&mut deserializer).ok()).flatten()
     }
 
     /// Returns the elements of an array; `None` for anything else.
     pub fn elements(self) -> Option<Vec<Checked<'a>>> {
-        (self.shape() == Shape::Array)
-            .then(|| read::<Elements<'a>>(self.0.as_bytes()).ok().map(|list| list.0))
+        (self.shape() == JsonShape::Array)
+            .then(|| read::<CheckedList<'a>>(self.0.as_bytes()).ok().map(|list| list.0))
             .flatten()
     }
 
     /// Returns the names and values of an object; `None` for anything else.
     pub fn object(self) -> Option<Object<'a>> {
-        (self.shape() == Shape::Object).then(|| read(self.0.as_bytes()).ok()).flatten()
+        (self.shape() == JsonShape::Object).then(|| read(self.0.as_bytes()).ok()).flatten()
     }
 
     /// Builds the whole value, which must be known to be small.
@@ -189,24 +189,24 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
     }
 }
 
-struct Elements<'a>(Vec<Checked<'a>>);
+struct CheckedList<'a>(Vec<Checked<'a>>);
 
-impl<'de: 'a, 'a> Deserialize<'de> for Elements<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for CheckedList<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Items;
         impl<'de> Visitor<'de> for Items {
-            type Value = Elements<'de>;
+            type Value = CheckedList<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an array")
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Elements<'de>, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<CheckedList<'de>, A::Error> {
                 let mut items = Vec::new();
                 while let Some(item) = access.next_element::<&'de RawValue>()? {
                     items.push(Checked(item.get()));
                 }
-                Ok(Elements(items))
+                Ok(CheckedList(items))
             }
         }
         deserializer.deserialize_seq(Items)

@@ -2,7 +2,7 @@
 //! built. Parts that do not depend on the id are decided once, and `value eq "x"` of any number of ids is one look-up.
 
 use super::super::filter::evaluate::compare_text;
-use super::super::filter::{Filter, Op, Target, Value as Wanted};
+use super::super::filter::{CompareOp, Filter, Target, Value as Wanted};
 use serde_json::{Map, Value, json};
 
 /// A prepared filter. It finds exactly the ids whose element [`Filter::matches`] finds.
@@ -17,28 +17,28 @@ enum Node<'a> {
     Always(bool),
     /// True for one of these ids, sorted.
     Among(Vec<&'a str>),
-    Compare(Op, &'a Wanted),
+    Compare(CompareOp, &'a Wanted),
     All(Vec<Node<'a>>),
     Any(Vec<Node<'a>>),
     Not(Box<Node<'a>>),
 }
 
 impl<'a> Judge<'a> {
-    /// Prepares a filter that [`super::filter`] returned.
+    /// Prepares a filter that [`super::prepare_filter`] returned.
     pub fn new(filter: &'a Filter) -> Self {
         let any = Map::from_iter([("value".to_owned(), json!("x")), ("type".to_owned(), json!("User"))]);
         let node = prepare_node(filter, &any);
-        Self { terms: terms(&node), node }
+        Self { terms: node_terms(&node), node }
     }
 
     /// Returns the number of comparisons that one id may need, at least 1.
-    pub fn terms(&self) -> usize {
+    pub fn count_terms(&self) -> usize {
         self.terms
     }
 
     /// Returns true if the filter finds the member with that id.
-    pub fn fits(&self, id: &str) -> bool {
-        fits(&self.node, id)
+    pub fn fits_id(&self, id: &str) -> bool {
+        node_fits(&self.node, id)
     }
 }
 
@@ -62,7 +62,7 @@ fn prepare_node<'a>(filter: &'a Filter, any: &Map<String, Value>) -> Node<'a> {
         Filter::Not(inner) => Node::Not(Box::new(prepare_node(inner, any))),
         Filter::Compare { target: Target { urn: None, name, sub: None }, op, value } if name == "value" => {
             match (op, value) {
-                (Op::Eq, Wanted::Exact(id)) => Node::Among(vec![id]),
+                (CompareOp::Eq, Wanted::Exact(id)) => Node::Among(vec![id]),
                 (_, Wanted::Exact(_) | Wanted::Folded { .. } | Wanted::Instant { .. }) => Node::Compare(*op, value),
                 _ => Node::Always(filter.matches(any)),
             }
@@ -71,22 +71,22 @@ fn prepare_node<'a>(filter: &'a Filter, any: &Map<String, Value>) -> Node<'a> {
     }
 }
 
-fn terms(node: &Node<'_>) -> usize {
+fn node_terms(node: &Node<'_>) -> usize {
     match node {
         Node::Always(_) | Node::Among(_) | Node::Compare(..) => 1,
-        Node::All(parts) | Node::Any(parts) => parts.iter().map(terms).sum(),
-        Node::Not(inner) => terms(inner),
+        Node::All(parts) | Node::Any(parts) => parts.iter().map(node_terms).sum(),
+        Node::Not(inner) => node_terms(inner),
     }
 }
 
-fn fits(node: &Node<'_>, id: &str) -> bool {
+fn node_fits(node: &Node<'_>, id: &str) -> bool {
     match node {
         Node::Always(fits) => *fits,
         Node::Among(ids) => ids.binary_search(&id).is_ok(),
         Node::Compare(op, value) => compare_text(id, *op, value),
-        Node::All(parts) => parts.iter().all(|part| fits(part, id)),
-        Node::Any(parts) => parts.iter().any(|part| fits(part, id)),
-        Node::Not(inner) => !fits(inner, id),
+        Node::All(parts) => parts.iter().all(|part| node_fits(part, id)),
+        Node::Any(parts) => parts.iter().any(|part| node_fits(part, id)),
+        Node::Not(inner) => !node_fits(inner, id),
     }
 }
 
@@ -108,7 +108,7 @@ mod tests {
         ];
         let sub = prop_oneof![8 => Just(None), 1 => Just(Some("x".to_owned()))];
         let target = (name, sub).prop_map(|(name, sub)| Target { urn: None, name: name.to_owned(), sub });
-        let op = prop_oneof![3 => Just(Op::Eq), 2 => proptest::sample::select(&Op::ALL)];
+        let op = prop_oneof![3 => Just(CompareOp::Eq), 2 => proptest::sample::select(&CompareOp::ALL)];
         let leaf = prop_oneof![
             6 => (target.clone(), op, value).prop_map(|(target, op, value)| Filter::Compare { target, op, value }),
             1 => target.prop_map(Filter::Present),
@@ -128,7 +128,7 @@ mod tests {
             let judge = Judge::new(&filter);
             for id in ids {
                 let element = Map::from_iter([("value".to_owned(), json!(id)), ("type".to_owned(), json!("User"))]);
-                prop_assert_eq!(judge.fits(&id), filter.matches(&element), "{} of {}", id, filter);
+                prop_assert_eq!(judge.fits_id(&id), filter.matches(&element), "{} of {}", id, filter);
             }
         }
     }

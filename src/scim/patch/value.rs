@@ -1,10 +1,10 @@
 //! The effect of an operation on one value (RFC 7644 sections 3.5.2.1 to 3.5.2.3).
 
-use super::Op;
+use super::PatchOp;
 use crate::budget::Budget;
 use crate::error::Result;
 use crate::fold::fold;
-use crate::scim::order::{Ordered, folding, order, order_objects, weight_of};
+use crate::scim::order::{Ordered, compare_json, folding_units, order_objects, units_of_all};
 use crate::scim::primary::keep_primary;
 use crate::scim::resource::is_unassigned;
 use crate::scim::schema::{Attribute, Type};
@@ -16,27 +16,39 @@ use std::collections::{BTreeMap, BTreeSet};
 ///
 /// # Errors
 /// 400 `tooMany`, as all functions here, if that is more work than `budget` allows.
-pub(super) fn assign(attribute: &Attribute, stored: &mut Value, op: Op, value: &Value, budget: &Budget) -> Result<()> {
+pub(super) fn assign_value(
+    attribute: &Attribute,
+    stored: &mut Value,
+    op: PatchOp,
+    value: &Value,
+    budget: &Budget,
+) -> Result<()> {
     match (op, value) {
-        (Op::Remove, Value::Array(listed)) if attribute.multi => remove_listed(attribute, stored, listed, budget)?,
-        (Op::Remove, _) => *stored = Value::Null,
-        (Op::Add, Value::Null) if attribute.multi => {}
-        (Op::Add, Value::Array(values)) if attribute.multi => add_values(attribute, stored, values, budget)?,
+        (PatchOp::Remove, Value::Array(listed)) if attribute.multi => remove_listed(attribute, stored, listed, budget)?,
+        (PatchOp::Remove, _) => *stored = Value::Null,
+        (PatchOp::Add, Value::Null) if attribute.multi => {}
+        (PatchOp::Add, Value::Array(values)) if attribute.multi => add_values(attribute, stored, values, budget)?,
         // Named sub-attributes are replaced, the others stay (RFC 7644 section 3.5.2.3).
-        (_, Value::Object(map)) if attribute.kind == Type::Complex => merge(attribute, stored, op, map, budget)?,
+        (_, Value::Object(map)) if attribute.kind == Type::Complex => merge_named(attribute, stored, op, map, budget)?,
         (_, value) => *stored = value.clone(),
     }
     Ok(())
 }
 
 /// Changes one sub-attribute of a complex value, which is made if there is none.
-pub(super) fn assign_sub(sub: &Attribute, target: &mut Value, op: Op, value: &Value, budget: &Budget) -> Result<()> {
+pub(super) fn assign_sub(
+    sub: &Attribute,
+    target: &mut Value,
+    op: PatchOp,
+    value: &Value,
+    budget: &Budget,
+) -> Result<()> {
     if !target.is_object() {
         *target = Value::Object(Map::new());
     }
     let Some(map) = target.as_object_mut() else { return Ok(()) };
     let mut stored = map.remove(sub.name.as_ref()).unwrap_or_default();
-    let result = assign(sub, &mut stored, op, value, budget);
+    let result = assign_value(sub, &mut stored, op, value, budget);
     if !is_unassigned(&stored) {
         map.insert(sub.name.to_string(), stored);
     }
@@ -44,10 +56,10 @@ pub(super) fn assign_sub(sub: &Attribute, target: &mut Value, op: Op, value: &Va
 }
 
 /// Changes the sub-attributes that are named.
-pub(super) fn merge(
+pub(super) fn merge_named(
     attribute: &Attribute,
     target: &mut Value,
-    op: Op,
+    op: PatchOp,
     named: &Map<String, Value>,
     budget: &Budget,
 ) -> Result<()> {
@@ -72,9 +84,9 @@ fn add_values(attribute: &Attribute, stored: &mut Value, values: &[Value], budge
         _ => Vec::new(),
     };
     let looks = if values.len() <= FEW { values.len() } else { SORTED };
-    budget.spend(weight_of(values))?;
+    budget.spend(units_of_all(values))?;
     // A comparison ends at the first name that differs, so it looks at half of the names.
-    budget.spend_each(weight_of(&items) / 2, looks)?;
+    budget.spend_each(units_of_all(&items) / 2, looks)?;
     let mut touched = Vec::new();
     for (value, place) in values.iter().zip(equal_places(&items, values)) {
         match items.get_mut(place) {
@@ -151,7 +163,7 @@ impl Eq for ByValue<'_> {}
 fn order_values(a: &Value, b: &Value) -> Ordering {
     match (a, b) {
         (Value::Object(a), Value::Object(b)) => order_objects(a, b, "primary"),
-        (a, b) => order(a, b),
+        (a, b) => compare_json(a, b),
     }
 }
 
@@ -163,7 +175,7 @@ fn order_values(a: &Value, b: &Value) -> Ordering {
 /// up once for each such set. Providers send few sets, and the budget bounds how many there can be.
 fn remove_listed(attribute: &Attribute, stored: &mut Value, listed: &[Value], budget: &Budget) -> Result<()> {
     let Value::Array(items) = stored else { return Ok(()) };
-    budget.spend_each(weight_of(listed), KEYED)?;
+    budget.spend_each(units_of_all(listed), KEYED)?;
     let mut plain: BTreeSet<Compared<'_>> = BTreeSet::new();
     let mut objects: BTreeMap<Vec<&str>, BTreeSet<Vec<Compared<'_>>>> = BTreeMap::new();
     for one in listed {
@@ -181,8 +193,8 @@ fn remove_listed(attribute: &Attribute, stored: &mut Value, listed: &[Value], bu
         }
     }
     let sets = objects.keys().map(Vec::len).sum::<usize>().saturating_add(1);
-    budget.spend(folding(listed).saturating_add(folding(items)).saturating_mul(sets))?;
-    budget.spend_each(weight_of(items), sets.saturating_mul(KEYED))?;
+    budget.spend(folding_units(listed).saturating_add(folding_units(items)).saturating_mul(sets))?;
+    budget.spend_each(units_of_all(items), sets.saturating_mul(KEYED))?;
     items.retain(|item| match item {
         Value::Object(map) => !objects
             .iter()
@@ -248,7 +260,7 @@ pub(super) fn yield_primary(items: &mut [Value], touched: &[usize]) {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::scim::schema::document::Document;
+    use crate::scim::schema::document::SchemaDocument;
     use crate::scim::schema::{ResourceType, Types};
     use proptest::prelude::*;
     use serde_json::json;
@@ -264,7 +276,7 @@ mod tests {
                 {"name": "primary", "type": "boolean"}, {"name": "levels", "type": "integer", "multiValued": true},
             ]},
         ]});
-        Types::with(1, vec![Document::parse(URN, body.to_string().as_bytes()).unwrap()]).user
+        Types::with_documents(1, vec![SchemaDocument::parse(URN, body.to_string().as_bytes()).unwrap()]).user
     }
 
     fn text() -> impl Strategy<Value = Value> {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{Attribute, ENTERPRISE, Mutability, Returned, Schema, Text, Type, Types, Uniqueness, find_by_name};
 use crate::error::{Code, Error, Result, quoted};
-use crate::scim::discovery::{describe, mutability_name, returned_name, type_name, uniqueness_name};
+use crate::scim::discovery::{describe_schema, mutability_name, returned_name, type_name, uniqueness_name};
 use crate::scim::json;
 
 /// The most schemas of one organisation.
@@ -23,7 +23,7 @@ const URN_MAX: usize = 200;
 
 /// A registered schema with the resource types that it extends.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Document {
+pub struct SchemaDocument {
     /// The schema.
     pub schema: Schema,
     /// True if it extends users.
@@ -32,7 +32,7 @@ pub struct Document {
     pub groups: bool,
 }
 
-impl Document {
+impl SchemaDocument {
     /// Reads the body that registers `urn`, as an admin wrote it.
     ///
     /// # Errors
@@ -43,7 +43,7 @@ impl Document {
         if body.len() > DOCUMENT_MAX {
             return Err(too_large(body.len()));
         }
-        let mut map = json::object(body)?;
+        let mut map = json::read_object(body)?;
         let id = take_key(&mut map, "id");
         if id.as_ref().is_some_and(|id| !id.as_str().is_some_and(|id| id.eq_ignore_ascii_case(urn))) {
             return Err(Error::new(
@@ -52,7 +52,7 @@ impl Document {
             ));
         }
         map.insert("id".to_owned(), Value::from(urn));
-        let document = Self::read(map)?;
+        let document = Self::read_document(map)?;
         let count = document.schema.attributes.iter().map(|a| 1 + a.sub.len()).sum::<usize>();
         if count > ATTRIBUTES_MAX {
             let detail = format!(
@@ -60,30 +60,30 @@ impl Document {
             );
             return Err(Error::new(Code::InvalidSchema, detail));
         }
-        let size = document.write().to_string().len();
+        let size = document.to_json().to_string().len();
         if size > DOCUMENT_MAX { Err(too_large(size)) } else { Ok(document) }
     }
 
-    /// Reads a whole document, as [`Document::write`] writes it. Stored documents are read here too, so a rule that is
-    /// added later belongs into [`Document::parse`].
+    /// Reads a whole document, as [`SchemaDocument::to_json`] writes it. Stored documents are read here too, so a rule that is
+    /// added later belongs into [`SchemaDocument::parse`].
     ///
     /// # Errors
     /// 400 `invalidValue` that names the attribute and its key.
-    pub fn read(map: Map<String, Value>) -> Result<Self> {
-        let mut fields = Fields { place: "The schema".to_owned(), map };
+    pub fn read_document(map: Map<String, Value>) -> Result<Self> {
+        let mut fields = DocumentFields { place: "The schema".to_owned(), map };
         // A document may be sent as `/Schemas` shows it.
         for shown in ["schemas", "meta"] {
             take_key(&mut fields.map, shown);
         }
-        let id = fields.text("id")?.ok_or_else(|| fields.wrong("id is missing"))?;
+        let id = fields.take_text("id")?.ok_or_else(|| fields.error_about("id is missing"))?;
         let last = id.rsplit(':').next().unwrap_or_default().to_owned();
-        let name = fields.text("name")?.filter(|name| !name.trim().is_empty()).unwrap_or(last);
-        let description = fields.text("description")?.unwrap_or_default();
+        let name = fields.take_text("name")?.filter(|name| !name.trim().is_empty()).unwrap_or(last);
+        let description = fields.take_text("description")?.unwrap_or_default();
         let (users, groups) = resource_types(&mut fields)?;
-        let items = fields.list("attributes")?;
-        fields.end()?;
+        let items = fields.take_list("attributes")?;
+        fields.expect_end()?;
         if items.is_empty() {
-            return Err(fields.wrong("attributes must be an array of at least one attribute"));
+            return Err(fields.error_about("attributes must be an array of at least one attribute"));
         }
         let attributes = Cow::Owned(read_attributes(items, None)?);
         let (id, name, description) = (Text::Owned(id), Text::Owned(name), Text::Owned(description));
@@ -91,8 +91,8 @@ impl Document {
     }
 
     /// Returns the document in its canonical form, with every characteristic written out.
-    pub fn write(&self) -> Value {
-        let mut document = describe(&self.schema);
+    pub fn to_json(&self) -> Value {
+        let mut document = describe_schema(&self.schema);
         let types = [(self.users, "User"), (self.groups, "Group")].into_iter().filter(|(on, _)| *on);
         if let Some(map) = document.as_object_mut() {
             map.insert("resourceTypes".to_owned(), types.map(|(_, name)| Value::from(name)).collect());
@@ -106,19 +106,19 @@ impl Types {
     ///
     /// # Errors
     /// Internal only: registered schemas were accepted once.
-    pub fn read(generation: i64, documents: &str) -> Result<Self> {
-        let documents: Vec<Value> = json::own(documents)?;
+    pub fn read_registered(generation: i64, documents: &str) -> Result<Self> {
+        let documents: Vec<Value> = json::read_own(documents)?;
         let documents = documents.into_iter().map(|document| match document {
-            Value::Object(map) => Document::read(map),
+            Value::Object(map) => SchemaDocument::read_document(map),
             _ => Err(Error::internal("a registered schema is not an object")),
         });
-        Ok(Self::with(generation, documents.collect::<Result<_>>().map_err(Error::internal)?))
+        Ok(Self::with_documents(generation, documents.collect::<Result<_>>().map_err(Error::internal)?))
     }
 
     /// Returns the types of an organisation with the schemas that it registered.
-    pub fn with(generation: i64, documents: Vec<Document>) -> Self {
+    pub fn with_documents(generation: i64, documents: Vec<SchemaDocument>) -> Self {
         let mut types = Self { generation, ..Self::default() };
-        for Document { schema, users, groups } in documents {
+        for SchemaDocument { schema, users, groups } in documents {
             if groups {
                 types.group.extensions.push(Cow::Owned(schema.clone()));
             }
@@ -159,12 +159,13 @@ fn too_large(size: usize) -> Error {
     Error::new(Code::SchemaTooLarge, detail)
 }
 
-fn resource_types(fields: &mut Fields) -> Result<(bool, bool)> {
-    let names = fields.texts("resourceTypes")?;
+fn resource_types(fields: &mut DocumentFields) -> Result<(bool, bool)> {
+    let names = fields.take_texts("resourceTypes")?;
     let is = |wanted: &str| names.iter().any(|name| name.eq_ignore_ascii_case(wanted));
     match names.iter().find(|name| !name.eq_ignore_ascii_case("User") && !name.eq_ignore_ascii_case("Group")) {
         Some(other) => {
-            Err(fields.wrong(&format!("resourceTypes may name User and Group, not {other}", other = quoted(other))))
+            Err(fields
+                .error_about(&format!("resourceTypes may name User and Group, not {other}", other = quoted(other))))
         }
         None => Ok((names.is_empty() || is("User"), is("Group"))),
     }
@@ -176,7 +177,7 @@ fn read_attributes(items: Vec<Value>, parent: Option<&str>) -> Result<Vec<Attrib
     for (number, item) in (1..).zip(items) {
         let Value::Object(map) = item else {
             let place = parent.map_or_else(|| "attributes".to_owned(), |parent| format!("subAttributes of {parent}"));
-            let detail = format!("Element {number} of {place} must be an object, not {}.", json::name(&item));
+            let detail = format!("Element {number} of {place} must be an object, not {}.", json::kind_name(&item));
             return Err(Error::new(Code::InvalidSchema, detail));
         };
         let attribute = read_attribute(map, number, parent)?;
@@ -199,29 +200,30 @@ fn attribute_path(parent: Option<&str>, name: &str) -> String {
 /// Reads one definition; an omitted characteristic is as in RFC 7643 section 2.2.
 fn read_attribute(map: Map<String, Value>, number: usize, parent: Option<&str>) -> Result<Attribute> {
     let of = parent.map_or_else(String::new, |parent| format!(" of {parent}"));
-    let mut fields = Fields { place: format!("Attribute {number}{of}"), map };
-    let name = fields.text("name")?.ok_or_else(|| fields.wrong("name is missing"))?;
+    let mut fields = DocumentFields { place: format!("Attribute {number}{of}"), map };
+    let name = fields.take_text("name")?.ok_or_else(|| fields.error_about("name is missing"))?;
     if !is_name(&name, parent.is_some()) {
         let detail = format!(
             "the name {name} must begin with a letter, then have letters, digits, - _ or $",
             name = quoted(&name)
         );
-        return Err(fields.wrong(&detail));
+        return Err(fields.error_about(&detail));
     }
     let path = attribute_path(parent, &name);
     fields.place = format!("The attribute {path}");
-    let kind = fields.word("type", &TYPES, type_name, Type::String)?;
-    let mutability = fields.word("mutability", &MUTABILITIES, mutability_name, Mutability::ReadWrite)?;
+    let kind = fields.take_word("type", &TYPES, type_name, Type::String)?;
+    let mutability = fields.take_word("mutability", &MUTABILITIES, mutability_name, Mutability::ReadWrite)?;
     let hidden = mutability == Mutability::WriteOnly;
     let unsaid = if hidden { Returned::Never } else { Returned::Default };
-    let returned = fields.word("returned", &RETURNS, returned_name, unsaid)?;
-    let uniqueness = fields.word("uniqueness", &UNIQUENESSES, uniqueness_name, Uniqueness::None)?;
-    let (multi, required) = (fields.flag("multiValued")?, fields.flag("required")?);
+    let returned = fields.take_word("returned", &RETURNS, returned_name, unsaid)?;
+    let uniqueness = fields.take_word("uniqueness", &UNIQUENESSES, uniqueness_name, Uniqueness::None)?;
+    let (multi, required) = (fields.take_flag("multiValued")?, fields.take_flag("required")?);
     // Binary values and references have their case, whatever the document says (sections 2.3.6 and 2.3.7).
-    let exact = fields.flag("caseExact")? && kind == Type::String || matches!(kind, Type::Binary | Type::Reference);
-    let (canonical, references) = (fields.texts("canonicalValues")?, fields.texts("referenceTypes")?);
-    let (sub, description) = (fields.list("subAttributes")?, fields.text("description")?.unwrap_or_default());
-    fields.end()?;
+    let exact =
+        fields.take_flag("caseExact")? && kind == Type::String || matches!(kind, Type::Binary | Type::Reference);
+    let (canonical, references) = (fields.take_texts("canonicalValues")?, fields.take_texts("referenceTypes")?);
+    let (sub, description) = (fields.take_list("subAttributes")?, fields.take_text("description")?.unwrap_or_default());
+    fields.expect_end()?;
     let refused = match kind {
         Type::Complex if parent.is_some() => "is a sub-attribute and cannot be complex itself",
         Type::Complex if sub.is_empty() => "is complex and needs subAttributes",
@@ -290,7 +292,7 @@ pub enum Words {
 
 /// Returns the words that a characteristic may have.
 #[cfg(native)]
-pub fn words(of: Words) -> Vec<&'static str> {
+pub fn known_words(of: Words) -> Vec<&'static str> {
     match of {
         Words::Type => TYPES.into_iter().map(type_name).collect(),
         Words::Mutability => MUTABILITIES.into_iter().map(mutability_name).collect(),
@@ -298,63 +300,69 @@ pub fn words(of: Words) -> Vec<&'static str> {
     }
 }
 
-/// The keys of one JSON object, read one by one; [`Fields::end`] refuses those that are left. `null` is absent.
-struct Fields {
+/// The keys of one JSON object, read one by one; [`DocumentFields::expect_end`] refuses those that are left. `null` is absent.
+struct DocumentFields {
     /// The place that errors name.
     place: String,
     map: Map<String, Value>,
 }
 
-impl Fields {
-    fn text(&mut self, key: &str) -> Result<Option<String>> {
+impl DocumentFields {
+    fn take_text(&mut self, key: &str) -> Result<Option<String>> {
         match take_key(&mut self.map, key) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
-            Some(other) => Err(self.wrong(&format!("{key} must be a string, not {}", json::name(&other)))),
+            Some(other) => Err(self.error_about(&format!("{key} must be a string, not {}", json::kind_name(&other)))),
         }
     }
 
-    fn flag(&mut self, key: &str) -> Result<bool> {
+    fn take_flag(&mut self, key: &str) -> Result<bool> {
         match take_key(&mut self.map, key) {
             None => Ok(false),
             Some(Value::Bool(flag)) => Ok(flag),
-            Some(other) => Err(self.wrong(&format!("{key} must be true or false, not {}", json::name(&other)))),
+            Some(other) => {
+                Err(self.error_about(&format!("{key} must be true or false, not {}", json::kind_name(&other))))
+            }
         }
     }
 
-    fn list(&mut self, key: &str) -> Result<Vec<Value>> {
+    fn take_list(&mut self, key: &str) -> Result<Vec<Value>> {
         match take_key(&mut self.map, key) {
             None => Ok(Vec::new()),
             Some(Value::Array(items)) => Ok(items),
-            Some(other) => Err(self.wrong(&format!("{key} must be an array, not {}", json::name(&other)))),
+            Some(other) => Err(self.error_about(&format!("{key} must be an array, not {}", json::kind_name(&other)))),
         }
     }
 
-    fn texts(&mut self, key: &str) -> Result<Vec<String>> {
-        let items = self.list(key)?;
+    fn take_texts(&mut self, key: &str) -> Result<Vec<String>> {
+        let items = self.take_list(key)?;
         let text = |item| match item {
             Value::String(text) => Ok(text),
-            other => Err(self.wrong(&format!("{key} must be an array of strings, not of {}", json::name(&other)))),
+            other => {
+                Err(self.error_about(&format!("{key} must be an array of strings, not of {}", json::kind_name(&other))))
+            }
         };
         items.into_iter().map(text).collect()
     }
 
     /// Reads one of the RFC's words for a characteristic.
-    fn word<T: Copy>(&mut self, key: &str, all: &[T], name: fn(T) -> &'static str, unsaid: T) -> Result<T> {
-        let Some(text) = self.text(key)? else { return Ok(unsaid) };
+    fn take_word<T: Copy>(&mut self, key: &str, all: &[T], name: fn(T) -> &'static str, unsaid: T) -> Result<T> {
+        let Some(text) = self.take_text(key)? else { return Ok(unsaid) };
         let found = all.iter().copied().find(|one| name(*one).eq_ignore_ascii_case(&text));
         let known = || all.iter().map(|one| name(*one)).collect::<Vec<_>>().join(", ");
-        found.ok_or_else(|| self.wrong(&format!("{key} must be one of {}, not {text}", known(), text = quoted(&text))))
+        found.ok_or_else(|| {
+            self.error_about(&format!("{key} must be one of {}, not {text}", known(), text = quoted(&text)))
+        })
     }
 
-    fn end(&self) -> Result<()> {
+    fn expect_end(&self) -> Result<()> {
         match self.map.keys().next() {
             None => Ok(()),
-            Some(key) => Err(self.wrong(&format!("the key {key} is unknown", key = quoted(key)))),
+            Some(key) => Err(self.error_about(&format!("the key {key} is unknown", key = quoted(key)))),
         }
     }
 
-    fn wrong(&self, what: &str) -> Error {
+    fn error_about(&self, what: &str) -> Error {
         Error::new(Code::InvalidSchema, format!("{}: {what}.", self.place))
     }
 }

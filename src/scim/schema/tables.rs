@@ -13,7 +13,7 @@ pub use user::{ENTERPRISE_SCHEMA, USER_SCHEMA};
 
 use std::borrow::Cow;
 
-use super::{Attribute, List, Mutability, ResourceType, Returned, Schema, Text, Type, Uniqueness};
+use super::{Attribute, Mutability, ResourceType, Returned, Schema, StaticList, Text, Type, Uniqueness};
 
 /// The attributes of every resource (RFC 7643 section 3.1), which belong to no schema and are left out of `/Schemas`.
 pub static COMMON: [Attribute; 4] = [
@@ -90,9 +90,9 @@ const fn attribute(
     kind: Type,
     name: &'static str,
     description: &'static str,
-    canonical: List<Text>,
-    references: List<Text>,
-    sub: List<Attribute>,
+    canonical: StaticList<Text>,
+    references: StaticList<Text>,
+    sub: StaticList<Attribute>,
 ) -> Attribute {
     Attribute {
         name: text(name),
@@ -110,8 +110,8 @@ const fn attribute(
     }
 }
 
-const NO_TEXTS: List<Text> = Cow::Borrowed(&[]);
-const NO_SUB: List<Attribute> = Cow::Borrowed(&[]);
+const NO_TEXTS: StaticList<Text> = Cow::Borrowed(&[]);
+const NO_SUB: StaticList<Attribute> = Cow::Borrowed(&[]);
 
 const fn string(name: &'static str, description: &'static str) -> Attribute {
     attribute(Type::String, name, description, NO_TEXTS, NO_TEXTS, NO_SUB)

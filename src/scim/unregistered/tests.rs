@@ -58,92 +58,97 @@ fn operations() {
     }});
     let at = |rest: &str| format!("{URN}{rest}");
     for (op, path, value, expected) in [
-        (Op::Replace, at(":CODE"), json!("B"), Ok(json!({"Code": "B"}))),
-        (Op::Replace, at(":code"), json!(null), Ok(json!({"Code": null}))),
-        (Op::Remove, at(":code"), json!("x"), Ok(json!({"Code": null}))),
-        (Op::Add, at(".new"), json!({"a": [1]}), Ok(json!({"new": {"a": [1]}}))),
-        (Op::Add, at(":new"), json!(null), Ok(json!({}))),
-        (Op::Add, at(":none"), json!({}), Ok(json!({}))),
-        (Op::Add, at(":nil"), json!([]), Ok(json!({}))),
-        (Op::Add, at(":tags"), json!("c"), Ok(json!({"tags": ["a", "B", 7, "c"]}))),
-        (Op::Add, at(":tags"), json!(["a", "c"]), Ok(json!({"tags": ["a", "B", 7, "c"]}))),
-        (Op::Add, at(":Code"), json!(["c"]), Ok(json!({"Code": ["A", "c"]}))),
-        (Op::Add, at(":Code"), json!("c"), Ok(json!({"Code": "c"}))),
-        (Op::Replace, at(":tags"), json!(["c"]), Ok(json!({"tags": ["c"]}))),
-        (Op::Remove, at(":tags"), json!(["b", 7]), Ok(json!({"tags": ["a"]}))),
-        (Op::Remove, at(":tags[value eq \"b\"]"), json!(null), Ok(json!({"tags": ["a", 7]}))),
-        (Op::Remove, at(":tags[value eq 7]"), json!(null), Ok(json!({"tags": ["a", "B"]}))),
-        (Op::Remove, at(":tags[type eq \"b\"]"), json!(null), Err(Code::PathUnknownAttribute)),
-        (Op::Replace, at(":tags[value eq \"b\"]"), json!("c"), Ok(json!({"tags": ["a", "c", 7]}))),
-        (Op::Replace, at(":flag"), json!("False"), Ok(json!({"flag": "False"}))),
+        (PatchOp::Replace, at(":CODE"), json!("B"), Ok(json!({"Code": "B"}))),
+        (PatchOp::Replace, at(":code"), json!(null), Ok(json!({"Code": null}))),
+        (PatchOp::Remove, at(":code"), json!("x"), Ok(json!({"Code": null}))),
+        (PatchOp::Add, at(".new"), json!({"a": [1]}), Ok(json!({"new": {"a": [1]}}))),
+        (PatchOp::Add, at(":new"), json!(null), Ok(json!({}))),
+        (PatchOp::Add, at(":none"), json!({}), Ok(json!({}))),
+        (PatchOp::Add, at(":nil"), json!([]), Ok(json!({}))),
+        (PatchOp::Add, at(":tags"), json!("c"), Ok(json!({"tags": ["a", "B", 7, "c"]}))),
+        (PatchOp::Add, at(":tags"), json!(["a", "c"]), Ok(json!({"tags": ["a", "B", 7, "c"]}))),
+        (PatchOp::Add, at(":Code"), json!(["c"]), Ok(json!({"Code": ["A", "c"]}))),
+        (PatchOp::Add, at(":Code"), json!("c"), Ok(json!({"Code": "c"}))),
+        (PatchOp::Replace, at(":tags"), json!(["c"]), Ok(json!({"tags": ["c"]}))),
+        (PatchOp::Remove, at(":tags"), json!(["b", 7]), Ok(json!({"tags": ["a"]}))),
+        (PatchOp::Remove, at(":tags[value eq \"b\"]"), json!(null), Ok(json!({"tags": ["a", 7]}))),
+        (PatchOp::Remove, at(":tags[value eq 7]"), json!(null), Ok(json!({"tags": ["a", "B"]}))),
+        (PatchOp::Remove, at(":tags[type eq \"b\"]"), json!(null), Err(Code::PathUnknownAttribute)),
+        (PatchOp::Replace, at(":tags[value eq \"b\"]"), json!("c"), Ok(json!({"tags": ["a", "c", 7]}))),
+        (PatchOp::Replace, at(":flag"), json!("False"), Ok(json!({"flag": "False"}))),
         (
-            Op::Add,
+            PatchOp::Add,
             at(":desk"),
             json!({"floor": 2, "new": 1}),
             Ok(json!({"desk": {"Floor": 2, "new": 1, "room": {"n": 1}}})),
         ),
-        (Op::Replace, at(":desk.FLOOR"), json!(3), Ok(json!({"desk": {"Floor": 3, "room": {"n": 1}}}))),
-        (Op::Remove, at(":desk.floor"), json!(null), Ok(json!({"desk": {"room": {"n": 1}}}))),
-        (Op::Remove, at(":desk.other"), json!(null), Ok(json!({}))),
-        (Op::Remove, at(":tags.other"), json!(null), Ok(json!({}))),
-        (Op::Replace, at(":code.other"), json!("x"), Err(Code::PathUnknownAttribute)),
-        (Op::Remove, at(":tags[value eq \"b\"].value"), json!(null), Ok(json!({"tags": ["a", 7]}))),
-        (Op::Add, at(":seat.row"), json!(3), Ok(json!({"seat": {"row": 3}}))),
+        (PatchOp::Replace, at(":desk.FLOOR"), json!(3), Ok(json!({"desk": {"Floor": 3, "room": {"n": 1}}}))),
+        (PatchOp::Remove, at(":desk.floor"), json!(null), Ok(json!({"desk": {"room": {"n": 1}}}))),
+        (PatchOp::Remove, at(":desk.other"), json!(null), Ok(json!({}))),
+        (PatchOp::Remove, at(":tags.other"), json!(null), Ok(json!({}))),
+        (PatchOp::Replace, at(":code.other"), json!("x"), Err(Code::PathUnknownAttribute)),
+        (PatchOp::Remove, at(":tags[value eq \"b\"].value"), json!(null), Ok(json!({"tags": ["a", 7]}))),
+        (PatchOp::Add, at(":seat.row"), json!(3), Ok(json!({"seat": {"row": 3}}))),
         (
-            Op::Replace,
+            PatchOp::Replace,
             at(":keys[type eq \"WORK\"].N"),
             json!(6),
             Ok(json!({"keys": [{"value": "k", "Type": "work", "n": 6}, {"value": "l", "primary": true}]})),
         ),
-        (Op::Remove, at(":keys[n eq 5]"), json!(null), Ok(json!({"keys": [{"value": "l", "primary": true}]}))),
-        (Op::Remove, at(":keys"), json!([{"TYPE": "work"}]), Ok(json!({"keys": [{"value": "l", "primary": true}]}))),
-        (Op::Remove, at(":keys[shoe eq 5]"), json!(null), Err(Code::PathUnknownAttribute)),
-        (Op::Remove, at(":tags"), json!([{"Value": "B"}, {"value": 7}]), Ok(json!({"tags": ["a"]}))),
-        (Op::Remove, at(":tags"), json!({"value": "a"}), Ok(json!({"tags": ["B", 7]}))),
-        (Op::Remove, at(":tags"), json!(["gone"]), Ok(json!({}))),
-        (Op::Remove, at(":tags"), json!(["a", {"shoe": 1}]), Err(Code::RemovalUnclear)),
-        (Op::Remove, at(":tags"), json!([{"value": null}]), Err(Code::RemovalUnclear)),
-        (Op::Remove, at(":tags"), json!(["a", null]), Err(Code::RemovalUnclear)),
-        (Op::Remove, at(":keys"), json!(["k"]), Ok(json!({"keys": [{"value": "l", "primary": true}]}))),
+        (PatchOp::Remove, at(":keys[n eq 5]"), json!(null), Ok(json!({"keys": [{"value": "l", "primary": true}]}))),
         (
-            Op::Remove,
+            PatchOp::Remove,
+            at(":keys"),
+            json!([{"TYPE": "work"}]),
+            Ok(json!({"keys": [{"value": "l", "primary": true}]})),
+        ),
+        (PatchOp::Remove, at(":keys[shoe eq 5]"), json!(null), Err(Code::PathUnknownAttribute)),
+        (PatchOp::Remove, at(":tags"), json!([{"Value": "B"}, {"value": 7}]), Ok(json!({"tags": ["a"]}))),
+        (PatchOp::Remove, at(":tags"), json!({"value": "a"}), Ok(json!({"tags": ["B", 7]}))),
+        (PatchOp::Remove, at(":tags"), json!(["gone"]), Ok(json!({}))),
+        (PatchOp::Remove, at(":tags"), json!(["a", {"shoe": 1}]), Err(Code::RemovalUnclear)),
+        (PatchOp::Remove, at(":tags"), json!([{"value": null}]), Err(Code::RemovalUnclear)),
+        (PatchOp::Remove, at(":tags"), json!(["a", null]), Err(Code::RemovalUnclear)),
+        (PatchOp::Remove, at(":keys"), json!(["k"]), Ok(json!({"keys": [{"value": "l", "primary": true}]}))),
+        (
+            PatchOp::Remove,
             at(":keys"),
             json!([{"value": "K", "shoe": 1}]),
             Ok(json!({"keys": [{"value": "l", "primary": true}]})),
         ),
-        (Op::Remove, at(":keys"), json!([{"type": "work", "shoe": 1}]), Err(Code::RemovalUnclear)),
-        (Op::Remove, at(":keys"), json!({"shoe": 1}), Err(Code::RemovalUnclear)),
-        (Op::Remove, at(":keys"), json!([{}]), Err(Code::RemovalUnclear)),
+        (PatchOp::Remove, at(":keys"), json!([{"type": "work", "shoe": 1}]), Err(Code::RemovalUnclear)),
+        (PatchOp::Remove, at(":keys"), json!({"shoe": 1}), Err(Code::RemovalUnclear)),
+        (PatchOp::Remove, at(":keys"), json!([{}]), Err(Code::RemovalUnclear)),
         (
-            Op::Remove,
+            PatchOp::Remove,
             at(":keys[primary eq false]"),
             json!(null),
             Ok(json!({"keys": [{"value": "l", "primary": true}]})),
         ),
         (
-            Op::Add,
+            PatchOp::Add,
             at(":mails[type eq \"home\"].value"),
             json!("m"),
             Ok(json!({"mails": [{"type": "home", "value": "m"}]})),
         ),
-        (Op::Remove, at("[value eq \"k\"]"), json!(null), Err(Code::FilterImpossible)),
-        (Op::Add, "urn:ab:y:1.0[value eq 1]".to_owned(), json!({"a": 1}), Err(Code::FilterImpossible)),
-        (Op::Remove, at(":keys[value eq"), json!(null), Err(Code::PathSyntax)),
-        (Op::Remove, at(":keys.a.b"), json!(null), Err(Code::PathSyntax)),
+        (PatchOp::Remove, at("[value eq \"k\"]"), json!(null), Err(Code::FilterImpossible)),
+        (PatchOp::Add, "urn:ab:y:1.0[value eq 1]".to_owned(), json!({"a": 1}), Err(Code::FilterImpossible)),
+        (PatchOp::Remove, at(":keys[value eq"), json!(null), Err(Code::PathSyntax)),
+        (PatchOp::Remove, at(":keys.a.b"), json!(null), Err(Code::PathSyntax)),
         (
-            Op::Replace,
+            PatchOp::Replace,
             at(""),
             json!({"CODE": "B", "tags": null, "schemas": []}),
             Ok(json!({"Code": "B", "tags": null})),
         ),
-        (Op::Add, at(""), json!({"tags": "c"}), Ok(json!({"tags": ["a", "B", 7, "c"]}))),
-        (Op::Replace, at(""), json!("x"), Err(Code::WrongType)),
-        (Op::Remove, "urn:ab:other:1.0:User:x".to_owned(), json!(null), Ok(json!({}))),
+        (PatchOp::Add, at(""), json!({"tags": "c"}), Ok(json!({"tags": ["a", "B", 7, "c"]}))),
+        (PatchOp::Replace, at(""), json!("x"), Err(Code::WrongType)),
+        (PatchOp::Remove, "urn:ab:other:1.0:User:x".to_owned(), json!(null), Ok(json!({}))),
     ] {
         let stored = stored.as_object().unwrap();
         let mut found = stored.clone();
         let operation = Unresolved { op, path: path.clone(), value: value.clone(), number: None };
-        let result = apply(&user_type(), stored, &mut found, &[operation], &Budget::new());
+        let result = apply_unresolved(&user_type(), stored, &mut found, &[operation], &Budget::new());
         let wanted = expected.map(|changes| {
             let mut wanted = stored.clone();
             let inner = wanted.get_mut(URN).and_then(Value::as_object_mut).unwrap();
@@ -154,10 +159,12 @@ fn operations() {
         let found = result.map(|_| found).map_err(|error| error.code);
         assert_eq!(found, wanted, "{op:?} {path} {value}");
     }
-    for (op, value) in [(Op::Remove, json!(null)), (Op::Replace, json!(null)), (Op::Remove, json!({"Code": 1}))] {
+    for (op, value) in
+        [(PatchOp::Remove, json!(null)), (PatchOp::Replace, json!(null)), (PatchOp::Remove, json!({"Code": 1}))]
+    {
         let mut found = stored.as_object().unwrap().clone();
         let operation = Unresolved { op, path: URN.to_ascii_uppercase(), value, number: None };
-        apply(&user_type(), &Map::new(), &mut found, &[operation], &Budget::new()).unwrap();
+        apply_unresolved(&user_type(), &Attributes::new(), &mut found, &[operation], &Budget::new()).unwrap();
         assert_eq!(Value::Object(found), json!({"userName": "u"}));
     }
 }

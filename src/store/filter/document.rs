@@ -5,7 +5,7 @@
 //! as for the evaluator.
 
 use super::{Compiler, ConditionScope, comparison_text, is_canonical};
-use crate::scim::filter::{Filter, Op, Target, Value};
+use crate::scim::filter::{CompareOp, Filter, Target, Value};
 use crate::scim::schema::Type;
 
 /// The elements `e` of a complex attribute.
@@ -42,7 +42,7 @@ impl Compiler<'_> {
     }
 
     fn is_multi(&self, target: &Target) -> bool {
-        target.attributes(self.kind).is_some_and(|(attribute, _)| attribute.multi)
+        target.definitions_in(self.kind).is_some_and(|(attribute, _)| attribute.multi)
     }
 
     /// Returns a single value of the row.
@@ -101,7 +101,7 @@ impl Compiler<'_> {
         }
     }
 
-    pub(super) fn document_compare(&mut self, target: &Target, op: Op, value: &Value, negated: bool) -> String {
+    pub(super) fn document_compare(&mut self, target: &Target, op: CompareOp, value: &Value, negated: bool) -> String {
         if matches!(value, Value::Instant { .. }) {
             // One instant is written in many ways, and SQLite reads them differently from RFC 3339.
             return self.leave_open(negated);
@@ -126,13 +126,13 @@ impl Compiler<'_> {
         // Any element may match (RFC 7644 section 3.4.2.2), so it is searched in the folded document with one pass.
         let (path, place) = (self.path_constant(target), self.of_element(target.sub.as_deref()));
         let fits = self.compare_place(&place, op, value);
-        let none = if op == Op::Ne { format!("json_type(r.doc, {path}) IS NULL OR ") } else { String::new() };
+        let none = if op == CompareOp::Ne { format!("json_type(r.doc, {path}) IS NULL OR ") } else { String::new() };
         format!("({none}EXISTS (SELECT 1 FROM json_each({FOLDED}, {path}) e WHERE {fits}))")
     }
 
     pub(super) fn document_has(&mut self, target: &Target, inner: &Filter, negated: bool, height: usize) -> String {
         let canonical = is_canonical(target);
-        let is_simple = target.attributes(self.kind).is_some_and(|(attribute, _)| attribute.kind != Type::Complex);
+        let is_simple = target.definitions_in(self.kind).is_some_and(|(attribute, _)| attribute.kind != Type::Complex);
         if !canonical && (is_simple || compares_text(inner, false) && compares_text(inner, true)) {
             // The element may stand in either document; the matching element of the other one is not searched. Nor is a
             // value where a list of simple values should be.
@@ -170,7 +170,7 @@ impl Compiler<'_> {
         &mut self,
         elements: &ElementRows,
         target: &Target,
-        op: Op,
+        op: CompareOp,
         value: &Value,
         negated: bool,
     ) -> String {
@@ -186,27 +186,32 @@ impl Compiler<'_> {
     }
 
     /// Returns the condition that is true of any `f` of the rows; without a row, no value can be equal.
-    fn any_row(&mut self, rows: &str, op: Op, value: &Value) -> String {
+    fn any_row(&mut self, rows: &str, op: CompareOp, value: &Value) -> String {
         let place =
             ValuePlace { exact: "f.value".to_owned(), folded: "lower(f.value)".to_owned(), kind: "f.type".to_owned() };
         let fits = self.compare_place(&place, op, value);
-        let none = if op == Op::Ne { format!("NOT EXISTS ({rows}) OR ") } else { String::new() };
+        let none = if op == CompareOp::Ne { format!("NOT EXISTS ({rows}) OR ") } else { String::new() };
         format!("({none}EXISTS ({rows} WHERE {fits}))")
     }
 
     /// Compares a value; the result is never NULL. A value of another type is identical to no value.
-    fn compare_place(&mut self, place: &ValuePlace, op: Op, value: &Value) -> String {
+    fn compare_place(&mut self, place: &ValuePlace, op: CompareOp, value: &Value) -> String {
         let kind = &place.kind;
         let (left, constant) = match value {
             Value::Boolean(boolean) => {
-                let is = if op == Op::Ne { "IS NOT" } else { "IS" };
+                let is = if op == CompareOp::Ne { "IS NOT" } else { "IS" };
                 return format!("{kind} {is} '{boolean}'");
             }
             Value::Number(number) => {
                 let constant = self.add_constant(serde_json::Value::Number(number.clone()));
                 // `ne` is the negation of `eq`, so that a value of another type, or none, is unequal and not unknown.
-                let fits = comparison_text(&place.exact, if op == Op::Ne { Op::Eq } else { op }, &constant, value);
-                let not = if op == Op::Ne { "NOT " } else { "" };
+                let fits = comparison_text(
+                    &place.exact,
+                    if op == CompareOp::Ne { CompareOp::Eq } else { op },
+                    &constant,
+                    value,
+                );
+                let not = if op == CompareOp::Ne { "NOT " } else { "" };
                 return format!("{not}(coalesce({kind} IN ('integer', 'real'), 0) AND {fits})");
             }
             Value::Folded { key, .. } => (&place.folded, self.add_constant(key.as_str())),
@@ -215,7 +220,7 @@ impl Compiler<'_> {
         let fits = comparison_text(left, op, &constant, value);
         match op {
             // `IS` is never NULL, and NULL under a `not` would lose the row.
-            Op::Ne => format!("({kind} IS NOT 'text' OR {fits})"),
+            CompareOp::Ne => format!("({kind} IS NOT 'text' OR {fits})"),
             _ => format!("({kind} IS 'text' AND {fits})"),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::Compiler;
 use crate::fold::fold;
-use crate::scim::filter::{Filter, Op, Target};
+use crate::scim::filter::{CompareOp, Filter, Target};
 use crate::scim::schema::Kinds;
 
 /// The most groups of a user, or members of a group, that a condition goes through. A row with more is always found: a
@@ -57,7 +57,7 @@ impl Compiler<'_> {
                 Filter::Compare { target, op, value }
                     // `eq` is served by an index, and `ne` is true of a user without groups, which no row of a group
                     // can tell.
-                    if !matches!(op, Op::Eq | Op::Ne) && self.relation_of(target).is_some() =>
+                    if !matches!(op, CompareOp::Eq | CompareOp::Ne) && self.relation_of(target).is_some() =>
                 {
                     let name = target.sub.clone().unwrap_or_else(|| "value".to_owned());
                     inner.push(Filter::Compare {
@@ -124,5 +124,5 @@ pub(super) fn is_related_key(sub: &str) -> bool {
 /// Returns true if the filter in the brackets names one group or member, so that an index finds it.
 pub(super) fn is_one(inner: &Filter) -> bool {
     let mut parts = inner.conjuncts().into_iter();
-    parts.any(|part| matches!(part, Filter::Compare { target, op: Op::Eq, .. } if is_related_key(&target.name)))
+    parts.any(|part| matches!(part, Filter::Compare { target, op: CompareOp::Eq, .. } if is_related_key(&target.name)))
 }

@@ -5,7 +5,7 @@ use super::{FROM_BEFORE_MAX, Paths, ResolvedOperation, Written};
 use crate::dialect::Repair;
 use crate::error::{Code, Error, Result};
 use crate::scim::json::Checked;
-use crate::scim::patch::Op;
+use crate::scim::patch::PatchOp;
 use crate::scim::path::{ResolveError, Resolved};
 use crate::scim::schema::Mutability;
 use crate::scim::unregistered::{self, Unresolved};
@@ -14,7 +14,7 @@ impl<'b> Paths<'_, 'b> {
     /// Takes the value of an attribute whose name, `text`, was looked up.
     pub(super) fn take_resolved(
         &mut self,
-        op: Op,
+        op: PatchOp,
         text: String,
         resolved: Result<Resolved, ResolveError>,
         value: Checked<'b>,
@@ -30,28 +30,28 @@ impl<'b> Paths<'_, 'b> {
             // To skip a removal would tell the client that what is stored is gone; to replace members removes some.
             Err(ResolveError::UnknownInFilter(name))
                 if self.reading.runs_repairs()
-                    && (op == Op::Add || op == Op::Replace && !name.starts_with("members.")) =>
+                    && (op == PatchOp::Add || op == PatchOp::Replace && !name.starts_with("members.")) =>
             {
                 return self.skip_unknown(name);
             }
             Err(error) => return Err(error.into_error(Code::PathUnknownAttribute, self.kind)),
         };
         // A whole extension is taken apart: each attribute is typed and checked by itself.
-        if let (Some(urn), "", Op::Add | Op::Replace) = (&path.target.urn, path.target.name.as_str(), op)
-            && !(value.is_null() && op == Op::Replace)
+        if let (Some(urn), "", PatchOp::Add | PatchOp::Replace) = (&path.target.urn, path.target.name.as_str(), op)
+            && !(value.is_null() && op == PatchOp::Replace)
         {
             return self.read_schema_object(op, urn, value);
         }
         // `replace` with null, or `remove`, of an extension's URN clears the extension.
-        let (op, value) = if path.target.name.is_empty() { (Op::Remove, Checked::NULL) } else { (op, value) };
-        if let Some((attribute, sub)) = path.attributes(self.kind) {
+        let (op, value) = if path.target.name.is_empty() { (PatchOp::Remove, Checked::NULL) } else { (op, value) };
+        if let Some((attribute, sub)) = path.definitions_in(self.kind) {
             let read_only = [Some(attribute), sub].into_iter().flatten().any(|a| a.mutability == Mutability::ReadOnly);
             let same_id = attribute.name == "id" && value.text().as_deref() == Some(self.id);
             if read_only && explicit && !same_id {
                 let detail = format!("{path} is set by this service alone and cannot be changed by a PATCH.");
                 return Err(Error::new(Code::ReadOnlyAttribute, detail));
             }
-            if op == Op::Remove && attribute.name == "schemas" {
+            if op == PatchOp::Remove && attribute.name == "schemas" {
                 let detail = format!("{path} is required and cannot be removed; it follows from the attributes.");
                 return Err(Error::new(Code::RequiredAttribute, detail));
             }
@@ -83,12 +83,12 @@ impl<'b> Paths<'_, 'b> {
 
     /// Passes on an operation on an attribute that a registered schema does not know: only the object can tell whether
     /// something of it is stored, from before the schema was registered. True if that was done.
-    fn may_be_stored(&mut self, op: Op, path: &str, value: Checked<'b>) -> bool {
+    fn may_be_stored(&mut self, op: PatchOp, path: &str, value: Checked<'b>) -> bool {
         let path = path.trim();
         let is_possible = self.reading.runs_repairs()
             && self.unresolved.len() < FROM_BEFORE_MAX
             && unregistered::in_registered(self.kind, path).is_some_and(|(_, rest)| !rest.is_empty());
-        let Some(value) = is_possible.then(|| self.reading.guide.again(value)).flatten() else { return false };
+        let Some(value) = is_possible.then(|| self.reading.guide.build_again(value)).flatten() else { return false };
         self.unresolved.push(Unresolved { op, path: path.to_owned(), value, number: self.number });
         true
     }

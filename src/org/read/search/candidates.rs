@@ -110,7 +110,7 @@ impl Judging {
             Some(UnreadEntries::Members { after, .. }) => after,
             _ => members::BEFORE_ALL,
         };
-        let terms = parts.iter().map(|part| part.terms()).sum();
+        let terms = parts.iter().map(|part| part.count_terms()).sum();
         Self { kinds, key: found.key, id: found.id().to_owned(), whole, judged, after, terms }
     }
 

@@ -58,7 +58,7 @@ impl Scan {
     /// Reads the next candidates, and judges them up to the first that continues in pieces.
     fn read_portion(&mut self, sql: &dyn Sql, types: &Types, budget: &Budget) -> Result<()> {
         let Some(source) = self.sources.get(self.candidates.source) else { return Ok(()) };
-        let (kinds, kind, terms) = (source.kinds, types.of(source.kinds), source.terms());
+        let (kinds, kind, terms) = (source.kinds, types.of_kind(source.kinds), source.terms());
         let judged = self.candidates.first().is_some_and(|first| first.judged);
         let wanted = self.candidates.next_wanted(kinds);
         let read = self.complete(sql, kinds, &wanted, judged, true)?;
@@ -78,7 +78,7 @@ impl Scan {
                 cost::judging_units(one.stored.doc.get().len(), terms) + cost::related_judging_units(related, terms),
             );
             let whole = extension::read(kind, view::whole_resource(&one.stored, kinds, &self.base)?);
-            let sorted = self.sort.as_ref().map_or(Value::Null, |sort| sort::key(&sort.by, kind, &whole));
+            let sorted = self.sort.as_ref().map_or(Value::Null, |sort| sort::sort_key(&sort.by, kind, &whole));
             let filter = self.sources.get(self.candidates.source).and_then(|source| source.filter.as_ref());
             match filter.filter(|_| judged) {
                 // It has more groups or members than memory holds: they are judged in pieces, over several steps.

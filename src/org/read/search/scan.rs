@@ -43,14 +43,14 @@ impl Source {
         }
         let look_up = is_served && addressed < ADDRESSED_MAX;
         let condition = match filter {
-            Some(filter) => filter::compile(filter, kinds, types.of(kinds), base, look_up),
+            Some(filter) => filter::compile(filter, kinds, types.of_kind(kinds), base, look_up),
             None => Condition { text: "1".to_owned(), constants: "[]".to_owned(), exact: true, passes: 0 },
         };
         Ok(Self { kinds, filter: filter.cloned(), condition, look_up, addressed })
     }
 
     pub(super) fn terms(&self) -> usize {
-        self.filter.as_ref().map_or(1, Filter::terms).max(1)
+        self.filter.as_ref().map_or(1, Filter::count_terms).max(1)
     }
 }
 
@@ -231,7 +231,7 @@ impl Scan {
     }
 
     pub(super) fn compare(&self, a: &Mark, b: &Mark) -> std::cmp::Ordering {
-        let keys = sort::compare(&a.key, &b.key);
+        let keys = sort::compare_keys(&a.key, &b.key);
         let keys = if self.descending { keys.reverse() } else { keys };
         keys.then(a.source.cmp(&b.source)).then_with(|| a.place.cmp(&b.place))
     }

@@ -170,7 +170,7 @@ impl Scan {
             let is_over = self.candidates.is_empty() && self.at >= self.sources.len();
             // A page that ended early continues where the candidates were judged to the end.
             let rest = (!is_over).then(|| self.judged.as_deref().unwrap_or_default());
-            return page::page(sql, (kinds, types.of(kinds)), &found, bound(*count), rest, tag);
+            return page::page(sql, (kinds, types.of_kind(kinds)), &found, bound(*count), rest, tag);
         }
         let mut total = self.total;
         if self.sort.is_some() {

@@ -24,15 +24,15 @@ fn combined(leaf: BoxedStrategy<Expression>) -> impl Strategy<Value = Expression
     leaf.prop_recursive(4, 24, 3, |inner| {
         let some = || prop::collection::vec(inner.clone(), 2..4);
         prop_oneof![
-            some().prop_map(|parts| parse::flat(parts, Expression::And, parse::and_parts)),
-            some().prop_map(|parts| parse::flat(parts, Expression::Or, parse::or_parts)),
+            some().prop_map(|parts| parse::join_flat(parts, Expression::And, parse::and_parts)),
+            some().prop_map(|parts| parse::join_flat(parts, Expression::Or, parse::or_parts)),
             inner.clone().prop_map(|inner| Expression::Not(Box::new(inner))),
         ]
     })
 }
 
 pub(in crate::scim) fn value_filter() -> impl Strategy<Value = Expression> {
-    let compare = (path(), prop::sample::select(Op::ALL.to_vec()), literal());
+    let compare = (path(), prop::sample::select(CompareOp::ALL.to_vec()), literal());
     let leaf = prop_oneof![
         path().prop_map(Expression::Present),
         compare.prop_map(|(path, op, value)| Expression::Compare { path, op, value }),

@@ -103,7 +103,7 @@ fn literals() {
     #[track_caller]
     fn case(text: &str, value: Literal) {
         let path = AttributePath { urn: None, name: "a".into(), sub: None };
-        let expression = Expression::Compare { path, op: Op::Eq, value };
+        let expression = Expression::Compare { path, op: CompareOp::Eq, value };
         assert_eq!(parse(&format!("a eq {text}"), Forms::Strict).unwrap(), expression);
     }
     case(r#""""#, Literal::String(String::new()));

@@ -5,8 +5,8 @@ use crate::error::Kind;
 
 const URN: &str = "urn:coreweave:params:scim:schemas:extension:coreweave:2.0:CoreWeaveUser";
 
-fn parse(document: &Value) -> Result<Document> {
-    Document::parse(URN, document.to_string().as_bytes())
+fn parse(document: &Value) -> Result<SchemaDocument> {
+    SchemaDocument::parse(URN, document.to_string().as_bytes())
 }
 
 #[test]
@@ -36,16 +36,16 @@ fn a_document_with_everything_is_read_as_it_is_written() {
     assert!(attribute("badge").sub("$REF").unwrap().case_exact, "references have their case");
     assert_eq!(attribute("pin").returned, Returned::Never);
     assert_eq!(attribute("shadow-name_1$").kind, Type::DateTime);
-    let written = document.write();
+    let written = document.to_json();
     assert_eq!(parse(&written).unwrap(), document);
-    assert_eq!(parse(&written).unwrap().write(), written);
+    assert_eq!(parse(&written).unwrap().to_json(), written);
 }
 
 #[test]
 fn what_is_left_out_has_its_default() {
     let document = parse(&json!({"attributes": [{"name": "a"}]})).unwrap();
     assert_eq!(
-        document.write(),
+        document.to_json(),
         json!({
             "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Schema"],
             "id": URN,
@@ -191,7 +191,7 @@ fn urns() {
         ("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager", Some(Kind::Conflict)),
         ("urn:ietf:params:scim:api:messages:2.0:Error", Some(Kind::Conflict)),
     ] {
-        let found = Document::parse(urn, br#"{"attributes":[{"name":"a"}]}"#);
+        let found = SchemaDocument::parse(urn, br#"{"attributes":[{"name":"a"}]}"#);
         assert_eq!(found.err().map(|error| error.kind()), refused, "{urn}");
     }
 }
