@@ -73,8 +73,8 @@ ${facts}
 ## Work
 
 Requests a second (p50 / p99 in ms; CPU microseconds a request of all the server's processes). \`x\`: a wrong answer, below. scim-edge and the floors
-run under Miniflare, with their storage on a file system in memory, as most peers keep all in memory, and on disk. The floor of a write runs
-the statements of a create, that of a read none (\`bench/floor/index.js\`). A peer counts in a row where its answers are right. Rows are counted with the test build.
+run under Miniflare, with their storage on a file system in memory, as most peers keep all in memory, and on disk. The floor of a write inserts
+one row, that of a read touches no storage (\`bench/floor/index.js\`). A peer counts in a row where its answers are right. Rows are counted with the test build.
 
 ${results.subjects.length > 0 ? `${work(results)}\n\n${floors(results)}` : "Not measured."}
 
