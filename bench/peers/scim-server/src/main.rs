@@ -95,12 +95,8 @@ async fn collection(
     };
     let number = |name: &str, other: usize| query.get(name).and_then(|text| text.parse().ok()).unwrap_or(other);
     let (start, count) = (number("startIndex", 1).max(1), number("count", 100));
-    let page: Result<Vec<Value>, _> = all
-        .iter()
-        .skip(start - 1)
-        .take(count)
-        .map(|one| app.server.serialize_resource_with_refs(one, None))
-        .collect();
+    let page: Result<Vec<Value>, _> =
+        all.iter().skip(start - 1).take(count).map(|one| app.server.serialize_resource_with_refs(one, None)).collect();
     match page {
         Ok(resources) => Json(json!({"totalResults": all.len(), "startIndex": start, "itemsPerPage": resources.len(), "Resources": resources}))
             .into_response(),
@@ -108,7 +104,12 @@ async fn collection(
     }
 }
 
-async fn one(State(app): State<Arc<App>>, Path((plural, id)): Path<(String, String)>, method: Method, body: Bytes) -> Response {
+async fn one(
+    State(app): State<Arc<App>>,
+    Path((plural, id)): Path<(String, String)>,
+    method: Method,
+    body: Bytes,
+) -> Response {
     let (kind, context) = (kind(&plural), RequestContext::with_generated_id());
     let value = || serde_json::from_slice::<Value>(&body).unwrap_or_default();
     let done = match method.as_str() {
