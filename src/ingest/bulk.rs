@@ -263,16 +263,26 @@ impl References {
         if !data.as_str().contains("bulkId:") && !data.as_str().contains('\\') {
             return Ok(None);
         }
-        let mut place = |steps: &[PathStep], text: &str| match places.place_of(steps) {
-            ReferencePlace::None => None,
-            ReferencePlace::Path => {
-                // A path has references inside quotes: members[value eq "bulkId:x"].
-                let parts = text.split('"').map(|part| self.resolve_reference(part).unwrap_or_else(|| part.to_owned()));
-                Some(parts.collect::<Vec<_>>().join("\""))
-            }
-            ReferencePlace::Value => self.resolve_reference(text),
+        let mut place = |steps: &[PathStep], text: &str| match text.contains("bulkId:").then(|| places.place_of(steps))
+        {
+            None | Some(ReferencePlace::None) => None,
+            Some(ReferencePlace::Path) => Some(self.resolve_in_path(text)),
+            Some(ReferencePlace::Value) => self.resolve_reference(text),
         };
         json::rewrite_texts(data, &mut place).map(Some)
+    }
+
+    /// Returns a path with placeholders in its filter, in the quotes behind what holds ids: `members[value eq "bulkId:x"]`.
+    fn resolve_in_path(&mut self, path: &str) -> String {
+        let mut before = "";
+        let mut part = |part| {
+            let subject = before.split_whitespace().rev().nth(1).and_then(|word| word.rsplit(['[', '(', '.']).next());
+            let holds_ids =
+                subject.is_some_and(|name| ["value", "$ref"].iter().any(|id| name.eq_ignore_ascii_case(id)));
+            before = part;
+            holds_ids.then(|| self.resolve_reference(part)).flatten().unwrap_or_else(|| part.to_owned())
+        };
+        path.split('"').map(&mut part).collect::<Vec<_>>().join("\"")
     }
 
     /// Returns the text with a placeholder, if it is `bulkId:NAME` or an address that ends in it.

@@ -82,6 +82,43 @@ fn references_in_any_order() {
     }
 }
 
+/// A directory whose users refer to groups: by a registered attribute.
+fn with_teams() -> Native {
+    let mut server = Native::new(Dialect::Auto);
+    let attribute = json!({"name": "of", "type": "reference", "referenceTypes": ["Group"]});
+    let schema = json!({"resourceTypes": ["User"], "attributes": [attribute]});
+    assert_eq!(server.admin("PUT", "/schemas/urn:x:team", &schema).status, 201);
+    server
+}
+
+/// A text that reads like a reference is kept as it was sent where no reference may stand.
+#[test]
+fn texts_that_only_look_like_references() {
+    let mut server = with_teams();
+    let kept = json!({"of": "bulkId:g", "manager": {"value": "bulkId:no", "$ref": "/Users/bulkId:no"}});
+    let user = json!({"userName": "bulkId:g", "title": "bulkId:no", "name": {"givenName": "bulkId:no"},
+        "urn:y:team": kept, "urn:x:team": {"of": "bulkId:g"}, ENTERPRISE: {"manager": {"value": "bulkId:g"}}});
+    let patch = json!({"method": "PATCH", "path": "/Users/bulkId:a", "data": {"Operations": [
+        {"op": "add", "path": "urn:y:team:more", "value": "bulkId:g"},
+        {"op": "add", "path": "nickName", "value": "bulkId:g"},
+        {"op": "replace", "path": "emails[value eq \"bulkId:g\"].display", "value": "bulkId:no"},
+        {"op": "remove", "path": "roles[display eq \"bulkId:no\"]"}]}});
+    let group = post("g", "/Groups", json!({"displayName": "bulkId:a", "urn:y:team": kept}));
+    let response = bulk(&mut server, json!([post("a", "/Users", user), patch, group]));
+    assert_eq!(results(&response).iter().filter(|one| one.starts_with('2')).count(), 3, "{}", response.body);
+    let (read, group) = (server.get(&format!("/Users/{}", id(&response, 0))).body, id(&response, 2));
+    let all =
+        json!({"of": "bulkId:g", "manager": {"value": "bulkId:no", "$ref": "/Users/bulkId:no"}, "more": "bulkId:g"});
+    assert_eq!(
+        (&read["userName"], &read["title"], &read["urn:y:team"]),
+        (&json!("bulkId:g"), &json!("bulkId:no"), &all)
+    );
+    assert_eq!((&read["nickName"], &read["urn:x:team"]["of"]), (&json!("bulkId:g"), &json!(group)));
+    assert_eq!(read[ENTERPRISE]["manager"], json!({"value": group}));
+    let read = server.get(&format!("/Groups/{group}")).body;
+    assert_eq!((&read["displayName"], &read["urn:y:team"]), (&json!("bulkId:a"), &kept));
+}
+
 #[test]
 fn circles() {
     let nested = post("h", "/Groups", json!({"displayName": "h", "members": [{"value": "bulkId:g"}]}));
@@ -116,7 +153,7 @@ fn circles() {
             "bulkId",
         ),
     ] {
-        let mut server = Native::new(Dialect::Auto);
+        let mut server = with_teams();
         assert_eq!(server.send("POST", "/Users", json!({"userName": "taken"})).status, 201);
         let before = counts(&mut server);
         let response = bulk(&mut server, operations.clone());
@@ -152,7 +189,7 @@ fn a_circle_that_comes_again() {
         server.scim(request)
     };
     for operations in circles {
-        let mut server = Native::new(Dialect::Auto);
+        let mut server = with_teams();
         let first = send(&mut server, &operations, "k-1");
         assert!(results(&first).iter().all(|one| one.starts_with("201")), "{operations}: {}", first.body);
         let seq = server.console("")["lastSeq"].clone();
