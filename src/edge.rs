@@ -52,6 +52,8 @@ struct Edge<'a> {
     rest: Cell<Option<snapshot::Rest>>,
     /// An object's answer that goes to the client as it is.
     passed: Cell<Option<web_sys::Response>>,
+    /// True once an object was asked, which judges the caller's rights.
+    judged: Cell<bool>,
     /// The rows that the organisation's object counted; shown by test builds only.
     rows: Cell<Option<String>>,
     /// The place where the object must panic; read by test builds only.
@@ -118,6 +120,7 @@ impl<'a> Edge<'a> {
             address: None,
             rest: Cell::new(None),
             passed: Cell::new(None),
+            judged: Cell::new(false),
             rows: Cell::new(None),
             panic_at: None,
             fault: None,

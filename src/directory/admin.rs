@@ -65,6 +65,13 @@ pub enum Admin {
 }
 
 impl Admin {
+    /// Returns a change of nothing. It needs the right of every change, so the object judges a caller by it whose request
+    /// cannot be read.
+    pub fn nothing() -> Self {
+        let (options, residency) = (Options::default(), Residency::default());
+        Self::Configure { display_name: None, saml: None, scim: None, options, residency }
+    }
+
     /// Returns who may make this call.
     pub fn needs(&self) -> Right {
         match self {

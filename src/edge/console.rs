@@ -25,18 +25,45 @@ use worker::Request;
 
 /// Handles one Console request; a refusal is a problem (RFC 9457).
 pub(super) async fn handle(edge: &Edge<'_>, route: Result<Console>, request: Request, query: &str) -> Response {
+    let changes = !["GET", "HEAD"].contains(&request.inner().method().as_str());
     let outcome = match authenticate(edge, &request).await {
-        Ok(caller) => match route {
+        Ok((Actor::Root, _)) => match route {
             Ok(route) => {
-                let (is_root, named) = (caller.0 == Actor::Root, organisation(&route).cloned());
-                let outcome = run_route(edge, route, caller, request, query).await;
-                outcome.map_err(|error| if is_root { for_root(error, named.as_ref()) } else { error })
+                let named = organisation(&route).cloned();
+                let outcome = run_route(edge, route, (Actor::Root, None), request, query).await;
+                outcome.map_err(|error| for_root(error, named.as_ref()))
             }
             Err(error) => Err(error),
         },
+        Ok((actor, own)) => {
+            let needs = match &route {
+                Ok(Console::Preview(_)) | Err(_) => Ask::Read(Query::Organisation),
+                Ok(_) if !changes => Ask::Read(Query::Organisation),
+                Ok(_) => Ask::Admin(Admin::nothing()),
+            };
+            let outcome = match route {
+                Ok(route) => run_route(edge, route, (actor.clone(), own.clone()), request, query).await,
+                Err(error) => Err(error),
+            };
+            match outcome {
+                Err(error) => Err(after_rights(edge, actor, own, needs, error).await),
+                answer => answer,
+            }
+        }
         Err(error) => Err(error),
     };
     outcome.unwrap_or_else(|error| edge.problem(&console::unauthorized(error)))
+}
+
+/// Returns the refusal of a request by a Console token. One that was refused before the object was asked may be of a token
+/// that may not make it at all: then it is told that, whatever it sent. `needs` has the same right and changes nothing.
+async fn after_rights(edge: &Edge<'_>, actor: Actor, own: Option<TokenRecord>, needs: Ask, error: Error) -> Error {
+    let is_other =
+        matches!(error.kind(), Kind::Unauthorized | Kind::TooManyRequests | Kind::Unavailable | Kind::Internal);
+    let Some(record) = own.filter(|_| !edge.judged.get() && !is_other) else { return error };
+    let home = Residency { jurisdiction: record.jurisdiction, location_hint: None };
+    let asked = edge.object(&mut edge.call_of(record.org, home, actor, needs)).await;
+    asked.err().filter(|refusal| matches!(refusal.kind(), Kind::Unauthorized | Kind::Forbidden)).unwrap_or(error)
 }
 
 /// Returns the refusal for a root key. Since the key is valid, an object that refuses it is one that the registry knows

@@ -33,7 +33,7 @@ pub(super) async fn part(
             if read > DRAINED_MAX {
                 break;
             }
-            if read > BODY_MAX {
+            if read > BODY_MAX && failed.is_none() {
                 let detail = format!("Part {part} is larger than {BODY_MAX} bytes. Split it at the end of a line.");
                 failed = Some(Error::new(Code::ImportPartTooLarge, detail));
             }

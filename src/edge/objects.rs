@@ -54,6 +54,7 @@ impl Edge<'_> {
         if let (Actor::Token { hash, .. }, true) = (&call.actor, bucket::may_refuse(call)) {
             spent::check(hash)?;
         }
+        self.judged.set(true);
         let (class, name) = ("ORG", call.org.as_str());
         let response = self.call(class, name, &call.home, call).await?;
         if response.headers().has(respond::FINAL).unwrap_or_default() {

@@ -120,7 +120,10 @@ function calls(org) {
     const address = path.replace("{org}", org.org).replace("{id}", org[kind] ?? "0199").replace("{urn}", URN).replace("{part}", "1");
     const query = id === "eraseOrg" ? `?confirm=${org.org}` : "";
     const what = `${method} ${path} ${JSON.stringify(body) ?? ""}`;
-    return { what, id, admin, read, make: (token) => scimCall(server.url, token, method, address + query, body) };
+    const make = (token) => scimCall(server.url, token, method, address + query, body);
+    // Neither its parameter nor its body can be read.
+    const broken = ["?nonsense=1", ""].map((query) => (token) => scimCall(server.url, token, method, address + query, body && "{"));
+    return { what, id, admin, read, make, broken };
   });
   const scim = SCIM.map(({ method, path, body, open }) => {
     const address = path.replace("{user}", org.user).replace("{group}", org.group);
@@ -191,8 +194,10 @@ test("a record that somebody forged in KV leads to the object, which lets nobody
   for (const [kind, token] of [["scim", forged.scim], ["console", forged.admin], ["scim", forged.admin], ["console", forged.scim]]) {
     const one = said(await here[kind][0].make(strangers["another's scim"]));
     for (const call of here[kind]) {
-      const answer = await call.make(token);
-      assert.deepEqual([said(answer), answer.written], [one, 0], call.what);
+      for (const make of [call.make, ...(call.broken ?? [])]) {
+        const answer = await make(token);
+        assert.deepEqual([said(answer), answer.written], [one, 0], call.what);
+      }
     }
   }
   assert.equal(await everything(), before);
@@ -208,6 +213,11 @@ test("inside, the scope decides", async () => {
   for (const call of all) {
     await is(call, other.token, 401, "scim");
     await is(call, other.read, call.read, "read");
+    for (const make of call.broken) {
+      await is({ ...call, make }, other.token, 401, "scim, unreadable");
+      // A right is asked before what cannot be read.
+      if (call.read === 403) await is({ ...call, make }, other.read, 403, "read, unreadable");
+    }
     await is(call, other.admin, call.admin, "admin");
   }
   // Before the root key erases the organisation, its own call.
