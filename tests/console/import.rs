@@ -39,7 +39,7 @@ fn snapshot_import_snapshot() {
         let status = import(&mut into, &taken, 1 + random.below(40));
         assert_eq!(
             status,
-            json!({"state": "done", "parts": [], "position": null, "error": null, "seq": before + 1}),
+            json!({"state": "done", "parts": [], "position": null, "error": null, "notes": [], "seq": before + 1}),
             "{round}"
         );
         let (directory, expected) = (Directory::read(&mut into, 100), Directory::read(&mut from, 100));
@@ -101,6 +101,52 @@ fn a_snapshot_with_changes() {
         assert_eq!(status["state"], "done", "{status} {lines:#?}");
         assert_eq!(Directory::read(&mut into, 100), Directory::read(&mut from, 100));
     }
+}
+
+/// Values that a registered schema does not allow are kept, as a PUT keeps stored ones, and each is named once.
+#[test]
+fn what_is_kept_as_it_was_sent_is_noted() {
+    let mut server = Native::new(Dialect::Auto);
+    scim(&mut server, false);
+    let schema = json!({"resourceTypes": ["User", "Group"], "attributes": [{"name": "number", "type": "integer"}]});
+    assert_eq!(server.admin("PUT", "/schemas/urn:acme:badge", &schema).status, 201);
+    let badge = |badge: Value| json!({"userName": "u", "urn:ACME:badge": badge, "urn:acme:other": {"a": 1}});
+    let user = |id: &str, value: Value| {
+        let mut attributes = badge(value);
+        attributes["userName"] = json!(id);
+        json!({"user": {"id": id, "attributes": attributes}}).to_string()
+    };
+    let group = json!({"group": {"id": "g", "attributes": {"displayName": "g", "urn:acme:badge": {"colour": "red"}}}});
+    let changed = json!({"change": {"seq": 1, "at": "2026-01-01T00:00:00Z", "kind": "updated", "resourceType": "User", "id": "b",
+        "resource": {"userName": "b", "urn:acme:badge": {"shape": "round", "number": 3}}, "active": true}});
+    let counts = json!({"users": 3, "activeUsers": 3, "groups": 1, "memberships": 0, "tombstones": 0});
+    let lines = [
+        json!({"from": 0}).to_string(),
+        user("a", json!({"number": 1, "colour": "red", "shape": 2})),
+        user("b", json!({"number": 2, "Colour": "blue"})),
+        user("c", json!({"number": "1"})),
+        group.to_string(),
+        changed.to_string(),
+        json!({"at": 1, "counts": counts, "lines": 6}).to_string(),
+    ];
+    let status = import(&mut server, &lines, 2);
+    let notes = json!([
+        "\"urn:acme:badge:colour\" is unknown: kept as it was sent. First in part 1, line 2.",
+        "\"urn:acme:badge:shape\" is unknown: kept as it was sent. First in part 1, line 2.",
+        "\"urn:acme:badge:Colour\" is unknown: kept as it was sent. First in part 2, line 1.",
+        "urn:acme:badge:number must be a whole number, not the text \"1\": kept as it was sent. First in part 2, line 2.",
+    ]);
+    assert_eq!((&status["state"], &status["notes"]), (&json!("done"), &notes), "{status}");
+    assert_eq!(server.console("/import")["notes"], notes);
+    assert_eq!(
+        server.console("/users/a")["attributes"]["urn:acme:badge"],
+        json!({"number": 1, "colour": "red", "shape": 2})
+    );
+    assert_eq!(server.console("/users/b")["attributes"]["urn:acme:badge"], json!({"number": 3, "shape": "round"}));
+    let other: Vec<String> = (0..30).map(|n| user(&format!("u{n}"), json!({format!("x{n}"): 1}))).collect();
+    admin(&mut server, Admin::BeginImport).unwrap();
+    send(&mut server, 1, &other).unwrap();
+    assert_eq!(server.console("/import")["notes"].as_array().unwrap().len(), 20, "the first ones");
 }
 
 /// An error in one line is told when it is sent.

@@ -83,11 +83,12 @@ test("a snapshot is imported into another organisation", async () => {
     ],
     position: null,
     error: null,
+    notes: [],
     seq: null,
   });
   assert.equal((await call("into", "POST", "/finish")).status, 202);
   const done = await ended("into");
-  assert.deepEqual(done, { state: "done", parts: [], position: null, error: null, seq: 1 });
+  assert.deepEqual(done, { state: "done", parts: [], position: null, error: null, notes: [], seq: 1 });
   const again = await snapshot("into");
   assert.deepEqual(again.slice(1, -1), taken.slice(1, -1));
   assert.deepEqual(again.at(-1).counts, taken.at(-1).counts);

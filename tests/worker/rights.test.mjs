@@ -121,7 +121,7 @@ function calls(org) {
     const query = id === "eraseOrg" ? `?confirm=${org.org}` : "";
     const what = `${method} ${path} ${JSON.stringify(body) ?? ""}`;
     const make = (token) => scimCall(server.url, token, method, address + query, body);
-    // Neither its parameter nor its body can be read.
+    // A parameter and a body that cannot be read.
     const broken = ["?nonsense=1", ""].map((query) => (token) => scimCall(server.url, token, method, address + query, body && "{"));
     return { what, id, admin, read, make, broken };
   });
@@ -215,7 +215,7 @@ test("inside, the scope decides", async () => {
     await is(call, other.read, call.read, "read");
     for (const make of call.broken) {
       await is({ ...call, make }, other.token, 401, "scim, unreadable");
-      // A right is asked before what cannot be read.
+      // The right is asked first.
       if (call.read === 403) await is({ ...call, make }, other.read, 403, "read, unreadable");
     }
     await is(call, other.admin, call.admin, "admin");

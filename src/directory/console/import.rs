@@ -16,6 +16,8 @@ pub struct ImportStatus {
     pub position: Option<String>,
     /// The reason of its failure, and the way out.
     pub error: Option<String>,
+    /// Values in its lines that a registered schema does not allow, the first ones. They are kept as they were sent.
+    pub notes: Vec<String>,
     /// The change of the feed that tells of it.
     #[cfg_attr(native, schemars(range(min = 1)))]
     pub seq: Option<Seq>,

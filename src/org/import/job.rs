@@ -149,7 +149,7 @@ fn apply_lines(sql: &dyn Sql, job: &mut ImportJob, types: &Types, now: Timestamp
             break;
         }
         job.at.0 = key;
-        match line::read_line(&text, types, now) {
+        match line::read_line(&text, types, now, &mut Vec::new()) {
             Ok(Line::Members(group, users)) => {
                 left -= users.matches(',').count() as i64 + 1;
                 // Members who are not in the import are skipped. The first is named if the counts disagree in the end.
@@ -238,7 +238,8 @@ fn count_members(sql: &dyn Sql, job: &mut ImportJob) -> Result<bool> {
     // Step 3, once all are counted: the counts of the last line are compared with what was found.
     *tombstones = store::count_tombstones(sql)?;
     let key = job.end;
-    let line = store::find_line(sql, key)?.map(|(_, text)| line::read_line(&text, &Types::default(), Timestamp(0)));
+    let line = store::find_line(sql, key)?
+        .map(|(_, text)| line::read_line(&text, &Types::default(), Timestamp(0), &mut Vec::new()));
     let Some(Ok(Line::End(end))) = line else { return Err(store::unreadable_line(key)) };
     for ((name, said), found) in COUNTS.iter().zip(end.counts).zip(job.counts) {
         // The oldest tombstones may have been forgotten while the snapshot was read.

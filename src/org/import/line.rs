@@ -16,6 +16,12 @@ const USERS_MAX: usize = 10_000;
 
 type LineFields = Map<String, Value>;
 
+/// Sentences about values that are kept as they were sent, at most [`TOLD_MAX`].
+pub(super) type KeptValues = Vec<String>;
+
+/// The most sentences of one line.
+const TOLD_MAX: usize = 20;
+
 /// A line, read and checked.
 pub(super) enum Line {
     From,
@@ -51,11 +57,11 @@ pub(super) struct End {
 
 pub(super) const COUNTS: [&str; 5] = ["users", "activeUsers", "groups", "memberships", "tombstones"];
 
-/// Reads a line.
+/// Reads a line. `told` gets a sentence for each value that stays as it was sent, since its schema does not allow it.
 ///
 /// # Errors
 /// 400 that names the field.
-pub(super) fn read_line(text: &str, types: &Types, now: Timestamp) -> Result<Line> {
+pub(super) fn read_line(text: &str, types: &Types, now: Timestamp, told: &mut KeptValues) -> Result<Line> {
     let mut line = json::read_object(text.as_bytes())?;
     // The last line alone has several fields; every other line has one, which names its kind.
     if line.contains_key("at") {
@@ -70,8 +76,8 @@ pub(super) fn read_line(text: &str, types: &Types, now: Timestamp) -> Result<Lin
     refuse_unknown_fields(&fields.collect())?;
     match name.as_str() {
         "from" => whole_number(Some(value), "from").map(|_| Line::From),
-        "user" => read_user(object_of(Some(value), "user")?, types, now),
-        "group" => read_group(object_of(Some(value), "group")?, types, now),
+        "user" => read_user(object_of(Some(value), "user")?, types, now, told),
+        "group" => read_group(object_of(Some(value), "group")?, types, now, told),
         "members" => {
             let mut fields = object_of(Some(value), "members")?;
             let (id, users) = (take_group_id(&mut fields)?, take_field(&mut fields, "users"));
@@ -89,7 +95,7 @@ pub(super) fn read_line(text: &str, types: &Types, now: Timestamp) -> Result<Lin
             refuse_unknown_fields(&fields)?;
             Ok(Line::Tombstone(id, kind))
         }
-        "change" => read_change(object_of(Some(value), "change")?, types, now).map(Line::Change),
+        "change" => read_change(object_of(Some(value), "change")?, types, now, told).map(Line::Change),
         _ => Err(invalid_line(format!(
             "{name} is not a line of an import. Lines are from, user, group, members, tombstone, change, at.",
             name = quoted(&name)
@@ -106,13 +112,13 @@ fn read_end(mut counts: LineFields, lines: i64) -> Result<End> {
     Ok(End { lines, counts: read })
 }
 
-fn read_user(mut fields: LineFields, types: &Types, now: Timestamp) -> Result<Line> {
+fn read_user(mut fields: LineFields, types: &Types, now: Timestamp, told: &mut KeptValues) -> Result<Line> {
     let id = take_id(&mut fields)?;
     let marks = read_marks(&mut fields, now)?;
     let active = flag_of(take_field(&mut fields, "active"), "active")?;
     let attributes = object_of(take_field(&mut fields, "attributes"), "attributes")?;
     refuse_unknown_fields(&fields)?;
-    let mut attributes = canonical_attributes(&types.user, attributes)?;
+    let mut attributes = canonical_attributes(&types.user, attributes, told)?;
     // A stored user always has `active`.
     let said = attributes.entry("active").or_insert(Value::Bool(active.unwrap_or(true)));
     if active.is_some_and(|active| *said != Value::Bool(active)) {
@@ -123,7 +129,7 @@ fn read_user(mut fields: LineFields, types: &Types, now: Timestamp) -> Result<Li
     Ok(Line::User(id, Box::new(content), marks))
 }
 
-fn read_group(mut fields: LineFields, types: &Types, now: Timestamp) -> Result<Line> {
+fn read_group(mut fields: LineFields, types: &Types, now: Timestamp, told: &mut KeptValues) -> Result<Line> {
     let id = take_group_id(&mut fields)?;
     let marks = read_marks(&mut fields, now)?;
     let attributes = object_of(take_field(&mut fields, "attributes"), "attributes")?;
@@ -131,7 +137,7 @@ fn read_group(mut fields: LineFields, types: &Types, now: Timestamp) -> Result<L
     if let Some(name) = attributes.keys().find(|name| name.eq_ignore_ascii_case("members")) {
         return Err(invalid_line(format!("attributes.{name}: members have lines of their own, {{\"members\": ...}}.")));
     }
-    let attributes = canonical_attributes(&types.group, attributes)?;
+    let attributes = canonical_attributes(&types.group, attributes, told)?;
     gate::check_imported(&types.group, &attributes)?;
     let content = document::group_content(&types.group, &attributes);
     Ok(Line::Group(id, Box::new(content), marks))
@@ -139,20 +145,26 @@ fn read_group(mut fields: LineFields, types: &Types, now: Timestamp) -> Result<L
 
 /// Returns the attributes as they would be stored. Values of an extension that its schema does not allow are from
 /// before it was registered, and stay as they are.
-fn canonical_attributes(kind: &ResourceType, attributes: LineFields) -> Result<LineFields> {
+fn canonical_attributes(kind: &ResourceType, attributes: LineFields, told: &mut KeptValues) -> Result<LineFields> {
     let (mut core, mut kept) = (LineFields::new(), LineFields::new());
     // Each extension is tried alone, so that one that its schema refuses does not take the others with it.
     for (name, value) in attributes {
-        let alone = LineFields::from_iter([(name.clone(), value.clone())]);
-        if name.contains(':')
-            && !resource::read_resource(kind, alone)
-                .and_then(Read::without_refusals)
-                .is_ok_and(|read| read.unknown.is_empty())
-        {
-            kept.insert(name, value);
-        } else {
+        if !name.contains(':') {
             core.insert(name, value);
+            continue;
         }
+        let alone = LineFields::from_iter([(name.clone(), value.clone())]);
+        let unfit = match resource::read_resource(kind, alone).and_then(Read::without_refusals) {
+            Ok(read) => read.unknown.into_iter().map(|name| format!("{} is unknown", quoted(&name))).collect(),
+            Err(error) => vec![error.detail.trim_end_matches('.').to_owned()],
+        };
+        if unfit.is_empty() {
+            core.insert(name, value);
+            continue;
+        }
+        let room = TOLD_MAX.saturating_sub(told.len());
+        told.extend(unfit.into_iter().take(room).map(|what| format!("{what}: kept as it was sent.")));
+        kept.insert(name, value);
     }
     let read = resource::read_resource(kind, core)?.without_refusals()?;
     if let Some(name) = read.unknown.first() {
@@ -164,7 +176,7 @@ fn canonical_attributes(kind: &ResourceType, attributes: LineFields) -> Result<L
 }
 
 /// Reads a change as the feed shows it. A directory needs neither its caller nor its time.
-fn read_change(mut fields: LineFields, types: &Types, now: Timestamp) -> Result<ImportedChange> {
+fn read_change(mut fields: LineFields, types: &Types, now: Timestamp, told: &mut KeptValues) -> Result<ImportedChange> {
     // They tell a reader where the change stands; the import has its own order.
     for name in ["seq", "at"] {
         take_field(&mut fields, name);
@@ -203,8 +215,11 @@ fn read_change(mut fields: LineFields, types: &Types, now: Timestamp) -> Result<
         let mut line = std::mem::take(&mut fields);
         line.insert("id".to_owned(), Value::from(change.id.as_str()));
         line.insert("attributes".to_owned(), Value::Object(attributes));
-        change.resource =
-            Some(Box::new(if what == "User" { read_user(line, types, now) } else { read_group(line, types, now) }?));
+        change.resource = Some(Box::new(if what == "User" {
+            read_user(line, types, now, told)
+        } else {
+            read_group(line, types, now, told)
+        }?));
     } else if kind == "deleted" {
         change.deleted = Some(what);
     }

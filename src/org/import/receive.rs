@@ -79,7 +79,7 @@ pub(super) fn receive_lines(
         return Err(Error::new(Code::ImportPartTwice, format!("Part {part} was sent twice at once. Send it again.")));
     }
     // Every line is read before anything is written.
-    let mut read = Vec::new();
+    let (mut read, mut noted) = (Vec::new(), job.clone());
     for (number, text) in (line..).zip(text.lines()) {
         if number > PART_MAX {
             return Err(Error::new(
@@ -97,13 +97,18 @@ pub(super) fn receive_lines(
             let detail = format!("Part {part}, line {number}: {}", error.detail);
             error.with_detail(detail)
         };
-        read.push((store::line_key(part, number), text, line::read_line(text, types, now).map_err(located)?));
+        let (key, mut told) = (store::line_key(part, number), Vec::new());
+        read.push((key, text, line::read_line(text, types, now, &mut told).map_err(located)?));
+        told.into_iter().for_each(|what| noted.note(what, key));
     }
     let count = read.len() as i64;
     transact(sql, || {
         // Line 1 begins the part anew, so a part that broke off is simply sent again.
         if line == 1 {
             store::forget_part(sql, part)?;
+        }
+        if noted.notes.len() > job.notes.len() {
+            save_job(sql, &noted)?;
         }
         for (key, text, line) in &read {
             store_line(sql, *key, text, line)?;
@@ -151,8 +156,9 @@ pub(super) fn finish_import(
         return Err(Error::new(Code::ImportCutOff, "The first line of part 1 must be {\"from\": ...}."));
     }
     let key = parts.last().map_or(0, |last| store::line_key(last.part, last.lines));
-    let Some(Line::End(end)) =
-        store::find_line(sql, key)?.map(|(_, text)| line::read_line(&text, &Types::default(), now)).transpose()?
+    let Some(Line::End(end)) = store::find_line(sql, key)?
+        .map(|(_, text)| line::read_line(&text, &Types::default(), now, &mut Vec::new()))
+        .transpose()?
     else {
         return Err(Error::new(
             Code::ImportCutOff,
@@ -168,7 +174,7 @@ pub(super) fn finish_import(
     // The job compares its own counts with these, so the directory gets no more than was checked here.
     let [users, _, groups, ..] = end.counts;
     growth::may_import(sql, settings.options.quota(), (users, groups), org)?;
-    set_going(sql, &ImportJob { end: key, half: job.half, ..begun }, now)
+    set_going(sql, &ImportJob { end: key, half: job.half, notes: job.notes, ..begun }, now)
 }
 
 /// Removes the lines of an import, and stores another one if none are left. Returns true if some are left: the job

@@ -95,6 +95,20 @@ pub(super) struct ImportJob {
     pub(super) half: bool,
     /// The phase in which it was set aside, if it can continue from there.
     pub(super) stopped: Option<Phase>,
+    /// Values that are kept though their schema does not allow them, each with the key of its first line; at most [`NOTES_MAX`].
+    pub(super) notes: Vec<(String, i64)>,
+}
+
+/// The most notes that an import keeps: the first ones.
+const NOTES_MAX: usize = 20;
+
+impl ImportJob {
+    /// Notes a value that is kept as it was sent, once.
+    pub(super) fn note(&mut self, what: String, key: i64) {
+        if self.notes.len() < NOTES_MAX && !self.notes.iter().any(|(noted, _)| *noted == what) {
+            self.notes.push((what, key));
+        }
+    }
 }
 
 pub(super) fn stored_job(sql: &dyn Sql) -> Result<Option<ImportJob>> {
@@ -195,7 +209,8 @@ pub(crate) fn import_status(sql: &dyn Sql, org: &OrgId) -> Result<Answer> {
         error => error.clone(),
     };
     let error = error.map(|error| sentence_with_org(&error, org));
-    Answer::console_answer(&ImportStatus { state: job.phase.state(), parts, position, error, seq: job.seq })
+    let notes = job.notes.iter().map(|(what, key)| format!("{what} First in {}.", line_place(*key))).collect();
+    Answer::console_answer(&ImportStatus { state: job.phase.state(), parts, position, error, notes, seq: job.seq })
 }
 
 pub(super) fn no_import() -> Error {

@@ -8,7 +8,7 @@ const STATUS: ApiAnswer = ApiAnswer::shared("ImportStatus");
 
 /// An import as it is shown.
 pub(super) const EXAMPLE: &str = r#"{"state": "receiving", "parts": [{"part": 1, "lines": 5, "complete": true}], "position": null,
-    "error": null, "seq": null}"#;
+    "error": null, "notes": [], "seq": null}"#;
 
 pub(super) const CALLS: &[ApiCall] = &[
     ApiCall {
