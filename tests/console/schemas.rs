@@ -254,6 +254,38 @@ fn what_is_returned() {
     assert_eq!(stored, json!({"uid": 1, "sunkSshKeys": ["k"], "note": "n", "hash": "h"}));
 }
 
+/// A PUT with `null` on a list of an extension keeps it, as one in the core does; in the dialect `rfc` it is cleared.
+#[test]
+fn null_in_a_list_of_an_extension() {
+    for (dialect, kept) in [(Dialect::Auto, json!(["k"])), (Dialect::Rfc, Value::Null)] {
+        let mut server = registered(dialect);
+        let path = format!(
+            "/Users/{}",
+            server.send("POST", "/Users", person("a", json!({"uid": 1, "sunkSshKeys": ["k"]}))).text("id")
+        );
+        for body in [json!({"uid": 1, "sunkSshKeys": null}), json!({"uid": 1, "SUNKSSHKEYS": null, "note": "n"})] {
+            let put = server.send("PUT", &path, person("a", body));
+            assert_eq!((put.status, &put.body[URN]["sunkSshKeys"]), (200, &kept), "{dialect:?}: {}", put.body);
+        }
+        assert_eq!(server.get(&path).body[URN]["uid"], 1);
+    }
+}
+
+/// `schemas` names a URN once, though two spellings of it are stored.
+#[test]
+fn schemas_name_nothing_twice() {
+    let mut server = Native::new(Dialect::Auto);
+    let path =
+        format!("/Users/{}", server.send("POST", "/Users", json!({"userName": "a", "urn:a:b": {"c": 1}})).text("id"));
+    let odd = "UPDATE users SET doc = json_set(doc, '$.\"URN:a:b\"', json('{\"d\":2}'))";
+    server.sql.connection.execute(odd, []).unwrap();
+    let patch = json!({"Operations": [{"op": "add", "path": "title", "value": "t"}]});
+    assert_eq!(server.send("PATCH", &path, patch).status, 200);
+    let read = server.get(&path).body;
+    assert_eq!((&read["urn:a:b"]["c"], &read["URN:a:b"]["d"]), (&json!(1), &json!(2)), "{read}");
+    assert_eq!(read["schemas"].as_array().unwrap().len(), 2, "{read}");
+}
+
 #[test]
 fn values_from_before_and_after() {
     let mut server = Native::new(Dialect::Auto);
