@@ -81,7 +81,7 @@ async fn collection(
         };
     }
     // The crate has one look-up, an attribute that equals a text; other filters are the application's.
-    let found = match query.get("filter").map(|filter| filter.split_once(" eq ")) {
+    let found = match query.get("filter").map(|filter| filter.rsplit_once(" eq ")) {
         Some(Some((name, value))) => {
             let value = Value::from(value.trim_matches('"'));
             app.server.find_resource_by_attribute(kind, name, &value, &context).await.map(Vec::from_iter)
