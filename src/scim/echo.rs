@@ -5,7 +5,7 @@
 use super::Attributes;
 use super::filter::Target;
 use super::order::Ordered;
-use super::primary::keep_primary;
+use super::primary::keep_first_primary;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -99,7 +99,7 @@ impl Echo {
             return Ok(values.pop());
         }
         values.retain(|value| !value.is_null());
-        keep_primary(&mut values, false);
+        keep_first_primary(&mut values);
         Ok(Some(Value::Array(values)))
     }
 }

@@ -3,7 +3,7 @@
 
 use super::Attributes;
 use super::order::Ordered;
-use super::primary::keep_primary;
+use super::primary::keep_first_primary;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -109,7 +109,7 @@ fn shrink_elements(name: &str, stored: &[Value], new: &[Value]) -> Vec<Value> {
         old.map(|old| if value_weight(item) <= value_weight(old) { item.clone() } else { old.clone() })
     };
     let mut kept: Vec<Value> = new.iter().zip(pair_elements(name, new, stored)).filter_map(smaller).collect();
-    keep_primary(&mut kept, false);
+    keep_first_primary(&mut kept);
     kept
 }
 

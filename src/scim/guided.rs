@@ -2,7 +2,12 @@
 //! skipped, only their names are left for the journal. The result has the shape that was sent, because repairs judge by
 //! it. It is cut where neither a repair nor a schema can use the rest.
 
-use super::json::{self, Checked, Count, JsonShape};
+mod in_text;
+mod measure;
+
+pub use self::in_text::{InTexts, JsonInText};
+use self::measure::measure_text;
+use super::json::{Checked, JsonShape};
 use super::resource::{RESOURCE_MAX, is_kept, is_label, is_unassigned};
 use super::schema::{Attribute, Schema, Type};
 use crate::error::{Code, Error, Result};
@@ -38,65 +43,6 @@ pub struct Guide {
     names: Cell<usize>,
     paths: Cell<usize>,
     again: Cell<(usize, usize)>,
-}
-
-/// The reading of JSON that stands in a text where the schema wants an object or a list of objects.
-#[derive(Debug, Default)]
-pub struct InTexts {
-    /// The values of the whole body, those in such texts included.
-    pub count: Count,
-    /// True once a text was read so.
-    pub used: Cell<bool>,
-    /// True while the value being built came out of such a text: no text inside it is read.
-    inside: Cell<bool>,
-}
-
-/// The JSON that a text may hold.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum JsonInText {
-    /// An object.
-    Object,
-    /// An object, or a list of objects.
-    Objects,
-    /// The same where the members of a group are named, which may be very many.
-    Members,
-}
-
-impl InTexts {
-    /// Calls `read` for a value that came out of a text, if `from_text`.
-    pub fn read_inside<T>(&self, from_text: bool, read: impl FnOnce() -> T) -> T {
-        let before = self.inside.replace(from_text || self.inside.get());
-        let done = read();
-        self.inside.set(before);
-        done
-    }
-
-    /// Takes the JSON out of a text: an object with at least one name that is known or, where that is `wanted`, a list of
-    /// such. `None` for any other text.
-    ///
-    /// # Errors
-    /// 413 if the body holds too many values, these included.
-    pub fn json_in_text(
-        &self,
-        text: Checked<'_>,
-        wanted: JsonInText,
-        knows: impl Fn(&str) -> bool,
-    ) -> Result<Option<String>> {
-        let Some(text) = text.text().filter(|_| !self.inside.get()) else { return Ok(None) };
-        let Some(inner) = json::inside_text(&text, wanted == JsonInText::Members, &self.count)? else {
-            return Ok(None);
-        };
-        let known = |one: &Checked<'_>| one.object().is_some_and(|map| map.iter().any(|(name, _)| knows(name)));
-        let elements = inner.elements();
-        let fits = match &elements {
-            None => known(&inner),
-            Some(elements) => wanted != JsonInText::Object && !elements.is_empty() && elements.iter().all(known),
-        };
-        Ok(fits.then(|| {
-            self.used.set(true);
-            inner.as_str().to_owned()
-        }))
-    }
 }
 
 impl Guide {
@@ -352,55 +298,4 @@ fn too_large() -> Error {
 
 fn cut_name(name: &str) -> String {
     name.chars().take(NAME_MAX).collect()
-}
-
-/// Returns the least length of a text when it is written again, in bytes, and the room that its arrays and objects
-/// take.
-fn measure_text(text: &str) -> (usize, usize) {
-    let (mut bytes, mut room) = (0, 0);
-    let (mut quoted, mut escaped, mut opened) = (false, 0, None);
-    for byte in text.bytes() {
-        if quoted {
-            match byte {
-                _ if escaped > 0 => escaped += if escaped == 1 && byte == b'u' { 3 } else { -1 },
-                b'\\' => (escaped, bytes) = (1, bytes + 1),
-                _ => (quoted, bytes) = (byte != b'"', bytes + 1),
-            }
-            continue;
-        }
-        if byte.is_ascii_whitespace() {
-            continue;
-        }
-        bytes += 1;
-        // The room of an array or object is known at its first value.
-        if byte != b']' && byte != b'}' {
-            room += opened.unwrap_or(0);
-        }
-        opened = match byte {
-            b'[' => Some(ARRAY),
-            b'{' => Some(OBJECT),
-            _ => None,
-        };
-        quoted = byte == b'"';
-    }
-    (bytes, room)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn measures() {
-        for (text, expected) in [
-            ("[]", (2, 0)),
-            ("{ }", (2, 0)),
-            ("[ 0, [1] ]", (7, 2)),
-            (r#"{"a": {"b]": "\"\u00e9\\"}}"#, (18, 4)),
-            (r#"["{[", {}]"#, (9, 1)),
-            ("17", (2, 0)),
-        ] {
-            assert_eq!(measure_text(text), expected, "{text}");
-        }
-    }
 }

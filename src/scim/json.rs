@@ -203,6 +203,15 @@ fn too_many(what: &str) -> Error {
     )
 }
 
+/// Returns the elements of a list, or the one value, which may be absent.
+pub fn elements_of(value: Option<&Value>) -> impl Iterator<Item = Option<&Value>> {
+    let (list, single) = match value {
+        Some(Value::Array(list)) => (list.as_slice(), None),
+        other => (Default::default(), Some(other)),
+    };
+    list.iter().map(Some).chain(single)
+}
+
 /// Returns the kind of a value with its article, for sentences.
 pub fn kind_name(value: &Value) -> &'static str {
     match value {

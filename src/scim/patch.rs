@@ -3,18 +3,18 @@
 //! Operations arrive canonical: every one has a path, and its value has the attribute's type. Out of scope: the
 //! operations as a request has them (`ingest`), and a group's members (`directory`).
 
+mod elements;
 mod value;
 
-use self::value::{assign_sub, assign_value, merge_named, yield_primary};
+use self::elements::change_matching;
+use self::value::{assign_sub, assign_value};
 use super::echo::{self, Echo};
-use super::filter::Filter;
 pub use super::operation::PatchOp;
-use super::order::{folding_units, trial_units, units_of};
 use super::path::Resolved;
-use super::resource::{canonical_value, is_label, is_unassigned};
-use super::schema::{Attribute, ResourceType};
+use super::resource::{is_label, is_unassigned};
+use super::schema::ResourceType;
 use crate::budget::Budget;
-use crate::error::{Code, Error, Kind, Result, cut, excerpt};
+use crate::error::{Code, Error, Kind, Result, cut};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -196,7 +196,7 @@ fn apply_one(
     let mut stored = container.remove(attribute.name.as_ref()).unwrap_or_default();
     let result = match (sub, &path.filter) {
         (sub, filter) if attribute.multi && (sub.is_some() || filter.is_some()) => {
-            matching_elements(attribute, sub, &mut stored, operation, budget)
+            change_matching(attribute, sub, &mut stored, operation, budget)
         }
         // The filter is on the only value of the attribute.
         (_, Some(filter)) if *op == PatchOp::Remove && !stored.as_object().is_some_and(|map| filter.matches(map)) => {
@@ -209,126 +209,6 @@ fn apply_one(
         container.insert(attribute.name.to_string(), stored);
     }
     result
-}
-
-/// Returns the elements of a multi-valued attribute that the filter matches, or all of them.
-///
-/// Every element is looked at once for each term of the filter, and the value is copied into every match: both are
-/// spent before they are done.
-fn matching_elements(
-    attribute: &Attribute,
-    sub: Option<&Attribute>,
-    stored: &mut Value,
-    operation: &Operation,
-    budget: &Budget,
-) -> Result<bool> {
-    let filter = operation.path.filter.as_ref();
-    let mut items = match stored.take() {
-        Value::Array(items) => items,
-        _ => Vec::new(),
-    };
-    let (mut touched, mut made) = (Vec::new(), false);
-    // One more look is for `yield_primary` and for dropping what is unassigned.
-    budget.spend(folding_units(&items))?;
-    budget.spend_each(1 + trial_units(&items), 1 + filter.map_or(0, Filter::count_terms))?;
-    let copied = units_of(&operation.value).saturating_mul(COPIED);
-    for (index, item) in items.iter_mut().enumerate().filter(|(_, item)| filter_fits(filter, item)) {
-        budget.spend(copied)?;
-        change_elements(attribute, sub, item, operation, budget)?;
-        touched.push(index);
-    }
-    if touched.is_empty()
-        && let Some(element) = make_absent(attribute, sub, &items, operation, budget)?
-    {
-        touched.push(items.len());
-        items.push(element);
-        made = filter.is_some();
-    }
-    if attribute.has_primary() {
-        yield_primary(&mut items, &touched);
-    }
-    items.retain(|item| !is_unassigned(item));
-    *stored = Value::Array(items);
-    Ok(made)
-}
-
-/// How much more than a comparison a copy of the value costs; there may be as many copies as elements. It bounds the
-/// memory too, by 16 bytes of text for a unit.
-const COPIED: usize = 16;
-
-fn filter_fits(filter: Option<&Filter>, item: &Value) -> bool {
-    filter.is_none_or(|filter| filter.matches_element(item))
-}
-
-fn change_elements(
-    attribute: &Attribute,
-    sub: Option<&Attribute>,
-    item: &mut Value,
-    operation: &Operation,
-    budget: &Budget,
-) -> Result<()> {
-    let Operation { op, path, value, missing, .. } = operation;
-    match (op, sub, value) {
-        (PatchOp::Remove, None, _) => *item = Value::Null,
-        (_, Some(sub), value) => assign_sub(sub, item, *op, value, budget)?,
-        (PatchOp::Add, None, Value::Object(map)) => merge_named(attribute, item, *op, map, budget)?,
-        // "All matching record values SHALL be replaced" (RFC 7644 section 3.5.2.3): nothing of them stays, except the
-        // values that the filter names, where a client relies on finding the element by it again.
-        (PatchOp::Replace, None, Value::Object(map)) => {
-            *item = if *missing == MissingTarget::Make {
-                element_of_filter(attribute, path.filter.as_ref())
-            } else {
-                Value::Null
-            };
-            merge_named(attribute, item, *op, map, budget)?;
-        }
-        (_, None, value) => *item = value.clone(),
-    }
-    Ok(())
-}
-
-/// Makes the element if no stored one can be changed. "If no record match was made, the service provider SHALL indicate
-/// failure by ... a scimType error code of noTarget" (RFC 7644 section 3.5.2.3).
-fn make_absent(
-    attribute: &Attribute,
-    sub: Option<&Attribute>,
-    items: &[Value],
-    operation: &Operation,
-    budget: &Budget,
-) -> Result<Option<Value>> {
-    let Operation { op, path, value, missing, .. } = operation;
-    if *missing == MissingTarget::Make || path.filter.is_none() {
-        if *op == PatchOp::Remove || is_unassigned(value) {
-            return Ok(None);
-        }
-        let mut element = element_of_filter(attribute, path.filter.as_ref());
-        change_elements(attribute, sub, &mut element, operation, budget)?;
-        if filter_fits(path.filter.as_ref(), &element) {
-            return Ok(Some(element));
-        }
-        // An `emails[value eq "old"].value` that was applied before: there is nothing to do. Making one each time would
-        // pile them up.
-        let done = |item: &Value| sub.map_or(item == value, |sub| item.get(sub.name.as_ref()) == Some(value));
-        if items.iter().any(done) {
-            return Ok(None);
-        }
-    }
-    let detail = format!("No value of this resource matches the path {}.", excerpt(path));
-    Err(Error::new(Code::NoTarget, detail))
-}
-
-/// Returns the least element that a filter of equalities matches.
-fn element_of_filter(attribute: &Attribute, filter: Option<&Filter>) -> Value {
-    let mut element = Map::new();
-    for (name, value) in filter.map(Filter::assertions).unwrap_or_default() {
-        // The filter may compare with a value that the attribute cannot hold: an integer with 1.5.
-        if let Some(sub) = attribute.sub(name)
-            && let Ok(Some(value)) = canonical_value(sub, value, "", &mut Vec::new())
-        {
-            element.insert(name.to_owned(), value);
-        }
-    }
-    Value::Object(element)
 }
 
 /// Drops the rest of an element whose value was removed: a label is no value.

@@ -4,10 +4,14 @@
 //! Out of scope: the forms that identity providers send instead (`dialect` repairs them before), uniqueness and
 //! everything else that needs the directory (`org`).
 
+mod size;
+
+use self::size::check_readable;
+pub use self::size::{RESOURCE_MAX, check_growth, check_size};
 use super::echo::Echo;
 use super::json::{self, kind_name};
 use super::operation::Unresolved;
-use super::primary::keep_primary;
+use super::primary::keep_first_primary;
 use super::schema::{Attribute, Mutability, ResourceType, Schema, Type};
 use super::urn;
 use crate::error::{Code, Error, Result, quoted};
@@ -15,12 +19,6 @@ use crate::id::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 use std::collections::BTreeSet;
-
-/// The largest user or group without its members, in bytes of canonical JSON.
-pub const RESOURCE_MAX: usize = 256 * 1024;
-/// The largest that is read at all, in bytes: the most that a row of the storage can hold. A resource that was stored
-/// under an earlier limit may be sent again as it is.
-const READ_MAX: usize = 1024 * 1024;
 
 /// A resource as a request describes it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -109,7 +107,7 @@ pub fn read_resource(kind: &ResourceType, body: Map<String, Value>) -> Result<Re
     }
     read.unknown = unknown;
     // The object judges growth, since it knows what is stored; nothing stored is larger than this.
-    check_within(document_size(&read.resource.attributes)?, READ_MAX)?;
+    check_readable(&read.resource.attributes)?;
     Ok(read)
 }
 
@@ -139,7 +137,7 @@ pub fn canonical_value(
             kept.push(item);
         }
     }
-    keep_primary(&mut kept, false);
+    keep_first_primary(&mut kept);
     Ok((!kept.is_empty()).then_some(Value::Array(kept)))
 }
 
@@ -326,55 +324,6 @@ pub fn schemas_of(kind: &ResourceType, attributes: &Map<String, Value>) -> Value
         attributes.keys().filter(|key| key.contains(':') && lower.insert(key.to_ascii_lowercase())).map(String::as_str),
     );
     named.into_iter().map(Value::from).collect()
-}
-
-/// Judges the size of the attributes of a new resource.
-///
-/// # Errors
-/// 413 above [`RESOURCE_MAX`].
-pub fn check_size(kind: &ResourceType, attributes: &Map<String, Value>) -> Result<()> {
-    check_within(size_with_schemas(kind, attributes)?, RESOURCE_MAX)
-}
-
-/// Judges the size of the proposed attributes of a resource with the attributes `stored`. A resource that is already
-/// larger may stay as large. `active` does not count, so a user can always be deactivated.
-///
-/// # Errors
-/// 413 above [`RESOURCE_MAX`], if it would grow.
-pub fn check_growth(kind: &ResourceType, stored: &Map<String, Value>, new: &Map<String, Value>) -> Result<()> {
-    match size_with_schemas(kind, new)? {
-        size if size <= RESOURCE_MAX => Ok(()),
-        _ if size_but_active(new)? <= size_but_active(stored)? => Ok(()),
-        size => check_within(size, RESOURCE_MAX),
-    }
-}
-
-fn document_size(attributes: &Map<String, Value>) -> Result<usize> {
-    serde_json::to_vec(attributes).map(|text| text.len()).map_err(Error::internal)
-}
-
-/// Returns the size of the document in which these attributes are stored.
-fn size_with_schemas(kind: &ResourceType, attributes: &Map<String, Value>) -> Result<usize> {
-    Ok(document_size(attributes)? + ",\"schemas\":".len() + schemas_of(kind, attributes).to_string().len())
-}
-
-/// Returns the size without `active` and without `schemas`, which follows from the attributes.
-fn size_but_active(attributes: &Map<String, Value>) -> Result<usize> {
-    let mut total = 0;
-    for (name, value) in attributes.iter().filter(|(name, _)| !["active", "schemas"].contains(&name.as_str())) {
-        total += name.len() + serde_json::to_vec(value).map_err(Error::internal)?.len();
-    }
-    Ok(total)
-}
-
-fn check_within(size: usize, most: usize) -> Result<()> {
-    if size <= most {
-        return Ok(());
-    }
-    let detail = format!(
-        "The resource has {size} bytes without its members; at most {most} are allowed. Send fewer or shorter values."
-    );
-    Err(Error::new(Code::ResourceTooLarge, detail))
 }
 
 pub(super) fn wrong_type(path: &str, expected: &str, value: &Value) -> Error {

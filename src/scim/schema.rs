@@ -105,8 +105,21 @@ impl Attribute {
     /// Makes an attribute with the characteristics that RFC 7643 section 2.2 gives one that names none: a single value,
     /// optional, in any case, readWrite, returned by default.
     pub fn new(name: impl Into<Text>, kind: Type) -> Self {
+        let (texts, sub) = (Cow::Borrowed(&[][..]), Cow::Borrowed(&[][..]));
+        Self::with_lists(kind, name.into(), Cow::Borrowed(""), texts.clone(), texts, sub)
+    }
+
+    /// Does the same at compile time, where no `Cow` can be dropped: so each is an argument.
+    const fn with_lists(
+        kind: Type,
+        name: Text,
+        description: Text,
+        canonical: StaticList<Text>,
+        references: StaticList<Text>,
+        sub: StaticList<Attribute>,
+    ) -> Self {
         Self {
-            name: name.into(),
+            name,
             kind,
             multi: false,
             required: false,
@@ -114,10 +127,10 @@ impl Attribute {
             mutability: Mutability::ReadWrite,
             returned: Returned::Default,
             uniqueness: Uniqueness::None,
-            canonical: Cow::Borrowed(&[]),
-            references: Cow::Borrowed(&[]),
-            sub: Cow::Borrowed(&[]),
-            description: Cow::Borrowed(""),
+            canonical,
+            references,
+            sub,
+            description,
         }
     }
 

@@ -3,42 +3,30 @@
 //! [`apply_unresolved`] splits the path, describes the attribute by its stored and its sent values, and then does what
 //! [`super::patch`] does with registered ones.
 
+mod describe;
+mod paths;
+
+use self::describe::describe_attribute;
+use self::paths::{ExtensionPath, split_path};
+pub use self::paths::{in_registered, is_unregistered};
 use super::Attributes;
 use super::filter::resolve::in_value_path;
-use super::filter::{Expression, Forms, Literal, ResolveError, Target};
+use super::filter::{Forms, ResolveError, Target};
 pub use super::operation::Unresolved;
 use super::order::units_of;
 use super::patch::{self, MissingTarget, Operation, PatchOp};
-use super::path::{self, Resolved};
+use super::path::Resolved;
 use super::schema::{Attribute, ResourceType, Schema, Type};
-use super::urn;
 use crate::budget::Budget;
 use crate::error::{Code, Error, Result, cut, quoted};
 use serde_json::Value;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 /// The most unregistered extensions of a resource.
 pub const URNS_MAX: usize = 20;
 
-/// The most sub-attributes of an attribute that is changed in part: each name is looked for among them.
-const SUBS_MAX: usize = 256;
-
 /// How many bytes of two URNs are compared for a unit of work.
 const COMPARED_BYTES: usize = 32;
-
-/// Returns true for a path, or a key, that begins with a URN that is not registered for this type.
-pub fn is_unregistered(kind: &ResourceType, path: &str) -> bool {
-    let head = before_filter(path);
-    let registered = kind.extensions.iter().map(|schema| schema.id.as_ref()).chain([kind.schema.id.as_ref()]);
-    urn::is_extension(head) && !registered.into_iter().any(|id| rest_after(path, id).is_some())
-}
-
-/// Splits the path of a registered extension, or of an attribute in it, into the extension's URN and what follows.
-pub fn in_registered<'a>(kind: &'a ResourceType, path: &'a str) -> Option<(&'a str, &'a str)> {
-    let after = |schema: &'a Schema| Some((schema.id.as_ref(), rest_after(path, &schema.id)?));
-    kind.extensions.iter().find_map(|schema| after(schema.as_ref()))
-}
 
 /// Returns the URNs of the unregistered extensions in `attributes`.
 pub fn unregistered_urns<'a>(kind: &'a ResourceType, attributes: &'a Attributes) -> impl Iterator<Item = &'a str> {
@@ -177,70 +165,6 @@ fn from_before(
     Ok(true)
 }
 
-/// Returns the text before a filter.
-fn before_filter(path: &str) -> &str {
-    path.split('[').next().unwrap_or_default()
-}
-
-/// Returns the text after a URN in a path: empty, the name of an attribute and its parts, or a filter, which cannot follow it.
-fn rest_after<'p>(path: &'p str, urn: &str) -> Option<&'p str> {
-    let filter = path.get(urn.len()..).filter(|rest| rest.starts_with('['));
-    if filter.is_some() && before_filter(path).eq_ignore_ascii_case(urn) {
-        return filter;
-    }
-    let rest = urn::rest_after(path, urn)?;
-    let attribute = rest.get(1..).unwrap_or_default();
-    let name = attribute.split(['.', '[']).next().unwrap_or_default();
-    (rest.is_empty() || urn::is_attribute_name(name)).then_some(attribute)
-}
-
-/// Splits a path into its URN and what follows: by the first of these rules that fits.
-///
-/// 1. The longest URN of `known` that is the whole path, or that the name of an attribute follows.
-/// 2. Behind the version: the last segment before the final one that begins with a capital ends the URN.
-/// 3. A final segment with a capital: with a dot in it the URN ends there, without one it is all of the URN if the value is
-///    an object.
-/// 4. The version ends the URN.
-///
-/// `None` for a path without a version, or with more behind the URN than an attribute and its sub-attribute. Only an
-/// attribute is followed by a filter.
-fn split_path<'p>(path: &'p str, is_object: bool, known: &'p [String]) -> Option<(&'p str, &'p str)> {
-    let fits = known.iter().filter_map(|urn| Some((urn.as_str(), rest_after(path, urn)?)));
-    if let Some(found) = fits.max_by_key(|(urn, _)| urn.len()) {
-        return Some(found);
-    }
-    let head = before_filter(path);
-    let is_object = is_object && head.len() == path.len();
-    // The begin and end of each segment.
-    let mut segments: Vec<(usize, usize)> = Vec::new();
-    let mut at = 0;
-    for segment in head.split(':') {
-        segments.push((at, at + segment.len()));
-        at += segment.len() + 1;
-    }
-    let text = |(from, to): (usize, usize)| head.get(from..to).unwrap_or_default();
-    let version = segments.iter().rposition(|segment| is_version(text(*segment)))?;
-    let behind = segments.get(version + 1..).unwrap_or_default();
-    let is_capital = |segment: (usize, usize)| text(segment).starts_with(|c: char| c.is_ascii_uppercase());
-    let Some((last, before)) = behind.split_last() else { return path.split_at_checked(head.len()) };
-    let end = match before.iter().rfind(|segment| is_capital(**segment)) {
-        Some((_, end)) => *end,
-        None if is_capital(*last) => match text(*last).find('.') {
-            Some(dot) => last.0 + dot,
-            None if is_object => return Some((path, "")),
-            None => segments.get(version)?.1,
-        },
-        None => segments.get(version)?.1,
-    };
-    let urn = path.get(..end)?;
-    Some((urn, rest_after(path, urn)?))
-}
-
-/// Returns true for `\d+(\.\d+)*`.
-fn is_version(segment: &str) -> bool {
-    segment.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
-}
-
 /// Changes the stored values of one extension.
 fn change_extension(
     urn: &str,
@@ -269,28 +193,6 @@ fn change_extension(
         }
     }
     Ok(())
-}
-
-/// The part of a path after its URN.
-struct ExtensionPath<'p> {
-    name: &'p str,
-    sub: Option<String>,
-    filter: Option<Expression>,
-}
-
-impl<'p> ExtensionPath<'p> {
-    fn read(rest: &'p str) -> Result<Self> {
-        let raw = path::parse(rest, Forms::Lenient)?;
-        let name = rest.split(['.', '[']).next().unwrap_or_default();
-        let sub = raw.sub.or(raw.attribute.sub);
-        match &sub {
-            Some(sub) if !urn::is_attribute_name(sub) => {
-                let detail = format!("after {} only one sub-attribute can follow.", quoted(name));
-                Err(Error::new(Code::PathSyntax, detail))
-            }
-            _ => Ok(Self { name, sub, filter: raw.filter }),
-        }
-    }
 }
 
 /// Changes one attribute of an extension.
@@ -436,108 +338,6 @@ fn type_of_attribute(urn: &str, attribute: Attribute) -> ResourceType {
         attributes: Cow::Owned(vec![attribute]),
     };
     ResourceType { extensions: vec![Cow::Owned(schema)], ..base }
-}
-
-/// Describes an attribute by its stored values, by the sent ones and, where something is added, by the path.
-///
-/// # Errors
-/// 400 `tooMany` for more than [`SUBS_MAX`] sub-attributes.
-fn describe_attribute(
-    name: &str,
-    op: PatchOp,
-    stored: Option<&Value>,
-    place: &ExtensionPath<'_>,
-    value: &Value,
-) -> Result<Attribute> {
-    let multi = match stored {
-        Some(stored) => stored.is_array() || op == PatchOp::Add && value.is_array() && place.sub.is_none(),
-        None => place.filter.is_some() || value.is_array() && place.sub.is_none(),
-    };
-    let sent = place.sub.is_none().then_some(value);
-    let values: Vec<&Value> = elements_of(stored).chain(elements_of(sent).filter(|_| op != PatchOp::Remove)).collect();
-    let mut compared = Vec::new();
-    place.filter.iter().for_each(|filter| compared_names(filter, &mut compared));
-    let makes_objects = op != PatchOp::Remove && stored.is_none();
-    let complex = values.iter().any(|value| value.is_object())
-        || makes_objects
-            && (place.sub.is_some() || compared.iter().any(|(name, _)| !name.eq_ignore_ascii_case("value")));
-    let of = type_of_values(values.iter().copied(), &compared, "value");
-    let mut described = Attribute { multi, ..Attribute::new(name.to_owned(), of) };
-    if !complex {
-        return Ok(described);
-    }
-    // Keys are names in lower case: the first spelling counts.
-    let mut subs: BTreeMap<String, (&str, Vec<&Value>)> = BTreeMap::new();
-    for (name, value) in values.iter().filter_map(|value| value.as_object()).flatten() {
-        subs.entry(name.to_ascii_lowercase()).or_insert((name, Vec::new())).1.push(value);
-    }
-    if op != PatchOp::Remove {
-        for name in place.sub.as_deref().into_iter().chain(compared.iter().map(|(name, _)| *name)) {
-            subs.entry(name.to_ascii_lowercase()).or_insert((name, Vec::new()));
-        }
-    }
-    if subs.len() > SUBS_MAX {
-        let detail = format!(
-            "{} has more than {SUBS_MAX} sub-attributes. Replace it as a whole, or register its extension. Nothing \
-             was changed.",
-            quoted(name)
-        );
-        return Err(Error::new(Code::TooMuchWork, detail));
-    }
-    let sub = |(name, values): (&str, Vec<&Value>)| {
-        let multi = values.iter().any(|value| value.is_array());
-        Attribute { multi, ..Attribute::new(name.to_owned(), type_of_values(values.iter().copied(), &compared, name)) }
-    };
-    described.kind = Type::Complex;
-    described.sub = Cow::Owned(subs.into_values().map(sub).collect());
-    Ok(described)
-}
-
-fn elements_of(value: Option<&Value>) -> impl Iterator<Item = &Value> {
-    let (list, one) = match value {
-        Some(Value::Array(list)) => (list.as_slice(), None),
-        other => (Default::default(), other),
-    };
-    list.iter().chain(one)
-}
-
-/// Collects the names that a filter compares, with the values that they are compared with.
-fn compared_names<'f>(filter: &'f Expression, found: &mut Vec<(&'f str, Option<&'f Literal>)>) {
-    match filter {
-        Expression::And(parts) | Expression::Or(parts) => parts.iter().for_each(|part| compared_names(part, found)),
-        Expression::Not(inner) => compared_names(inner, found),
-        Expression::Present(path) | Expression::Has { path, .. } => found.push((&path.name, None)),
-        Expression::Compare { path, value, .. } => found.push((&path.name, Some(value))),
-    }
-}
-
-/// Returns the type of values: the type that the filter compares with if any value has it, else that of the first
-/// value; without values, the type that the filter compares with. A nested object is compared and replaced as a whole.
-fn type_of_values<'v>(
-    values: impl Iterator<Item = &'v Value> + Clone,
-    compared: &[(&str, Option<&Literal>)],
-    name: &str,
-) -> Type {
-    let of = |value: &Value| match value {
-        Value::Bool(_) => Type::Boolean,
-        Value::Number(_) => Type::Decimal,
-        _ => Type::String,
-    };
-    let literal = compared.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).and_then(|(_, literal)| *literal);
-    let wanted = literal.and_then(|literal| match literal {
-        Literal::String(_) => Some(Type::String),
-        Literal::Number(_) => Some(Type::Decimal),
-        Literal::Boolean(_) => Some(Type::Boolean),
-        Literal::Null => None,
-    });
-    let mut kinds =
-        values.flat_map(|value| elements_of(Some(value))).filter(|value| !value.is_null()).map(of).peekable();
-    let first = kinds.peek().copied();
-    match (wanted, first) {
-        (Some(wanted), Some(_)) if kinds.any(|kind| kind == wanted) => wanted,
-        (_, Some(first)) => first,
-        (wanted, None) => wanted.unwrap_or(Type::String),
-    }
 }
 
 #[cfg(test)]

@@ -23,6 +23,11 @@ pub fn rest_after<'t>(text: &'t str, urn: &str) -> Option<&'t str> {
     (head.eq_ignore_ascii_case(urn) && (rest.is_empty() || rest.starts_with([':', '.']))).then_some(rest)
 }
 
+/// Returns the text after `urn` and the `:` or `.` behind it; empty for the URN alone.
+pub fn text_after<'t>(text: &'t str, urn: &str) -> Option<&'t str> {
+    rest_after(text, urn).map(|rest| rest.get(1..).unwrap_or_default())
+}
+
 /// Returns true for `[A-Za-z$][A-Za-z0-9_$-]*`, the name of an attribute (RFC 7643 section 2.1).
 pub fn is_attribute_name(text: &str) -> bool {
     let first = |c: char| c.is_ascii_alphabetic() || c == '$';

@@ -6,16 +6,13 @@ use crate::fold::fold;
 use crate::id::Timestamp;
 use crate::scim::resource::schemas_of;
 use crate::scim::schema::ResourceType;
-use crate::scim::{extension, json};
+use crate::scim::{Attributes, extension, json};
 use crate::store::folded::folded;
 use crate::store::groups::{self, Group};
 use crate::store::users::{self, User};
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-
-/// The attributes of a resource by their names, as a document holds them.
-pub(crate) type Attributes = Map<String, Value>;
 
 /// Returns the attributes of a stored document, without `schemas`, which follows from them.
 ///

@@ -6,11 +6,11 @@
 //! judges only what a request changes: a value that equals the stored one is not judged, and a stored value that breaks
 //! a rule of today stays, with one note. Out of scope: who may be removed from a group or deactivated (the guard).
 
-use super::document::Attributes;
 use super::mutation::Mutation;
 use crate::directory::options::Options;
 use crate::error::{Code, Error, Result, quoted};
 use crate::fold::fold;
+use crate::scim::Attributes;
 use crate::scim::difference::differing;
 use crate::scim::member::list_ids;
 use crate::scim::resource::{check_growth, check_size};

@@ -2,7 +2,7 @@
 
 use super::clearing::CLEAR;
 use super::delta::Delta;
-use super::document::{Attributes, group_content, group_to_stored, parse_attributes, stored_attributes};
+use super::document::{group_content, group_to_stored, parse_attributes, stored_attributes};
 use super::gate::{self, Mentions, Passed, Proposal};
 use super::growth;
 use super::membership::{self, Judged};
@@ -14,6 +14,7 @@ use crate::error::{Code, Error, Result, quoted};
 use crate::fold::fold;
 use crate::id::{GroupId, MemberId, Seq};
 use crate::org::read::related;
+use crate::scim::Attributes;
 use crate::scim::difference::difference;
 use crate::scim::patch::{self, PatchOp};
 use crate::scim::resource::{Resource, keep_nulls};

@@ -2,9 +2,7 @@
 //! `active` changes only when a request mentions it, and a request that changes nothing writes nothing.
 
 use super::clearing::CLEAR;
-use super::document::{
-    Attributes, drop_stale_formatted, parse_attributes, stored_attributes, user_content, user_to_stored,
-};
+use super::document::{drop_stale_formatted, parse_attributes, stored_attributes, user_content, user_to_stored};
 use super::gate::{self, Mentions, Passed, Proposal};
 use super::growth;
 use super::membership::MEMBERSHIPS_MAX;
@@ -16,6 +14,7 @@ use crate::error::{Code, Error, Result, quoted};
 use crate::fold::fold;
 use crate::id::UserId;
 use crate::org::read::related;
+use crate::scim::Attributes;
 use crate::scim::difference::difference;
 use crate::scim::names;
 use crate::scim::patch::{self, Operation, PatchOp};

@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json};
 
 use super::{CompareOp, Filter, Target, Value, read_instant};
 use crate::fold::fold;
+use crate::scim::json::elements_of;
 
 impl Filter {
     /// Returns true if the filter finds `resource`. Its keys are canonical, an extension's attributes stand in an
@@ -109,14 +110,6 @@ fn values_of<'a>(target: &Target, resource: &'a Map<String, Json>) -> Vec<Option
         None => elements_of(value).collect(),
         Some(sub) => elements_of(value).flat_map(|element| elements_of(element.and_then(|e| e.get(sub)))).collect(),
     }
-}
-
-fn elements_of(value: Option<&Json>) -> impl Iterator<Item = Option<&Json>> {
-    let (list, single) = match value {
-        Some(Json::Array(list)) => (list.as_slice(), None),
-        other => (Default::default(), Some(other)),
-    };
-    list.iter().map(Some).chain(single)
 }
 
 fn compare_value(stored: Option<&Json>, op: CompareOp, value: &Value, folds: &Folds) -> bool {

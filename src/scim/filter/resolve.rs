@@ -1,11 +1,12 @@
 //! From the written filter to its meaning: attributes are looked up, values get their types.
 
-use super::{
-    AttributePath, CompareOp, Expression, Filter, Form, Forms, Literal, ResolveError, Target, Value, read_instant,
-};
-use crate::error::{Code, Error, Result, excerpt};
-use crate::scim::json;
+mod typed;
+
+use self::typed::typed_comparison;
+use super::{AttributePath, CompareOp, Expression, Filter, Form, Forms, Literal, ResolveError, Target, Value};
+use crate::error::{Code, Error, Result};
 use crate::scim::schema::{Attribute, Mutability, ResourceType, Returned, Schema, Type};
+use crate::scim::urn;
 
 impl Expression {
     /// Looks the attributes up in the schemas of `resource` (RFC 7644 section 3.4.2.2); names are compared without
@@ -160,15 +161,8 @@ fn find_in_schemas<'a>(path: &AttributePath, resource: &'a ResourceType, forms: 
 
 /// Returns the text after `urn` and its colon; empty for a URN alone.
 fn after_urn<'a>(text: &'a str, urn: &str, forms: Forms) -> Option<&'a str> {
-    let (head, rest) = text.split_at_checked(urn.len())?;
-    if !head.eq_ignore_ascii_case(urn) {
-        return None;
-    }
-    match rest.strip_prefix(':') {
-        None if rest.is_empty() => Some(rest),
-        None if forms.allow(Form::DotAfterUrn) => rest.strip_prefix('.'),
-        found => found,
-    }
+    let is_dot = urn::rest_after(text, urn)?.starts_with('.');
+    if is_dot && !forms.allow(Form::DotAfterUrn) { None } else { urn::text_after(text, urn) }
 }
 
 /// Finds an attribute that only one extension has: Entra ID filters by and patches `manager` without its URN.
@@ -300,100 +294,6 @@ fn check_readable(found: Definition<'_>) -> Result<Definition<'_>, ResolveError>
         )));
     }
     Ok(found)
-}
-
-fn typed_comparison(
-    mut found: Definition<'_>,
-    op: CompareOp,
-    literal: &Literal,
-    forms: Forms,
-) -> Result<Filter, ResolveError> {
-    // "null" stands for no value (RFC 7643 section 2.5).
-    if *literal == Literal::Null {
-        let present = Filter::Present(found.to_target());
-        return match op {
-            CompareOp::Eq => Ok(Filter::Not(Box::new(present))),
-            CompareOp::Ne => Ok(present),
-            _ => {
-                Err(impossible_filter(format!("\"{}\" can be compared with null by eq and ne only", found.to_target())))
-            }
-        };
-    }
-    // RFC 7644 section 3.4.2.2 compares a complex attribute by its "value", as in `emails co "example.com"`.
-    if found.leaf().kind == Type::Complex {
-        found.sub = found.sub.is_none().then(|| found.attribute.sub("value")).flatten();
-        if found.sub.is_none() {
-            let name = found.to_target();
-            return Err(impossible_filter(format!(
-                "\"{name}\" is complex: compare one of its sub-attributes, or use pr"
-            )));
-        }
-        found = check_readable(found)?;
-    }
-    let leaf = found.leaf();
-    let possible = match op {
-        CompareOp::Eq | CompareOp::Ne => true,
-        CompareOp::Co | CompareOp::Sw | CompareOp::Ew => matches!(leaf.kind, Type::String | Type::Reference),
-        // "Boolean and Binary attributes SHALL cause a failed response" (RFC 7644 table 3).
-        CompareOp::Gt | CompareOp::Ge | CompareOp::Lt | CompareOp::Le => {
-            !matches!(leaf.kind, Type::Boolean | Type::Binary)
-        }
-    };
-    if !possible {
-        let (is, target) = (words_of_type(leaf.kind).0, found.to_target());
-        return Err(impossible_filter(format!("\"{target}\" is {is} and cannot be compared by {op}")));
-    }
-    match typed_value(leaf, literal, forms) {
-        Some(value) => Ok(Filter::Compare { target: found.to_target(), op, value }),
-        None => {
-            let ((is, wanted), target) = (words_of_type(leaf.kind), found.to_target());
-            Err(impossible_filter(format!("\"{target}\" is {is}: compare it with {wanted}, not {}", excerpt(literal))))
-        }
-    }
-}
-
-fn typed_value(attribute: &Attribute, literal: &Literal, forms: Forms) -> Option<Value> {
-    match (attribute.kind, literal) {
-        (Type::String | Type::Reference, Literal::String(text)) => Some(text_value(attribute, text)),
-        // Clients send an id or employee number without its quotes.
-        (Type::String | Type::Reference, Literal::Number(text)) if forms.allow(Form::Unquoted) => {
-            Some(text_value(attribute, text))
-        }
-        (Type::Binary, Literal::String(text)) => Some(Value::Exact(text.clone())),
-        (Type::DateTime, Literal::String(text)) => Some(Value::Instant { ms: read_instant(text)?, text: text.clone() }),
-        (Type::Boolean, Literal::Boolean(boolean)) => Some(Value::Boolean(*boolean)),
-        // Entra ID has `roles[primary eq "True"]`.
-        (Type::Boolean, Literal::String(text)) if forms.allow(Form::TextBoolean) => {
-            match text.to_ascii_lowercase().as_str() {
-                "true" => Some(Value::Boolean(true)),
-                "false" => Some(Value::Boolean(false)),
-                _ => None,
-            }
-        }
-        (Type::Integer | Type::Decimal, Literal::Number(text)) => json::parse_number(text).map(Value::Number),
-        (Type::Integer | Type::Decimal, Literal::String(text)) if forms.allow(Form::TextNumber) => {
-            json::parse_number(text.trim()).map(Value::Number)
-        }
-        _ => None,
-    }
-}
-
-fn text_value(attribute: &Attribute, text: &str) -> Value {
-    if attribute.case_exact { Value::Exact(text.to_owned()) } else { Value::folded(text) }
-}
-
-/// Returns the words for a type, and for the values that it is compared with.
-fn words_of_type(kind: Type) -> (&'static str, &'static str) {
-    match kind {
-        Type::String => ("a string", "a string in double quotes"),
-        Type::Reference => ("a reference", "a string in double quotes"),
-        Type::Binary => ("binary", "base64 in double quotes"),
-        Type::Boolean => ("a boolean", "true or false"),
-        Type::Integer => ("an integer", "a number"),
-        Type::Decimal => ("a decimal", "a number"),
-        Type::DateTime => ("a date and time", "a text like \"2026-01-31T08:00:00Z\""),
-        Type::Complex => ("complex", "nothing"),
-    }
 }
 
 fn impossible_filter(detail: String) -> ResolveError {

@@ -3,10 +3,13 @@
 //! A document is read by hand and not by derived code, so that every refusal names the attribute. Out of scope: where
 //! it is kept, and the resources that already hold its values (`org`).
 
+mod fields;
+
 use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
+use self::fields::{DocumentFields, take_key};
 use super::{Attribute, ENTERPRISE, Mutability, Returned, Schema, Text, Type, Types, Uniqueness, find_by_name};
 use crate::error::{Code, Error, Result, quoted};
 use crate::scim::discovery::{describe_schema, mutability_name, returned_name, type_name, uniqueness_name};
@@ -70,10 +73,10 @@ impl SchemaDocument {
     /// # Errors
     /// 400 `invalidValue` that names the attribute and its key.
     pub fn read_document(map: Map<String, Value>) -> Result<Self> {
-        let mut fields = DocumentFields { place: "The schema".to_owned(), map };
+        let mut fields = DocumentFields::new("The schema".to_owned(), map);
         // A document may be sent as `/Schemas` shows it.
         for shown in ["schemas", "meta"] {
-            take_key(&mut fields.map, shown);
+            fields.skip_key(shown);
         }
         let id = fields.take_text("id")?.ok_or_else(|| fields.error_about("id is missing"))?;
         let last = id.rsplit(':').next().unwrap_or_default().to_owned();
@@ -200,7 +203,7 @@ fn attribute_path(parent: Option<&str>, name: &str) -> String {
 /// Reads one definition; an omitted characteristic is as in RFC 7643 section 2.2.
 fn read_attribute(map: Map<String, Value>, number: usize, parent: Option<&str>) -> Result<Attribute> {
     let of = parent.map_or_else(String::new, |parent| format!(" of {parent}"));
-    let mut fields = DocumentFields { place: format!("Attribute {number}{of}"), map };
+    let mut fields = DocumentFields::new(format!("Attribute {number}{of}"), map);
     let name = fields.take_text("name")?.ok_or_else(|| fields.error_about("name is missing"))?;
     if !is_name(&name, parent.is_some()) {
         let detail = format!(
@@ -298,79 +301,6 @@ pub fn known_words(of: Words) -> Vec<&'static str> {
         Words::Mutability => MUTABILITIES.into_iter().map(mutability_name).collect(),
         Words::Returned => RETURNS.into_iter().map(returned_name).collect(),
     }
-}
-
-/// The keys of one JSON object, read one by one; [`DocumentFields::expect_end`] refuses those that are left. `null` is absent.
-struct DocumentFields {
-    /// The place that errors name.
-    place: String,
-    map: Map<String, Value>,
-}
-
-impl DocumentFields {
-    fn take_text(&mut self, key: &str) -> Result<Option<String>> {
-        match take_key(&mut self.map, key) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(other) => Err(self.error_about(&format!("{key} must be a string, not {}", json::kind_name(&other)))),
-        }
-    }
-
-    fn take_flag(&mut self, key: &str) -> Result<bool> {
-        match take_key(&mut self.map, key) {
-            None => Ok(false),
-            Some(Value::Bool(flag)) => Ok(flag),
-            Some(other) => {
-                Err(self.error_about(&format!("{key} must be true or false, not {}", json::kind_name(&other))))
-            }
-        }
-    }
-
-    fn take_list(&mut self, key: &str) -> Result<Vec<Value>> {
-        match take_key(&mut self.map, key) {
-            None => Ok(Vec::new()),
-            Some(Value::Array(items)) => Ok(items),
-            Some(other) => Err(self.error_about(&format!("{key} must be an array, not {}", json::kind_name(&other)))),
-        }
-    }
-
-    fn take_texts(&mut self, key: &str) -> Result<Vec<String>> {
-        let items = self.take_list(key)?;
-        let text = |item| match item {
-            Value::String(text) => Ok(text),
-            other => {
-                Err(self.error_about(&format!("{key} must be an array of strings, not of {}", json::kind_name(&other))))
-            }
-        };
-        items.into_iter().map(text).collect()
-    }
-
-    /// Reads one of the RFC's words for a characteristic.
-    fn take_word<T: Copy>(&mut self, key: &str, all: &[T], name: fn(T) -> &'static str, unsaid: T) -> Result<T> {
-        let Some(text) = self.take_text(key)? else { return Ok(unsaid) };
-        let found = all.iter().copied().find(|one| name(*one).eq_ignore_ascii_case(&text));
-        let known = || all.iter().map(|one| name(*one)).collect::<Vec<_>>().join(", ");
-        found.ok_or_else(|| {
-            self.error_about(&format!("{key} must be one of {}, not {text}", known(), text = quoted(&text)))
-        })
-    }
-
-    fn expect_end(&self) -> Result<()> {
-        match self.map.keys().next() {
-            None => Ok(()),
-            Some(key) => Err(self.error_about(&format!("the key {key} is unknown", key = quoted(key)))),
-        }
-    }
-
-    fn error_about(&self, what: &str) -> Error {
-        Error::new(Code::InvalidSchema, format!("{}: {what}.", self.place))
-    }
-}
-
-/// Removes and returns the value of a key in any case; `null` is absent.
-fn take_key(map: &mut Map<String, Value>, key: &str) -> Option<Value> {
-    let key = map.keys().find(|found| found.eq_ignore_ascii_case(key)).cloned()?;
-    map.remove(&key).filter(|value| !value.is_null())
 }
 
 #[cfg(test)]

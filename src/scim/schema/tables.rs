@@ -85,67 +85,43 @@ const fn schema(
     Schema { id: text(id), name: text(name), description: text(description), attributes: Cow::Borrowed(attributes) }
 }
 
-/// Returns an attribute with the defaults of RFC 7643 section 2.2.
-const fn attribute(
-    kind: Type,
-    name: &'static str,
-    description: &'static str,
-    canonical: StaticList<Text>,
-    references: StaticList<Text>,
-    sub: StaticList<Attribute>,
-) -> Attribute {
-    Attribute {
-        name: text(name),
-        kind,
-        multi: false,
-        required: false,
-        case_exact: false,
-        mutability: Mutability::ReadWrite,
-        returned: Returned::Default,
-        uniqueness: Uniqueness::None,
-        canonical,
-        references,
-        sub,
-        description: text(description),
-    }
-}
-
 const NO_TEXTS: StaticList<Text> = Cow::Borrowed(&[]);
 const NO_SUB: StaticList<Attribute> = Cow::Borrowed(&[]);
 
 const fn string(name: &'static str, description: &'static str) -> Attribute {
-    attribute(Type::String, name, description, NO_TEXTS, NO_TEXTS, NO_SUB)
+    Attribute::with_lists(Type::String, text(name), text(description), NO_TEXTS, NO_TEXTS, NO_SUB)
 }
 
 /// Returns a string with suggested values.
 const fn choice(name: &'static str, description: &'static str, canonical: &'static [Text]) -> Attribute {
-    attribute(Type::String, name, description, Cow::Borrowed(canonical), NO_TEXTS, NO_SUB)
+    Attribute::with_lists(Type::String, text(name), text(description), Cow::Borrowed(canonical), NO_TEXTS, NO_SUB)
 }
 
 const fn boolean(name: &'static str, description: &'static str) -> Attribute {
-    attribute(Type::Boolean, name, description, NO_TEXTS, NO_TEXTS, NO_SUB)
+    Attribute::with_lists(Type::Boolean, text(name), text(description), NO_TEXTS, NO_TEXTS, NO_SUB)
 }
 
 const fn integer(name: &'static str, description: &'static str) -> Attribute {
-    attribute(Type::Integer, name, description, NO_TEXTS, NO_TEXTS, NO_SUB)
+    Attribute::with_lists(Type::Integer, text(name), text(description), NO_TEXTS, NO_TEXTS, NO_SUB)
 }
 
 const fn date_time(name: &'static str, description: &'static str) -> Attribute {
-    attribute(Type::DateTime, name, description, NO_TEXTS, NO_TEXTS, NO_SUB)
+    Attribute::with_lists(Type::DateTime, text(name), text(description), NO_TEXTS, NO_TEXTS, NO_SUB)
 }
 
 /// Returns a binary attribute, which is case-exact (RFC 7643 section 2.3.6).
 const fn binary(name: &'static str, description: &'static str) -> Attribute {
-    attribute(Type::Binary, name, description, NO_TEXTS, NO_TEXTS, NO_SUB).case_exact()
+    Attribute::with_lists(Type::Binary, text(name), text(description), NO_TEXTS, NO_TEXTS, NO_SUB).case_exact()
 }
 
 /// Returns a reference, which is case-exact (RFC 7643 section 2.3.7), also where section 8.7 writes `false`.
 const fn reference(name: &'static str, description: &'static str, to: &'static [Text]) -> Attribute {
-    attribute(Type::Reference, name, description, NO_TEXTS, Cow::Borrowed(to), NO_SUB).case_exact()
+    Attribute::with_lists(Type::Reference, text(name), text(description), NO_TEXTS, Cow::Borrowed(to), NO_SUB)
+        .case_exact()
 }
 
 const fn complex(name: &'static str, description: &'static str, sub: &'static [Attribute]) -> Attribute {
-    attribute(Type::Complex, name, description, NO_TEXTS, NO_TEXTS, Cow::Borrowed(sub))
+    Attribute::with_lists(Type::Complex, text(name), text(description), NO_TEXTS, NO_TEXTS, Cow::Borrowed(sub))
 }
 
 impl Attribute {
