@@ -21,11 +21,12 @@ export async function ensureTools() {
 
 /** Installs cargo-mutants, which a long test alone needs. */
 export function ensureMutants() {
-  return ensure("cargo-mutants", "cargo-mutants", CARGO_MUTANTS, "5 min");
+  // A program of cargo's takes its own name first.
+  return ensure("cargo-mutants", "cargo-mutants", CARGO_MUTANTS, "5 min", ["mutants"]);
 }
 
-async function ensure(crate, program, version, time) {
-  const installed = capture(join(tools, "bin", program), ["--version"]);
+async function ensure(crate, program, version, time, command = []) {
+  const installed = capture(join(tools, "bin", program), [...command, "--version"]);
   if (installed?.split(" ").at(-1) === version) return;
   if (capture("cargo", ["--version"]) === null) throw new Failure("No cargo: install Rust with rustup (https://rustup.rs)");
   const args = ["install", "--force", "--debug", "--root", tools, crate, "--version", version];

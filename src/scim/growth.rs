@@ -220,6 +220,8 @@ mod tests {
             (json!({"title": "ab"}), json!({"title": "abc"}), json!({"title": "ab"}), "title"),
             (json!({}), json!({"title": "a", "active": false}), json!({"active": false}), "title"),
             (json!({"active": true}), json!({"active": false}), json!({"active": false}), ""),
+            // An element takes a comma, too.
+            (json!({"tags": ["ab"]}), json!({"tags": ["", ""]}), json!({}), "tags"),
             // As a whole it is no larger.
             (json!({"title": "ab", "nickName": "abc"}), json!({"title": "abc"}), json!({"title": "abc"}), ""),
             (

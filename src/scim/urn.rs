@@ -41,15 +41,20 @@ mod tests {
 
     #[test]
     fn extensions() {
-        for urn in
-            ["urn:a:b", "urn:okta:custom:group:1.0", "URN:a1:b", "urn:ietf:params:scim:schemas:extension:x:2.0:User"]
-        {
+        for urn in [
+            "urn:a:b",
+            "urn:a-1:b",
+            "urn:okta:custom:group:1.0",
+            "URN:a1:b",
+            "urn:ietf:params:scim:schemas:extension:x:2.0:User",
+        ] {
             assert!(is_extension(urn), "{urn}");
         }
         for other in [
             "urn::b",
             "urn:ab:",
             "urn:-a:b",
+            "urn:a_b:c",
             "urn:ab",
             "http://x:y",
             "a:b:c",

@@ -176,6 +176,11 @@ fn any_call_sets_the_alarm_again() {
     admin(&mut server, Admin::FinishImport).unwrap();
     platform.arm(&server);
     assert_eq!(platform.set, Some(server.now.plus(alarm::AHEAD)));
+    // It is set for that time, so the next call does not set it again, which is a row written.
+    platform.set = None;
+    server.sql.due_changed.set(true);
+    platform.arm(&server);
+    assert_eq!(platform.set, None);
     // The alarm is lost, and its time passes: the next call sets it again, whatever it asks.
     platform.set = None;
     server.now = server.now.plus(alarm::AHEAD - 1);
@@ -232,6 +237,8 @@ fn a_step_that_never_ends_is_set_aside() {
             let (attempt, failure) = alarm::begin_alarm(&server.sql, &mut server.memory, server.now).unwrap();
             assert!(failure.is_none());
             if let Some(attempt) = attempt {
+                let named = attempt.to_string();
+                assert!(named.starts_with("attempt ") && named.contains(" at a step of "), "{named}");
                 match how {
                     "kills" => {}
                     _ => {

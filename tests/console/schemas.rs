@@ -414,6 +414,20 @@ fn stored_spellings_are_rewritten_in_steps() {
     assert_eq!(due, 0, "nothing is left to do");
 }
 
+/// A step ends by its bytes too: few large documents are as much work as many small ones.
+#[test]
+fn large_documents_are_left_to_the_next_steps() {
+    let mut server = Native::new(Dialect::Auto);
+    server.sql.connection.execute_batch(&(stored::users(0..100) + stored::totals())).unwrap();
+    let odd = "UPDATE users SET doc = json_set(doc, '$.\"urn:ACME:note\"', json('{\"TEXT\":\"t\"}'), '$.title', ?1)";
+    server.sql.connection.execute(odd, ["x".repeat(250_000)]).unwrap();
+    let schema = json!({"attributes": [{"name": "text"}]});
+    assert_eq!(server.admin("PUT", &path("urn:acme:Note"), &schema).status, 201);
+    let left = "SELECT count(*) FROM users WHERE json_type(doc, '$.\"urn:acme:Note\"') IS NULL";
+    let left: i64 = server.sql.connection.query_row(left, [], |row| row.get(0)).unwrap();
+    assert!((1..100).contains(&left), "{left}");
+}
+
 /// A build from before the job writes documents in another spelling, and a folded document that says what was. After it the way
 /// forward begins the job again, once.
 #[test]
@@ -549,4 +563,6 @@ fn filters_and_sorting_know_the_attributes() {
     }
     let wrong = server.get(&format!("/Users?filter={URN}:nothing+eq+1"));
     refused(&wrong, 400, "invalidFilter", "nothing");
+    let hidden = server.get(&format!("/Users?sortBy={URN}:hash"));
+    refused(&hidden, 400, "invalidValue", "never returned");
 }

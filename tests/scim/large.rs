@@ -142,6 +142,8 @@ fn filters() {
         ("/Groups", r#"members[value eq "u1400" and type eq "Group"]"#, 0),
         ("/Groups", r#"not (members.value eq "u1400") and id eq "large""#, 0),
         ("/Groups", r#"members.value ne "u1400" and id eq "large""#, 1),
+        ("/Groups", r#"members.value eq "u1400" and displayName eq "name 1501""#, 1),
+        ("/Groups", r#"members.value eq "u1400" and displayName ne "name 1501""#, 0),
         ("/Groups", r#"members.value eq "u1400" and members.value eq "u3" and not (members.value eq "u1501")"#, 1),
         ("/Users", r#"groups.value eq "g1400""#, 2),
         ("/Users", r#"groups.value eq "g1" and groups.display eq "NAME 1400" and groups.value eq "g1500""#, 2),

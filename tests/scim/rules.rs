@@ -217,6 +217,15 @@ fn refusals_and_notes_are_cut() {
         assert_eq!(response.status, status, "{method} {path}: {}", response.body);
         assert!(response.text("detail").len() < 2000);
     }
+    // Twenty notes are kept; of more the journal says how many are missing.
+    for (count, last) in [(20, "unknown19"), (23, "3 more notes")] {
+        let operation = |i: usize| json!({"op": "add", "path": format!("unknown{i}"), "value": "x"});
+        let operations: Value = (0..count).map(operation).collect();
+        assert_eq!(server.send("PATCH", &path, json!({"Operations": operations})).status, 200);
+        let entry = server.console("/journal")["entries"][0].clone();
+        let said = entry["notes"].as_array().unwrap().last().unwrap().to_string();
+        assert!(said.contains(last), "{count}: {entry}");
+    }
 }
 
 /// The storage fails at every statement in turn: the request is refused as ours and nothing of it stays.

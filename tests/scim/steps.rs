@@ -61,6 +61,26 @@ fn a_scan_answers_whom_it_found() {
     }
 }
 
+/// A page of a cursor goes on until it knows whether there are more, also if the first rows that it reads fill it.
+#[test]
+fn a_full_page_has_a_cursor_to_the_last_one() {
+    let mut server = Native::new(Dialect::Auto);
+    server.sql.connection.execute_batch(&(stored::users(0..600) + stored::totals())).unwrap();
+    let wanted = "UPDATE users SET doc = json_set(doc, '$.title', 'wanted') WHERE key IN \
+                  (SELECT key FROM users ORDER BY id LIMIT 4) OR id = (SELECT max(id) FROM users)";
+    assert_eq!(server.sql.connection.execute(wanted, []).unwrap(), 5);
+    let (mut cursor, mut sizes) = (String::new(), Vec::new());
+    loop {
+        let page = server.get(&format!("/Users?filter=title+eq+%22wanted%22&count=2&cursor={cursor}")).body;
+        sizes.push(page["Resources"].as_array().unwrap().len());
+        match page["nextCursor"].as_str() {
+            Some(next) => cursor = next.to_owned(),
+            None => break,
+        }
+    }
+    assert_eq!(sizes, [2, 2, 1]);
+}
+
 #[test]
 fn a_page_of_the_console_shows_whom_it_found() {
     let mut server = server();

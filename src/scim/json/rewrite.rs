@@ -133,3 +133,20 @@ impl<'de> Visitor<'de> for Rewrite<'_, '_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_texts_are_replaced() {
+        let mut replace = |place: &[PathStep], text: &str| {
+            assert_eq!(place.len(), if text == "inner" { 2 } else { 1 }, "{place:?}");
+            (text == "old").then(|| "new \"é\"".to_owned())
+        };
+        let text =
+            r#"{"old":"old","a":null,"b":[true,false,"inner"],"c":-1,"d":18446744073709551615,"e":1.5,"f":[],"g":{}}"#;
+        let expected = text.replace(r#":"old""#, r#":"new \"é\"""#);
+        assert_eq!(rewrite_texts(Checked::new(text), &mut replace), Ok(expected));
+    }
+}

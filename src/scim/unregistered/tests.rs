@@ -167,4 +167,17 @@ fn operations() {
         apply_unresolved(&user_type(), &Attributes::new(), &mut found, &[operation], &Budget::new()).unwrap();
         assert_eq!(Value::Object(found), json!({"userName": "u"}));
     }
+    // What is no object was stored before such values were refused: it may be sent again, and nothing else.
+    for (op, value, expected) in [
+        (PatchOp::Replace, json!("x"), Ok(json!({URN: "x"}))),
+        (PatchOp::Add, json!("x"), Ok(json!({URN: "x"}))),
+        (PatchOp::Replace, json!("y"), Err(Code::WrongType)),
+        (PatchOp::Remove, json!("x"), Ok(json!({}))),
+    ] {
+        let stored = Attributes::from_iter([(URN.to_owned(), json!("x"))]);
+        let mut found = stored.clone();
+        let operation = Unresolved { op, path: URN.to_owned(), value: value.clone(), number: None };
+        let result = apply_unresolved(&user_type(), &stored, &mut found, &[operation], &Budget::new());
+        assert_eq!(result.map(|_| Value::Object(found)).map_err(|error| error.code), expected, "{op:?} {value}");
+    }
 }

@@ -261,3 +261,28 @@ fn fingerprint(sources: &[Source], list: &ListQuery) -> String {
 pub(super) fn bound(number: i64) -> usize {
     usize::try_from(number).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scim::filter::Forms;
+    use crate::scim::schema::Types;
+
+    #[test]
+    fn which_order_an_index_has() {
+        for (kinds, text, by_id, by_name) in [
+            (Kinds::Users, "id", true, false),
+            (Kinds::Users, "userName", false, true),
+            (Kinds::Users, "displayName", false, false),
+            (Kinds::Users, "name.familyName", false, false),
+            (Kinds::Groups, "ID", true, false),
+            (Kinds::Groups, "displayName", false, true),
+            (Kinds::Groups, "externalId", false, false),
+        ] {
+            let by = sort::resolve_sort_by(text, Types::default().of_kind(kinds), Forms::Strict).unwrap().unwrap();
+            let sort = sort::Sort { by, descending: false };
+            let found = ["id", "name"].map(|by| is_indexed(&sort, kinds, by));
+            assert_eq!(found, [by_id, by_name], "{kinds:?} {text}");
+        }
+    }
+}
