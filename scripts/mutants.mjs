@@ -79,12 +79,34 @@ async function ordered(seed) {
   return mutants.sort((a, b) => (a.place < b.place ? -1 : 1));
 }
 
+/**
+ * Returns a diff that adds the lines of these mutants. cargo-mutants 27.1 applies `--re` to all mutants but those of a struct's
+ * fields, and `--in-diff` to these too: together they choose.
+ */
+function diffOf(names) {
+  const places = new Map();
+  for (const name of names) {
+    const [file, line] = name.split(":", 2);
+    places.set(file, [...(places.get(file) ?? []), Number(line)]);
+  }
+  const hunks = ([file, lines]) => {
+    const text = readFileSync(join(TREE, file), "utf8").split("\n");
+    const added = [...new Set(lines)].sort((a, b) => a - b).map((line, before) => {
+      return `@@ -${line - before - 1},0 +${line},1 @@\n+${text[line - 1]}\n`;
+    });
+    return `--- a/${file}\n+++ b/${file}\n${added.join("")}`;
+  };
+  return [...places].map(hunks).join("");
+}
+
 /** Runs one round's tests on these mutants; returns a map of name to outcome: caught, missed, timeout or unviable. */
 async function attempt(names, { programs, skip }) {
   const output = join(FOLDER, "piece");
   rmSync(output, { recursive: true, force: true });
   mkdirSync(output, { recursive: true });
-  const chosen = names.flatMap((name) => ["--re", `^${escaped(name)}$`]);
+  const diff = join(output, "lines.diff");
+  writeFileSync(diff, diffOf(names));
+  const chosen = ["--in-diff", diff, ...names.flatMap((name) => ["--re", `^${escaped(name)}$`])];
   const how = ["--in-place", "--baseline=skip", `--timeout=${TIMEOUT_SECONDS}`, `--build-timeout=${TIMEOUT_SECONDS}`];
   // What one program needs is built, so these are arguments of both of cargo's runs.
   const built = ["--locked", ...programs].map((argument) => `--cargo-arg=${argument}`);
