@@ -33,7 +33,7 @@ const ROUNDS = [
 ];
 /** A mutant that loops for ever is noticed too. A round takes a tenth of that on a busy machine. */
 const TIMEOUT_SECONDS = 300;
-/** Of the sample, how many may survive with an excuse. */
+/** The part of the sample that may survive with an excuse. */
 const SURVIVE_MOST = 0.03;
 
 const number = (name, fallback) => {
@@ -108,7 +108,7 @@ async function attempt(names, { programs, skip }) {
   writeFileSync(diff, diffOf(names));
   const chosen = ["--in-diff", diff, ...names.flatMap((name) => ["--re", `^${escaped(name)}$`])];
   const how = ["--in-place", "--baseline=skip", `--timeout=${TIMEOUT_SECONDS}`, `--build-timeout=${TIMEOUT_SECONDS}`];
-  // What one program needs is built, so these are arguments of both of cargo's runs.
+  // Only the parts that one program needs are built, so these are arguments of both runs of cargo.
   const built = ["--locked", ...programs].map((argument) => `--cargo-arg=${argument}`);
   const tests = ["--", ...skip.flatMap((words) => ["--skip", words])].map((argument) => `--cargo-test-arg=${argument}`);
   try {

@@ -167,7 +167,7 @@ fn operations() {
         apply_unresolved(&user_type(), &Attributes::new(), &mut found, &[operation], &Budget::new()).unwrap();
         assert_eq!(Value::Object(found), json!({"userName": "u"}));
     }
-    // What is no object was stored before such values were refused: it may be sent again, and nothing else.
+    // A value that is not an object was stored before such values were refused: it may be sent again, and nothing else.
     for (op, value, expected) in [
         (PatchOp::Replace, json!("x"), Ok(json!({URN: "x"}))),
         (PatchOp::Add, json!("x"), Ok(json!({URN: "x"}))),
