@@ -33,6 +33,7 @@ fn check_inside(attributes: &[Attribute], stored: Option<&Attributes>, new: &Att
     for attribute in attributes.iter().filter(|attribute| has_binary(attribute)) {
         let name = attribute.name.as_ref();
         let (was, is) = (stored.and_then(|stored| stored.get(name)), new.get(name));
+        // An absent value has nothing to judge, and an unchanged one was judged before.
         let Some(is) = is.filter(|is| was != Some(*is)) else { continue };
         let path = format!("{prefix}{name}");
         if attribute.kind == Type::Complex {
@@ -60,6 +61,7 @@ fn check_base64(path: &str, text: &str) -> Result<()> {
     if is_base64(text) && !is_pem(text) {
         return Ok(());
     }
+    // The usual mistake has its own sentence: a certificate is copied with its armour.
     let found = if is_pem(text) {
         "PEM. Send what stands between the BEGIN and the END line, without these two lines".to_owned()
     } else if text.len() <= SHOWN_MAX {
@@ -105,6 +107,7 @@ fn is_base64(text: &str) -> bool {
         digits += 1;
     }
     let is_whole = match padding {
+        // Six bits alone are no byte.
         0 => digits % 4 != 1,
         padding => padding <= 2 && (digits + padding) % 4 == 0,
     };

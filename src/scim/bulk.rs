@@ -51,11 +51,13 @@ impl Placeholders {
 /// them, otherwise in the order of the request. A step of several operations is a circle of references, which can only
 /// be tried together.
 pub fn execution_steps(refers: &[Vec<usize>]) -> Vec<Vec<usize>> {
+    // 1. Operations that refer to each other, in a circle, belong to one step.
     let referred = reversed_edges(refers);
     let root_of = component_roots(refers, &referred);
     // Steps are numbered by their first operation.
     let (mut circles, mut step_of): (Vec<Vec<usize>>, Vec<usize>) = (Vec::new(), Vec::new());
     for (one, root) in root_of.iter().enumerate() {
+        // Quadratic at worst, in at most OPERATIONS_MAX operations.
         let earlier = root_of.iter().position(|other| other == root).and_then(|first| step_of.get(first).copied());
         let step = earlier.unwrap_or(circles.len());
         match circles.get_mut(step) {
@@ -64,6 +66,7 @@ pub fn execution_steps(refers: &[Vec<usize>]) -> Vec<Vec<usize>> {
         }
         step_of.push(step);
     }
+    // 2. A step runs once those that it refers to have run.
     let step_of = |one: usize| step_of.get(one).copied().unwrap_or_default();
     // The number of open references of each step to other steps; `None` once it has run.
     let mut open: Vec<Option<usize>> = circles
@@ -72,11 +75,14 @@ pub fn execution_steps(refers: &[Vec<usize>]) -> Vec<Vec<usize>> {
         .map(|(step, circle)| Some(referred_operations(circle, refers).filter(|other| step_of(*other) != step).count()))
         .collect();
     let mut steps = Vec::with_capacity(circles.len());
+    // The first step that is ready, so that the order of the request stays where references allow it. Each turn
+    // ends one step; circles stand inside of steps, so one is always ready.
     while let Some(step) = open.iter().position(|open| *open == Some(0)) {
         let circle = circles.get_mut(step).map(std::mem::take).unwrap_or_default();
         if let Some(open) = open.get_mut(step) {
             *open = None;
         }
+        // Those that waited for this step wait for one reference less.
         for waiting in referred_operations(&circle, &referred).map(step_of).filter(|waiting| *waiting != step) {
             if let Some(Some(open)) = open.get_mut(waiting) {
                 *open -= 1;

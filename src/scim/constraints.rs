@@ -64,6 +64,7 @@ impl RequiredSearch {
     /// Searches one object. A part that equals the stored one, or lacks the same attribute, is skipped.
     fn search_object(&mut self, attributes: &[Attribute], old: Option<&Attributes>, new: &Attributes, prefix: &str) {
         for attribute in attributes.iter().filter(|attribute| has_required(attribute)) {
+            // A caller that needs one path does not pay for all.
             if self.found.len() >= self.most {
                 return;
             }
@@ -71,12 +72,14 @@ impl RequiredSearch {
             let (was, is) = (old.and_then(|old| old.get(name)), new.get(name));
             let path = format!("{prefix}{name}");
             let Some(is) = is.filter(|is| !is_blank(is)) else {
+                // A resource from before the attribute was required may be changed without it.
                 let had = old.is_none() || was.is_some_and(|was| !is_blank(was));
                 if attribute.required && had {
                     self.found.push(path);
                 }
                 continue;
             };
+            // An unchanged value was judged when it was stored.
             if was != Some(is) {
                 let prefix = format!("{path}.");
                 for (was, is) in changed_objects(attribute, was, is) {
@@ -108,6 +111,7 @@ pub(super) fn changed_objects<'a>(
     }
     let list = |value: Option<&'a Value>| value.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let (was, is) = (list(was), list(Some(is)));
+    // Only what differs is paired: the work grows with the change, beside one sorting.
     let (gone, new) = (added_elements(is, was), added_elements(was, is));
     let by_value = by_value(gone.iter().filter_map(|gone| gone.as_object()));
     let mut others = gone.iter().filter_map(|gone| gone.as_object()).filter(|gone| element_identity(gone).is_none());
@@ -170,6 +174,7 @@ fn first_changed_immutable(
         }
         let path = format!("{prefix}{name}");
         if attribute.mutability == Mutability::Immutable {
+            // The order of a list has no meaning, so a client may send another.
             return (!is.is_some_and(|is| equals_in_any_order(was, is))).then_some(path);
         }
         let prefix = format!("{path}.");
@@ -179,6 +184,7 @@ fn first_changed_immutable(
             let is = is.and_then(|is| objects_in(is).next()).unwrap_or(&empty);
             return objects_in(was).find_map(|was| first_changed_immutable(&attribute.sub, was, is, &prefix));
         }
+        // Elements may go; one that stays must keep its immutable parts.
         let by_value = by_value(objects_in(is?));
         let is = |was| by_value.get(&Ordered(element_identity(was)?)).copied();
         objects_in(was).find_map(|was| first_changed_immutable(&attribute.sub, was, is(was)?, &prefix))
@@ -218,11 +224,13 @@ pub fn keep_immutable(kind: &ResourceType, old: &Attributes, new: &mut Attribute
 fn keep_inside(attributes: &[Attribute], name: &str, old: &Attributes, new: &mut Attributes) {
     match new.get_mut(name) {
         Some(Value::Object(said)) => keep_all(attributes, old, said),
+        // A value of another type is refused elsewhere.
         Some(_) => {}
         None => {
             let mut kept = Attributes::new();
             keep_all(attributes, old, &mut kept);
             if !kept.is_empty() {
+                // Without them the restored object would break the schema.
                 let required = attributes.iter().filter(|attribute| attribute.required);
                 for name in required.map(|attribute| attribute.name.as_ref()) {
                     if let (None, Some(was)) = (kept.get(name), old.get(name)) {

@@ -77,6 +77,7 @@ impl Echo {
         stored.iter().for_each(|value| *left.entry(Ordered(value)).or_default() += 1);
         let (mut values, mut holds) = (Vec::with_capacity(self.parts.len()), true);
         for EchoPart { sent, otherwise, unknown } in &self.parts {
+            // A stored value excuses one repetition: a second one is new.
             let count = left.get_mut(&Ordered(sent)).filter(|count| **count > 0);
             let is_stored = count.map(|count| *count -= 1).is_some();
             values.push(match otherwise {
@@ -86,18 +87,21 @@ impl Echo {
                     value.clone()
                 }
                 Otherwise::Same => sent.clone(),
+                // It is stored as it was sent, so the stored form stays and what was read does not hold.
                 Otherwise::Read(_) | Otherwise::Refusal(_) => {
                     holds = false;
                     sent.clone()
                 }
             });
         }
+        // No part is an echo: the canonical value that was read before is right.
         if holds && self.parts.iter().any(|part| part.otherwise != Otherwise::Same) {
             return Ok(None);
         }
         if !self.list {
             return Ok(values.pop());
         }
+        // A part that was read as no value leaves no element.
         values.retain(|value| !value.is_null());
         keep_first_primary(&mut values);
         Ok(Some(Value::Array(values)))

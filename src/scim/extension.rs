@@ -11,6 +11,7 @@ use serde_json::Value;
 #[must_use]
 pub fn adopt_spelling(kind: &ResourceType, mut attributes: Attributes) -> Attributes {
     for schema in &kind.extensions {
+        // The URN too may be stored in another case.
         let key = attributes.keys().find(|key| key.eq_ignore_ascii_case(&schema.id)).cloned();
         let Some(value) = key.and_then(|key| attributes.remove(&key)) else { continue };
         let value = match value {
@@ -31,6 +32,7 @@ pub fn read(kind: &ResourceType, mut document: Attributes) -> Attributes {
     if !kind.spelled_on_reading {
         return document;
     }
+    // `schemas` may name the extension in its old spelling.
     let is_whole = document.remove("schemas").is_some();
     let mut document = adopt_spelling(kind, document);
     if is_whole {
@@ -55,6 +57,7 @@ fn spell_value(attribute: &Attribute, value: Value, list: bool) -> Value {
         false => canonical_single(attribute, value.clone(), "", &mut unknown),
     };
     match (read, value) {
+        // The whole value fits; where it does not, its parts are tried.
         (Ok(read), value) if unknown.is_empty() => read.unwrap_or(value),
         (_, Value::Array(items)) if list => items.into_iter().map(|item| spell_value(attribute, item, false)).collect(),
         (_, Value::Object(map)) if !list && attribute.kind == Type::Complex => {

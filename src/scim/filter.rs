@@ -43,6 +43,7 @@ pub fn stated_filter<'t>(texts: impl IntoIterator<Item = &'t str>) -> Result<Opt
                           \"ada@example.com\", or leave the parameter out to list everything.";
             return Err(Error::new(Code::FilterSyntax, detail));
         }
+        // The same text twice says one thing; of two texts neither may win.
         if stated.is_some_and(|before| before != text) {
             let detail = "The parameter filter stands twice in this request, with two texts. Send one filter; join both \
                           with and.";
@@ -197,12 +198,14 @@ impl Filter {
     pub fn assertions(&self) -> Vec<(&str, Json)> {
         let mut pairs: Vec<(&str, Json)> = Vec::new();
         for part in self.conjuncts().into_iter().filter(|part| !part.is_not_primary()) {
+            // Any other comparison does not say which value would fulfil it.
             let Filter::Compare { target: Target { urn: None, name, sub: None }, op: CompareOp::Eq, value } = part
             else {
                 return Vec::new();
             };
             match pairs.iter().find(|(known, _)| known == name) {
                 None => pairs.push((name, value.to_json())),
+                // No element has two values of one sub-attribute.
                 Some((_, json)) if *json == value.to_json() => {}
                 Some(_) => return Vec::new(),
             }

@@ -21,6 +21,7 @@ const SCALAR: usize = 8;
 /// are removed; an element that grows stays as it was, and a new one is left out. `active` does not count.
 pub fn without_growth(stored: &Attributes, new: &Attributes) -> (Attributes, Vec<String>) {
     let mut taken = Vec::new();
+    // One part may grow if another shrinks by as much.
     if attributes_weight(new) <= attributes_weight(stored) {
         return (new.clone(), taken);
     }
@@ -32,10 +33,12 @@ pub fn without_growth(stored: &Attributes, new: &Attributes) -> (Attributes, Vec
 /// others stay as they are, without the sub-attributes that are gone. A user can be deactivated.
 pub fn only_removals(stored: &Attributes, new: &Attributes) -> (Attributes, Vec<String>) {
     let mut kept = remaining_attributes(stored, new);
+    // Deactivation is what protects an account, so it never waits for room.
     if let (Some(Value::Bool(true)), Some(active @ Value::Bool(false))) = (stored.get("active"), new.get("active")) {
         kept.insert("active".to_owned(), active.clone());
     }
     let mut taken = Vec::new();
+    // The journal names what was left out, an attribute of an extension by its whole path.
     for (name, value) in new.iter().filter(|(name, value)| kept.get(*name) != Some(value)) {
         match (value, kept.get(name)) {
             (Value::Object(inner), told) if name.contains(':') => {
@@ -82,6 +85,7 @@ fn shrink_attributes(stored: &Attributes, new: &Attributes, prefix: &str, taken:
     let mut kept = Attributes::new();
     for (name, value) in new {
         let fitted = match (stored.get(name), value) {
+            // It must be possible to deactivate a user, and a flag takes no room.
             _ if prefix.is_empty() && name == "active" => Some(value.clone()),
             (Some(old), _) if value_weight(value) <= value_weight(old) => Some(value.clone()),
             (Some(Value::Object(old)), Value::Object(inner)) if prefix.is_empty() && name.contains(':') => {
@@ -118,8 +122,10 @@ fn shrink_elements(name: &str, stored: &[Value], new: &[Value]) -> Vec<Value> {
 fn pair_elements<'a>(name: &str, items: &'a [Value], others: &'a [Value]) -> Vec<Option<&'a Value>> {
     let mut found: Vec<Option<&Value>> = vec![None; items.len()];
     let mut left: Vec<&Value> = others.iter().collect();
+    // First by identity; what is left then by its slot, so that a changed address replaces the old one.
     for key in [element_identity, element_slot] {
         let mut keyed: BTreeMap<Ordered<'_>, Vec<&Value>> = BTreeMap::new();
+        // Backwards, because `pop` takes the last: of equal ones the first is found first.
         for other in left.into_iter().rev() {
             key(name, other).into_iter().for_each(|key| keyed.entry(Ordered(key)).or_default().push(other));
         }

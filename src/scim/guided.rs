@@ -118,6 +118,7 @@ impl Guide {
         for element in elements {
             let (room, names) = (self.room.get(), self.names.get());
             let value = self.build_element(attribute, *element)?;
+            // A client may send thousands of empty elements: they are dropped later and must take no room until then.
             if drops_labels && is_label(attribute, &value) || says_nothing(attribute, &value) {
                 empty += 1;
                 if empty > EMPTY_MAX {
@@ -139,6 +140,7 @@ impl Guide {
     pub fn build_element(&self, attribute: &Attribute, text: Checked<'_>) -> Result<Value> {
         match (text.shape(), attribute.kind) {
             (JsonShape::Array, _) => {
+                // A list where one value belongs: its first elements are enough to refuse it, or to repair it.
                 let elements = text.elements().unwrap_or_default();
                 self.take_room(if elements.is_empty() { 0 } else { ARRAY })?;
                 elements.into_iter().take(ONE_OF).map(|element| self.build_element(attribute, element)).collect()
@@ -177,6 +179,7 @@ impl Guide {
         let mut map = Map::new();
         if let Some((name, value)) = object.iter().find(|(name, _)| *name == "value") {
             map.insert(name.to_owned(), self.build_element(attribute, value)?);
+        // One name is enough for the refusal to say that an object stands here.
         } else if let Some((name, _)) = object.iter().next() {
             map.insert(cut_name(name), Value::Null);
         }
@@ -230,6 +233,7 @@ impl Guide {
     /// 413 for more than any resource can keep.
     pub fn build_whole(&self, text: Checked<'_>) -> Result<Value> {
         let (bytes, room) = measure_text(text.as_str());
+        // Measured before anything is built: the text may be as long as a body.
         if bytes > RESOURCE_MAX {
             return Err(too_large());
         }

@@ -34,6 +34,7 @@ impl<'b> Member<'b> {
         };
         let is_group = kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("group"))
             || reference.is_some_and(refers_to_group);
+        // `$ref` names the same user (RFC 7643 section 4.2); some clients send it alone.
         let said = id.filter(|id| !id.trim().is_empty());
         let id = said.or_else(|| reference.and_then(id_in_reference).map(|id| Cow::Owned(id.to_owned())));
         Self { id, shape, is_group }
@@ -61,6 +62,7 @@ impl<'b> Member<'b> {
             ));
         };
         self.id().ok_or_else(|| {
+            // A client may send any text here; a sentence is not to grow with it.
             let shown: String = text.chars().take(128).collect();
             Error::new(
                 Code::InvalidMember,
@@ -94,6 +96,7 @@ pub fn leaving_ids(members: &[Member<'_>]) -> Result<Vec<MemberId>> {
 
 /// Returns the id of the user that an address in `$ref` points at: `https://host/scim/v2/Users/ID`, `Users/ID`.
 fn id_in_reference(reference: &str) -> Option<&str> {
+    // A query or fragment is no part of the resource's address.
     let path = reference.trim().split(['?', '#']).next()?.trim_end_matches('/');
     let (before, id) = path.rsplit_once('/')?;
     let kind = before.rsplit('/').next()?;
@@ -159,8 +162,10 @@ pub fn named_ids(filter: &Filter) -> Option<Vec<&str>> {
         {
             Some(MemberId::parse(text.trim()).map(|_| text.trim()).into_iter().collect())
         }
+        // One part without ids may find any member.
         Filter::Or(parts) => Some(parts.iter().map(named_ids).collect::<Option<Vec<_>>>()?.concat()),
         Filter::And(parts) => {
+            // One part with ids is enough; the others only leave some of them out.
             let (ids, judge) = (parts.iter().find_map(named_ids)?, Judge::new(filter));
             Some(ids.into_iter().filter(|id| judge.fits_id(id)).collect())
         }

@@ -57,12 +57,15 @@ fn is_allowed(chars: &[char], at: usize, emoji: bool) -> bool {
         return true;
     }
     match found {
+        // Persian and several Indian scripts cannot be written without joiners.
         '\u{200c}' | '\u{200d}' if joins_letters(chars, at) => true,
+        // A family, or a flag of several parts, is pictures with joiners between them.
         '\u{200d}' if emoji => {
             let before = chars.get(..at).unwrap_or_default().iter().rev().find(|c| !is_variation_or_modifier(**c));
             before.is_some_and(|c| is_picture(*c)) && chars.get(at + 1).is_some_and(|c| is_picture(*c))
         }
         '\u{fe0f}' if emoji => chars.get(..at).and_then(<[char]>::last).is_some_and(|c| c.is_emoji_char()),
+        // The flag of a region: a picture, the letters of the region as tags, and an end mark.
         '\u{e0020}'..='\u{e007f}' if emoji => {
             let (before, after) = chars.split_at_checked(at).unwrap_or_default();
             let base = before.iter().rev().find(|c| !is_tag(**c) && !is_variation_or_modifier(**c));
@@ -132,6 +135,7 @@ pub fn skeletons(name: &str) -> Vec<String> {
     let mut all: Vec<String> = [fold(&shown), shown.chars().map(usual_case).collect(), fold(&looks)]
         .map(|text| skeleton(&single_blanks(&fold(&text))).collect())
         .into();
+    // Equal skeletons would be stored twice.
     all.sort();
     all.dedup();
     all

@@ -193,8 +193,10 @@ fn apply_one(
         return Err(Error::internal(format!("no attribute for {}", operation.path)));
     };
     let Operation { op, path, value, .. } = operation;
+    // The value is taken out, changed, and put back if anything is left of it.
     let mut stored = container.remove(attribute.name.as_ref()).unwrap_or_default();
     let result = match (sub, &path.filter) {
+        // Elements are changed one by one; without a filter all of them (RFC 7644 section 3.5.2.3).
         (sub, filter) if attribute.multi && (sub.is_some() || filter.is_some()) => {
             change_matching(attribute, sub, &mut stored, operation, budget)
         }

@@ -96,6 +96,7 @@ impl Projection {
                 (shown || attribute.mutability == Mutability::WriteOnly) && all_shown(&attribute.sub)
             })
         }
+        // Then the stored text can be sent without being read.
         let core = all_shown(kind.common) && all_shown(&kind.schema.attributes);
         self.is_default() && core && kind.extensions.iter().all(|schema| all_shown(&schema.attributes))
     }
@@ -108,6 +109,7 @@ impl Projection {
                 return of_core.keep_attribute(kind.attribute(key), key, value);
             }
             let (schema, inside) = (kind.extension(key), self.relative_to(|names| extension_names(names, key)));
+            // A value from before the schema was registered: no part of it can be named.
             let Value::Object(object) = value else { return inside.is_whole_object() };
             object.retain(|name, value| {
                 inside.keep_attribute(schema.and_then(|schema| schema.attribute(name)), name, value)
@@ -141,6 +143,7 @@ impl<'a> NamedParts<'a> {
         let (wanted, mut excluded) = (self.wanted.as_ref().map(below), below(&self.excluded));
         let named = wanted.as_ref().is_some_and(|paths| !paths.is_empty());
         let dropped = self.excluded.contains(&"") || excluded.contains(&"");
+        // RFC 7643 section 7, `returned`; an attribute without a definition is returned by default.
         let always = match attribute.map_or(Returned::Default, |attribute| attribute.returned) {
             Returned::Never => return false,
             Returned::Always => true,

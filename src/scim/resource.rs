@@ -78,6 +78,7 @@ pub fn read_resource(kind: &ResourceType, body: Map<String, Value>) -> Result<Re
     let mut unknown = Vec::new();
     for (key, value) in body {
         if let Some(attribute) = kind.attribute(&key) {
+            // "id" and other readOnly values are ignored (RFC 7644 section 3.3); `schemas` follows from the attributes.
             if !is_kept(attribute) || attribute.name == "schemas" {
                 continue;
             }
@@ -86,6 +87,7 @@ pub fn read_resource(kind: &ResourceType, body: Map<String, Value>) -> Result<Re
             }
             match canonical_value(attribute, value, "", &mut unknown) {
                 Ok(value) => put_or_remove(&mut read.resource.attributes, &attribute.name, value),
+                // A refusal is kept aside: the same value may be stored already, which only the object knows.
                 Err(error) => {
                     read.refused.push(RefusedAttribute { urn: None, name: attribute.name.to_string(), error })
                 }
@@ -101,6 +103,7 @@ pub fn read_resource(kind: &ResourceType, body: Map<String, Value>) -> Result<Re
                     put_or_remove(&mut read.resource.attributes, &key, (!map.is_empty()).then_some(Value::Object(map)));
                 }
                 Value::Null if urn::is_extension(&key) => {}
+                // Skipped and told: a client that has an attribute more must still be able to provision.
                 _ => name_unknown(&mut unknown, || key),
             }
         }
@@ -126,6 +129,7 @@ pub fn canonical_value(
     if !attribute.multi {
         return canonical_single(attribute, value, &path, unknown);
     }
+    // A repair may have made a list of one value; here only a list is one.
     let items = match value {
         Value::Null => return Ok(None),
         Value::Array(items) => items,
@@ -197,6 +201,7 @@ fn canonical_complex(
             Some(sub) if is_kept(sub) => {
                 put_or_remove(&mut kept, &sub.name, canonical_value(sub, value, &prefix, unknown)?)
             }
+            // The server sets it, or never keeps it.
             Some(_) => {}
             None => name_unknown(unknown, || format!("{path}.{key}")),
         }
@@ -247,6 +252,7 @@ pub fn keep_nulls(kind: &ResourceType, nulls: &[String], stored: &Map<String, Va
         match of {
             None => keep_value(name, stored, new),
             Some((urn, attribute)) => {
+                // Nothing of the extension is stored, so no value can stay.
                 let Some(stored) = stored.get(urn).and_then(Value::as_object) else { continue };
                 let mut inner = match new.remove(urn) {
                     Some(Value::Object(inner)) => inner,

@@ -46,6 +46,7 @@ pub fn resolve_sort_by(text: &str, kind: &ResourceType, forms: Forms) -> Result<
         return refused("it takes an attribute, not a whole extension");
     };
     let leaf = sub.unwrap_or(attribute);
+    // The order of the answer would tell the value, guess by guess.
     if leaf.returned == Returned::Never || leaf.mutability == Mutability::WriteOnly {
         return refused("that attribute is never returned");
     }
@@ -70,6 +71,8 @@ pub fn sort_key(target: &Target, kind: &ResourceType, resource: &Map<String, Val
         Some(urn) => resource.get(urn).and_then(Value::as_object),
     };
     let value = object.and_then(|object| object.get(&target.name));
+    // "If it's a multi-valued attribute, resources are sorted by the value of the primary attribute ..., if any, or else
+    // the first value in the list, if any" (RFC 7644 section 3.4.2.3).
     let value = match value {
         Some(Value::Array(items)) => {
             items.iter().find(|item| item.get("primary") == Some(&Value::Bool(true))).or(items.first())

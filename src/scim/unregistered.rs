@@ -5,10 +5,12 @@
 
 mod describe;
 mod paths;
+mod removal;
 
 use self::describe::describe_attribute;
 use self::paths::{ExtensionPath, split_path};
 pub use self::paths::{in_registered, is_unregistered};
+use self::removal::removed_values;
 use super::Attributes;
 use super::filter::resolve::in_value_path;
 use super::filter::{Forms, ResolveError, Target};
@@ -80,6 +82,7 @@ pub fn apply_unresolved(
         return Ok(Vec::new());
     }
     let mut known: Vec<String> =
+        // An earlier operation may have removed an extension that a later one names again.
         unregistered_urns(kind, attributes).chain(unregistered_urns(kind, stored)).map(str::to_owned).collect();
     let mut unknown = Vec::new();
     for operation in operations {
@@ -87,21 +90,25 @@ pub fn apply_unresolved(
         let compared = known.iter().map(|urn| urn.len().min(operation.path.len())).sum::<usize>() / COMPARED_BYTES;
         budget
             .spend(compared.saturating_add(known.len()).saturating_mul(2).saturating_add(units_of(&operation.value)))?;
+        // The schema is registered and does not know the attribute: a value of it may be stored from before.
         if let Some((urn, rest)) = in_registered(kind, &operation.path) {
             if !from_before(urn, rest, attributes, operation, budget)? {
                 unknown.push(operation.path.clone());
             }
             continue;
         }
+        // Without a known URN and without a version nothing tells where the attribute begins.
         let Some((urn, rest)) = split_path(&operation.path, operation.value.is_object(), &known) else {
             unknown.push(operation.path.clone());
             continue;
         };
+        // Figure 7 of RFC 7644 has a filter behind an attribute only.
         if rest.starts_with('[') {
             let detail = format!("{} is an extension, so a filter in brackets cannot follow it.", quoted(urn));
             let error = Error::new(Code::FilterImpossible, detail);
             return Err(patch::about_path(error, operation.number, &operation.path));
         }
+        // Clients spell one URN in several cases: the stored spelling stays.
         let key = attributes.keys().find(|key| key.eq_ignore_ascii_case(urn)).map_or(urn, String::as_str).to_owned();
         // A stored value that is no object was kept before such values were refused: it may be sent again.
         let is_same = |all: &Attributes| all.get(&key) == Some(&operation.value);
@@ -109,10 +116,12 @@ pub fn apply_unresolved(
             attributes.insert(key, operation.value.clone());
             continue;
         }
+        // The extension is taken out, changed alone and put back only if something is left of it.
         let (mut inner, other) = match attributes.remove(&key) {
             Some(Value::Object(inner)) => (inner, None),
             other => (Attributes::new(), other),
         };
+        // The description of an attribute looks at all stored values.
         budget.spend(inner.values().map(units_of).sum())?;
         change_extension(&key, &mut inner, rest, operation, budget)
             .map_err(|error| patch::about_path(error, operation.number, &operation.path))?;
@@ -151,10 +160,12 @@ fn from_before(
             }
         };
     }
+    // The schema has no such attribute, so only the stored names can tell what is meant.
     let name = rest.split(['.', '[']).next().unwrap_or_default();
     let Some(Value::Object(inner)) = attributes.get_mut(urn) else { return Ok(false) };
     let Some((_, stored)) = inner.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) else { return Ok(false) };
     if operation.op != PatchOp::Remove {
+        // A client that sends back what it read must not be refused; anything else is unknown.
         return Ok(name == rest && *stored == operation.value);
     }
     budget.spend(inner.values().map(units_of).sum())?;
@@ -175,9 +186,11 @@ fn change_extension(
 ) -> Result<()> {
     let Unresolved { op, path: _, value, number: _ } = operation;
     if !rest.is_empty() {
+        // The path names an attribute; without one the value is an object of attributes.
         return change_attribute(urn, inner, *op, &ExtensionPath::read(rest)?, value, budget);
     }
     match (op, value) {
+        // RFC 7643 section 2.5: null is the same as no value.
         (PatchOp::Remove, _) | (PatchOp::Replace, Value::Null) => inner.clear(),
         (PatchOp::Add, Value::Null) => {}
         // `schemas` follows from the attributes.
@@ -204,12 +217,14 @@ fn change_attribute(
     value: &Value,
     budget: &Budget,
 ) -> Result<()> {
+    // The stored spelling stays: names have no case (RFC 7643 section 2.1).
     let known = inner.keys().find(|name| name.eq_ignore_ascii_case(place.name)).cloned();
     let name = known.clone().unwrap_or_else(|| place.name.to_owned());
     let whole = place.sub.is_none() && place.filter.is_none();
     let stored = known.and_then(|name| inner.get(&name));
     match (op, value) {
         (PatchOp::Add, Value::Null) => return Ok(()),
+        // No value is stored, so the removal is done already.
         (PatchOp::Remove, _) if stored.is_none() => return Ok(()),
         (PatchOp::Remove | PatchOp::Replace, Value::Null) if whole => {
             inner.remove(&name);
@@ -228,7 +243,9 @@ fn change_attribute(
         }
         _ => {}
     }
+    // From here on the operation needs a definition: it names a part, or adds to what is stored.
     let described = describe_attribute(&name, op, stored, place, value)?;
+    // 1. The filter gets its meaning from the description.
     let filter = place.filter.as_ref().map(|filter| in_value_path(filter, &described, Forms::Lenient)).transpose();
     let filter = filter.map_err(|error| match error {
         ResolveError::Refused(error) => error,
@@ -241,6 +258,7 @@ fn change_attribute(
             Error::new(Code::PathUnknownAttribute, detail).with_names([sub])
         }
     })?;
+    // 2. The sub-attribute must be stored, or be made by this operation.
     let is_value =
         |sub: &String| described.multi && described.kind != Type::Complex && sub.eq_ignore_ascii_case("value");
     if let Some(sub) = place.sub.as_ref().filter(|sub| described.sub(sub).is_none() && !is_value(sub)) {
@@ -251,6 +269,7 @@ fn change_attribute(
         let detail = format!("{} is stored without sub-attributes. Nothing was changed.", quoted(place.name));
         return Err(Error::new(Code::PathUnknownAttribute, detail).with_names([sub.as_str()]));
     }
+    // 3. The value gets the shape that the rules for registered attributes expect: a list for all elements.
     let is_element = described.multi && filter.is_some();
     let value = match (value, op) {
         (Value::Null | Value::Array(_), _) => value.clone(),
@@ -259,12 +278,14 @@ fn change_attribute(
         }
         (one, _) => one.clone(),
     };
+    // A removal may spell the names of its values in another case than the stored ones.
     let value = match (op, &place.sub) {
         (PatchOp::Remove, sub) => {
             removed_values(sub.as_deref().and_then(|sub| described.sub(sub)).unwrap_or(&described), value)?
         }
         _ => value,
     };
+    // 4. The path is written as if a schema had this one attribute.
     let sub = place.sub.as_ref().filter(|_| described.kind == Type::Complex);
     let sub = sub.map(|sub| described.sub(sub).map_or_else(|| sub.clone(), |sub| sub.name.to_string()));
     let path = Resolved { target: Target { urn: Some(urn.to_owned()), name, sub }, filter };
@@ -275,6 +296,7 @@ fn change_attribute(
     {
         *one = Value::Array(vec![one.take()]);
     }
+    // 5. The same code as for registered attributes changes the value, so both have the same answers.
     let kind = type_of_attribute(urn, described);
     let mut holder = Attributes::from_iter([(urn.to_owned(), Value::Object(std::mem::take(inner)))]);
     patch::apply_operations(&kind, &mut holder, &[&operation], budget)?;
@@ -282,50 +304,6 @@ fn change_attribute(
         *inner = changed;
     }
     Ok(())
-}
-
-/// Returns the values of a list that a removal names, with the stored names. Each must tell which value it means: a
-/// skipped one would tell the client that the stored value is gone.
-///
-/// # Errors
-/// 400 `invalidValue` for an element without a stored part, or whose unknown part may be what tells it from others.
-fn removed_values(attribute: &Attribute, value: Value) -> Result<Value> {
-    let Value::Array(items) = value else { return Ok(value) };
-    let unclear = |what: &str| Err(patch::removal_unclear(&attribute.name, what));
-    let is_value = |name: &str| name.eq_ignore_ascii_case("value");
-    let mut listed = Vec::with_capacity(items.len());
-    for item in items {
-        match item {
-            Value::Null => return unclear("is empty"),
-            Value::Object(map) if attribute.kind == Type::Complex => {
-                let (mut said, mut unknown) = (Attributes::new(), None);
-                for (name, value) in map {
-                    match attribute.sub(&name) {
-                        Some(sub) => drop(said.insert(sub.name.to_string(), value)),
-                        None => unknown = Some(name),
-                    }
-                }
-                match unknown {
-                    _ if said.keys().any(|name| is_value(name)) => {}
-                    Some(name) => return unclear(&format!("has the unknown sub-attribute {}", quoted(&name))),
-                    None if said.is_empty() => return unclear("is empty"),
-                    None => {}
-                }
-                listed.push(Value::Object(said));
-            }
-            // A plain value is its own `value`, and what says nothing else is meant by it.
-            Value::Object(map) => match map.into_iter().find(|(name, _)| is_value(name)) {
-                Some((_, value)) if !value.is_null() => listed.push(value),
-                _ => return unclear("has no value"),
-            },
-            plain => {
-                let sub = attribute.sub("value").map(|sub| sub.name.to_string());
-                listed.extend(sub.map(|name| Value::Object(Attributes::from_iter([(name, plain.clone())]))));
-                listed.push(plain);
-            }
-        }
-    }
-    Ok(Value::Array(listed))
 }
 
 /// Returns a resource type with nothing but this attribute.

@@ -38,17 +38,22 @@ enum ListPiece<'a> {
 /// # Errors
 /// 400 `tooMany` beyond the budget.
 pub(super) fn list_pieces(old: &[Value], new: &[Value], budget: &Budget) -> Result<Option<Vec<Value>>> {
+    // An array among the pieces is a run, so a value must not be one.
     if old.iter().any(Value::is_array) {
         return Ok(None);
     }
+    // Equal values are found by look-up: comparing each with each would be n² of 1,000 values.
     let mut places: Vec<(Ordered<'_>, usize)> = new.iter().map(Ordered).zip(0..).collect();
     places.sort_unstable();
+    // Built at the first value that changed: most changes leave it unused.
     let mut likely = None;
     let (mut pieces, mut next, mut after_same) = (Vec::new(), 0, 0);
     for value in old {
+        // 1. An equal value: mostly the next one, else the first anywhere.
         let found = (new.get(next) == Some(value)).then_some(next).or_else(|| first_place(&places, value));
         if let Some(start) = found {
             match pieces.last_mut() {
+                // Neighbours that stayed together are one run.
                 Some(ListPiece::Same { count, .. }) if start == next => *count += 1,
                 _ => pieces.push(ListPiece::Same { start, count: 1 }),
             }
@@ -58,6 +63,7 @@ pub(super) fn list_pieces(old: &[Value], new: &[Value], budget: &Budget) -> Resu
         // A value that changed mostly stays where it was: behind the one before it, or behind the last equal one.
         let long = text_length(value);
         let mut told = change_from((value, long), new, next, budget)?;
+        // 2. Its difference is long, so another value may be its new form: one that shares a sub-attribute.
         if value.is_object() && told.as_ref().is_none_or(|(_, _, length)| *length > SHORT) {
             budget.spend(LOOKED_FOR_UNITS)?;
             let by_attribute = likely.get_or_insert_with(|| Likely::new(new)).likely_place(value);
@@ -67,11 +73,13 @@ pub(super) fn list_pieces(old: &[Value], new: &[Value], budget: &Budget) -> Resu
                 told = told.into_iter().chain(other).min_by_key(|(_, _, length)| *length);
             }
         }
+        // 3. No value of today tells it more briefly: it is kept as it was.
         let Some((start, told, _)) = told else {
             pieces.push(ListPiece::Gone(value));
             continue;
         };
         match pieces.last_mut() {
+            // A change of all elements, such as a new domain, is told once.
             Some(ListPiece::Changed { count, told: same, .. }) if start == next && told == *same => *count += 1,
             _ => pieces.push(ListPiece::Changed { start, count: 1, told }),
         }

@@ -32,6 +32,7 @@ impl Filter {
     fn finds_element(&self, element: &Json, folds: &Folds) -> bool {
         match element {
             Json::Object(element) => self.matches_object(element, folds),
+            // Null is no value (RFC 7643 section 2.5), so it is no element.
             Json::Null => false,
             // A simple value stands under the name of `Target::element`.
             value => {
@@ -60,6 +61,7 @@ impl Filter {
             Filter::Present(target) => values_of(target, resource).into_iter().flatten().any(has_value),
             Filter::Compare { target, op, value } => {
                 let values = values_of(target, resource);
+                // No value is identical to the compared one.
                 values.is_empty() && *op == CompareOp::Ne
                     || values.into_iter().any(|stored| compare_value(stored, *op, value, folds))
             }

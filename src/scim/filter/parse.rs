@@ -87,6 +87,7 @@ impl<'a> Parser<'a> {
             return self.read_nested(')', Self::read_disjunction);
         }
         if self.text.take_keyword("not") {
+            // Figure 1 has parentheses behind `not`; without them its reach would be a guess.
             if !self.text.next_is('(') {
                 return Err(self.text.error_expected("\"(\" after not"));
             }
@@ -135,6 +136,7 @@ impl<'a> Parser<'a> {
 
     /// Reads `"[" valFilter "]"`.
     fn value_filter(&mut self) -> Result<Expression> {
+        // Figure 1: a valFilter holds no valuePath.
         if self.in_value_path {
             return Err(self.text.error_expected("an operator (a value path cannot stand in another)"));
         }
@@ -146,6 +148,7 @@ impl<'a> Parser<'a> {
 
     /// Reads what `inner` reads, from the opening character that comes next to `close`.
     fn read_nested(&mut self, close: char, inner: fn(&mut Self) -> Result<Expression>) -> Result<Expression> {
+        // The parser recurses, so the text must not choose how deep.
         if self.level == MAX_NESTING {
             return Err(self.too_deep());
         }
@@ -196,6 +199,7 @@ impl<'a> Parser<'a> {
         }
         let start = self.text.at;
         let word = self.text.take_while(is_bare_char);
+        // `True` and `False` are what some languages write.
         let any_case = self.forms.allow(Form::TextBoolean);
         let is = |name: &str| word == name || any_case && word.eq_ignore_ascii_case(name);
         if is("true") || is("false") {

@@ -25,8 +25,10 @@ impl Expression {
             Expression::And(parts) => Ok(Filter::And(each(parts)?)),
             Expression::Or(parts) => Ok(Filter::Or(each(parts)?)),
             Expression::Not(inner) => Ok(Filter::Not(Box::new(inner.resolve_among(resource, all, forms)?))),
+            // An attribute that none of the types has is refused; one that another type has is absent here.
             leaf => match leaf.look_up(resource, forms) {
                 Err(ResolveError::Unknown(_)) if all.iter().any(|other| leaf.look_up(other, forms).is_ok()) => {
+                    // As for any attribute without a value: only `ne`, and `eq null`, are true of it.
                     let absent = match leaf {
                         Expression::Compare { op: CompareOp::Ne, value, .. } => *value != Literal::Null,
                         Expression::Compare { op: CompareOp::Eq, value: Literal::Null, .. } => true,
@@ -167,6 +169,7 @@ fn after_urn<'a>(text: &'a str, urn: &str, forms: Forms) -> Option<&'a str> {
 
 /// Finds an attribute that only one extension has: Entra ID filters by and patches `manager` without its URN.
 fn in_one_extension<'a>(path: &AttributePath, resource: &'a ResourceType) -> Option<FoundPath<'a>> {
+    // Two extensions with that name: the short one is ambiguous, so it is unknown.
     let mut known = resource.extensions.iter().filter_map(|schema| Some((schema, schema.attribute(&path.name)?)));
     match (known.next(), known.next()) {
         (Some((schema, attribute)), None) => definition_of(Some(schema), attribute, path.sub.as_deref()),
@@ -263,6 +266,7 @@ fn resolve_in(expression: &Expression, scope: LookupScope<'_>, forms: Forms) -> 
                 Err(impossible_filter(format!("{:?} is a schema extension and can only be tested with pr", schema.id)))
             }
             FoundPath::Attribute(found) => {
+                // `primary` without a value counts as false, which a comparison alone does not say.
                 let compared = typed_comparison(check_readable(found)?, *op, value, forms)?;
                 Ok(if scope.is_primary(&found) { primary_false(compared) } else { compared })
             }

@@ -46,10 +46,12 @@ impl InTexts {
         wanted: JsonInText,
         knows: impl Fn(&str) -> bool,
     ) -> Result<Option<String>> {
+        // JSON in a text of a text would nest without a limit.
         let Some(text) = text.text().filter(|_| !self.inside.get()) else { return Ok(None) };
         let Some(inner) = json::inside_text(&text, wanted == JsonInText::Members, &self.count)? else {
             return Ok(None);
         };
+        // A text that only looks like JSON, such as a note in braces, stays a text.
         let known = |one: &Checked<'_>| one.object().is_some_and(|map| map.iter().any(|(name, _)| knows(name)));
         let elements = inner.elements();
         let fits = match &elements {

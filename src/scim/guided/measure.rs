@@ -10,6 +10,7 @@ pub(super) fn measure_text(text: &str) -> (usize, usize) {
     for byte in text.bytes() {
         if quoted {
             match byte {
+                // An escape counts as one byte, the least that it can be once it is decoded.
                 _ if escaped > 0 => escaped += if escaped == 1 && byte == b'u' { 3 } else { -1 },
                 b'\\' => (escaped, bytes) = (1, bytes + 1),
                 _ => (quoted, bytes) = (byte != b'"', bytes + 1),

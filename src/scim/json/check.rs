@@ -133,6 +133,7 @@ impl<'de> Visitor<'de> for Check<'_> {
         let mut nul = false;
         let element = || Ok(Self { element: self.listed, ..self.one_level_down()? });
         while let Some(seen) = access.next_element_seed(element()?)? {
+            // The exemption for members has a limit of its own.
             if self.listed {
                 self.count.add(&self.count.elements, 1, ELEMENTS_MAX, "elements under members and value")?;
             }
@@ -146,7 +147,9 @@ impl<'de> Visitor<'de> for Check<'_> {
     /// these.
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Seen, A::Error> {
         self.count.add_values(1)?;
+        // Names have no case, so a later parser would keep one of two equal ones and drop the other.
         let mut names = SeenNames::default();
+        // A member of a group counts as one value, so that 100,000 of them fit under the limit.
         let (mut flat, mut uncounted) = (self.element, 0);
         while let Some(name) = access.next_key_seed(Name)? {
             if names.holds_name(&name) {
@@ -155,8 +158,10 @@ impl<'de> Visitor<'de> for Check<'_> {
                     name = quoted(&name)
                 )));
             }
+            // Members of a group stand under these two names, in a resource and in a PATCH.
             let listed = name.eq_ignore_ascii_case("members") || name.eq_ignore_ascii_case("value");
             let seen = access.next_value_seed(Self { listed, ..self.one_level_down()? })?;
+            // SQLite ends a text there: it would be stored, compared and found as a shorter one.
             if seen.nul || name.contains('\0') {
                 return Err(A::Error::custom(format!(
                     "{name} holds the character U+0000, which cannot be stored",
@@ -164,6 +169,7 @@ impl<'de> Visitor<'de> for Check<'_> {
                 )));
             }
             names.add_name(name);
+            // With too many names, or a nested value, the object is no member, and all of it counts.
             uncounted += usize::from(seen.single);
             flat = flat && seen.single && uncounted <= FLAT_NAMES_MAX;
             if !flat {
@@ -192,6 +198,7 @@ impl<'a> SeenNames<'a> {
     }
 
     fn add_name(&mut self, name: Cow<'a, str>) {
+        // Most objects have few names: no copy, no tree.
         if self.few.len() < FEW_NAMES && self.many.is_empty() {
             self.few.push(name);
         } else {

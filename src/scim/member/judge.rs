@@ -26,6 +26,7 @@ enum Node<'a> {
 impl<'a> Judge<'a> {
     /// Prepares a filter that [`super::prepare_filter`] returned.
     pub fn new(filter: &'a Filter) -> Self {
+        // Members differ in their id only, so one example decides everything else.
         let any = Map::from_iter([("value".to_owned(), json!("x")), ("type".to_owned(), json!("User"))]);
         let node = prepare_node(filter, &any);
         Self { terms: node_terms(&node), node }
@@ -50,12 +51,14 @@ fn prepare_node<'a>(filter: &'a Filter, any: &Map<String, Value>) -> Node<'a> {
             let (mut ids, mut nodes) = (Vec::new(), Vec::new());
             for part in parts {
                 match prepare_node(part, any) {
+                    // All `value eq` of one `or` become one sorted list, which is one look-up for each member.
                     Node::Among(more) => ids.extend(more),
                     other => nodes.push(other),
                 }
             }
             ids.sort_unstable();
             ids.dedup();
+            // First, because it is the cheapest.
             nodes.insert(0, Node::Among(ids));
             Node::Any(nodes)
         }

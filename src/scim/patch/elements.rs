@@ -23,6 +23,7 @@ pub(super) fn change_matching(
     budget: &Budget,
 ) -> Result<bool> {
     let filter = operation.path.filter.as_ref();
+    // A stored value that is no list, from before a schema was registered, has no elements.
     let mut items = match stored.take() {
         Value::Array(items) => items,
         _ => Vec::new(),
@@ -32,11 +33,13 @@ pub(super) fn change_matching(
     budget.spend(folding_units(&items))?;
     budget.spend_each(1 + trial_units(&items), 1 + filter.map_or(0, Filter::count_terms))?;
     let copied = units_of(&operation.value).saturating_mul(COPIED);
+    // Every match is changed: "all matching record values" (RFC 7644 section 3.5.2.3).
     for (index, item) in items.iter_mut().enumerate().filter(|(_, item)| filter_fits(filter, item)) {
         budget.spend(copied)?;
         change_elements(attribute, sub, item, operation, budget)?;
         touched.push(index);
     }
+    // No element matches: one is made, or the operation is refused.
     if touched.is_empty()
         && let Some(element) = make_absent(attribute, sub, &items, operation, budget)?
     {
@@ -44,9 +47,11 @@ pub(super) fn change_matching(
         items.push(element);
         made = filter.is_some();
     }
+    // A changed element that became primary replaces the old primary one.
     if attribute.has_primary() {
         yield_primary(&mut items, &touched);
     }
+    // Removed elements are null until here, so that the places in `touched` stay right.
     items.retain(|item| !is_unassigned(item));
     *stored = Value::Array(items);
     Ok(made)
@@ -98,11 +103,13 @@ fn make_absent(
 ) -> Result<Option<Value>> {
     let Operation { op, path, value, missing, .. } = operation;
     if *missing == MissingTarget::Make || path.filter.is_none() {
+        // There is nothing to remove, or nothing to make an element of.
         if *op == PatchOp::Remove || is_unassigned(value) {
             return Ok(None);
         }
         let mut element = element_of_filter(attribute, path.filter.as_ref());
         change_elements(attribute, sub, &mut element, operation, budget)?;
+        // Only an element that the same path finds again is made: repeating the request then changes it.
         if filter_fits(path.filter.as_ref(), &element) {
             return Ok(Some(element));
         }

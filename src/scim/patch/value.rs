@@ -24,8 +24,10 @@ pub(super) fn assign_value(
     budget: &Budget,
 ) -> Result<()> {
     match (op, value) {
+        // Some clients name the values to remove in `value`, which the RFC gives no meaning.
         (PatchOp::Remove, Value::Array(listed)) if attribute.multi => remove_listed(attribute, stored, listed, budget)?,
         (PatchOp::Remove, _) => *stored = Value::Null,
+        // Adding no value changes nothing.
         (PatchOp::Add, Value::Null) if attribute.multi => {}
         (PatchOp::Add, Value::Array(values)) if attribute.multi => add_values(attribute, stored, values, budget)?,
         // Named sub-attributes are replaced, the others stay (RFC 7644 section 3.5.2.3).
@@ -83,6 +85,7 @@ fn add_values(attribute: &Attribute, stored: &mut Value, values: &[Value], budge
         Value::Array(items) => items,
         _ => Vec::new(),
     };
+    // The same choice as in `equal_places`.
     let looks = if values.len() <= FEW { values.len() } else { SORTED };
     budget.spend(units_of_all(values))?;
     // A comparison ends at the first name that differs, so it looks at half of the names.
@@ -94,6 +97,7 @@ fn add_values(attribute: &Attribute, stored: &mut Value, values: &[Value], budge
                 touched.push(place);
                 items.push(value.clone());
             }
+            // The value is there, but the client marks it as the primary one now.
             Some(item) if is_primary(value) => {
                 touched.push(place);
                 *item = value.clone();
@@ -130,6 +134,7 @@ fn equal_places(items: &[Value], values: &[Value]) -> Vec<usize> {
         };
         return values.iter().map(&mut place).collect();
     }
+    // Many values: the stored ones are sorted once.
     let mut known: BTreeMap<ByValue<'_>, usize> = BTreeMap::new();
     for (place, item) in items.iter().enumerate() {
         known.entry(ByValue(item)).or_insert(place);
@@ -178,11 +183,13 @@ fn remove_listed(attribute: &Attribute, stored: &mut Value, listed: &[Value], bu
     budget.spend_each(units_of_all(listed), KEYED)?;
     let mut plain: BTreeSet<Compared<'_>> = BTreeSet::new();
     let mut objects: BTreeMap<Vec<&str>, BTreeSet<Vec<Compared<'_>>>> = BTreeMap::new();
+    // 1. The listed values as keys, in one set for each combination of names.
     for one in listed {
         let Value::Object(map) = one else {
             plain.insert(Compared::new(attribute, one));
             continue;
         };
+        // `value` identifies an element (RFC 7643 section 2.4); `display` beside it may be stale.
         let names: Vec<&str> = match map.get_key_value("value") {
             Some((name, _)) => vec![name],
             None => map.keys().map(String::as_str).collect(),
@@ -192,9 +199,11 @@ fn remove_listed(attribute: &Attribute, stored: &mut Value, listed: &[Value], bu
             objects.entry(names).or_default().insert(key);
         }
     }
+    // 2. The cost is known now, and spent before the elements are looked at.
     let sets = objects.keys().map(Vec::len).sum::<usize>().saturating_add(1);
     budget.spend(folding_units(listed).saturating_add(folding_units(items)).saturating_mul(sets))?;
     budget.spend_each(units_of_all(items), sets.saturating_mul(KEYED))?;
+    // 3. Each element is looked up once in each set.
     items.retain(|item| match item {
         Value::Object(map) => !objects
             .iter()

@@ -35,6 +35,7 @@ pub fn check_size(kind: &ResourceType, attributes: &Map<String, Value>) -> Resul
 pub fn check_growth(kind: &ResourceType, stored: &Map<String, Value>, new: &Map<String, Value>) -> Result<()> {
     match size_with_schemas(kind, new)? {
         size if size <= RESOURCE_MAX => Ok(()),
+        // An old resource above the limit can still shrink, and be deactivated.
         _ if size_but_active(new)? <= size_but_active(stored)? => Ok(()),
         size => check_within(size, RESOURCE_MAX),
     }

@@ -56,6 +56,7 @@ impl SchemaDocument {
         }
         map.insert("id".to_owned(), Value::from(urn));
         let document = Self::read_document(map)?;
+        // A change of one resource may look at all of them.
         let count = document.schema.attributes.iter().map(|a| 1 + a.sub.len()).sum::<usize>();
         if count > ATTRIBUTES_MAX {
             let detail = format!(
@@ -63,6 +64,7 @@ impl SchemaDocument {
             );
             return Err(Error::new(Code::InvalidSchema, detail));
         }
+        // The canonical form writes every default out, so it can be longer than the body.
         let size = document.to_json().to_string().len();
         if size > DOCUMENT_MAX { Err(too_large(size)) } else { Ok(document) }
     }
@@ -79,6 +81,7 @@ impl SchemaDocument {
             fields.skip_key(shown);
         }
         let id = fields.take_text("id")?.ok_or_else(|| fields.error_about("id is missing"))?;
+        // A schema without a name is shown by the end of its URN.
         let last = id.rsplit(':').next().unwrap_or_default().to_owned();
         let name = fields.take_text("name")?.filter(|name| !name.trim().is_empty()).unwrap_or(last);
         let description = fields.take_text("description")?.unwrap_or_default();
@@ -148,6 +151,7 @@ fn check_urn(urn: &str) -> Result<()> {
             ),
         ));
     }
+    // A registered URN must not change what the standard ones mean.
     let begins = |with: &str| urn.get(..with.len()).is_some_and(|head| head.eq_ignore_ascii_case(with));
     let enterprise = begins(ENTERPRISE) && matches!(urn.as_bytes().get(ENTERPRISE.len()), None | Some(b':'));
     if enterprise || begins("urn:ietf:params:scim:schemas:core:") || begins("urn:ietf:params:scim:api:") {
@@ -184,6 +188,7 @@ fn read_attributes(items: Vec<Value>, parent: Option<&str>) -> Result<Vec<Attrib
             return Err(Error::new(Code::InvalidSchema, detail));
         };
         let attribute = read_attribute(map, number, parent)?;
+        // ATTRIBUTES_MAX is checked after this; DOCUMENT_MAX bounds the comparisons.
         if find_by_name(&found, &attribute.name).is_some() {
             let path = attribute_path(parent, &attribute.name);
             return Err(Error::new(
@@ -214,9 +219,11 @@ fn read_attribute(map: Map<String, Value>, number: usize, parent: Option<&str>) 
     }
     let path = attribute_path(parent, &name);
     fields.place = format!("The attribute {path}");
+    // The characteristics of RFC 7643 section 7, with the defaults of section 2.2.
     let kind = fields.take_word("type", &TYPES, type_name, Type::String)?;
     let mutability = fields.take_word("mutability", &MUTABILITIES, mutability_name, Mutability::ReadWrite)?;
     let hidden = mutability == Mutability::WriteOnly;
+    // "writeOnly ... usually also has a returned setting of never" (section 7): no other is possible here.
     let unsaid = if hidden { Returned::Never } else { Returned::Default };
     let returned = fields.take_word("returned", &RETURNS, returned_name, unsaid)?;
     let uniqueness = fields.take_word("uniqueness", &UNIQUENESSES, uniqueness_name, Uniqueness::None)?;
@@ -226,7 +233,9 @@ fn read_attribute(map: Map<String, Value>, number: usize, parent: Option<&str>) 
         fields.take_flag("caseExact")? && kind == Type::String || matches!(kind, Type::Binary | Type::Reference);
     let (canonical, references) = (fields.take_texts("canonicalValues")?, fields.take_texts("referenceTypes")?);
     let (sub, description) = (fields.take_list("subAttributes")?, fields.take_text("description")?.unwrap_or_default());
+    // A misspelled characteristic would be lost in silence.
     fields.expect_end()?;
+    // The characteristics must fit each other. The first rule that is broken is named.
     let refused = match kind {
         Type::Complex if parent.is_some() => "is a sub-attribute and cannot be complex itself",
         Type::Complex if sub.is_empty() => "is complex and needs subAttributes",

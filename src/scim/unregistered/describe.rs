@@ -24,14 +24,18 @@ pub(super) fn describe_attribute(
     place: &ExtensionPath<'_>,
     value: &Value,
 ) -> Result<Attribute> {
+    // A stored list stays one. A filter chooses among elements, so what it makes is a list.
     let multi = match stored {
         Some(stored) => stored.is_array() || op == PatchOp::Add && value.is_array() && place.sub.is_none(),
         None => place.filter.is_some() || value.is_array() && place.sub.is_none(),
     };
+    // With a sub-attribute in the path, the value is a part of the attribute and does not tell its type.
     let sent = place.sub.is_none().then_some(value);
     let values: Vec<&Value> = values_in(stored).chain(values_in(sent).filter(|_| op != PatchOp::Remove)).collect();
+    // A literal in the filter tells a type too; MAX_TEXT bounds how many there are.
     let mut compared = Vec::new();
     place.filter.iter().for_each(|filter| compared_names(filter, &mut compared));
+    // Nothing is stored: the path tells that an object is to be made.
     let makes_objects = op != PatchOp::Remove && stored.is_none();
     let complex = values.iter().any(|value| value.is_object())
         || makes_objects
@@ -46,11 +50,13 @@ pub(super) fn describe_attribute(
     for (name, value) in values.iter().filter_map(|value| value.as_object()).flatten() {
         subs.entry(name.to_ascii_lowercase()).or_insert((name, Vec::new())).1.push(value);
     }
+    // The operation may make these, so the description must have them.
     if op != PatchOp::Remove {
         for name in place.sub.as_deref().into_iter().chain(compared.iter().map(|(name, _)| *name)) {
             subs.entry(name.to_ascii_lowercase()).or_insert((name, Vec::new()));
         }
     }
+    // Each later look-up of a name goes through all of them.
     if subs.len() > SUBS_MAX {
         let detail = format!(
             "{} has more than {SUBS_MAX} sub-attributes. Replace it as a whole, or register its extension. Nothing \
@@ -95,6 +101,7 @@ fn type_of_values<'v>(
         Value::Number(_) => Type::Decimal,
         _ => Type::String,
     };
+    // A list may hold several types; the filter tells which of them the client means.
     let literal = compared.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).and_then(|(_, literal)| *literal);
     let wanted = literal.and_then(|literal| match literal {
         Literal::String(_) => Some(Type::String),

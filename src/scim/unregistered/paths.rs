@@ -26,6 +26,7 @@ fn before_filter(path: &str) -> &str {
 
 /// Returns the text after a URN in a path: empty, the name of an attribute and its parts, or a filter, which cannot follow it.
 fn rest_after<'p>(path: &'p str, urn: &str) -> Option<&'p str> {
+    // A filter behind the URN is returned too, so that the refusal can name it.
     let filter = path.get(urn.len()..).filter(|rest| rest.starts_with('['));
     if filter.is_some() && before_filter(path).eq_ignore_ascii_case(urn) {
         return filter;
@@ -46,11 +47,13 @@ fn rest_after<'p>(path: &'p str, urn: &str) -> Option<&'p str> {
 /// `None` for a path without a version, or with more behind the URN than an attribute and its sub-attribute. Only an
 /// attribute is followed by a filter.
 pub(super) fn split_path<'p>(path: &'p str, is_object: bool, known: &'p [String]) -> Option<(&'p str, &'p str)> {
+    // Rule 1: stored URNs are certain; the rules below only guess.
     let fits = known.iter().filter_map(|urn| Some((urn.as_str(), rest_after(path, urn)?)));
     if let Some(found) = fits.max_by_key(|(urn, _)| urn.len()) {
         return Some(found);
     }
     let head = before_filter(path);
+    // A filter follows an attribute, so the path is not a URN alone, whatever its value is.
     let is_object = is_object && head.len() == path.len();
     // The begin and end of each segment.
     let mut segments: Vec<(usize, usize)> = Vec::new();
@@ -60,17 +63,22 @@ pub(super) fn split_path<'p>(path: &'p str, is_object: bool, known: &'p [String]
         at += segment.len() + 1;
     }
     let text = |(from, to): (usize, usize)| head.get(from..to).unwrap_or_default();
+    // No version: none of the other rules applies.
     let version = segments.iter().rposition(|segment| is_version(text(*segment)))?;
     let behind = segments.get(version + 1..).unwrap_or_default();
     let is_capital = |segment: (usize, usize)| text(segment).starts_with(|c: char| c.is_ascii_uppercase());
+    // Nothing follows the version, so it ends the URN.
     let Some((last, before)) = behind.split_last() else { return path.split_at_checked(head.len()) };
+    // Rule 2: resource types begin with a capital, attributes do not: `…:1.0:User:badge`.
     let end = match before.iter().rfind(|segment| is_capital(**segment)) {
         Some((_, end)) => *end,
+        // Rule 3: `…:1.0:User.badge`, or `…:1.0:User` with an object of attributes.
         None if is_capital(*last) => match text(*last).find('.') {
             Some(dot) => last.0 + dot,
             None if is_object => return Some((path, "")),
             None => segments.get(version)?.1,
         },
+        // Rule 4.
         None => segments.get(version)?.1,
     };
     let urn = path.get(..end)?;

@@ -34,6 +34,7 @@ pub(super) fn typed_comparison(
         }
         found = check_readable(found)?;
     }
+    // Table 3 of RFC 7644: which operators an attribute of this type has.
     let leaf = found.leaf();
     let possible = match op {
         CompareOp::Eq | CompareOp::Ne => true,
@@ -47,6 +48,7 @@ pub(super) fn typed_comparison(
         let (is, target) = (words_of_type(leaf.kind).0, found.to_target());
         return Err(impossible_filter(format!("\"{target}\" is {is} and cannot be compared by {op}")));
     }
+    // The literal must be of the type, or of a form that clients send for it.
     match typed_value(leaf, literal, forms) {
         Some(value) => Ok(Filter::Compare { target: found.to_target(), op, value }),
         None => {
@@ -63,7 +65,9 @@ fn typed_value(attribute: &Attribute, literal: &Literal, forms: Forms) -> Option
         (Type::String | Type::Reference, Literal::Number(text)) if forms.allow(Form::Unquoted) => {
             Some(text_value(attribute, text))
         }
+        // Base64 has its case (RFC 7643 section 2.3.6).
         (Type::Binary, Literal::String(text)) => Some(Value::Exact(text.clone())),
+        // Compared as a time: two offsets may name one instant.
         (Type::DateTime, Literal::String(text)) => Some(Value::Instant { ms: read_instant(text)?, text: text.clone() }),
         (Type::Boolean, Literal::Boolean(boolean)) => Some(Value::Boolean(*boolean)),
         // Entra ID has `roles[primary eq "True"]`.
@@ -75,6 +79,7 @@ fn typed_value(attribute: &Attribute, literal: &Literal, forms: Forms) -> Option
             }
         }
         (Type::Integer | Type::Decimal, Literal::Number(text)) => json::parse_number(text).map(Value::Number),
+        // Some clients quote every value.
         (Type::Integer | Type::Decimal, Literal::String(text)) if forms.allow(Form::TextNumber) => {
             json::parse_number(text.trim()).map(Value::Number)
         }
