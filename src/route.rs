@@ -4,87 +4,16 @@
 //! checked before the request is judged, so that an unknown caller learns nothing about organisations.
 
 mod address;
+mod console;
+mod scim;
+
+pub use console::{Console, PARTS_MAX};
+pub use scim::Scim;
 
 use crate::error::{Code, Error, Result, excerpt, quoted};
 use crate::id::OrgId;
-use crate::scim::schema::Kinds;
-
-/// The operation that a SCIM request asks for (RFC 7644 section 3.2, table 2). The id is as it stood in the path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "RFC 7644 table 2")]
-pub enum Scim {
-    Create(Kinds),
-    List(Kinds),
-    Get(Kinds, String),
-    Replace(Kinds, String),
-    Patch(Kinds, String),
-    Delete(Kinds, String),
-    Bulk,
-    ServiceProviderConfig,
-    ResourceTypes(Option<String>),
-    Schemas(Option<String>),
-    /// `/.search`, for one kind or for both (RFC 7644 section 3.4.3).
-    Search(Option<Kinds>),
-    /// A query of the base URL itself, for both (RFC 7644 section 3.4.2.1).
-    ListAll,
-}
-
-impl Scim {
-    /// Returns true for the three discovery endpoints (RFC 7644 section 4), which need no token.
-    pub fn is_discovery(&self) -> bool {
-        matches!(self, Scim::ServiceProviderConfig | Scim::ResourceTypes(_) | Scim::Schemas(_))
-    }
-
-    /// Returns the kind of resource in the answer: users where the route names no kind.
-    pub fn kinds(&self) -> Kinds {
-        match self {
-            Scim::Create(kinds)
-            | Scim::List(kinds)
-            | Scim::Get(kinds, _)
-            | Scim::Replace(kinds, _)
-            | Scim::Patch(kinds, _)
-            | Scim::Delete(kinds, _)
-            | Scim::Search(Some(kinds)) => *kinds,
-            _ => Kinds::Users,
-        }
-    }
-}
-
-/// The most parts of an import.
-pub const PARTS_MAX: i64 = 10_000;
-
-/// The operation that a Console request asks for, below `/v1/orgs`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the address says it")]
-pub enum Console {
-    ListOrgs,
-    PutOrg(OrgId),
-    PatchOrg(OrgId),
-    EraseOrg(OrgId),
-    GetOrg(OrgId),
-    MintToken(OrgId),
-    ListTokens(OrgId),
-    RevokeToken(OrgId, String),
-    RotateToken(OrgId, String),
-    List(OrgId, Kinds),
-    Get(OrgId, Kinds, String),
-    Members(OrgId, String),
-    Changes(OrgId),
-    ReleaseGuard(OrgId),
-    Journal(OrgId),
-    Preview(OrgId),
-    Snapshot(OrgId),
-    BeginImport(OrgId),
-    GetImport(OrgId),
-    EndImport(OrgId),
-    /// A part, with its number.
-    PutImport(OrgId, i64),
-    FinishImport(OrgId),
-    Schemas(OrgId),
-    GetSchema(OrgId, String),
-    PutSchema(OrgId, String),
-    DeleteSchema(OrgId, String),
-}
+use console::{console_route, not_the_consoles};
+use scim::scim_route;
 
 /// An address that needs no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +25,7 @@ pub enum Open {
 }
 
 /// The parameters of a query, decoded.
-pub type Parameters = Vec<(String, String)>;
+pub type QueryParameters = Vec<(String, String)>;
 
 /// The destination of a request.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,7 +33,7 @@ pub enum Route {
     /// An address that needs no token, or why there is nothing.
     Open(Result<Open>),
     /// An address in an organisation's SCIM base URL, or why there is nothing, and the parameters.
-    Scim(OrgId, Result<Scim>, Parameters),
+    Scim(OrgId, Result<Scim>, QueryParameters),
     /// An address of the Console's API, or why there is nothing.
     Console(Result<Console>),
     /// No such address.
@@ -134,13 +63,13 @@ pub fn route(method: &str, path: &str, query: &str, host_org: Option<OrgId>) -> 
     }
 }
 
-fn route_below(org: OrgId, method: &str, rest: &[&str], parameters: Parameters) -> Route {
+fn route_below(org: OrgId, method: &str, rest: &[&str], parameters: QueryParameters) -> Route {
     let root = format!("/{org}/scim/v2");
     Route::Scim(org, scim_route(method, rest, &root), parameters)
 }
 
 /// Returns the segments of a path and the parameters of its query, wherever a client put them.
-fn path_segments(path: &str, query: &str) -> (Vec<String>, Parameters) {
+fn path_segments(path: &str, query: &str) -> (Vec<String>, QueryParameters) {
     let segments = split_path(path);
     let at_base = match segments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["scim", org] => *org == "v2" || OrgId::parse(org).is_some(),
@@ -151,7 +80,7 @@ fn path_segments(path: &str, query: &str) -> (Vec<String>, Parameters) {
 }
 
 /// Adds the path that stands in the query of a base URL to its segments.
-fn with_query(mut segments: Vec<String>, query: &str, at_base: bool) -> (Vec<String>, Parameters) {
+fn with_query(mut segments: Vec<String>, query: &str, at_base: bool) -> (Vec<String>, QueryParameters) {
     match address::path_in_query(query).filter(|_| at_base) {
         Some((more, rest)) => {
             segments.extend(split_path(&more.replace("%2F", "/").replace("%2f", "/")));
@@ -198,7 +127,7 @@ pub fn host_org(host: &str, suffix: &str) -> Option<OrgId> {
 ///
 /// # Errors
 /// As for a request of its own.
-pub fn relative(method: &str, address: &str, base: &str) -> (Result<Scim>, Parameters) {
+pub fn relative(method: &str, address: &str, base: &str) -> (Result<Scim>, QueryParameters) {
     let method = if method == "HEAD" { "GET" } else { method };
     let address = address.split('#').next().unwrap_or_default();
     let (path, query) = address.split_once('?').unwrap_or((address, ""));
@@ -210,133 +139,6 @@ pub fn relative(method: &str, address: &str, base: &str) -> (Result<Scim>, Param
     (scim_route(method, &segments.iter().map(String::as_str).collect::<Vec<_>>(), root), parameters)
 }
 
-/// Finds the operation below the SCIM base URL, whose path is `root`.
-fn scim_route(method: &str, rest: &[&str], root: &str) -> Result<Scim> {
-    let kinds = |name: &str| match name {
-        _ if name.eq_ignore_ascii_case("Users") => Some(Kinds::Users),
-        _ if name.eq_ignore_ascii_case("Groups") => Some(Kinds::Groups),
-        _ => None,
-    };
-    match rest {
-        [name] if kinds(name).is_some() => {
-            check_method(method, &["GET", "POST"])?;
-            let kinds = kinds(name).unwrap_or(Kinds::Users);
-            Ok(if method == "GET" { Scim::List(kinds) } else { Scim::Create(kinds) })
-        }
-        [name, id] if kinds(name).is_some() && *id != ".search" => {
-            check_method(method, &["GET", "PUT", "PATCH", "DELETE"])?;
-            let (kinds, id) = (kinds(name).unwrap_or(Kinds::Users), (*id).to_owned());
-            Ok(match method {
-                "GET" => Scim::Get(kinds, id),
-                "PUT" => Scim::Replace(kinds, id),
-                "PATCH" => Scim::Patch(kinds, id),
-                _ => Scim::Delete(kinds, id),
-            })
-        }
-        ["ServiceProviderConfig"] => check_method(method, &["GET"]).map(|()| Scim::ServiceProviderConfig),
-        ["ResourceTypes"] => check_method(method, &["GET"]).map(|()| Scim::ResourceTypes(None)),
-        ["ResourceTypes", name] => {
-            check_method(method, &["GET"]).map(|()| Scim::ResourceTypes(Some((*name).to_owned())))
-        }
-        ["Schemas"] => check_method(method, &["GET"]).map(|()| Scim::Schemas(None)),
-        ["Schemas", urn] => check_method(method, &["GET"]).map(|()| Scim::Schemas(Some((*urn).to_owned()))),
-        ["Me", ..] => Err(not_offered("/Me", "address users by /Users/{id}")),
-        ["Bulk"] => check_method(method, &["POST"]).map(|()| Scim::Bulk),
-        [] => check_method(method, &["GET"]).map(|()| Scim::ListAll),
-        [".search"] => check_method(method, &["POST"]).map(|()| Scim::Search(None)),
-        [name, ".search"] if kinds(name).is_some() => {
-            check_method(method, &["POST"]).map(|()| Scim::Search(kinds(name)))
-        }
-        _ => Err(Error::new(
-            Code::AddressUnknown,
-            format!(
-                "There is nothing at {} below the SCIM base URL, which ends in {root}. It has /Users, /Groups, /Bulk, \
-                 /.search, /ServiceProviderConfig, /ResourceTypes and /Schemas.",
-                excerpt(format!("/{}", rest.join("/")))
-            ),
-        )),
-    }
-}
-
-fn console_route(method: &str, rest: &[&str]) -> Result<Console> {
-    let kinds = |name: &str| if name == "users" { Kinds::Users } else { Kinds::Groups };
-    let Some((org, rest)) = rest.split_first() else {
-        return check_method(method, &["GET"]).map(|()| Console::ListOrgs);
-    };
-    let org = OrgId::parse(org).ok_or_else(|| {
-        Error::new(
-            Code::OrganisationName,
-            format!(
-                "{org} is not a valid name of an organisation: use a-z, 0-9 and -, at most 63 characters, and no \
-                 reserved word.",
-                org = quoted(org)
-            ),
-        )
-    })?;
-    match rest {
-        [] => {
-            check_method(method, &["GET", "PUT", "PATCH", "DELETE"])?;
-            Ok(match method {
-                "GET" => Console::GetOrg(org),
-                "PUT" => Console::PutOrg(org),
-                "PATCH" => Console::PatchOrg(org),
-                _ => Console::EraseOrg(org),
-            })
-        }
-        ["tokens"] => {
-            check_method(method, &["GET", "POST"])?;
-            Ok(if method == "GET" { Console::ListTokens(org) } else { Console::MintToken(org) })
-        }
-        ["tokens", id, "rotate"] => {
-            check_method(method, &["POST"]).map(|()| Console::RotateToken(org, (*id).to_owned()))
-        }
-        ["tokens", id] => check_method(method, &["DELETE"]).map(|()| Console::RevokeToken(org, (*id).to_owned())),
-        [name @ ("users" | "groups")] => check_method(method, &["GET"]).map(|()| Console::List(org, kinds(name))),
-        [name @ ("users" | "groups"), id] => {
-            check_method(method, &["GET"]).map(|()| Console::Get(org, kinds(name), (*id).to_owned()))
-        }
-        ["groups", id, "members"] => check_method(method, &["GET"]).map(|()| Console::Members(org, (*id).to_owned())),
-        ["guard", "release"] => check_method(method, &["POST"]).map(|()| Console::ReleaseGuard(org)),
-        ["changes"] => check_method(method, &["GET"]).map(|()| Console::Changes(org)),
-        ["journal"] => check_method(method, &["GET"]).map(|()| Console::Journal(org)),
-        ["preview"] => check_method(method, &["POST"]).map(|()| Console::Preview(org)),
-        ["snapshot"] => check_method(method, &["GET"]).map(|()| Console::Snapshot(org)),
-        ["import"] => {
-            check_method(method, &["GET", "POST", "DELETE"])?;
-            Ok(match method {
-                "GET" => Console::GetImport(org),
-                "POST" => Console::BeginImport(org),
-                _ => Console::EndImport(org),
-            })
-        }
-        ["import", "finish"] => check_method(method, &["POST"]).map(|()| Console::FinishImport(org)),
-        ["import", part] => {
-            check_method(method, &["PUT"])?;
-            let number = part.parse().ok().filter(|part| (1..=PARTS_MAX).contains(part));
-            number.map(|part| Console::PutImport(org, part)).ok_or_else(|| {
-                Error::new(
-                    Code::ImportPartNumber,
-                    format!(
-                        "{part} is not the number of a part: parts are numbered from 1 to {PARTS_MAX}.",
-                        part = quoted(part)
-                    ),
-                )
-            })
-        }
-        ["schemas"] => check_method(method, &["GET"]).map(|()| Console::Schemas(org)),
-        ["schemas", urn] => {
-            check_method(method, &["GET", "PUT", "DELETE"])?;
-            let urn = (*urn).to_owned();
-            Ok(match method {
-                "GET" => Console::GetSchema(org, urn),
-                "PUT" => Console::PutSchema(org, urn),
-                _ => Console::DeleteSchema(org, urn),
-            })
-        }
-        _ => Err(not_the_consoles(&format!("/v1/orgs/{org}/{}", rest.join("/")))),
-    }
-}
-
 fn check_method(method: &str, allowed: &[&str]) -> Result<()> {
     if allowed.contains(&method) {
         return Ok(());
@@ -344,10 +146,6 @@ fn check_method(method: &str, allowed: &[&str]) -> Result<()> {
     let list = allowed.join(", ");
     Err(Error::new(Code::MethodNotAllowed, format!("{method} is not allowed at this address. Use {list}."))
         .with_names([list]))
-}
-
-fn not_offered(what: &str, instead: &str) -> Error {
-    Error::new(Code::NotImplemented, format!("{what} is not offered; {instead}."))
 }
 
 fn nothing_at(path: &str) -> Error {
@@ -378,15 +176,6 @@ fn no_organisation(name: &str, path: &str) -> Error {
     .with_names([name])
 }
 
-/// Returns 404 for an address under `/v1` that the Console's API does not have.
-fn not_the_consoles(path: &str) -> Error {
-    let detail = format!(
-        "The Console's API has nothing at {}. Its addresses begin with /v1/orgs; GET /v1/openapi.json lists them all.",
-        excerpt(path)
-    );
-    Error::new(Code::AddressUnknown, detail)
-}
-
 /// Splits an absolute URL, as the platform gives it, into origin, path and query.
 pub fn parts(url: &str) -> (&str, &str, &str) {
     let url = url.split('#').next().unwrap_or_default();
@@ -399,7 +188,7 @@ pub fn parts(url: &str) -> (&str, &str, &str) {
 
 /// Splits a query string into pairs. `+` is a space, and empty parts are dropped: identity providers leave a trailing
 /// `&` or `?`. A further `?` before a parameter of SCIM separates too.
-pub fn query(text: &str) -> Parameters {
+pub fn query(text: &str) -> QueryParameters {
     address::parameters(text)
 }
 

@@ -2,16 +2,13 @@
 
 use super::header_text;
 use crate::error::{Code, Error, Result};
+use crate::exchange::DRAINED_MAX;
 use crate::scim::json;
 use js_sys::futures::JsFuture;
 use js_sys::{Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
 use worker::Request;
 use worker::web_sys::ReadableStream;
-
-/// The bytes of a too large body that are read before the answer: an answer that comes while the client still writes
-/// would reach it as a broken connection.
-pub(super) const DRAINED_MAX: usize = 4 * json::BODY_MAX;
 
 /// The longest time that the body of a refused request is waited for, in milliseconds.
 const DISCARDED_WITHIN: u32 = 1000;
@@ -77,7 +74,7 @@ pub(super) async fn discard(request: &Request) {
 ///
 /// # Errors
 /// 413 for a longer one, 400 for one that did not arrive whole.
-pub(super) async fn body(request: &mut Request) -> Result<Vec<u8>> {
+pub(super) async fn read_whole(request: &mut Request) -> Result<Vec<u8>> {
     let broken = || Error::new(Code::BodyIncomplete, "The body did not arrive whole. Send the request again.");
     let announced = header_text(request, "Content-Length").and_then(|length| length.parse::<usize>().ok());
     if announced.is_some_and(|length| length <= json::BODY_MAX) {

@@ -28,7 +28,7 @@ pub(super) const FINAL: &str = "X-Request-Id";
 const AT_ONCE: usize = 100_000;
 
 /// How a call's answer is written.
-pub(super) struct Wanted {
+pub(super) struct WantedResponse {
     pub(super) rendering: Rendering,
     pub(super) base: String,
     pub(super) request: RequestId,
@@ -57,7 +57,7 @@ pub(super) fn write(
     memory: &Rc<RefCell<Memory>>,
     types: &Types,
     answer: Answer,
-    wanted: &Wanted,
+    wanted: &WantedResponse,
 ) -> Result<Response> {
     let Rendering { kinds, projection } = &wanted.rendering;
     let RenderedAnswer { status, headers: shown, mut body } =

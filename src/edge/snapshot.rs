@@ -2,53 +2,40 @@
 //! is never gathered, the object is free between two pieces, and a token that ends also ends its snapshots.
 
 use super::Edge;
-use crate::directory::call::{Ask, Call};
-use crate::directory::query::Query;
-use crate::directory::reply::Answer;
-use crate::error::{Error, Result};
-use crate::render::{self, Response};
+use crate::exchange::Exchange;
+use crate::exchange::console::SnapshotRest;
+use crate::render::Response;
 use futures_util::stream::{LocalBoxStream, StreamExt, try_unfold};
 use worker::Env;
 
 /// The rest of a body.
-pub(super) type Rest = LocalBoxStream<'static, worker::Result<Vec<u8>>>;
+pub(super) type RestOfBody = LocalBoxStream<'static, worker::Result<Vec<u8>>>;
 
 /// The part that is still to be sent.
-struct Open {
+struct OpenSnapshot {
     env: Env,
-    call: Call,
     lines: Vec<u8>,
-    next: Option<String>,
+    rest: Option<SnapshotRest>,
 }
 
-/// Returns the answer that begins with this piece. If a later one fails, the body breaks off without its last line.
-pub(super) fn answer(edge: &Edge<'_>, call: Call, lines: String, next: Option<String>) -> Response {
-    let mut response =
-        Response { status: 200, headers: Vec::new(), body: lines.into_bytes(), content_type: render::NDJSON };
-    if next.is_some() {
-        let lines = std::mem::take(&mut response.body);
-        let open = Open { env: edge.env.clone(), call, lines, next };
-        let rest = try_unfold(open, |mut open| async move {
-            if open.lines.is_empty() {
-                let Some(position) = open.next.take() else { return Ok(None) };
-                (open.lines, open.next) = open.piece(position).await.map_err(|error| {
-                    worker::console_error!("{} {}", open.call.request, error.detail);
-                    worker::Error::RustError(error.detail)
-                })?;
-            }
-            Ok(Some((std::mem::take(&mut open.lines), open)))
-        });
-        edge.rest.set(Some(rest.boxed_local()));
-    }
-    response
-}
-
-impl Open {
-    async fn piece(&mut self, position: String) -> Result<(Vec<u8>, Option<String>)> {
-        self.call.ask = Ask::Read(Query::Snapshot { position: Some(position) });
-        match Edge::new(&self.env, self.call.request.clone(), String::new()).object(&mut self.call).await? {
-            Answer::Piece { lines, next } => Ok((lines.into_bytes(), next)),
-            _ => Err(Error::internal("not a piece of a snapshot")),
+/// Returns the answer that begins with this piece, and keeps the rest for its body. If a later piece fails, the body
+/// breaks off without its last line.
+pub(super) fn send_pieces(edge: &Edge<'_>, mut first: Response, rest: SnapshotRest) -> Response {
+    let open = OpenSnapshot { env: edge.env.clone(), lines: std::mem::take(&mut first.body), rest: Some(rest) };
+    let body = try_unfold(open, |mut open| async move {
+        if open.lines.is_empty() {
+            let Some(rest) = open.rest.take() else { return Ok(None) };
+            let (origin, request) = (String::new(), rest.call.request.clone());
+            // The object charges the token, not the address; the first piece has let this client in.
+            let exchange = Exchange { request: request.clone(), origin, address: None };
+            let (lines, rest) = rest.next_piece(&mut &Edge::new(&open.env, exchange)).await.map_err(|error| {
+                worker::console_error!("{request} {}", error.detail);
+                worker::Error::RustError(error.detail)
+            })?;
+            (open.lines, open.rest) = (lines.into_bytes(), rest);
         }
-    }
+        Ok(Some((std::mem::take(&mut open.lines), open)))
+    });
+    edge.rest.set(Some(body.boxed_local()));
+    first
 }

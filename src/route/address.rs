@@ -17,7 +17,7 @@ const ENDPOINTS: [&str; 8] =
 /// the name of an endpoint, else at the first one. It ends at the next `?` or `&`. A slash in a parameter of SCIM is a
 /// part of its value. `%2F` and `%3F` count as well: a client's library may have encoded the whole as one parameter.
 pub(super) fn path_in_query(query: &str) -> Option<(&str, &str)> {
-    let marks = marks(query);
+    let marks = address_marks(query);
     let mut flag = 0;
     for (at, mark) in marks.iter().enumerate() {
         let text = query.get(flag..)?;
@@ -25,7 +25,7 @@ pub(super) fn path_in_query(query: &str) -> Option<(&str, &str)> {
             b'&' | b'?' => flag = mark.end,
             b'/' if is_parameter(leading_letters(text)) => return None,
             b'/' => {
-                let ends = |mark: &&Mark| matches!(mark.byte, b'&' | b'?');
+                let ends = |mark: &&AddressMark| matches!(mark.byte, b'&' | b'?');
                 let rest = marks.get(at..)?;
                 let end = rest.iter().find(ends).map_or((query.len(), query.len()), |mark| (mark.at, mark.end));
                 let slashes = rest.iter().filter(|mark| mark.byte == b'/' && mark.at < end.0);
@@ -57,7 +57,7 @@ fn parameter_pair(text: &str) -> Option<(String, String)> {
 /// Splits a part at each `?` that separates. An encoded `?` separates only behind a name that is no parameter of SCIM,
 /// because no one else reads such a value. A quotation that is never closed does not count.
 fn separated_pieces(part: &str) -> Vec<String> {
-    let marks = marks(part);
+    let marks = address_marks(part);
     let quotes = marks.iter().filter(|mark| mark.byte == b'"').count();
     let (mut pieces, mut piece, mut from, mut is_known) =
         (Vec::new(), String::new(), 0, is_parameter(leading_letters(part)));
@@ -89,7 +89,7 @@ fn begun_parameter(text: &str, is_encoded: bool) -> Option<(&str, &str)> {
 }
 
 /// A character with a meaning in an address.
-struct Mark {
+struct AddressMark {
     at: usize,
     end: usize,
     byte: u8,
@@ -98,7 +98,7 @@ struct Mark {
 
 /// Finds `&`, `/`, `?` and `"`, plain or percent-encoded. A quote behind a backslash is a part of the quotation, and an
 /// encoded `&` of its value.
-fn marks(text: &str) -> Vec<Mark> {
+fn address_marks(text: &str) -> Vec<AddressMark> {
     let (mut marks, mut at, mut escaped) = (Vec::new(), 0, false);
     while let Some(first) = text.as_bytes().get(at) {
         let code = text.get(at + 1..at + 3).filter(|_| *first == b'%').and_then(|hex| u8::from_str_radix(hex, 16).ok());
@@ -113,7 +113,7 @@ fn marks(text: &str) -> Vec<Mark> {
             _ => false,
         };
         if counts {
-            marks.push(Mark { at, end, byte, is_encoded });
+            marks.push(AddressMark { at, end, byte, is_encoded });
         }
         escaped = byte == b'\\' && !escaped;
         at = end;

@@ -2,11 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
-use crate::support::native::{BASE, Native};
+use crate::support::native::Native;
 use crate::support::{Request, Server, stored};
 use crate::work::{patch, removal, with_roles};
 use scim_edge::auth::{Dialect, Token, TokenKind};
-use scim_edge::console::preview::Preview;
 use scim_edge::directory::admin::{Admin, Scope, TokenSettings};
 use scim_edge::directory::call::{Actor, Ask, CallEnvelope};
 use scim_edge::directory::options::Options;
@@ -15,7 +14,7 @@ use scim_edge::directory::reply::Answer;
 use scim_edge::directory::residency::Residency;
 use scim_edge::directory::scim::Command;
 use scim_edge::error::Error;
-use scim_edge::id::{RequestId, Timestamp, TokenId};
+use scim_edge::id::{Timestamp, TokenId};
 use scim_edge::org::bucket::{Buckets, Rate};
 use scim_edge::org::{self, Context, Memory, Progress};
 use scim_edge::scim::filter::{Filter, Target};
@@ -118,13 +117,8 @@ fn errors_and_previews_are_charged_and_what_takes_access_away_is_never_refused()
     assert_eq!(server.send("PATCH", &path, patch(&vec![removal(220); 100])).status, 400);
     assert!(before - left(&server, TokenKind::Scim) > 0.9, "all of the budget was work");
     let body = json!({"method": "PATCH", "path": path, "body": patch(&vec![removal(220); 20])});
-    let preview =
-        scim_edge::console::preview::Preview::read(body.to_string().as_bytes(), crate::support::native::BASE).unwrap();
-    let id = scim_edge::id::RequestId::parse("r-1").unwrap();
     let refused: Error = loop {
-        let types = std::rc::Rc::clone(&server.types);
-        let (ingested, _) = preview.ingest(&id, crate::support::native::BASE, &types).unwrap();
-        match server.call(admin.clone(), Ask::Preview(ingested.command)).outcome {
+        match server.preview_as(&admin, &body) {
             Ok(_) => assert!(left(&server, TokenKind::Console) > -2.0),
             Err(error) => break error,
         }
@@ -132,9 +126,7 @@ fn errors_and_previews_are_charged_and_what_takes_access_away_is_never_refused()
     assert!(refused.retry_after.unwrap() > 0, "{refused:?}");
     for _ in 0..5 {
         // The others' share, with the other token.
-        let types = std::rc::Rc::clone(&server.types);
-        let (ingested, _) = preview.ingest(&id, crate::support::native::BASE, &types).unwrap();
-        let _ = server.call(reader.clone(), Ask::Preview(ingested.command));
+        let _ = server.preview_as(&reader, &body);
     }
     assert!(left(&server, TokenKind::Console) < 0.0);
     let off = Admin::Configure {
@@ -344,15 +336,11 @@ fn a_preview_is_charged_as_its_request() {
         let answered = server.scim(request);
         server.sql.connection.execute_batch("ROLLBACK TO before; RELEASE before").unwrap();
         assert!((200..300).contains(&answered.status), "{method} {path}: {}", answered.body);
-        let preview = json!({"method": method, "path": path, "body": body}).to_string();
-        let preview = Preview::read(preview.as_bytes(), BASE).unwrap();
-        let id = RequestId::parse("r-1").unwrap();
-        let types = std::rc::Rc::clone(&server.types);
-        let (ingested, _) = preview.ingest(&id, BASE, &types).unwrap();
         let left_over = server.memory.buckets.take();
         server.memory = Memory::new("");
         server.memory.buckets = left_over;
-        server.call(reader.clone(), Ask::Preview(ingested.command)).outcome.unwrap();
+        let preview = json!({"method": method, "path": path, "body": body});
+        server.preview_as(&reader, &preview).unwrap();
         let (real, shown) = (5.0 - left(&server, TokenKind::Scim), 5.0 - left(&server, TokenKind::Console));
         println!("{method} {path:.40}: {real} and {shown} s");
         assert!(shown >= 0.85 * real, "{method} {path}: {real} s, and its preview {shown} s");

@@ -7,6 +7,7 @@ use crate::support::random::Random;
 use scim_edge::auth::Dialect;
 use scim_edge::console;
 use scim_edge::error::Result;
+use scim_edge::exchange::preview;
 use scim_edge::id::RequestId;
 use scim_edge::ingest::{self, Ingested};
 use scim_edge::route::{self, Route};
@@ -414,8 +415,7 @@ fn what_the_console_reads_is_counted_too() {
     let preview = |n: usize| {
         let body = user(&format!(r#""x":{}"#, array(n, "0")));
         let body = format!(r#"{{"method":"POST","path":"/Users","body":{body}}}"#);
-        console::preview::Preview::read(body.as_bytes(), "https://edge.test/acme/scim/v2")
-            .map_err(|e| e.kind().status())
+        preview::read_request(body.as_bytes(), "https://edge.test/acme/scim/v2").map_err(|e| e.kind().status())
     };
     assert!(preview(399_994).is_ok());
     assert_eq!(preview(399_995).err(), Some(413));

@@ -155,7 +155,7 @@ fn organisations_have_pages() {
     sql.query(insert, &[Param::Text(&"\u{1}".repeat(200))]).unwrap();
     let page = |query: &[(&str, &str)]| {
         let query: Vec<(String, String)> = query.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-        let (after, limit) = scim_edge::console::organisations(&query).unwrap();
+        let (after, limit) = scim_edge::console::organisations_page(&query).unwrap();
         let entries = registry::execute(&sql, &messages::page_call(after, limit), Timestamp(0)).unwrap();
         serde_json::to_value(Organisations::page(entries, limit)).unwrap()
     };
@@ -173,6 +173,9 @@ fn organisations_have_pages() {
     }
     assert_eq!(found, (1..=5_001).map(|n| format!("{n:063}")).collect::<Vec<_>>());
     for (name, value) in [("after", "Not an id"), ("limit", "-1"), ("limit", "many")] {
-        assert!(scim_edge::console::organisations(&[(name.to_owned(), value.to_owned())]).is_err(), "{name}={value}");
+        assert!(
+            scim_edge::console::organisations_page(&[(name.to_owned(), value.to_owned())]).is_err(),
+            "{name}={value}"
+        );
     }
 }

@@ -3,6 +3,7 @@
 mod echoes;
 mod erase;
 mod evidence;
+mod exchange;
 mod follow;
 mod gate;
 mod guard;

@@ -218,7 +218,7 @@ fn bodies_have_the_fields_that_are_described() {
     let release = read(console::release);
     let mint = read(console::mint);
     let rotate = read(|body| console::rotate(TokenId::parse("t").unwrap(), body));
-    let preview = read(|body| console::preview::Preview::read(body, "/acme/scim/v2"));
+    let preview = read(|body| scim_edge::exchange::preview::read_request(body, "/acme/scim/v2"));
     let bodies: [(&str, Reader<'_>); 6] = [
         ("putOrg", &configure),
         ("patchOrg", &configure),

@@ -241,7 +241,7 @@ fn an_import_is_held_to_it_at_finish() {
         let finish = server.admin("POST", "/import/finish", &json!({}));
         assert_eq!(
             (finish.status, finish.text("code")),
-            if code.is_empty() { (200, "") } else { (400, code) },
+            if code.is_empty() { (202, "") } else { (400, code) },
             "{}",
             finish.body
         );
@@ -250,7 +250,7 @@ fn an_import_is_held_to_it_at_finish() {
         assert_eq!(server.console("/import")["state"], state, "{quota}");
         if !code.is_empty() {
             assert_eq!(server.admin("PUT", "", &json!({"quota": null})).status, 200);
-            assert_eq!(server.admin("POST", "/import/finish", &json!({})).status, 200, "{quota}");
+            assert_eq!(server.admin("POST", "/import/finish", &json!({})).status, 202, "{quota}");
         }
     }
     // A part is refused from 512 MiB beyond the quota on: until then what it brings may stand beside what it replaces.

@@ -10,7 +10,7 @@ use std::fs;
 
 #[test]
 fn every_scim_route_is_tried_with_every_credential() {
-    let source = fs::read_to_string("src/route.rs").unwrap();
+    let source = fs::read_to_string("src/route/scim.rs").unwrap();
     let variants = source.split_once("pub enum Scim {").unwrap().1.split_once("\n}").unwrap().0;
     let there: BTreeSet<&str> = variants
         .lines()

@@ -15,6 +15,8 @@ const READ: &[&str] = &[
     "src/edge.rs",
     "src/error",
     "src/error.rs",
+    "src/exchange",
+    "src/exchange.rs",
     "src/fold",
     "src/fold.rs",
     "src/id",

@@ -4,6 +4,7 @@
 
 pub mod directory;
 pub mod dump;
+pub mod exchanges;
 pub mod filters;
 pub mod follower;
 pub mod http;

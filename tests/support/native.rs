@@ -1,37 +1,47 @@
-//! The service without its platform: the same functions in the same order as the edge calls them.
+//! The service without its platform: an organisation's object, the registry and KV in memory, and the calls of the object.
+//! [`super::exchanges`] sends it requests.
 
 use super::sqlite::Sqlite;
-use super::{Request, Response, Server};
-use scim_edge::auth::{Dialect, Token, TokenKind};
-use scim_edge::console::preview::Preview;
+use scim_edge::auth::{Dialect, Token, TokenKind, TokenRecord};
 use scim_edge::directory::admin::{Admin, TokenSettings};
 use scim_edge::directory::call::{Actor, Ask, Call, CallEnvelope, Rendering, VERSION};
 use scim_edge::directory::options::Options;
-use scim_edge::directory::precondition::Precondition;
 use scim_edge::directory::query::Query;
+use scim_edge::directory::registry::RegistryCall;
 use scim_edge::directory::reply::{Answer, Reply};
 use scim_edge::directory::residency::Residency;
-use scim_edge::directory::scim::Command;
 use scim_edge::error::Code;
-use scim_edge::id::{OrgId, RequestId, Timestamp, TokenId};
-use scim_edge::ingest::{self, Ingested};
+use scim_edge::exchange::Exchange;
+use scim_edge::id::{OrgId, RequestId, Timestamp, TokenHash, TokenId};
 use scim_edge::org::alarm::{self, Failure};
 use scim_edge::org::{self, Context, Memory, Progress};
 use scim_edge::render;
-use scim_edge::route::{self, Console, Route, Scim};
-use scim_edge::scim::etag::Tags;
-use scim_edge::scim::projection::Projection;
-use scim_edge::scim::schema::{Kinds, Types};
-use scim_edge::{console, dialect, error};
+use scim_edge::scim::schema::Types;
+use scim_edge::{dialect, error, registry};
 use serde_json::Value;
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
+/// Scheme and host of the service.
+pub const ORIGIN: &str = "https://edge.test";
 /// The SCIM base URL.
 pub const BASE: &str = "https://edge.test/acme/scim/v2";
 
 pub struct Native {
     pub sql: Sqlite,
+    /// The storage of the registry, which knows this organisation.
+    pub registry: Sqlite,
+    /// The tokens' records in KV.
+    pub records: BTreeMap<TokenHash, TokenRecord>,
+    /// KV takes no record.
+    pub kv_fails: bool,
+    /// The body of the Console request that is being answered, and how much of it was read.
+    pub(super) body: (Vec<u8>, usize),
+    /// True once the object was asked by that request.
+    pub(super) judged: bool,
+    /// How many bytes of a body arrive at once.
+    pub chunk: usize,
     pub memory: Memory,
     pub org: OrgId,
     pub token: Token,
@@ -69,6 +79,12 @@ impl Native {
         let now = Timestamp(1_795_000_000_000);
         let mut native = Self {
             sql: Sqlite::new(),
+            registry: Sqlite::new(),
+            records: BTreeMap::new(),
+            kv_fails: false,
+            body: (Vec::new(), 0),
+            judged: false,
+            chunk: 64 * 1024,
             memory: Memory::default(),
             org,
             token,
@@ -94,6 +110,8 @@ impl Native {
             residency: Residency::default(),
         };
         native.call(Actor::Root, Ask::Admin(settings)).outcome.unwrap();
+        let (org, display_name, residency) = (native.org.clone(), None, Residency::default());
+        registry::execute(&native.registry, &RegistryCall::Put { org, display_name, residency }, now).unwrap();
         let settings = TokenSettings {
             name: "t".into(),
             kind: TokenKind::Scim,
@@ -120,7 +138,13 @@ impl Native {
 
     /// A call as it is, through both of its formats: what an edge reads that does not ask for the answer itself.
     pub fn send_call(&mut self, call: Call) -> Reply {
-        let mut reply = self.object(call);
+        let call = Call { v: call.lowest_version(), ..call };
+        let reply = self.object(serde_json::to_vec(&call).unwrap());
+        self.received(reply)
+    }
+
+    /// A reply as the edge reads it.
+    pub(super) fn received(&self, mut reply: Reply) -> Reply {
         if let Ok(answer) = &mut reply.outcome {
             org::gather(&self.sql, answer).unwrap();
         }
@@ -130,35 +154,33 @@ impl Native {
     /// A call, as the edge makes it.
     pub fn made(&self, actor: Actor, ask: Ask) -> Call {
         Call {
-            v: VERSION,
-            org: self.org.clone(),
-            request: RequestId::parse("r-1").unwrap(),
-            base: BASE.to_owned(),
-            actor,
             idp: dialect::caller_name(self.dialect, "", false, &[]),
-            address: self.address.clone(),
-            repairs: Vec::new(),
-            notes: Vec::new(),
-            idempotency_key: None,
             generation: self.types.generation,
-            precondition: Precondition::default(),
-            render: None,
-            home: Residency::default(),
-            method: String::new(),
-            path: String::new(),
-            ask,
+            ..self.exchange().call_of(self.org.clone(), Residency::default(), actor, ask)
         }
     }
 
+    /// A request, whatever it asks for.
+    pub fn exchange(&self) -> Exchange {
+        let (request, origin) = (RequestId::parse("r-1").unwrap(), ORIGIN.to_owned());
+        Exchange { request, origin, address: self.address.clone() }
+    }
+
+    /// Bytes that no other call gets.
+    pub(super) fn next_random<const N: usize>(&self) -> [u8; N] {
+        self.random.set(self.random.get() + 1);
+        let mut bytes = [0; N];
+        bytes[N - 6..].copy_from_slice(&self.random.get().to_be_bytes()[2..]);
+        bytes
+    }
+
     /// Returns the object's outcome, step by step.
-    fn object(&mut self, call: Call) -> Reply {
-        let call = Call { v: call.lowest_version(), ..call };
-        let sent = serde_json::to_string(&call).unwrap();
+    pub(super) fn object(&mut self, sent: Vec<u8>) -> Reply {
         if !self.measured {
-            let read: Call = serde_json::from_str(&sent).unwrap();
-            assert_eq!(serde_json::to_string(&read).unwrap(), sent, "a call is read as it was written");
+            let read: Call = serde_json::from_slice(&sent).unwrap();
+            assert!(serde_json::to_vec(&read).unwrap() == sent, "a call is read as it was written");
         }
-        let (bytes, call) = (sent.len(), CallEnvelope::read_envelope(sent.as_bytes()).unwrap());
+        let (bytes, call) = (sent.len(), CallEnvelope::read_envelope(&sent).unwrap());
         let (counter, org) = (Rc::clone(&self.random), self.org.clone());
         let random = || {
             counter.set(counter.get() + 1);
@@ -179,7 +201,7 @@ impl Native {
                     assert!(self.sql.steps.get() > steps || !is_let_in(&reply), "a call that reads no storage");
                     return reply;
                 }
-                Progress::Erase(_) => panic!("erasing needs the platform"),
+                Progress::Erase(hashes) => return Reply { v: VERSION, outcome: self.erase(&hashes) },
                 Progress::Scan(pending) => {
                     self.now = self.now.plus(self.step_takes);
                     self.others();
@@ -202,78 +224,16 @@ impl Native {
         }
     }
 
-    /// Returns the answer to a SCIM request.
-    pub fn answer(&mut self, request: Request) -> render::Response {
-        let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
-        let path = format!("/acme/scim/v2{path}");
-        let header = |wanted: &str| {
-            request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.as_str())
-        };
-        let id = RequestId::parse("r-1").unwrap();
-        let Route::Scim(_, route, query) = route::route(&request.method, &path, query, None) else {
-            panic!("{path} is not SCIM's");
-        };
-        let kinds = route.as_ref().map_or(Kinds::Users, Scim::kinds);
-        for _ in 0..2 {
-            let types = Rc::clone(&self.types);
-            let ingested = route.clone().and_then(|route| {
-                let body = request.body.as_deref().unwrap_or_default();
-                let dialect = self.dialect;
-                let content_type = header("Content-Type");
-                let content_encoding = header("Content-Encoding");
-                let user_agent = header("User-Agent").unwrap_or_default();
-                let (if_match, if_none_match) = (header("If-Match"), header("If-None-Match"));
-                let request = ingest::Request {
-                    id: &id,
-                    base: BASE,
-                    types: &types,
-                    query: &query,
-                    content_type,
-                    content_encoding,
-                    user_agent,
-                    if_match,
-                    if_none_match,
-                    body,
-                    dialect,
-                };
-                ingest::ingest(&route, &request)
-            });
-            let Ingested { command, precondition, projection, repairs, notes } =
-                ingested.unwrap_or_else(|error| Ingested {
-                    command: Command::Refused { error, method: request.method.clone(), resource: path.clone() },
-                    precondition: Precondition::default(),
-                    projection: Projection::default(),
-                    repairs: Vec::new(),
-                    notes: Vec::new(),
-                });
-            let actor = Actor::Token { hash: self.token.hash(), dialect: self.dialect };
-            let key = header("Idempotency-Key").map(str::to_owned);
-            self.calls += 1;
-            let rendering = Rendering { kinds, projection };
-            let call = Call {
-                precondition,
-                repairs,
-                notes,
-                idempotency_key: key,
-                render: Some(rendering.clone()),
-                method: request.method.clone(),
-                path: path.clone(),
-                ..self.made(actor, Ask::Scim(command))
-            };
-            match (self.object(call).outcome, &route) {
-                (Ok(answer), _) if !render::is_for_the_edge(&answer) => return self.rendered(answer, &rendering),
-                (Ok(Answer::Stale { generation, schemas }), _) => {
-                    self.types = Rc::new(Types::read_registered(generation, schemas.get()).unwrap());
-                }
-                (Ok(Answer::Allowed), Ok(route)) => {
-                    return render::answer_discovery(route, &query, BASE, &types)
-                        .unwrap_or_else(|error| render::scim_error(&error, &id));
-                }
-                (Ok(answer), _) => panic!("{answer:?} was not rendered"),
-                (Err(error), _) => return render::scim_error(&error, &id),
-            }
+    /// Takes one step of erasing, as the platform does: KV's records of these tokens, then their rows; without any token,
+    /// everything.
+    fn erase(&mut self, hashes: &[TokenHash]) -> error::Result<Answer> {
+        self.records.retain(|hash, _| !hashes.contains(hash));
+        if !hashes.is_empty() {
+            org::admin::erase::forget_tokens(&self.sql, hashes)?;
+            return Ok(Answer::Allowed);
         }
-        panic!("stale twice")
+        (self.sql, self.memory) = (Sqlite::new(), Memory::default());
+        Ok(Answer::Nothing)
     }
 
     /// The alarm goes off.
@@ -294,7 +254,7 @@ impl Native {
     }
 
     /// The bytes that the object sends, its pieces put together.
-    fn rendered(&mut self, answer: Answer, Rendering { kinds, projection }: &Rendering) -> render::Response {
+    pub(super) fn rendered(&mut self, answer: Answer, Rendering { kinds, projection }: &Rendering) -> render::Response {
         let shown = render::scim_answer(answer, *kinds, BASE, projection, &self.memory.types()).unwrap();
         let render::RenderedAnswer { status, headers, mut body } = shown;
         let mut whole = Vec::new();
@@ -310,77 +270,9 @@ impl Native {
         render::Response { status, headers, body: whole, content_type: render::SCIM_JSON }
     }
 
-    /// `POST /v1/orgs/acme/preview` with the root key.
-    pub fn preview(&mut self, body: &Value) -> Response {
-        let id = RequestId::parse("r-1").unwrap();
-        let preview = Preview::read(body.to_string().as_bytes(), BASE);
-        let answer = preview.and_then(|preview| self.previewed(&preview, &id));
-        let response = answer.unwrap_or_else(|error| render::console_problem(&error, &id));
-        let body = serde_json::from_slice(&response.body).unwrap();
-        Response { status: response.status, body, rows_written: 0 }
-    }
-
-    /// The answer to a preview, as the edge makes it.
-    pub fn previewed(&mut self, preview: &Preview, id: &RequestId) -> error::Result<render::Response> {
-        loop {
-            let types = Rc::clone(&self.types);
-            let (Ingested { command, precondition, repairs, notes, .. }, shown) = preview.ingest(id, BASE, &types)?;
-            let call = Call { precondition, repairs, notes, ..self.made(Actor::Root, Ask::Preview(command)) };
-            match self.send_call(call).outcome? {
-                Answer::Stale { generation, schemas } => {
-                    self.types = Rc::new(Types::read_registered(generation, schemas.get()).unwrap());
-                }
-                answer => return preview.answer(answer, shown, id, BASE, &types),
-            }
-        }
-    }
-
-    /// A Console request with the entity tag that the client has: the status, its tag, the body.
-    pub fn tagged(&mut self, path: &str, known: Option<&str>) -> (u16, String, Value) {
-        let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let Route::Console(route) = route::route("GET", &format!("/v1/orgs/acme{path}"), query, None) else {
-            panic!("{path} is not the Console's");
-        };
-        let if_none_match = known.map(|known| Tags::parse("If-None-Match", known).unwrap());
-        let precondition = Precondition { if_match: None, if_none_match };
-        let query = console::query(&route.unwrap(), &route::query(query));
-        let answer = query.and_then(|query| {
-            let call = Call { precondition, ..self.made(Actor::Root, Ask::Read(query.unwrap())) };
-            self.send_call(call).outcome
-        });
-        let id = RequestId::parse("r-1").unwrap();
-        let response =
-            answer.and_then(render::console_response).unwrap_or_else(|error| render::console_problem(&error, &id));
-        let etag = response.headers.iter().find(|(name, _)| *name == "ETag").map(|(_, tag)| tag.clone());
-        (response.status, etag.unwrap_or_default(), serde_json::from_slice(&response.body).unwrap_or_default())
-    }
-
     /// The generation of the registered schemas that the storage has.
     pub fn generation(&self) -> i64 {
         scim_edge::store::schemas::read_generation(&self.sql).unwrap()
-    }
-
-    /// A Console request, as its route and body make it.
-    pub fn admin(&mut self, method: &str, path: &str, body: &Value) -> Response {
-        let Route::Console(route) = route::route(method, &format!("/v1/orgs/acme{path}"), "", None) else {
-            panic!("{path} is not the Console's");
-        };
-        let ask = match route.unwrap() {
-            Console::PutSchema(_, urn) => console::schema(&urn, body.to_string().as_bytes()).map(Ask::Admin),
-            Console::PutOrg(_) => console::configure(body.to_string().as_bytes()).map(Ask::Admin),
-            Console::ReleaseGuard(_) => console::release(body.to_string().as_bytes()).map(Ask::Admin),
-            Console::BeginImport(_) => Ok(Ask::Admin(Admin::BeginImport)),
-            Console::FinishImport(_) => Ok(Ask::Admin(Admin::FinishImport)),
-            Console::EndImport(_) => Ok(Ask::Admin(Admin::EndImport)),
-            Console::DeleteSchema(_, urn) => Ok(Ask::Admin(Admin::DeleteSchema { urn })),
-            route => console::query(&route, &[]).map(|query| Ask::Read(query.unwrap())),
-        };
-        let before = self.sql.written();
-        let answer = ask.and_then(|ask| self.call(Actor::Root, ask).outcome).and_then(render::console_response);
-        let response =
-            answer.unwrap_or_else(|error| render::console_problem(&error, &RequestId::parse("r-1").unwrap()));
-        let body = serde_json::from_slice(&response.body).unwrap_or_default();
-        Response { status: response.status, body, rows_written: self.sql.written() - before }
     }
 
     pub fn query(&mut self, query: Query) -> error::Result<Value> {
@@ -398,35 +290,4 @@ impl Native {
 fn is_let_in(reply: &Reply) -> bool {
     let not_judged = |code: Code| code.is_fault() || matches!(code, Code::Unauthorized | Code::Deploying);
     reply.outcome.as_ref().err().is_none_or(|error| !not_judged(error.code))
-}
-
-impl Server for Native {
-    fn scim(&mut self, request: Request) -> Response {
-        self.now = self.now.plus(7);
-        let before = self.sql.written();
-        let response = self.answer(request);
-        let body = serde_json::from_slice(&response.body).unwrap_or_default();
-        Response { status: response.status, body, rows_written: self.sql.written() - before }
-    }
-
-    fn console(&mut self, path: &str) -> Value {
-        let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let Route::Console(route) = route::route("GET", &format!("/v1/orgs/acme{path}"), query, None) else {
-            panic!("{path} is not the Console's");
-        };
-        let query = console::query(&route.unwrap(), &route::query(query)).unwrap().unwrap();
-        self.query(query).unwrap()
-    }
-
-    fn import(&mut self, lines: &[String]) {
-        self.admin("PUT", "", &serde_json::json!({"scim": {"enabled": false}}));
-        let sent = Admin::ImportLines { part: 1, line: 1, lines: lines.join("\n"), last: true };
-        for admin in [Admin::BeginImport, sent, Admin::FinishImport] {
-            self.call(Actor::Root, Ask::Admin(admin)).outcome.unwrap();
-        }
-        while self.console("/import")["state"] != "done" {
-            self.alarm();
-        }
-        self.admin("PUT", "", &serde_json::json!({"scim": {"enabled": true}}));
-    }
 }

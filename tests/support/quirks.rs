@@ -4,9 +4,7 @@
 use super::native::{BASE, Native};
 use super::{Request, Response, Server};
 use scim_edge::auth::Dialect;
-use scim_edge::id::RequestId;
-use scim_edge::ingest::{self, Ingested};
-use scim_edge::route::{self, Route};
+use scim_edge::ingest::Ingested;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -100,25 +98,7 @@ pub fn directory(dialect: Dialect) -> (Native, BTreeMap<&'static str, String>) {
 
 /// Returns the edge's reading of a request.
 pub fn ingested(server: &Native, request: &Request) -> scim_edge::error::Result<Ingested> {
-    let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
-    let path = format!("/acme/scim/v2{path}");
-    let Route::Scim(_, route, query) = route::route(&request.method, &path, query, None) else { panic!("{path}") };
-    let id = RequestId::parse("r-1").unwrap();
-    let header = request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
-    let read = ingest::Request {
-        id: &id,
-        base: BASE,
-        types: &server.types,
-        query: &query,
-        content_type: header.map(|(_, value)| value.as_str()),
-        content_encoding: None,
-        user_agent: "",
-        if_match: None,
-        if_none_match: None,
-        body: request.body.as_deref().unwrap_or_default(),
-        dialect: server.dialect,
-    };
-    ingest::ingest(&route?, &read)
+    request.clone().into_scim(server).ingest(&server.exchange(), BASE, &server.types)
 }
 
 /// Runs the rows, each on a directory of its own. The failure names every row that does not hold.

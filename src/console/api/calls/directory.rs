@@ -4,7 +4,7 @@ use super::{
     AnswerContent, ApiAnswer, ApiCall, IF_NONE_MATCH, LIMIT, Needs, Parameter, RequestBody, SAME, TIME, USUAL, answers,
     number, text,
 };
-use crate::console::preview;
+use crate::console::bodies::PreviewBody;
 use crate::directory::console::{JournalOutcome, SnapshotLine};
 use crate::id::{MemberId, TokenId};
 use crate::render::NDJSON;
@@ -217,7 +217,7 @@ pub(super) const CALLS: &[ApiCall] = &[
         sentence: "Tells what a SCIM request would do; nothing of it is done.",
         parameters: &[],
         body: Some(RequestBody::json(
-            SchemaGenerator::subschema_for::<preview::PreviewBody>,
+            SchemaGenerator::subschema_for::<PreviewBody>,
             r#"{"method": "DELETE", "path": "/Users/019ac5f0-7b1e-7000-8000-3b9aca000001", "dialect": "okta"}"#,
         )),
         answers: &[(

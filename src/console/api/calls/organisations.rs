@@ -1,7 +1,7 @@
 //! Calls about organisations and their settings.
 
 use super::{ANY, ApiAnswer, ApiCall, DONE, Needs, Parameter, RequestBody, UNSTATED, USUAL, answers, number};
-use crate::console::{OrgBody, ReleaseBody};
+use crate::console::bodies::{OrgBody, ReleaseBody};
 use crate::id::OrgId;
 use crate::render::JSON;
 use schemars::{SchemaGenerator, json_schema};

@@ -1,7 +1,7 @@
 //! Calls about tokens.
 
 use super::{ApiAnswer, ApiCall, DONE, Needs, Parameter, RequestBody, USUAL, answers, boolean};
-use crate::console::TokenBody;
+use crate::console::bodies::TokenBody;
 use crate::directory::described::NewRotation;
 use crate::render::JSON;
 use schemars::SchemaGenerator;
