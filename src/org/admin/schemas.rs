@@ -71,7 +71,10 @@ pub(crate) fn put_schema(
         return Err(Error::new(Code::SchemaAmbiguous, detail));
     }
     if old.is_none() && count >= REGISTERED_MAX {
-        let detail = format!("The organisation has {count} schemas already; at most {REGISTERED_MAX} are allowed.");
+        let detail = format!(
+            "The organisation has {count} schemas already; at most {REGISTERED_MAX} are allowed. Delete one that is \
+             no longer used."
+        );
         return Err(Error::new(Code::TooManySchemas, detail));
     }
     // The stored values have the spelling of the registered schema.
@@ -127,5 +130,10 @@ fn find_schema(stored: Vec<(String, String)>, urn: &str) -> Option<(String, Stri
 
 fn schema_not_found(urn: &str) -> Error {
     let shown: String = urn.chars().take(200).collect();
-    Error::new(Code::SchemaNotFound, format!("No schema {shown} is registered in this organisation."))
+    Error::new(
+        Code::SchemaNotFound,
+        format!(
+            "No schema {shown} is registered in this organisation. List the schemas to see the URNs of those that are."
+        ),
+    )
 }

@@ -251,8 +251,11 @@ fn count_members(sql: &dyn Sql, job: &mut ImportJob) -> Result<bool> {
                     line_place(*key)
                 )
             });
-            let detail =
-                format!("counts.{name} is {said}, but the import contains {found}.{}", passed.unwrap_or_default());
+            let detail = format!(
+                "counts.{name} is {said}, but the import contains {found}.{} Take the snapshot again, or correct the \
+                 counts.",
+                passed.unwrap_or_default()
+            );
             return Err(error_at(key, Code::ImportCounts, detail));
         }
     }

@@ -122,7 +122,7 @@ fn read_user(mut fields: LineFields, types: &Types, now: Timestamp, told: &mut K
     // A stored user always has `active`.
     let said = attributes.entry("active").or_insert(Value::Bool(active.unwrap_or(true)));
     if active.is_some_and(|active| *said != Value::Bool(active)) {
-        return Err(invalid_line("active and attributes.active differ."));
+        return Err(invalid_line("active and attributes.active differ. Send one of them, or the same value in both."));
     }
     gate::check_imported(&types.user, &attributes)?;
     let content = document::user_content(&types.user, &attributes, true);
@@ -319,7 +319,7 @@ fn object_of(value: Option<Value>, name: &str) -> Result<LineFields> {
 fn refuse_unknown_fields(left: &LineFields) -> Result<()> {
     match left.keys().next() {
         None => Ok(()),
-        Some(name) => Err(invalid_line(format!("Unknown field {:?}.", cut_text(name)))),
+        Some(name) => Err(invalid_line(format!("Unknown field {:?}. Remove it.", cut_text(name)))),
     }
 }
 

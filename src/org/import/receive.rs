@@ -24,7 +24,10 @@ pub(super) fn begin_import(sql: &dyn Sql, org: &OrgId, scim_enabled: bool, now: 
     if matches!(before.phase.state(), ImportState::Checking | ImportState::Writing) {
         return Err(Error::new(
             Code::ImportState,
-            format!("An import is {} now. Wait for its end.", before.phase.state()),
+            format!(
+                "An import is {} now. Wait for its end, which GET /v1/orgs/{{org}}/import shows.",
+                before.phase.state()
+            ),
         ));
     }
     may_replace_directory(sql, scim_enabled, before.half)?;
@@ -44,7 +47,11 @@ pub(super) fn begin_import(sql: &dyn Sql, org: &OrgId, scim_enabled: bool, now: 
 pub(super) fn end_import(sql: &dyn Sql, now: Timestamp) -> Result<Answer> {
     let job = job_shown(sql)?;
     if job.phase.state() == ImportState::Writing {
-        return Err(Error::new(Code::ImportState, "The import is being written and can no longer be given up."));
+        return Err(Error::new(
+            Code::ImportState,
+            "The import is being written and can no longer be given up. GET /v1/orgs/{org}/import shows when it \
+             has ended.",
+        ));
     }
     if job.half {
         return Err(Error::new(
@@ -70,7 +77,11 @@ pub(super) fn receive_lines(
     if job.phase != Phase::Receiving {
         return Err(Error::new(
             Code::ImportState,
-            format!("This import is {} and takes no more parts.", job.phase.state()),
+            format!(
+                "This import is {} and takes no more parts. GET /v1/orgs/{{org}}/import shows its state; \
+                 POST begins another one.",
+                job.phase.state()
+            ),
         ));
     }
     let arrived = store::find_part(sql, part)?.map_or(0, |part| part.lines);
@@ -132,7 +143,10 @@ pub(super) fn finish_import(
         return set_going(sql, &again, now);
     }
     if job.phase != Phase::Receiving {
-        return Err(Error::new(Code::ImportState, format!("This import is {} already.", job.phase.state())));
+        return Err(Error::new(
+            Code::ImportState,
+            format!("This import is {} already. GET /v1/orgs/{{org}}/import shows its state.", job.phase.state()),
+        ));
     }
     may_replace_directory(sql, settings.scim_enabled, job.half)?;
     let parts = store::all_parts(sql)?;
@@ -167,8 +181,11 @@ pub(super) fn finish_import(
         ));
     };
     if end.lines != lines - 1 {
-        let detail =
-            format!("The last line says that {} lines come before it, but {} were sent.", end.lines, lines - 1);
+        let detail = format!(
+            "The last line says that {} lines come before it, but {} were sent. Send the parts of one whole snapshot.",
+            end.lines,
+            lines - 1
+        );
         return Err(Error::new(Code::ImportCounts, detail));
     }
     // The job compares its own counts with these, so the directory gets no more than was checked here.

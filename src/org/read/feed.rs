@@ -58,7 +58,11 @@ pub(crate) fn until(call: &Call, now: Timestamp) -> Timestamp {
 pub(crate) fn page(sql: &dyn Sql, types: &Types, after: Seq, limit: i64) -> Result<(Answer, bool)> {
     let head = changes::read_head(sql)?;
     if after > head.seq {
-        let detail = format!("after={after} is beyond the last change, {}.", head.seq);
+        let detail = format!(
+            "after={after} is beyond the last change, {}. If an older copy was restored, take a snapshot and go \
+             on after it.",
+            head.seq
+        );
         return Err(Error::new(Code::PositionAhead, detail));
     }
     if changes::oldest_seq(sql)?.is_some_and(|oldest| after + 1 < oldest) {
