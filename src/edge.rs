@@ -131,7 +131,10 @@ impl Edge<'_> {
             Route::Open(Ok(Open::Health)) => health_response(),
             Route::Open(Ok(Open::OpenApi)) => crate::console::openapi(),
             Route::Open(Err(error)) => self.problem(&error),
-            Route::Nowhere(error) => self.scim_error(&error),
+            Route::Nowhere(error) => {
+                self.note_miss(header_text(&request, "Authorization").as_deref(), &method, path).await;
+                self.scim_error(&error)
+            }
             Route::Console(route) => console::handle(self, route, request, query).await,
             Route::Scim(org, route, query) => match self.scim(&org, route, request, method, path, query).await {
                 Ok(response) => response,
@@ -180,6 +183,7 @@ impl Edge<'_> {
         // 2.
         let KnownToken { token, record, refusal } = self.known_token(authorization.as_deref(), TokenKind::Scim).await?;
         if record.org != *org {
+            self.tell_wrong_address(&token, record, &method, path).await;
             return Err(Error::unauthorized());
         }
         let home = Residency { jurisdiction: record.jurisdiction, location_hint: None };

@@ -11,6 +11,7 @@ mod address;
 pub mod admin;
 pub mod alarm;
 pub mod bucket;
+mod connection;
 mod context;
 mod cost;
 mod execute;

@@ -24,6 +24,7 @@ pub mod search;
 pub mod settings;
 pub mod snapshot;
 pub mod spelling;
+pub mod token_use;
 pub mod tokens;
 pub mod tombstones;
 pub mod users;

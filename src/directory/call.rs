@@ -10,6 +10,7 @@
 //! 4. A quota, which an object of version 3 would leave out unseen.
 //! 5. Operations on unregistered extensions; filters on the elements of plain lists.
 //! 6. Values that are refused unless they are stored as they were sent, which an object of version 5 would clear.
+//! 7. Requests at a wrong address, which an object of version 6 would journal as refused.
 
 use super::admin::Admin;
 use super::is_zero;
@@ -27,7 +28,7 @@ use serde_json::value::RawValue;
 
 /// The newest version of [`Call`] and of the reply. An object understands this one and all before it. A call says the lowest
 /// that understands it, [`Call::lowest_version`], so while a deploy rolls only what is new is 503 at an object of before.
-pub const VERSION: u8 = 6;
+pub const VERSION: u8 = 7;
 
 /// One call of an organisation's object. `A` is the request: an [`Ask`], or its text in an [`CallEnvelope`].
 #[derive(Debug, PartialEq, Serialize, Deserialize)]

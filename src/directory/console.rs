@@ -2,6 +2,7 @@
 //! so their comments are written for the readers of that API.
 
 mod change;
+mod connection;
 mod import;
 mod journal;
 mod organisation;
@@ -15,9 +16,10 @@ pub use change::{
     ChangeKind, ChangedType, Changes, FeedChange, GroupVersion, Membership, ResourceKind, SnapshotCounts, SnapshotLine,
     Tombstone,
 };
+pub use connection::{Connection, ConnectionState, ConnectionWarning, LastRefusal, LastRequest, NearMiss};
 pub use import::{ImportPart, ImportState, ImportStatus};
 pub use journal::{Day, EntryToken, JournalEntry, JournalOutcome, JournalPage, NestedIn};
-pub use organisation::{Configured, Counts, Enabled, Health, HealthStatus, Organisation, Organisations, SyncOptions};
+pub use organisation::{Configured, Counts, Enabled, GuardStatus, Organisation, Organisations, SyncOptions};
 pub use preview::{PreviewAnswer, PreviewedResponse};
 pub use problem::{Always, Problem, Running};
 pub use resource::{GroupAnswer, GroupMember, GroupMembers, Groups, UserAnswer, UserGroup, Users};

@@ -1,7 +1,7 @@
 //! The commands of identity providers: one for each request of RFC 7644.
 
 use super::bulk::{Bulk, CommandText};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::{GroupId, MemberId, UserId};
 use crate::scim::echo::Echo;
 use crate::scim::filter::Filter;
@@ -101,8 +101,14 @@ impl Command {
             | Command::GetUser { .. }
             | Command::DeleteUser { .. }
             | Command::GetGroup { .. }
-            | Command::DeleteGroup { .. }
-            | Command::Refused { .. } => 1,
+            | Command::DeleteGroup { .. } => 1,
+            Command::Refused { error, .. } => {
+                if error.code == Code::WrongAddress {
+                    7
+                } else {
+                    1
+                }
+            }
             Command::CreateUser { user: resource }
             | Command::ReplaceUser { user: resource, .. }
             | Command::CreateGroup { group: resource, .. }

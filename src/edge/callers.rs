@@ -3,7 +3,8 @@
 use super::limits::{self, Limit};
 use super::{Edge, header_text, now, tokens};
 use crate::auth::{self, Refusal, Token, TokenKind, TokenRecord};
-use crate::directory::call::Actor;
+use crate::directory::call::{Actor, Call};
+use crate::directory::residency::Residency;
 use crate::error::{Error, Kind, Result};
 use crate::exchange::console::ConsoleCaller;
 use crate::exchange::scim::ScimCaller;
@@ -33,22 +34,31 @@ impl Edge<'_> {
     /// # Errors
     /// 401, 429, or internal.
     pub(super) async fn known_token(&self, authorization: Option<&str>, kind: TokenKind) -> Result<KnownToken> {
-        let client = self.client_key();
         let Some(credentials) = auth::bearer_credentials(authorization) else {
             return Err(self.count_failure(Error::unauthorized(), true).await);
         };
         let Some(token) = Token::parse(credentials) else {
             return Err(self.count_failure(auth::malformed_token(credentials), true).await);
         };
+        match self.recorded_token(token, kind).await? {
+            Some(known) => Ok(known),
+            None => Err(self.count_failure(Error::unauthorized(), false).await),
+        }
+    }
+
+    /// Returns a token with its record in KV, within the limits for known tokens; `None` for an unknown one, or one of
+    /// the other kind.
+    ///
+    /// # Errors
+    /// 429, or internal.
+    async fn recorded_token(&self, token: Token, kind: TokenKind) -> Result<Option<KnownToken>> {
+        if token.kind() != kind {
+            return Ok(None);
+        }
         let hash = token.hash();
-        let found = if token.kind() == kind {
-            tokens::look_up(self.env, &hash, &client, self.fault.as_deref() == Some("kv")).await?
-        } else {
-            None
-        };
-        let Some(record) = found.filter(|record| record.kind == kind) else {
-            return Err(self.count_failure(Error::unauthorized(), false).await);
-        };
+        let client = self.client_key();
+        let found = tokens::look_up(self.env, &hash, &client, self.fault.as_deref() == Some("kv")).await?;
+        let Some(record) = found.filter(|record| record.kind == kind) else { return Ok(None) };
         let refusal = record.refusal_at(now(), self.exchange.address.as_deref());
         let ended = match refusal {
             Some(Refusal::Ended) => hash.hex(),
@@ -59,7 +69,24 @@ impl Edge<'_> {
             Some(_) => limits::count(self.env, Limit::Ended, &ended).await?,
             None => limits::count(self.env, Limit::Tokens, &hash.hex()).await?,
         }
-        Ok(KnownToken { token, record, refusal })
+        Ok(Some(KnownToken { token, record, refusal }))
+    }
+
+    /// Tells the organisation of a token that it was sent to an address of no organisation. A token over its limit, or
+    /// one that KV does not know, is told to no object.
+    pub(super) async fn note_miss(&self, authorization: Option<&str>, method: &str, path: &str) {
+        let Some(token) = auth::bearer_credentials(authorization).and_then(Token::parse) else { return };
+        if let Ok(Some(KnownToken { token, record, .. })) = self.recorded_token(token, TokenKind::Scim).await {
+            self.tell_wrong_address(&token, record, method, path).await;
+        }
+    }
+
+    /// Lets the object of a token's organisation note that the token was sent to an address that is not the
+    /// organisation's. The answer to the client does not depend on it.
+    pub(super) async fn tell_wrong_address(&self, token: &Token, record: TokenRecord, method: &str, path: &str) {
+        let home = Residency { jurisdiction: record.jurisdiction, location_hint: None };
+        let caller = ScimCaller { org: record.org, hash: token.hash(), dialect: record.dialect, home };
+        self.tell_object(exchange::scim::call_of_wrong_address(&self.exchange, &caller, method, path)).await;
     }
 
     /// Counts a failure against the client's address, and returns its refusal. Malformed credentials are not counted
@@ -87,7 +114,11 @@ impl Edge<'_> {
     /// Lets the object count and note a token that KV refuses. The object gets nothing of the request's body, and the
     /// answer is 401 in any case.
     pub(super) async fn count_ended(&self, caller: &ScimCaller, method: &str, path: &str) {
-        let mut call = exchange::scim::call_of_ended(&self.exchange, caller, method, path);
+        self.tell_object(exchange::scim::call_of_ended(&self.exchange, caller, method, path)).await;
+    }
+
+    /// Makes a call whose outcome nothing depends on.
+    async fn tell_object(&self, mut call: Call) {
         match (&mut &*self).ask_for_answer(&mut call).await {
             Err(error) if error.kind() == Kind::Internal => self.log_fault(&error),
             _ => {}

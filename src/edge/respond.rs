@@ -62,6 +62,7 @@ pub(super) fn write(
     let Rendering { kinds, projection } = &wanted.rendering;
     let RenderedAnswer { status, headers: shown, mut body } =
         render::scim_answer(answer, *kinds, &wanted.base, projection, types)?;
+    memory.borrow_mut().answered_with(status);
     let mut pieces: Vec<String> = Vec::new();
     let parts = Array::new();
     while body.entries_read() <= AT_ONCE {

@@ -248,6 +248,8 @@ codes! {
         AddressOutside = "address-outside",
         /// The token's record in KV is not the one that was made for it. Stands in the journal only.
         TokenRecordChanged = "token-record-changed",
+        /// The token was sent to an address that is not its organisation's. Stands in `connection.nearMiss` only.
+        WrongAddress = "wrong-address",
     }
     Forbidden {
         /// SCIM is switched off for the organisation.
@@ -481,24 +483,54 @@ impl std::fmt::Display for Code {
     }
 }
 
-/// A problem that comes if the admin does nothing. The journal has it; no request is refused for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Warning {
-    /// The token that the identity provider uses ends soon.
-    TokenEnding,
-    /// A job was set aside after its steps did not end.
-    JobSetAside,
+/// Makes [`Warning`] from one list, as [`codes`] makes [`Code`].
+macro_rules! warnings {
+    ($($(#[$doc:meta])* $warning:ident = $text:literal,)*) => {
+        /// A problem that comes, or stays, if the admin does nothing. No request is refused for it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Warning {
+            $($(#[$doc])* $warning,)*
+        }
+
+        impl Warning {
+            /// Every warning, in the order in which they are shown.
+            pub const ALL: &'static [Warning] = &[$(Warning::$warning,)*];
+
+            /// Returns the code as it is shown and stored.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Warning::$warning => $text,)*
+                }
+            }
+        }
+    };
 }
 
-impl Warning {
-    /// Every warning.
-    pub const ALL: &'static [Warning] = &[Warning::TokenEnding, Warning::JobSetAside];
-
-    /// Returns the code as it is shown and stored.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Warning::TokenEnding => "token-ending",
-            Warning::JobSetAside => "job-set-aside",
-        }
-    }
+warnings! {
+    /// No token is alive that the identity provider could use.
+    NoLiveToken = "no-live-token",
+    /// A token that has ended is still sent.
+    EndedTokenUsed = "ended-token-used",
+    /// The last request was refused with 401 or 403, with a token that is alive.
+    LastRequestRefused = "last-request-refused",
+    /// The deprovisioning guard refuses pushes.
+    GuardBlocks = "guard-blocks",
+    /// Many pushes are refused.
+    PushesRefused = "pushes-refused",
+    /// The identity provider pushes while SCIM is off.
+    PushesWhileOff = "pushes-while-off",
+    /// A token that the identity provider uses ends soon.
+    TokenEnding = "token-ending",
+    /// The identity provider still uses a token that was rotated.
+    RotatedTokenUsed = "rotated-token-used",
+    /// The identity provider has sent nothing for much longer than it used to.
+    Silence = "silence",
+    /// A quota is used up, or nearly.
+    QuotaNearlyUsed = "quota-nearly-used",
+    /// The history of changes is full.
+    HistoryFull = "history-full",
+    /// Groups were refused because they have groups as members.
+    GroupsToFlatten = "groups-to-flatten",
+    /// A job was set aside after its steps did not end.
+    JobSetAside = "job-set-aside",
 }

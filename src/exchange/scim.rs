@@ -8,7 +8,7 @@ use crate::directory::precondition::Precondition;
 use crate::directory::reply::Answer;
 use crate::directory::residency::Residency;
 use crate::directory::scim::Command;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::{OrgId, TokenHash};
 use crate::ingest::{self, Ingested};
 use crate::render::{self, Response};
@@ -189,6 +189,14 @@ pub enum ScimResponse<F> {
     Final(F),
     /// Written here.
     Written(Response),
+}
+
+/// Makes the call which tells a token's own organisation that the token was sent to an address of another one, or of
+/// none.
+pub fn call_of_wrong_address(exchange: &Exchange, caller: &ScimCaller, method: &str, path: &str) -> Call {
+    let error = Error::new(Code::WrongAddress, "");
+    let refused = Command::Refused { error, method: String::new(), resource: String::new() };
+    call_by(exchange, caller, refused, method, path)
 }
 
 /// Returns the call that lets the object count and note a token which KV's record refuses. It holds nothing of the

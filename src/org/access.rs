@@ -13,6 +13,8 @@ use crate::store::{Sql, tokens};
 pub(crate) struct Caller {
     /// The token's public id; `None` for the root key.
     pub(crate) token: Option<String>,
+    /// True if the token was rotated.
+    pub(crate) is_rotated: bool,
     /// The Console token that changes something; `None` for the root key, and where nothing is administered.
     pub(crate) console: Option<tokens::StoredToken>,
     /// The settings of the organisation.
@@ -59,7 +61,8 @@ pub(crate) fn check_request(known: KnownCaller, ask: &Ask) -> Result<Caller> {
     }
     // Only an admin call needs the row later, to bound what it may mint and end.
     let console = token.as_ref().filter(|_| matches!(ask, Ask::Admin(_))).cloned();
-    Ok(Caller { token: token.map(|token| token.id.to_string()), console, settings })
+    let is_rotated = token.as_ref().is_some_and(|token| token.replaced_by.is_some());
+    Ok(Caller { token: token.map(|token| token.id.to_string()), is_rotated, console, settings })
 }
 
 /// Returns true for the token of an identity provider.

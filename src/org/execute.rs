@@ -7,8 +7,9 @@ use crate::directory::query::Query;
 use crate::directory::reply::{Answer, Reply};
 use crate::directory::scim::Command;
 use crate::error::{Error, Result};
-use crate::id::{OrgId, Timestamp, TokenHash};
+use crate::id::{Timestamp, TokenHash};
 use crate::org::admin::{self, erase, schemas, tokens};
+use crate::org::connection::note;
 use crate::org::context::{Context, ScimRequest};
 use crate::org::memory::Memory;
 use crate::org::provision::{preview, run};
@@ -17,8 +18,7 @@ use crate::org::read::search::scan::Scan;
 use crate::org::read::{feed, organisation, search, snapshot, state};
 use crate::org::{access, address, cost, import, journal, start};
 use crate::scim::json;
-use crate::scim::schema::Types;
-use crate::store::{Sql, schema};
+use crate::store::{Sql, schema, tokens as token_store};
 use std::rc::Rc;
 
 /// The progress of a call.
@@ -64,6 +64,9 @@ fn begin_call(sql: &dyn Sql, memory: &mut Memory, envelope: CallEnvelope<'_>, co
     // Only the edge can call an object, so the holder of the root key needs no row here.
     let known = match &envelope.actor {
         Actor::Root => None,
+        Actor::Token { hash, .. } if note::is_wrong_address(envelope.ask) => {
+            return answer_with(note_wrong_address(sql, memory, &envelope, hash, context));
+        }
         Actor::Token { .. } => match admit_caller(sql, memory, &envelope, false, context) {
             Ok(known) => Some(known),
             Err(error) => return answer_with(Err(note_token_refusal(sql, memory, &envelope, context, error))),
@@ -130,16 +133,17 @@ fn run_call(
         return answer_with(schemas::stale_answer(sql, &memory.types));
     }
     // The alarm saves it later: the last use of a token is not worth a write in each request.
-    if let Some(token) = &caller.token {
-        memory.unsaved.note_token_use(token, context.now);
-    }
+    note::let_in(memory, &call, &caller, context.now);
     // Between two directories no answer would be right, so reads are refused as well as changes.
-    if let Some(writing) = memory.importing.filter(|_| call.ask.needs_directory()) {
-        return answer_with(Err(import::state::directory_busy(writing, &call.org)));
-    }
     // A request that comes too soon is not written down: there may be very many.
-    if let Err(error) = memory.admit(&call, &caller, context.now) {
-        return answer_with(Err(error));
+    let refusal = match memory.importing.filter(|_| call.ask.needs_directory()) {
+        Some(writing) => Err(import::state::directory_busy(writing, &call.org)),
+        None => memory.admit(&call, &caller, context.now),
+    };
+    if let Err(error) = refusal {
+        let outcome = Err(error);
+        note::answered(memory, &call, &caller, &outcome, context.now);
+        return answer_with(outcome);
     }
     // Step 7. The bytes of the call count even if it is refused: reading them was work.
     let budget = Budget::new();
@@ -156,7 +160,7 @@ fn run_call(
         Ask::Read(query) => {
             match state::begin(sql, &memory.types, query, call.precondition.if_none_match.as_ref(), &call.base, &budget)
             {
-                None => read_query(sql, &memory.types, &call.org, query, context.now),
+                None => read_query(sql, memory, &call, query, context.now),
                 Some(Ok(Searched::At(answer))) => Ok(answer),
                 Some(Ok(Searched::Scan(scan))) => {
                     return take_step(sql, memory, Pending { scan, call, caller, budget }, context.now);
@@ -187,7 +191,7 @@ fn run_call(
             admin @ (Admin::BeginImport | Admin::ImportLines { .. } | Admin::FinishImport | Admin::EndImport),
         ) => import::run_import_call(sql, memory, admin, &call, &caller, context.now)
             .map_err(|error| address::error_with_org(error, &call.org)),
-        Ask::Admin(admin) => admin::run_admin_call(sql, &call.org, admin, &caller, context.now),
+        Ask::Admin(admin) => admin::run_admin_call(sql, memory, &call, admin, &caller, context.now),
         // This check is first: a caller that may not send requests needs no other error.
         Ask::Scim(_) if !caller.settings.scim_enabled => Err(access::switched_off(&call.org)),
         // The edge refused it while it read the request. It comes here to be journalled and charged.
@@ -219,12 +223,12 @@ fn run_call(
 }
 
 /// Answers a query that needs no search and no wait.
-fn read_query(sql: &dyn Sql, types: &Types, org: &OrgId, query: &Query, now: Timestamp) -> Result<Answer> {
+fn read_query(sql: &dyn Sql, memory: &mut Memory, call: &Call, query: &Query, now: Timestamp) -> Result<Answer> {
     match query {
-        Query::Organisation => organisation::organisation(sql, org, now),
-        Query::Tokens => tokens::list_tokens(sql, now),
-        Query::Snapshot { position } => snapshot::piece(sql, types, position.as_deref(), snapshot::WORK),
-        Query::Import => import::state::import_status(sql, org),
+        Query::Organisation => organisation::organisation(sql, memory, call, now),
+        Query::Tokens => tokens::list_tokens(sql, memory, now),
+        Query::Snapshot { position } => snapshot::piece(sql, &memory.types, position.as_deref(), snapshot::WORK),
+        Query::Import => import::state::import_status(sql, &call.org),
         Query::Schemas => schemas::list_schemas(sql),
         Query::Schema { urn } => schemas::get_schema(sql, urn),
         Query::Users(_) | Query::User { .. } | Query::Groups(_) | Query::Group { .. } | Query::Members { .. } => {
@@ -280,14 +284,41 @@ fn admit_caller<A>(
     registers: bool,
     context: &Context<'_>,
 ) -> Result<access::KnownCaller> {
+    start_object(sql, memory, call, registers, context)?;
+    access::check_caller(sql, call, context.now)
+}
+
+/// Checks that the call means this organisation, which is registered, and starts the object.
+fn start_object<A>(
+    sql: &dyn Sql,
+    memory: &mut Memory,
+    call: &Call<A>,
+    registers: bool,
+    context: &Context<'_>,
+) -> Result<()> {
     check_version(call)?;
     // Step 2: a call that reached another organisation's object gets the sentence of an unknown token, and no row.
     let named = context.org.is_none_or(|name| *name == call.org);
     if !named || !(memory.migrated || registers || schema::exists(sql)?) {
         return Err(Error::unauthorized());
     }
-    start::load_memory(sql, memory, context.now)?;
-    access::check_caller(sql, call, context.now)
+    start::load_memory(sql, memory, context.now)
+}
+
+/// Notes that a token of this organisation, alive or not, was sent to an address that is not the organisation's. The
+/// client has another answer, which does not depend on this one.
+fn note_wrong_address(
+    sql: &dyn Sql,
+    memory: &mut Memory,
+    call: &CallEnvelope<'_>,
+    hash: &TokenHash,
+    context: &Context<'_>,
+) -> Result<Answer> {
+    start_object(sql, memory, call, false, context)?;
+    if let Some(token) = token_store::by_hash(sql, hash)?.filter(access::is_for_scim) {
+        note::missed(memory, call, token.id.as_str(), context.now);
+    }
+    Ok(Answer::Nothing)
 }
 
 /// Writes down that a token of this organisation was refused, and returns why.
@@ -314,6 +345,7 @@ fn note_refusal(
     caller: &access::Caller,
     now: Timestamp,
 ) -> Result<Answer> {
+    note::answered(memory, call, caller, &outcome, now);
     // Step 8. A fault is not journalled: the client sends the request again, and its outcome is written then.
     if let (Err(error), Ask::Scim(command)) = (&outcome, &call.ask)
         && !error.code.is_fault()

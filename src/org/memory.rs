@@ -7,6 +7,7 @@ use crate::directory::reply::Answer;
 use crate::error::Result;
 use crate::id::{Ids, Timestamp};
 use crate::org::access::Caller;
+use crate::org::connection::facts::Facts;
 use crate::org::import::state::Writing;
 use crate::org::journal::evidence::Evidence;
 use crate::org::journal::unsaved::Unsaved;
@@ -32,6 +33,8 @@ pub struct Memory {
     pub(crate) importing: Option<Writing>,
     /// The losses that the guard counts.
     pub(crate) guard: Option<Lately>,
+    /// The facts about the connection to the identity provider; `None` before the first call.
+    pub(crate) connection: Option<Facts>,
     /// Counters on their way to the storage.
     pub unsaved: Unsaved,
     /// The number of stored refusals, the progress of pruning them, and the place of a reader among them.
@@ -64,8 +67,8 @@ impl Memory {
 
     /// Forgets what was read from the storage, so that it is read anew; counters that only memory has stay.
     pub(crate) fn forget_stored(&mut self) {
-        let Self { unsaved, buckets, added, streams, administered, .. } = std::mem::take(self);
-        *self = Self { unsaved, buckets, added, streams, administered, ..Self::default() };
+        let Self { connection, unsaved, buckets, added, streams, administered, .. } = std::mem::take(self);
+        *self = Self { connection, unsaved, buckets, added, streams, administered, ..Self::default() };
     }
 
     /// Admits a call, or refuses it because its callers have used up their time, or because enough streams are running.
@@ -112,6 +115,13 @@ impl Memory {
         let charged = self.charged.take()?;
         self.charge_piece(&charged, read, now);
         Some(charged)
+    }
+
+    /// Notes the status of the answer that is written to the last SCIM request: 304 is decided there.
+    pub fn answered_with(&mut self, status: u16) {
+        if let Some(last) = self.connection.as_mut().and_then(|facts| facts.last.as_mut()) {
+            last.status = status;
+        }
     }
 
     /// Charges one more piece of an answer with the groups and members that were read for it.

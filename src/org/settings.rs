@@ -18,6 +18,9 @@ pub(crate) struct Settings {
     pub(crate) saml_configured: bool,
     /// True if it takes part in SCIM; off until it is turned on.
     pub(crate) scim_enabled: bool,
+    /// The time at which that was switched; 0 if it was not since this is noted.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) scim_switched: Timestamp,
     /// The parts of a push that it accepts, and the guard.
     #[serde(skip_serializing_if = "Options::is_empty")]
     pub(crate) options: Options,
@@ -26,6 +29,10 @@ pub(crate) struct Settings {
     pub(crate) residency: Residency,
     /// The end of the guard's release.
     pub(crate) guard_released_until: Timestamp,
+}
+
+fn is_zero(time: &Timestamp) -> bool {
+    time.0 == 0
 }
 
 impl Settings {

@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::id::Timestamp;
 use crate::org::admin::schemas;
+use crate::org::connection::facts::Facts;
 use crate::org::import::state::read_writing;
 use crate::org::jobs;
 use crate::org::memory::Memory;
@@ -22,6 +23,10 @@ pub(crate) fn load_memory(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) ->
         // From here on memory repeats the storage; every change of one changes the other in the same call.
         memory.types = Rc::new(schemas::read_types(sql)?);
         memory.importing = read_writing(sql)?;
+        // After a fault those in memory stay: they may not be stored yet.
+        if memory.connection.is_none() {
+            memory.connection = Some(Facts::stored(sql)?);
+        }
         // Jobs that this version added get their first time here, also in organisations that are years old.
         jobs::begin_periodic(sql, now)?;
         memory.migrated = true;

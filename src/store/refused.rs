@@ -6,8 +6,10 @@
 //! counts the requests beyond that bound.
 
 mod read;
+mod seen;
 
 pub use read::{RefusalPosition, RefusalRow, forget_old, has_old, load_entries, old_entries, positions_after};
+pub use seen::{Seen, jobs_set_aside, nested_groups, with_ended_tokens};
 
 use super::columns::{assigned, parameters};
 use super::{Param, Row, Sql, first_row, read_rows};

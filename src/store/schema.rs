@@ -231,6 +231,15 @@ const MIGRATIONS: &[&[&str]] = &[
        EXISTS (SELECT 1 FROM groups)"],
     // How what the change stored is spelled; NULL if a build from before this wrote it.
     &["ALTER TABLE changes ADD COLUMN spelled INTEGER"],
+    &[
+        // The use of a token: NULL before its first request since this.
+        "ALTER TABLE tokens ADD COLUMN first_used INTEGER",
+        "ALTER TABLE tokens ADD COLUMN last_address TEXT",
+        "ALTER TABLE tokens ADD COLUMN last_idp TEXT",
+        "ALTER TABLE tokens ADD COLUMN last_request INTEGER",
+        "ALTER TABLE tokens ADD COLUMN last_status INTEGER",
+        "ALTER TABLE tokens ADD COLUMN since_rotation INTEGER NOT NULL DEFAULT 0",
+    ],
 ];
 
 /// Returns true once the object was registered: before that nothing is ever written, not even these tables.

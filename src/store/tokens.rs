@@ -1,6 +1,7 @@
 //! The tokens of an organisation. Only this table decides whether one is alive.
 
 use super::columns::parameters;
+use super::token_use::{self, TokenUse};
 use super::{Param, Row, Sql, first_row, read_rows};
 use crate::auth::{Dialect, TokenKind};
 use crate::directory::admin::{Scope, TokenSettings};
@@ -23,8 +24,8 @@ pub struct StoredToken {
     pub created: Timestamp,
     /// The time of revocation.
     pub revoked: Option<Timestamp>,
-    /// The time of its last use, within a minute.
-    pub last_used: Option<Timestamp>,
+    /// Its use, as far as it is saved. Only [`all_tokens`] reads it: no request needs it to be let in.
+    pub usage: TokenUse,
     /// The token that it was rotated to.
     pub replaced_by: Option<String>,
     /// The token that minted it, or [`ROOT`]; `None` if that was not noted yet.
@@ -49,9 +50,9 @@ macro_rules! minted {
 }
 
 const MINTED: &str = minted!();
-const COLUMNS: &str = concat!(minted!(), ", revoked, last_used, replaced_by");
+const COLUMNS: &str = concat!(minted!(), ", revoked, replaced_by");
 
-fn read_token(mut row: Row) -> Result<StoredToken> {
+fn read_token(row: &mut Row) -> Result<StoredToken> {
     let broken = || Error::internal("a stored token is invalid");
     let hash = TokenHash::parse(&row.text()?).ok_or_else(broken)?;
     let id = TokenId::parse(&row.text()?).ok_or_else(broken)?;
@@ -62,10 +63,11 @@ fn read_token(mut row: Row) -> Result<StoredToken> {
     let expires_at = row.optional_integer()?.map(Timestamp);
     let address_ranges = row.optional_text()?.map(|text| json::read_own(&text)).transpose()?.unwrap_or_default();
     let minted_by = row.optional_text()?;
-    let (revoked, last_used) = (row.optional_integer()?.map(Timestamp), row.optional_integer()?.map(Timestamp));
+    let revoked = row.optional_integer()?.map(Timestamp);
     let settings = TokenSettings { name, kind, dialect, scope, expires_at, address_ranges };
     let replaced_by = row.optional_text()?;
-    Ok(StoredToken { hash, id, settings, created, revoked, last_used, replaced_by, minted_by })
+    let usage = TokenUse::default();
+    Ok(StoredToken { hash, id, settings, created, revoked, usage, replaced_by, minted_by })
 }
 
 /// Reads an enumeration's name, as serde spells it.
@@ -81,19 +83,23 @@ fn spell_word(value: impl Serialize) -> Result<String> {
 /// Returns the token with that hash.
 pub fn by_hash(sql: &dyn Sql, hash: &TokenHash) -> Result<Option<StoredToken>> {
     let text = format!("SELECT {COLUMNS} FROM tokens WHERE hash = ?");
-    first_row(sql, &text, &[hash.hex().as_str().into()])?.map(read_token).transpose()
+    first_row(sql, &text, &[hash.hex().as_str().into()])?.map(|mut row| read_token(&mut row)).transpose()
 }
 
 /// Returns the token with that public id.
 pub fn by_id(sql: &dyn Sql, id: &TokenId) -> Result<Option<StoredToken>> {
     first_row(sql, &format!("SELECT {COLUMNS} FROM tokens WHERE id = ?"), &[id.as_str().into()])?
-        .map(read_token)
+        .map(|mut row| read_token(&mut row))
         .transpose()
 }
 
-/// Returns all tokens, the oldest first.
+/// Returns all tokens with their use, the oldest first.
 pub fn all_tokens(sql: &dyn Sql) -> Result<Vec<StoredToken>> {
-    read_rows(sql.query(&format!("SELECT {COLUMNS} FROM tokens ORDER BY created, id"), &[])?, read_token)
+    let text = format!("SELECT {COLUMNS}, {} FROM tokens ORDER BY created, id", token_use::COLUMNS);
+    read_rows(sql.query(&text, &[])?, |mut row| {
+        let token = read_token(&mut row)?;
+        Ok(StoredToken { usage: token_use::read_use(&mut row)?, ..token })
+    })
 }
 
 /// Counts the tokens.
@@ -162,7 +168,7 @@ pub fn descendants(sql: &dyn Sql, id: &TokenId) -> Result<Vec<StoredToken>> {
          SELECT {COLUMNS} FROM tokens WHERE id IN (SELECT child FROM minted) AND id <> ?1 AND revoked IS NULL \
          ORDER BY created, id"
     );
-    read_rows(sql.query(&text, &[id.as_str().into()])?, read_token)
+    read_rows(sql.query(&text, &[id.as_str().into()])?, |mut row| read_token(&mut row))
 }
 
 /// Ends all tokens now; those that have ended stay as they are. No record is due: KV's are about to be deleted.
@@ -185,7 +191,7 @@ pub fn records_due(
     );
     read_rows(sql.query(&text, &[now.0.into(), furthest.0.into(), count.into()])?, |mut row| {
         let due = Timestamp(row.integer()?);
-        read_token(row).map(|token| (token, due))
+        read_token(&mut row).map(|token| (token, due))
     })
 }
 
@@ -213,9 +219,4 @@ pub fn token_hashes(sql: &dyn Sql, count: i64) -> Result<Vec<TokenHash>> {
 /// Forgets a token.
 pub fn delete_token(sql: &dyn Sql, hash: &TokenHash) -> Result<()> {
     sql.query("DELETE FROM tokens WHERE hash = ?", &[hash.hex().as_str().into()]).map(|_| ())
-}
-
-/// Notes that a token was used.
-pub fn note_used(sql: &dyn Sql, id: &str, at: Timestamp) -> Result<()> {
-    sql.query("UPDATE tokens SET last_used = ? WHERE id = ?", &[at.0.into(), id.into()]).map(|_| ())
 }

@@ -36,7 +36,7 @@ fn world() -> World {
     let group = format!("/Groups/{}", group.text("id"));
     // To JSON 3600.0 is the integer that 3600 is.
     let set = server.admin("PUT", "", &json!({"guard": {"limit": 3, "windowSeconds": 3600.0}}));
-    assert_eq!(set.body["guard"], json!({"limit": 3, "windowSeconds": 3600}), "{}", set.body);
+    assert_eq!(set.body["guard"], json!({"limit": 3, "windowSeconds": 3600, "used": 0, "blocked": 0}), "{}", set.body);
     World { server, users, group }
 }
 

@@ -386,10 +386,10 @@ fn a_step_is_bounded() {
 }
 
 #[test]
-fn health_tells_of_a_full_history() {
+fn the_organisation_tells_of_a_full_history() {
     let (mut server, _) = organisation();
-    assert_eq!(server.console("")["health"]["warnings"], json!([]));
+    assert_eq!(server.console("")["warnings"], json!([]));
     Limit::Kept.reach(&mut server);
-    let warned = server.console("")["health"].to_string();
+    let warned = server.console("")["warnings"].to_string();
     assert!(warned.contains("2.25 GB") && warned.contains("(GET /v1/orgs/acme/journal names"), "{warned}");
 }

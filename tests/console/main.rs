@@ -1,5 +1,6 @@
 //! The Console's API: tokens, state, changes, snapshots, imports, settings, the journal.
 
+mod connection;
 mod echoes;
 mod erase;
 mod evidence;

@@ -268,7 +268,7 @@ fn an_import_is_held_to_it_at_finish() {
 }
 
 #[test]
-fn health_warns_from_four_fifths_on() {
+fn a_quota_is_warned_of_from_four_fifths_on() {
     let mut server = Native::new(Dialect::Auto);
     for n in 0..8 {
         server.send("POST", "/Users", json!({"userName": format!("u{n}"), "active": n > 3}));
@@ -285,14 +285,15 @@ fn health_warns_from_four_fifths_on() {
         (json!(null), vec![]),
     ] {
         let shown = server.admin("PUT", "", &json!({ "quota": quota })).body;
-        let warnings = shown["health"]["warnings"].as_array().unwrap();
+        let warnings = shown["warnings"].as_array().unwrap();
         assert_eq!(
-            (warnings.len(), &shown["health"]["status"]),
-            (says.len(), &json!(if says.is_empty() { "ok" } else { "warning" })),
+            (warnings.len(), &shown["connection"]["state"]),
+            (says.len(), &json!(if says.is_empty() { "connected" } else { "warning" })),
             "{shown}"
         );
         for (warning, says) in warnings.iter().zip(says) {
-            assert!(warning.as_str().unwrap().starts_with(says), "{warning}");
+            assert!(warning["detail"].as_str().unwrap().starts_with(says), "{warning}");
+            assert_eq!(warning["code"], "quota-nearly-used", "{warning}");
         }
     }
 }

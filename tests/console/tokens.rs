@@ -349,62 +349,74 @@ fn addresses() {
     assert!(why.as_str().unwrap().starts_with("This token was revoked"), "{why}");
 }
 
-fn health(server: &mut Native) -> Value {
-    server.query(Query::Organisation).unwrap()["health"].clone()
+/// The codes of the warnings.
+fn codes(server: &mut Native) -> Vec<String> {
+    let warnings = server.query(Query::Organisation).unwrap()["warnings"].clone();
+    warnings.as_array().unwrap().iter().map(|one| one["code"].as_str().unwrap().to_owned()).collect()
 }
 
 #[test]
-fn health_tells_of_the_last_token_to_end() {
+fn the_organisation_tells_of_the_token_in_use_that_ends() {
     let minute = DAY / 1440;
-    // Lifetimes of the tokens in days, what time has passed, whether SCIM is enabled; the days left and what is said.
-    type Row<'a> = (&'a [Option<i64>], i64, bool, Value, Option<&'a str>);
-    let table: [Row<'_>; 12] = [
-        (&[None], 0, true, json!(null), None),
-        (&[Some(20)], 0, true, json!(20), None),
-        (&[Some(20)], 6 * DAY - minute, true, json!(14), None),
-        (&[Some(20)], 6 * DAY, true, json!(14), Some("token 1 (n-1) ends in 14 days, at ")),
-        (&[Some(20)], 6 * DAY, false, json!(14), Some("token 1 (n-1) ends in 14 days, at ")),
-        (&[Some(20)], 19 * DAY + 1, true, json!(0), Some("ends in less than a day, at ")),
-        (&[Some(20), Some(21)], 8 * DAY, true, json!(13), Some("token 2 (n-2) ends in 13 days, at ")),
-        (&[Some(20), None], 8 * DAY, true, json!(null), None),
-        (&[Some(20), Some(40)], 8 * DAY, true, json!(32), None),
-        (&[Some(20), Some(21)], 30 * DAY, true, json!(null), Some("no token of kind scim is alive")),
-        (&[Some(20), Some(21)], 30 * DAY, false, json!(null), None),
-        (&[], 0, true, json!(null), Some("no token of kind scim is alive")),
+    // Lifetimes of the tokens in days, how many of them the provider has sent, the time since; days left, what is said.
+    type Row<'a> = (&'a [Option<i64>], usize, i64, Value, Option<&'a str>);
+    let table: [Row<'_>; 11] = [
+        (&[None], 1, 0, json!(null), None),
+        (&[Some(20)], 1, 0, json!(20), None),
+        (&[Some(20)], 1, 6 * DAY - minute, json!(14), None),
+        (&[Some(20)], 1, 6 * DAY, json!(14), Some("the token token 1 (n-1), which ends in 14 days, at ")),
+        (&[Some(20)], 1, 19 * DAY + 1, json!(0), Some("ends in less than a day, at ")),
+        (&[Some(20), None], 1, 8 * DAY, json!(12), Some("the token token 1 (n-1), which ends in 12 days, at ")),
+        (&[Some(20), Some(40)], 2, 8 * DAY, json!(12), Some("the token token 1 (n-1), which ends in 12 days, at ")),
+        // Before the first request the one that lives longest.
+        (&[Some(20), Some(21)], 0, 8 * DAY, json!(13), None),
+        (&[Some(20), None], 0, 8 * DAY, json!(null), None),
+        (&[Some(20), Some(21)], 1, 30 * DAY, json!(null), Some("no token that the identity provider uses is alive")),
+        (&[], 0, 0, json!(null), Some("no token of kind scim is alive")),
     ];
-    for (lifetimes, passed, enabled, days, says) in table {
+    for (lifetimes, sent, passed, days, says) in table {
         let mut server = without_tokens();
         // Those of the Console do not count.
         mint(&mut server, 9, None, json!({"kind": "console", "scope": "read"})).unwrap();
         for (number, lifetime) in (1..).zip(lifetimes) {
             mint(&mut server, number, *lifetime, json!({})).unwrap();
+            if usize::from(number) <= sent {
+                let now = server.now;
+                assert_eq!(status(&mut server, number), 200);
+                server.now = now;
+            }
         }
-        let enabling = console::configure(json!({"scim": {"enabled": enabled}}).to_string().as_bytes()).unwrap();
-        admin(&mut server, Actor::Root, enabling).unwrap();
         server.now = server.now.plus(passed);
-        let found = health(&mut server);
-        let at = format!("{lifetimes:?} after {passed}: {found}");
+        let found = server.query(Query::Organisation).unwrap();
+        let at = format!("{lifetimes:?} after {passed}: {}", found["warnings"]);
         assert_eq!(found["tokenDaysLeft"], days, "{at}");
-        assert_eq!(found["status"], if says.is_some() { "warning" } else { "ok" }, "{at}");
-        let warnings = found["warnings"].as_array().unwrap();
-        assert_eq!(warnings.len(), usize::from(says.is_some()), "{at}");
-        assert!(says.is_none_or(|says| warnings[0].as_str().unwrap().contains(says)), "{at}");
+        let details: Vec<&str> =
+            found["warnings"].as_array().unwrap().iter().map(|one| one["detail"].as_str().unwrap()).collect();
+        let silent = details.iter().any(|detail| detail.contains("has sent nothing"));
+        assert_eq!(details.len() - usize::from(silent), usize::from(says.is_some()), "{at}");
+        assert!(says.is_none_or(|says| details.iter().any(|detail| detail.contains(says))), "{at}");
     }
 }
 
 #[test]
-fn when_a_provider_last_called() {
-    let mut server = Native::new(Dialect::Auto);
-    let at = |server: &mut Native| server.query(Query::Organisation).unwrap()["lastPushAt"].clone();
-    assert_eq!(at(&mut server), json!(null));
+fn what_a_token_was_used_for_is_told_at_once() {
+    let mut server = Native::new(Dialect::Okta);
+    let shown = |server: &mut Native| server.query(Query::Tokens).unwrap()["tokens"][0].clone();
+    let facts = |one: &Value| json!([one["lastUsedAt"], one["lastAddress"], one["idp"], one["usedSinceRotation"]]);
+    assert_eq!(facts(&shown(&mut server)), json!([null, null, null, null]));
     server.get("/Users");
     let last = server.now;
+    let expected = json!([last.rfc3339(), "203.0.113.7", "Okta", null]);
+    assert_eq!(facts(&shown(&mut server)), expected);
     server.now = server.now.plus(60_000);
     mint(&mut server, 1, None, json!({"kind": "console", "scope": "read"})).unwrap();
     server.call(actor(TokenKind::Console, 1), Ask::Read(Query::Organisation)).outcome.unwrap();
     server.alarm();
-    assert_eq!(at(&mut server), last.rfc3339());
-    assert_eq!(server.query(Query::Tokens).unwrap()["tokens"][0]["lastUsedAt"], last.rfc3339());
+    assert_eq!(facts(&shown(&mut server)), expected, "once it is saved");
+    let own = server.query(Query::Tokens).unwrap()["tokens"][1].clone();
+    assert_eq!((&own["lastUsedAt"], &own["lastAddress"]), (&json!(server.now.rfc3339()), &json!("203.0.113.7")));
+    let connection = server.query(Query::Organisation).unwrap()["connection"].clone();
+    assert_eq!(connection["lastRequest"]["at"], last.rfc3339(), "a Console token's request does not count");
 }
 
 /// Lets the alarm's hours go by without a request.
@@ -424,6 +436,10 @@ fn the_journal_warns_once_a_day() {
     let mut server = without_tokens();
     mint(&mut server, 1, Some(20), json!({})).unwrap();
     mint(&mut server, 5, Some(18), json!({})).unwrap();
+    let begin = server.now;
+    assert_eq!(status(&mut server, 1), 200);
+    server.now = begin;
+    server.alarm();
     let warnings = |server: &mut Native| server.console("/journal?outcome=warning")["entries"].clone();
     // The attempt and the next due time are a row each.
     assert_eq!(hours(&mut server, 6 * 24 - 1).iter().max(), Some(&2));
@@ -431,11 +447,11 @@ fn the_journal_warns_once_a_day() {
     assert_eq!(hours(&mut server, 1), [3]);
     let first = server.now;
     let found = warnings(&mut server);
-    assert_eq!(found.as_array().unwrap().len(), 1, "one that ends earlier is not warned of: {found}");
+    assert_eq!(found.as_array().unwrap().len(), 1, "one that is not in use is not warned of: {found}");
     let entry = &found[0];
     let told = json!({"outcome": "warning", "firstAt": first.rfc3339(), "lastAt": first.rfc3339(), "count": 1,
         "requestId": null, "token": {"id": "n-1", "name": "token 1"}, "idp": null, "method": null, "resource": null,
-        "status": null, "code": "token-ending", "scimType": null, "detail": health(&mut server)["warnings"][0], "repairs": [], "notes": [],
+        "status": null, "code": "token-ending", "scimType": null, "detail": server.query(Query::Organisation).unwrap()["warnings"][0]["detail"], "repairs": [], "notes": [],
         "names": [], "nestedIn": null, "seq": null});
     assert_eq!(*entry, told);
     assert!(entry["detail"].as_str().unwrap().contains("POST /v1/orgs/acme/tokens/n-1/rotate"), "{entry}");
@@ -451,9 +467,11 @@ fn the_journal_warns_once_a_day() {
     assert!(again["detail"].as_str().unwrap().contains("in 11 days"), "{again}");
     // A request never writes one.
     assert_eq!(status(&mut server, 1), 200);
-    // With a successor nothing ends any more; what was said stays in the journal.
+    // Once its successor is sent nothing ends any more; what was said stays in the journal.
     rotate(&mut server, Actor::Root, 1, &json!({})).unwrap();
-    assert_eq!(health(&mut server)["status"], "ok");
+    assert_eq!(codes(&mut server), ["token-ending"]);
+    assert_eq!((status(&mut server, 2), codes(&mut server)), (200, Vec::new()));
+    server.alarm();
     hours(&mut server, 48);
     assert_eq!(warnings(&mut server)[0]["count"], 4);
 }

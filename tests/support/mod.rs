@@ -72,3 +72,9 @@ pub trait Server {
         self.scim(Request::json(method, path, &body))
     }
 }
+
+/// An organisation without the facts about its last requests.
+pub fn without_connection(mut organisation: Value) -> Value {
+    organisation["connection"] = Value::Null;
+    organisation
+}

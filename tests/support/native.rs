@@ -257,6 +257,7 @@ impl Native {
     pub(super) fn rendered(&mut self, answer: Answer, Rendering { kinds, projection }: &Rendering) -> render::Response {
         let shown = render::scim_answer(answer, *kinds, BASE, projection, &self.memory.types()).unwrap();
         let render::RenderedAnswer { status, headers, mut body } = shown;
+        self.memory.answered_with(status);
         let mut whole = Vec::new();
         while let Some(piece) = body.next_piece(&self.sql).unwrap() {
             assert!(piece.len() <= 1024 * 1024, "{}", piece.len());

@@ -180,20 +180,3 @@ test("address ranges are held by KV's record and by the object, and the journal 
   const listed = (await org.console("/tokens")).body.tokens.map((one) => one.addressRanges);
   assert.deepEqual(listed, [[], ["203.0.113.0/24", "2001:db8::/32"]]);
 });
-
-test("an organisation's health tells when pushing will end", async () => {
-  const org = await organisation(server, "health");
-  const health = async () => (await org.console("")).body.health;
-  assert.deepEqual(await health(), { status: "ok", warnings: [], tokenDaysLeft: null });
-  const soon = await mint(org, { name: "soon", expiresAt: new Date(Date.now() + 3.5 * DAY * 1000).toISOString() });
-  assert.equal((await health()).status, "ok");
-  await org.console(`/tokens/${org.tokenId}`, "DELETE");
-  const warned = await health();
-  assert.deepEqual([warned.status, warned.tokenDaysLeft], ["warning", 3]);
-  assert.match(warned.warnings[0], new RegExp(`soon \\(${soon.id}\\) ends in 3 days`));
-  await org.console(`/tokens/${soon.id}`, "DELETE");
-  assert.match((await health()).warnings[0], /no token of kind scim is alive/);
-  // Saved by the alarm, some seconds after the first request.
-  await org.scim("GET", "/Users");
-  assert.equal((await org.console("")).body.lastPushAt, null);
-});

@@ -1,7 +1,6 @@
 //! Organisations: their settings and how they are.
 
-use super::Time;
-use crate::directory::options::Guard;
+use super::{Connection, ConnectionWarning, Time};
 use crate::directory::quota::Quota;
 use crate::directory::registry::RegistryEntry;
 use crate::id::{OrgId, Seq};
@@ -44,7 +43,7 @@ pub struct Organisation<'a> {
     /// The parts of a push that are accepted.
     pub sync: SyncOptions,
     /// The limit on deprovisioning; null while the guard is off.
-    pub guard: Option<Guard>,
+    pub guard: Option<GuardStatus>,
     /// Until when the guard lets everything through.
     pub guard_released_until: Option<Time>,
     /// The most that the organisation may hold.
@@ -65,10 +64,30 @@ pub struct Organisation<'a> {
     pub last_change_at: Option<Time>,
     /// The position of the oldest change that is still kept.
     pub oldest_seq: Option<Seq>,
-    /// When a provider last sent a request.
-    pub last_push_at: Option<Time>,
-    /// How the connection to the provider is.
-    pub health: Health,
+    /// The base URL for the identity provider, without a slash at its end.
+    pub scim_base_url: &'a str,
+    /// The connection to the identity provider.
+    pub connection: Connection<'a>,
+    /// The problems, each with the way out.
+    pub warnings: Vec<ConnectionWarning>,
+    /// Whole days until the next token that the provider uses ends; before its first request, until the last live token
+    /// ends. null if none of them has an end, or none is alive.
+    pub token_days_left: Option<i64>,
+}
+
+/// The limit on deprovisioning, and how much of it is used.
+#[derive(Debug, Serialize)]
+#[cfg_attr(native, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct GuardStatus {
+    /// Users deactivated, deleted or renamed and members removed, each counted once.
+    pub limit: i64,
+    /// The window in seconds.
+    pub window_seconds: i64,
+    /// How many there were in the window.
+    pub used: i64,
+    /// The pushes that the guard refused in the last 24 hours.
+    pub blocked: i64,
 }
 
 /// Single sign-on.
@@ -115,28 +134,4 @@ pub struct Counts {
     pub groups: i64,
     /// Memberships of users in groups.
     pub memberships: i64,
-}
-
-/// How the connection to the provider is.
-#[derive(Debug, Serialize)]
-#[cfg_attr(native, derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct Health {
-    /// `warning` if there are warnings.
-    pub status: HealthStatus,
-    /// Problems, each as a sentence with the way out.
-    pub warnings: Vec<String>,
-    /// Whole days until the last token for a provider ends; null if one has no end, or none is there.
-    pub token_days_left: Option<i64>,
-}
-
-/// Whether there is anything to warn of.
-#[derive(Debug, Serialize)]
-#[cfg_attr(native, derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase")]
-pub enum HealthStatus {
-    /// Nothing.
-    Ok,
-    /// Something.
-    Warning,
 }

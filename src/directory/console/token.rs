@@ -45,8 +45,14 @@ pub struct TokenAnswer<'a> {
     /// `root`, or the token that minted it; null from before this was noted.
     #[cfg_attr(native, schemars(with = "Option<TokenId>"))]
     pub minted_by: Option<&'a str>,
-    /// When it was last used, within a minute.
+    /// When it was last let in.
     pub last_used_at: Option<Time>,
+    /// The address from which it was last let in.
+    pub last_address: Option<&'a str>,
+    /// The provider that used it last, as far as a request told it.
+    pub idp: Option<&'a str>,
+    /// True if it was let in after it was rotated; null if it was not rotated.
+    pub used_since_rotation: Option<bool>,
     /// It opens something now.
     pub alive: bool,
     /// Whole days until it ends; null without an end, 0 after it.

@@ -1,19 +1,17 @@
-//! Tokens as the Console sees and changes them, and how long the tokens of providers will last.
+//! Tokens as the Console sees and changes them.
 
 use super::rights;
 use crate::auth::{Dialect, TokenKind};
 use crate::directory::admin::{Rotation, TokenSettings};
-use crate::directory::console::{self, ChildToken, EndedToken, Health, HealthStatus, Time, Tokens};
+use crate::directory::console::{self, ChildToken, EndedToken, Time, Tokens};
 use crate::directory::reply::Answer;
 use crate::error::{Code, Error, Result};
-use crate::id::{OrgId, Timestamp, TokenHash, TokenId};
-use crate::org::address::{PLACE, sentence_with_org};
+use crate::id::{Timestamp, TokenHash, TokenId};
+use crate::org::connection::usage;
+use crate::org::memory::Memory;
 use crate::scim::json;
 use crate::store::tokens::{self, ROOT, StoredToken};
 use crate::store::{Sql, journal::DAY};
-
-/// The time before the end of the last token at which the warning begins, in milliseconds.
-const WARNED: i64 = 14 * DAY;
 
 /// The most tokens of an organisation, ended ones included: 1,000 of the largest are listed in 4 MB.
 const TOKENS_MAX: i64 = 1_000;
@@ -25,9 +23,9 @@ const FORGOTTEN_AFTER: i64 = 31 * DAY;
 ///
 /// # Errors
 /// Internal only.
-pub(crate) fn list_tokens(sql: &dyn Sql, now: Timestamp) -> Result<Answer> {
-    let tokens = tokens::all_tokens(sql)?;
-    Answer::console_answer(&Tokens { tokens: tokens.iter().map(|token| show_token(token, now)).collect() })
+pub(crate) fn list_tokens(sql: &dyn Sql, memory: &Memory, now: Timestamp) -> Result<Answer> {
+    let tokens = usage::tokens(sql, memory)?;
+    Answer::console_answer(&Tokens { tokens: tokens.iter().map(|token| show_token(token, &tokens, now)).collect() })
 }
 
 /// Makes room for one more token.
@@ -77,7 +75,7 @@ pub(crate) fn mint_token(
     check_settings(settings, now)?;
     make_room(sql, now)?;
     tokens::insert_token(sql, id, hash, settings, by.map_or(ROOT, |by| by.id.as_str()), now)?;
-    Answer::console_answer(&show_token(&stored_token(sql, id)?, now))
+    Answer::console_answer(&show_token(&stored_token(sql, id)?, &[], now))
 }
 
 /// The most remaining tokens that are listed.
@@ -204,8 +202,8 @@ fn check_settings(token: &TokenSettings, now: Timestamp) -> Result<()> {
     }
 }
 
-/// Returns a token as the Console sees it: never its secret.
-pub(crate) fn show_token(token: &StoredToken, now: Timestamp) -> console::TokenAnswer<'_> {
+/// Returns a token as the Console sees it: never its secret. `all` are the tokens of the organisation.
+fn show_token<'a>(token: &'a StoredToken, all: &[StoredToken], now: Timestamp) -> console::TokenAnswer<'a> {
     let settings = &token.settings;
     console::TokenAnswer {
         id: &token.id,
@@ -219,7 +217,10 @@ pub(crate) fn show_token(token: &StoredToken, now: Timestamp) -> console::TokenA
         revoked_at: token.revoked.map(Time),
         replaced_by: token.replaced_by.as_deref(),
         minted_by: token.minted_by.as_deref(),
-        last_used_at: token.last_used.map(Time),
+        last_used_at: token.usage.last_used.map(Time),
+        last_address: token.usage.address.as_deref(),
+        idp: token.usage.idp.as_deref(),
+        used_since_rotation: token.replaced_by.as_ref().map(|_| usage::used_since_rotation(token, all).is_some()),
         alive: token.is_alive(now),
         days_left: days_left(token, now),
     }
@@ -231,57 +232,4 @@ fn days_left(token: &StoredToken, now: Timestamp) -> Option<i64> {
         _ if !token.is_alive(now) => Some(0),
         end => end.map(|end| (end.0 - now.0) / DAY),
     }
-}
-
-/// Returns the longest-living of the providers' tokens, if any is alive.
-fn longest_living(tokens: &[StoredToken], now: Timestamp) -> Option<&StoredToken> {
-    let pushes = |token: &&StoredToken| token.settings.kind == TokenKind::Scim && token.is_alive(now);
-    tokens.iter().filter(pushes).max_by_key(|token| token.settings.expires_at.map_or(i64::MAX, |end| end.0))
-}
-
-/// Returns the token with which pushing will end, and what to do, from 14 days before.
-pub(crate) fn ending_token(sql: &dyn Sql, now: Timestamp) -> Result<Option<(TokenId, String)>> {
-    let tokens = tokens::all_tokens(sql)?;
-    Ok(longest_living(&tokens, now).and_then(|token| Some((token.id.clone(), ending_warning(token, now)?))))
-}
-
-fn ending_warning(token: &StoredToken, now: Timestamp) -> Option<String> {
-    let end = token.settings.expires_at.filter(|end| *end <= now.plus(WARNED))?;
-    let days = (end.0 - now.0) / DAY;
-    let when = if days == 0 { "in less than a day".to_owned() } else { format!("in {days} days") };
-    Some(format!(
-        "The identity provider's token {} ({}) ends {when}, at {}, and no other lives longer. Rotate it (POST \
-         {PLACE}/tokens/{}/rotate) and paste the new one into the identity provider; until its grace ends both work.",
-        token.settings.name,
-        token.id,
-        end.rfc3339(),
-        token.id
-    ))
-}
-
-/// Returns the state of the connection to the provider, with all warnings, and when it last sent a request.
-pub(crate) fn connection_health(
-    sql: &dyn Sql,
-    org: &OrgId,
-    enabled: bool,
-    other: Vec<String>,
-    now: Timestamp,
-) -> Result<(Health, Option<Timestamp>)> {
-    let tokens = tokens::all_tokens(sql)?;
-    let longest = longest_living(&tokens, now);
-    let warning = match longest {
-        Some(token) => ending_warning(token, now).map(|sentence| sentence_with_org(&sentence, org)),
-        // Without SCIM an organisation needs no token.
-        None => enabled.then(|| {
-            format!(
-                "SCIM is enabled for organisation {org} and no token of kind scim is alive: nothing can be pushed. \
-                 Mint one (POST /v1/orgs/{org}/tokens) and paste it into the identity provider."
-            )
-        }),
-    };
-    let used = tokens.iter().filter(|token| token.settings.kind == TokenKind::Scim).filter_map(|token| token.last_used);
-    let warnings: Vec<String> = warning.into_iter().chain(other).collect();
-    let status = if warnings.is_empty() { HealthStatus::Ok } else { HealthStatus::Warning };
-    let health = Health { status, warnings, token_days_left: longest.and_then(|token| days_left(token, now)) };
-    Ok((health, used.max()))
 }

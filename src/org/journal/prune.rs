@@ -37,7 +37,7 @@ const ROWS_AT_ONCE: i64 = 50;
 pub(crate) fn step(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) -> Result<Option<Timestamp>> {
     transact(sql, || {
         journal::prune_traffic(sql, now)?;
-        warning::warn_of_token(sql, now)?;
+        warning::warn_of_tokens(sql, memory, now)?;
         // All three take their step each time, so none waits until another has finished.
         let more = changes::prune_changes(sql, now, PRUNE_STEP)?
             | tombstones::prune_tombstones(sql, tombstones::KEPT, TOMBSTONES_STEP)?

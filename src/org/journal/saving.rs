@@ -4,7 +4,7 @@ use super::unsaved::Unsaved;
 use crate::error::Result;
 use crate::id::Timestamp;
 use crate::org::memory::Memory;
-use crate::store::{Sql, journal as store, refused as rows, tokens, transact};
+use crate::store::{Sql, journal as store, refused as rows, token_use, transact};
 
 /// The most counts of repeats that are saved at once; the others follow after five seconds.
 const SAVED_AT_ONCE: usize = 2000;
@@ -27,8 +27,11 @@ pub(crate) fn save_counters(sql: &dyn Sql, memory: &mut Memory, now: Timestamp) 
         for (key, (repeats, at)) in memory.unsaved.repeats.iter().take(SAVED_AT_ONCE) {
             rows::count_repeats(sql, key, *repeats, *at)?;
         }
-        for (token, at) in &memory.unsaved.used {
-            tokens::note_used(sql, token, *at)?;
+        for (token, usage) in &memory.unsaved.used {
+            token_use::save(sql, token, usage)?;
+        }
+        if let Some(facts) = memory.connection.as_ref().filter(|_| memory.unsaved.facts_changed) {
+            facts.save(sql)?;
         }
         memory.unsaved.traffic.iter().try_for_each(|counted| store::add_traffic(sql, counted))
     })?;

@@ -8,7 +8,7 @@ use crate::id::OrgId;
 pub(crate) const BULK: &str = "BULK";
 
 /// Returns an address without the organisation's base URL in front of it.
-pub(super) fn below_base(path: &str, org: &OrgId) -> String {
+pub(crate) fn below_base(path: &str, org: &OrgId) -> String {
     let mut segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
     let base: [&[&str]; 3] = [&[org.as_str(), "scim", "v2"], &["scim", org.as_str()], &["scim", "v2"]];
     if let Some(base) = base.iter().find(|base| segments.starts_with(base)) {

@@ -5,6 +5,7 @@ use super::traffic::{self, Outcome};
 use crate::id::Timestamp;
 use crate::store::journal as store;
 use crate::store::refused::Key;
+use crate::store::token_use::TokenUse;
 use std::collections::BTreeMap;
 
 /// The time after the first counter until they are saved, in milliseconds.
@@ -15,16 +16,18 @@ const NEXT_SAVE: i64 = 60_000;
 /// Counters that are not stored yet.
 #[derive(Debug, Default)]
 pub struct Unsaved {
-    pub(super) repeats: BTreeMap<Key, (i64, Timestamp)>,
-    pub(super) used: BTreeMap<String, Timestamp>,
+    pub(crate) repeats: BTreeMap<Key, (i64, Timestamp)>,
+    pub(crate) used: BTreeMap<String, TokenUse>,
     pub(super) traffic: Vec<store::Traffic>,
+    /// True if the facts about the connection have changed.
+    pub(crate) facts_changed: bool,
     pub(super) saved_at: Option<Timestamp>,
 }
 
 impl Unsaved {
-    /// Notes that a token was used.
-    pub(crate) fn note_token_use(&mut self, id: &str, now: Timestamp) {
-        self.used.insert(id.to_owned(), now);
+    /// Notes a use of a token.
+    pub(crate) fn note_token_use(&mut self, id: &str, usage: &TokenUse) {
+        self.used.entry(id.to_owned()).or_default().add(usage);
     }
 
     /// Counts a request that would change something.
@@ -39,7 +42,7 @@ impl Unsaved {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.repeats.is_empty() && self.used.is_empty() && self.traffic.is_empty()
+        self.repeats.is_empty() && self.used.is_empty() && self.traffic.is_empty() && !self.facts_changed
     }
 
     /// Returns when to save, seen from `now`; `None` if there is nothing.

@@ -3,8 +3,9 @@
 use super::entry::fingerprint_of;
 use super::row;
 use crate::error::{Result, Warning};
-use crate::id::{Timestamp, is_within};
-use crate::org::admin::tokens;
+use crate::id::{Timestamp, TokenId, is_within};
+use crate::org::connection::{judge, usage};
+use crate::org::memory::Memory;
 use crate::store::Sql;
 use crate::store::journal::DAY;
 use crate::store::refused::{self as store, Key};
@@ -12,16 +13,24 @@ use serde_json::json;
 
 const OUTCOME: &str = "warning";
 
-/// Warns of the token with which pushing will end, in the alarm's transaction: one row a token, renewed once a day.
-pub(crate) fn warn_of_token(sql: &dyn Sql, now: Timestamp) -> Result<()> {
-    let Some((token, sentence)) = tokens::ending_token(sql, now)? else { return Ok(()) };
+/// Warns of the tokens in use that end soon, in the alarm's transaction: one row a token, renewed once a day.
+pub(crate) fn warn_of_tokens(sql: &dyn Sql, memory: &Memory, now: Timestamp) -> Result<()> {
+    let tokens = usage::tokens(sql, memory)?;
+    let used = usage::in_use(&tokens, now).into_iter();
+    let ending = used.filter_map(|token| Some((token, judge::ending(token, &tokens, now)?)));
+    ending
+        .filter(|(_, end)| end.holds(now))
+        .try_for_each(|(token, end)| warn_of_token(sql, &token.id, &end.detail, now))
+}
+
+fn warn_of_token(sql: &dyn Sql, token: &TokenId, sentence: &str, now: Timestamp) -> Result<()> {
     let code = Warning::TokenEnding;
     let key = warning_key(code, token.as_str(), fingerprint_of(["warning", token.as_str(), "", ""], &[]));
     // The job runs each hour; the row is renewed once a day, so that warning costs one write a day.
     if store::last_seen(sql, &key)?.is_some_and(|at| is_within(now, at, DAY)) {
         return Ok(());
     }
-    put_warning(sql, &key, &sentence, now)
+    put_warning(sql, &key, sentence, now)
 }
 
 /// Warns that a job was set aside: one row a job, renewed each time.

@@ -11,6 +11,7 @@ use crate::directory::scim::Command;
 use crate::error::{Error, Kind, Result};
 use crate::id::Timestamp;
 use crate::org::access::{self, Caller};
+use crate::org::connection::note;
 use crate::org::memory::Memory;
 use crate::scim::json;
 use crate::store::refused::{self as store, Key};
@@ -85,6 +86,7 @@ pub(crate) fn write_token_refusal<A>(
     };
     // The addresses are gathered in the row, so that the admin can add the right one to the ranges.
     let error = if outside { error.with_names(&call.address) } else { error };
+    note::not_let_in(memory, call, &token, &error, now);
     let target = (call.method.as_str(), below_base(&call.path, &call.org));
     let entry =
         NewEntry::of_refusal(call.into(), Some(token.id.as_str()), (target.0, &target.1), &error, &memory.types);

@@ -10,8 +10,9 @@
 
 use super::mutation::Mutation;
 use crate::directory::quota::Quota;
-use crate::error::{Code, Error, Result};
-use crate::id::OrgId;
+use crate::error::{Code, Error, Result, Warning};
+use crate::id::{OrgId, Timestamp};
+use crate::org::connection::judge::Finding;
 use crate::scim::growth::{only_removals, without_growth};
 use crate::scim::member::list_ids;
 use crate::scim::schema::Kinds;
@@ -119,14 +120,20 @@ pub(crate) fn may_import(sql: &dyn Sql, quota: Quota, (users, groups): (i64, i64
     bytes_limit(sql, quota, org)?.map_or(Ok(()), |full| Err(full.refusal()))
 }
 
-/// The percentage of a quota from which on the organisation's health warns.
+/// The percentage of a quota from which on the organisation is warned.
 const WARNED: i64 = 80;
 
-/// Returns a sentence for each quota that is used up, or nearly.
+/// Returns a warning for each quota that is used up, or nearly, with how much is used, and one for a full history.
 ///
 /// # Errors
 /// Internal only.
-pub(crate) fn quota_warnings(sql: &dyn Sql, quota: Quota, head: &Head, org: &OrgId) -> Result<Vec<String>> {
+pub(crate) fn quota_warnings(
+    sql: &dyn Sql,
+    quota: Quota,
+    head: &Head,
+    org: &OrgId,
+    now: Timestamp,
+) -> Result<Vec<Finding>> {
     let totals = head.totals;
     let all = [
         ("users", totals.users, quota.users, "no more users can be created"),
@@ -139,15 +146,18 @@ pub(crate) fn quota_warnings(sql: &dyn Sql, quota: Quota, head: &Head, org: &Org
             0 => 100,
             most => used.saturating_mul(100) / most,
         };
-        (percent >= WARNED).then(|| {
+        let sentence = || {
             format!(
                 "quota.{name} is used to {percent} %: {used} of {}. At 100 % {then}. Delete what is not needed, or \
                  have the operator of this service, who has the root key, raise it (PATCH /v1/orgs/{org}).",
                 most.unwrap_or_default()
             )
-        })
+        };
+        let finding = || Finding::new(Warning::QuotaNearlyUsed, now, sentence());
+        (percent >= WARNED).then(|| Finding { since: None, count: Some(used), ..finding() })
     };
-    let history = is_full(sql, head)?.then(|| history_full(org));
+    let history = || Finding { since: None, ..Finding::new(Warning::HistoryFull, now, history_full(org)) };
+    let history = is_full(sql, head)?.then(history);
     Ok(all.into_iter().filter_map(warn).chain(history).collect())
 }
 

@@ -86,7 +86,8 @@ impl Lately {
         }
     }
 
-    fn count_lost(&self) -> i64 {
+    /// Returns the losses in the window.
+    pub(crate) fn count_lost(&self) -> i64 {
         self.losses.iter().map(|loss| loss.lost).sum()
     }
 

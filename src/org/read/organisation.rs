@@ -1,21 +1,34 @@
-//! The organisation as the Console reads it: its settings, its counts and its health.
+//! The organisation as the Console reads it: its settings, its counts, and the connection to its identity provider.
 
-use crate::directory::console::{Configured, Enabled, Organisation, SyncOptions, Time};
+use crate::directory::call::Call;
+use crate::directory::console::{Configured, Enabled, GuardStatus, Organisation, SyncOptions};
 use crate::directory::options::Options;
 use crate::directory::reply::Answer;
 use crate::error::Result;
-use crate::id::{OrgId, Timestamp};
-use crate::org::admin::tokens;
+use crate::id::Timestamp;
+use crate::org::connection::{judge, read, usage};
+use crate::org::memory::Memory;
 use crate::org::provision::growth;
+use crate::org::provision::guard::Lately;
 use crate::org::settings;
 use crate::store::{Sql, changes};
 
-/// Answers the organisation's settings and the end of its sequence.
-pub(crate) fn organisation(sql: &dyn Sql, org: &OrgId, now: Timestamp) -> Result<Answer> {
+/// Answers the organisation's settings, the end of its sequence, and the state of its connection.
+pub(crate) fn organisation(sql: &dyn Sql, memory: &mut Memory, call: &Call, now: Timestamp) -> Result<Answer> {
+    let org = &call.org;
     let (settings, head) = (settings::read_settings(sql)?, changes::read_head(sql)?);
-    let full = growth::quota_warnings(sql, settings.options.quota(), &head, org)?;
-    // Warnings of quotas and of tokens are one list for the admin.
-    let (health, last_push) = tokens::connection_health(sql, org, settings.scim_enabled, full, now)?;
+    let full = growth::quota_warnings(sql, settings.options.quota(), &head, org, now)?;
+    let guard = match settings.options.guard() {
+        Some(guard) => Some(GuardStatus {
+            limit: guard.limit,
+            window_seconds: guard.window_seconds,
+            used: Lately::remembered(&mut memory.guard, sql, guard, now)?.count_lost(),
+            blocked: memory.connection.as_ref().map_or(0, |facts| facts.last_day(now).0.blocked),
+        }),
+        None => None,
+    };
+    let tokens = usage::tokens(sql, memory)?;
+    let judged = read::judged(sql, memory, &tokens, &settings, (full, org), now)?;
     let released = settings.guard_is_released(now).then_some(settings.guard_released_until.into());
     Answer::console_answer(&Organisation {
         id: org,
@@ -23,7 +36,7 @@ pub(crate) fn organisation(sql: &dyn Sql, org: &OrgId, now: Timestamp) -> Result
         saml: Configured { configured: settings.saml_configured },
         scim: Enabled { enabled: settings.scim_enabled },
         sync: show_sync(&settings.options),
-        guard: settings.options.guard(),
+        guard,
         guard_released_until: released,
         quota: settings.options.quota(),
         stored_bytes: sql.size()?,
@@ -34,8 +47,10 @@ pub(crate) fn organisation(sql: &dyn Sql, org: &OrgId, now: Timestamp) -> Result
         last_seq: head.seq,
         last_change_at: (head.seq > 0).then_some(head.at.into()),
         oldest_seq: changes::oldest_seq(sql)?,
-        last_push_at: last_push.map(Time),
-        health,
+        scim_base_url: &call.base,
+        connection: read::shown(memory, &tokens, &judged, now),
+        warnings: read::warnings(&judged, org, now),
+        token_days_left: judge::token_days_left(&tokens, now),
     })
 }
 

@@ -29,19 +29,19 @@ pub(super) fn rows() -> Vec<Row> {
         row("body of 8 MiB, an unknown text", Empty, MAX, 201, [22_000, 620, 2, 2], |n| {
             user(&format!("\"x\":\"{}\"", "x".repeat(n - 40)))
         }),
-        row("body of 8 MiB, a known text", Empty, MAX, 413, [54_000, 560, 1, 2], |n| {
+        row("body of 8 MiB, a known text", Empty, MAX, 413, [54_000, 570, 1, 2], |n| {
             user(&format!("\"title\":\"{}\"", "x".repeat(n - 40)))
         }),
-        row("body of 8 MiB, a known text of escapes", Empty, MAX, 413, [25_000, 560, 1, 2], |n| {
+        row("body of 8 MiB, a known text of escapes", Empty, MAX, 413, [25_000, 570, 1, 2], |n| {
             user(&format!("\"title\":\"{}\"", "\\u00e9".repeat((n - 60) / 6)))
         }),
-        row("body of 4 million levels", Empty, 0, 400, [5_100, 560, 1, 2], |_| {
+        row("body of 4 million levels", Empty, 0, 400, [5_100, 570, 1, 2], |_| {
             text("POST", "/Users", "[".repeat(4_000_000))
         }),
-        row("body of 8 MiB of white space", Empty, 0, 400, [11_000, 560, 1, 2], |_| {
+        row("body of 8 MiB of white space", Empty, 0, 400, [11_000, 570, 1, 2], |_| {
             text("POST", "/Users", " ".repeat(MAX))
         }),
-        row("body above 8 MiB", Empty, 0, 413, [11_000, 560, 1, 2], |_| text("POST", "/Users", "x".repeat(MAX + 1))),
+        row("body above 8 MiB", Empty, 0, 413, [11_000, 570, 1, 2], |_| text("POST", "/Users", "x".repeat(MAX + 1))),
         row("body of 8 MiB, an unknown list of numbers", Empty, MAX, 413, [11_000, 600, 1, 3], |n| {
             user(&format!("\"x\":[{}]", filled("0", n - 40)))
         }),

@@ -62,7 +62,7 @@ pub(super) fn rows() -> Vec<Row> {
         row("Bulk of 1,000 DELETEs", Large, 1_000, 200, [3_700, 1_200_000, 13_050, 150], |n| {
             bulk(each(n, |n| json!({"method": "DELETE", "path": user_path(n)})))
         }),
-        row("Bulk of 1,001 operations", Empty, 0, 413, [600, 560, 1, 2], |_| {
+        row("Bulk of 1,001 operations", Empty, 0, 413, [600, 570, 1, 2], |_| {
             bulk(each(1_001, |n| create(n, json!({"userName": format!("user{n}")}))))
         }),
         row(

@@ -11,12 +11,16 @@ const SHOWN: ApiAnswer = ApiAnswer::shared("Organisation");
 /// An organisation as it is shown.
 pub(super) const EXAMPLE: &str = r#"{"id": "acme", "displayName": "Acme", "saml": {"configured": true}, "scim": {"enabled": true},
     "sync": {"createUsers": true, "updateProfiles": true, "deactivateUsers": true, "pushGroups": true},
-    "guard": {"limit": 50, "windowSeconds": 3600}, "guardReleasedUntil": null,
+    "guard": {"limit": 50, "windowSeconds": 3600, "used": 2, "blocked": 0}, "guardReleasedUntil": null,
     "quota": {"users": 1000000, "groups": 100000, "bytes": 8589934592}, "storedBytes": 126976,
     "reservedGroupNames": ["owners"], "jurisdiction": null, "locationHint": null,
     "counts": {"users": 2, "activeUsers": 2, "groups": 1, "memberships": 2}, "lastSeq": 5,
-    "lastChangeAt": "2026-11-24T09:30:00.000Z", "oldestSeq": 1, "lastPushAt": "2026-11-24T09:30:00.000Z",
-    "health": {"status": "ok", "warnings": [], "tokenDaysLeft": 365}}"#;
+    "lastChangeAt": "2026-11-24T09:30:00.000Z", "oldestSeq": 1,
+    "scimBaseUrl": "https://scim.example.com/acme/scim/v2", "connection": {"state": "connected", "idp": "Okta",
+        "lastRequest": {"at": "2026-11-24T09:30:00.000Z", "method": "POST", "path": "/Users", "status": 201,
+            "token": {"id": "019ac5f0-7b1e-7000-8000-3b9aca000002", "name": "Okta"}, "address": "203.0.113.7"},
+        "lastPushAt": "2026-11-24T09:30:00.000Z", "lastRefusal": null, "nearMiss": null},
+    "warnings": [], "tokenDaysLeft": 365}"#;
 
 const SETTINGS: RequestBody = RequestBody::json(
     SchemaGenerator::subschema_for::<OrgBody>,
@@ -121,7 +125,7 @@ pub(super) const CALLS: &[ApiCall] = &[
         tag: "organisations",
         needs: Needs::Read,
         title: "Read an organisation",
-        sentence: "Returns settings, counts, positions and health of an organisation.",
+        sentence: "Returns settings, counts and positions of an organisation, and the state of its connection to the identity provider.",
         parameters: &[],
         body: None,
         answers: &[(200, SHOWN)],
