@@ -6,6 +6,7 @@
 
 pub mod changes;
 mod columns;
+pub mod crossing;
 pub mod due;
 mod facts;
 pub mod feed;
