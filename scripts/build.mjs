@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
-import { withShortNames } from "./lib/names.mjs";
+import { withoutNames } from "./lib/names.mjs";
 import { ensurePackages } from "./lib/packages.mjs";
 import { main, root, run, say, step } from "./lib/run.mjs";
 import { toolchain } from "./lib/toolchain.mjs";
@@ -14,8 +14,6 @@ const force = process.argv.includes("--force");
 const out = hooks ? "build-test" : "build";
 const stamp = join(root, out, ".stamp");
 
-/** How many characters of a function's name a panic's stack shows. */
-const NAME_MAX = 60;
 // worker-build then hands the answer to `waitUntil`. Otherwise a client that hangs up cancels its request, and what the
 // request held, its body above all, stays in the wasm memory for ever: nothing drops a Rust future that is cancelled so.
 const COMPLETION = { RUN_TO_COMPLETION: "1" };
@@ -47,6 +45,8 @@ await main(async () => {
     run(workerBuild, args, { quiet: true, env: { ...rust.env, ...helperEnv(), ...COMPLETION } }),
   );
   const wasm = join(root, out, "index_bg.wasm");
-  writeFileSync(wasm, withShortNames(readFileSync(wasm), NAME_MAX));
+  const { module, names } = withoutNames(readFileSync(wasm));
+  writeFileSync(wasm, module);
+  writeFileSync(join(root, out, "names.txt"), names);
   writeFileSync(stamp, now);
 });

@@ -1,6 +1,5 @@
-// The names of functions in a wasm module's `name` section (WebAssembly, appendix "Custom Sections"), which a panic's stack in
-// the log shows. With the type arguments of generic functions, thousands of characters, and the compiler's hashes they would
-// be a fifth of the upload; no tool only shortens them.
+// The names of functions in a wasm module's `name` section (WebAssembly, appendix "Custom Sections"). They are a tenth of what a
+// deploy uploads, so they are taken out of it and stand in a file beside it: a stack in the log shows functions by their numbers.
 
 const NAME_SECTION = "name";
 const FUNCTION_NAMES = 1;
@@ -36,30 +35,29 @@ function parts(bytes, at) {
 
 const part = ([id, contents]) => Buffer.concat([Buffer.from([id]), encoded(contents.length), contents]);
 
-function cutFunctionNames(bytes, most) {
+/** The lines of a list of functions' names: number, name. */
+function namesOf(bytes) {
   let [count, at] = number(bytes, 0);
-  const out = [encoded(count)];
+  const lines = [];
   for (; count > 0; count -= 1) {
     const [index, afterIndex] = number(bytes, at);
     const [length, begin] = number(bytes, afterIndex);
-    const plain = bytes.subarray(begin, begin + length).toString("utf8").replace(HASHES, "");
-    // Whole characters only.
-    const name = Buffer.from([...plain].slice(0, most).join(""));
-    out.push(encoded(index), encoded(name.length), name);
+    lines.push(`${index} ${bytes.subarray(begin, begin + length).toString("utf8").replace(HASHES, "")}\n`);
     at = begin + length;
   }
-  return Buffer.concat(out);
+  return lines.join("");
 }
 
-/** A module whose functions' names have no hashes and at most so many characters; all else is as it was. */
-export function withShortNames(module, most) {
+/** A module without its names, and the names of its functions, each in a line with its number. */
+export function withoutNames(module) {
   const [header, sections] = [module.subarray(0, 8), parts(module, 8)];
-  const changed = sections.map(([id, contents]) => {
-    if (id !== 0) return [id, contents];
+  let names = "";
+  const kept = sections.filter(([id, contents]) => {
+    if (id !== 0) return true;
     const [length, begin] = number(contents, 0);
-    if (contents.subarray(begin, begin + length).toString("utf8") !== NAME_SECTION) return [id, contents];
-    const kept = parts(contents, begin + length).map(([kind, names]) => [kind, kind === FUNCTION_NAMES ? cutFunctionNames(names, most) : names]);
-    return [id, Buffer.concat([contents.subarray(0, begin + length), ...kept.map(part)])];
+    if (contents.subarray(begin, begin + length).toString("utf8") !== NAME_SECTION) return true;
+    for (const [kind, list] of parts(contents, begin + length)) if (kind === FUNCTION_NAMES) names += namesOf(list);
+    return false;
   });
-  return Buffer.concat([header, ...changed.map(part)]);
+  return { module: Buffer.concat([header, ...kept.map(part)]), names };
 }
