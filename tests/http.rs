@@ -39,7 +39,7 @@ fn filters_over_http() {
     let mut server = Http::from_environment().expect("SCIM_EDGE_URL and its companions name a service");
     let (types, mut random, mut cells) = (directory::types(), Random(42), Cells::default());
     directory::fill(&mut server, &mut random, 40);
-    let schema = discovery::schema("", &types, BADGE).unwrap();
+    let schema = discovery::schema_document("", &types, BADGE).unwrap();
     let registered = server.configure("PUT", &format!("/schemas/{BADGE}"), &schema);
     assert_eq!(registered.status, 201, "{}", registered.body);
     let (mut pairs, mut telling) = (0, 0);
@@ -48,7 +48,7 @@ fn filters_over_http() {
         let all =
             server.get(&format!("/{}?count=1000", kinds.endpoint())).body["Resources"].as_array().unwrap().clone();
         let text = cells.filter(&mut random, &types, kinds, all.len());
-        let filter = filter::parse(&text, Forms::Strict).unwrap().resolve(types.of(kinds), Forms::Strict).unwrap();
+        let filter = filter::parse(&text, Forms::Strict).unwrap().resolve(types.of_kind(kinds), Forms::Strict).unwrap();
         let id = |resource: &Value| resource["id"].as_str().unwrap().to_owned();
         let fits = |resource: &&Value| filter.matches(resource.as_object().unwrap());
         let wanted: BTreeSet<String> = all.iter().filter(fits).map(id).collect();

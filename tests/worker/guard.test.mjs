@@ -23,7 +23,7 @@ test("the guard refuses with 429 until it is released", async () => {
   const ids = [];
   for (let n = 0; n < 6; n++) ids.push((await acme.scim("POST", "/Users", user(`g${n}`))).body.id);
   const { id } = (await acme.scim("POST", "/Groups", group("guarded", ids))).body;
-  assert.deepEqual((await set({ guard: { limit: 2, windowSeconds: 3600 } })).guard, { limit: 2, windowSeconds: 3600 });
+  assert.deepEqual((await set({ guard: { limit: 2, windowSeconds: 3600 } })).guard, { limit: 2, windowSeconds: 3600, used: 0, blocked: 0 });
   const seq = await acme.seq();
   const empty = patch({ op: "remove", path: "members" });
   const refused = await acme.scim("PATCH", `/Groups/${id}`, empty);

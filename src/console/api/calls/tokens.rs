@@ -9,8 +9,8 @@ use schemars::SchemaGenerator;
 /// A token with its secret.
 const MINTED: &str = r#"{"id": "019ac5f0-7b1e-7000-8000-3b9aca000001", "name": "Okta", "kind": "scim", "dialect": "okta", "scope": null,
     "addressRanges": ["203.0.113.0/24"], "createdAt": "2026-11-24T09:30:00.000Z", "expiresAt": "2027-11-24T00:00:00.000Z",
-    "revokedAt": null, "replacedBy": null, "mintedBy": "root", "lastUsedAt": null, "alive": true, "daysLeft": 364,
-    "token": "scim_..."}"#;
+    "revokedAt": null, "replacedBy": null, "mintedBy": "root", "lastUsedAt": null, "lastAddress": null, "idp": null,
+    "usedSinceRotation": null, "alive": true, "daysLeft": 364, "token": "scim_..."}"#;
 
 pub(super) const CALLS: &[ApiCall] = &[
     ApiCall {
@@ -30,8 +30,9 @@ pub(super) const CALLS: &[ApiCall] = &[
                 SchemaGenerator::subschema_for::<answers::Tokens<'_>>,
                 r#"{"tokens": [{"id": "019ac5f0-7b1e-7000-8000-3b9aca000001", "name": "Okta", "kind": "scim", "dialect": "okta",
                     "scope": null, "addressRanges": [], "createdAt": "2026-11-24T09:30:00.000Z", "expiresAt": null,
-                    "revokedAt": null, "replacedBy": null, "mintedBy": "root", "lastUsedAt": null, "alive": true,
-                    "daysLeft": null}]}"#,
+                    "revokedAt": null, "replacedBy": null, "mintedBy": "root",
+                    "lastUsedAt": "2026-11-24T09:30:00.000Z", "lastAddress": "203.0.113.7", "idp": "Okta",
+                    "usedSinceRotation": null, "alive": true, "daysLeft": null}]}"#,
             ),
         )],
         refusals: USUAL,
