@@ -6,10 +6,12 @@
 //! an error to the wire.
 
 mod code;
+mod subject;
 
 pub use code::{Code, Warning};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+pub use subject::{Subject, shortened};
 
 /// How a refusal is answered: [`Kind::status`] and [`Kind::scim_type`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -147,12 +149,15 @@ pub struct Error {
     pub retry_after: Option<i64>,
     /// The group that was to hold the groups `names`: its id, or its display name in quotes if the request creates it.
     pub nested_in: Option<String>,
+    /// The user or group that the refused request is about, as far as the edge could read it. Only the journal shows it.
+    pub about: Option<Box<Subject>>,
 }
 
 impl Error {
     /// Returns a refusal with its sentence, cut to [`SENTENCE_MAX`] characters.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: String::new(), names: Vec::new(), retry_after: None, nested_in: None }.with_detail(detail)
+        Self { code, detail: String::new(), names: Vec::new(), retry_after: None, nested_in: None, about: None }
+            .with_detail(detail)
     }
 
     /// Replaces the sentence, cut as in [`Error::new`].
@@ -173,6 +178,13 @@ impl Error {
     pub fn with_names(mut self, names: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
         // A request may name 100,000 unknown members, and the journal keeps this as one row.
         self.names = names.into_iter().take(NAMES_MAX).map(|name| excerpt(name.as_ref())).collect();
+        self
+    }
+
+    /// Adds whom the request is about, unless nothing is known of it.
+    #[must_use]
+    pub fn with_about(mut self, about: Subject) -> Self {
+        self.about = (!about.is_empty()).then(|| Box::new(about));
         self
     }
 
@@ -225,14 +237,16 @@ struct Wire {
     retry_after: Option<i64>,
     #[serde(default, rename = "nestedIn", skip_serializing_if = "Option::is_none")]
     nested_in: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    about: Option<Box<Subject>>,
 }
 
 impl From<Error> for Wire {
     fn from(error: Error) -> Self {
         // The kind travels beside the code, for a build that does not know the code yet.
         let (kind, code) = (error.kind(), Some(error.code.as_str().to_owned()));
-        let Error { detail, names, retry_after, nested_in, .. } = error;
-        Self { kind, code, detail, names, retry_after, nested_in }
+        let Error { detail, names, retry_after, nested_in, about, .. } = error;
+        Self { kind, code, detail, names, retry_after, nested_in, about }
     }
 }
 
@@ -242,8 +256,8 @@ impl From<Wire> for Error {
     fn from(wire: Wire) -> Self {
         // A code whose kind another build changed would be answered by another status than the object decided.
         let known = wire.code.as_deref().and_then(Code::parse).filter(|code| code.kind() == wire.kind);
-        let Wire { kind, detail, names, retry_after, nested_in, .. } = wire;
-        Self { code: known.unwrap_or(Code::fallback_for(kind)), detail, names, retry_after, nested_in }
+        let Wire { kind, detail, names, retry_after, nested_in, about, .. } = wire;
+        Self { code: known.unwrap_or(Code::fallback_for(kind)), detail, names, retry_after, nested_in, about }
     }
 }
 

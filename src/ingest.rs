@@ -7,6 +7,9 @@ mod echo;
 mod list;
 mod members;
 mod patch;
+mod subject;
+
+pub use subject::{LOOKED_AT, subject_in};
 
 use crate::auth::Dialect;
 use crate::dialect::{self, Repair, Repairs};
@@ -135,8 +138,12 @@ const NOTES_MAX: usize = 50;
 /// 5. Members: nested groups that say so are refused here.
 ///
 /// # Errors
-/// 400, 413 or 415 with the attribute or parameter in the sentence.
+/// 400, 413 or 415 with the attribute or parameter in the sentence, and with the names that its body has.
 pub fn ingest(route: &Scim, request: &Request<'_>) -> Result<Ingested> {
+    read_request(route, request).map_err(|error| error.with_about(subject_in(request.body)))
+}
+
+fn read_request(route: &Scim, request: &Request<'_>) -> Result<Ingested> {
     let forms = dialect::allowed_forms(request.dialect);
     // One counter of values for the whole request: JSON inside texts counts like the body around it.
     let texts = Rc::<InTexts>::default();

@@ -25,6 +25,7 @@ pub mod search;
 pub mod settings;
 pub mod snapshot;
 pub mod spelling;
+pub mod subject;
 pub mod token_use;
 pub mod tokens;
 pub mod tombstones;

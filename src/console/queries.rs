@@ -2,8 +2,8 @@
 
 use crate::directory::query::{Journal, Page, Query};
 use crate::directory::registry;
-use crate::error::{Code, Error, Result, quoted};
-use crate::id::{GroupId, MemberId, OrgId, Timestamp, TokenId, UserId, parse_number};
+use crate::error::{Code, Error, Result, Warning, quoted};
+use crate::id::{GroupId, MemberId, OrgId, RequestId, Timestamp, TokenId, UserId, parse_number};
 use crate::route::Console;
 use crate::scim::filter;
 use crate::scim::schema::Kinds;
@@ -156,6 +156,19 @@ fn read_journal(parameters: &[(String, String)], limit: i64) -> Result<Journal> 
             "until" => wanted.until = Some(time()?),
             "token" if TokenId::parse(value).is_some() => wanted.token = text(),
             "token" => return Err(wrong(name, "a token's id", value)),
+            "seq" => wanted.seq = Some(parse_number(value).ok_or_else(|| not_whole(name, value))?),
+            "requestId" if RequestId::parse(value).is_some() => wanted.request_id = text(),
+            "requestId" => return Err(wrong(name, "the id of a request", value)),
+            "idp" if !value.is_empty() => wanted.idp = text(),
+            "idp" => return Err(wrong(name, "the name of a provider, as entries have it", value)),
+            "status" => {
+                let status = parse_number(value).filter(|status| (100..600).contains(status));
+                wanted.status = Some(status.ok_or_else(|| wrong(name, "an HTTP status", value))?);
+            }
+            "code" if Code::parse(value).is_some() || Warning::ALL.iter().any(|one| one.as_str() == value) => {
+                wanted.code = text();
+            }
+            "code" => return Err(wrong(name, "a code that docs/errors.md lists", value)),
             "after" => wanted.after = text(),
             // `limit` was read with those of other routes, and there is no other.
             _ => {}
@@ -170,7 +183,21 @@ pub fn parameters(route: &Console) -> &'static [&'static str] {
         Console::List(..) => &["after", "limit", "filter", "linked"],
         Console::Members(..) => &["after", "limit"],
         Console::Changes(_) => &["after", "limit", "wait"],
-        Console::Journal(_) => &["outcome", "reason", "resource", "since", "until", "token", "limit", "after"],
+        Console::Journal(_) => &[
+            "outcome",
+            "reason",
+            "resource",
+            "since",
+            "until",
+            "token",
+            "seq",
+            "requestId",
+            "idp",
+            "status",
+            "code",
+            "limit",
+            "after",
+        ],
         Console::EraseOrg(_) => &["confirm"],
         Console::RevokeToken(..) => &["children"],
         Console::ListOrgs => &["after", "limit"],

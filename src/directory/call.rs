@@ -11,6 +11,7 @@
 //! 5. Operations on unregistered extensions; filters on the elements of plain lists.
 //! 6. Values that are refused unless they are stored as they were sent, which an object of version 5 would clear.
 //! 7. Requests at a wrong address, which an object of version 6 would journal as refused.
+//! 8. Filters of the journal that an object of version 7 would not see.
 
 use super::admin::Admin;
 use super::is_zero;
@@ -28,7 +29,7 @@ use serde_json::value::RawValue;
 
 /// The newest version of [`Call`] and of the reply. An object understands this one and all before it. A call says the lowest
 /// that understands it, [`Call::lowest_version`], so while a deploy rolls only what is new is 503 at an object of before.
-pub const VERSION: u8 = 7;
+pub const VERSION: u8 = 8;
 
 /// One call of an organisation's object. `A` is the request: an [`Ask`], or its text in an [`CallEnvelope`].
 #[derive(Debug, PartialEq, Serialize, Deserialize)]

@@ -18,7 +18,7 @@ pub use change::{
 };
 pub use connection::{Connection, ConnectionState, ConnectionWarning, LastRefusal, LastRequest, NearMiss};
 pub use import::{ImportPart, ImportState, ImportStatus};
-pub use journal::{Day, EntryToken, JournalEntry, JournalOutcome, JournalPage, NestedIn};
+pub use journal::{About, Day, EntryToken, JournalEntry, JournalOutcome, JournalPage, NestedIn};
 pub use organisation::{Configured, Counts, Enabled, GuardStatus, Organisation, Organisations, SyncOptions};
 pub use preview::{PreviewAnswer, PreviewedResponse};
 pub use problem::{Always, Problem, Running};

@@ -60,7 +60,10 @@ impl Query {
             Query::Users(page) | Query::Groups(page) => {
                 if page.filter.is_none() && page.linked.is_none() { 1 } else { 2 }
             }
-            Query::Journal(_) | Query::Snapshot { .. } | Query::Schemas | Query::Schema { .. } | Query::Import => 2,
+            Query::Journal(journal) => {
+                if journal.needs_version_8() { 8 } else { 2 }
+            }
+            Query::Snapshot { .. } | Query::Schemas | Query::Schema { .. } | Query::Import => 2,
         }
     }
 
@@ -139,9 +142,35 @@ pub struct Journal {
     /// A token's public id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
+    /// The position of a change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seq: Option<Seq>,
+    /// The id of a request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// A provider's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idp: Option<String>,
+    /// The status that was answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<i64>,
+    /// The code of a refusal or warning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
     /// The place where the page before ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
     /// The largest size of the page.
     pub limit: i64,
+}
+
+impl Journal {
+    /// Returns true if an entry must fit something that an object of version 7 does not look at.
+    pub fn needs_version_8(&self) -> bool {
+        self.seq.is_some()
+            || self.request_id.is_some()
+            || self.idp.is_some()
+            || self.status.is_some()
+            || self.code.is_some()
+    }
 }

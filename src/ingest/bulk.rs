@@ -1,7 +1,7 @@
 //! A Bulk request (RFC 7644 section 3.7) to one command: every operation is read as a request of its own would be, with
 //! placeholders for the ids that operations of the same request are yet to make.
 
-use super::{CommandBody, Reading, Request, body, read_command};
+use super::{CommandBody, Reading, Request, body, read_command, subject_in};
 use crate::dialect::Repair;
 use crate::directory::bulk::{Bulk, BulkOperation};
 use crate::directory::precondition::Precondition;
@@ -119,7 +119,7 @@ impl<'b> SentOperation<'b> {
         reading: &mut Reading,
         known: &mut References,
     ) -> Result<BulkOperation> {
-        let (method, bulk_id) = (self.method.clone(), self.bulk_id.clone());
+        let (method, bulk_id, data) = (self.method.clone(), self.bulk_id.clone(), self.data);
         let resource = cut_address(&self.path);
         let notes = reading.notes.len();
         known.found.fill(false);
@@ -138,7 +138,7 @@ impl<'b> SentOperation<'b> {
             reading.notes.truncate(notes);
             let names: Vec<String> = error.names.iter().map(|name| shown(name)).collect();
             let detail = shown(&error.detail);
-            let error = error.with_detail(detail).with_names(names);
+            let error = error.with_detail(detail).with_names(names).with_about(subject_in(data.as_str().as_bytes()));
             (Command::Refused { error, method: method.clone(), resource }, Precondition::default())
         });
         reading.notes.iter_mut().skip(notes).for_each(|note| *note = shown(note));

@@ -15,6 +15,7 @@ pub(crate) mod round;
 pub(crate) mod row;
 pub(crate) mod saving;
 pub(crate) mod sentence;
+pub(crate) mod subject;
 pub(crate) mod target;
 pub(crate) mod traffic;
 pub mod unsaved;

@@ -4,9 +4,10 @@
 pub use super::facts::CallerFacts;
 use super::facts::read_facts;
 use super::refused::{Key, RefusalPosition};
+use super::subject::read_names;
 use super::{Param, Row, Sql, first_row, read_rows};
 use crate::directory::query::Journal;
-use crate::error::Result;
+use crate::error::{Result, Subject, shortened};
 use crate::id::{NUMBER_MAX, Seq, Timestamp};
 
 /// The time that a refusal is kept after it was last seen, in milliseconds.
@@ -100,6 +101,8 @@ pub struct AppliedRequest {
     pub resource: String,
     pub id: String,
     pub repairs: String,
+    /// The user or group that it was about.
+    pub about: Subject,
 }
 
 /// A change and its time.
@@ -115,9 +118,14 @@ pub fn applied_below(
 ) -> Result<(Vec<AppliedRequest>, Option<At>)> {
     // Times are turned into positions first: changes have an index of positions and none of times.
     let first_at = |time: Option<Timestamp>| time.map(|time| seq_before(sql, time)).transpose();
-    let end = first_at(wanted.until)?.map_or(below, |seq| below.min(seq + 1));
+    let mut end = first_at(wanted.until)?.map_or(below, |seq| below.min(seq + 1));
+    let mut start = first_at(wanted.since)?.unwrap_or(0);
+    if let Some(seq) = wanted.seq {
+        // The position of any of its changes leads to the request.
+        let Some(of_request) = request_of(sql, seq)? else { return Ok((Vec::new(), None)) };
+        (start, end) = (start.max(of_request - 1), end.min(of_request + 1));
+    }
     let Some((newest, _)) = last_below(sql, end)? else { return Ok((Vec::new(), None)) };
-    let start = first_at(wanted.since)?.unwrap_or(0);
     // A filter may match nothing in a million changes: the page then ends early and says where to go on.
     // A window holds whole requests.
     let cut = match newest - WINDOW > start {
@@ -129,39 +137,55 @@ pub fn applied_below(
         false => None,
     };
     // Only the last change of a request has its repairs, and stands for all of them.
-    let text = "SELECT c.seq, c.at, c.request_id, c.token, t.name, c.idp, c.method, c.status, c.resource, c.id, c.repairs \
-                FROM changes c LEFT JOIN tokens t ON t.id = c.token \
-                WHERE c.seq > ?1 AND c.seq < ?2 AND c.seq = c.request_seq AND (?3 IS NULL OR c.token = ?3) \
-                AND (?4 IS NULL OR c.seq IN (SELECT request_seq FROM changes WHERE seq > ?1 AND seq < ?2 \
-                AND (id = ?4 OR resource = ?4))) ORDER BY c.seq DESC LIMIT ?5";
+    let text = format!(
+        "SELECT {APPLIED} FROM changes c {NAMED} \
+         WHERE c.seq > ?1 AND c.seq < ?2 AND c.seq = c.request_seq AND (?3 IS NULL OR c.token = ?3) \
+         AND (?4 IS NULL OR c.seq IN (SELECT request_seq FROM changes WHERE seq > ?1 AND seq < ?2 \
+         AND (id = ?4 OR resource = ?4))) AND (?5 IS NULL OR c.request_id = ?5) AND (?6 IS NULL OR c.idp = ?6) \
+         AND (?7 IS NULL OR c.status = ?7) ORDER BY c.seq DESC LIMIT ?8"
+    );
     let params = [
         cut.map_or(start, |(seq, _)| seq).into(),
         end.into(),
         wanted.token.as_deref().into(),
         wanted.resource.as_deref().into(),
+        wanted.request_id.as_deref().into(),
+        wanted.idp.as_deref().into(),
+        wanted.status.map_or(Param::Null, Param::from),
         limit.into(),
     ];
-    let read = |mut row: Row| {
-        let (seq, at) = (row.integer()?, Timestamp(row.integer()?));
-        let facts = read_facts(&mut row)?;
-        let (method, status) = (row.optional_text()?, row.optional_integer()?);
-        Ok(AppliedRequest {
-            seq,
-            at,
-            facts,
-            method,
-            status,
-            resource: row.text()?,
-            id: row.text()?,
-            repairs: row.text()?,
-        })
-    };
-    let rows = read_rows(sql.query(text, &params)?, read)?;
-    Ok((rows, cut))
+    Ok((read_rows(sql.query(&text, &params)?, read_applied)?, cut))
+}
+
+/// The columns of [`AppliedRequest`]. The names of a deleted resource are read from the change that deleted it. A very
+/// long document is not read for its `displayName`: a page may have 200 of them.
+const APPLIED: &str = "c.seq, c.at, c.request_id, c.token, t.name, c.idp, c.method, c.status, c.resource, c.id, c.repairs, \
+     coalesce(u.user_name, json_extract(CASE WHEN c.kind = 'deleted' AND length(c.before) <= 65536 THEN c.before END, '$.userName')), \
+     coalesce(json_extract(CASE WHEN length(u.doc) <= 65536 THEN u.doc END, '$.displayName'), g.display_name, \
+     json_extract(CASE WHEN c.kind = 'deleted' AND length(c.before) <= 65536 THEN c.before END, '$.displayName')), \
+     coalesce(u.external_id, g.external_id, \
+     json_extract(CASE WHEN c.kind = 'deleted' AND length(c.before) <= 65536 THEN c.before END, '$.externalId'))";
+/// The tables beside `changes c` that [`APPLIED`] reads.
+const NAMED: &str = "LEFT JOIN tokens t ON t.id = c.token LEFT JOIN users u ON u.id = c.id AND u.gone = 0 \
+                     LEFT JOIN groups g ON g.id = c.id AND g.gone = 0";
+
+fn read_applied(mut row: Row) -> Result<AppliedRequest> {
+    let (seq, at) = (row.integer()?, Timestamp(row.integer()?));
+    let facts = read_facts(&mut row)?;
+    let (method, status) = (row.optional_text()?, row.optional_integer()?);
+    let (resource, id, repairs) = (row.text()?, row.text()?, row.text()?);
+    let about = Subject { id: shortened(&id), ..read_names(&mut row)? };
+    Ok(AppliedRequest { seq, at, facts, method, status, resource, id, repairs, about })
 }
 
 fn change_position(mut row: Row) -> Result<At> {
     Ok((row.integer()?, Timestamp(row.integer()?)))
+}
+
+/// Returns the position of the last change of the request that made the change at `seq`.
+fn request_of(sql: &dyn Sql, seq: Seq) -> Result<Option<Seq>> {
+    let row = first_row(sql, "SELECT request_seq FROM changes WHERE seq = ?", &[seq.into()])?;
+    row.map(|mut row| row.integer()).transpose()
 }
 
 /// Returns the last change below a position.

@@ -21,6 +21,7 @@ mod rights;
 mod schemas;
 mod snapshot;
 mod state;
+mod subjects;
 #[path = "../support/mod.rs"]
 mod support;
 mod sync_options;

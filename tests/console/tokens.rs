@@ -452,7 +452,7 @@ fn the_journal_warns_once_a_day() {
     let told = json!({"outcome": "warning", "firstAt": first.rfc3339(), "lastAt": first.rfc3339(), "count": 1,
         "requestId": null, "token": {"id": "n-1", "name": "token 1"}, "idp": null, "method": null, "resource": null,
         "status": null, "code": "token-ending", "scimType": null, "detail": server.query(Query::Organisation).unwrap()["warnings"][0]["detail"], "repairs": [], "notes": [],
-        "names": [], "nestedIn": null, "seq": null});
+        "names": [], "about": null, "nestedIn": null, "seq": null});
     assert_eq!(*entry, told);
     assert!(entry["detail"].as_str().unwrap().contains("POST /v1/orgs/acme/tokens/n-1/rotate"), "{entry}");
     assert_eq!(server.console("/journal?token=n-1")["entries"], found);

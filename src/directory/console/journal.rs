@@ -1,6 +1,7 @@
 //! The journal: what was pushed and what became of it.
 
 use super::Time;
+use crate::error::Subject;
 use crate::id::Seq;
 use serde::Serialize;
 
@@ -58,6 +59,8 @@ pub struct JournalEntry<'a> {
     pub notes: Vec<String>,
     /// The ids or names that a refusal is about.
     pub names: Vec<String>,
+    /// The user or group that it is about, as far as the request or the directory says; null for what is refused whomever it is about, for a Bulk request and for an import.
+    pub about: Option<About>,
     /// The group that was to hold groups.
     pub nested_in: Option<NestedIn>,
     /// The position of its last change in the feed.
@@ -88,6 +91,30 @@ pub struct EntryToken<'a> {
     pub id: &'a str,
     /// The name for people.
     pub name: Option<&'a str>,
+}
+
+/// The user or group that an entry is about: as the request names it where it was refused, as the directory knows it where it was applied. Each text has at most 128 characters.
+#[derive(Debug, Serialize)]
+#[cfg_attr(native, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct About {
+    /// Its `userName`.
+    pub user_name: Option<String>,
+    /// Its `displayName`.
+    pub display_name: Option<String>,
+    /// Its `externalId`.
+    pub external_id: Option<String>,
+    /// Its `id`.
+    pub id: Option<String>,
+}
+
+impl About {
+    /// Returns a subject as it is shown; `None` if nothing is known of it.
+    pub fn of(subject: Subject) -> Option<Self> {
+        let is_known = !subject.is_empty();
+        let Subject { user_name, display_name, external_id, id } = subject;
+        is_known.then_some(Self { user_name, display_name, external_id, id })
+    }
 }
 
 /// A group that was to hold groups.

@@ -1,8 +1,8 @@
 //! Entries of the journal before they are stored: refusals, and requests of which a part was skipped.
 
-use super::{row, sentence};
+use super::{row, sentence, subject};
 use crate::directory::call::Call;
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, Subject};
 use crate::id::RequestId;
 use crate::scim::schema::Types;
 use crate::store::refused::Key;
@@ -48,24 +48,33 @@ pub(super) struct NewEntry<'a> {
     pub(super) why: Value,
     pub(super) kind: Option<Kind>,
     pub(super) names: Vec<String>,
+    /// The user or group that it is about.
+    pub(super) about: Subject,
     /// The most names that its row gathers of all equal refusals; 0 if those of the first one are all.
     pub(super) gathered: usize,
 }
 
 impl<'a> NewEntry<'a> {
-    pub(super) fn new(call: CallFacts<'a>, token: Option<&'a str>, (method, resource): (&str, &str)) -> Self {
+    pub(super) fn new(
+        call: CallFacts<'a>,
+        token: Option<&'a str>,
+        (method, resource): (&str, &str),
+        about: Option<&Subject>,
+    ) -> Self {
         // A client chooses the method and the address freely; only what fits a row is kept of them.
         let methods = ["GET", "POST", "PUT", "PATCH", "DELETE"];
         let address = resource.split('?').next().unwrap_or_default();
         let address: String = address.chars().take(RESOURCE_MAX).collect();
+        let resource = sentence::without_tokens(&address);
         Self {
+            about: subject::kept_subject(about, &resource),
             fingerprint: String::new(),
             code: "ignored",
             outcome: "ignored",
             call,
             token,
             method: methods.into_iter().find(|known| *known == method).unwrap_or("other"),
-            resource: sentence::without_tokens(&address),
+            resource,
             why: Value::Null,
             kind: None,
             names: Vec::new(),
@@ -84,7 +93,7 @@ impl<'a> NewEntry<'a> {
         let nested = error.nested_in.as_ref().map(|group| group.chars().take(RESOURCE_MAX).collect::<String>());
         let detail = sentence::redact_sentence(&error.detail, &error.names, types);
         let most = if nested.is_some() { NESTED_MAX } else { NAMES_MAX };
-        let mut entry = Self::new(call, token, target);
+        let mut entry = Self::new(call, token, target, error.about.as_deref());
         (entry.outcome, entry.code) = ("refused", error.code.as_str());
         entry.names =
             error.names.iter().take(most).map(|name| row::cut_name(&sentence::without_tokens(name))).collect();
@@ -96,7 +105,8 @@ impl<'a> NewEntry<'a> {
                 // one row.
                 let kind = error.kind().status().to_string();
                 let head = ["refused", token.unwrap_or_default(), entry.method, &entry.resource];
-                fingerprint_of(head, [&kind, &detail].into_iter().chain(&entry.names))
+                // Each person has a row, or an admin could not find all of them.
+                fingerprint_of(head, [&kind, &detail].into_iter().chain(&entry.names).chain(entry.about.names()))
             }
         };
         entry.why = json!({
@@ -115,8 +125,10 @@ impl<'a> NewEntry<'a> {
         Key { code: self.code.to_owned(), token, fingerprint }
     }
 
-    /// Folds the entry into one row for all refusals of this token with this reason.
+    /// Folds the entry into one row for all refusals of this token with this reason. It names no user or group: the
+    /// requests are refused whatever they are about.
     pub(super) fn into_one_row(mut self, reason: &str) -> Self {
+        self.about = Subject::default();
         let status = self.kind.map(|kind| kind.status().to_string()).unwrap_or_default();
         self.fingerprint = fingerprint_of([reason, self.token.unwrap_or_default(), &status, ""], &[]);
         self

@@ -9,10 +9,10 @@ use super::order::RefusalOrder;
 use super::row;
 use super::target::BULK;
 use crate::budget::Budget;
-use crate::directory::console::{Day, EntryToken, JournalEntry, JournalPage, NestedIn};
+use crate::directory::console::{About, Day, EntryToken, JournalEntry, JournalPage, NestedIn};
 use crate::directory::query::Journal;
 use crate::directory::reply::Answer;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, Subject};
 use crate::id::{OrgId, Timestamp, TokenHash, parse_number};
 use crate::org::address::sentence_with_org;
 use crate::org::memory::Memory;
@@ -45,12 +45,13 @@ pub(crate) fn journal_page(
     let outcome = query.outcome.as_deref().unwrap_or("applied");
     // Step 1: the next changes, unless only refusals are wanted or all changes are shown already. `cut` is where
     // reading stopped although more may follow.
-    let (mut applied, cut) = match outcome == "applied" && !query.nested && place.seq > 0 {
+    let may_be_applied = outcome == "applied" && !query.nested && query.code.is_none();
+    let (mut applied, cut) = match may_be_applied && place.seq > 0 {
         true => store::applied_below(sql, query, place.seq, limit + 1)?,
         false => (Vec::new(), None),
     };
     // Step 2: the next refusals. One more than the page holds tells whether there are more.
-    let refused = match query.outcome.as_deref() == Some("applied") {
+    let refused = match query.outcome.as_deref() == Some("applied") || query.seq.is_some() {
         false => next_refusals(sql, &mut memory.evidence, query, &place.refusal, limit + 1, budget)?,
         true => Vec::new(),
     };
@@ -144,7 +145,7 @@ fn next_refusals(
 /// Returns the units of looking at all rows. SQLite 3.40 looked at 150,000 rows in 31 ms, a unit each. With names to
 /// compare it took 87 ms for 17,000 rows of 4 KiB and 93 ms for 150,000 small ones, either of them nearly 64 MiB.
 fn looking_units(rows: usize, wanted: &Journal) -> usize {
-    if wanted.resource.is_some() || wanted.nested { (rows * 25).min(450_000) } else { rows }
+    if wanted.resource.is_some() || wanted.nested || wanted.status.is_some() { (rows * 25).min(450_000) } else { rows }
 }
 
 fn place_text(JournalPlace { seq, refusal: RefusalPosition { last, key } }: &JournalPlace) -> String {
@@ -175,10 +176,10 @@ fn show_applied(one: &AppliedRequest) -> Result<Box<RawValue>> {
     // A repair has a name, a note is a sentence.
     let (notes, repairs): (Vec<String>, Vec<String>) = all.into_iter().partition(|text| text.contains(' '));
     // The changes of a Bulk and of an import are shown under the request that the client sent.
-    let (method, resource) = match one.method.as_deref() {
-        Some(BULK) => (Some("POST"), "/Bulk".to_owned()),
-        method if one.resource == "Organisation" => (method, "/import".to_owned()),
-        method => (method, format!("/{}s/{}", one.resource, one.id)),
+    let (method, resource, about) = match one.method.as_deref() {
+        Some(BULK) => (Some("POST"), "/Bulk".to_owned(), Subject::default()),
+        method if one.resource == "Organisation" => (method, "/import".to_owned(), Subject::default()),
+        method => (method, format!("/{}s/{}", one.resource, one.id), one.about.clone()),
     };
     json::to_raw(&JournalEntry {
         outcome: "applied",
@@ -197,6 +198,7 @@ fn show_applied(one: &AppliedRequest) -> Result<Box<RawValue>> {
         repairs,
         notes,
         names: Vec::new(),
+        about: About::of(about),
         nested_in: None,
         seq: Some(one.seq),
     })
@@ -213,6 +215,7 @@ struct Why {
     repairs: Option<Vec<String>>,
     notes: Option<Vec<String>>,
     nested_in: Option<String>,
+    about: Subject,
     cut: bool,
 }
 
@@ -249,6 +252,7 @@ fn show_refused(one: &RefusalRow, org: &OrgId) -> Result<Box<RawValue>> {
         repairs: why.repairs.unwrap_or_default(),
         notes,
         names: json::read_own(&one.names)?,
+        about: About::of(why.about),
         nested_in,
         seq: None,
     })

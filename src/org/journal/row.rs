@@ -1,5 +1,5 @@
 //! The length of a journal's row. A text that does not fit is cut, never refused: first the names, then the notes, then
-//! the sentence. A row that was cut says so (`"cut": true` in its error), and a text that was cut ends with `…`.
+//! the sentence, at last whom it is about. A row that was cut says so (`"cut": true` in its error), and a text that was cut ends with `…`.
 
 use serde_json::Value;
 
@@ -9,6 +9,8 @@ pub(crate) const ROW_MAX: usize = 4096;
 const NAME_MAX: usize = 300;
 /// The bytes of a row beside its texts.
 const FIXED: usize = 32;
+/// The member of the error that says whom the entry is about.
+pub(crate) const ABOUT: &str = "about";
 const CUT: &str = "…";
 /// The note that the journal shows at a row that was cut.
 pub(crate) const NOTE: &str = "This entry was cut: an entry has at most 4 KiB.";
@@ -44,13 +46,21 @@ pub(crate) fn fit_row(mut why: Value, mut names: Vec<String>, rest: usize) -> (S
         notes.truncate(count_fitting(&notes, left(&why)));
         set_member(&mut why, "notes", notes.into());
     }
-    // Step 3: the sentence last.
-    let over = over(&why);
-    if over > 0
+    // Step 3: then the sentence.
+    let excess = over(&why);
+    if excess > 0
         && let Some(Value::String(detail)) = why.get_mut("detail")
     {
         let shown = detail.chars().map(escaped_bytes).sum::<usize>();
-        *detail = beginning_of(detail, shown.saturating_sub(over));
+        *detail = beginning_of(detail, shown.saturating_sub(excess));
+    }
+    // Step 4: names of characters that are long in JSON may still be too much; the `id` is short.
+    for name in ["displayNameKey", "userNameKey", "displayName", "externalId", "userName"] {
+        if over(&why) > 0
+            && let Some(about) = why.get_mut(ABOUT).and_then(Value::as_object_mut)
+        {
+            about.remove(name);
+        }
     }
     (why.to_string(), names)
 }

@@ -2,9 +2,9 @@
 
 use super::entry::{NAMES_MAX, NewEntry, fingerprint_of};
 use super::evidence::ROWS_A_CODE;
-use super::row;
 use super::target::{below_base, call_target};
 use super::traffic::Outcome;
+use super::{row, subject};
 use crate::directory::call::{Actor, Call};
 use crate::directory::reply::Answer;
 use crate::directory::scim::Command;
@@ -41,7 +41,9 @@ pub(crate) fn write_refusal(
     now: Timestamp,
 ) -> Result<()> {
     let (method, resource) = call_target(command, call);
-    let entry = NewEntry::of_refusal(call.into(), caller.token.as_deref(), (method, &resource), error, &memory.types);
+    let error =
+        error.clone().with_about(subject::subject_of(command).or(error.about.as_deref().cloned().unwrap_or_default()));
+    let entry = NewEntry::of_refusal(call.into(), caller.token.as_deref(), (method, &resource), &error, &memory.types);
     let entry = if error.kind() == Kind::Forbidden && !caller.settings.scim_enabled {
         entry.into_one_row("off")
     } else {
@@ -114,20 +116,22 @@ pub(crate) fn is_already_journalled(
     Ok(notes.iter().all(|note| said.contains(note)))
 }
 
-/// Writes down the skipped parts of a request that changed nothing.
+/// Writes down the skipped parts of a request that changed nothing, and the status that was answered.
 pub(crate) fn write_skipped(
     sql: &dyn Sql,
     memory: &mut Memory,
     command: &Command,
     call: &Call,
     caller: &Caller,
-    notes: &[String],
+    (status, notes): (i64, &[String]),
     now: Timestamp,
 ) -> Result<()> {
     let (method, resource) = call_target(command, call);
-    let mut entry = NewEntry::new(call.into(), caller.token.as_deref(), (method, &resource));
-    entry.fingerprint = fingerprint_of(["ignored", entry.token.unwrap_or_default(), method, &entry.resource], notes);
-    entry.why = json!({ "notes": notes, "repairs": call.repairs });
+    let about = subject::subject_of(command);
+    let mut entry = NewEntry::new(call.into(), caller.token.as_deref(), (method, &resource), Some(&about));
+    let head = ["ignored", entry.token.unwrap_or_default(), method, &entry.resource];
+    entry.fingerprint = fingerprint_of(head, notes.iter().chain(entry.about.names()));
+    entry.why = json!({ "status": status, "notes": notes, "repairs": call.repairs });
     write_entry(sql, memory, &entry, now)
 }
 
@@ -162,7 +166,12 @@ fn write_entry(sql: &dyn Sql, memory: &mut Memory, entry: &NewEntry<'_>, now: Ti
     // Step 3: cut to the size of a row. The texts that are never cut count first.
     let texts = [&key.code, &key.token, &key.fingerprint, entry.outcome, entry.call.request.as_str(), entry.call.idp];
     let rest = texts.into_iter().chain([entry.method, &entry.resource]).map(str::len).sum();
-    let (error, names) = row::fit_row(entry.why.clone(), names, rest);
+    let mut why = entry.why.clone();
+    let about = subject::with_stored_names(sql, entry.about.clone())?;
+    if !about.is_empty() {
+        row::set_member(&mut why, row::ABOUT, subject::stored_form(&about));
+    }
+    let (error, names) = row::fit_row(why, names, rest);
     let names = serde_json::to_string(&names).map_err(Error::internal)?;
     let row = entry_row(entry, &key, &error, &names);
     transact(sql, || if is_known { store::renew_names(sql, &row, now) } else { store::insert_entry(sql, &row, now) })?;

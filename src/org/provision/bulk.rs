@@ -11,8 +11,8 @@ use crate::directory::view;
 use crate::error::{Code, Error, Result, cut};
 use crate::fold::fold;
 use crate::id::{MemberId, RequestId};
+use crate::org::journal::subject::subject_of;
 use crate::org::journal::write::OperationRefusal;
-
 use crate::scim::bulk::Placeholders;
 use crate::scim::json;
 use crate::scim::member::list_ids;
@@ -260,8 +260,10 @@ impl<'a> Run<'a> {
         let text = self.placeholders.replace(operation.command.as_str(), id);
         let command: Command = json::read(text.as_bytes()).map_err(Error::internal)?;
         // RFC 7644 section 3.7: `version` is the If-Match of the operation.
-        precondition::check_precondition(mutation.sql, &command, &operation.precondition)?;
-        let (path, stored) = match (apply_command(mutation, &command)?, self.path_with_ids(operation)) {
+        let answer = precondition::check_precondition(mutation.sql, &command, &operation.precondition)
+            .and_then(|()| apply_command(mutation, &command))
+            .map_err(|error| error.with_about(subject_of(&command)))?;
+        let (path, stored) = match (answer, self.path_with_ids(operation)) {
             (Answer::Created(stored), Some(path)) => (Some(format!("{path}/{}", stored.id)), Some(stored)),
             (Answer::Resource(stored), path) => (path, Some(stored)),
             (_, path) => (path, None),
@@ -301,7 +303,8 @@ impl<'a> Run<'a> {
         });
         // A failed POST has no location, nor has an invalid id: a resource that was never made is named by its bulkId.
         let path = path.filter(|path| path.rsplit('/').next().and_then(MemberId::parse).is_some() && method != "POST");
-        let done = OperationResult { method, bulk_id, path, version: None, error: Some(error) };
+        let done =
+            OperationResult { method, bulk_id, path, version: None, error: Some(Error { about: None, ..error }) };
         set_at(&mut self.done, at, Some(done));
         Ok(())
     }

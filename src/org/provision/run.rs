@@ -65,7 +65,7 @@ pub(crate) fn run_command(sql: &dyn Sql, memory: &mut Memory, request: ScimReque
         && !notes.is_empty()
         && !write::is_already_journalled(sql, command, &answer, &notes)?
     {
-        write::write_skipped(sql, memory, command, call, caller, &notes, context.now)?;
+        write::write_skipped(sql, memory, command, call, caller, (status_of(&answer), &notes), context.now)?;
     }
     Ok(answer)
 }

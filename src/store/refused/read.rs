@@ -121,7 +121,10 @@ fn find_places(
          WHEN 'Group' THEN instr(lower(r.resource), '/groups') = 1 \
          ELSE substr(r.resource, -length(?10) - 1) = '/' || ?10 \
          OR EXISTS (SELECT 1 FROM json_each(r.names) WHERE value = ?10) END) \
-         ORDER BY r.last_at DESC, r.fingerprint, r.code, r.token LIMIT ?11"
+         AND (?11 = 0 OR ((?12 IS NULL OR r.request_id = ?12) AND (?13 IS NULL OR r.idp = ?13) \
+         AND (?14 IS NULL OR json_extract(r.error, '$.status') = ?14) AND (?15 IS NULL OR (r.code = ?15 \
+         AND json_extract(r.error, '$.code') IS NOT NULL)))) \
+         ORDER BY r.last_at DESC, r.fingerprint, r.code, r.token LIMIT ?16"
     );
     // NULL stands for no restriction, so one text serves all combinations, and its plan is the same for each.
     let time = |time: Option<Timestamp>| time.map_or(Param::Null, |time| time.0.into());
@@ -137,6 +140,12 @@ fn find_places(
         time(wanted.since),
         time(wanted.until),
         wanted.resource.as_deref().into(),
+        // One test a row stands for all the rare filters.
+        i64::from(wanted.needs_version_8()).into(),
+        wanted.request_id.as_deref().into(),
+        wanted.idp.as_deref().into(),
+        wanted.status.map_or(Param::Null, Param::from),
+        wanted.code.as_deref().into(),
         limit.into(),
     ];
     read_rows(sql.query(&text, &params)?, |mut row| {

@@ -37,7 +37,7 @@ pub(super) fn rows() -> Vec<Row> {
             Empty,
             50,
             200,
-            [7_200, 4_800, 55, 24],
+            [7_200, 7_200, 55, 24],
             |n| {
                 let long = |n: usize| {
                     let member = json!([{"value": n.to_string().repeat(65_000)}]);

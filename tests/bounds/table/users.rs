@@ -139,7 +139,7 @@ pub(super) fn rows() -> Vec<Row> {
             Large,
             1_000,
             200,
-            [3_800, 800, 1, 3],
+            [3_800, 850, 1, 3],
             |n| {
                 let name = "n".repeat(1_000);
                 patch(&user_path(0), operations(n, |n| op("add", &format!("{name}{n}"), json!(n))))

@@ -6,7 +6,8 @@ use super::{
 };
 use crate::console::bodies::PreviewBody;
 use crate::directory::console::{JournalOutcome, SnapshotLine};
-use crate::id::{MemberId, TokenId};
+use crate::error::{Code, Warning};
+use crate::id::{MemberId, RequestId, TokenId};
 use crate::render::NDJSON;
 use schemars::{SchemaGenerator, json_schema};
 
@@ -266,6 +267,40 @@ pub(super) const CALLS: &[ApiCall] = &[
                 what: "Only requests with this token.",
                 schema: SchemaGenerator::subschema_for::<TokenId>,
             },
+            Parameter::Own {
+                name: "seq",
+                required: false,
+                what: "Only the request that made the change at this position.",
+                schema: SchemaGenerator::subschema_for::<u64>,
+            },
+            Parameter::Own {
+                name: "requestId",
+                required: false,
+                what: "Only the request with this id; of equal refusals the first one's.",
+                schema: SchemaGenerator::subschema_for::<RequestId>,
+            },
+            Parameter::Own {
+                name: "idp",
+                required: false,
+                what: "Only requests of this provider, as entries name it.",
+                schema: |_| json_schema!({ "type": "string", "minLength": 1 }),
+            },
+            Parameter::Own {
+                name: "status",
+                required: false,
+                what: "Only requests with this status.",
+                schema: |_| json_schema!({ "type": "integer", "minimum": 100, "maximum": 599 }),
+            },
+            Parameter::Own {
+                name: "code",
+                required: false,
+                what: "Only refusals or warnings with this code.",
+                schema: |_| {
+                    let codes = Code::ALL.iter().map(|code| code.as_str());
+                    let words: Vec<_> = codes.chain(Warning::ALL.iter().map(|warning| warning.as_str())).collect();
+                    json_schema!({ "type": "string", "enum": words })
+                },
+            },
             LIMIT,
             Parameter::Own {
                 name: "after",
@@ -284,7 +319,8 @@ pub(super) const CALLS: &[ApiCall] = &[
                     "count": 12, "requestId": "019ac5f0-7b1e-7000-8000-3b9aca000009",
                     "token": {"id": "019ac5f0-7b1e-7000-8000-3b9aca000001", "name": "Okta"}, "idp": "Okta", "method": "POST",
                     "resource": "/Users", "status": 409, "code": "user-name-taken", "scimType": "uniqueness",
-                    "detail": "userName \"ada\" is taken.", "repairs": [], "notes": [], "names": ["ada"], "nestedIn": null,
+                    "detail": "userName \"ada\" is taken.", "repairs": [], "notes": [], "names": ["ada"],
+                    "about": {"userName": "ada", "displayName": "Ada Lovelace", "externalId": null, "id": null}, "nestedIn": null,
                     "seq": null}], "next": null,
                     "days": [{"day": "2026-11-24", "idp": "Okta", "applied": 3, "unchanged": 1, "refused": 12}]}"#,
             ),
