@@ -6,7 +6,6 @@
 
 pub mod changes;
 mod columns;
-pub mod crossing;
 pub mod due;
 mod facts;
 pub mod feed;

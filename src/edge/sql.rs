@@ -3,9 +3,8 @@
 
 use super::platform;
 use crate::error::{Error, Result};
-use crate::store::crossing::{self, Ran};
-use crate::store::{Param, Row, Sql};
-use js_sys::Object;
+use crate::store::{Cell as Value, Param, Row, Sql, TEXT_MAX};
+use js_sys::{Array, Object};
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use wasm_bindgen::prelude::*;
@@ -31,22 +30,33 @@ extern "C" {
     #[derive(Clone, Debug)]
     type JsSql;
 
+    #[wasm_bindgen(method, catch, variadic)]
+    fn exec(this: &JsSql, query: &str, bindings: &Array) -> std::result::Result<JsCursor, JsValue>;
+
     #[wasm_bindgen(method, catch, getter, js_name = databaseSize)]
     fn database_size(this: &JsSql) -> std::result::Result<f64, JsValue>;
-}
 
-// A statement costs one crossing: each cell that is fetched by itself costs three, and a page of users has thousands.
-#[wasm_bindgen(inline_js = r#"
-export function run(sql, statement, params) {
-  const cursor = sql.exec(statement, ...JSON.parse(params));
-  return JSON.stringify([cursor.raw().toArray(), cursor.rowsRead, cursor.rowsWritten]);
-}
-"#)]
-extern "C" {
-    /// Runs a statement with the parameters of a JSON list. Returns its rows, each a list, and the numbers of rows read
-    /// and written, as [`crossing::read_ran`] reads them.
-    #[wasm_bindgen(catch)]
-    fn run(sql: &JsSql, statement: &str, params: &str) -> std::result::Result<String, JsValue>;
+    /// `SqlStorageCursor`.
+    #[wasm_bindgen(extends = Object)]
+    #[derive(Clone, Debug)]
+    type JsCursor;
+
+    #[wasm_bindgen(method, catch)]
+    fn raw(this: &JsCursor) -> std::result::Result<JsRows, JsValue>;
+
+    #[wasm_bindgen(method, catch, getter, js_name = rowsRead)]
+    fn rows_read(this: &JsCursor) -> std::result::Result<f64, JsValue>;
+
+    #[wasm_bindgen(method, catch, getter, js_name = rowsWritten)]
+    fn rows_written(this: &JsCursor) -> std::result::Result<f64, JsValue>;
+
+    /// The outcome of `raw()`: all rows in one crossing, each an array.
+    #[wasm_bindgen(extends = Object)]
+    #[derive(Clone, Debug)]
+    type JsRows;
+
+    #[wasm_bindgen(method, catch, js_name = toArray)]
+    fn to_array(this: &JsRows) -> std::result::Result<Array, JsValue>;
 }
 
 /// The storage of one object.
@@ -159,14 +169,25 @@ impl Sql for Storage {
             self.tested();
             self.faulty(false).map_err(|error| platform::failed(&error, sql))?;
         }
-        let ran =
-            run(&self.sql, sql, &crossing::write_params(params)?).map_err(|error| platform::failed(&error, sql))?;
-        let Ran { rows, read, written } = crossing::read_ran(&ran)?;
-        if cfg!(feature = "test-hooks") {
-            self.read.set(self.read.get() + read);
-            self.written.set(self.written.get() + written);
+        let bindings = Array::new();
+        for param in params {
+            bindings.push(&match param {
+                Param::Null => JsValue::NULL,
+                Param::Integer(number) => JsValue::from_f64(number.get() as f64),
+                Param::Text(text) if text.len() > TEXT_MAX => return Err(too_long(text.len())),
+                Param::Text(text) => JsValue::from_str(text),
+            });
         }
-        Ok(rows)
+        let failed = |error: JsValue| platform::failed(&error, sql);
+        let cursor = self.sql.exec(sql, &bindings).map_err(failed)?;
+        let rows = cursor.raw().and_then(|rows| rows.to_array()).map_err(failed)?;
+        if cfg!(feature = "test-hooks") {
+            self.read.set(self.read.get() + cursor.rows_read().map_err(failed)?);
+            self.written.set(self.written.get() + cursor.rows_written().map_err(failed)?);
+        }
+        rows.iter()
+            .map(|row| row.unchecked_into::<Array>().iter().map(cell).collect::<Result<_>>().map(Row::new))
+            .collect()
     }
 
     fn transaction(&self, body: &mut dyn FnMut() -> Result<()>) -> Result<()> {
@@ -204,4 +225,22 @@ impl Sql for Storage {
     fn due_changed(&self) {
         self.due_changed.set(true);
     }
+}
+
+fn cell(value: JsValue) -> Result<Value> {
+    if value.is_null() {
+        return Ok(Value::Null);
+    }
+    if let Some(number) = value.as_f64() {
+        return Ok(Value::Integer(number as i64));
+    }
+    match value.as_string() {
+        Some(text) if text.len() > TEXT_MAX => Err(too_long(text.len())),
+        Some(text) => Ok(Value::Text(text)),
+        None => Err(Error::internal("a value that is neither a number nor text")),
+    }
+}
+
+fn too_long(bytes: usize) -> Error {
+    Error::internal(format!("a text of {bytes} bytes; at most {TEXT_MAX} are bound or read"))
 }
