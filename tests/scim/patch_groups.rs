@@ -138,6 +138,12 @@ fn member_filters() {
         ),
         (Auto, r#"[{"op": "replace", "path": "members[value eq \"$c\"]", "value": {"value": "$c"}}]"#, Ok("$a $b $c")),
         (Auto, r#"[{"op": "Add", "path": "members[value eq \"$c\"]", "value": "[]"}]"#, Ok("$a $b $c")),
+        // No user has such an id; a 200 would say that one was added.
+        (
+            Auto,
+            r#"[{"op": "Add", "path": "members[value eq \"a b\"]", "value": "[]"}]"#,
+            Err(("mutability", "members")),
+        ),
         (
             Rfc,
             r#"[{"op": "add", "path": "members[value eq \"$c\"]", "value": {"type": "User"}}]"#,

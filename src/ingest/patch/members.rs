@@ -68,7 +68,10 @@ fn filtered_operations(
         // A removal succeeds if the member is already gone (RFC 7644 section 3.5.2.2).
         (PatchOp::Remove, _) => Ok(vec![removal()]),
         // The oldest Azure AD syntax: the filter names the members to add, the value is "[]" or {}.
-        (PatchOp::Add, Some(ids)) if reading.runs_repairs() && reading.repairs.note_need(Repair::MemberInFilter) => {
+        // Without a well-formed id nothing would be added, so it is refused below.
+        (PatchOp::Add, Some(ids))
+            if !ids.is_empty() && reading.runs_repairs() && reading.repairs.note_need(Repair::MemberInFilter) =>
+        {
             Ok(vec![GroupOperation::AddMembers(ids.clone())])
         }
         (PatchOp::Add, _) => {

@@ -36,6 +36,19 @@ fn references_in_any_order() {
         ),
         (
             json!([
+                user("a"),
+                group("g", &[]),
+                user("b"),
+                patch(
+                    "/Groups/bulkId:g",
+                    json!({"op": "add", "path": "members[value eq \"bulkId:b\"]", "value": "[]"})
+                )
+            ]),
+            vec!["b"],
+            None,
+        ),
+        (
+            json!([
                 user("b"),
                 user("a"),
                 group("g", &["b"]),
