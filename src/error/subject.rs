@@ -28,7 +28,7 @@ impl Subject {
     }
 
     /// Notes the value of an attribute, in any case of its name. Only the three attributes that name a resource are
-    /// noted, the first value of each; an empty one is none.
+    /// noted, the first value of each; an empty text is skipped.
     pub fn note(&mut self, attribute: &str, value: &str) {
         let place = [
             ("userName", &mut self.user_name),

@@ -23,7 +23,7 @@ pub use super::steps::ConsoleCaller;
 /// A Console request. Its body is read from the platform when it is needed.
 #[derive(Clone, Debug)]
 pub struct ConsoleRequest {
-    /// The operation that is asked for, or why there is none.
+    /// The operation that is asked for, or why the address and method have no operation.
     pub route: Result<Console>,
     /// True if the method is one that only reads.
     pub reads: bool,

@@ -25,7 +25,7 @@ const KEY_MAX: usize = 256;
 /// A SCIM request as it was sent, or as a preview tells it.
 #[derive(Debug)]
 pub struct ScimRequest {
-    /// The operation that is asked for, or why there is none.
+    /// The operation that is asked for, or why the address and method have no operation.
     pub route: Result<Scim>,
     /// The method as it was sent.
     pub method: String,

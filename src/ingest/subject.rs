@@ -44,7 +44,7 @@ pub fn subject_in(body: &[u8]) -> Subject {
     found
 }
 
-/// Notes the names until the text ends or is no JSON. `None` says that it is none.
+/// Notes the names until the text ends, or is not JSON any more, which is `None`.
 fn note_names(text: &str, found: &mut Subject) -> Option<()> {
     let mut open: Vec<Open> = Vec::new();
     // The path and the value of the operation that is read.

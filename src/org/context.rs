@@ -21,7 +21,7 @@ pub struct Context<'a> {
 
 /// An admitted SCIM request, executed or previewed.
 #[derive(Clone, Copy)]
-pub(crate) struct ScimRequest<'a> {
+pub(crate) struct AdmittedRequest<'a> {
     pub(crate) command: &'a Command,
     pub(crate) call: &'a Call,
     pub(crate) caller: &'a Caller,

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::id::{Timestamp, TokenHash};
 use crate::org::admin::{self, erase, schemas, tokens};
 use crate::org::connection::note;
-use crate::org::context::{Context, ScimRequest};
+use crate::org::context::{AdmittedRequest, Context};
 use crate::org::memory::Memory;
 use crate::org::provision::{preview, run};
 use crate::org::read::search::Searched;
@@ -171,7 +171,7 @@ fn run_call(
         Ask::Preview(command) => match preview::begin_preview(
             sql,
             memory,
-            ScimRequest { command, call: &call, caller: &caller, context, budget: &budget },
+            AdmittedRequest { command, call: &call, caller: &caller, context, budget: &budget },
         ) {
             Ok(Searched::At(answer)) => Ok(answer),
             Ok(Searched::Scan(scan)) => {
@@ -208,7 +208,7 @@ fn run_call(
             None => run::run_command(
                 sql,
                 memory,
-                ScimRequest { command, call: &call, caller: &caller, context, budget: &budget },
+                AdmittedRequest { command, call: &call, caller: &caller, context, budget: &budget },
             ),
             Some(Ok(Searched::At(answer))) => Ok(answer),
             Some(Ok(Searched::Scan(scan))) => {

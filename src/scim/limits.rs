@@ -26,7 +26,9 @@ pub fn check_changed(stored: &Map<String, Value>, new: &Map<String, Value>) -> R
     for name in NAMES {
         let length = new.get(name).and_then(Value::as_str).map_or(0, |text| text.chars().count());
         if length > NAME_MAX && stored.get(name) != new.get(name) {
-            let detail = format!("{name} has {length} characters; at most {NAME_MAX} are allowed. Shorten it.");
+            let detail = format!(
+                "{name} has {length} characters; at most {NAME_MAX} are allowed. Shorten it in the identity provider."
+            );
             return Err(Error::new(Code::NameTooLong, detail));
         }
     }
@@ -45,7 +47,8 @@ fn check_lists(path: &str, stored: Option<&Value>, new: &Value) -> Result<()> {
             let added = added_elements(stored.and_then(Value::as_array).map_or(&[], Vec::as_slice), items);
             if items.len() > VALUES_MAX && !added.is_empty() {
                 let detail = format!(
-                    "{path} would have {} values; at most {VALUES_MAX} are allowed. Nothing was changed.",
+                    "{path} would have {} values; at most {VALUES_MAX} are allowed. Nothing was changed: send fewer, or leave it \
+                     out of the mapping.",
                     items.len()
                 );
                 return Err(Error::new(Code::TooManyValues, detail));

@@ -24,7 +24,7 @@ async function push(org, token, status, name = "a") {
   assert.equal(answer.status, status, JSON.stringify(answer.body));
 }
 
-test("waiting, then connected by a test call; a Console token's request is none", async () => {
+test("waiting, then connected by a test call; a Console token's request does not count", async () => {
   const org = await organisation(server, "first");
   const read = (await org.console("/tokens", "POST", { name: "read", kind: "console", scope: "read" })).body.token;
   assert.equal((await scimCall(server.url, read, "GET", "/v1/orgs/first")).body.connection.state, "waiting");

@@ -300,7 +300,7 @@ fn refused_today(known: &Known<'_>, now: Timestamp) -> Vec<Finding> {
 
 fn refused_pushes(refused: i64, pushes: i64, which: &str) -> String {
     format!(
-        "Of the {which} {pushes} pushes {refused} were refused. GET \
+        "{refused} of the {which} {pushes} pushes were refused. GET \
          {PLACE}/journal?outcome=refused lists why, each with what to do."
     )
 }

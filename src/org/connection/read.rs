@@ -1,6 +1,6 @@
 //! The connection as the Console reads it.
 
-use super::facts::Request;
+use super::facts::{HOUR, Request};
 use super::judge::{EndedUse, Finding, Judgement, Known, judge};
 use crate::directory::console::{Connection, ConnectionWarning, EntryToken, LastRefusal, LastRequest, NearMiss, Time};
 use crate::error::{Result, Warning};
@@ -17,7 +17,7 @@ use crate::store::tokens::StoredToken;
 /// The time after it was last seen for which a group that must be flattened is warned of, in milliseconds.
 const FLATTEN_SHOWN: i64 = 7 * DAY;
 /// The time for which a job that was set aside is warned of: it is tried again after a day, and then set aside anew.
-const JOB_SHOWN: i64 = DAY + 3_600_000;
+const JOB_SHOWN: i64 = DAY + HOUR;
 
 /// Judges the connection, with `full` as the warnings of quotas.
 ///

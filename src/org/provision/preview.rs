@@ -7,7 +7,7 @@ use crate::directory::reply::Answer;
 use crate::directory::scim::Command;
 use crate::error::{Error, Result};
 use crate::org::access;
-use crate::org::context::ScimRequest;
+use crate::org::context::AdmittedRequest;
 use crate::org::memory::Memory;
 use crate::org::read::feed;
 use crate::org::read::related::{self, HELD};
@@ -21,8 +21,8 @@ const SHOWN: i64 = 1000;
 const SHOWN_BYTES: usize = 1024 * 1024;
 
 /// Returns the preview of a command, or the first step towards it.
-pub(crate) fn begin_preview(sql: &dyn Sql, memory: &mut Memory, request: ScimRequest<'_>) -> Result<Searched> {
-    let ScimRequest { command, call, caller, budget, .. } = request;
+pub(crate) fn begin_preview(sql: &dyn Sql, memory: &mut Memory, request: AdmittedRequest<'_>) -> Result<Searched> {
+    let AdmittedRequest { command, call, caller, budget, .. } = request;
     // The same refusals in the same order as in `execute`, or the preview would promise something else.
     if !caller.settings.scim_enabled {
         return nothing_changed(&memory.types, Err(access::switched_off(&call.org)), call).map(Searched::At);
@@ -39,7 +39,7 @@ pub(crate) fn begin_preview(sql: &dyn Sql, memory: &mut Memory, request: ScimReq
 }
 
 /// Runs the command, reads its effects, and fails, so that the transaction rolls back.
-fn run_and_roll_back(sql: &dyn Sql, memory: &Memory, request: ScimRequest<'_>) -> Result<Answer> {
+fn run_and_roll_back(sql: &dyn Sql, memory: &Memory, request: AdmittedRequest<'_>) -> Result<Answer> {
     let call = request.call;
     // A memory of its own: what the request would note there must vanish with the transaction.
     let mut scratch = memory.scratch();

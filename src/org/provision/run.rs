@@ -9,7 +9,7 @@ use crate::directory::reply::Answer;
 use crate::directory::scim::{Command, Members};
 use crate::error::Result;
 use crate::id::{Ids, Timestamp};
-use crate::org::context::ScimRequest;
+use crate::org::context::AdmittedRequest;
 use crate::org::journal::target::{BULK, command_target};
 use crate::org::journal::traffic::Outcome;
 use crate::org::journal::write;
@@ -43,8 +43,8 @@ impl CommandOutcome {
 }
 
 /// Runs one SCIM command, and writes down the skipped parts of one that changed nothing.
-pub(crate) fn run_command(sql: &dyn Sql, memory: &mut Memory, request: ScimRequest<'_>) -> Result<Answer> {
-    let ScimRequest { command, call, caller, context, .. } = request;
+pub(crate) fn run_command(sql: &dyn Sql, memory: &mut Memory, request: AdmittedRequest<'_>) -> Result<Answer> {
+    let AdmittedRequest { command, call, caller, context, .. } = request;
     let CommandOutcome { answer, notes, loss, outcome, bytes, .. } = attempt_command(sql, memory, request)?;
     // Losses while the guard is released count too; without a guard nothing is counted.
     // Memory learns of the losses only now: the transaction is committed.
@@ -74,8 +74,12 @@ pub(crate) fn run_command(sql: &dyn Sql, memory: &mut Memory, request: ScimReque
 ///
 /// All statements run synchronously inside one `transactionSync`, so no other event of the object comes between a check
 /// and the write that relies on it, and an error or a panic takes every row back.
-pub(crate) fn attempt_command(sql: &dyn Sql, memory: &mut Memory, request: ScimRequest<'_>) -> Result<CommandOutcome> {
-    let ScimRequest { command, call, caller, context, budget } = request;
+pub(crate) fn attempt_command(
+    sql: &dyn Sql,
+    memory: &mut Memory,
+    request: AdmittedRequest<'_>,
+) -> Result<CommandOutcome> {
+    let AdmittedRequest { command, call, caller, context, budget } = request;
     match command {
         Command::Discover => return Ok(CommandOutcome::without_notes(Answer::Allowed)),
         Command::GetUser { .. } | Command::GetGroup { .. } => {

@@ -1,4 +1,4 @@
-//! The elements of a list that an operation names by a filter, and the one that it makes if there is none.
+//! The elements of a list that an operation names by a filter, and the one that it makes if the filter matches no element.
 
 use super::value::{assign_sub, merge_named};
 use super::{MissingTarget, Operation, PatchOp};

@@ -60,7 +60,8 @@ impl SchemaDocument {
         let count = document.schema.attributes.iter().map(|a| 1 + a.sub.len()).sum::<usize>();
         if count > ATTRIBUTES_MAX {
             let detail = format!(
-                "The schema has {count} attributes, sub-attributes counted; at most {ATTRIBUTES_MAX} are allowed."
+                "The schema has {count} attributes, sub-attributes counted; at most {ATTRIBUTES_MAX} are allowed. \
+                 Leave out those that the identity provider does not send."
             );
             return Err(Error::new(Code::InvalidSchema, detail));
         }
@@ -162,7 +163,7 @@ fn check_urn(urn: &str) -> Result<()> {
 }
 
 fn too_large(size: usize) -> Error {
-    let detail = format!("The schema has {size} bytes; at most {DOCUMENT_MAX} are allowed.");
+    let detail = format!("The schema has {size} bytes; at most {DOCUMENT_MAX} are allowed. Shorten its descriptions.");
     Error::new(Code::SchemaTooLarge, detail)
 }
 
